@@ -1,0 +1,1 @@
+//! YAML documents with positions, and the one form of diagnostics: what is wrong, where, and what to write instead.

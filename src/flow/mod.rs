@@ -1,0 +1,152 @@
+//! Kestra's flow language as far as the simulation understands it: the file model, triggers and states. Knows no simulator.
+
+use crate::time::Duration;
+
+/// A flow, as its YAML says. Properties of plugin tasks are accepted unread.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flow {
+    /// `id`.
+    pub id: String,
+    /// `namespace`, dotted.
+    pub namespace: String,
+    /// `labels`, in the order of the file.
+    pub labels: Vec<(String, String)>,
+    /// `tasks`, run one after another.
+    pub tasks: Vec<Task>,
+    /// `errors`: run after a task failed for good.
+    pub errors: Vec<Task>,
+    /// `triggers`.
+    pub triggers: Vec<Trigger>,
+    /// `concurrency`.
+    pub concurrency: Option<Concurrency>,
+    /// `retry` of the flow itself.
+    pub retry: Option<FlowRetry>,
+    /// `disabled: true`: nothing of it runs.
+    pub disabled: bool,
+}
+
+/// One task of a flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// `id`, unique in its flow.
+    pub id: String,
+    /// `type`, for example `io.kestra.plugin.core.log.Log`.
+    pub kind: String,
+    /// `retry`.
+    pub retry: Option<Retry>,
+    /// `timeout`: the task fails when it runs longer.
+    pub timeout: Option<Duration>,
+    /// `allowFailure: true`: a failure ends the task as WARNING and the flow goes on.
+    pub allow_failure: bool,
+    /// `allowWarning: true`: a warning ends the task as SUCCESS.
+    pub allow_warning: bool,
+    /// `disabled: true`: skipped.
+    pub disabled: bool,
+}
+
+/// How a failed task is tried again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retry {
+    /// The pause before an attempt.
+    pub pause: RetryPause,
+    /// `maxAttempts` (old name `maxAttempt`): attempts in all; none means no limit.
+    pub max_attempts: Option<u32>,
+    /// `maxDuration`: no attempt starts later than this after the first.
+    pub max_duration: Option<Duration>,
+    /// `warningOnRetry: true`: a task that succeeded after a retry ends as WARNING.
+    pub warning_on_retry: bool,
+    /// `behavior: CREATE_NEW_EXECUTION`: the execution ends and a new one starts, instead of a new attempt of the task.
+    pub new_execution: bool,
+}
+
+/// The pause before a retry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RetryPause {
+    /// `type: constant` with `interval`.
+    Constant(Duration),
+    /// `type: exponential` with `interval`, `delayFactor` (2 by default) and `maxInterval`.
+    Exponential {
+        /// The first pause.
+        interval: Duration,
+        /// Each pause is this many times the one before.
+        factor: f64,
+        /// The longest pause.
+        max: Duration,
+    },
+    /// `type: random` with `minInterval` and `maxInterval`.
+    Random {
+        /// Shortest pause.
+        min: Duration,
+        /// Longest pause.
+        max: Duration,
+    },
+}
+
+/// `retry` of a whole flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowRetry {
+    /// When and how often.
+    pub retry: Retry,
+}
+
+/// `concurrency` of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Executions that may run at the same time.
+    pub limit: u32,
+    /// What happens to one more.
+    pub behavior: ConcurrencyBehavior,
+}
+
+/// `concurrency.behavior`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConcurrencyBehavior {
+    /// Wait as QUEUED until one ends (Kestra's default).
+    Queue,
+    /// End as CANCELLED.
+    Cancel,
+    /// End as FAILED.
+    Fail,
+}
+
+/// One trigger of a flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trigger {
+    /// `id`, unique in its flow.
+    pub id: String,
+    /// `type` as written.
+    pub kind: String,
+    /// What it does.
+    pub action: TriggerAction,
+    /// `disabled: true`.
+    pub disabled: bool,
+}
+
+/// What a trigger does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TriggerAction {
+    /// `io.kestra.plugin.core.trigger.Schedule`: evaluated inside the scheduler.
+    Schedule(Schedule),
+    /// A polling trigger (`interval`, one minute by default): evaluated by a worker.
+    Poll {
+        /// Time between two evaluations.
+        interval: Duration,
+    },
+    /// `io.kestra.plugin.core.trigger.Webhook`: fires when called.
+    Webhook,
+    /// `io.kestra.plugin.core.trigger.Flow`: fires when another execution changes state.
+    Flow,
+    /// A realtime trigger: runs on a worker for as long as the flow exists.
+    Realtime,
+}
+
+/// The dates of a Schedule trigger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// `cron` as written; five fields, six with seconds when `with_seconds`.
+    pub cron: String,
+    /// `withSeconds: true`.
+    pub with_seconds: bool,
+    /// `timezone`, an IANA name; UTC when not given.
+    pub timezone: String,
+}

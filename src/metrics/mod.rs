@@ -1,0 +1,27 @@
+//! Micrometer's registry as Kestra uses it, and the two ways it is read: Prometheus text and `/metrics` JSON.
+
+use crate::profile::Probe;
+use crate::time::Instant;
+
+/// What the simulator knows of a process at the instant someone looks: the value of every [`Probe`].
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The instant of the look.
+    pub now: Instant,
+    values: [f64; Probe::COUNT],
+}
+
+impl Look {
+    /// A look in which every probe is zero.
+    pub fn at(now: Instant) -> Look {
+        Look { now, values: [0.0; Probe::COUNT] }
+    }
+    /// Sets the value of a probe.
+    pub fn set(&mut self, probe: Probe, value: f64) {
+        self.values[probe as usize] = value;
+    }
+    /// The value of a probe.
+    pub fn get(&self, probe: Probe) -> f64 {
+        self.values[probe as usize]
+    }
+}

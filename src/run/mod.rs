@@ -1,0 +1,1 @@
+//! One run of a plan, in virtual time to its end.

@@ -1,0 +1,306 @@
+//! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
+
+use crate::flow::Flow;
+use crate::profile::Role;
+use crate::time::{Duration, Instant};
+
+/// A scenario, ready to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// `name`.
+    pub name: String,
+    /// `summary`: what it shows, in a sentence.
+    pub summary: String,
+    /// `kestra`: the profile's name, for example `1.3`.
+    pub kestra: String,
+    /// `duration`: where `run` and `test` end.
+    pub duration: Duration,
+    /// `start`: the date of the scenario's start, when the file fixes it.
+    pub start: Option<jiff::Timestamp>,
+    /// `cluster`.
+    pub cluster: ClusterPlan,
+    /// `flows`.
+    pub flows: Vec<Flow>,
+    /// `behaviour`, later entries win over earlier ones.
+    pub behaviour: Vec<Behaviour>,
+    /// `arrivals`.
+    pub arrivals: Vec<Arrivals>,
+    /// `polled_by`: who asks the management ports and how often; what a real server would count of it.
+    pub pollers: Vec<Poller>,
+    /// `timeline`, in the order of the file.
+    pub timeline: Vec<TimelineEntry>,
+    /// `expect`.
+    pub expectations: Vec<Expectation>,
+}
+
+/// `cluster`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterPlan {
+    /// `start: booting`: the processes start at the scenario's start; otherwise they run since `age`.
+    pub booting: bool,
+    /// `age`: how long the cluster has run when the scenario starts (10 minutes by default). Zero when booting.
+    pub age: Duration,
+    /// `database`.
+    pub database: DatabaseKind,
+    /// `members`, in the order of the file, numbered within their role: `worker-1`, `worker-2`, `executor-1`, ...
+    pub members: Vec<MemberPlan>,
+}
+
+/// `cluster.database`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// `postgresql`, the default.
+    Postgresql,
+    /// `mysql`.
+    Mysql,
+    /// `h2`: in memory, inside the process.
+    H2,
+}
+
+/// One member of the cluster: one process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberPlan {
+    /// For example `worker-1`.
+    pub name: String,
+    /// What it runs.
+    pub role: Role,
+    /// Its profile, when it differs from the cluster's (`version`).
+    pub kestra: Option<String>,
+    /// `threads`: worker threads; 8 per default cluster of two cores is `4 x cores` in Kestra.
+    pub threads: u32,
+    /// `heap`: -Xmx in bytes.
+    pub heap: u64,
+    /// `restart`: what follows when the process ends by itself.
+    pub restart: Restart,
+    /// `grace`: Kestra's `terminationGracePeriod`, 5 minutes by default.
+    pub grace: Duration,
+}
+
+/// `restart`: who starts a process again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// Nobody.
+    Never,
+    /// A supervisor, this long after the exit.
+    After(Duration),
+    /// The kubelet: at once, then after 10 s, 20 s, 40 s ... 5 min; reset after 10 minutes of life.
+    Kubernetes,
+}
+
+/// One entry of `behaviour`: how the tasks it selects behave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Behaviour {
+    /// Which tasks.
+    pub select: TaskSelector,
+    /// `duration`.
+    pub duration: Option<DurationDistribution>,
+    /// `fails`: share of attempts that fail, 0 to 1.
+    pub fails: Option<f64>,
+    /// `warns`: share of attempts that end in WARNING, 0 to 1.
+    pub warns: Option<f64>,
+    /// `logs`: log lines an attempt writes.
+    pub logs: Option<u32>,
+    /// `fires`: for polling triggers, the share of evaluations that create an execution, 0 to 1.
+    pub fires: Option<f64>,
+}
+
+/// Selects tasks: all given parts must match; a namespace also selects those below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskSelector {
+    /// `namespace`.
+    pub namespace: Option<String>,
+    /// `flow`: the flow's id, or namespace and id.
+    pub flow: Option<String>,
+    /// `task`: the task's (or polling trigger's) id.
+    pub task: Option<String>,
+    /// `type`.
+    pub kind: Option<String>,
+}
+
+/// `duration` of a task: log-normal, or fixed when the p99 equals the median.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DurationDistribution {
+    /// `median`.
+    pub median: Duration,
+    /// `p99`.
+    pub p99: Duration,
+}
+
+/// One entry of `arrivals`: executions created over the API or a webhook, as a Poisson process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arrivals {
+    /// Index into [`Plan::flows`].
+    pub flow: usize,
+    /// Mean number of executions a second.
+    pub rate: f64,
+}
+
+/// One entry of `polled_by`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poller {
+    /// The path it asks, for example `/prometheus`.
+    pub path: String,
+    /// How often, on each member.
+    pub every: Duration,
+}
+
+/// One entry of `timeline`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimelineEntry {
+    /// `name`, or made from the fault: `kill-worker-1`; unique in the scenario.
+    pub name: String,
+    /// `at`.
+    pub at: Instant,
+    /// What happens.
+    pub fault: Fault,
+    /// `for`: after this it ends by itself.
+    pub lasts: Option<Duration>,
+    /// `every`: it happens again and again.
+    pub every: Option<Duration>,
+    /// `until`: not after this.
+    pub until: Option<Instant>,
+}
+
+/// What can be done to a cluster, from a scenario file or over the control port. Members are indices into [`ClusterPlan::members`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// `kill`: SIGKILL; without `for` the restart policy decides what comes next, with `for` it stays dead that long.
+    Kill(Vec<usize>),
+    /// `stop`: SIGTERM.
+    Stop(Vec<usize>),
+    /// `start`: starts members that are not running.
+    Start(Vec<usize>),
+    /// `restart`: SIGTERM, then a new process.
+    Restart(Vec<usize>),
+    /// `hang`: the process freezes; its port accepts and never answers.
+    Hang(Vec<usize>),
+    /// `database`.
+    Database(DatabaseFault),
+    /// `arrivals` with `rate` or `times`.
+    Arrivals {
+        /// Index into [`Plan::flows`]; none means all.
+        flow: Option<usize>,
+        /// The new rate.
+        change: RateChange,
+    },
+    /// `task-duration` with `times`.
+    TaskDuration {
+        /// Which tasks.
+        select: TaskSelector,
+        /// Durations become this many times as long.
+        times: f64,
+    },
+    /// `task-failures` with `share`.
+    TaskFailures {
+        /// Which tasks.
+        select: TaskSelector,
+        /// The new share of failing attempts, 0 to 1.
+        share: f64,
+    },
+    /// `heap-leak` with `rate`: memory that no collection frees.
+    HeapLeak {
+        /// Whose heap.
+        members: Vec<usize>,
+        /// Bytes a second.
+        rate: f64,
+    },
+    /// `gc-pause` with `pause`: the whole process stands still this long.
+    GcPause {
+        /// Who stands still.
+        members: Vec<usize>,
+        /// How long.
+        pause: Duration,
+    },
+    /// `disk-full`: the disk of these members is full.
+    DiskFull(Vec<usize>),
+    /// `deadlock`: two threads of the process wait for each other.
+    Deadlock(Vec<usize>),
+}
+
+/// `database`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DatabaseFault {
+    /// `refused` (also `unreachable`): connections are cut, new ones refused.
+    Refused,
+    /// `stalled` (also `hanging`): packets vanish.
+    Stalled,
+    /// `shut-down`: the server says goodbye to each connection, then refuses.
+    ShutDown,
+    /// `slow: 10x`: every query takes this many times as long.
+    Slow(f64),
+}
+
+/// A new rate of arrivals.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RateChange {
+    /// `rate`: executions a second.
+    Rate(f64),
+    /// `times`: this many times the rate of the file.
+    Times(f64),
+}
+
+/// One entry of `expect`. Alerts are judged by `test`; the others by `run`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expectation {
+    /// `alert`.
+    Alert(AlertExpectation),
+    /// `health`.
+    Health {
+        /// Index of the member.
+        member: usize,
+        /// `status`: `UP`, `DOWN`, or `refused`.
+        status: String,
+        /// `at`.
+        at: Instant,
+        /// `within`.
+        within: Option<Duration>,
+    },
+    /// `query`: a PromQL expression, compared at an instant.
+    Query {
+        /// The expression, unread here.
+        expr: String,
+        /// `at`.
+        at: Instant,
+        /// The comparison as written, for example `> 3`.
+        comparison: String,
+    },
+    /// `event`: a text that must appear in the journal.
+    Event {
+        /// Part of a journal line.
+        text: String,
+        /// `at`.
+        at: Option<Instant>,
+        /// `within`.
+        within: Option<Duration>,
+    },
+}
+
+/// An expectation on an alert.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlertExpectation {
+    /// `alert`: its exact name.
+    pub alert: String,
+    /// `labels`: a subset of its labels.
+    pub labels: Vec<(String, String)>,
+    /// `of`: the timeline entry that `after` counts from; the first one when not given, else the start.
+    pub of: Option<String>,
+    /// `fires`.
+    pub fires: Option<Bound>,
+    /// `resolves`.
+    pub resolves: Option<Bound>,
+    /// `pending`.
+    pub pending: Option<Bound>,
+    /// `never: true`.
+    pub never: bool,
+    /// `count`: how many times it fires.
+    pub count: Option<u32>,
+}
+
+/// `{ after, within }`: not before `after`, and not later than `within` after that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// `after`.
+    pub after: Option<Duration>,
+    /// `within`.
+    pub within: Option<Duration>,
+}

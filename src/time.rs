@@ -1,0 +1,200 @@
+//! Virtual time: whole nanoseconds, no clock.
+//!
+//! An [`Instant`] counts from the scenario's start; a cluster that is older than its scenario lives at negative instants.
+//! Calendar dates come from [`Calendar`], which knows which date the scenario's start is.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Sub};
+
+/// Nanoseconds in a second.
+pub const SECOND: u64 = 1_000_000_000;
+/// Nanoseconds in a millisecond.
+pub const MILLISECOND: u64 = 1_000_000;
+
+/// A length of virtual time in whole nanoseconds, never negative. Arithmetic saturates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Duration(u64);
+
+impl Duration {
+    /// No time at all.
+    pub const ZERO: Duration = Duration(0);
+    /// The longest span that can be said, some 584 years.
+    pub const MAX: Duration = Duration(u64::MAX);
+
+    /// From whole nanoseconds.
+    pub const fn nanoseconds(n: u64) -> Duration {
+        Duration(n)
+    }
+    /// From whole microseconds.
+    pub const fn microseconds(n: u64) -> Duration {
+        Duration(n.saturating_mul(1_000))
+    }
+    /// From whole milliseconds.
+    pub const fn milliseconds(n: u64) -> Duration {
+        Duration(n.saturating_mul(MILLISECOND))
+    }
+    /// From whole seconds.
+    pub const fn seconds(n: u64) -> Duration {
+        Duration(n.saturating_mul(SECOND))
+    }
+    /// From whole minutes.
+    pub const fn minutes(n: u64) -> Duration {
+        Duration::seconds(n.saturating_mul(60))
+    }
+    /// From seconds as a float, rounded to whole nanoseconds at once; negative and NaN give zero.
+    pub fn from_seconds_f64(seconds: f64) -> Duration {
+        // A float to integer cast saturates and maps NaN to zero, which is what is wanted here.
+        Duration(libm::round(seconds * SECOND as f64) as u64)
+    }
+    /// Whole nanoseconds.
+    pub const fn as_nanoseconds(self) -> u64 {
+        self.0
+    }
+    /// Whole milliseconds, rounded down.
+    pub const fn as_milliseconds(self) -> u64 {
+        self.0 / MILLISECOND
+    }
+    /// Seconds as the nearest float.
+    pub fn as_seconds_f64(self) -> f64 {
+        self.0 as f64 / SECOND as f64
+    }
+    /// The longer of two spans minus the other, or zero.
+    pub const fn saturating_sub(self, other: Duration) -> Duration {
+        Duration(self.0.saturating_sub(other.0))
+    }
+    /// This span `factor` times, rounded to whole nanoseconds.
+    pub fn times(self, factor: f64) -> Duration {
+        Duration(libm::round(self.0 as f64 * factor) as u64)
+    }
+    /// Whether it is no time at all.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Add for Duration {
+    type Output = Duration;
+    fn add(self, other: Duration) -> Duration {
+        Duration(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for Duration {
+    fn add_assign(&mut self, other: Duration) {
+        *self = *self + other;
+    }
+}
+
+/// A point of virtual time: whole nanoseconds since the scenario's start, negative before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// The scenario's start.
+    pub const START: Instant = Instant(0);
+    /// A point later than all that happens.
+    pub const NEVER: Instant = Instant(i64::MAX);
+
+    /// From nanoseconds since the scenario's start.
+    pub const fn from_nanoseconds(n: i64) -> Instant {
+        Instant(n)
+    }
+    /// Nanoseconds since the scenario's start.
+    pub const fn as_nanoseconds(self) -> i64 {
+        self.0
+    }
+    /// The span from `earlier` to this point, or zero when it is not earlier.
+    pub const fn since(self, earlier: Instant) -> Duration {
+        let span = self.0.saturating_sub(earlier.0);
+        Duration(if span < 0 { 0 } else { span as u64 })
+    }
+    /// The point that lies `span` before this one.
+    pub const fn before(self, span: Duration) -> Instant {
+        let nanoseconds = if span.0 > i64::MAX as u64 { i64::MAX } else { span.0 as i64 };
+        Instant(self.0.saturating_sub(nanoseconds))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Instant;
+    fn add(self, span: Duration) -> Instant {
+        let nanoseconds = i64::try_from(span.0).unwrap_or(i64::MAX);
+        Instant(self.0.saturating_add(nanoseconds))
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+    fn sub(self, earlier: Instant) -> Duration {
+        self.since(earlier)
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 0 {
+            write!(f, "-{}", Duration(self.0.unsigned_abs()))
+        } else {
+            write!(f, "{}", Duration(self.0 as u64))
+        }
+    }
+}
+
+impl fmt::Display for Duration {
+    /// As a scenario writes it: `1h30m`, `90s` as `1m30s`, `1.5s`, `250ms`; zero is `0s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut rest, mut written) = (self.0, false);
+        for (unit, name) in [(86_400 * SECOND, "d"), (3_600 * SECOND, "h"), (60 * SECOND, "m")] {
+            if rest >= unit {
+                write!(f, "{}{name}", rest / unit)?;
+                rest %= unit;
+                written = true;
+            }
+        }
+        match (rest, written) {
+            (0, true) => Ok(()),
+            (0, false) => f.write_str("0s"),
+            (n, _) if n % SECOND == 0 => write!(f, "{}s", n / SECOND),
+            (n, false) if n < SECOND && n % MILLISECOND == 0 => write!(f, "{}ms", n / MILLISECOND),
+            (n, _) => {
+                let fraction = format!("{:09}", n % SECOND);
+                write!(f, "{}.{}s", n / SECOND, fraction.trim_end_matches('0'))
+            }
+        }
+    }
+}
+
+/// Which calendar date the scenario's start is; turns instants into dates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    start: jiff::Timestamp,
+}
+
+impl Calendar {
+    /// A calendar whose instant zero is `start`.
+    pub const fn starting(start: jiff::Timestamp) -> Calendar {
+        Calendar { start }
+    }
+    /// The date of the scenario's start.
+    pub const fn start(&self) -> jiff::Timestamp {
+        self.start
+    }
+    /// The date of `instant`; dates out of jiff's range give its last date.
+    pub fn date(&self, instant: Instant) -> jiff::Timestamp {
+        self.start
+            .checked_add(jiff::SignedDuration::from_nanos(instant.as_nanoseconds()))
+            .unwrap_or(jiff::Timestamp::MAX)
+    }
+    /// The instant of `date`; dates beyond 292 years of the start give the nearest instant that can be said.
+    pub fn instant(&self, date: jiff::Timestamp) -> Instant {
+        let nanoseconds = date.as_nanosecond() - self.start.as_nanosecond();
+        Instant(nanoseconds.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
+    }
+}
+
+impl Default for Calendar {
+    /// The fixed date of `run` and `test`: Monday 2026-01-05, 08:00 UTC.
+    fn default() -> Calendar {
+        Calendar { start: jiff::Timestamp::constant(1_767_600_000, 0) }
+    }
+}
