@@ -1,5 +1,9 @@
 //! Kestra's flow language as far as the simulation understands it: the file model, triggers and states. Knows no simulator.
 
+mod state;
+
+pub use state::State;
+
 use crate::time::Duration;
 
 /// A flow, as its YAML says. Properties of plugin tasks are accepted unread.

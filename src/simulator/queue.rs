@@ -1,0 +1,127 @@
+//! Kestra's queues: rows of a table that consumers poll.
+
+use std::collections::VecDeque;
+
+use crate::random;
+use crate::time::{Duration, Instant};
+
+/// A queue of the database, named by the class of its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum QueueKind {
+    /// Executions, consumed by executors.
+    Execution,
+    /// Task runs and trigger evaluations to do, consumed by workers.
+    WorkerJob,
+    /// What became of task runs, consumed by executors.
+    WorkerTaskResult,
+    /// What became of trigger evaluations, consumed by schedulers.
+    WorkerTriggerResult,
+    /// Log lines, consumed by indexers.
+    LogEntry,
+}
+
+impl QueueKind {
+    /// All queues the model keeps rows of.
+    pub(super) const ALL: [QueueKind; 5] = [
+        QueueKind::Execution,
+        QueueKind::WorkerJob,
+        QueueKind::WorkerTaskResult,
+        QueueKind::WorkerTriggerResult,
+        QueueKind::LogEntry,
+    ];
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Message {
+    /// An execution to look at: its slot and number.
+    Execution { slot: u32, number: u64 },
+    /// A job for a worker.
+    Job(super::worker::JobOrder),
+    /// A task run was started by a worker.
+    TaskStarted { slot: u32, number: u64 },
+    /// A task run ended.
+    TaskEnded { slot: u32, number: u64, end: super::worker::TaskEnd },
+    /// A polling trigger was evaluated.
+    TriggerEvaluated { trigger: u32, fires: bool },
+    /// Log lines, as many as it says.
+    Logs(u32),
+}
+
+/// The rows of one queue, and how its consumers poll it.
+#[derive(Debug)]
+pub(super) struct Queue {
+    kind: QueueKind,
+    rows: VecDeque<Message>,
+    /// Messages ever sent and taken: in = out + backlog.
+    pub(super) sent: u64,
+    pub(super) taken: u64,
+    last_message: Instant,
+    delivery: Option<Instant>,
+}
+
+/// Rows a consumer takes at once (Kestra's default poll size).
+pub(super) const POLL_SIZE: usize = 100;
+
+impl Queue {
+    pub(super) fn new(kind: QueueKind) -> Queue {
+        let never = Instant::from_nanoseconds(i64::MIN / 2);
+        Queue { kind, rows: VecDeque::new(), sent: 0, taken: 0, last_message: never, delivery: None }
+    }
+
+    /// Rows that wait. Log lines count each.
+    pub(super) fn backlog(&self) -> u64 {
+        self.sent - self.taken
+    }
+
+    /// Adds a row.
+    pub(super) fn push(&mut self, message: Message, now: Instant) {
+        self.sent += weight(message);
+        self.rows.push_back(message);
+        self.last_message = now;
+    }
+
+    /// Takes the oldest row.
+    pub(super) fn pop(&mut self) -> Option<Message> {
+        let message = self.rows.pop_front()?;
+        self.taken += weight(message);
+        Some(message)
+    }
+
+    /// Whether no row waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The instant of the next delivery, when one must be scheduled: rows wait and none is under way.
+    pub(super) fn schedule(&mut self, now: Instant, query: Duration) -> Option<Instant> {
+        if self.rows.is_empty() || self.delivery.is_some() {
+            return None;
+        }
+        let at = self.next_poll(now) + query;
+        self.delivery = Some(at);
+        Some(at)
+    }
+
+    /// A scheduled delivery happens now.
+    pub(super) fn delivered(&mut self) {
+        self.delivery = None;
+    }
+
+    /// Consumers poll every 25 ms while messages come, then in steps up to every 500 ms after a minute without any
+    /// (Kestra's queue defaults: minPollInterval, maxPollInterval, pollSwitchInterval).
+    fn next_poll(&self, now: Instant) -> Instant {
+        let quiet = now.since(self.last_message).as_milliseconds() / 12_000;
+        let interval = 25 * [1u64, 2, 4, 8, 16, 20][quiet.min(5) as usize] * crate::time::MILLISECOND;
+        let phase = (random::noise(self.kind as u64, 77) * interval as f64) as u64;
+        let position = (now.as_nanoseconds() as i128 - i128::from(phase)).rem_euclid(i128::from(interval)) as u64;
+        now + Duration::nanoseconds(interval - position)
+    }
+}
+
+fn weight(message: Message) -> u64 {
+    match message {
+        Message::Logs(lines) => u64::from(lines),
+        _ => 1,
+    }
+}
