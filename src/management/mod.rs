@@ -1,6 +1,6 @@
 //! Port 8081: one file an endpoint, pure functions from a request and a member to an outcome. No socket, no axum.
 
-use crate::simulator::Command;
+use crate::simulator::{Command, DatabaseView, Port, Simulation};
 use crate::time::Instant;
 
 /// A request as it came over the wire.
@@ -72,4 +72,28 @@ pub enum Body {
     Sized(Vec<u8>),
     /// Sent chunked.
     Chunked(Vec<u8>),
+}
+
+
+/// Answers a request to a member at the simulation's current instant.
+pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outcome {
+    let Some(it) = simulation.members().get(member) else { return Outcome::Refused };
+    match it.port() {
+        Port::Refused => return Outcome::Refused,
+        Port::Frozen => return Outcome::Hang,
+        Port::Closing => return Outcome::Reset,
+        Port::Open => {}
+    }
+    if let Some(until) = it.paused_until() {
+        return Outcome::Wait(until);
+    }
+    let (status, body) = match (request.target.as_str(), simulation.database(member)) {
+        ("/health", DatabaseView::Stalled { .. }) => return Outcome::Hang,
+        ("/health", DatabaseView::Refused { .. }) => (503, b"{}".to_vec()),
+        ("/health", _) => (200, b"{}".to_vec()),
+        _ => (404, Vec::new()),
+    };
+    let answer =
+        Answer { status, reason: String::new(), headers: Vec::new(), body: Body::Sized(body), close: false, command: None };
+    Outcome::Answer(Box::new(answer))
 }
