@@ -18,7 +18,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("run", &["scenario", "flow", "simulator", "metrics", "management", "report", "random", "time"]),
     (
         "server",
-        &["document", "scenario", "flow", "profile", "metrics", "simulator", "management", "report", "run", "random", "time"],
+        &[
+            "document",
+            "scenario",
+            "flow",
+            "profile",
+            "metrics",
+            "simulator",
+            "management",
+            "report",
+            "run",
+            "random",
+            "time",
+        ],
     ),
     (
         "cli",
@@ -96,7 +108,11 @@ fn every_module_imports_only_what_lies_below_it() {
         let text = std::fs::read_to_string(&file).expect("readable");
         let below = allowed.get(module).unwrap_or_else(|| panic!("module {module} has no line in this test"));
         for used in words_after(&text, "crate::") {
-            if !used.is_empty() && used != module && allowed.contains_key(used.as_str()) && !below.contains(&used.as_str()) {
+            if !used.is_empty()
+                && used != module
+                && allowed.contains_key(used.as_str())
+                && !below.contains(&used.as_str())
+            {
                 wrong.push(format!("{} uses crate::{used}", relative.display()));
             }
         }
@@ -104,9 +120,8 @@ fn every_module_imports_only_what_lies_below_it() {
             let path = format!("{name}::");
             let used = text.lines().any(|line| {
                 let code = line.split("//").next().unwrap_or("");
-                code.match_indices(&path).any(|(at, _)| {
-                    !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
-                })
+                code.match_indices(&path)
+                    .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
             });
             if used && !homes.contains(&module) {
                 wrong.push(format!("{} uses the crate {name}", relative.display()));

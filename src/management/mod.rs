@@ -74,7 +74,6 @@ pub enum Body {
     Chunked(Vec<u8>),
 }
 
-
 /// Answers a request to a member at the simulation's current instant.
 pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outcome {
     let Some(it) = simulation.members().get(member) else { return Outcome::Refused };
@@ -93,7 +92,13 @@ pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outc
         ("/health", _) => (200, b"{}".to_vec()),
         _ => (404, Vec::new()),
     };
-    let answer =
-        Answer { status, reason: String::new(), headers: Vec::new(), body: Body::Sized(body), close: false, command: None };
+    let answer = Answer {
+        status,
+        reason: String::new(),
+        headers: Vec::new(),
+        body: Body::Sized(body),
+        close: false,
+        command: None,
+    };
     Outcome::Answer(Box::new(answer))
 }

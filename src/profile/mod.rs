@@ -125,9 +125,12 @@ impl Profile {
         for (name, steps) in &file.shapes {
             let steps: Vec<(f64, f64)> = steps
                 .iter()
-                .map(|(bound, share)| Ok((bound.parse().map_err(|_| format!("shape {name}: {bound} is no bound"))?, *share)))
+                .map(|(bound, share)| {
+                    Ok((bound.parse().map_err(|_| format!("shape {name}: {bound} is no bound"))?, *share))
+                })
                 .collect::<Result<_, String>>()?;
-            let share = |bound: f64| steps.iter().rev().find(|(from, _)| *from <= bound).map_or(0.0, |(_, share)| *share);
+            let share =
+                |bound: f64| steps.iter().rev().find(|(from, _)| *from <= bound).map_or(0.0, |(_, share)| *share);
             shapes.insert(name.clone(), file.buckets.iter().map(|bound| share(*bound)).collect());
         }
         let mut meters = IndexMap::new();

@@ -79,11 +79,9 @@ fn health(simulation: &Simulation, member: usize) -> &'static str {
 fn judge(expectation: &Expectation, plan: &Plan, simulation: &Simulation, seen: &[(Instant, &str)]) -> Verdict {
     let span = |within: &Option<Duration>| within.map(|within| format!(" within {within}")).unwrap_or_default();
     match expectation {
-        Expectation::Alert(alert) => Verdict {
-            expectation: format!("alert {}", alert.alert),
-            met: None,
-            seen: "needs alert rules".into(),
-        },
+        Expectation::Alert(alert) => {
+            Verdict { expectation: format!("alert {}", alert.alert), met: None, seen: "needs alert rules".into() }
+        }
         Expectation::Query { expr, at, comparison } => Verdict {
             expectation: format!("{expr} {comparison} at {at}"),
             met: None,
@@ -176,7 +174,11 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
     if truth.lost_requests > 0 {
         figures.push(figure("requests nobody answered", truth.lost_requests, (None, None)));
     }
-    figures.push(figure("attempts of task runs", truth.attempts, shown("kestra_executor_taskrun_created_count_total", None)));
+    figures.push(figure(
+        "attempts of task runs",
+        truth.attempts,
+        shown("kestra_executor_taskrun_created_count_total", None),
+    ));
     figures.push(figure("  ended", truth.attempts_ended, shown("kestra_executor_taskrun_ended_count_total", None)));
     if truth.resubmitted > 0 {
         let meter = "kestra_executor_worker_job_resubmit_count_total";

@@ -8,8 +8,11 @@ impl Fault {
     /// What it does, as a short phrase: `kill worker-1`, `database refused`.
     pub fn sentence(&self, plan: &Plan) -> String {
         let names = |members: &[usize]| {
-            let names: Vec<&str> =
-                members.iter().filter_map(|member| plan.cluster.members.get(*member)).map(|it| it.name.as_str()).collect();
+            let names: Vec<&str> = members
+                .iter()
+                .filter_map(|member| plan.cluster.members.get(*member))
+                .map(|it| it.name.as_str())
+                .collect();
             names.join(", ")
         };
         match self {

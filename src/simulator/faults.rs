@@ -112,7 +112,12 @@ impl Simulation {
         };
         let level = !matches!(
             entry.fault,
-            Fault::Kill(_) | Fault::Stop(_) | Fault::Start(_) | Fault::Restart(_) | Fault::Hang(_) | Fault::GcPause { .. }
+            Fault::Kill(_)
+                | Fault::Stop(_)
+                | Fault::Start(_)
+                | Fault::Restart(_)
+                | Fault::Hang(_)
+                | Fault::GcPause { .. }
         );
         if keep {
             if let Some(lasts) = entry.lasts {

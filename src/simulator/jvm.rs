@@ -130,34 +130,45 @@ impl Jvm {
 
     /// Bytes and collections since things last changed.
     fn since_settled(&self, now: Instant) -> (f64, f64) {
-        let seconds = now.since(self.settled).as_seconds_f64();
-        let bytes = self.allocation * seconds;
-        let (before, after) = (self.eden_capacity(self.settled), self.eden_capacity(now));
-        // Eden shrinks in a straight line, if it shrinks: the integral of 1/capacity is a logarithm.
-        let cycles = if before - after > before * 1e-9 {
+        let bytes = self.allocation * now.since(self.settled).as_seconds_f64();
+        // Eden is constant as long as the old generation leaves room enough, then it shrinks in a straight line.
+        let room = self.heap * (1.0 - EDEN_SHARE / EDEN_OF_FREE) - self.idle.live;
+        let kink = self.old.reaches(room).unwrap_or(Instant::NEVER).clamp(self.settled, now);
+        (bytes, self.cycles_between(self.settled, kink) + self.cycles_between(kink, now))
+    }
+
+    /// Collections in a span in which eden is constant or shrinks in a straight line.
+    fn cycles_between(&self, from: Instant, to: Instant) -> f64 {
+        let bytes = self.allocation * to.since(from).as_seconds_f64();
+        let (before, after) = (self.eden_capacity(from), self.eden_capacity(to));
+        // The integral of 1/capacity is a logarithm.
+        if before - after > before * 1e-9 {
             bytes * libm::log(before / after) / (before - after)
         } else {
             bytes / before
-        };
-        (bytes, cycles)
+        }
     }
 
     fn eden_capacity(&self, now: Instant) -> f64 {
-        (self.heap * EDEN_SHARE).min(EDEN_OF_FREE * (self.heap - self.old_used(now))).max(1_048_576.0)
+        (self.heap * EDEN_SHARE).min(EDEN_OF_FREE * (self.heap - self.old(now))).max(1_048_576.0)
     }
 
     /// 0 while memory is plenty, 1 when the heap is full.
     fn pressure(&self, now: Instant) -> f64 {
-        ((self.old_used(now) / self.heap - 0.85) / (FULL - 0.85)).clamp(0.0, 1.0)
+        ((self.old(now) / self.heap - 0.85) / (FULL - 0.85)).clamp(0.0, 1.0)
     }
 
     fn pause(&self, now: Instant) -> f64 {
         PAUSE * (1.0 + 20.0 * self.pressure(now))
     }
 
+    fn old(&self, now: Instant) -> f64 {
+        (self.idle.live + self.old.at(now)).min(self.heap * FULL)
+    }
+
     /// Bytes of the old generation.
     pub(super) fn old_used(&self, now: Instant) -> f64 {
-        libm::floor((self.idle.live + self.old.at(now)).min(self.heap * FULL))
+        libm::floor(self.old(now))
     }
 
     fn cycles(&self, now: Instant) -> f64 {

@@ -494,7 +494,8 @@ impl Simulation {
                 ("/health/liveness" | "/health/readiness", true) => (6, 3),
                 _ => (7, 1),
             };
-            let spread = 0.6 + 0.8 * noise(it.key ^ 0x9011, self.now.as_nanoseconds() as u64 / crate::time::MILLISECOND);
+            let spread =
+                0.6 + 0.8 * noise(it.key ^ 0x9011, self.now.as_nanoseconds() as u64 / crate::time::MILLISECOND);
             it.http_requests += 1;
             let time = Duration::milliseconds(time).times(spread);
             it.meters.record(Meter::HttpRequest, Subject::Route(route), time, &self.plan, self.now);

@@ -164,7 +164,6 @@ impl Meters {
         }
     }
 
-
     /// Records a time.
     pub(super) fn record(&mut self, meter: Meter, subject: Subject, time: Duration, plan: &Plan, now: Instant) {
         if let Some(series) = self.series(meter, subject, plan, now) {
@@ -186,10 +185,8 @@ impl Meters {
 fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
     let flow = |flow: u32| plan.flows.get(flow as usize);
     let mut tags: Vec<(&str, &str)> = Vec::with_capacity(4);
-    if let Subject::Flow(index)
-    | Subject::FlowState(index, _)
-    | Subject::Task(index, _)
-    | Subject::Trigger(index, _) = subject
+    if let Subject::Flow(index) | Subject::FlowState(index, _) | Subject::Task(index, _) | Subject::Trigger(index, _) =
+        subject
     {
         let flow = flow(index)?;
         tags.extend([("flow_id", flow.id.as_str()), ("namespace_id", flow.namespace.as_str()), ("tenant_id", "main")]);

@@ -520,7 +520,8 @@ impl Simulation {
     /// An id as Kestra makes them: 22 characters of base 62.
     fn id(&self, what: &str, flow: u32, number: u64, part: u32) -> String {
         const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        let mut draws = self.seed.numbered(name_key(what) ^ self.flows[flow as usize].key, number ^ (u64::from(part) << 40));
+        let mut draws =
+            self.seed.numbered(name_key(what) ^ self.flows[flow as usize].key, number ^ (u64::from(part) << 40));
         (0..22).map(|_| char::from(DIGITS[draws.below(62) as usize])).collect()
     }
 

@@ -39,7 +39,9 @@ pub(super) fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<Tr
                 TriggerAction::Schedule(schedule) => {
                     schedule.next_after(calendar.date(now)).map_or(Instant::NEVER, |date| calendar.instant(date))
                 }
-                TriggerAction::Poll { interval } => next_on_grid(now, *interval, noise(index as u64, flow_index as u64)),
+                TriggerAction::Poll { interval } => {
+                    next_on_grid(now, *interval, noise(index as u64, flow_index as u64))
+                }
                 TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime => continue,
             };
             triggers.push(TriggerState {

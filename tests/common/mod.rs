@@ -13,7 +13,8 @@ use mock_kestra::time::{Calendar, Instant};
 /// A file of tests/captures/1.3.
 pub fn capture(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/1.3").join(path);
-    String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).into_owned()
+    String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        .into_owned()
 }
 
 /// The body of a recorded answer.
