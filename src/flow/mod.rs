@@ -1,5 +1,6 @@
 //! Kestra's flow language as far as the simulation understands it: the file model, triggers and states. Knows no simulator.
 
+mod schedule;
 mod state;
 
 pub use state::State;
@@ -46,6 +47,8 @@ pub struct Task {
     pub allow_warning: bool,
     /// `disabled: true`: skipped.
     pub disabled: bool,
+    /// `duration` of `io.kestra.plugin.core.flow.Sleep`: how long it sleeps.
+    pub sleep: Option<Duration>,
 }
 
 /// How a failed task is tried again.

@@ -5,10 +5,9 @@ use serde_json::{Map, Value, json};
 use super::database::{self, Database};
 use super::reply::Reply;
 use super::{Context, Handled};
-use crate::simulator::{Job, Member};
 use crate::time::Duration;
 
-/// After `/stop` (or SIGTERM) of a process without running tasks: from here on its beans are gone (standalone/stop).
+/// This long after `/stop` the beans of the process are gone, just before its port (standalone/stop).
 const BEANS_GONE: Duration = Duration::milliseconds(1_900);
 
 /// Which indicators are asked.
@@ -89,10 +88,9 @@ fn status(reply: Reply, up: bool, method: &str, path: &str) -> Reply {
 }
 
 fn beans_gone(context: &Context<'_>) -> bool {
-    let stopping = |member: &Member| Some(context.simulation.now().since(member.stopping_since()?));
-    let tasks =
-        || context.simulation.running(context.index).iter().any(|running| matches!(running.job, Job::Task { .. }));
-    stopping(context.member).is_some_and(|span| span >= BEANS_GONE) && !tasks()
+    let shutdown = context.member.shutdown().filter(|shutdown| shutdown.by_endpoint);
+    let idle = context.member.running() == 0 && context.member.pending() == 0;
+    idle && shutdown.is_some_and(|shutdown| context.simulation.now().since(shutdown.since) >= BEANS_GONE)
 }
 
 /// Whether all selected indicators are UP, and the body.

@@ -149,7 +149,7 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &M
     let href = target.href;
     match route::find(request.listener, member.role(), &request.method, target.path) {
         route::Found::Handler(handler, variable) => {
-            let version = Version::of(member.plan().kestra.as_deref().unwrap_or(&simulation.plan().kestra));
+            let version = Version::of(member.profile().name());
             handler(&Context { request, simulation, index, member, version, target, variable })
         }
         route::Found::WrongMethod(allowed) => Ok(Reply::error(

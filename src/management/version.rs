@@ -8,8 +8,6 @@ use super::reply::Reply;
 pub(super) struct Version {
     /// The profile's name.
     pub name: &'static str,
-    /// `version`, `commit` and `commitDate` of `/version`.
-    release: [&'static str; 3],
     /// `/info`.
     pub info: &'static str,
     /// `/env`.
@@ -25,7 +23,6 @@ pub(super) struct Version {
 /// The first one also answers for versions that are not here yet.
 pub(super) static VERSIONS: [Version; 1] = [Version {
     name: "1.3",
-    release: ["1.3.19-oss", "82cb2d9", "2026-05-21T14:21:25Z"],
     info: include_str!("data/1.3/info.json"),
     env: include_str!("data/1.3/env.json"),
     loggers: include_str!("data/1.3/loggers.txt"),
@@ -42,7 +39,12 @@ impl Version {
 
 /// `GET /version`.
 pub(super) fn get(context: &Context<'_>) -> super::Handled {
-    let [version, commit, date] = context.version.release;
-    let kind = context.member.role().server_type();
-    Ok(Reply::json(format!(r#"{{"version":"{version}","commit":"{commit}","commitDate":"{date}","type":"{kind}"}}"#)))
+    let release = context.member.profile().release();
+    let body = serde_json::json!({
+        "version": format!("{}-oss", release.version),
+        "commit": release.commit,
+        "commitDate": release.commit_date,
+        "type": context.member.role().server_type(),
+    });
+    Ok(Reply::json(body.to_string()))
 }

@@ -1,6 +1,6 @@
 //! `GET /worker`: what runs in the process now.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
 use super::{Context, Handled, date, scheduler};
@@ -20,7 +20,7 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
     Ok(Reply::json(json!({ "runningCount": tasks, "runnings": shown }).to_string()))
 }
 
-/// One job. Properties of plugins are not known to the simulation and left out.
+/// One job. Other properties of plugins are not known to the simulation and left out.
 fn show(running: &RunningJob, flow: &Flow, calendar: Calendar) -> Option<Value> {
     match &running.job {
         Job::Trigger { trigger } => {
@@ -51,11 +51,15 @@ fn show(running: &RunningJob, flow: &Flow, calendar: Calendar) -> Option<Value> 
 }
 
 fn definition(task: &Task) -> Value {
-    let mut shown = json!({ "id": task.id, "type": task.kind });
-    if let (Some(timeout), Some(shown)) = (task.timeout, shown.as_object_mut()) {
-        shown.insert("timeout".to_owned(), date::java_duration(timeout).into());
+    let mut shown = Map::new();
+    shown.insert("id".to_owned(), task.id.as_str().into());
+    shown.insert("type".to_owned(), task.kind.as_str().into());
+    for (key, duration) in [("timeout", task.timeout), ("duration", task.sleep)] {
+        if let Some(duration) = duration {
+            shown.insert(key.to_owned(), date::java_duration(duration).into());
+        }
     }
-    shown
+    Value::Object(shown)
 }
 
 /// The states before RUNNING came over the database, which keeps microseconds; RUNNING is the worker's own.
@@ -68,9 +72,10 @@ fn state_date(state: &str, since: Instant, calendar: Calendar) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Duration;
 
     #[test]
-    fn a_running_task_shows_as_recorded_without_its_plugin_properties() {
+    fn a_running_task_shows_as_recorded() {
         let task = Task {
             id: "sleep".to_owned(),
             kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
@@ -79,6 +84,7 @@ mod tests {
             allow_failure: false,
             allow_warning: false,
             disabled: false,
+            sleep: Some(Duration::seconds(300)),
         };
         let flow = Flow {
             id: "longsleep".to_owned(),
@@ -103,7 +109,7 @@ mod tests {
                 ("RUNNING", at("2026-11-25T02:01:31.067932722Z")),
             ],
         };
-        let recorded = r#"{"type":"task","taskRun":{"id":"1lywPOfQjU1mnMSfYaKHoa","executionId":"bH7itEtG60VPkdeUz0HfR","namespace":"company.team","flowId":"longsleep","taskId":"sleep","outputs":null,"state":{"current":"RUNNING","histories":[{"state":"CREATED","date":"2026-11-25T02:01:30.583600Z"},{"state":"SUBMITTED","date":"2026-11-25T02:01:30.834599Z"},{"state":"RUNNING","date":"2026-11-25T02:01:31.067932722Z"}],"startDate":"2026-11-25T02:01:30.583600Z"}},"task":{"id":"sleep","type":"io.kestra.plugin.core.flow.Sleep"}}"#;
+        let recorded = r#"{"type":"task","taskRun":{"id":"1lywPOfQjU1mnMSfYaKHoa","executionId":"bH7itEtG60VPkdeUz0HfR","namespace":"company.team","flowId":"longsleep","taskId":"sleep","outputs":null,"state":{"current":"RUNNING","histories":[{"state":"CREATED","date":"2026-11-25T02:01:30.583600Z"},{"state":"SUBMITTED","date":"2026-11-25T02:01:30.834599Z"},{"state":"RUNNING","date":"2026-11-25T02:01:31.067932722Z"}],"startDate":"2026-11-25T02:01:30.583600Z"}},"task":{"id":"sleep","type":"io.kestra.plugin.core.flow.Sleep","duration":"PT5M"}}"#;
         assert_eq!(show(&RunningJob { flow: 0, job }, &flow, calendar).unwrap().to_string(), recorded);
     }
 }

@@ -1,6 +1,13 @@
 //! Micrometer's registry as Kestra uses it, and the two ways it is read: Prometheus text and `/metrics` JSON.
 
-use crate::profile::Probe;
+mod number;
+mod registry;
+mod window;
+
+pub use number::java_double;
+pub use registry::{Measured, Registry, Sample, SeriesId};
+
+use crate::profile::{Linear, Probe};
 use crate::time::Instant;
 
 /// What the simulator knows of a process at the instant someone looks: the value of every [`Probe`].
@@ -23,5 +30,9 @@ impl Look {
     /// The value of a probe.
     pub fn get(&self, probe: Probe) -> f64 {
         self.values[probe as usize]
+    }
+    /// The value of a source.
+    fn value(&self, source: &Linear) -> f64 {
+        source.probe.map_or(source.offset, |probe| self.get(probe) * source.factor + source.offset)
     }
 }

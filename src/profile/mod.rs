@@ -2,11 +2,302 @@
 //! Nothing here knows the simulator: what moves is named by a [`Probe`], which the simulator fills in.
 
 mod probe;
+mod source;
+
+use std::sync::LazyLock;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
 
 pub use probe::Probe;
+pub use source::{Linear, Source};
+
+use crate::time::Duration;
+
+/// Everything that makes a version of Kestra what it is.
+#[derive(Debug)]
+pub struct Profile {
+    name: String,
+    release: Release,
+    liveness: Liveness,
+    buckets: Vec<f64>,
+    shapes: IndexMap<String, Vec<f64>>,
+    meters: IndexMap<String, Meter>,
+}
+
+/// Which build a profile was recorded from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// For example `1.3.19`.
+    pub version: String,
+    /// Short id of the commit.
+    pub commit: String,
+    /// Date of the commit, ISO 8601.
+    pub commit_date: String,
+}
+
+/// The timings by which a cluster finds dead processes.
+#[derive(Clone, Copy, Debug)]
+pub struct Liveness {
+    /// Every process tells that it lives this often.
+    pub heartbeat: Duration,
+    /// Executors look for silent processes this often.
+    pub interval: Duration,
+    /// Silent for so long, a process is DISCONNECTED.
+    pub timeout: Duration,
+    /// An executor does not look before it has run this long.
+    pub initial_delay: Duration,
+}
+
+/// A meter, in the order of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MeterId(pub(crate) u32);
+
+/// One meter of a profile.
+#[derive(Debug)]
+pub struct Meter {
+    /// Dotted name, as `/metrics` lists it.
+    pub name: String,
+    /// What it measures with.
+    pub kind: Kind,
+    /// Base unit, empty when there is none.
+    pub unit: String,
+    /// Help text, empty when there is none.
+    pub help: String,
+    /// Series at start.
+    pub start: Vec<Start>,
+}
+
+/// Kinds of meters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Count, sum and maximum of times in seconds.
+    Timer,
+    /// Count, sum and maximum of other amounts.
+    Summary,
+    /// A timer with buckets.
+    Histogram,
+}
+
+/// Series that a process shows at start.
+#[derive(Debug)]
+pub struct Start {
+    /// In which roles.
+    pub roles: Vec<Role>,
+    /// Keys, and the values of each; all combinations are series.
+    pub tags: IndexMap<String, Vec<String>>,
+    /// What they show.
+    pub source: Source,
+}
+
+impl Profile {
+    /// The names of all profiles.
+    pub const NAMES: &[&str] = &["1.3"];
+
+    /// The profile of a version.
+    pub fn named(name: &str) -> Option<&'static Profile> {
+        (name == "1.3").then(Profile::default_profile)
+    }
+
+    /// The profile of scenarios that name none.
+    pub fn default_profile() -> &'static Profile {
+        static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
+            // A broken file cannot pass the tests: they parse it. An empty profile shows no metrics at all.
+            Profile::parse(include_str!("1.3.yaml")).unwrap_or_else(|_| Profile::empty())
+        });
+        &PROFILE
+    }
+
+    /// Reads a profile's file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn parse(text: &str) -> Result<Profile, String> {
+        let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        let seconds = Duration::seconds;
+        let mut shapes = IndexMap::new();
+        for (name, steps) in &file.shapes {
+            let steps: Vec<(f64, f64)> = steps
+                .iter()
+                .map(|(bound, share)| {
+                    Ok((bound.parse().map_err(|_| format!("shape {name}: {bound} is no bound"))?, *share))
+                })
+                .collect::<Result<_, String>>()?;
+            let share =
+                |bound: f64| steps.iter().rev().find(|(from, _)| *from <= bound).map_or(0.0, |(_, share)| *share);
+            shapes.insert(name.clone(), file.buckets.iter().map(|bound| share(*bound)).collect());
+        }
+        let mut meters = IndexMap::new();
+        for meter in file.meters {
+            let roles = if meter.roles.is_empty() { Role::RECORDED.to_vec() } else { meter.roles };
+            let start = meter.start.into_iter().map(|start| {
+                let tags = start.tags.into_iter().map(|(key, values)| (key, values.list())).collect();
+                let roles = if start.roles.is_empty() { roles.clone() } else { start.roles };
+                let source = start.is.resolve(&shapes).map_err(|error| format!("meter {}: {error}", meter.name))?;
+                Ok(Start { roles, tags, source })
+            });
+            let start = start.collect::<Result<_, String>>()?;
+            let (name, kind, unit, help) = (meter.name, meter.kind, meter.unit, meter.help);
+            if meters.insert(name.clone(), Meter { name: name.clone(), kind, unit, help, start }).is_some() {
+                return Err(format!("meter {name} twice"));
+            }
+        }
+        Ok(Profile {
+            name: file.name,
+            release: file.release,
+            liveness: Liveness {
+                heartbeat: seconds(file.liveness.heartbeat),
+                interval: seconds(file.liveness.interval),
+                timeout: seconds(file.liveness.timeout),
+                initial_delay: seconds(file.liveness.initial_delay),
+            },
+            buckets: file.buckets,
+            shapes,
+            meters,
+        })
+    }
+
+    fn empty() -> Profile {
+        let release = Release { version: String::new(), commit: String::new(), commit_date: String::new() };
+        let second = Duration::seconds(1);
+        let liveness = Liveness { heartbeat: second, interval: second, timeout: second, initial_delay: second };
+        Profile {
+            name: String::new(),
+            release,
+            liveness,
+            buckets: Vec::new(),
+            shapes: IndexMap::new(),
+            meters: IndexMap::new(),
+        }
+    }
+
+    /// For example `1.3`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    /// Which build it was recorded from.
+    pub fn release(&self) -> &Release {
+        &self.release
+    }
+    /// How dead processes are found.
+    pub fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+    /// Upper bounds of the buckets of histograms, the infinite one left out.
+    pub fn buckets(&self) -> &[f64] {
+        &self.buckets
+    }
+    /// The share of all observations below each bound, of the histogram shape with this number.
+    pub fn shape(&self, number: usize) -> &[f64] {
+        self.shapes.get_index(number).map_or(&[], |(_, shares)| shares)
+    }
+    /// All meters, in the order of the file.
+    pub fn meters(&self) -> impl Iterator<Item = (MeterId, &Meter)> {
+        self.meters.values().enumerate().map(|(index, meter)| (MeterId(index as u32), meter))
+    }
+    /// The meter of a dotted name.
+    pub fn meter(&self, name: &str) -> Option<MeterId> {
+        self.meters.get_index_of(name).map(|index| MeterId(index as u32))
+    }
+    /// The meter of an id.
+    pub fn meter_of(&self, id: MeterId) -> Option<&Meter> {
+        self.meters.get_index(id.0 as usize).map(|(_, meter)| meter)
+    }
+}
+
+impl Meter {
+    /// The name Prometheus sees, by Micrometer's convention: unit and `_total` at the end, once.
+    pub fn prometheus_name(&self) -> String {
+        let mut name: String =
+            self.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
+        let unit = match self.kind {
+            Kind::Timer | Kind::Histogram => "seconds",
+            _ => &self.unit,
+        };
+        let counter = if self.kind == Kind::Counter { "total" } else { "" };
+        for suffix in [unit, counter] {
+            if !suffix.is_empty() && !name.ends_with(&format!("_{suffix}")) {
+                name.push('_');
+                name.push_str(suffix);
+            }
+        }
+        name
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    release: Release,
+    liveness: LivenessFile,
+    buckets: Vec<f64>,
+    shapes: IndexMap<String, IndexMap<String, f64>>,
+    meters: Vec<MeterFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LivenessFile {
+    heartbeat: u64,
+    interval: u64,
+    timeout: u64,
+    initial_delay: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MeterFile {
+    name: String,
+    kind: Kind,
+    #[serde(default)]
+    unit: String,
+    #[serde(default)]
+    help: String,
+    #[serde(default)]
+    roles: Vec<Role>,
+    /// Of a meter without series at start: its keys, for the reader of the file.
+    #[serde(default, rename = "tags")]
+    _tags: Vec<String>,
+    #[serde(default)]
+    start: Vec<StartFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartFile {
+    #[serde(default)]
+    roles: Vec<Role>,
+    #[serde(default)]
+    tags: IndexMap<String, Values>,
+    is: source::SourceFile,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Values {
+    Many(Vec<String>),
+    One(String),
+}
+
+impl Values {
+    fn list(self) -> Vec<String> {
+        match self {
+            Values::Many(values) => values,
+            Values::One(value) => vec![value],
+        }
+    }
+}
 
 /// What a process runs (Kestra's server types).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything in one process.
     Standalone,
@@ -35,6 +326,10 @@ impl Role {
         Role::Indexer,
         Role::Controller,
     ];
+
+    /// The roles of 1.3, those there are recordings of.
+    pub const RECORDED: [Role; 6] =
+        [Role::Standalone, Role::Webserver, Role::Executor, Role::Worker, Role::Scheduler, Role::Indexer];
 
     /// As a scenario writes it and members are named: `worker`.
     pub const fn name(self) -> &'static str {
@@ -68,5 +363,38 @@ impl Role {
         self as u8 == part as u8
             || matches!(self, Role::Standalone) && !matches!(part, Role::Controller)
             || matches!((self, part), (Role::Webserver, Role::Indexer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_profile_parses_and_knows_its_name() {
+        for name in Profile::NAMES {
+            assert_eq!(Profile::named(name).expect("a shipped profile").name(), *name);
+        }
+        Profile::parse(include_str!("1.3.yaml")).expect("a sound file");
+    }
+
+    #[test]
+    fn prometheus_names_follow_the_convention_once() {
+        let name = |dotted: &str| {
+            let profile = Profile::default_profile();
+            profile.meter(dotted).and_then(|id| profile.meter_of(id)).expect(dotted).prometheus_name()
+        };
+        assert_eq!(name("jvm.memory.used"), "jvm_memory_used_bytes");
+        assert_eq!(name("process.cpu.time"), "process_cpu_time_ns_total");
+        assert_eq!(name("kestra.queue.produce.count"), "kestra_queue_produce_count_total");
+        assert_eq!(name("http.server.requests"), "http_server_requests_seconds");
+        assert_eq!(name("kestra.queue.big_message.count"), "kestra_queue_big_message_count_total");
+    }
+
+    #[test]
+    fn a_broken_profile_is_refused_with_a_reason() {
+        let text = include_str!("1.3.yaml").replace("is: heap.max", "is: heap.mox");
+        let error = Profile::parse(&text).expect_err("no such probe");
+        assert!(error.contains("heap.mox"), "{error}");
     }
 }

@@ -1,1 +1,193 @@
-//! One run of a plan, in virtual time to its end.
+//! One run of a plan, in virtual time to its end. Pure: used by the command line and by tests alike.
+
+use std::sync::Arc;
+
+use crate::flow::State;
+use crate::management::{self, Listener, Outcome, Request};
+use crate::random::Seed;
+use crate::report::{Figure, Line, MemberLine, Report, Verdict};
+use crate::scenario::{Expectation, Plan};
+use crate::simulator::{LimitReached, Port, Simulation};
+use crate::time::{Calendar, Duration, Instant};
+
+/// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects of health and events.
+///
+/// # Errors
+/// A limit of the simulation was reached; the run ends at that instant.
+pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar) -> Result<Report, LimitReached> {
+    let mut simulation = Simulation::new(plan.clone(), seed, calendar);
+    let end = Instant::START + plan.duration;
+    let mut seen = Vec::new();
+    for (index, at) in looks(plan, end) {
+        simulation.advance(at)?;
+        if let Some(Expectation::Health { member, .. }) = plan.expectations.get(index) {
+            seen.push((index, at, health(&simulation, *member)));
+        }
+    }
+    simulation.advance(end)?;
+    let verdicts = plan.expectations.iter().enumerate().map(|(index, expectation)| {
+        let seen: Vec<_> = seen.iter().filter(|(of, ..)| *of == index).map(|(_, at, health)| (*at, *health)).collect();
+        judge(expectation, plan, &simulation, &seen)
+    });
+    Ok(Report {
+        scenario: plan.name.clone(),
+        summary: plan.summary.clone(),
+        seed: seed.0,
+        start: calendar.start().to_string(),
+        duration: plan.duration,
+        timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text.clone() }).collect(),
+        closing: closing(&simulation),
+        members: simulation.members().iter().map(member_line).collect(),
+        expectations: verdicts.collect(),
+        events: simulation.events(),
+    })
+}
+
+/// The instants at which someone must look at a member's health for an expectation, in the order of time.
+fn looks(plan: &Plan, end: Instant) -> Vec<(usize, Instant)> {
+    let mut looks = Vec::new();
+    for (index, expectation) in plan.expectations.iter().enumerate() {
+        if let Expectation::Health { at, within, .. } = expectation {
+            // A probe a second, and not more than an hour of them.
+            let seconds = within.map_or(0, |within| within.as_milliseconds() / 1000).min(3_600);
+            looks.extend((0..=seconds).map(|n| (index, *at + Duration::seconds(n))).filter(|(_, at)| *at <= end));
+        }
+    }
+    looks.sort_by_key(|(_, at)| *at);
+    looks
+}
+
+/// What a probe of `/health` finds.
+fn health(simulation: &Simulation, member: usize) -> &'static str {
+    let request = Request {
+        listener: Listener::Management,
+        method: "GET".into(),
+        target: "/health".into(),
+        http10: false,
+        headers: Vec::new(),
+        body: Vec::new(),
+        arrived: simulation.now(),
+    };
+    match management::answer(&request, simulation, member) {
+        Outcome::Refused | Outcome::Reset => "refused",
+        Outcome::Wait(_) | Outcome::Hang => "hangs",
+        Outcome::Answer(answer) if answer.status == 200 => "UP",
+        Outcome::Answer(_) => "DOWN",
+    }
+}
+
+fn judge(expectation: &Expectation, plan: &Plan, simulation: &Simulation, seen: &[(Instant, &str)]) -> Verdict {
+    let span = |within: &Option<Duration>| within.map(|within| format!(" within {within}")).unwrap_or_default();
+    match expectation {
+        Expectation::Alert(alert) => {
+            Verdict { expectation: format!("alert {}", alert.alert), met: None, seen: "needs alert rules".into() }
+        }
+        Expectation::Query { expr, at, comparison } => Verdict {
+            expectation: format!("{expr} {comparison} at {at}"),
+            met: None,
+            seen: "needs a query engine".into(),
+        },
+        Expectation::Health { member, status, at, within } => {
+            let name = plan.cluster.members.get(*member).map_or("", |member| member.name.as_str());
+            let hit = seen.iter().find(|(_, found)| found.eq_ignore_ascii_case(status));
+            Verdict {
+                expectation: format!("health of {name} is {status} at {at}{}", span(within)),
+                met: Some(hit.is_some()),
+                seen: match (hit, seen.last()) {
+                    (Some((at, found)), _) => format!("{found} at {at}"),
+                    (None, Some((at, found))) => format!("still {found} at {at}"),
+                    (None, None) => "not in the time of the run".into(),
+                },
+            }
+        }
+        Expectation::Event { text, at, within } => {
+            let from = at.unwrap_or(Instant::from_nanoseconds(i64::MIN));
+            let until = within.map_or(Instant::NEVER, |within| from + within);
+            let hit = simulation
+                .journal()
+                .iter()
+                .find(|line| line.at >= from && line.at <= until && line.text.contains(text.as_str()));
+            let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
+            Verdict {
+                expectation: format!("event \"{text}\"{at}{}", span(within)),
+                met: Some(hit.is_some()),
+                seen: hit.map_or("nothing like it".into(), |line| format!("\"{}\" at {}", line.text, line.at)),
+            }
+        }
+    }
+}
+
+fn member_line(member: &crate::simulator::Member) -> MemberLine {
+    MemberLine {
+        name: member.plan().name.clone(),
+        port: match member.port() {
+            Port::Open => "open",
+            Port::Refused => "refused",
+            Port::Frozen => "hangs",
+            Port::Closing => "closing",
+        },
+        processes: member.life() + u32::from(member.port() != Port::Refused),
+        running: member.running(),
+        pending: member.pending(),
+    }
+}
+
+/// The closing numbers: truth, and what the counters say.
+fn closing(simulation: &Simulation) -> Vec<Figure> {
+    let truth = simulation.truth();
+    let shown = |meter: &str, state: Option<State>| {
+        let wanted = state.map(State::name);
+        let mut sum = 0.0;
+        for (index, member) in simulation.members().iter().enumerate().filter(|(_, it)| it.port() != Port::Refused) {
+            let look = simulation.look(index);
+            member.registry().samples(&look, |sample| {
+                let matches = |wanted: &str| sample.labels.iter().any(|(key, is)| key == "state" && is == wanted);
+                if sample.name == meter && wanted.is_none_or(matches) {
+                    sum += sample.value;
+                }
+            });
+        }
+        (Some(sum), Some(state.map_or(meter.to_owned(), |state| format!("{meter}{{state=\"{}\"}}", state.name()))))
+    };
+    let figure = |name: &str, truth: u64, (shown, meter): (Option<f64>, Option<String>)| Figure {
+        name: name.into(),
+        truth,
+        shown,
+        meter,
+    };
+    let backlog = simulation.backlog();
+    let ends = "kestra_executor_execution_end_count_total";
+    let mut figures = vec![
+        figure("executions created", truth.created, shown("kestra_executor_execution_started_count_total", None)),
+        figure("executions ended", truth.ended_in_all(), shown(ends, None)),
+    ];
+    for state in State::ALL {
+        let count = truth.ended_in(state);
+        if count > 0 {
+            figures.push(figure(&format!("  as {}", state.name()), count, shown(ends, Some(state))));
+        }
+    }
+    figures.push(figure("executions not ended", truth.live, (None, None)));
+    if truth.queued > 0 {
+        figures.push(figure("  QUEUED", truth.queued, (None, None)));
+    }
+    if truth.lost_requests > 0 {
+        figures.push(figure("requests nobody answered", truth.lost_requests, (None, None)));
+    }
+    figures.push(figure(
+        "attempts of task runs",
+        truth.attempts,
+        shown("kestra_executor_taskrun_created_count_total", None),
+    ));
+    figures.push(figure("  ended", truth.attempts_ended, shown("kestra_executor_taskrun_ended_count_total", None)));
+    if truth.resubmitted > 0 {
+        let meter = "kestra_executor_worker_job_resubmit_count_total";
+        figures.push(figure("  handed out again", truth.resubmitted, shown(meter, None)));
+    }
+    figures.push(figure("jobs waiting in the queue", backlog.jobs_queued, (None, None)));
+    figures.push(figure("jobs waiting in workers", backlog.jobs_pending, shown("kestra_worker_job_pending", None)));
+    figures.push(figure("jobs of dead workers", backlog.jobs_orphaned, (None, None)));
+    figures.push(figure("log lines indexed", truth.log_lines_indexed, (None, None)));
+    figures.push(figure("processes ended", truth.exits, (None, None)));
+    figures
+}

@@ -1,4 +1,5 @@
-//! The event queue: the least (time, sequence) comes first, so that events of one instant keep the order they were made in.
+//! The event queue: the least (time, rank, sequence) comes first, so that events of one instant keep the order they were
+//! made in. Entries of the timeline come after all else of their instant, as a fault injected from outside does.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -19,6 +20,8 @@ pub(super) enum Event {
     TriggerDue { trigger: u32, generation: u32 },
     /// The pause before a retry is over.
     RetryDue { execution: u32, number: u64 },
+    /// The pause before a new execution of a flow is over.
+    FlowRetryDue { flow: u32, number: u64, attempt: u32 },
     /// An executor looks for services that do not answer.
     LivenessCheck,
     /// A process has started up.
@@ -29,12 +32,16 @@ pub(super) enum Event {
     Closed { member: u32, life: u32 },
     /// A process ends.
     Exit { member: u32, life: u32, cause: ExitCause },
+    /// A process that lost its database gives up, unless the database came back before that.
+    GivesUp { member: u32, life: u32, generation: u32 },
+    /// A long collection is over.
+    PauseEnds { member: u32, life: u32 },
     /// A declared poller asks a member.
     Poll { member: u32, poller: u32, life: u32 },
     /// The heap is full.
     OutOfMemory { member: u32, life: u32, generation: u32 },
     /// An entry of the timeline begins.
-    FaultBegins { entry: u32, at: Instant },
+    FaultBegins { entry: u32 },
     /// An active fault ends by itself.
     FaultEnds { fault: u32 },
 }
@@ -81,20 +88,21 @@ impl ExitCause {
 /// Events to come.
 #[derive(Debug, Default)]
 pub(super) struct EventQueue {
-    heap: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    heap: BinaryHeap<Reverse<(Instant, bool, u64, Event)>>,
     sequence: u64,
 }
 
 impl EventQueue {
     /// Adds an event.
     pub(super) fn push(&mut self, at: Instant, event: Event) {
-        self.heap.push(Reverse((at, self.sequence, event)));
+        let last = matches!(event, Event::FaultBegins { .. });
+        self.heap.push(Reverse((at, last, self.sequence, event)));
         self.sequence += 1;
     }
 
     /// When the next event is.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, _, _))| *at)
+        self.heap.peek().map(|Reverse((at, ..))| *at)
     }
 
     /// Takes the next event, if it is not after `limit`.
@@ -102,11 +110,6 @@ impl EventQueue {
         if self.next()? > limit {
             return None;
         }
-        self.heap.pop().map(|Reverse((at, _, event))| (at, event))
-    }
-
-    /// How many events were ever made.
-    pub(super) fn made(&self) -> u64 {
-        self.sequence
+        self.heap.pop().map(|Reverse((at, _, _, event))| (at, event))
     }
 }

@@ -1,17 +1,51 @@
 //! The cluster, event by event.
 //!
-//! [`Simulation::advance`] pops the least (time, sequence) event and sets `now`; nothing else moves time. Reading never
-//! changes anything. What comes from outside (a fault, a logger that someone sets) is a [`Command`]: it enters at the
+//! [`Simulation::advance`] pops the least (time, rank, sequence) event and sets `now`; nothing else moves time. Reading
+//! never changes anything. What comes from outside (a fault, a logger that someone sets) is a [`Command`]: it enters at the
 //! current instant and is journaled, so that a session can be replayed.
+//!
+//! Each part of the cluster has a file: [`Member`] is a process and its life, the others are what the processes do.
 
-use std::collections::BTreeMap;
+mod behaviour;
+mod database;
+mod event;
+mod executor;
+mod faults;
+mod integral;
+mod jvm;
+pub mod limits;
+mod liveness;
+mod look;
+mod member;
+mod meters;
+mod queue;
+mod scheduler;
+mod slots;
+mod truth;
+mod webserver;
+mod worker;
+
 use std::sync::Arc;
 
-use crate::metrics::Look;
-use crate::profile::Role;
-use crate::random::Seed;
-use crate::scenario::{MemberPlan, Plan, TimelineEntry};
+pub use faults::ActiveFault;
+pub use member::{Member, Shutdown};
+pub use truth::Truth;
+
+use crate::profile::{Profile, Role};
+use crate::random::{Seed, name_key, noise};
+use crate::scenario::{Plan, TimelineEntry};
 use crate::time::{Calendar, Duration, Instant};
+use database::Database;
+use event::{Event, EventQueue};
+use executor::{Execution, FlowModel};
+use liveness::Service;
+use member::Phase;
+use meters::{Class, Meter, Subject};
+use queue::{Message, POLL_SIZE, Queue, QueueKind};
+use scheduler::TriggerState;
+use slots::Slots;
+use webserver::ArrivalProcess;
+use worker::RunningWork;
 
 /// A running cluster.
 #[derive(Debug)]
@@ -19,19 +53,29 @@ pub struct Simulation {
     plan: Arc<Plan>,
     seed: Seed,
     calendar: Calendar,
+    profile: &'static Profile,
+    born: Instant,
     now: Instant,
+    events: EventQueue,
+    handled: u64,
     members: Vec<Member>,
+    services: Vec<Service>,
+    liveness_planned: bool,
+    database: Database,
+    queues: Vec<Queue>,
+    flows: Vec<FlowModel>,
+    executions: Slots<Execution>,
+    jobs: Slots<RunningWork>,
+    /// Tells the events of a job from those of an earlier one in the same slot.
+    generation: u32,
+    messages: u64,
+    triggers: Vec<TriggerState>,
+    arrivals: Vec<ArrivalProcess>,
+    faults: Vec<ActiveFault>,
+    fault_count: u32,
+    truth: Truth,
     journal: Vec<JournalEntry>,
-}
-
-/// One process of the cluster.
-#[derive(Debug)]
-pub struct Member {
-    plan: MemberPlan,
-    port: Port,
-    started: Instant,
-    life: u32,
-    loggers: BTreeMap<String, Option<Level>>,
+    limit: Option<LimitReached>,
 }
 
 /// What a member's ports do with a connection.
@@ -165,6 +209,33 @@ pub struct Schedulable {
     pub next: Option<Instant>,
 }
 
+/// Where a job is on its way through the model, for the conservation laws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Jobs in the queue, that no worker has taken.
+    pub jobs_queued: u64,
+    /// Jobs that workers hold and have not started.
+    pub jobs_pending: u64,
+    /// Jobs that run.
+    pub jobs_running: u64,
+    /// Jobs of dead workers, that nobody has handed out again.
+    pub jobs_orphaned: u64,
+    /// Ends of task runs that no executor has seen.
+    pub task_ends: u64,
+    /// Evaluations of triggers that no scheduler has seen.
+    pub trigger_ends: u64,
+    /// Log lines that no indexer has taken.
+    pub log_lines: u64,
+    /// Attempts of task runs that wait for the end of a pause are not started; executions that do so.
+    pub retrying: u64,
+    /// Messages ever sent to all queues.
+    pub sent: u64,
+    /// Messages ever taken from them.
+    pub taken: u64,
+    /// Messages that wait in them.
+    pub waiting: u64,
+}
+
 /// A limit of the simulation was reached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} reached its limit of {limit} at {at}")]
@@ -181,37 +252,281 @@ impl Simulation {
     /// A cluster at the beginning of its life: at the scenario's start, or `age` before it.
     pub fn new(plan: Arc<Plan>, seed: Seed, calendar: Calendar) -> Simulation {
         let born = Instant::START.before(plan.cluster.age);
-        let members = plan
-            .cluster
-            .members
-            .iter()
-            .map(|member| Member {
-                plan: member.clone(),
-                port: Port::Open,
-                started: born,
-                life: 0,
-                loggers: BTreeMap::new(),
-            })
-            .collect();
-        Simulation { plan, seed, calendar, now: born, members, journal: Vec::new() }
+        let profile = Profile::named(&plan.kestra).unwrap_or_else(Profile::default_profile);
+        let members = plan.cluster.members.iter().map(|member| {
+            let profile = member.kestra.as_deref().and_then(Profile::named).unwrap_or(profile);
+            Member::new(member.clone(), profile, born)
+        });
+        let arrivals = plan.arrivals.iter().enumerate().map(|(index, arrivals)| {
+            let name = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
+            ArrivalProcess::new(seed, index, name, arrivals.rate, born)
+        });
+        let mut simulation = Simulation {
+            seed,
+            calendar,
+            profile,
+            born,
+            now: born,
+            events: EventQueue::default(),
+            handled: 0,
+            members: members.collect(),
+            services: Vec::new(),
+            liveness_planned: false,
+            database: Database::Reachable(1.0),
+            queues: QueueKind::ALL.into_iter().map(Queue::new).collect(),
+            flows: plan.flows.iter().map(|flow| FlowModel::new(&plan, flow)).collect(),
+            executions: Slots::new(),
+            jobs: Slots::new(),
+            generation: 0,
+            messages: 0,
+            triggers: scheduler::triggers(&plan, &calendar, born),
+            arrivals: arrivals.collect(),
+            faults: Vec::new(),
+            fault_count: 0,
+            truth: Truth::default(),
+            journal: Vec::new(),
+            limit: None,
+            plan,
+        };
+        for (index, entry) in simulation.plan.timeline.iter().enumerate() {
+            simulation.events.push(entry.at, Event::FaultBegins { entry: index as u32 });
+        }
+        for member in 0..simulation.members.len() {
+            if simulation.plan.cluster.booting {
+                simulation.boot(member);
+            } else {
+                simulation.up(member);
+            }
+        }
+        for index in 0..simulation.arrivals.len() {
+            simulation.plan_arrival(index);
+        }
+        simulation
     }
 
     /// Moves to `to`, through all events up to and including it. An instant in the past changes nothing.
     ///
     /// # Errors
-    /// A limit was reached; `now` is the instant of it.
+    /// A limit was reached; `now` is the instant of it, and nothing moves any more.
     pub fn advance(&mut self, to: Instant) -> Result<(), LimitReached> {
-        self.now = self.now.max(to);
-        Ok(())
+        while self.limit.is_none()
+            && let Some((at, event)) = self.events.pop(to)
+        {
+            self.now = at;
+            self.handled += 1;
+            self.dispatch(event);
+            if self.handled >= limits::EVENTS {
+                let what = "the number of events";
+                self.limit.get_or_insert(LimitReached { what, limit: limits::EVENTS, at });
+            }
+        }
+        match &self.limit {
+            Some(limit) => Err(limit.clone()),
+            None => {
+                self.now = self.now.max(to);
+                Ok(())
+            }
+        }
     }
 
-    /// Does something from outside at the current instant.
+    fn dispatch(&mut self, event: Event) {
+        match event {
+            Event::Arrival { arrivals, generation } => self.arrive(arrivals as usize, generation),
+            Event::Deliver(kind) => self.deliver(kind),
+            Event::JobEnd { job, generation } => self.job_ends(job, generation),
+            Event::TriggerDue { trigger, generation } => self.trigger_due(trigger, generation),
+            Event::RetryDue { execution, number } => self.retry_due(execution, number),
+            Event::FlowRetryDue { flow, number, attempt } => self.flow_retry_due(flow, number, attempt),
+            Event::LivenessCheck => self.check_liveness(),
+            Event::FaultBegins { entry } => self.begin_entry(entry as usize),
+            Event::FaultEnds { fault } => self.fault_ends(fault),
+            Event::Start { member, life } if self.lives(member, life) => self.boot(member as usize),
+            Event::Up { member, life } if self.lives(member, life) => self.up(member as usize),
+            Event::Closed { member, life } if self.lives(member, life) => {
+                self.members[member as usize].port = Port::Refused;
+            }
+            Event::Exit { member, life, cause } if self.lives(member, life) => self.exit(member as usize, cause),
+            Event::GivesUp { member, life, generation } if self.lives(member, life) => {
+                if self.members[member as usize].loss_generation == generation {
+                    self.exit(member as usize, event::ExitCause::DatabaseLost);
+                }
+            }
+            Event::PauseEnds { member, life } if self.lives(member, life) => self.pause_ends(member as usize),
+            Event::Poll { member, poller, life } if self.lives(member, life) => {
+                self.poll(member as usize, poller as usize);
+            }
+            Event::OutOfMemory { member, life, generation } if self.lives(member, life) => {
+                if self.members[member as usize].memory_generation == generation {
+                    self.exit(member as usize, event::ExitCause::OutOfMemory);
+                }
+            }
+            // The process this was about is gone.
+            _ => {}
+        }
+    }
+
+    fn lives(&self, member: u32, life: u32) -> bool {
+        self.members.get(member as usize).is_some_and(|member| member.life == life)
+    }
+
+    /// Does something from outside at the current instant. Indices of members must be those of the plan.
     pub fn command(&mut self, command: Command) {
-        self.journal.push(JournalEntry { at: self.now, text: format!("{command:?}") });
+        match command {
+            Command::SetLogger { member, logger, level } => self.set_logger(member, logger, Some(level)),
+            Command::TouchLogger { member, logger } => self.set_logger(member, logger, None),
+            Command::Refresh { member } => {
+                if let Some(it) = self.members.get_mut(member) {
+                    it.refreshed = true;
+                }
+            }
+            Command::Stop { member } => {
+                if member < self.members.len() {
+                    self.terminate(member, true, member::AfterExit::Policy);
+                }
+            }
+            Command::Inject(entry) => self.begin(entry),
+            Command::Clear(name) => {
+                if let Some(index) = self.faults.iter().position(|fault| fault.entry.name == name) {
+                    self.end(index);
+                }
+            }
+        }
+    }
+
+    /// `level` is none when the logger was only asked for.
+    fn set_logger(&mut self, member: usize, logger: String, level: Option<Option<Level>>) {
+        let Some(it) = self.members.get_mut(member) else { return };
+        if it.loggers.len() >= limits::LOGGERS && !it.loggers.contains_key(&logger) {
+            return;
+        }
+        match level {
+            None => {
+                it.loggers.entry(logger).or_insert(None);
+            }
+            Some(level) => {
+                let name = level.map_or("inherited".to_owned(), |level| format!("{level:?}").to_uppercase());
+                let text = format!("{}: logger {logger} is {name} now", it.plan.name);
+                it.loggers.insert(logger, level);
+                self.note(text);
+            }
+        }
+    }
+
+    /// Adds a line to the journal.
+    fn note(&mut self, text: String) {
+        if self.journal.len() >= limits::JOURNAL {
+            let what = "the number of journal lines";
+            self.limit.get_or_insert(LimitReached { what, limit: limits::JOURNAL as u64, at: self.now });
+            return;
+        }
+        self.journal.push(JournalEntry { at: self.now, text });
+    }
+
+    /// Whether a member does the work of a role now: it is up, moves, and reaches the database.
+    fn available(&self, member: usize, part: Role) -> bool {
+        let it = &self.members[member];
+        it.phase == Phase::Up
+            && it.plan.role.runs(part)
+            && it.moves()
+            && !it.doomed
+            && self.database.slowdown().is_some()
+    }
+
+    /// A member that does the work of a role now; with several, `salt` decides.
+    fn pick(&self, part: Role, salt: u64) -> Option<usize> {
+        let mut available = (0..self.members.len()).filter(|member| self.available(*member, part));
+        let first = available.next()?;
+        let others = available.clone().count();
+        match (noise(self.seed.0 ^ 0x91c4, salt) * (others + 1) as f64) as usize {
+            0 => Some(first),
+            n => available.nth(n - 1),
+        }
+    }
+
+    /// Puts a message into a queue.
+    fn send(&mut self, kind: QueueKind, message: Message) {
+        self.queues[kind as usize].push(message, self.now);
+        self.kick(kind);
+    }
+
+    /// Plans the next delivery of a queue, if messages wait and somebody takes them.
+    fn kick(&mut self, kind: QueueKind) {
+        let Some(slowdown) = self.database.slowdown() else { return };
+        if self.queues[kind as usize].is_empty() || self.pick(kind.consumer(), 0).is_none() {
+            return;
+        }
+        let query = Duration::milliseconds(2).times(slowdown);
+        if let Some(at) = self.queues[kind as usize].schedule(self.now, query) {
+            self.events.push(at, Event::Deliver(kind));
+        }
+    }
+
+    /// A consumer polls a queue and takes what waits, up to the poll size.
+    fn deliver(&mut self, kind: QueueKind) {
+        let queue = &mut self.queues[kind as usize];
+        queue.delivered();
+        let salt = ((kind as u64) << 56) ^ queue.taken;
+        // With nobody there the messages wait; whoever comes plans the next delivery.
+        let Some(consumer) = self.pick(kind.consumer(), salt) else { return };
+        let mut taken = 0;
+        while taken < POLL_SIZE
+            && let Some(message) = self.queues[kind as usize].pop()
+        {
+            taken += 1;
+            match message {
+                Message::Execution { slot, number } => self.process_execution(consumer, slot, number),
+                Message::Job(order) => self.lease(consumer, order),
+                Message::TaskStarted { slot, number } => self.task_started(consumer, slot, number),
+                Message::TaskEnded { slot, number, end } => self.task_ended(consumer, slot, number, end),
+                Message::TriggerEvaluated { trigger, fires } => self.trigger_evaluated(consumer, trigger, fires),
+                Message::Logs(lines) => {
+                    self.truth.log_lines_indexed += u64::from(lines);
+                    self.index(consumer, Class::LogEntry, lines);
+                }
+            }
+        }
+        let slowdown = self.database.slowdown().unwrap_or(1.0);
+        let busy = kind.cost().times(taken as f64 * slowdown);
+        self.queues[kind as usize].busy(self.now + busy);
+        self.kick(kind);
+    }
+
+    /// A member's process sends messages of a class: what its counter shows of it.
+    fn produce(&mut self, member: usize, class: Class, messages: u32) {
+        self.count_many(member, Meter::QueueProduced, Subject::Queue(class), f64::from(messages));
+    }
+
+    /// A member's process writes rows of a class to the repository, as one batch.
+    fn index(&mut self, member: usize, class: Class, rows: u32) {
+        let subject = Subject::Indexed(class);
+        let slowdown = self.database.slowdown().unwrap_or(1.0);
+        self.messages += 1;
+        let time = Duration::microseconds(2_400).times((0.5 + noise(0x1d3, self.messages)) * slowdown);
+        self.count_many(member, Meter::IndexerIn, subject, f64::from(rows));
+        self.count_many(member, Meter::IndexerOut, subject, f64::from(rows));
+        self.count(member, Meter::IndexerRequest, subject);
+        self.time(member, Meter::IndexerDuration, subject, time);
+    }
+
+    /// A member's process writes log lines of an execution.
+    fn write_logs(&mut self, member: usize, lines: u32) {
+        if lines > 0 {
+            self.truth.log_lines += u64::from(lines);
+            self.produce(member, Class::LogEntry, lines);
+            self.send(QueueKind::LogEntry, Message::Logs(lines));
+        }
+    }
+
+    /// An id as Kestra makes them: 22 characters of base 62.
+    fn id(&self, what: &str, flow: u32, number: u64, part: u32) -> String {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut draws =
+            self.seed.numbered(name_key(what) ^ self.flows[flow as usize].key, number ^ (u64::from(part) << 40));
+        (0..22).map(|_| char::from(DIGITS[draws.below(62) as usize])).collect()
     }
 
     /// The plan it runs.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
     /// The seed it runs with.
@@ -222,13 +537,21 @@ impl Simulation {
     pub fn calendar(&self) -> Calendar {
         self.calendar
     }
+    /// When the cluster began to live.
+    pub fn born(&self) -> Instant {
+        self.born
+    }
     /// The current instant.
     pub fn now(&self) -> Instant {
         self.now
     }
     /// When something happens next, if anything will.
     pub fn next_event(&self) -> Option<Instant> {
-        None
+        self.events.next()
+    }
+    /// Events that happened so far.
+    pub fn events(&self) -> u64 {
+        self.handled
     }
     /// The members, in the order of the plan.
     pub fn members(&self) -> &[Member] {
@@ -238,71 +561,43 @@ impl Simulation {
     pub fn journal(&self) -> &[JournalEntry] {
         &self.journal
     }
-    /// The probes of a member's process at the current instant.
-    pub fn look(&self, _member: usize) -> Look {
-        Look::at(self.now)
+    /// What really happened, counted.
+    pub fn truth(&self) -> &Truth {
+        &self.truth
+    }
+    /// The faults in force, oldest first.
+    pub fn faults(&self) -> &[ActiveFault] {
+        &self.faults
     }
     /// How a member sees its database.
     pub fn database(&self, _member: usize) -> DatabaseView {
-        DatabaseView::Reachable { slowdown: 1.0 }
+        self.database.view()
     }
-    /// The jobs that run in a member's worker, oldest first.
-    pub fn running(&self, _member: usize) -> Vec<RunningJob> {
-        Vec::new()
-    }
-    /// All Schedule and polling triggers, as 1.3 lists them.
-    pub fn schedulable(&self) -> Vec<Schedulable> {
-        Vec::new()
-    }
-}
 
-impl Member {
-    /// Its plan: name, role, threads, heap.
-    pub fn plan(&self) -> &MemberPlan {
-        &self.plan
-    }
-    /// What it runs.
-    pub fn role(&self) -> Role {
-        self.plan.role
-    }
-    /// What its ports do with a connection.
-    pub fn port(&self) -> Port {
-        self.port
-    }
-    /// When its process started.
-    pub fn started(&self) -> Instant {
-        self.started
-    }
-    /// How many processes it had before this one. A change tells that open connections were reset.
-    pub fn life(&self) -> u32 {
-        self.life
-    }
-    /// Levels set over the management port; loggers that were only asked for have none.
-    pub fn loggers(&self) -> &BTreeMap<String, Option<Level>> {
-        &self.loggers
-    }
-    /// Whether two of its threads are deadlocked.
-    pub fn deadlocked(&self) -> bool {
-        false
-    }
-    /// Whether its disk is full.
-    pub fn disk_full(&self) -> bool {
-        false
-    }
-    /// Whether `/refresh` was asked before in this life.
-    pub fn refreshed(&self) -> bool {
-        false
-    }
-    /// Since when it shuts down after SIGTERM or `/stop`.
-    pub fn stopping_since(&self) -> Option<Instant> {
-        None
-    }
-    /// How long a garbage collection still holds up all answers.
-    pub fn paused_until(&self) -> Option<Instant> {
-        None
-    }
-    /// Kestra's termination grace period.
-    pub fn grace(&self) -> Duration {
-        self.plan.grace
+    /// Where everything is that was begun and has not ended.
+    pub fn backlog(&self) -> Backlog {
+        let mut backlog = Backlog::default();
+        for queue in &self.queues {
+            backlog.sent += queue.sent;
+            backlog.taken += queue.taken;
+            for message in queue.rows() {
+                match message {
+                    Message::Job(_) => backlog.jobs_queued += 1,
+                    Message::TaskEnded { .. } => backlog.task_ends += 1,
+                    Message::TriggerEvaluated { .. } => backlog.trigger_ends += 1,
+                    Message::Logs(lines) => backlog.log_lines += u64::from(*lines),
+                    Message::Execution { .. } | Message::TaskStarted { .. } => {}
+                }
+                backlog.waiting += queue::weight(*message);
+            }
+        }
+        for member in &self.members {
+            backlog.jobs_pending += member.pending.len() as u64;
+            backlog.jobs_running += member.running.len() as u64;
+        }
+        backlog.jobs_orphaned = self.services.iter().map(Service::orphans).sum();
+        backlog.retrying =
+            self.executions.iter().filter(|execution| execution.state == crate::flow::State::Retrying).count() as u64;
+        backlog
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::profile::Role;
 use crate::random;
 use crate::time::{Duration, Instant};
 
@@ -29,6 +30,25 @@ impl QueueKind {
         QueueKind::WorkerTriggerResult,
         QueueKind::LogEntry,
     ];
+
+    /// Who takes its messages.
+    pub(super) const fn consumer(self) -> Role {
+        match self {
+            QueueKind::Execution | QueueKind::WorkerTaskResult => Role::Executor,
+            QueueKind::WorkerJob => Role::Worker,
+            QueueKind::WorkerTriggerResult => Role::Scheduler,
+            QueueKind::LogEntry => Role::Indexer,
+        }
+    }
+
+    /// What a message keeps its consumer busy for, at the database's normal speed.
+    pub(super) const fn cost(self) -> Duration {
+        match self {
+            QueueKind::Execution | QueueKind::WorkerTaskResult => Duration::microseconds(900),
+            QueueKind::WorkerJob | QueueKind::LogEntry => Duration::microseconds(100),
+            QueueKind::WorkerTriggerResult => Duration::microseconds(500),
+        }
+    }
 }
 
 /// One row.
@@ -57,6 +77,8 @@ pub(super) struct Queue {
     pub(super) sent: u64,
     pub(super) taken: u64,
     last_message: Instant,
+    /// Its consumers are busy with what they took.
+    busy_until: Instant,
     delivery: Option<Instant>,
 }
 
@@ -66,12 +88,7 @@ pub(super) const POLL_SIZE: usize = 100;
 impl Queue {
     pub(super) fn new(kind: QueueKind) -> Queue {
         let never = Instant::from_nanoseconds(i64::MIN / 2);
-        Queue { kind, rows: VecDeque::new(), sent: 0, taken: 0, last_message: never, delivery: None }
-    }
-
-    /// Rows that wait. Log lines count each.
-    pub(super) fn backlog(&self) -> u64 {
-        self.sent - self.taken
+        Queue { kind, rows: VecDeque::new(), sent: 0, taken: 0, last_message: never, busy_until: never, delivery: None }
     }
 
     /// Adds a row.
@@ -88,6 +105,11 @@ impl Queue {
         Some(message)
     }
 
+    /// The rows that wait, oldest first.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Message> {
+        self.rows.iter()
+    }
+
     /// Whether no row waits.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -98,7 +120,7 @@ impl Queue {
         if self.rows.is_empty() || self.delivery.is_some() {
             return None;
         }
-        let at = self.next_poll(now) + query;
+        let at = self.next_poll(now.max(self.busy_until)) + query;
         self.delivery = Some(at);
         Some(at)
     }
@@ -106,6 +128,11 @@ impl Queue {
     /// A scheduled delivery happens now.
     pub(super) fn delivered(&mut self) {
         self.delivery = None;
+    }
+
+    /// What was taken keeps the consumers busy until then.
+    pub(super) fn busy(&mut self, until: Instant) {
+        self.busy_until = until;
     }
 
     /// Consumers poll every 25 ms while messages come, then in steps up to every 500 ms after a minute without any
@@ -119,7 +146,7 @@ impl Queue {
     }
 }
 
-fn weight(message: Message) -> u64 {
+pub(super) fn weight(message: Message) -> u64 {
     match message {
         Message::Logs(lines) => u64::from(lines),
         _ => 1,

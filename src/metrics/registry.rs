@@ -1,0 +1,450 @@
+//! The meters of one process.
+//!
+//! A series has a source by formula (what its profile says it shows at start), and what events added; it shows the sum.
+//! Everything constant of a line is written once, when the series is registered; a look writes numbers only.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use indexmap::IndexMap;
+
+use super::Look;
+use super::number::{integer, java_double};
+use super::window::WindowMax;
+use crate::profile::{Kind, Linear, MeterId, Profile, Role, Source};
+use crate::time::Instant;
+
+/// Series a process may have.
+pub const MAX_SERIES: usize = 50_000;
+
+/// A series of one registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeriesId(u32);
+
+/// All meters of a process.
+#[derive(Debug)]
+pub struct Registry {
+    profile: &'static Profile,
+    /// By number of the meter in the profile: what is registered of it.
+    registered: Vec<Option<Registered>>,
+    series: Vec<Series>,
+    /// Families in the order of the exposition.
+    families: BTreeMap<String, Family>,
+}
+
+/// A meter that has series.
+#[derive(Debug)]
+struct Registered {
+    keys: Vec<String>,
+    /// Label values, in the order of the keys, to series.
+    by_values: IndexMap<Vec<String>, u32>,
+}
+
+/// A family of the exposition: a meter, or the maximum of one.
+#[derive(Debug)]
+struct Family {
+    meter: u32,
+    maximum: bool,
+    header: Vec<u8>,
+    /// In the order of the exposition: by label values.
+    order: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Series {
+    labels: Vec<(String, String)>,
+    source: Source,
+    kind: Kind,
+    /// Of counters and gauges the value, of timers the sum.
+    added: f64,
+    recorded: u64,
+    max: WindowMax,
+    /// Beginnings of the lines, one after another, and where each ends.
+    text: Vec<u8>,
+    ends: Vec<u32>,
+    /// The beginning of the line of the maximum.
+    max_text: Vec<u8>,
+}
+
+/// One sample of a look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample<'a> {
+    /// The name of the line, for example `http_server_requests_seconds_count`.
+    pub name: &'a str,
+    /// Labels in the order of their keys.
+    pub labels: &'a [(String, String)],
+    /// The bound of a bucket, in front of which it stands among the labels by its key `le`.
+    pub le: Option<&'a str>,
+    /// The value.
+    pub value: f64,
+}
+
+/// What `/metrics/{name}` shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// Statistic and value, for example `COUNT`.
+    pub measurements: Vec<(&'static str, f64)>,
+    /// Keys that can still be chosen, and their values.
+    pub tags: Vec<(String, Vec<String>)>,
+    /// The help text.
+    pub description: Option<String>,
+    /// The base unit.
+    pub base_unit: Option<String>,
+}
+
+impl Registry {
+    /// The meters of a process that has just started.
+    pub fn new(profile: &'static Profile, role: Role, born: Instant) -> Registry {
+        let registered = profile.meters().map(|_| None).collect();
+        let mut registry = Registry { profile, registered, series: Vec::new(), families: BTreeMap::new() };
+        for (id, meter) in profile.meters() {
+            for start in meter.start.iter().filter(|start| start.roles.contains(&role)) {
+                for tags in combinations(&start.tags) {
+                    registry.register(id, &tags, start.source, born);
+                }
+            }
+        }
+        registry
+    }
+
+    /// The series of a meter with these tags; registers it when it is new. None when the meter exists with another set of
+    /// keys (the first one wins, as in the real registry), or when there are too many series.
+    pub fn series(&mut self, meter: MeterId, tags: &[(&str, &str)], now: Instant) -> Option<SeriesId> {
+        let zero = Linear::constant(0.0);
+        let source = match self.profile.meter_of(meter)?.kind {
+            Kind::Counter | Kind::Gauge => Source::Plain(zero),
+            _ => Source::Timer { count: zero, sum: zero, max: zero, shape: None },
+        };
+        self.register(meter, tags, source, now)
+    }
+
+    fn register(&mut self, id: MeterId, tags: &[(&str, &str)], source: Source, now: Instant) -> Option<SeriesId> {
+        let meter = self.profile.meter_of(id)?;
+        let mut tags = tags.to_vec();
+        tags.sort_unstable_by_key(|(key, _)| *key);
+        let registered = self.registered.get_mut(id.0 as usize)?;
+        let registered = registered.get_or_insert_with(|| Registered {
+            keys: tags.iter().map(|(key, _)| (*key).to_owned()).collect(),
+            by_values: IndexMap::new(),
+        });
+        if !registered.keys.iter().map(String::as_str).eq(tags.iter().map(|(key, _)| *key)) {
+            return None;
+        }
+        let values: Vec<String> = tags.iter().map(|(_, value)| (*value).to_owned()).collect();
+        if let Some(known) = registered.by_values.get(&values) {
+            return Some(SeriesId(*known));
+        }
+        if self.series.len() >= MAX_SERIES {
+            return None;
+        }
+        let index = self.series.len() as u32;
+        registered.by_values.insert(values, index);
+        let name = meter.prometheus_name();
+        let labels = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.series.push(Series::new(&name, labels, meter.kind, source, self.profile, now));
+        let has_max = !matches!(meter.kind, Kind::Counter | Kind::Gauge);
+        for maximum in [false, true] {
+            if maximum && !has_max {
+                continue;
+            }
+            let shown = if maximum { format!("{name}_max") } else { name.clone() };
+            // Families are in the order of their names, that of a counter without its `_total` (recorded).
+            let key = shown.strip_suffix("_total").unwrap_or(&shown).to_owned();
+            let family = self.families.entry(key).or_insert_with(|| Family {
+                meter: id.0,
+                maximum,
+                header: header(&shown, &meter.help, if maximum { Kind::Gauge } else { meter.kind }),
+                order: Vec::new(),
+            });
+            let series = &self.series;
+            let values = |of: u32| series[of as usize].labels.iter().map(|(_, value)| value.as_str());
+            let place = family.order.partition_point(|other| values(*other).lt(values(index)));
+            family.order.insert(place, index);
+        }
+        Some(SeriesId(index))
+    }
+
+    /// Adds to a counter, or moves a gauge.
+    pub fn add(&mut self, series: SeriesId, amount: f64) {
+        if let Some(series) = self.series.get_mut(series.0 as usize) {
+            series.added += amount;
+        }
+    }
+
+    /// Records an amount, for timers in seconds.
+    pub fn record(&mut self, series: SeriesId, amount: f64, now: Instant) {
+        if let Some(series) = self.series.get_mut(series.0 as usize) {
+            series.recorded += 1;
+            series.added += amount;
+            series.max.record(amount, now);
+        }
+    }
+
+    /// Writes everything in the Prometheus text format, as recorded from Micrometer 1.15 with the 1.3 client.
+    pub fn render(&self, look: &Look, out: &mut Vec<u8>) {
+        out.reserve(160 * 1024);
+        for family in self.families.values() {
+            out.extend_from_slice(&family.header);
+            for series in &family.order {
+                let series = &self.series[*series as usize];
+                if family.maximum {
+                    out.extend_from_slice(&series.max_text);
+                    java_double(series.maximum(look), out);
+                    out.push(b'\n');
+                } else {
+                    series.render(look, self.profile, out);
+                }
+            }
+        }
+    }
+
+    /// Every sample of a look, in the order of the exposition.
+    pub fn samples(&self, look: &Look, mut each: impl FnMut(Sample<'_>)) {
+        for family in self.families.values() {
+            let Some(meter) = self.profile.meter_of(MeterId(family.meter)) else { continue };
+            let name = meter.prometheus_name();
+            let (count, sum, max) = (format!("{name}_count"), format!("{name}_sum"), format!("{name}_max"));
+            for index in &family.order {
+                let series = &self.series[*index as usize];
+                let mut sample = |name: &str, le: Option<&str>, value: f64| {
+                    each(Sample { name, labels: &series.labels, le, value });
+                };
+                if family.maximum {
+                    sample(&max, None, series.maximum(look));
+                    continue;
+                }
+                match series.source {
+                    Source::Plain(_) => sample(&name, None, series.value(look)),
+                    Source::Timer { shape, .. } => {
+                        let total = series.count(look);
+                        if let Some(shape) = shape {
+                            let bucket = format!("{name}_bucket");
+                            for (bound, share) in self.profile.buckets().iter().zip(self.profile.shape(shape)) {
+                                sample(&bucket, Some(&bound_text(*bound)), libm::floor(total * share));
+                            }
+                            sample(&bucket, Some("+Inf"), total);
+                        }
+                        sample(&count, None, total);
+                        sample(&sum, None, series.sum(look));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The dotted names of all meters that have series, sorted.
+    pub fn names(&self) -> Vec<&'static str> {
+        let named = self.profile.meters().filter(|(id, _)| self.registered[id.0 as usize].is_some());
+        let mut names: Vec<&'static str> = named.map(|(_, meter)| meter.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What `/metrics/{name}` shows, summed over the series that carry all of `tags`. None when there is no such meter, or
+    /// no such series.
+    pub fn measure(&self, name: &str, tags: &[(String, String)], look: &Look) -> Option<Measured> {
+        let id = self.profile.meter(name)?;
+        let meter = self.profile.meter_of(id)?;
+        let registered = self.registered[id.0 as usize].as_ref()?;
+        let mut found = registered
+            .by_values
+            .values()
+            .map(|index| &self.series[*index as usize])
+            .filter(|series| tags.iter().all(|tag| series.labels.contains(tag)))
+            .peekable();
+        found.peek()?;
+        let (mut value, mut count, mut sum, mut max) = (0.0, 0.0, 0.0, 0.0f64);
+        let mut rest: IndexMap<&str, Vec<String>> = IndexMap::new();
+        for series in found {
+            value += series.value(look);
+            count += series.count(look);
+            sum += series.sum(look);
+            max = max.max(series.maximum(look));
+            for (key, value) in &series.labels {
+                if tags.iter().any(|(chosen, _)| chosen == key) {
+                    continue;
+                }
+                let values = rest.entry(key).or_default();
+                if !values.contains(value) {
+                    values.push(value.clone());
+                }
+            }
+        }
+        let measurements = match meter.kind {
+            Kind::Counter => vec![("COUNT", value)],
+            Kind::Gauge => vec![("VALUE", value)],
+            Kind::Timer | Kind::Histogram => vec![("COUNT", count), ("TOTAL_TIME", sum), ("MAX", max)],
+            Kind::Summary => vec![("COUNT", count), ("TOTAL", sum), ("MAX", max)],
+        };
+        let unit = match meter.kind {
+            Kind::Timer | Kind::Histogram => "seconds",
+            _ => &meter.unit,
+        };
+        Some(Measured {
+            measurements,
+            tags: rest.into_iter().map(|(key, values)| (key.to_owned(), values)).collect(),
+            description: Some(meter.help.clone()).filter(|help| !help.is_empty()),
+            base_unit: Some(unit.to_owned()).filter(|unit| !unit.is_empty()),
+        })
+    }
+}
+
+impl Series {
+    fn new(
+        name: &str,
+        labels: Vec<(String, String)>,
+        kind: Kind,
+        source: Source,
+        profile: &Profile,
+        now: Instant,
+    ) -> Series {
+        let (mut text, mut ends, mut max_text) = (Vec::new(), Vec::new(), Vec::new());
+        let mut line = |suffix: &str, le: Option<&str>| {
+            beginning(name, suffix, &labels, le, &mut text);
+            ends.push(text.len() as u32);
+        };
+        match source {
+            Source::Plain(_) => line("", None),
+            Source::Timer { shape, .. } => {
+                if shape.is_some() {
+                    for bound in profile.buckets() {
+                        line("_bucket", Some(&bound_text(*bound)));
+                    }
+                    line("_bucket", Some("+Inf"));
+                }
+                line("_count", None);
+                line("_sum", None);
+                beginning(name, "_max", &labels, None, &mut max_text);
+            }
+        }
+        Series { labels, source, kind, added: 0.0, recorded: 0, max: WindowMax::new(now), text, ends, max_text }
+    }
+
+    /// Of counters and gauges.
+    fn value(&self, look: &Look) -> f64 {
+        match &self.source {
+            Source::Plain(source) => {
+                let value = look.value(source) + self.added;
+                // Counters count whole things, whatever formula says how many there were.
+                if self.kind == Kind::Counter { libm::floor(value) } else { value }
+            }
+            Source::Timer { .. } => 0.0,
+        }
+    }
+
+    fn count(&self, look: &Look) -> f64 {
+        match &self.source {
+            Source::Timer { count, .. } => libm::floor(look.value(count)) + self.recorded as f64,
+            Source::Plain(_) => 0.0,
+        }
+    }
+
+    fn sum(&self, look: &Look) -> f64 {
+        match &self.source {
+            // Timers keep whole nanoseconds.
+            Source::Timer { sum, .. } => libm::round((look.value(sum) + self.added) * 1e9) / 1e9,
+            Source::Plain(_) => 0.0,
+        }
+    }
+
+    fn maximum(&self, look: &Look) -> f64 {
+        match &self.source {
+            Source::Timer { max, .. } => look.value(max).max(self.max.at(look.now)),
+            Source::Plain(_) => 0.0,
+        }
+    }
+
+    fn render(&self, look: &Look, profile: &Profile, out: &mut Vec<u8>) {
+        match self.source {
+            Source::Plain(_) => {
+                out.extend_from_slice(&self.text);
+                java_double(self.value(look), out);
+                out.push(b'\n');
+            }
+            Source::Timer { shape, .. } => {
+                let total = self.count(look);
+                let buckets = shape.map_or(&[][..], |shape| profile.shape(shape));
+                let mut values = buckets.iter().map(|share| libm::floor(total * share)).chain([total, total]);
+                let counts = self.ends.len() - 1;
+                let mut begin = 0;
+                let mut line = |end: u32, out: &mut Vec<u8>| {
+                    let part: Range<usize> = begin..end as usize;
+                    begin = end as usize;
+                    out.extend_from_slice(&self.text[part]);
+                };
+                for end in &self.ends[..counts] {
+                    line(*end, out);
+                    let value = if counts == 1 { total } else { values.next().unwrap_or(total) };
+                    integer(value as i64, out);
+                    out.push(b'\n');
+                }
+                line(self.ends[counts], out);
+                java_double(self.sum(look), out);
+                out.push(b'\n');
+            }
+        }
+    }
+}
+
+/// All combinations of tag values.
+fn combinations(tags: &IndexMap<String, Vec<String>>) -> Vec<Vec<(&str, &str)>> {
+    let mut all = vec![Vec::new()];
+    for (key, values) in tags {
+        all = all
+            .into_iter()
+            .flat_map(|tags: Vec<(&str, &str)>| {
+                values.iter().map(move |value| {
+                    let mut tags = tags.clone();
+                    tags.push((key.as_str(), value.as_str()));
+                    tags
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+fn bound_text(bound: f64) -> String {
+    let mut text = Vec::new();
+    java_double(bound, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// `# HELP` and `# TYPE`; a family without help text has two spaces there (recorded).
+fn header(name: &str, help: &str, kind: Kind) -> Vec<u8> {
+    let kind = match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Timer | Kind::Summary => "summary",
+        Kind::Histogram => "histogram",
+    };
+    let help = if help.is_empty() { " ".to_owned() } else { help.replace('\\', "\\\\").replace('\n', "\\n") };
+    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n").into_bytes()
+}
+
+/// The beginning of a line, up to the value. `le` stands last.
+fn beginning(name: &str, suffix: &str, labels: &[(String, String)], le: Option<&str>, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(suffix.as_bytes());
+    let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).chain(le.map(|le| ("le", le)));
+    let mut open = b'{';
+    for (key, value) in labels {
+        out.push(open);
+        open = b',';
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"=\"");
+        for byte in value.bytes() {
+            match byte {
+                b'\\' => out.extend_from_slice(b"\\\\"),
+                b'"' => out.extend_from_slice(b"\\\""),
+                b'\n' => out.extend_from_slice(b"\\n"),
+                byte => out.push(byte),
+            }
+        }
+        out.push(b'"');
+    }
+    if open == b',' {
+        out.push(b'}');
+    }
+    out.push(b' ');
+}

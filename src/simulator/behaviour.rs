@@ -1,0 +1,117 @@
+//! How simulated tasks behave: the scenario's `behaviour` laid over defaults by type, and what faults change of it.
+
+use crate::flow::{Flow, Task};
+use crate::random::Stream;
+use crate::scenario::{Behaviour, DurationDistribution, Plan, TaskSelector};
+use crate::time::Duration;
+
+/// How one task, or polling trigger, behaves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TaskModel {
+    duration: DurationDistribution,
+    fails: f64,
+    warns: f64,
+    /// Log lines an attempt writes.
+    pub(super) logs: u32,
+    /// Share of evaluations of a polling trigger that create an execution.
+    pub(super) fires: f64,
+    /// Faults: durations times this.
+    times: f64,
+    /// Faults: this share of attempts fails instead.
+    failing: Option<f64>,
+}
+
+/// What an attempt will come to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub(super) duration: Duration,
+    pub(super) fails: bool,
+    pub(super) warns: bool,
+}
+
+impl TaskModel {
+    /// Draws an attempt.
+    pub(super) fn attempt(&self, draws: &mut Stream) -> Attempt {
+        let duration = draws.log_normal(self.duration.median, self.duration.p99).times(self.times);
+        // All three are drawn always, so that a changed share changes nothing else.
+        let (failing, warning) = (draws.uniform(), draws.uniform());
+        let fails = failing < self.failing.unwrap_or(self.fails);
+        Attempt { duration, fails, warns: !fails && warning < self.warns }
+    }
+
+    /// Lays faults over it.
+    pub(super) fn disturb(&mut self, times: f64, failing: Option<f64>) {
+        self.times = times;
+        self.failing = failing;
+    }
+}
+
+/// The task of an index, those of `errors` after those of `tasks`.
+pub(super) fn task(flow: &Flow, index: usize) -> Option<&Task> {
+    flow.tasks.get(index).or_else(|| flow.errors.get(index.checked_sub(flow.tasks.len())?))
+}
+
+/// The model of each task of a flow (those of `errors` after those of `tasks`).
+pub(super) fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
+    flow.tasks
+        .iter()
+        .chain(&flow.errors)
+        .map(|task| {
+            let mut model = by_type(&task.kind);
+            if let Some(sleep) = task.sleep {
+                model.duration = DurationDistribution { median: sleep, p99: sleep };
+            }
+            overlay(model, plan, flow, &task.id, &task.kind)
+        })
+        .collect()
+}
+
+/// The model of each trigger of a flow.
+pub(super) fn triggers(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
+    let poll = DurationDistribution { median: Duration::milliseconds(80), p99: Duration::milliseconds(600) };
+    let base = TaskModel { duration: poll, fires: 0.1, logs: 1, ..by_type("") };
+    flow.triggers.iter().map(|trigger| overlay(base, plan, flow, &trigger.id, &trigger.kind)).collect()
+}
+
+/// Defaults: core tasks as their nature is, others as a query or a script that takes some seconds.
+fn by_type(kind: &str) -> TaskModel {
+    let short = DurationDistribution { median: Duration::milliseconds(30), p99: Duration::milliseconds(150) };
+    let (duration, fails) = match kind.rsplit('.').next().unwrap_or(kind) {
+        "Log" | "Return" | "SetVariables" | "SetVariable" | "Labels" => (short, 0.0),
+        "Fail" => (short, 1.0),
+        "Sleep" => (DurationDistribution { median: Duration::seconds(10), p99: Duration::seconds(10) }, 0.0),
+        "Request" | "Download" => {
+            (DurationDistribution { median: Duration::milliseconds(250), p99: Duration::seconds(3) }, 0.0)
+        }
+        _ => (DurationDistribution { median: Duration::seconds(2), p99: Duration::seconds(8) }, 0.0),
+    };
+    TaskModel { duration, fails, warns: 0.0, logs: 1, fires: 0.0, times: 1.0, failing: None }
+}
+
+fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str) -> TaskModel {
+    for Behaviour { select, duration, fails, warns, logs, fires } in &plan.behaviour {
+        if selects(select, flow, id, kind) {
+            model.duration = duration.unwrap_or(model.duration);
+            model.fails = fails.unwrap_or(model.fails);
+            model.warns = warns.unwrap_or(model.warns);
+            model.logs = logs.unwrap_or(model.logs);
+            model.fires = fires.unwrap_or(model.fires);
+        }
+    }
+    model
+}
+
+/// Whether a selector means this task (or trigger) of this flow.
+pub(super) fn selects(select: &TaskSelector, flow: &Flow, id: &str, kind: &str) -> bool {
+    let namespace = |wanted: &String| {
+        flow.namespace.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let of_flow = |wanted: &String| {
+        *wanted == flow.id
+            || wanted.strip_suffix(flow.id.as_str()).and_then(|rest| rest.strip_suffix('.')) == Some(&flow.namespace)
+    };
+    select.namespace.as_ref().is_none_or(namespace)
+        && select.flow.as_ref().is_none_or(of_flow)
+        && select.task.as_ref().is_none_or(|wanted| wanted == id)
+        && select.kind.as_ref().is_none_or(|wanted| wanted == kind)
+}

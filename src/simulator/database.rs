@@ -1,0 +1,110 @@
+//! The database and what its loss does to a process.
+//!
+//! Recorded from 1.3.19: a process that loses its database does not report DOWN for long, it dies. How soon depends on the
+//! role and on how the database went away. Nothing recovers without a new process.
+
+use super::DatabaseView;
+use crate::profile::Role;
+use crate::random::Stream;
+use crate::scenario::DatabaseFault;
+use crate::time::{Duration, Instant};
+
+/// How the database answers, and since when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Database {
+    /// Every query takes this many times as long as normal.
+    Reachable(f64),
+    /// Gone in this way since the instant.
+    Lost { how: Loss, since: Instant },
+}
+
+/// How a database goes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// Connections are cut and new ones refused.
+    Refused,
+    /// Packets vanish.
+    Stalled,
+    /// The server says goodbye to each connection (FATAL 57P01) and is gone.
+    ShutDown,
+}
+
+impl Database {
+    /// What the last active fault makes of it.
+    pub(super) fn under(fault: Option<DatabaseFault>, now: Instant) -> Database {
+        let lost = |how| Database::Lost { how, since: now };
+        match fault {
+            None => Database::Reachable(1.0),
+            Some(DatabaseFault::Slow(times)) => Database::Reachable(times),
+            Some(DatabaseFault::Refused) => lost(Loss::Refused),
+            Some(DatabaseFault::Stalled) => lost(Loss::Stalled),
+            Some(DatabaseFault::ShutDown) => lost(Loss::ShutDown),
+        }
+    }
+
+    /// How many times as long as normal a query takes, if there is an answer at all.
+    pub(super) fn slowdown(self) -> Option<f64> {
+        match self {
+            Database::Reachable(times) => Some(times),
+            Database::Lost { .. } => None,
+        }
+    }
+
+    /// As a member sees it.
+    pub(super) fn view(self) -> DatabaseView {
+        match self {
+            Database::Reachable(slowdown) => DatabaseView::Reachable { slowdown },
+            Database::Lost { how: Loss::Stalled, since } => DatabaseView::Stalled { since },
+            Database::Lost { since, .. } => DatabaseView::Refused { since },
+        }
+    }
+}
+
+/// How long a process lives on after its database went away.
+pub(super) fn life_without(how: Loss, role: Role, running: usize, draws: &mut Stream) -> Duration {
+    let spread = |from: u64, to: u64, draws: &mut Stream| {
+        Duration::milliseconds(from) + Duration::milliseconds(to - from).times(draws.uniform())
+    };
+    match (how, role) {
+        // Its threads get their error from the pool, after the pool's 30 s.
+        (Loss::Refused, Role::Indexer) => spread(31_000, 33_000, draws),
+        (Loss::Refused, Role::Standalone) => spread(600, 800, draws),
+        (Loss::Refused, _) => spread(700, 3_000, draws),
+        (Loss::Stalled, _) => spread(30_050, 31_000, draws),
+        // A worker waits 30 s for a connection to write the state of its tasks, then stops without waiting for them.
+        (Loss::ShutDown, Role::Worker) if running > 0 => spread(30_500, 30_700, draws),
+        (Loss::ShutDown, _) => spread(500, 700, draws),
+    }
+}
+
+/// Queue loops and other polls of an idle process: how many threads ask the database at normal speed.
+pub(super) const fn loops(role: Role) -> f64 {
+    match role {
+        Role::Standalone => 14.0,
+        Role::Webserver => 6.0,
+        Role::Executor => 12.0,
+        Role::Scheduler => 8.0,
+        Role::Worker => 8.0,
+        Role::Indexer | Role::Controller => 4.0,
+    }
+}
+
+/// Connections of a pool (Hikari's default in Kestra).
+pub(super) const POOL: f64 = 10.0;
+/// Seconds a poll holds its connection at normal speed (recorded: 22.2 s in 8,382 uses).
+const HOLD: f64 = 0.002_65;
+/// Seconds a loop sleeps between two polls, on average.
+const SLEEP: f64 = 0.075;
+
+/// Connections that are busy on average, and threads that wait for one, when queries take `slowdown` times as long.
+pub(super) fn pool_use(role: Role, running: usize, slowdown: f64) -> (f64, f64) {
+    let hold = HOLD * slowdown;
+    let wanted = (loops(role) + 0.5 * running as f64) * hold / (hold + SLEEP);
+    let active = wanted.min(POOL);
+    (active, (wanted - active).max(0.0))
+}
+
+/// How busily idle loops poll when queries take `slowdown` times as long; 1 at normal speed.
+pub(super) fn poll_rate(slowdown: f64) -> f64 {
+    (HOLD + SLEEP) / (HOLD * slowdown + SLEEP)
+}

@@ -1,0 +1,265 @@
+//! The process and its JVM as formulas of time: heap saw-tooth, collections, threads, processor time.
+//!
+//! Between two events allocation is steady, so eden fills in a straight line; a collection happens each time it is full.
+//! Collections are counted by one number, `cycles`: its whole part is how many there were, its fraction how full eden is.
+
+use super::integral::Integral;
+use crate::profile::Role;
+use crate::time::{Duration, Instant};
+
+/// What a role's process does when nothing happens (recorded from 1.3.19, 2 cores, -Xmx1g).
+#[derive(Clone, Copy, Debug)]
+struct Idle {
+    /// Bytes allocated a second.
+    allocation: f64,
+    /// Processor seconds a second.
+    cpu: f64,
+    /// Live threads.
+    threads: u32,
+    /// Bytes of long-lived data.
+    live: f64,
+    /// Young collections of the start-up.
+    collections: f64,
+    /// Bytes allocated by then.
+    allocated: f64,
+    /// Loaded classes.
+    classes: f64,
+}
+
+const fn idle(role: Role) -> Idle {
+    let (allocation, cpu, threads, live, collections, allocated, classes) = match role {
+        Role::Standalone => (3.0e6, 0.040, 45, 55.1e6, 11.0, 396.0e6, 18_018.0),
+        Role::Webserver => (1.6e6, 0.022, 22, 52.4e6, 6.0, 261.0e6, 17_341.0),
+        Role::Executor => (2.0e6, 0.030, 33, 48.8e6, 8.0, 319.0e6, 16_996.0),
+        Role::Scheduler => (1.3e6, 0.022, 28, 44.0e6, 6.0, 312.0e6, 16_879.0),
+        Role::Worker => (0.8e6, 0.018, 25, 43.8e6, 4.0, 267.0e6, 16_503.0),
+        Role::Indexer | Role::Controller => (0.65e6, 0.016, 25, 39.2e6, 6.0, 261.0e6, 16_330.0),
+    };
+    Idle { allocation, cpu, threads, live, collections, allocated, classes }
+}
+
+/// Share of the heap that eden takes while the old generation is small (143 MB a collection at -Xmx1g).
+const EDEN_SHARE: f64 = 0.133;
+/// What is left of the free heap for eden when the old generation grows.
+const EDEN_OF_FREE: f64 = 0.6;
+/// Filled with long-lived data to this share the heap is full.
+const FULL: f64 = 0.97;
+/// Seconds of a young collection when memory is plenty.
+const PAUSE: f64 = 0.012;
+
+/// The JVM of one process.
+#[derive(Clone, Debug)]
+pub(super) struct Jvm {
+    idle: Idle,
+    heap: f64,
+    settled: Instant,
+    /// Bytes allocated a second.
+    allocation: f64,
+    allocated: f64,
+    cycles: f64,
+    pauses: f64,
+    old: Integral,
+    cpu: Integral,
+    cpu_lumps: f64,
+    long_pause: Option<(Instant, f64)>,
+    long_pauses: f64,
+}
+
+impl Jvm {
+    /// A process that has just started up.
+    pub(super) fn new(role: Role, heap: u64, now: Instant) -> Jvm {
+        let idle = idle(role);
+        Jvm {
+            idle,
+            heap: heap as f64,
+            settled: now,
+            allocation: idle.allocation,
+            allocated: idle.allocated,
+            cycles: idle.collections,
+            pauses: idle.collections * 2.0 * PAUSE,
+            old: Integral::starting(now, 0.0),
+            cpu: Integral::starting(now, idle.cpu),
+            cpu_lumps: 14.0,
+            long_pause: None,
+            long_pauses: 0.0,
+        }
+    }
+
+    /// Something was done: so many bytes and processor seconds.
+    pub(super) fn work(&mut self, bytes: f64, cpu: f64, now: Instant) {
+        self.settle(now);
+        self.allocated += bytes;
+        self.cycles += bytes / self.eden_capacity(now);
+        self.pauses += bytes / self.eden_capacity(now) * self.pause(now);
+        self.cpu_lumps += cpu;
+    }
+
+    /// From now on `running` jobs run in it, and `loops` says how busily it polls (1 is normal, 0 when it stands still).
+    pub(super) fn load(&mut self, running: usize, loops: f64, now: Instant) {
+        self.settle(now);
+        self.allocation = self.idle.allocation * loops + 0.15e6 * running as f64;
+        self.cpu.change(now, self.idle.cpu * loops + 0.01 * running as f64);
+    }
+
+    /// From now on this many bytes a second are never freed.
+    pub(super) fn leak(&mut self, rate: f64, now: Instant) {
+        self.settle(now);
+        self.old.change(now, rate);
+    }
+
+    /// The whole process stood still for a collection.
+    pub(super) fn full_collection(&mut self, pause: Duration, now: Instant) {
+        self.settle(now);
+        self.cycles += 1.0;
+        self.long_pause = Some((now, pause.as_seconds_f64()));
+        self.long_pauses += pause.as_seconds_f64();
+    }
+
+    /// When the heap will be full.
+    pub(super) fn full_at(&self) -> Option<Instant> {
+        self.old.reaches((self.heap * FULL - self.idle.live).max(0.0))
+    }
+
+    fn settle(&mut self, now: Instant) {
+        let (allocated, cycles) = self.since_settled(now);
+        self.pauses += cycles * self.pause(now);
+        self.allocated += allocated;
+        self.cycles += cycles;
+        self.settled = now;
+    }
+
+    /// Bytes and collections since things last changed.
+    fn since_settled(&self, now: Instant) -> (f64, f64) {
+        let bytes = self.allocation * now.since(self.settled).as_seconds_f64();
+        // Eden is constant as long as the old generation leaves room enough, then it shrinks in a straight line.
+        let room = self.heap * (1.0 - EDEN_SHARE / EDEN_OF_FREE) - self.idle.live;
+        let kink = self.old.reaches(room).unwrap_or(Instant::NEVER).clamp(self.settled, now);
+        (bytes, self.cycles_between(self.settled, kink) + self.cycles_between(kink, now))
+    }
+
+    /// Collections in a span in which eden is constant or shrinks in a straight line.
+    fn cycles_between(&self, from: Instant, to: Instant) -> f64 {
+        let bytes = self.allocation * to.since(from).as_seconds_f64();
+        let (before, after) = (self.eden_capacity(from), self.eden_capacity(to));
+        // The integral of 1/capacity is a logarithm.
+        if before - after > before * 1e-9 {
+            bytes * libm::log(before / after) / (before - after)
+        } else {
+            bytes / before
+        }
+    }
+
+    fn eden_capacity(&self, now: Instant) -> f64 {
+        (self.heap * EDEN_SHARE).min(EDEN_OF_FREE * (self.heap - self.old(now))).max(1_048_576.0)
+    }
+
+    /// 0 while memory is plenty, 1 when the heap is full.
+    fn pressure(&self, now: Instant) -> f64 {
+        ((self.old(now) / self.heap - 0.85) / (FULL - 0.85)).clamp(0.0, 1.0)
+    }
+
+    fn pause(&self, now: Instant) -> f64 {
+        PAUSE * (1.0 + 20.0 * self.pressure(now))
+    }
+
+    fn old(&self, now: Instant) -> f64 {
+        (self.idle.live + self.old.at(now)).min(self.heap * FULL)
+    }
+
+    /// Bytes of the old generation.
+    pub(super) fn old_used(&self, now: Instant) -> f64 {
+        libm::floor(self.old(now))
+    }
+
+    fn cycles(&self, now: Instant) -> f64 {
+        self.cycles + self.since_settled(now).1
+    }
+
+    /// Bytes used in eden: whole regions of 1 MiB, as G1 counts.
+    pub(super) fn eden_used(&self, now: Instant) -> f64 {
+        let cycles = self.cycles(now);
+        let filled = (cycles - libm::floor(cycles)) * self.eden_capacity(now);
+        libm::floor(filled / 1_048_576.0) * 1_048_576.0
+    }
+
+    /// Bytes committed to eden.
+    pub(super) fn eden_committed(&self, now: Instant) -> f64 {
+        libm::ceil(self.eden_capacity(now) / 1_048_576.0) * 1_048_576.0
+    }
+
+    /// Bytes committed to the old generation.
+    pub(super) fn old_committed(&self, now: Instant) -> f64 {
+        (libm::ceil(self.old_used(now) * 1.1 / 1_048_576.0) * 1_048_576.0).min(self.heap)
+    }
+
+    /// Bytes used in the survivor space; it changes with each collection.
+    pub(super) fn survivor_used(&self, now: Instant) -> f64 {
+        let noise = crate::random::noise(0x5017, libm::floor(self.cycles(now)) as u64);
+        libm::floor(self.heap * (0.003 + 0.005 * noise))
+    }
+
+    /// Young collections so far.
+    pub(super) fn collections(&self, now: Instant) -> f64 {
+        libm::floor(self.cycles(now))
+    }
+
+    /// Seconds spent in them.
+    pub(super) fn collection_seconds(&self, now: Instant) -> f64 {
+        let seconds = self.pauses + self.since_settled(now).1 * self.pause(now) + self.long_pauses;
+        // The collector tells whole milliseconds.
+        libm::floor(seconds * 1000.0) / 1000.0
+    }
+
+    /// The longest in the last three minutes, zero when there was none.
+    pub(super) fn longest_collection(&self, now: Instant) -> f64 {
+        let window = Duration::minutes(3);
+        if let Some((at, pause)) = self.long_pause
+            && now.since(at) < window
+        {
+            return pause;
+        }
+        let rate = self.allocation / self.eden_capacity(now);
+        let recent = rate * window.as_seconds_f64() >= 1.0;
+        if recent { libm::round(self.pause(now) * 1.6 * 1000.0) / 1000.0 } else { 0.0 }
+    }
+
+    /// Bytes allocated as of the last collection. Rounded to regions, so that it stands still between collections.
+    pub(super) fn allocated(&self, now: Instant) -> f64 {
+        let (bytes, cycles) = self.since_settled(now);
+        let cycles = self.cycles + cycles;
+        let in_eden = (cycles - libm::floor(cycles)) * self.eden_capacity(now);
+        libm::round((self.allocated + bytes - in_eden).max(0.0) / 1_048_576.0) * 1_048_576.0
+    }
+
+    /// Bytes promoted to the old generation: what survived the start-up, and what leaks.
+    pub(super) fn promoted(&self, now: Instant) -> f64 {
+        libm::floor(self.idle.live * 0.5 + self.old.at(now) + self.allocated(now) * 0.003)
+    }
+
+    /// Concurrent phases so far: marking begins when the old generation is large.
+    pub(super) fn concurrent(&self, now: Instant) -> f64 {
+        6.0 + 2.0 * libm::floor((self.cycles(now) - self.idle.collections) / 6.0).max(0.0)
+    }
+
+    /// Processor seconds used.
+    pub(super) fn cpu_seconds(&self, now: Instant) -> f64 {
+        self.cpu.at(now) + self.cpu_lumps + self.collection_seconds(now)
+    }
+
+    /// Processors in use.
+    pub(super) fn cpu_rate(&self, now: Instant) -> f64 {
+        let collecting = self.allocation / self.eden_capacity(now) * self.pause(now);
+        self.cpu.rate() + collecting + self.pressure(now) * self.pressure(now)
+    }
+
+    /// Threads it has when nothing happens.
+    pub(super) fn base_threads(&self) -> u32 {
+        self.idle.threads
+    }
+
+    /// Classes loaded by now: some more are loaded in the first minutes.
+    pub(super) fn classes(&self, now: Instant, started: Instant) -> f64 {
+        let age = now.since(started).as_seconds_f64();
+        libm::floor(self.idle.classes + 900.0 * (1.0 - libm::exp(-age / 240.0)))
+    }
+}

@@ -1,0 +1,12 @@
+//! Every bound of a simulation, in one place. Reaching one ends the run with the virtual time.
+
+/// Executions that have not ended.
+pub const LIVE_EXECUTIONS: usize = 1_000_000;
+/// Events of a run.
+pub const EVENTS: u64 = 1_000_000_000;
+/// Lines of the journal.
+pub const JOURNAL: usize = 100_000;
+/// Active faults.
+pub const FAULTS: usize = 10_000;
+/// Loggers that somebody set or asked for, in one process.
+pub const LOGGERS: usize = 10_000;

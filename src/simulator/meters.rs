@@ -1,0 +1,211 @@
+//! The meters the model moves, and a cache of their series: one packed key, one look-up, one addition.
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::flow::State;
+use crate::metrics::{Registry, SeriesId};
+use crate::profile::{MeterId, Profile};
+use crate::scenario::Plan;
+use crate::time::{Duration, Instant};
+
+macro_rules! meters {
+    ($($name:ident = $text:literal,)+) => {
+        /// A meter that events of the model move.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Meter { $($name,)+ }
+
+        impl Meter {
+            const ALL: &[Meter] = &[$(Meter::$name),+];
+            /// Its dotted name, as `/metrics` lists it.
+            const fn name(self) -> &'static str {
+                match self { $(Meter::$name => $text),+ }
+            }
+        }
+    };
+}
+
+meters! {
+    ExecutionStarted = "kestra.executor.execution.started.count",
+    ExecutionEnded = "kestra.executor.execution.end.count",
+    ExecutionDuration = "kestra.executor.execution.duration",
+    ExecutionMessage = "kestra.executor.execution.message.process",
+    ExecutionQueued = "kestra.executor.execution.queued.count",
+    ExecutionPopped = "kestra.executor.execution.popped.count",
+    DelayCreated = "kestra.executor.execution.delay.created.count",
+    DelayEnded = "kestra.executor.execution.delay.ended.count",
+    TaskRunCreated = "kestra.executor.taskrun.created.count",
+    TaskRunEnded = "kestra.executor.taskrun.ended.count",
+    TaskRunDuration = "kestra.executor.taskrun.ended.duration",
+    Resubmitted = "kestra.executor.worker.job.resubmit.count",
+    WorkerStarted = "kestra.worker.started.count",
+    WorkerEnded = "kestra.worker.ended.count",
+    WorkerDuration = "kestra.worker.ended.duration",
+    WorkerQueued = "kestra.worker.queued.duration",
+    WorkerRunning = "kestra.worker.running.count",
+    TriggerStarted = "kestra.worker.trigger.started.count",
+    TriggerEnded = "kestra.worker.trigger.ended.count",
+    TriggerError = "kestra.worker.trigger.error.count",
+    TriggerExecution = "kestra.worker.trigger.execution.count",
+    TriggerDuration = "kestra.worker.trigger.duration",
+    TriggerRunning = "kestra.worker.trigger.running.count",
+    SchedulerLoop = "kestra.scheduler.loop.count",
+    SchedulerEvaluate = "kestra.scheduler.evaluate.count",
+    SchedulerTrigger = "kestra.scheduler.trigger.count",
+    SchedulerDelay = "kestra.scheduler.trigger.delay.duration",
+    SchedulerLock = "kestra.scheduler.execution.lock.duration",
+    SchedulerEvaluation = "kestra.scheduler.trigger.evaluation.duration",
+    QueueProduced = "kestra.queue.produce.count",
+    IndexerIn = "kestra.indexer.message.in.count",
+    IndexerOut = "kestra.indexer.message.out.count",
+    IndexerRequest = "kestra.indexer.request.count",
+    IndexerDuration = "kestra.indexer.request.duration",
+    HttpRequest = "http.server.requests",
+}
+
+macro_rules! classes {
+    ($($name:ident = $text:literal,)+) => {
+        /// A class of messages, as the labels `queue_type` and `type` name it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Class { $($name,)+ }
+        impl Class {
+            const fn name(self) -> &'static str {
+                match self { $(Class::$name => $text),+ }
+            }
+        }
+    };
+}
+
+classes! {
+    Execution = "io.kestra.core.models.executions.Execution",
+    LogEntry = "io.kestra.core.models.executions.LogEntry",
+    Trigger = "io.kestra.core.models.triggers.Trigger",
+    MultipleConditionEvent = "io.kestra.core.runners.MultipleConditionEvent",
+    WorkerJob = "io.kestra.core.runners.WorkerJob",
+    WorkerTaskResult = "io.kestra.core.runners.WorkerTaskResult",
+    WorkerTriggerResult = "io.kestra.core.runners.WorkerTriggerResult",
+}
+
+/// Requests the model counts: method, status and the label `uri` (recorded templates).
+pub(super) const ROUTES: &[(&str, &str, &str)] = &[
+    ("POST", "200", "/api/v1/{tenant}/executions/{namespace}/{id}"),
+    ("GET", "200", "/api/v1/{tenant}/executions/{executionId}"),
+    ("GET", "200", "/prometheus"),
+    ("GET", "200", "/health"),
+    ("GET", "503", "/health"),
+    ("GET", "200", "/health/{selector}"),
+    ("GET", "503", "/health/{selector}"),
+    ("GET", "404", "NOT_FOUND"),
+];
+
+/// What a series is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject {
+    /// Nothing in particular.
+    Bare,
+    /// `flow_id, namespace_id, tenant_id`.
+    Flow(u32),
+    /// The same and `state`.
+    FlowState(u32, State),
+    /// The same and `task_type`: flow and index of the task, those of `errors` after those of `tasks`.
+    Task(u32, u32),
+    /// The same and `trigger_type`: flow and index of the trigger.
+    Trigger(u32, u32),
+    /// `trigger_type` alone.
+    TriggerKind(u32, u32),
+    /// `queue_type`.
+    Queue(Class),
+    /// `type`.
+    Indexed(Class),
+    /// A line of [`ROUTES`].
+    Route(usize),
+}
+
+impl Subject {
+    /// Unique below a meter: kind, flow and detail packed.
+    fn key(self) -> u64 {
+        let (kind, flow, detail) = match self {
+            Subject::Bare => (0, 0, 0),
+            Subject::Flow(flow) => (1, flow, 0),
+            Subject::FlowState(flow, state) => (2, flow, state as u32),
+            Subject::Task(flow, task) => (3, flow, task),
+            Subject::Trigger(flow, trigger) => (4, flow, trigger),
+            Subject::TriggerKind(flow, trigger) => (5, flow, trigger),
+            Subject::Queue(class) => (6, 0, class as u32),
+            Subject::Indexed(class) => (7, 0, class as u32),
+            Subject::Route(route) => (8, 0, route as u32),
+        };
+        (kind << 52) | (u64::from(flow) << 28) | u64::from(detail)
+    }
+}
+
+/// The registry of one process and its cache.
+#[derive(Debug)]
+pub(super) struct Meters {
+    registry: Registry,
+    ids: Vec<Option<MeterId>>,
+    cache: IndexMap<u64, Option<SeriesId>, FxBuildHasher>,
+}
+
+impl Meters {
+    pub(super) fn new(profile: &'static Profile, registry: Registry) -> Meters {
+        let ids = Meter::ALL.iter().map(|meter| profile.meter(meter.name())).collect();
+        Meters { registry, ids, cache: IndexMap::default() }
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Counts up.
+    pub(super) fn add(&mut self, meter: Meter, subject: Subject, amount: f64, plan: &Plan, now: Instant) {
+        if let Some(series) = self.series(meter, subject, plan, now) {
+            self.registry.add(series, amount);
+        }
+    }
+
+    /// Records a time.
+    pub(super) fn record(&mut self, meter: Meter, subject: Subject, time: Duration, plan: &Plan, now: Instant) {
+        if let Some(series) = self.series(meter, subject, plan, now) {
+            self.registry.record(series, time.as_seconds_f64(), now);
+        }
+    }
+
+    fn series(&mut self, meter: Meter, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
+        let key = ((meter as u64) << 56) | subject.key();
+        if let Some(known) = self.cache.get(&key) {
+            return *known;
+        }
+        let series = self.ids[meter as usize].and_then(|id| register(&mut self.registry, id, subject, plan, now));
+        self.cache.insert(key, series);
+        series
+    }
+}
+
+fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
+    let flow = |flow: u32| plan.flows.get(flow as usize);
+    let mut tags: Vec<(&str, &str)> = Vec::with_capacity(4);
+    if let Subject::Flow(index) | Subject::FlowState(index, _) | Subject::Task(index, _) | Subject::Trigger(index, _) =
+        subject
+    {
+        let flow = flow(index)?;
+        tags.extend([("flow_id", flow.id.as_str()), ("namespace_id", flow.namespace.as_str()), ("tenant_id", "main")]);
+    }
+    match subject {
+        Subject::Bare | Subject::Flow(_) => {}
+        Subject::FlowState(_, state) => tags.push(("state", state.name())),
+        Subject::Task(index, task) => {
+            tags.push(("task_type", &super::behaviour::task(flow(index)?, task as usize)?.kind));
+        }
+        Subject::Trigger(index, trigger) | Subject::TriggerKind(index, trigger) => {
+            tags.push(("trigger_type", &flow(index)?.triggers.get(trigger as usize)?.kind));
+        }
+        Subject::Queue(class) => tags.push(("queue_type", class.name())),
+        Subject::Indexed(class) => tags.push(("type", class.name())),
+        Subject::Route(route) => {
+            let (method, status, uri) = ROUTES.get(route)?;
+            tags.extend([("exception", "none"), ("method", *method), ("status", *status), ("uri", *uri)]);
+        }
+    }
+    registry.series(id, &tags, now)
+}

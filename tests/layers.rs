@@ -1,0 +1,132 @@
+//! The architecture's import rules: each module may use only what lies below it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// A module and the modules of ours it may import.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("time", &[]),
+    ("random", &["time"]),
+    ("document", &[]),
+    ("flow", &["document", "time"]),
+    ("profile", &["document", "time"]),
+    ("scenario", &["document", "flow", "profile", "time"]),
+    ("metrics", &["profile", "time"]),
+    ("simulator", &["scenario", "flow", "profile", "metrics", "random", "time"]),
+    ("management", &["simulator", "scenario", "flow", "metrics", "profile", "time"]),
+    ("report", &["simulator", "scenario", "time"]),
+    ("run", &["scenario", "flow", "simulator", "metrics", "management", "report", "random", "time"]),
+    (
+        "server",
+        &[
+            "document",
+            "scenario",
+            "flow",
+            "profile",
+            "metrics",
+            "simulator",
+            "management",
+            "report",
+            "run",
+            "random",
+            "time",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "document",
+            "scenario",
+            "flow",
+            "profile",
+            "metrics",
+            "simulator",
+            "management",
+            "report",
+            "run",
+            "server",
+            "random",
+            "time",
+        ],
+    ),
+];
+
+/// Crates with one home, and that home.
+const HOMES: &[(&str, &[&str])] = &[
+    ("axum", &["server"]),
+    ("tokio", &["server", "cli"]),
+    ("hyper", &["server"]),
+    ("hyper_util", &["server"]),
+    ("prometheus", &["server"]),
+    ("clap", &["cli"]),
+    ("serde_saphyr", &["document", "profile"]),
+    ("croner", &["flow"]),
+    ("annotate_snippets", &["document"]),
+    ("rand_chacha", &["random"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every word that follows `prefix` in the code of a file, comments left out.
+fn words_after(text: &str, prefix: &str) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for line in text.lines() {
+        let code = line.split("//").next().unwrap_or("");
+        for (at, _) in code.match_indices(prefix) {
+            let word: String =
+                code[at + prefix.len()..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            words.insert(word);
+        }
+    }
+    words
+}
+
+#[test]
+fn every_module_imports_only_what_lies_below_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 20, "the sources are there");
+    let mut wrong = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).expect("below src");
+        let module = relative.components().next().expect("a name").as_os_str().to_string_lossy();
+        let module = module.trim_end_matches(".rs");
+        if ["lib", "main"].contains(&module) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expect("readable");
+        let below = allowed.get(module).unwrap_or_else(|| panic!("module {module} has no line in this test"));
+        for used in words_after(&text, "crate::") {
+            if !used.is_empty()
+                && used != module
+                && allowed.contains_key(used.as_str())
+                && !below.contains(&used.as_str())
+            {
+                wrong.push(format!("{} uses crate::{used}", relative.display()));
+            }
+        }
+        for (name, homes) in HOMES {
+            let path = format!("{name}::");
+            let used = text.lines().any(|line| {
+                let code = line.split("//").next().unwrap_or("");
+                code.match_indices(&path)
+                    .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+            });
+            if used && !homes.contains(&module) {
+                wrong.push(format!("{} uses the crate {name}", relative.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports against the layers:\n{}", wrong.join("\n"));
+}

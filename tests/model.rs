@@ -1,0 +1,322 @@
+//! Laws of the model over random clusters, flows and faults.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::{exposition, families};
+use mock_kestra::flow::{
+    Concurrency, ConcurrencyBehavior, Flow, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
+};
+use mock_kestra::profile::Role;
+use mock_kestra::random::Seed;
+use mock_kestra::scenario::{
+    Arrivals, Behaviour, ClusterPlan, DatabaseFault, DatabaseKind, DurationDistribution, Fault, MemberPlan, Plan,
+    Poller, RateChange, Restart, TaskSelector, TimelineEntry,
+};
+use mock_kestra::simulator::{Command, Port, Simulation};
+use mock_kestra::time::{Calendar, Duration, Instant};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn member(name: &str, role: Role, threads: u32, restart: Restart, grace: u64) -> MemberPlan {
+    MemberPlan {
+        name: name.into(),
+        role,
+        kestra: None,
+        threads,
+        heap: 1 << 30,
+        restart,
+        grace: Duration::seconds(grace),
+    }
+}
+
+fn members() -> impl Strategy<Value = Vec<MemberPlan>> {
+    let restart = select(vec![Restart::Never, Restart::After(Duration::seconds(10)), Restart::Kubernetes]);
+    let shape = (1u32..6, restart, 20u64..120, 1usize..4);
+    prop_oneof![
+        shape.clone().prop_map(|(threads, restart, grace, _)| {
+            vec![member("standalone-1", Role::Standalone, threads, restart, grace)]
+        }),
+        shape.prop_map(|(threads, restart, grace, workers)| {
+            let mut all = vec![
+                member("webserver-1", Role::Webserver, threads, restart, grace),
+                member("executor-1", Role::Executor, threads, restart, grace),
+                member("scheduler-1", Role::Scheduler, threads, restart, grace),
+            ];
+            for n in 1..=workers {
+                all.push(member(&format!("worker-{n}"), Role::Worker, threads, restart, grace));
+            }
+            all
+        }),
+    ]
+}
+
+fn task(index: usize) -> impl Strategy<Value = Task> {
+    let pause = prop_oneof![
+        (1u64..20).prop_map(|s| RetryPause::Constant(Duration::seconds(s))),
+        (1u64..5).prop_map(|s| RetryPause::Exponential {
+            interval: Duration::seconds(s),
+            factor: 2.0,
+            max: Duration::seconds(30)
+        }),
+        (1u64..5).prop_map(|s| RetryPause::Random { min: Duration::seconds(s), max: Duration::seconds(2 * s) }),
+    ];
+    let retry = (pause, 2u32..4, any::<bool>(), prop::bool::weighted(0.2)).prop_map(|(pause, max, warn, new)| Retry {
+        pause,
+        max_attempts: Some(max),
+        max_duration: None,
+        warning_on_retry: warn,
+        new_execution: new,
+    });
+    let kinds = select(vec!["io.kestra.plugin.core.log.Log", "io.kestra.plugin.scripts.python.Script"]);
+    (kinds, prop::option::weighted(0.3, retry), prop::option::weighted(0.3, 1u64..20), any::<bool>(), 0..10u8).prop_map(
+        move |(kind, retry, timeout, allow_failure, disabled)| Task {
+            id: format!("t{index}"),
+            kind: kind.into(),
+            retry,
+            timeout: timeout.map(Duration::seconds),
+            allow_failure,
+            allow_warning: false,
+            disabled: disabled == 0,
+            sleep: None,
+        },
+    )
+}
+
+fn flow(index: usize) -> impl Strategy<Value = Flow> {
+    let behavior = select(vec![ConcurrencyBehavior::Queue, ConcurrencyBehavior::Cancel, ConcurrencyBehavior::Fail]);
+    let concurrency = (1u32..3, behavior).prop_map(|(limit, behavior)| Concurrency { limit, behavior });
+    let action = prop_oneof![
+        Just(TriggerAction::Schedule(Schedule {
+            cron: "*/10 * * * * *".into(),
+            with_seconds: true,
+            timezone: "UTC".into()
+        })),
+        (5u64..40).prop_map(|s| TriggerAction::Poll { interval: Duration::seconds(s) }),
+    ];
+    let triggers = prop::collection::vec(action, 0..2);
+    ((task(0), task(1), task(2)), 1usize..4, prop::option::of(concurrency), triggers).prop_map(
+        move |((a, b, c), count, concurrency, triggers)| Flow {
+            id: format!("f{index}"),
+            namespace: "company.team".into(),
+            labels: Vec::new(),
+            tasks: [a, b.clone(), c].into_iter().take(count).collect(),
+            errors: if count == 2 { vec![Task { id: "e".into(), ..b }] } else { Vec::new() },
+            triggers: triggers
+                .into_iter()
+                .enumerate()
+                .map(|(n, action)| Trigger {
+                    id: format!("g{n}"),
+                    kind: match action {
+                        TriggerAction::Poll { .. } => "io.kestra.plugin.core.http.Trigger".into(),
+                        _ => "io.kestra.plugin.core.trigger.Schedule".into(),
+                    },
+                    action,
+                    disabled: false,
+                })
+                .collect(),
+            concurrency,
+            retry: None,
+            disabled: false,
+        },
+    )
+}
+
+fn fault(members: usize) -> impl Strategy<Value = (Fault, bool)> {
+    let one = (0..members).prop_map(|index| vec![index]);
+    prop_oneof![
+        one.clone().prop_map(|of| (Fault::Kill(of), false)),
+        one.clone().prop_map(|of| (Fault::Kill(of), true)),
+        one.clone().prop_map(|of| (Fault::Stop(of), true)),
+        one.clone().prop_map(|of| (Fault::Restart(of), false)),
+        one.clone().prop_map(|of| (Fault::Hang(of), true)),
+        one.clone().prop_map(|members| (Fault::GcPause { members, pause: Duration::seconds(8) }, false)),
+        one.prop_map(|members| (Fault::HeapLeak { members, rate: 8.0e6 }, true)),
+        select(vec![
+            DatabaseFault::Refused,
+            DatabaseFault::Stalled,
+            DatabaseFault::ShutDown,
+            DatabaseFault::Slow(10.0),
+        ])
+        .prop_map(|fault| (Fault::Database(fault), true)),
+        (0.0..5.0).prop_map(|times| (Fault::Arrivals { flow: None, change: RateChange::Times(times) }, true)),
+        (0.1..5.0).prop_map(|times| (Fault::TaskDuration { select: TaskSelector::default(), times }, true)),
+        (0.0..1.0).prop_map(|share| (Fault::TaskFailures { select: TaskSelector::default(), share }, true)),
+    ]
+}
+
+prop_compose! {
+    fn timeline(members: usize)
+        (faults in prop::collection::vec((fault(members), 0u64..400_000, 1u64..200_000), 0..5)) -> Vec<TimelineEntry>
+    {
+        faults.into_iter().enumerate().map(|(index, ((fault, lasting), at, lasts))| TimelineEntry {
+            name: format!("fault-{index}"),
+            at: Instant::START + Duration::milliseconds(at),
+            fault,
+            lasts: lasting.then_some(Duration::milliseconds(lasts)),
+            every: None,
+            until: None,
+        }).collect()
+    }
+}
+
+fn plan() -> impl Strategy<Value = Arc<Plan>> {
+    members().prop_flat_map(|members| {
+        let parts = ((flow(0), flow(1)), 0.0..0.5, 0.0..0.4, 500u64..20_000, timeline(members.len()), any::<bool>());
+        (Just(members), parts).prop_map(|(members, ((a, b), rate, fails, median, timeline, booting))| {
+            Arc::new(Plan {
+                name: "random".into(),
+                summary: String::new(),
+                kestra: "1.3".into(),
+                duration: Duration::minutes(10),
+                start: None,
+                cluster: ClusterPlan {
+                    booting,
+                    age: if booting { Duration::ZERO } else { Duration::minutes(1) },
+                    database: DatabaseKind::Postgresql,
+                    members,
+                },
+                flows: vec![a, b],
+                behaviour: vec![Behaviour {
+                    duration: Some(DurationDistribution {
+                        median: Duration::milliseconds(median),
+                        p99: Duration::milliseconds(median * 4),
+                    }),
+                    fails: Some(fails),
+                    fires: Some(0.5),
+                    ..Behaviour::default()
+                }],
+                arrivals: vec![Arrivals { flow: 0, rate }, Arrivals { flow: 1, rate: rate / 2.0 }],
+                pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
+                timeline,
+                expectations: Vec::new(),
+            })
+        })
+    })
+}
+
+fn start(plan: &Arc<Plan>) -> Simulation {
+    Simulation::new(plan.clone(), Seed(7), Calendar::default())
+}
+
+fn second(n: u64) -> Instant {
+    Instant::START + Duration::seconds(n)
+}
+
+/// Everything a simulation shows at its instant.
+fn picture(simulation: &Simulation) -> String {
+    let mut all = format!("{:?}\n{:?}\n", simulation.truth(), simulation.backlog());
+    for member in 0..simulation.members().len() {
+        all += &format!("{:?}\n{:?}\n", simulation.members()[member].port(), simulation.running(member));
+        all += &exposition(simulation, member);
+    }
+    all + &format!("{:?}", simulation.journal())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_and_nothing_is_negative(plan in plan()) {
+        let mut simulation = start(&plan);
+        for step in 0..60 {
+            simulation.advance(second(step * 10)).expect("no limit");
+            let (truth, backlog) = (simulation.truth().clone(), simulation.backlog());
+            prop_assert_eq!(truth.created, truth.ended_in_all() + truth.live, "executions at {}", simulation.now());
+            prop_assert_eq!(
+                truth.attempts + truth.polls,
+                truth.attempts_ended + truth.polls_ended + backlog.jobs_queued + backlog.jobs_pending
+                    + backlog.jobs_running + backlog.jobs_orphaned + backlog.task_ends + backlog.trigger_ends,
+                "jobs at {}: {:?} {:?}", simulation.now(), truth, backlog
+            );
+            prop_assert_eq!(backlog.sent, backlog.taken + backlog.waiting, "messages at {}", simulation.now());
+            prop_assert_eq!(truth.log_lines, truth.log_lines_indexed + backlog.log_lines);
+            for (index, member) in simulation.members().iter().enumerate() {
+                prop_assert!(member.running() <= member.plan().threads as usize);
+                if member.port() == Port::Refused {
+                    continue;
+                }
+                for family in families(&exposition(&simulation, index)) {
+                    for (line, value) in family.series.iter().zip(&family.values) {
+                        let may_be_negative = family.name == "jvm_memory_max_bytes";
+                        let value: f64 = value.parse().unwrap_or(f64::NAN);
+                        prop_assert!(value >= 0.0 || may_be_negative, "{} is {} at {}", line, value, simulation.now());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_plan_and_seed_give_the_same_bytes_however_one_gets_there(plan in plan(), looks in prop::collection::vec(0u64..600_000, 1..12)) {
+        let mut straight = start(&plan);
+        straight.advance(second(600)).expect("no limit");
+        let mut looked_at = start(&plan);
+        let mut looks = looks;
+        looks.sort_unstable();
+        for at in looks {
+            looked_at.advance(Instant::START + Duration::milliseconds(at)).expect("no limit");
+            std::hint::black_box(picture(&looked_at));
+        }
+        looked_at.advance(second(600)).expect("no limit");
+        prop_assert_eq!(picture(&straight), picture(&looked_at));
+    }
+
+    #[test]
+    fn counters_never_fall_within_a_life(plan in plan()) {
+        let mut simulation = start(&plan);
+        let mut last: BTreeMap<(usize, u32, String), f64> = BTreeMap::new();
+        for step in 0..120 {
+            simulation.advance(second(step * 5)).expect("no limit");
+            for index in 0..simulation.members().len() {
+                let life = simulation.members()[index].life();
+                if simulation.members()[index].port() == Port::Refused {
+                    continue;
+                }
+                for family in families(&exposition(&simulation, index)) {
+                    if family.kind == "gauge" {
+                        continue;
+                    }
+                    for (line, value) in family.series.into_iter().zip(family.values) {
+                        let value: f64 = value.parse().unwrap_or(f64::NAN);
+                        let before = last.insert((index, life, line.clone()), value).unwrap_or(0.0);
+                        prop_assert!(value >= before, "{} fell from {} to {} at {}", line, before, value, simulation.now());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_from_outside_gives_the_bytes_of_the_same_fault_in_the_file(plan in plan()) {
+        let mut written = start(&plan);
+        let mut by_hand = {
+            let mut bare = Plan::clone(&plan);
+            bare.timeline.clear();
+            start(&Arc::new(bare))
+        };
+        let mut entries = plan.timeline.clone();
+        entries.sort_by_key(|entry| entry.at);
+        for entry in entries {
+            by_hand.advance(entry.at).expect("no limit");
+            by_hand.command(Command::Inject(entry));
+        }
+        written.advance(second(600)).expect("no limit");
+        by_hand.advance(second(600)).expect("no limit");
+        prop_assert_eq!(picture(&written), picture(&by_hand));
+    }
+
+    #[test]
+    fn until_a_fault_begins_everything_is_as_without_it(plan in plan()) {
+        let Some(first) = plan.timeline.iter().map(|entry| entry.at).min() else { return Ok(()) };
+        let mut calm = Plan::clone(&plan);
+        calm.timeline.clear();
+        let (mut with, mut without) = (start(&plan), start(&Arc::new(calm)));
+        let before = first.before(Duration::nanoseconds(1));
+        with.advance(before).expect("no limit");
+        without.advance(before).expect("no limit");
+        prop_assert_eq!(picture(&with), picture(&without));
+    }
+}
