@@ -26,7 +26,8 @@ pub(super) fn flyway(context: &Context<'_>) -> Handled {
     if context.request.method == "HEAD" {
         return Ok(Reply::bare(200, "OK").header("content-type", "application/json").header("date", ""));
     }
-    let hash = context.request.arrived.as_nanoseconds().wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64) as u64 >> 33;
+    let mixed = (context.request.arrived.as_nanoseconds() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = 0x4000_0000 | mixed >> 34;
     let detail = format!(
         "Error encoding object [io.micronaut.flyway.endpoint.FlywayReport@{hash:x}] to JSON: No serializer found for \
          class org.flywaydb.core.internal.resolver.sql.SqlMigrationExecutor and no properties discovered to create \

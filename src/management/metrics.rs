@@ -9,6 +9,10 @@ use crate::metrics::{Measured, java_double};
 /// The content type of `/prometheus`, with a space.
 pub(super) const TEXT: &str = "text/plain; version=0.0.4";
 
+/// Base units that are not those of the Prometheus name, as recorded from `/metrics`.
+const BASE_UNITS: [(&str, Option<&str>); 3] =
+    [("logback.events", Some("events")), ("process.start.time", None), ("process.uptime", None)];
+
 /// `GET /prometheus`: always the same text; the first accepted type is echoed when it is text/plain.
 pub(super) fn prometheus(context: &Context<'_>) -> Handled {
     let accepted: Vec<&str> = context.request.list("accept").filter(|entry| entry.contains('/')).collect();
@@ -65,7 +69,9 @@ fn show(name: &str, measured: &Measured) -> String {
     let tags = measured.tags.iter().map(|(tag, values)| json!({ "tag": tag, "values": values })).collect::<Value>();
     let mut body =
         format!(r#"{{"name":{},"measurements":[{}],"availableTags":{tags}"#, text(name), measurements.join(","));
-    for (key, value) in [("description", &measured.description), ("baseUnit", &measured.base_unit)] {
+    let own_unit = BASE_UNITS.iter().find(|(other, _)| *other == name).map(|(_, unit)| *unit);
+    let unit = own_unit.unwrap_or(measured.base_unit.as_deref());
+    for (key, value) in [("description", measured.description.as_deref()), ("baseUnit", unit)] {
         if let Some(value) = value {
             body += &format!(r#","{key}":{}"#, text(value));
         }
