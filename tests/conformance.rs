@@ -268,6 +268,18 @@ fn each_role_answers_as_recorded() {
     }
 }
 
+#[test]
+fn a_thread_dump_begins_as_the_recorded_one() {
+    let mut simulation = idle(Role::Standalone);
+    let request = get("/threaddump", simulation.now());
+    let dump = answered(ask(&mut simulation, &request));
+    let (head, body) = show(&dump, false);
+    let recorded = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ndate: *\r\ntransfer-encoding: chunked";
+    assert_eq!(mask_header(&head, "date"), recorded);
+    assert!(matches!(dump.body, Body::Chunked(_)));
+    assert_eq!(body, common::capture("management/threaddump.json"));
+}
+
 fn fault(simulation: &mut Simulation, fault: Fault) {
     let (name, at) = ("fault".to_owned(), simulation.now());
     simulation.command(Command::Inject(TimelineEntry { name, at, fault, lasts: None, every: None, until: None }));

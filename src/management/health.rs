@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::database::{self, Database};
 use super::reply::Reply;
-use super::{Context, Handled};
+use super::{Context, Handled, threads};
 use crate::time::Duration;
 
 /// This long after `/stop` the beans of the process are gone, just before its port (standalone/stop).
@@ -113,7 +113,7 @@ fn render(view: &View, selection: Selection) -> (bool, Value) {
         discovery,
         Some(("service", true, None)),
         disk,
-        Some(("deadlockedThreads", !view.deadlocked, view.deadlocked.then(deadlock))),
+        Some(("deadlockedThreads", !view.deadlocked, view.deadlocked.then(threads::deadlock))),
         Some(("gracefulShutdown", true, Some(json!({ "activeTasks": 0 })))),
         Some(("jdbc", view.database_error.is_none(), Some(Value::Object(database)))),
     ];
@@ -137,28 +137,6 @@ fn node(up: bool, details: Option<Value>) -> Value {
         node.insert("details".to_owned(), details);
     }
     node
-}
-
-/// Two queue threads that wait for each other. Never recorded: the members are those of the indicator's source
-/// (facts/management-port.md, section 10).
-fn deadlock() -> Value {
-    let thread = |id: u32, other: u32| {
-        json!({
-            "threadId": id.to_string(),
-            "threadName": format!("jdbc-queue-Execution_{id}"),
-            "threadState": "BLOCKED",
-            "daemon": "false",
-            "priority": "5",
-            "suspended": "false",
-            "inNative": "false",
-            "lockName": format!("java.lang.Object@{:x}", 0x5e9f_23b4 + other),
-            "lockOwnerName": format!("jdbc-queue-Execution_{other}"),
-            "lockOwnerId": other.to_string(),
-            "lockedSynchronizers": [],
-            "stackTrace": "io.kestra.jdbc.runner.JdbcQueue",
-        })
-    };
-    json!([thread(61, 62), thread(62, 61)])
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod metrics;
 mod reply;
 mod route;
 mod scheduler;
+mod threads;
 mod uri;
 mod version;
 mod worker;

@@ -33,6 +33,11 @@ impl Reply {
     pub fn json(body: impl Into<Vec<u8>>) -> Reply {
         Reply::ok("application/json", body)
     }
+    /// `200 OK` with JSON that is written while it is made: type, then date.
+    pub fn chunked(body: impl Into<Vec<u8>>) -> Reply {
+        let reply = Reply::bare(200, "OK").header("content-type", "application/json").dated().with_body(body);
+        Reply { chunked: true, ..reply }
+    }
     /// `200 OK` without a body, of a method that returns nothing.
     pub fn empty() -> Reply {
         Reply::bare(200, "OK").header("date", "")

@@ -1,8 +1,8 @@
 //! The one table of routes.
 
 use super::{
-    Context, Handled, Listener, application, control, env, fixed, health, loggers, metrics, scheduler, uri, version,
-    worker,
+    Context, Handled, Listener, application, control, env, fixed, health, loggers, metrics, scheduler, threads, uri,
+    version, worker,
 };
 use crate::profile::Role;
 
@@ -48,6 +48,7 @@ static ROUTES: &[Route] = &[
     management("GET", "/beans", fixed::beans),
     management("GET", "/flyway", fixed::flyway),
     management("GET", "/routes", fixed::routes),
+    management("GET", "/threaddump", threads::get),
     management("GET", "/worker", worker::get).of(Role::Worker),
     management("GET", "/scheduler", scheduler::get).of(Role::Scheduler),
     management("POST", "/refresh", control::refresh),

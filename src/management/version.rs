@@ -16,6 +16,8 @@ pub(super) struct Version {
     pub loggers: &'static str,
     /// `/routes`: method and path, tab, the Java method.
     pub routes: &'static str,
+    /// `/threaddump`, as `threads` reads it.
+    pub threads: &'static str,
     /// `/api/v1/configs`.
     pub configs: &'static str,
 }
@@ -27,6 +29,7 @@ pub(super) static VERSIONS: [Version; 1] = [Version {
     env: include_str!("data/1.3/env.json"),
     loggers: include_str!("data/1.3/loggers.txt"),
     routes: include_str!("data/1.3/routes.txt"),
+    threads: include_str!("data/1.3/threads.txt"),
     configs: include_str!("data/1.3/configs.json"),
 }];
 
