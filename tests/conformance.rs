@@ -3,14 +3,16 @@
 
 mod common;
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Read as _;
 use std::sync::Arc;
 
+use mock_kestra::flow::{Flow, Schedule, Task, Trigger, TriggerAction};
 use mock_kestra::management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
 use mock_kestra::profile::Role;
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
-    ClusterPlan, DatabaseFault, DatabaseKind, Fault, MemberPlan, Plan, Poller, Restart, TimelineEntry,
+    Arrivals, ClusterPlan, DatabaseFault, DatabaseKind, Fault, MemberPlan, Plan, Poller, Restart, TimelineEntry,
 };
 use mock_kestra::simulator::{Command, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -38,6 +40,11 @@ fn recorded(set: &str) -> Vec<Exchange> {
 
 /// One idle process of this role, ten minutes old.
 fn idle(role: Role) -> Simulation {
+    simulate(role, Vec::new(), Vec::new())
+}
+
+/// One such process with these flows and arrivals.
+fn simulate(role: Role, flows: Vec<Flow>, arrivals: Vec<Arrivals>) -> Simulation {
     let member = MemberPlan {
         name: format!("{}-1", role.name()),
         role,
@@ -60,9 +67,9 @@ fn idle(role: Role) -> Simulation {
         duration: Duration::minutes(10),
         start: None,
         cluster,
-        flows: Vec::new(),
+        flows,
         behaviour: Vec::new(),
-        arrivals: Vec::new(),
+        arrivals,
         // Whoever recorded the names of all meters had asked for the others before.
         pollers: vec![Poller { path: "/prometheus".to_owned(), every: Duration::seconds(15) }],
         timeline: Vec::new(),
@@ -269,6 +276,27 @@ fn each_role_answers_as_recorded() {
 }
 
 #[test]
+fn a_compressed_scrape_is_the_plain_one_compressed() {
+    let mut simulation = idle(Role::Standalone);
+    let mut scrape = |encoding: &str| {
+        let text = format!("GET /prometheus HTTP/1.1\r\nAccept-Encoding: {encoding}\r\n\r\n");
+        let request = read(&text, Listener::Management, simulation.now());
+        match answered(ask(&mut simulation, &request)).body {
+            Body::Sized(bytes) => bytes,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (plain, gzip, deflate) = (scrape("br"), scrape("gzip"), scrape("deflate"));
+    // The recorded server's gzip header: no time, operating system 0.
+    assert_eq!(gzip[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0]);
+    let mut inflated = [Vec::new(), Vec::new()];
+    flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut inflated[0]).expect("gzip");
+    flate2::read::ZlibDecoder::new(&deflate[..]).read_to_end(&mut inflated[1]).expect("zlib");
+    assert!(plain.len() > 100_000 && gzip.len() * 5 < plain.len());
+    assert!(inflated.iter().all(|inflated| *inflated == plain));
+}
+
+#[test]
 fn a_thread_dump_begins_as_the_recorded_one() {
     let mut simulation = idle(Role::Standalone);
     let request = get("/threaddump", simulation.now());
@@ -278,6 +306,58 @@ fn a_thread_dump_begins_as_the_recorded_one() {
     assert_eq!(mask_header(&head, "date"), recorded);
     assert!(matches!(dump.body, Body::Chunked(_)));
     assert_eq!(body, common::capture("management/threaddump.json"));
+}
+
+fn flow(id: &str, triggers: Vec<Trigger>, tasks: Vec<Task>) -> Flow {
+    let (id, namespace, labels, errors) = (id.to_owned(), "company.team".to_owned(), Vec::new(), Vec::new());
+    Flow { id, namespace, labels, tasks, errors, triggers, concurrency: None, retry: None, disabled: false }
+}
+
+fn sleep(id: &str, duration: Duration) -> Task {
+    Task {
+        id: id.to_owned(),
+        kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
+        retry: None,
+        timeout: None,
+        allow_failure: false,
+        allow_warning: false,
+        disabled: false,
+        sleep: Some(duration),
+    }
+}
+
+#[test]
+fn running_tasks_and_triggers_show_as_recorded() {
+    let every = |id: &str, cron: &str, with_seconds| {
+        let schedule = Schedule { cron: cron.to_owned(), with_seconds, timezone: "UTC".to_owned() };
+        let (kind, action) = ("io.kestra.plugin.core.trigger.Schedule".to_owned(), TriggerAction::Schedule(schedule));
+        Trigger { id: id.to_owned(), kind, action, disabled: false }
+    };
+    let flows = vec![
+        flow("longsleep", Vec::new(), vec![sleep("sleep", Duration::minutes(5))]),
+        flow("sched5s", vec![every("every_5s", "*/5 * * * * *", true)], vec![sleep("s", Duration::milliseconds(1))]),
+    ];
+    let mut simulation = simulate(Role::Standalone, flows, vec![Arrivals { flow: 0, rate: 1.0 }]);
+    let at = after(&mut simulation, 30_300);
+    let mut shown = |path: &str| show(&answered(ask(&mut simulation, &get(path, at))), false).1;
+
+    // The four threads all run the same task; the recording has one of it.
+    let mask = |text: &str| {
+        let word = |c: char| c.is_ascii_alphanumeric();
+        let text = mask_value(&mask_value(text, "\"taskRun\":{\"id\":\"", word), "\"executionId\":\"", word);
+        let date = |c: char| c.is_ascii_alphanumeric() || "-:.".contains(c);
+        ["\"date\":\"", "\"startDate\":\"", "\"next\":\""].iter().fold(text, |text, key| mask_value(&text, key, date))
+    };
+    let worker: Value = serde_json::from_str(&shown("/worker")).expect("JSON");
+    assert_eq!(worker["runningCount"], 4);
+    let runnings = worker["runnings"].as_array().expect("runnings");
+    let recorded = common::capture("management/worker_running.json");
+    for running in runnings {
+        let one = serde_json::json!({ "runningCount": 1, "runnings": [running] });
+        assert_eq!(mask(&one.to_string()), mask(&recorded));
+    }
+    let recorded = r#"{"schedulableCount":1,"schedulable":[{"flowId":"sched5s","namespace":"company.team","revision":1,"trigger":{"id":"every_5s","type":"io.kestra.plugin.core.trigger.Schedule","cron":"*/5 * * * * *","withSeconds":true},"next":"2026-11-25T02:03:15Z"}]}"#;
+    assert_eq!(mask(&shown("/scheduler")), mask(recorded));
 }
 
 fn fault(simulation: &mut Simulation, fault: Fault) {
@@ -436,7 +516,7 @@ proptest! {
     fn any_request_gets_a_recorded_answer(
         method in prop_oneof![Just("GET"), Just("HEAD"), Just("POST"), Just("DELETE"), Just("OPTIONS"), Just("X")],
         path in prop_oneof![
-            "/(health|loggers|metrics|env|prometheus|api/v1|flyway|refresh)?/?[a-zA-Z.%{}/;~é-]{0,12}",
+            "/(health|loggers|metrics|env|prometheus|api/v1|flyway|refresh|stop|worker|scheduler|routes|info|beans|threaddump|ping)?/?[a-zA-Z.%{}/;~é-]{0,12}",
             "\\PC{0,30}",
             "(https?://)?[a-z]{0,4}/(health|loggers/ROOT|metrics/jvm.memory.used)",
         ],

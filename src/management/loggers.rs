@@ -101,7 +101,7 @@ pub(super) fn all(context: &Context<'_>) -> Handled {
 pub(super) fn get(context: &Context<'_>) -> Handled {
     let (loggers, logger) = (Loggers::of(context), logger(context));
     let body = loggers.show(&logger).to_string();
-    let touch = (!loggers.exists(&logger)).then(|| Command::TouchLogger { member: context.index, logger });
+    let touch = (!loggers.exists(&logger)).then_some(Command::TouchLogger { member: context.index, logger });
     Ok(Reply::json(body).with_command(touch))
 }
 

@@ -139,7 +139,7 @@ pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outc
 fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &Member) -> Handled {
     let target = match uri::Target::read(&request.target) {
         Ok(target) => target,
-        Err(reply) => return Ok(reply),
+        Err(unreadable) => return Ok(unreadable.reply()),
     };
     if foreign_origin(request) {
         return Ok(Reply::bare(403, "Forbidden"));
