@@ -164,6 +164,63 @@ impl fmt::Display for Duration {
     }
 }
 
+/// What to write where a duration is wanted.
+pub const DURATION_ADVICE: &str = "write a duration such as 90s, 1h30m, 250ms or PT5M";
+
+impl std::str::FromStr for Duration {
+    type Err = String;
+
+    /// `90s`, `1h30m`, `1.5s`, `250ms`, or ISO 8601 (`PT1H30M`, `P1D`). Months and years have no length and are refused.
+    fn from_str(text: &str) -> Result<Duration, String> {
+        let wrong = || DURATION_ADVICE.to_owned();
+        let text = text.trim();
+        let iso = text.strip_prefix(['P', 'p']);
+        let mut date_part = iso.is_some();
+        let mut rest = iso.unwrap_or(text);
+        let mut total = 0f64;
+        let mut parts = 0;
+        while !rest.is_empty() {
+            if iso.is_some()
+                && date_part
+                && let Some(time) = rest.strip_prefix(['T', 't'])
+            {
+                (date_part, rest) = (false, time);
+                continue;
+            }
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+            let amount: f64 = rest[..digits].parse().map_err(|_| wrong())?;
+            let unit = rest[digits..].find(|c: char| !c.is_alphabetic()).map_or(rest.len(), |at| digits + at);
+            let unit_text = match iso {
+                // An ISO unit is one letter.
+                Some(_) => {
+                    let letter = rest[digits..].chars().next().map_or(0, char::len_utf8);
+                    &rest[digits..digits + letter]
+                }
+                None => &rest[digits..unit],
+            };
+            let seconds = match (iso.is_some(), date_part, unit_text) {
+                (true, true, "W" | "w") | (false, _, "w") => 604_800.0,
+                (true, true, "D" | "d") | (false, _, "d") => 86_400.0,
+                (true, false, "H" | "h") | (false, _, "h") => 3_600.0,
+                (true, false, "M" | "m") | (false, _, "m" | "min") => 60.0,
+                (true, false, "S" | "s") | (false, _, "s") => 1.0,
+                (false, _, "ms") => 1e-3,
+                (false, _, "us" | "µs") => 1e-6,
+                (false, _, "ns") => 1e-9,
+                _ => return Err(wrong()),
+            };
+            total += amount * seconds;
+            parts += 1;
+            rest = &rest[digits + unit_text.len()..];
+        }
+        // 292 years fit into an instant; nobody means more.
+        if parts == 0 || total > 9.0e9 {
+            return Err(wrong());
+        }
+        Ok(Duration::from_seconds_f64(total))
+    }
+}
+
 /// Which calendar date the scenario's start is; turns instants into dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calendar {
@@ -196,5 +253,36 @@ impl Default for Calendar {
     /// The fixed date of `run` and `test`: Monday 2026-01-05, 08:00 UTC.
     fn default() -> Calendar {
         Calendar { start: jiff::Timestamp::constant(1_767_600_000, 0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_back_what_they_write() {
+        for (text, seconds) in [
+            ("90s", 90.0),
+            ("1m30s", 90.0),
+            ("1h30m", 5400.0),
+            ("PT1H30M", 5400.0),
+            ("P1DT12H", 129_600.0),
+            ("PT0.5S", 0.5),
+            ("250ms", 0.25),
+            ("1.5s", 1.5),
+            ("2d", 172_800.0),
+        ] {
+            let duration: Duration = text.parse().expect(text);
+            assert_eq!(duration.as_seconds_f64(), seconds, "{text}");
+            assert_eq!(duration.to_string().parse(), Ok(duration), "{text} as {duration}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in ["", "P", "PT", "10", "s", "5x", "1y", "P1M", "P1Y", "PT5", "-5s", "1..5s", "1e9999s", "∞", "PT5µ", "5µ", "P5é"] {
+            assert!(text.parse::<Duration>().is_err(), "{text}");
+        }
     }
 }

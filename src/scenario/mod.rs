@@ -1,6 +1,26 @@
 //! Scenario files: what a user writes to say which cluster there is, what runs on it, what breaks and what must be seen.
 
+mod describe;
+mod fields;
 mod plan;
+mod read;
 mod sentence;
+mod units;
 
+pub use describe::describe;
+pub use fields::schema;
 pub use plan::*;
+pub use read::{Loader, NoFiles, beside, read, read_fault};
+pub use units::{read_rate, read_time};
+
+/// Bounds of a scenario.
+pub mod limits {
+    use crate::time::Duration;
+
+    /// Members of a cluster.
+    pub const MEMBERS: usize = 200;
+    /// Flows.
+    pub const FLOWS: usize = 10_000;
+    /// The longest run.
+    pub const DURATION: Duration = Duration::seconds(400 * 86_400);
+}

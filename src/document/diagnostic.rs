@@ -1,0 +1,98 @@
+//! Diagnostics: where, what is wrong, what to write instead.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// A text that is read, and what to call it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file's name, as the user knows it.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// A piece of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Of which text.
+    pub source: Arc<Source>,
+    /// Bytes from and to.
+    pub range: Range<usize>,
+}
+
+impl Place {
+    /// Line and column, both from 1; columns count characters.
+    pub fn line_and_column(&self) -> (usize, usize) {
+        let before = self.source.text.get(..self.range.start).unwrap_or(&self.source.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        (line, column)
+    }
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing can be done with the document.
+    Error,
+    /// Probably not what was meant.
+    Warning,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad.
+    pub severity: Severity,
+    /// Where.
+    pub place: Place,
+    /// What is wrong, a short sentence without a final dot.
+    pub what: String,
+    /// What to write instead.
+    pub advice: Option<String>,
+}
+
+/// The candidate most like `word`, if one is like it at all.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// All diagnostics as text: file, line and column, the line itself, what is wrong, what to write instead.
+pub fn render(diagnostics: &[Diagnostic]) -> String {
+    let renderer = Renderer::plain();
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        let Diagnostic { severity, place, what, advice } = diagnostic;
+        let level = match severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        // Only the lines around it, so that a large file costs nothing.
+        let source = place.source.text.as_str();
+        let start = place.range.start.min(source.len());
+        let first = source[..start].rfind('\n').map_or(0, |at| at + 1);
+        let last = source[start..].find('\n').map_or(source.len(), |at| start + at);
+        let end = place.range.end.clamp(start, last);
+        let (line, _) = place.line_and_column();
+        let snippet = Snippet::source(&source[first..last])
+            .line_start(line)
+            .path(place.source.name.as_str())
+            .annotation(AnnotationKind::Primary.span(start - first..end - first));
+        let mut group = level.primary_title(what.as_str()).element(snippet);
+        if let Some(advice) = advice {
+            group = group.element(Level::HELP.message(advice.as_str()));
+        }
+        text.push_str(&renderer.render(&[group]));
+        text.push_str("\n\n");
+    }
+    text
+}

@@ -1,0 +1,299 @@
+//! Reading a marked tree by tables of fields: one table drives the reader, its advice, and the JSON schema.
+
+use serde_json::{Value as Json, json};
+
+use super::{Diagnostic, Entry, Node, Place, Severity, Value, limits, nearest};
+
+/// One key that a mapping may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The key.
+    pub key: &'static str,
+    /// What may stand there.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it means, a sentence.
+    pub doc: &'static str,
+    /// For example this.
+    pub example: &'static str,
+}
+
+/// What may stand at a key.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// A text of a certain form (a duration, a rate), matched by a regular expression in the schema.
+    Pattern(&'static str),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A mapping with these keys.
+    Object(&'static [Field]),
+    /// A mapping with these keys, and others that are accepted unread.
+    Open(&'static [Field]),
+    /// A mapping from any key to this.
+    MapOf(&'static Kind),
+    /// A list of this.
+    List(&'static Kind),
+    /// One of these.
+    AnyOf(&'static [Kind]),
+    /// Anything.
+    Any,
+}
+
+impl Field {
+    /// A field that may be left out.
+    pub const fn new(key: &'static str, kind: Kind, example: &'static str, doc: &'static str) -> Field {
+        Field { key, kind, required: false, doc, example }
+    }
+    /// A field that must be there.
+    pub const fn required(key: &'static str, kind: Kind, example: &'static str, doc: &'static str) -> Field {
+        Field { key, kind, required: true, doc, example }
+    }
+}
+
+impl Kind {
+    /// As JSON schema.
+    pub fn schema(&self) -> Json {
+        match self {
+            Kind::Text => json!({ "type": ["string", "number", "boolean"] }),
+            Kind::Number => json!({ "type": "number" }),
+            Kind::Bool => json!({ "type": "boolean" }),
+            Kind::Pattern(pattern) => json!({ "type": ["string", "number"], "pattern": pattern }),
+            Kind::Choice(words) => json!({ "enum": words }),
+            Kind::Object(fields) => object_schema(fields, json!(false)),
+            Kind::Open(fields) => object_schema(fields, json!(true)),
+            Kind::MapOf(kind) => json!({ "type": "object", "additionalProperties": kind.schema() }),
+            Kind::List(kind) => json!({ "type": "array", "items": kind.schema() }),
+            Kind::AnyOf(kinds) => json!({ "anyOf": kinds.iter().map(Kind::schema).collect::<Vec<_>>() }),
+            Kind::Any => json!({}),
+        }
+    }
+}
+
+fn object_schema(fields: &[Field], others: Json) -> Json {
+    let properties: serde_json::Map<String, Json> = fields
+        .iter()
+        .map(|field| {
+            let mut schema = field.kind.schema();
+            if let Some(schema) = schema.as_object_mut() {
+                schema.insert("description".into(), format!("{} Example: {}", field.doc, field.example).into());
+            }
+            (field.key.to_owned(), schema)
+        })
+        .collect();
+    let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.key).collect();
+    let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": others });
+    if let (Some(schema), false) = (schema.as_object_mut(), required.is_empty()) {
+        schema.insert("required".into(), required.into());
+    }
+    schema
+}
+
+/// A reading under way: it collects what is wrong and goes on.
+#[derive(Debug, Default)]
+pub struct Reading {
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// A mapping whose keys were checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'n> {
+    /// The mapping itself.
+    pub node: &'n Node,
+    entries: &'n [Entry],
+}
+
+impl<'n> Object<'n> {
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&'n Node> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+    /// The key itself and its value.
+    pub fn entry(&self, key: &str) -> Option<&'n Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+    /// All keys, in order.
+    pub fn entries(&self) -> &'n [Entry] {
+        self.entries
+    }
+}
+
+impl Reading {
+    /// Adds an error.
+    pub fn error(&mut self, place: &Place, what: impl Into<String>, advice: impl Into<String>) {
+        self.tell(Severity::Error, place, what.into(), advice.into());
+    }
+
+    /// Adds a warning.
+    pub fn warning(&mut self, place: &Place, what: impl Into<String>, advice: impl Into<String>) {
+        self.tell(Severity::Warning, place, what.into(), advice.into());
+    }
+
+    fn tell(&mut self, severity: Severity, place: &Place, what: String, advice: String) {
+        if self.diagnostics.len() < limits::DIAGNOSTICS {
+            let advice = Some(advice).filter(|advice| !advice.is_empty());
+            self.diagnostics.push(Diagnostic { severity, place: place.clone(), what, advice });
+        }
+    }
+
+    /// Adds what another reader found.
+    pub fn extend(&mut self, diagnostics: Vec<Diagnostic>) {
+        self.diagnostics.extend(diagnostics);
+        self.diagnostics.truncate(limits::DIAGNOSTICS);
+    }
+
+    /// Whether an error was found.
+    pub fn failed(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// All that was found, by file and position.
+    pub fn finish(mut self) -> Vec<Diagnostic> {
+        self.diagnostics.sort_by(|a, b| {
+            (&a.place.source.name, a.place.range.start).cmp(&(&b.place.source.name, b.place.range.start))
+        });
+        self.diagnostics.dedup();
+        self.diagnostics
+    }
+
+    /// A mapping with these keys and no others.
+    pub fn object<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
+        let object = self.open(node, what, fields)?;
+        for entry in object.entries {
+            if fields.iter().all(|field| field.key != entry.key) {
+                self.unknown(&entry.place, &format!("key of {what}"), &entry.key, fields.iter().map(|field| field.key));
+            }
+        }
+        Some(object)
+    }
+
+    /// A mapping with these keys, and others that are not looked at.
+    pub fn open<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
+        let Value::Mapping(entries) = &node.value else {
+            let example = fields.iter().find(|field| field.required).or(fields.first());
+            let example = example.map_or(String::new(), |field| format!("write for example `{{ {}: {} }}`", field.key, field.example));
+            self.error(&node.place, format!("{what} must be a mapping, not {}", node.value.describe()), example);
+            return None;
+        };
+        for field in fields.iter().filter(|field| field.required) {
+            let found = entries.iter().find(|entry| entry.key == field.key);
+            match found {
+                None => {
+                    let start = node.place.range.start;
+                    let line_end = node.place.source.text[start..].find('\n').map_or(node.place.range.end, |at| start + at);
+                    let place = Place { range: start..node.place.range.end.min(line_end), ..node.place.clone() };
+                    self.error(&place, format!("{what} has no `{}`", field.key), format!("add `{}: {}`", field.key, field.example));
+                }
+                Some(entry) if entry.value.value == Value::Null => {
+                    self.error(&entry.place, format!("`{}` is empty", field.key), format!("write for example `{}: {}`", field.key, field.example));
+                }
+                Some(_) => {}
+            }
+        }
+        Some(Object { node, entries })
+    }
+
+    /// Something that is not known, with the nearest that is.
+    pub fn unknown<'c>(&mut self, place: &Place, what: &str, word: &str, known: impl IntoIterator<Item = &'c str> + Clone) {
+        let advice = match nearest(word, known.clone()) {
+            Some(candidate) => format!("did you mean `{candidate}`?"),
+            None => {
+                let known: Vec<&str> = known.into_iter().take(24).collect();
+                match known.is_empty() {
+                    true => "there is none".to_owned(),
+                    false => format!("known are {}", known.join(", ")),
+                }
+            }
+        };
+        self.error(place, format!("`{word}` is no {what}"), advice);
+    }
+
+    /// The items of a list; a single mapping or value is told to be written as a list.
+    pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+        match &node.value {
+            Value::Sequence(items) => items,
+            Value::Null => &[],
+            other => {
+                self.error(
+                    &node.place,
+                    format!("{what} must be a list, not {}", other.describe()),
+                    "begin each item with `- `",
+                );
+                &[]
+            }
+        }
+    }
+
+    /// A text.
+    pub fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
+        match &node.value {
+            Value::Scalar { text, .. } => Some(text),
+            other => {
+                self.error(&node.place, format!("{what} must be a text, not {}", other.describe()), "");
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, node: &Node, what: &str) -> Option<bool> {
+        match self.text(node, what)? {
+            "true" => Some(true),
+            "false" => Some(false),
+            other => {
+                self.error(&node.place, format!("{what} is `{other}`"), "write `true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// A whole number in a range.
+    pub fn count(&mut self, node: &Node, what: &str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+        let text = self.text(node, what)?;
+        let (least, most) = (range.start(), range.end());
+        match text.parse::<u64>() {
+            Ok(value) if range.contains(&value) => Some(value),
+            _ => {
+                self.error(
+                    &node.place,
+                    format!("{what} is `{text}`"),
+                    format!("write a whole number from {least} to {most}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// One of some words.
+    pub fn choice<T: Copy>(&mut self, node: &Node, what: &str, choices: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text(node, what)?;
+        let found = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, value)| *value);
+        if found.is_none() {
+            self.unknown(&node.place, what, text, choices.iter().map(|(word, _)| *word));
+        }
+        found
+    }
+
+    /// A text that a function understands; its error is the advice.
+    pub fn parsed<T>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.text(node, what)?;
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(advice) => {
+                self.error(&node.place, format!("{what} is `{text}`"), advice);
+                None
+            }
+        }
+    }
+}

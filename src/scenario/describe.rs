@@ -1,0 +1,75 @@
+//! A plan in words: what `check` prints.
+
+use std::fmt::Write;
+
+use super::{DatabaseKind, Plan, Restart};
+use crate::flow::{Flow, TriggerAction};
+
+/// The plan as it was understood.
+pub fn describe(plan: &Plan) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_plan(plan, &mut text);
+    text
+}
+
+fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "{}: {}", plan.name, plan.summary)?;
+    let database = match plan.cluster.database {
+        DatabaseKind::Postgresql => "PostgreSQL",
+        DatabaseKind::Mysql => "MySQL",
+        DatabaseKind::H2 => "H2",
+    };
+    let age = match plan.cluster.booting {
+        true => "booting".to_owned(),
+        false => format!("running since {}", plan.cluster.age),
+    };
+    writeln!(out, "  Kestra {} on {database}, {age}, runs for {}", plan.kestra, plan.duration)?;
+    for member in &plan.cluster.members {
+        let restart = match member.restart {
+            Restart::Never => "never restarted".to_owned(),
+            Restart::After(pause) => format!("restarted after {pause}"),
+            Restart::Kubernetes => "restarted by Kubernetes".to_owned(),
+        };
+        let mib = member.heap >> 20;
+        writeln!(out, "  {:<14} {} threads, heap {mib} MiB, {restart}, grace {}", member.name, member.threads, member.grace)?;
+    }
+    for flow in &plan.flows {
+        writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow))?;
+    }
+    for arrivals in &plan.arrivals {
+        let flow = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
+        writeln!(out, "  arrivals of {flow}: {:.4}/min", arrivals.rate * 60.0)?;
+    }
+    for entry in &plan.timeline {
+        let lasts = entry.lasts.map(|lasts| format!(" for {lasts}")).unwrap_or_default();
+        let every = entry.every.map(|every| format!(", every {every}")).unwrap_or_default();
+        let until = entry.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        writeln!(out, "  at {}: {}{lasts}{every}{until} ({})", entry.at, entry.fault.sentence(plan), entry.name)?;
+    }
+    if !plan.expectations.is_empty() {
+        writeln!(out, "  {} expectations", plan.expectations.len())?;
+    }
+    Ok(())
+}
+
+fn describe_flow(flow: &Flow) -> String {
+    let tasks: Vec<&str> = flow.tasks.iter().map(|task| task.id.as_str()).collect();
+    let mut text = tasks.join(", ");
+    for trigger in &flow.triggers {
+        text += &match &trigger.action {
+            TriggerAction::Schedule(schedule) => format!("; {} at {}", trigger.id, schedule.cron),
+            TriggerAction::Poll { interval } => format!("; {} every {interval}", trigger.id),
+            TriggerAction::Webhook => format!("; {} when called", trigger.id),
+            TriggerAction::Flow => format!("; {} after other flows", trigger.id),
+            TriggerAction::Realtime => format!("; {} all the time", trigger.id),
+        };
+    }
+    if let Some(limit) = flow.concurrency {
+        text += &format!("; at most {} at once", limit.limit);
+    }
+    if flow.disabled {
+        text += "; disabled";
+    }
+    text
+}

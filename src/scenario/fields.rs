@@ -1,0 +1,247 @@
+//! The grammar of scenario files: one table of fields for the reader, its advice, the schema and the reference.
+
+use serde_json::{Value as Json, json};
+
+use crate::document::{Field, Kind};
+use crate::flow::FLOW_FIELDS;
+
+const DURATION: Kind = Kind::Pattern("^-?([0-9.]+(ns|us|µs|ms|s|m|min|h|d|w))+$|^[Pp]|^0$");
+const RATE: Kind = Kind::Pattern("^[0-9.]+ */ *(s|sec|m|min|h|d)$");
+const SHARE: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *%?$")]);
+const SIZE: Kind = Kind::Pattern("^[0-9.]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB|k|K|m|M|g|G)$");
+const TIMES: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *x?$")]);
+const TARGET: Kind = Kind::AnyOf(&[Kind::Text, Kind::List(&Kind::Text)]);
+const RESTART: Kind = Kind::Pattern("^(never|kubernetes)$|^[0-9Pp]");
+
+/// Keys of a member, or of several of one role.
+pub(super) const MEMBER: &[Field] = &[
+    Field::new("count", Kind::Number, "2", "How many."),
+    Field::new("threads", Kind::Number, "8", "Worker threads."),
+    Field::new("heap", SIZE, "1GiB", "The JVM's -Xmx."),
+    Field::new("restart", RESTART, "10s", "Who starts it again when it ends by itself: never, a time, or kubernetes."),
+    Field::new("grace", DURATION, "5m", "Kestra's terminationGracePeriod."),
+    Field::new("version", Kind::Text, "\"1.3\"", "Its Kestra version, when it is not the cluster's."),
+];
+
+const MEMBER_OR_COUNT: Kind = Kind::AnyOf(&[Kind::Number, Kind::Object(MEMBER)]);
+
+pub(super) const MEMBERS: &[Field] = &[
+    Field::new("webserver", MEMBER_OR_COUNT, "1", "API and UI, with an embedded indexer."),
+    Field::new("executor", MEMBER_OR_COUNT, "1", "Runs executions."),
+    Field::new("scheduler", MEMBER_OR_COUNT, "1", "Evaluates triggers."),
+    Field::new("worker", MEMBER_OR_COUNT, "{ count: 2, threads: 8 }", "Runs tasks."),
+    Field::new("indexer", MEMBER_OR_COUNT, "1", "Indexes logs and metrics."),
+    Field::new("standalone", MEMBER_OR_COUNT, "1", "Everything in one process."),
+];
+
+pub(super) const CLUSTER: &[Field] = &[
+    Field::new("standalone", MEMBER_OR_COUNT, "1", "One process with everything."),
+    Field::new("members", Kind::Object(MEMBERS), "{ webserver: 1, executor: 1, scheduler: 1, worker: 2 }", "Processes by role."),
+    Field::new("database", Kind::Choice(&["postgresql", "mysql", "h2"]), "postgresql", "Kind of database."),
+    Field::new("start", Kind::Choice(&["running", "booting"]), "running", "Whether the processes run already at the start."),
+    Field::new("age", DURATION, "10m", "How long the cluster has run at the start."),
+    Field::new("threads", Kind::Number, "8", "Worker threads of all members."),
+    Field::new("heap", SIZE, "1GiB", "Heap of all members."),
+    Field::new("restart", RESTART, "10s", "Restart policy of all members."),
+    Field::new("grace", DURATION, "5m", "Termination grace period of all members."),
+];
+
+pub(super) const DISTRIBUTION: &[Field] = &[
+    Field::required("median", DURATION, "8s", "Half of all take longer."),
+    Field::new("p99", DURATION, "40s", "One in a hundred takes longer; the median when left out."),
+];
+
+pub(super) const BEHAVIOUR: &[Field] = &[
+    Field::new("namespace", Kind::Text, "company", "Tasks of this namespace and those below it."),
+    Field::new("flow", Kind::Text, "company.team.ingest", "Tasks of this flow."),
+    Field::new("task", Kind::Text, "load", "Tasks, or polling triggers, with this id."),
+    Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Tasks of this type."),
+    Field::new(
+        "duration",
+        Kind::AnyOf(&[DURATION, Kind::Object(DISTRIBUTION)]),
+        "{ median: 8s, p99: 40s }",
+        "How long an attempt takes: log-normal, or fixed.",
+    ),
+    Field::new("fails", SHARE, "1%", "Share of attempts that fail."),
+    Field::new("warns", SHARE, "1%", "Share of attempts that end in a warning."),
+    Field::new("logs", Kind::Number, "10", "Log lines of an attempt."),
+    Field::new("fires", SHARE, "20%", "Of polling triggers: share of evaluations that create an execution."),
+];
+
+pub(super) const ARRIVALS: &[Field] = &[
+    Field::required("flow", Kind::Text, "company.team.ingest", "The flow, as namespace and id, or its id when unique."),
+    Field::required("rate", RATE, "24/min", "Executions created over the API, as a Poisson process."),
+];
+
+pub(super) const POLLER: &[Field] = &[
+    Field::required("path", Kind::Text, "/prometheus", "The path asked on each member's management port."),
+    Field::required("every", DURATION, "15s", "How often."),
+];
+
+const SLOW: &[Field] = &[Field::required("slow", TIMES, "10x", "Every query takes so many times as long.")];
+
+pub(super) const RATE_CHANGE: &[Field] = &[
+    Field::new("flow", Kind::Text, "company.team.ingest", "Of this flow; of all when left out."),
+    Field::new("rate", RATE, "96/min", "The new rate."),
+    Field::new("times", TIMES, "4x", "So many times the rate of the file."),
+];
+
+pub(super) const TASK_DURATION: &[Field] = &[
+    Field::new("namespace", Kind::Text, "company", "Which tasks."),
+    Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
+    Field::new("task", Kind::Text, "load", "Which tasks."),
+    Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+    Field::required("times", TIMES, "5x", "So many times as long."),
+];
+
+pub(super) const TASK_FAILURES: &[Field] = &[
+    Field::new("namespace", Kind::Text, "company", "Which tasks."),
+    Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
+    Field::new("task", Kind::Text, "load", "Which tasks."),
+    Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+    Field::required("share", SHARE, "50%", "So many of the attempts fail."),
+];
+
+pub(super) const LEAK: &[Field] = &[
+    Field::required("member", TARGET, "executor-1", "Whose heap."),
+    Field::required("rate", Kind::Pattern("^[0-9.]+ *[kKMG]?i?B? */ *(s|m|min|h)$"), "1MiB/s", "Bytes that are never freed."),
+];
+
+pub(super) const GC_PAUSE: &[Field] = &[
+    Field::required("member", TARGET, "executor-1", "Who stands still."),
+    Field::required("pause", DURATION, "8s", "How long."),
+];
+
+/// The faults: one keyword each.
+pub(super) const FAULTS: &[Field] = &[
+    Field::new("kill", TARGET, "worker-1", "SIGKILL. With `for` it stays dead so long, else the restart policy decides."),
+    Field::new("stop", TARGET, "worker-1", "SIGTERM. With `for` it is started again after that."),
+    Field::new("start", TARGET, "worker-1", "Starts a member that is not running."),
+    Field::new("restart", TARGET, "worker-1", "SIGTERM, then a new process."),
+    Field::new("hang", TARGET, "worker-1", "The process freezes: its port accepts and never answers."),
+    Field::new(
+        "database",
+        Kind::AnyOf(&[
+            Kind::Choice(&["refused", "unreachable", "stalled", "hanging", "shut-down"]),
+            Kind::Pattern("^slow: *[0-9.]+x?$"),
+            Kind::Object(SLOW),
+        ]),
+        "refused",
+        "Connections are refused, packets vanish, the server shuts down, or it is slow (`{ slow: 10x }`).",
+    ),
+    Field::new("arrivals", Kind::Object(RATE_CHANGE), "{ flow: ingest, times: 4x }", "Changes how many executions come."),
+    Field::new("task-duration", Kind::Object(TASK_DURATION), "{ task: load, times: 5x }", "Tasks take longer, or less."),
+    Field::new("task-failures", Kind::Object(TASK_FAILURES), "{ task: load, share: 50% }", "Tasks fail more, or less."),
+    Field::new("heap-leak", Kind::Object(LEAK), "{ member: executor-1, rate: 1MiB/s }", "Memory that no collection frees."),
+    Field::new("gc-pause", Kind::Object(GC_PAUSE), "{ member: executor-1, pause: 8s }", "The whole process stands still."),
+    Field::new("disk-full", TARGET, "worker-1", "The disk of these members is full."),
+    Field::new("deadlock", TARGET, "executor-1", "Two threads wait for each other."),
+];
+
+/// Keys of an entry of the timeline beside its fault.
+pub(super) const WHEN: &[Field] = &[
+    Field::new("name", Kind::Text, "worker-oom", "To refer to it."),
+    Field::new("at", DURATION, "10m", "When it begins, from the start."),
+    Field::new("for", DURATION, "2m", "After this it ends by itself."),
+    Field::new("every", DURATION, "5m", "It happens again and again."),
+    Field::new("until", DURATION, "30m", "Not after this."),
+];
+
+const BOUND: &[Field] = &[
+    Field::new("after", DURATION, "10m", "Not before this."),
+    Field::new("within", DURATION, "3m", "And not later than this after that."),
+];
+
+pub(super) const BOUNDS: &[Field] = BOUND;
+
+pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
+    (
+        "alert",
+        &[
+            Field::required("alert", Kind::Text, "KestraWorkerDown", "The alert's exact name."),
+            Field::new("labels", Kind::MapOf(&Kind::Text), "{ instance: \"worker-1:8081\" }", "Some of its labels."),
+            Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that `after` counts from."),
+            Field::new("fires", Kind::Object(BOUND), "{ after: 10m, within: 3m }", "When it fires."),
+            Field::new("resolves", Kind::Object(BOUND), "{ within: 5m }", "When it resolves."),
+            Field::new("pending", Kind::Object(BOUND), "{ within: 1m }", "When it is pending."),
+            Field::new("never", Kind::Bool, "true", "It must not fire at all."),
+            Field::new("count", Kind::Number, "1", "How often it fires."),
+        ],
+    ),
+    (
+        "health",
+        &[
+            Field::required("health", Kind::Text, "worker-1", "The member that is asked."),
+            Field::required("status", Kind::Choice(&["UP", "DOWN", "refused", "hangs"]), "UP", "What it answers."),
+            Field::required("at", DURATION, "11m", "When it is asked."),
+            Field::new("within", DURATION, "30s", "Asked each second for so long."),
+        ],
+    ),
+    (
+        "query",
+        &[
+            Field::required("query", Kind::Text, "sum(kestra_worker_job_pending)", "A PromQL expression."),
+            Field::required("at", DURATION, "12m", "When it is asked."),
+            Field::required("is", Kind::Text, "\"> 10\"", "A comparison."),
+        ],
+    ),
+    (
+        "event",
+        &[
+            Field::required("event", Kind::Text, "worker-1 is DISCONNECTED", "Part of a line of the timeline."),
+            Field::new("at", DURATION, "11m", "Not before this."),
+            Field::new("within", DURATION, "30s", "And not later than this after that."),
+        ],
+    ),
+];
+
+/// Keys of a scenario.
+pub(super) const SCENARIO: &[Field] = &[
+    Field::required("name", Kind::Text, "worker-killed", "Its name."),
+    Field::new("summary", Kind::Text, "A worker is killed.", "What it shows, in a sentence."),
+    Field::new("extends", Kind::Text, "healthy", "Another scenario, by name or file; this one adds to it and overrides it."),
+    Field::new("kestra", Kind::Choice(crate::profile::Profile::NAMES), "\"1.3\"", "The version of Kestra."),
+    Field::new("duration", DURATION, "30m", "Where `run` ends."),
+    Field::new("start", Kind::Text, "2026-01-05T08:00:00Z", "The date of the start."),
+    Field::new("cluster", Kind::Object(CLUSTER), "{ standalone: 1 }", "The processes there are."),
+    Field::new(
+        "flows",
+        Kind::List(&Kind::AnyOf(&[Kind::Text, Kind::Object(FLOW_FIELDS)])),
+        "[ flows/ingest.yml ]",
+        "Flows in Kestra's own syntax, or files that hold one each.",
+    ),
+    Field::new("behaviour", Kind::List(&Kind::Object(BEHAVIOUR)), "[ { task: load, fails: 1% } ]", "How tasks behave; later entries win."),
+    Field::new("arrivals", Kind::List(&Kind::Object(ARRIVALS)), "[ { flow: ingest, rate: 24/min } ]", "Executions that come over the API."),
+    Field::new("polled_by", Kind::List(&Kind::Object(POLLER)), "[ { path: /prometheus, every: 15s } ]", "Who asks the management ports."),
+    Field::new("timeline", Kind::List(&Kind::Any), "[ { at: 10m, kill: worker-1, for: 2m } ]", "What happens to the cluster."),
+    Field::new("expect", Kind::List(&Kind::Any), "[ { health: worker-1, status: UP, at: 5m } ]", "What must be seen."),
+];
+
+/// The JSON schema of scenario files, for editors.
+pub fn schema() -> Json {
+    let mut schema = Kind::Object(SCENARIO).schema();
+    let faults: Vec<Json> = FAULTS
+        .iter()
+        .map(|fault| {
+            // Each keyword is an alternative of its own: exactly one of them stands in an entry.
+            let mut entry = Kind::Object(WHEN).schema();
+            entry["properties"][fault.key] = described(fault);
+            entry["required"] = json!([fault.key, "at"]);
+            entry
+        })
+        .collect();
+    let expectations: Vec<Json> = EXPECTATIONS.iter().map(|(_, fields)| Kind::Object(fields).schema()).collect();
+    schema["properties"]["timeline"]["items"] = json!({ "anyOf": faults });
+    schema["properties"]["expect"]["items"] = json!({ "anyOf": expectations });
+    // Written without quotes, 1.3 is a number.
+    schema["properties"]["kestra"]["enum"] = json!(["1.3", 1.3]);
+    schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+    schema["title"] = json!("mock-kestra scenario");
+    schema
+}
+
+fn described(field: &Field) -> Json {
+    let mut schema = field.kind.schema();
+    schema["description"] = json!(format!("{} Example: {}", field.doc, field.example));
+    schema
+}
