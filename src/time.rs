@@ -281,7 +281,10 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", "P", "PT", "10", "s", "5x", "1y", "P1M", "P1Y", "PT5", "-5s", "1..5s", "1e9999s", "∞", "PT5µ", "5µ", "P5é"] {
+        for text in [
+            "", "P", "PT", "10", "s", "5x", "1y", "P1M", "P1Y", "PT5", "-5s", "1..5s", "1e9999s", "∞", "PT5µ", "5µ",
+            "P5é",
+        ] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
     }

@@ -177,7 +177,8 @@ impl Reading {
     pub fn open<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
         let Value::Mapping(entries) = &node.value else {
             let example = fields.iter().find(|field| field.required).or(fields.first());
-            let example = example.map_or(String::new(), |field| format!("write for example `{{ {}: {} }}`", field.key, field.example));
+            let example = example
+                .map_or(String::new(), |field| format!("write for example `{{ {}: {} }}`", field.key, field.example));
             self.error(&node.place, format!("{what} must be a mapping, not {}", node.value.describe()), example);
             return None;
         };
@@ -186,12 +187,21 @@ impl Reading {
             match found {
                 None => {
                     let start = node.place.range.start;
-                    let line_end = node.place.source.text[start..].find('\n').map_or(node.place.range.end, |at| start + at);
+                    let line_end =
+                        node.place.source.text[start..].find('\n').map_or(node.place.range.end, |at| start + at);
                     let place = Place { range: start..node.place.range.end.min(line_end), ..node.place.clone() };
-                    self.error(&place, format!("{what} has no `{}`", field.key), format!("add `{}: {}`", field.key, field.example));
+                    self.error(
+                        &place,
+                        format!("{what} has no `{}`", field.key),
+                        format!("add `{}: {}`", field.key, field.example),
+                    );
                 }
                 Some(entry) if entry.value.value == Value::Null => {
-                    self.error(&entry.place, format!("`{}` is empty", field.key), format!("write for example `{}: {}`", field.key, field.example));
+                    self.error(
+                        &entry.place,
+                        format!("`{}` is empty", field.key),
+                        format!("write for example `{}: {}`", field.key, field.example),
+                    );
                 }
                 Some(_) => {}
             }
@@ -200,7 +210,13 @@ impl Reading {
     }
 
     /// Something that is not known, with the nearest that is.
-    pub fn unknown<'c>(&mut self, place: &Place, what: &str, word: &str, known: impl IntoIterator<Item = &'c str> + Clone) {
+    pub fn unknown<'c>(
+        &mut self,
+        place: &Place,
+        what: &str,
+        word: &str,
+        known: impl IntoIterator<Item = &'c str> + Clone,
+    ) {
         let advice = match nearest(word, known.clone()) {
             Some(candidate) => format!("did you mean `{candidate}`?"),
             None => {
@@ -281,12 +297,7 @@ impl Reading {
     }
 
     /// A text that a function understands; its error is the advice.
-    pub fn parsed<T>(
-        &mut self,
-        node: &Node,
-        what: &str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn parsed<T>(&mut self, node: &Node, what: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let text = self.text(node, what)?;
         match parse(text) {
             Ok(value) => Some(value),

@@ -60,7 +60,8 @@ impl Value {
 /// Reads one document. Without one the diagnostics say why.
 pub fn parse(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
     let text = source.text.as_str();
-    let mut builder = Builder { source: source.clone(), diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
+    let mut builder =
+        Builder { source: source.clone(), diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
     if text.len() > limits::FILE {
         let mib = limits::FILE >> 20;
         builder.error(0..0, format!("the file is larger than {mib} MiB"), "split it, or name flow files in `flows`");
@@ -144,7 +145,13 @@ impl Builder {
         }
     }
 
-    fn node(&mut self, parser: &mut Events<'_>, event: Event<'_>, range: Range<usize>, depth: usize) -> Result<Node, Stop> {
+    fn node(
+        &mut self,
+        parser: &mut Events<'_>,
+        event: Event<'_>,
+        range: Range<usize>,
+        depth: usize,
+    ) -> Result<Node, Stop> {
         if depth > limits::DEPTH {
             self.error(range, format!("nested more than {} deep", limits::DEPTH), "");
             return Err(Stop);

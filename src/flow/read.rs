@@ -95,7 +95,12 @@ pub const FLOW_FIELDS: &[Field] = &[
     Field::new("afterExecution", Kind::Any, "[]", "Accepted, not simulated."),
     Field::new("triggers", Kind::List(&Kind::Open(TRIGGER)), "[ { id: minutely, type: ... } ]", "What starts it."),
     Field::new("concurrency", Kind::Object(CONCURRENCY), "{ limit: 2, behavior: QUEUE }", "How many may run at once."),
-    Field::new("retry", Kind::Object(RETRY), "{ type: constant, interval: PT1M, maxAttempts: 3 }", "Of the whole flow."),
+    Field::new(
+        "retry",
+        Kind::Object(RETRY),
+        "{ type: constant, interval: PT1M, maxAttempts: 3 }",
+        "Of the whole flow.",
+    ),
     Field::new("disabled", Kind::Bool, "true", "Nothing of it runs."),
     Field::new("inputs", Kind::Any, "[]", "Accepted unread."),
     Field::new("outputs", Kind::Any, "[]", "Accepted unread."),
@@ -121,7 +126,11 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let errors = self::tasks(reading, object.get("errors"), "`errors`");
     if tasks.is_empty() {
         let place = &object.entry("tasks").map_or(&node.place, |entry| &entry.place);
-        reading.error(place, "the flow has no tasks", "add `tasks: [ { id: hello, type: io.kestra.plugin.core.log.Log } ]`");
+        reading.error(
+            place,
+            "the flow has no tasks",
+            "add `tasks: [ { id: hello, type: io.kestra.plugin.core.log.Log } ]`",
+        );
     }
     for key in ["finally", "afterExecution", "sla", "checks"] {
         if let Some(entry) = object.entry(key) {
@@ -251,7 +260,8 @@ fn likely_typos(reading: &mut Reading, entries: &[Entry], fields: &[Field]) {
 
 fn kind(reading: &mut Reading, node: &Node) -> Option<String> {
     reading.parsed(node, "`type`", |text| {
-        let good = text.contains('.') && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$'));
+        let good =
+            text.contains('.') && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '$'));
         good.then(|| text.to_owned()).ok_or_else(|| "write the full name, such as io.kestra.plugin.core.log.Log".into())
     })
 }
@@ -261,7 +271,11 @@ fn duration(reading: &mut Reading, node: &Node, what: &str) -> Option<Duration> 
     if let Value::Scalar { text, .. } = &node.value
         && text.contains("{{")
     {
-        reading.warning(&node.place, format!("{what} is an expression, it is not worked out"), "write the duration itself");
+        reading.warning(
+            &node.place,
+            format!("{what} is an expression, it is not worked out"),
+            "write the duration itself",
+        );
         return None;
     }
     reading.parsed(node, what, str::parse)
@@ -276,10 +290,18 @@ fn retry(reading: &mut Reading, node: &Node) -> Option<Retry> {
     let (min, max) = (time(reading, "minInterval"), time(reading, "maxInterval"));
     let missing = |reading: &mut Reading, key: &str, example: &str| {
         if object.get(key).is_none() {
-            reading.error(&node.place, format!("`retry` of this type needs `{key}`"), format!("add `{key}: {example}`"));
+            reading.error(
+                &node.place,
+                format!("`retry` of this type needs `{key}`"),
+                format!("add `{key}: {example}`"),
+            );
         }
     };
-    let pause = match reading.choice(object.get("type")?, "type of retry", &[("constant", 0), ("exponential", 1), ("random", 2)])? {
+    let pause = match reading.choice(
+        object.get("type")?,
+        "type of retry",
+        &[("constant", 0), ("exponential", 1), ("random", 2)],
+    )? {
         0 => {
             missing(reading, "interval", "PT10S");
             RetryPause::Constant(interval?)
@@ -352,7 +374,12 @@ fn trigger(reading: &mut Reading, node: &Node) -> Option<Trigger> {
         "Schedule" => {
             for entry in object.entries() {
                 if !SCHEDULE_KEYS.contains(&entry.key.as_str()) {
-                    reading.unknown(&entry.place, "key of a Schedule trigger", &entry.key, SCHEDULE_KEYS.iter().copied());
+                    reading.unknown(
+                        &entry.place,
+                        "key of a Schedule trigger",
+                        &entry.key,
+                        SCHEDULE_KEYS.iter().copied(),
+                    );
                 }
             }
             let with_seconds = object.get("withSeconds").and_then(|node| reading.boolean(node, "`withSeconds`"));

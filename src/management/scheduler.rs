@@ -3,14 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
-use super::{Context, Handled, Outcome, date};
+use super::{Context, Handled, Outcome, database, date};
 use crate::flow::{Trigger, TriggerAction};
-use crate::simulator::DatabaseView;
 
-/// Asks the trigger store. What a lost database makes of that was never recorded: the request hangs, and its process does
+/// Asks the trigger store. What comes when the pool times out was never recorded: the request hangs, and its process does
 /// not live long.
 pub(super) fn get(context: &Context<'_>) -> Handled {
-    if !matches!(context.simulation.database(context.index), DatabaseView::Reachable { .. }) {
+    if database::check(context)?.is_some() {
         return Err(Outcome::Hang);
     }
     let (flows, calendar) = (&context.simulation.plan().flows, context.simulation.calendar());

@@ -32,7 +32,11 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
             Restart::Kubernetes => "restarted by Kubernetes".to_owned(),
         };
         let mib = member.heap >> 20;
-        writeln!(out, "  {:<14} {} threads, heap {mib} MiB, {restart}, grace {}", member.name, member.threads, member.grace)?;
+        writeln!(
+            out,
+            "  {:<14} {} threads, heap {mib} MiB, {restart}, grace {}",
+            member.name, member.threads, member.grace
+        )?;
     }
     for flow in &plan.flows {
         writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow))?;

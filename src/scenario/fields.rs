@@ -36,9 +36,19 @@ pub(super) const MEMBERS: &[Field] = &[
 
 pub(super) const CLUSTER: &[Field] = &[
     Field::new("standalone", MEMBER_OR_COUNT, "1", "One process with everything."),
-    Field::new("members", Kind::Object(MEMBERS), "{ webserver: 1, executor: 1, scheduler: 1, worker: 2 }", "Processes by role."),
+    Field::new(
+        "members",
+        Kind::Object(MEMBERS),
+        "{ webserver: 1, executor: 1, scheduler: 1, worker: 2 }",
+        "Processes by role.",
+    ),
     Field::new("database", Kind::Choice(&["postgresql", "mysql", "h2"]), "postgresql", "Kind of database."),
-    Field::new("start", Kind::Choice(&["running", "booting"]), "running", "Whether the processes run already at the start."),
+    Field::new(
+        "start",
+        Kind::Choice(&["running", "booting"]),
+        "running",
+        "Whether the processes run already at the start.",
+    ),
     Field::new("age", DURATION, "10m", "How long the cluster has run at the start."),
     Field::new("threads", Kind::Number, "8", "Worker threads of all members."),
     Field::new("heap", SIZE, "1GiB", "Heap of all members."),
@@ -104,7 +114,12 @@ pub(super) const TASK_FAILURES: &[Field] = &[
 
 pub(super) const LEAK: &[Field] = &[
     Field::required("member", TARGET, "executor-1", "Whose heap."),
-    Field::required("rate", Kind::Pattern("^[0-9.]+ *[kKMG]?i?B? */ *(s|m|min|h)$"), "1MiB/s", "Bytes that are never freed."),
+    Field::required(
+        "rate",
+        Kind::Pattern("^[0-9.]+ *[kKMG]?i?B? */ *(s|m|min|h)$"),
+        "1MiB/s",
+        "Bytes that are never freed.",
+    ),
 ];
 
 pub(super) const GC_PAUSE: &[Field] = &[
@@ -114,7 +129,12 @@ pub(super) const GC_PAUSE: &[Field] = &[
 
 /// The faults: one keyword each.
 pub(super) const FAULTS: &[Field] = &[
-    Field::new("kill", TARGET, "worker-1", "SIGKILL. With `for` it stays dead so long, else the restart policy decides."),
+    Field::new(
+        "kill",
+        TARGET,
+        "worker-1",
+        "SIGKILL. With `for` it stays dead so long, else the restart policy decides.",
+    ),
     Field::new("stop", TARGET, "worker-1", "SIGTERM. With `for` it is started again after that."),
     Field::new("start", TARGET, "worker-1", "Starts a member that is not running."),
     Field::new("restart", TARGET, "worker-1", "SIGTERM, then a new process."),
@@ -129,11 +149,31 @@ pub(super) const FAULTS: &[Field] = &[
         "refused",
         "Connections are refused, packets vanish, the server shuts down, or it is slow (`{ slow: 10x }`).",
     ),
-    Field::new("arrivals", Kind::Object(RATE_CHANGE), "{ flow: ingest, times: 4x }", "Changes how many executions come."),
-    Field::new("task-duration", Kind::Object(TASK_DURATION), "{ task: load, times: 5x }", "Tasks take longer, or less."),
+    Field::new(
+        "arrivals",
+        Kind::Object(RATE_CHANGE),
+        "{ flow: ingest, times: 4x }",
+        "Changes how many executions come.",
+    ),
+    Field::new(
+        "task-duration",
+        Kind::Object(TASK_DURATION),
+        "{ task: load, times: 5x }",
+        "Tasks take longer, or less.",
+    ),
     Field::new("task-failures", Kind::Object(TASK_FAILURES), "{ task: load, share: 50% }", "Tasks fail more, or less."),
-    Field::new("heap-leak", Kind::Object(LEAK), "{ member: executor-1, rate: 1MiB/s }", "Memory that no collection frees."),
-    Field::new("gc-pause", Kind::Object(GC_PAUSE), "{ member: executor-1, pause: 8s }", "The whole process stands still."),
+    Field::new(
+        "heap-leak",
+        Kind::Object(LEAK),
+        "{ member: executor-1, rate: 1MiB/s }",
+        "Memory that no collection frees.",
+    ),
+    Field::new(
+        "gc-pause",
+        Kind::Object(GC_PAUSE),
+        "{ member: executor-1, pause: 8s }",
+        "The whole process stands still.",
+    ),
     Field::new("disk-full", TARGET, "worker-1", "The disk of these members is full."),
     Field::new("deadlock", TARGET, "executor-1", "Two threads wait for each other."),
 ];
@@ -199,7 +239,12 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
 pub(super) const SCENARIO: &[Field] = &[
     Field::required("name", Kind::Text, "worker-killed", "Its name."),
     Field::new("summary", Kind::Text, "A worker is killed.", "What it shows, in a sentence."),
-    Field::new("extends", Kind::Text, "healthy", "Another scenario, by name or file; this one adds to it and overrides it."),
+    Field::new(
+        "extends",
+        Kind::Text,
+        "healthy",
+        "Another scenario, by name or file; this one adds to it and overrides it.",
+    ),
     Field::new("kestra", Kind::Choice(crate::profile::Profile::NAMES), "\"1.3\"", "The version of Kestra."),
     Field::new("duration", DURATION, "30m", "Where `run` ends."),
     Field::new("start", Kind::Text, "2026-01-05T08:00:00Z", "The date of the start."),
@@ -210,10 +255,30 @@ pub(super) const SCENARIO: &[Field] = &[
         "[ flows/ingest.yml ]",
         "Flows in Kestra's own syntax, or files that hold one each.",
     ),
-    Field::new("behaviour", Kind::List(&Kind::Object(BEHAVIOUR)), "[ { task: load, fails: 1% } ]", "How tasks behave; later entries win."),
-    Field::new("arrivals", Kind::List(&Kind::Object(ARRIVALS)), "[ { flow: ingest, rate: 24/min } ]", "Executions that come over the API."),
-    Field::new("polled_by", Kind::List(&Kind::Object(POLLER)), "[ { path: /prometheus, every: 15s } ]", "Who asks the management ports."),
-    Field::new("timeline", Kind::List(&Kind::Any), "[ { at: 10m, kill: worker-1, for: 2m } ]", "What happens to the cluster."),
+    Field::new(
+        "behaviour",
+        Kind::List(&Kind::Object(BEHAVIOUR)),
+        "[ { task: load, fails: 1% } ]",
+        "How tasks behave; later entries win.",
+    ),
+    Field::new(
+        "arrivals",
+        Kind::List(&Kind::Object(ARRIVALS)),
+        "[ { flow: ingest, rate: 24/min } ]",
+        "Executions that come over the API.",
+    ),
+    Field::new(
+        "polled_by",
+        Kind::List(&Kind::Object(POLLER)),
+        "[ { path: /prometheus, every: 15s } ]",
+        "Who asks the management ports.",
+    ),
+    Field::new(
+        "timeline",
+        Kind::List(&Kind::Any),
+        "[ { at: 10m, kill: worker-1, for: 2m } ]",
+        "What happens to the cluster.",
+    ),
     Field::new("expect", Kind::List(&Kind::Any), "[ { health: worker-1, status: UP, at: 5m } ]", "What must be seen."),
 ];
 

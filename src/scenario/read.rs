@@ -95,7 +95,9 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
     for entry in std::mem::take(entries) {
         match merged.iter_mut().find(|old| old.key == entry.key) {
             Some(old) => match (&mut old.value.value, entry.value.value.clone()) {
-                (Value::Sequence(old), Value::Sequence(new)) if APPENDED.contains(&entry.key.as_str()) => old.extend(new),
+                (Value::Sequence(old), Value::Sequence(new)) if APPENDED.contains(&entry.key.as_str()) => {
+                    old.extend(new)
+                }
                 _ => *old = entry,
             },
             None => merged.push(entry),
@@ -224,8 +226,7 @@ fn cluster(node: Option<&Node>, root: &Node, reading: &mut Reading) -> ClusterPl
         add_members(&mut plan.members, Role::Standalone, 1, &defaults);
         return plan;
     };
-    let kinds =
-        [("postgresql", DatabaseKind::Postgresql), ("mysql", DatabaseKind::Mysql), ("h2", DatabaseKind::H2)];
+    let kinds = [("postgresql", DatabaseKind::Postgresql), ("mysql", DatabaseKind::Mysql), ("h2", DatabaseKind::H2)];
     if let Some(node) = object.get("database") {
         plan.database = reading.choice(node, "kind of database", &kinds).unwrap_or(plan.database);
     }
@@ -288,9 +289,10 @@ fn member_settings(object: &Object<'_>, defaults: &mut Defaults, reading: &mut R
         let restart = reading.parsed(node, "`restart`", |text| match text {
             "never" => Ok(Restart::Never),
             "kubernetes" => Ok(Restart::Kubernetes),
-            text => {
-                text.parse().map(Restart::After).map_err(|_| "write never, kubernetes, or a time such as 10s".to_owned())
-            }
+            text => text
+                .parse()
+                .map(Restart::After)
+                .map_err(|_| "write never, kubernetes, or a time such as 10s".to_owned()),
         });
         defaults.restart = restart.unwrap_or(defaults.restart);
     }
@@ -386,7 +388,11 @@ fn flow_named(reading: &mut Reading, node: &Node, plan: &Plan) -> Option<usize> 
         }
         several => {
             let names: Vec<String> = several.iter().filter_map(|at| plan.flows.get(*at)).map(full).collect();
-            reading.error(&node.place, format!("several flows have the id `{name}`"), format!("write one of {}", names.join(", ")));
+            reading.error(
+                &node.place,
+                format!("several flows have the id `{name}`"),
+                format!("write one of {}", names.join(", ")),
+            );
             None
         }
     }
@@ -411,7 +417,12 @@ fn selector(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> TaskSele
         if let (Some(value), Some(node)) = (value, object.get(key))
             && !names.contains(&value.as_str())
         {
-            reading.unknown(&node.place, &format!("{} of these flows", if key == "task" { "task" } else { "type" }), value, names);
+            reading.unknown(
+                &node.place,
+                &format!("{} of these flows", if key == "task" { "task" } else { "type" }),
+                value,
+                names,
+            );
         }
     };
     let ids = tasks().map(|task| task.id.as_str()).chain(triggers().map(|trigger| trigger.id.as_str())).collect();
@@ -457,7 +468,11 @@ fn distribution(node: &Node, reading: &mut Reading) -> Option<DurationDistributi
     let p99 = object.get("p99").map_or(Some(median), |node| duration(reading, node, "`p99`"))?;
     if p99 < median {
         let place = object.get("p99").map_or(&node.place, |node| &node.place);
-        reading.error(place, format!("`p99` is {p99}, less than the median {median}"), "one in a hundred takes longer than p99");
+        reading.error(
+            place,
+            format!("`p99` is {p99}, less than the median {median}"),
+            "one in a hundred takes longer than p99",
+        );
     }
     Some(DurationDistribution { median, p99 })
 }
@@ -479,7 +494,9 @@ fn pollers(node: Option<&Node>, reading: &mut Reading) -> Vec<Poller> {
         let Some(object) = reading.object(node, "an entry of `polled_by`", POLLER) else { continue };
         let path = object.get("path").and_then(|node| {
             reading.parsed(node, "`path`", |text| {
-                text.starts_with('/').then(|| text.to_owned()).ok_or_else(|| "begin with a slash: /prometheus".to_owned())
+                text.starts_with('/')
+                    .then(|| text.to_owned())
+                    .ok_or_else(|| "begin with a slash: /prometheus".to_owned())
             })
         });
         let every = object.get("every").and_then(|node| positive(reading, node, "`every`"));
@@ -505,7 +522,11 @@ fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mut Reading) 
         return None;
     };
     if let Some(second) = keywords.next() {
-        reading.error(&second.place, format!("`{}` and `{}` in one entry", keyword.key, second.key), "write an entry for each");
+        reading.error(
+            &second.place,
+            format!("`{}` and `{}` in one entry", keyword.key, second.key),
+            "write an entry for each",
+        );
     }
     let fault = fault(keyword, plan, reading);
     let at = match (object.get("at"), now) {
@@ -517,7 +538,8 @@ fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mut Reading) 
         }
     };
     let lasts = object.get("for").and_then(|node| positive(reading, node, "`for`"));
-    if let (Some(entry), true) = (object.entry("for"), matches!(keyword.key.as_str(), "start" | "restart" | "gc-pause")) {
+    if let (Some(entry), true) = (object.entry("for"), matches!(keyword.key.as_str(), "start" | "restart" | "gc-pause"))
+    {
         let advice = if keyword.key == "gc-pause" { "its length is `pause`" } else { "leave `for` out" };
         reading.error(&entry.place, format!("`{}` does not last", keyword.key), advice);
     }
@@ -602,7 +624,11 @@ fn fault(keyword: &Entry, plan: &Plan, reading: &mut Reading) -> Option<Fault> {
                 (Some(_), None) => rate.map(RateChange::Rate),
                 (None, Some(_)) => times.map(RateChange::Times),
                 _ => {
-                    reading.error(&node.place, "`arrivals` needs either `rate` or `times`", "write for example `{ times: 4x }`");
+                    reading.error(
+                        &node.place,
+                        "`arrivals` needs either `rate` or `times`",
+                        "write for example `{ times: 4x }`",
+                    );
                     None
                 }
             }
