@@ -20,7 +20,7 @@ pub(super) fn ping(_: &Context<'_>) -> Handled {
 
 /// `GET /`: to the UI.
 pub(super) fn root(_: &Context<'_>) -> Handled {
-    Ok(Reply::bare(307, "Temporary Redirect").header("location", "/ui/").header("date", ""))
+    Ok(Reply::bare(307, "Temporary Redirect").header("location", "/ui/").dated())
 }
 
 /// `GET /api/v1/configs`: open, the UI asks it before the login.

@@ -27,7 +27,7 @@ pub(super) struct Reply {
 impl Reply {
     /// `200 OK`: date, then the type of the body, as Micronaut writes a body that is ready.
     pub fn ok(content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
-        Reply::bare(200, "OK").header("date", "").header("content-type", content_type).with_body(body)
+        Reply::bare(200, "OK").dated().header("content-type", content_type).with_body(body)
     }
     /// `200 OK` with JSON.
     pub fn json(body: impl Into<Vec<u8>>) -> Reply {
@@ -40,7 +40,7 @@ impl Reply {
     }
     /// `200 OK` without a body, of a method that returns nothing.
     pub fn empty() -> Reply {
-        Reply::bare(200, "OK").header("date", "")
+        Reply::bare(200, "OK").dated()
     }
     /// An answer of a filter: no date, no type.
     pub fn bare(status: u16, reason: &str) -> Reply {
@@ -53,7 +53,7 @@ impl Reply {
         let body = json!({ "message": message, "logref": null, "path": null, "_links": link(href), "_embedded": {} });
         Reply::bare(status, reason)
             .header("content-type", "application/json")
-            .header("date", "")
+            .dated()
             .with_body(body.to_string())
     }
     /// 404, for whatever is not there.
@@ -74,7 +74,7 @@ impl Reply {
         });
         Reply::bare(status, reason).header("Content-Type", "application/json").with_body(body.to_string())
     }
-    /// With the date, where Micronaut's own error comes from a running request.
+    /// With the date at this place.
     pub fn dated(self) -> Reply {
         self.header("date", "")
     }
@@ -102,6 +102,7 @@ impl Reply {
     /// The answer to this very request.
     pub fn finish(self, request: &Request, date: jiff::Timestamp) -> Answer {
         let Reply { status, reason, headers, mut body, chunked, command } = self;
+        let chunked = chunked && !request.http10;
         let dated = |(name, value): (&str, String)| match name {
             "date" => (name.to_owned(), date::http(date)),
             _ => (name.to_owned(), value),
