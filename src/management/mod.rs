@@ -1,7 +1,33 @@
-//! Port 8081: one file an endpoint, pure functions from a request and a member to an outcome. No socket, no axum.
+//! The ports of a member, 8081 and 8080: pure functions from a request and a member to an outcome. No socket, no axum.
+//!
+//! [`answer`] asks the member's state first (a dead member refuses), then the one table of routes, and dresses what the
+//! endpoint replies as the recorded server would: header order, HEAD, compression, `connection: close`. An endpoint is one
+//! file that renders a small view of the member; what differs between Kestra versions is data.
+//! Reads that change a real server (an unknown logger, the first refresh) carry a [`Command`].
 
-use crate::simulator::{Command, DatabaseView, Port, Simulation};
+mod application;
+mod control;
+mod database;
+mod date;
+mod env;
+mod fixed;
+mod health;
+mod loggers;
+mod metrics;
+mod reply;
+mod route;
+mod scheduler;
+mod threads;
+mod uri;
+mod version;
+mod worker;
+
+pub use reply::{Malformed, malformed};
+
+use crate::simulator::{Command, Member, Port, Simulation};
 use crate::time::Instant;
+use reply::Reply;
+use version::Version;
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +79,11 @@ pub struct Answer {
     pub status: u16,
     /// Reason phrase: `Ok` on the health paths, Kestra's own texts on errors.
     pub reason: String,
-    /// Headers in order, with their capitals.
+    /// All headers in order, with their capitals; `content-length`, `transfer-encoding` and `connection` are among them.
     pub headers: Vec<(String, String)>,
     /// The body; empty for HEAD.
     pub body: Body,
-    /// The server closes the connection after it.
+    /// The server closes the connection after it: HEAD (as recorded), HTTP/1.0, or the client asked for it.
     pub close: bool,
     /// What the request changes on the server.
     pub command: Option<Command>,
@@ -68,37 +94,90 @@ pub struct Answer {
 pub enum Body {
     /// None, not even a length.
     None,
-    /// Sent with a content-length.
+    /// Sent as it is; the `content-length` header says its length.
     Sized(Vec<u8>),
     /// Sent chunked.
     Chunked(Vec<u8>),
 }
 
-/// Answers a request to a member at the simulation's current instant.
+/// What an endpoint needs to know to reply.
+struct Context<'a> {
+    request: &'a Request,
+    simulation: &'a Simulation,
+    index: usize,
+    member: &'a Member,
+    version: &'static Version,
+    target: uri::Target<'a>,
+    /// The `{name}` of the path, decoded.
+    variable: String,
+}
+
+/// What an endpoint says: a reply, or an outcome without one.
+type Handled = Result<Reply, Outcome>;
+
+/// What a client gets that sends `request` to a port of `member` now. An unknown member is refused.
+///
+/// A request that has to wait (a stalled database, a stop-the-world pause) gets [`Outcome::Wait`]; ask again then with
+/// the same request, its `arrived` unchanged.
 pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outcome {
-    let Some(it) = simulation.members().get(member) else { return Outcome::Refused };
-    match it.port() {
+    let Some(state) = simulation.members().get(member) else { return Outcome::Refused };
+    match state.port() {
         Port::Refused => return Outcome::Refused,
-        Port::Frozen => return Outcome::Hang,
         Port::Closing => return Outcome::Reset,
+        Port::Frozen => return Outcome::Hang,
         Port::Open => {}
     }
-    if let Some(until) = it.paused_until() {
+    if let Some(until) = state.paused_until().filter(|until| *until > simulation.now()) {
         return Outcome::Wait(until);
     }
-    let (status, body) = match (request.target.as_str(), simulation.database(member)) {
-        ("/health", DatabaseView::Stalled { .. }) => return Outcome::Hang,
-        ("/health", DatabaseView::Refused { .. }) => (503, b"{}".to_vec()),
-        ("/health", _) => (200, b"{}".to_vec()),
-        _ => (404, Vec::new()),
+    match reply_to(request, simulation, member, state) {
+        Ok(reply) => Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now())))),
+        Err(outcome) => outcome,
+    }
+}
+
+fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &Member) -> Handled {
+    let target = match uri::Target::read(&request.target) {
+        Ok(target) => target,
+        Err(unreadable) => return Ok(unreadable.reply()),
     };
-    let answer = Answer {
-        status,
-        reason: String::new(),
-        headers: Vec::new(),
-        body: Body::Sized(body),
-        close: false,
-        command: None,
-    };
-    Outcome::Answer(Box::new(answer))
+    if foreign_origin(request) {
+        return Ok(Reply::bare(403, "Forbidden"));
+    }
+    if application::wants_credentials(request, member.role(), target.path) {
+        return Ok(Reply::bare(401, "Unauthorized").header("WWW-Authenticate", "Basic"));
+    }
+    let href = target.href;
+    match route::find(request.listener, member.role(), &request.method, target.path) {
+        route::Found::Handler(handler, variable) => {
+            let version = Version::of(member.profile().name());
+            handler(&Context { request, simulation, index, member, version, target, variable })
+        }
+        route::Found::WrongMethod(allowed) => Ok(Reply::error(
+            405,
+            "Method Not Allowed",
+            &format!("Method [{}] not allowed for URI [{href}]. Allowed methods: {allowed}", request.method),
+            href,
+        )),
+        route::Found::Nothing => Ok(Reply::not_found(href)),
+    }
+}
+
+/// Micronaut's guard of local servers against foreign web pages: a `Host` of this machine and an `Origin` of another
+/// (standalone/idle/wire).
+fn foreign_origin(request: &Request) -> bool {
+    let local = |authority: &str| matches!(authority.split(':').next(), Some("localhost" | "127.0.0.1"));
+    let origin = request.header("origin").map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    request.header("host").is_some_and(local) && origin.is_some_and(|origin| !local(origin))
+}
+
+impl Request {
+    /// The first header of this name (in lower case).
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+    /// The comma-separated values of all headers of this name.
+    fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.iter().filter(move |(key, _)| key == name).flat_map(|(_, value)| value.split(',')).map(str::trim)
+    }
 }

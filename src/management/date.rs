@@ -1,0 +1,69 @@
+//! Dates and durations in the forms the answers use.
+
+use crate::time::Duration;
+
+/// As the `date` header: `Wed, 25 Nov 2026 01:59:27 GMT`. The day of the month has no leading zero (a recording of
+/// 2025 says `Mon, 3 Feb 2025`).
+pub(super) fn http(date: jiff::Timestamp) -> String {
+    date.strftime("%a, %-d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// As Java prints an `Instant`: no fraction, or 3, 6 or 9 digits of it.
+pub(super) fn java(date: jiff::Timestamp) -> String {
+    let nanoseconds = date.subsec_nanosecond();
+    let digits = match nanoseconds {
+        0 => return date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        n if n % 1_000_000 == 0 => 3,
+        n if n % 1_000 == 0 => 6,
+        _ => 9,
+    };
+    let fraction = format!("{nanoseconds:09}");
+    format!("{}.{}Z", date.strftime("%Y-%m-%dT%H:%M:%S"), &fraction[..digits])
+}
+
+/// As Java prints a `Duration`: `PT40S`, `PT1M30.5S`, `PT26H`.
+pub(super) fn java_duration(duration: Duration) -> String {
+    let (seconds, nanoseconds) = (duration.as_nanoseconds() / 1_000_000_000, duration.as_nanoseconds() % 1_000_000_000);
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let mut text = "PT".to_owned();
+    for (value, unit) in [(hours, 'H'), (minutes, 'M')] {
+        if value > 0 {
+            text += &format!("{value}{unit}");
+        }
+    }
+    match nanoseconds {
+        0 if rest > 0 || text == "PT" => text += &format!("{rest}S"),
+        0 => {}
+        n => text += &format!("{rest}.{}S", format!("{n:09}").trim_end_matches('0')),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_durations_look_as_java_prints_them() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        assert_eq!(http(at("2025-02-03T13:37:13Z")), "Mon, 3 Feb 2025 13:37:13 GMT");
+        for text in [
+            "2026-11-25T02:02:40Z",
+            "2026-11-25T02:03:17.050Z",
+            "2026-11-25T02:01:30.583600Z",
+            "2026-11-25T02:01:31.067932722Z",
+        ] {
+            assert_eq!(java(at(text)), text);
+        }
+        for (milliseconds, text) in [
+            (0, "PT0S"),
+            (40_000, "PT40S"),
+            (60_000, "PT1M"),
+            (90_500, "PT1M30.5S"),
+            (93_600_000, "PT26H"),
+            (7, "PT0.007S"),
+        ] {
+            assert_eq!(java_duration(Duration::milliseconds(milliseconds)), text);
+        }
+    }
+}

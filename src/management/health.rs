@@ -1,0 +1,204 @@
+//! `/health`: the indicators of a process in the recorded order, and 503 when one is DOWN.
+
+use serde_json::{Map, Value, json};
+
+use super::database::{self, Database};
+use super::reply::Reply;
+use super::{Context, Handled, threads};
+use crate::time::Duration;
+
+/// This long after `/stop` the beans of the process are gone, just before its port (standalone/stop).
+const BEANS_GONE: Duration = Duration::milliseconds(1_900);
+
+/// Which indicators are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Selection {
+    All,
+    Liveness,
+    Readiness,
+}
+
+/// What the indicators of a process see.
+#[derive(Debug)]
+struct View {
+    database: &'static Database,
+    /// Why the database is DOWN.
+    database_error: Option<String>,
+    deadlocked: bool,
+    /// `discovery-client`, switched off in the shipped configuration of 1.3.
+    discovery: bool,
+    /// `disk-space`, likewise: free bytes and threshold.
+    disk: Option<Disk>,
+}
+
+/// What the disk indicator sees, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Disk {
+    total: u64,
+    free: u64,
+    threshold: u64,
+}
+
+/// `GET /health`.
+pub(super) fn all(context: &Context<'_>) -> Handled {
+    reply(context, Selection::All)
+}
+
+/// `GET /health/{selector}`.
+pub(super) fn selected(context: &Context<'_>) -> Handled {
+    match context.variable.to_ascii_uppercase().as_str() {
+        "LIVENESS" => reply(context, Selection::Liveness),
+        "READINESS" => reply(context, Selection::Readiness),
+        _ => {
+            let detail = format!(
+                "Failed to convert argument [selector] for value [{0}] due to: \
+                 No enum constant io.micronaut.management.health.indicator.HealthCheckType.{0}",
+                context.variable
+            );
+            Ok(Reply::exception(422, &detail, context.target.href))
+        }
+    }
+}
+
+fn reply(context: &Context<'_>, selection: Selection) -> Handled {
+    if selection != Selection::Liveness && beans_gone(context) {
+        let detail = "No bean of type [io.micronaut.runtime.graceful.GracefulShutdownManager] exists. ";
+        return Ok(Reply::exception(500, detail, context.target.href));
+    }
+    let database_error = if selection == Selection::Liveness { None } else { database::check(context)? };
+    let view = View {
+        database: Database::of(context),
+        database_error,
+        deadlocked: context.member.deadlocked(),
+        discovery: false,
+        disk: None,
+    };
+    let (up, body) = render(&view, selection);
+    Ok(status(Reply::json(body.to_string()), up, &context.request.method, context.target.path))
+}
+
+/// The status filter: it knows the three literal paths only, and looks at the body, which HEAD does not have.
+fn status(reply: Reply, up: bool, method: &str, path: &str) -> Reply {
+    let literal = matches!(path, "/health" | "/health/liveness" | "/health/readiness");
+    match (literal && method == "GET", up) {
+        (false, _) => reply,
+        (true, true) => reply.with_status(200, "Ok"),
+        (true, false) => reply.with_status(503, "Service Unavailable"),
+    }
+}
+
+fn beans_gone(context: &Context<'_>) -> bool {
+    let shutdown = context.member.shutdown().filter(|shutdown| shutdown.by_endpoint);
+    let idle = context.member.running() == 0 && context.member.pending() == 0;
+    idle && shutdown.is_some_and(|shutdown| context.simulation.now().since(shutdown.since) >= BEANS_GONE)
+}
+
+/// Whether all selected indicators are UP, and the body.
+fn render(view: &View, selection: Selection) -> (bool, Value) {
+    let database = Map::from_iter([match &view.database_error {
+        None => {
+            let details = json!({ "database": view.database.product, "version": view.database.version });
+            (view.database.url.to_owned(), node(true, Some(details)))
+        }
+        Some(error) => (view.database.address.to_owned(), node(false, Some(json!({ "error": error })))),
+    }]);
+    let disk = view.disk.map(|Disk { total, free, threshold }| {
+        let up = free >= threshold;
+        let error = format!("Free disk space below threshold. Available: {free} bytes (threshold: {threshold} bytes)");
+        let details = json!({ "total": total, "free": free, "threshold": threshold });
+        ("diskSpace", up, Some(if up { details } else { json!({ "error": error }) }))
+    });
+    let discovery = view.discovery.then(|| ("compositeDiscoveryClient()", true, Some(json!({ "services": {} }))));
+    let indicators = [
+        discovery,
+        Some(("service", true, None)),
+        disk,
+        Some(("deadlockedThreads", !view.deadlocked, view.deadlocked.then(threads::deadlock))),
+        Some(("gracefulShutdown", true, Some(json!({ "activeTasks": 0 })))),
+        Some(("jdbc", view.database_error.is_none(), Some(Value::Object(database)))),
+    ];
+    let selected = indicators.into_iter().flatten().filter(|(name, ..)| match selection {
+        Selection::All => true,
+        Selection::Liveness => *name == "deadlockedThreads",
+        Selection::Readiness => *name != "deadlockedThreads",
+    });
+    let (mut up, mut details) = (true, Map::new());
+    for (name, indicator_up, indicator_details) in selected {
+        up &= indicator_up;
+        details.insert(name.to_owned(), node(indicator_up, indicator_details));
+    }
+    (up, node(up, Some(Value::Object(details))))
+}
+
+/// A result; the name is the application's at every level.
+fn node(up: bool, details: Option<Value>) -> Value {
+    let mut node = json!({ "name": "kestra", "status": if up { "UP" } else { "DOWN" } });
+    if let (Some(details), Some(node)) = (details, node.as_object_mut()) {
+        node.insert("details".to_owned(), details);
+    }
+    node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::management::database::POSTGRESQL;
+
+    fn recorded(path: &str) -> String {
+        let path = format!("{}/tests/captures/1.3/{path}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        text.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    fn view() -> View {
+        View { database: &POSTGRESQL, database_error: None, deadlocked: false, discovery: false, disk: None }
+    }
+
+    #[test]
+    fn a_database_that_is_down_shows_as_recorded() {
+        for (error, path) in [
+            ("java.sql.SQLException: Connection was not valid", "db_down/executor_readiness_refused.http"),
+            (
+                "java.sql.SQLTransientConnectionException: HikariPool-1 - Connection is not available, request timed \
+                 out after 30035ms (total=0, active=0, idle=0, waiting=3)",
+                "db_down/indexer_readiness_after_30s.http",
+            ),
+        ] {
+            let view = View { database_error: Some(error.to_owned()), ..view() };
+            let (up, body) = render(&view, Selection::Readiness);
+            assert_eq!((up, body.to_string()), (false, recorded(path)));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_shows_as_recorded_where_the_indicator_is_switched_on() {
+        let disk = |free| Some(Disk { total: 0, free, threshold: 966_367_641_600_000 });
+        for (free, selection, path) in [
+            (84_113_100_800, Selection::All, "config/health_DOWN_by_disk/GET_health.http"),
+            (84_112_957_440, Selection::Readiness, "config/health_DOWN_by_disk/GET_health_readiness.http"),
+        ] {
+            let (up, body) = render(&View { discovery: true, disk: disk(free), ..view() }, selection);
+            assert_eq!((up, body.to_string()), (false, recorded(path)));
+        }
+    }
+
+    #[test]
+    fn a_deadlock_takes_health_and_liveness_down_but_not_readiness() {
+        let view = View { deadlocked: true, ..view() };
+        let up =
+            [Selection::All, Selection::Liveness, Selection::Readiness].map(|selection| render(&view, selection).0);
+        assert_eq!(up, [false, false, true]);
+    }
+
+    #[test]
+    fn only_get_on_the_literal_paths_shows_the_status() {
+        let shown = |up, method, path| {
+            let reply = status(Reply::json(""), up, method, path);
+            (reply.status, reply.reason)
+        };
+        assert_eq!(shown(true, "GET", "/health"), (200, "Ok".to_owned()));
+        assert_eq!(shown(false, "GET", "/health/readiness"), (503, "Service Unavailable".to_owned()));
+        assert_eq!(shown(false, "GET", "/health/"), (200, "OK".to_owned()));
+        assert_eq!(shown(false, "HEAD", "/health"), (200, "OK".to_owned()));
+    }
+}

@@ -1,0 +1,199 @@
+//! `/loggers`: the tree of a fresh server, under what was set over the port.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
+
+use super::reply::Reply;
+use super::{Context, Handled, version};
+use crate::simulator::{Command, Level};
+
+/// In the order of the Java enum, which numbers in a POST count; `None` is NOT_SPECIFIED.
+const LEVELS: [(&str, Option<Level>); 8] = [
+    ("ALL", Some(Level::All)),
+    ("TRACE", Some(Level::Trace)),
+    ("DEBUG", Some(Level::Debug)),
+    ("INFO", Some(Level::Info)),
+    ("WARN", Some(Level::Warn)),
+    ("ERROR", Some(Level::Error)),
+    ("OFF", Some(Level::Off)),
+    ("NOT_SPECIFIED", None),
+];
+const ROOT: &str = "ROOT";
+/// Where Jackson says it found a mistake in a tree it had read before.
+const IN_TREE: &str = "\n at [Source: UNKNOWN; byte offset: #UNKNOWN]";
+
+type Levels<'a> = BTreeMap<&'a str, Option<Level>>;
+
+/// Loggers of a fresh server by name; those above a logger exist too.
+fn fresh(text: &'static str) -> Levels<'static> {
+    let mut loggers = Levels::new();
+    for line in text.lines() {
+        let (name, level) = line.split_once(' ').unwrap_or((line, "NOT_SPECIFIED"));
+        ancestors(name).for_each(|above| _ = loggers.entry(above).or_insert(None));
+        loggers.insert(name, named(level).flatten());
+    }
+    loggers
+}
+
+/// `a.b` and `a` of `a.b.c`.
+fn ancestors(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(name.rsplit_once('.'), |(above, _)| above.rsplit_once('.')).map(|(above, _)| above)
+}
+
+fn named(level: &str) -> Option<Option<Level>> {
+    LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(level)).map(|(_, level)| *level)
+}
+
+fn name_of(level: Option<Level>) -> &'static str {
+    LEVELS.iter().find(|(_, other)| *other == level).map_or("NOT_SPECIFIED", |(name, _)| name)
+}
+
+/// The loggers of a member.
+struct Loggers<'a> {
+    fresh: &'a Levels<'static>,
+    set: &'a BTreeMap<String, Option<Level>>,
+}
+
+impl<'a> Loggers<'a> {
+    fn of(context: &Context<'a>) -> Loggers<'a> {
+        // One tree a version, read at its first use.
+        static FRESH: LazyLock<BTreeMap<&'static str, Levels<'static>>> =
+            LazyLock::new(|| version::VERSIONS.iter().map(|version| (version.name, fresh(version.loggers))).collect());
+        static NONE: Levels<'static> = Levels::new();
+        let fresh = FRESH.get(context.version.name).unwrap_or(&NONE);
+        Loggers { fresh, set: context.member.loggers() }
+    }
+    fn configured(&self, name: &str) -> Option<Level> {
+        match self.set.get(name) {
+            // ROOT always has a level.
+            Some(None) if name == ROOT => self.fresh.get(ROOT).copied().flatten(),
+            Some(level) => *level,
+            None => self.fresh.get(name).copied().flatten(),
+        }
+    }
+    fn effective(&self, name: &str) -> Option<Level> {
+        std::iter::once(name).chain(ancestors(name)).chain([ROOT]).find_map(|name| self.configured(name))
+    }
+    fn exists(&self, name: &str) -> bool {
+        let below = |other: &String| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        self.fresh.contains_key(name) || self.set.contains_key(name) || self.set.keys().any(below)
+    }
+    fn names(&self) -> BTreeSet<&str> {
+        let set = self.set.keys().flat_map(|name| std::iter::once(name.as_str()).chain(ancestors(name)));
+        self.fresh.keys().copied().chain(set).filter(|name| *name != ROOT).collect()
+    }
+    fn show(&self, name: &str) -> Value {
+        json!({ "configuredLevel": name_of(self.configured(name)), "effectiveLevel": name_of(self.effective(name)) })
+    }
+}
+
+/// `GET /loggers`: ROOT, then the others by name.
+pub(super) fn all(context: &Context<'_>) -> Handled {
+    let loggers = Loggers::of(context);
+    let shown: Map<String, Value> =
+        [ROOT].into_iter().chain(loggers.names()).map(|name| (name.to_owned(), loggers.show(name))).collect();
+    Ok(Reply::json(json!({ "levels": LEVELS.map(|(name, _)| name), "loggers": shown }).to_string()))
+}
+
+/// `GET /loggers/{name}`: an unknown logger is made by asking for it.
+pub(super) fn get(context: &Context<'_>) -> Handled {
+    let (loggers, logger) = (Loggers::of(context), logger(context));
+    let body = loggers.show(&logger).to_string();
+    let touch = (!loggers.exists(&logger)).then_some(Command::TouchLogger { member: context.index, logger });
+    Ok(Reply::json(body).with_command(touch))
+}
+
+/// `POST /loggers/{name}`: sets or, without a level, resets.
+pub(super) fn post(context: &Context<'_>) -> Handled {
+    let logger = logger(context);
+    let level = match requested(context.request.header("content-type").unwrap_or_default(), &context.request.body) {
+        Ok(level) => level,
+        Err((status, detail)) => return Ok(Reply::exception(status, &detail, context.target.href)),
+    };
+    let (level, asked) = level.map_or((None, "null"), |level| (level, name_of(level)));
+    if logger == ROOT && level.is_none() {
+        let detail = format!("Argument [LogLevel configuredLevel] not satisfied: Invalid log level specified: {asked}");
+        return Ok(Reply::exception(500, &detail, context.target.href));
+    }
+    Ok(Reply::empty().with_command(Some(Command::SetLogger { member: context.index, logger, level })))
+}
+
+fn logger(context: &Context<'_>) -> String {
+    if context.variable.eq_ignore_ascii_case(ROOT) { ROOT.to_owned() } else { context.variable.clone() }
+}
+
+/// The level a body asks for: none when there is no `configuredLevel`. Errors are status and text; those for an unknown
+/// name, an array, text and an early end are recorded, the others follow Jackson's wording.
+fn requested(content_type: &str, body: &[u8]) -> Result<Option<Option<Level>>, (u16, String)> {
+    let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    if body.is_empty() || !["application/json", "text/plain"].contains(&content_type) {
+        return Ok(None); // a body of another type is ignored, as recorded for forms
+    }
+    if content_type == "text/plain" {
+        let detail = "Cannot convert type [class java.lang.String] to target type: interface \
+                      io.micronaut.core.convert.value.ConvertibleValues. Considering defining a TypeConverter bean to \
+                      handle this case.";
+        return Err((422, detail.to_owned()));
+    }
+    let in_text = |line: usize, column: usize| {
+        format!(
+            "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); \
+             line: {line}, column: {column}]"
+        )
+    };
+    let failed = |found: &str, place: &str| {
+        let detail = format!(
+            "Failed to convert argument [configuredLevel] for value [null] due to: Cannot deserialize value of type {found}{place}"
+        );
+        (422, detail)
+    };
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        let what = if error.is_eof() {
+            "Unexpected end-of-input within/between Object entries"
+        } else {
+            "Unexpected character"
+        };
+        (500, format!("{what}{}", in_text(error.line(), error.column() + 1)))
+    })?;
+    let Value::Object(members) = &value else {
+        let (kind, token) = token(&value);
+        return Err(failed(&format!("[null] from {kind} value (token `JsonToken.{token}`)"), &in_text(1, 1)));
+    };
+    let refused = |found: &str| Err(failed(&format!("`io.micronaut.logging.LogLevel` from {found}"), IN_TREE));
+    match members.get("configuredLevel") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => match named(text) {
+            Some(level) => Ok(Some(level)),
+            None => refused(&format!(
+                "String \"{text}\": not one of the values accepted for Enum class: \
+                 [ALL, DEBUG, NOT_SPECIFIED, TRACE, WARN, ERROR, INFO, OFF]"
+            )),
+        },
+        Some(Value::Number(number)) if !number.is_f64() => {
+            match number.as_u64().and_then(|index| LEVELS.get(usize::try_from(index).ok()?)) {
+                Some((_, level)) => Ok(Some(*level)),
+                None => refused(&format!("number {number}: index value outside legal index range [0..7]")),
+            }
+        }
+        Some(other) => {
+            let (kind, token) = token(other);
+            refused(&format!("{kind} value (token `JsonToken.{token}`)"))
+        }
+    }
+}
+
+/// Jackson's names for a JSON value.
+fn token(value: &Value) -> (&'static str, &'static str) {
+    match value {
+        Value::Null => ("Null", "VALUE_NULL"),
+        Value::Bool(true) => ("Boolean", "VALUE_TRUE"),
+        Value::Bool(false) => ("Boolean", "VALUE_FALSE"),
+        Value::Number(number) if number.is_f64() => ("Floating-point", "VALUE_NUMBER_FLOAT"),
+        Value::Number(_) => ("Integer", "VALUE_NUMBER_INT"),
+        Value::String(_) => ("String", "VALUE_STRING"),
+        Value::Array(_) => ("Array", "START_ARRAY"),
+        Value::Object(_) => ("Object", "START_OBJECT"),
+    }
+}

@@ -1,0 +1,80 @@
+//! `/prometheus` and `/metrics`: the two ways to read a member's registry.
+
+use serde_json::{Value, json};
+
+use super::reply::Reply;
+use super::{Context, Handled};
+use crate::metrics::{Measured, java_double};
+
+/// The content type of `/prometheus`, with a space.
+pub(super) const TEXT: &str = "text/plain; version=0.0.4";
+
+/// Base units that are not those of the Prometheus name, as recorded from `/metrics`.
+const BASE_UNITS: [(&str, Option<&str>); 3] =
+    [("logback.events", Some("events")), ("process.start.time", None), ("process.uptime", None)];
+
+/// `GET /prometheus`: always the same text; the first accepted type is echoed when it is text/plain.
+pub(super) fn prometheus(context: &Context<'_>) -> Handled {
+    let accepted: Vec<&str> = context.request.list("accept").filter(|entry| entry.contains('/')).collect();
+    let bare = |entry: &str| entry.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let fits = |entry: &&str| ["text/plain", "*/*"].contains(&bare(entry).as_str());
+    if !accepted.is_empty() && !accepted.iter().any(fits) {
+        let detail =
+            format!("Specified Accept Types [{}] not supported. Supported types: [{TEXT}]", accepted.join(", "));
+        return Ok(Reply::error(406, "Not Acceptable", &detail, context.target.href));
+    }
+    let content_type = accepted.first().copied().filter(|entry| bare(entry) == "text/plain").unwrap_or(TEXT);
+    let mut body = Vec::new();
+    context.member.registry().render(&context.simulation.look(context.index), &mut body);
+    Ok(Reply::ok(content_type, body))
+}
+
+/// `GET /metrics`.
+pub(super) fn names(context: &Context<'_>) -> Handled {
+    Ok(Reply::json(json!({ "names": context.member.registry().names() }).to_string()))
+}
+
+/// `GET /metrics/{name}?tag=key:value`; several tags must all fit.
+pub(super) fn one(context: &Context<'_>) -> Handled {
+    let mut tags = Vec::new();
+    for tag in context.target.parameters("tag") {
+        match tag.split(':').collect::<Vec<_>>()[..] {
+            [key, value] => tags.push((key.to_owned(), value.to_owned())),
+            _ => {
+                let detail = "Argument [List tags] not satisfied: Tags must be in the form key:value";
+                return Ok(Reply::exception(500, detail, context.target.href));
+            }
+        }
+    }
+    let look = context.simulation.look(context.index);
+    let measured = context.member.registry().measure(&context.variable, &tags, &look);
+    let shown = measured.map(|measured| Reply::json(show(&context.variable, &measured)));
+    Ok(shown.unwrap_or_else(|| Reply::not_found(context.target.href)))
+}
+
+/// The body; numbers have Java's form, and what is no number is text.
+fn show(name: &str, measured: &Measured) -> String {
+    let text = |text: &str| Value::from(text).to_string();
+    let number = |value: f64| {
+        let mut digits = Vec::new();
+        java_double(value, &mut digits);
+        let digits = String::from_utf8_lossy(&digits).into_owned();
+        if value.is_finite() { digits } else { text(&digits) }
+    };
+    let measurements: Vec<String> = measured
+        .measurements
+        .iter()
+        .map(|(statistic, value)| format!(r#"{{"statistic":"{statistic}","value":{}}}"#, number(*value)))
+        .collect();
+    let tags = measured.tags.iter().map(|(tag, values)| json!({ "tag": tag, "values": values })).collect::<Value>();
+    let mut body =
+        format!(r#"{{"name":{},"measurements":[{}],"availableTags":{tags}"#, text(name), measurements.join(","));
+    let own_unit = BASE_UNITS.iter().find(|(other, _)| *other == name).map(|(_, unit)| *unit);
+    let unit = own_unit.unwrap_or(measured.base_unit.as_deref());
+    for (key, value) in [("description", measured.description.as_deref()), ("baseUnit", unit)] {
+        if let Some(value) = value {
+            body += &format!(r#","{key}":{}"#, text(value));
+        }
+    }
+    body + "}"
+}

@@ -1,0 +1,206 @@
+//! The forms of an answer: which headers in which order, error bodies, HEAD, compression.
+
+use std::io::Write;
+
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, GzBuilder};
+use serde_json::json;
+
+use super::{Answer, Body, Request, date};
+use crate::simulator::Command;
+
+/// Bodies from this size on are compressed (Micronaut's default; 419 bytes of /health never were).
+const COMPRESSION_THRESHOLD: usize = 1024;
+
+/// What an endpoint replies, before HEAD, compression and the connection have their say.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reply {
+    pub status: u16,
+    pub reason: String,
+    /// In order; the value of `date` is filled in at the end.
+    headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    chunked: bool,
+    pub command: Option<Command>,
+}
+
+impl Reply {
+    /// `200 OK`: date, then the type of the body, as Micronaut writes a body that is ready.
+    pub fn ok(content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
+        Reply::bare(200, "OK").header("date", "").header("content-type", content_type).with_body(body)
+    }
+    /// `200 OK` with JSON.
+    pub fn json(body: impl Into<Vec<u8>>) -> Reply {
+        Reply::ok("application/json", body)
+    }
+    /// `200 OK` with JSON that is written while it is made: type, then date.
+    pub fn chunked(body: impl Into<Vec<u8>>) -> Reply {
+        let reply = Reply::bare(200, "OK").header("content-type", "application/json").dated().with_body(body);
+        Reply { chunked: true, ..reply }
+    }
+    /// `200 OK` without a body, of a method that returns nothing.
+    pub fn empty() -> Reply {
+        Reply::bare(200, "OK").header("date", "")
+    }
+    /// An answer of a filter: no date, no type.
+    pub fn bare(status: u16, reason: &str) -> Reply {
+        let (headers, body) = (Vec::new(), Vec::new());
+        Reply { status, reason: reason.to_owned(), headers, body, chunked: false, command: None }
+    }
+    /// Kestra's JSON for an error: the reason phrase is its own text, and so begins the message.
+    pub fn error(status: u16, reason: &str, detail: &str, href: &str) -> Reply {
+        let message = if detail.is_empty() { reason.to_owned() } else { format!("{reason}: {detail}") };
+        let body = json!({ "message": message, "logref": null, "path": null, "_links": link(href), "_embedded": {} });
+        Reply::bare(status, reason)
+            .header("content-type", "application/json")
+            .header("date", "")
+            .with_body(body.to_string())
+    }
+    /// 404, for whatever is not there.
+    pub fn not_found(href: &str) -> Reply {
+        Reply::error(404, "Not Found", "", href)
+    }
+    /// An exception no handler of Kestra knows: `500 Internal server error` (422 when a value could not be converted).
+    pub fn exception(status: u16, detail: &str, href: &str) -> Reply {
+        Reply::error(status, "Internal server error", detail, href)
+    }
+    /// Micronaut's own JSON for an error, where Kestra's does not get to it.
+    pub fn micronaut(status: u16, reason: &str, detail: &str, href: Option<&str>) -> Reply {
+        let links = href.map_or_else(|| json!({}), link);
+        let message = if detail.is_empty() { reason.to_owned() } else { format!("{reason}: {detail}") };
+        let inner = json!({ "message": message, "logref": null, "path": null, "_links": {}, "_embedded": {} });
+        let body = json!({
+            "message": reason, "logref": null, "path": null, "_links": links, "_embedded": { "errors": [inner] }
+        });
+        Reply::bare(status, reason).header("Content-Type", "application/json").with_body(body.to_string())
+    }
+    /// With the date, where Micronaut's own error comes from a running request.
+    pub fn dated(self) -> Reply {
+        self.header("date", "")
+    }
+    /// One more header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Reply {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+    /// This body.
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Reply {
+        self.body = body.into();
+        self
+    }
+    /// What the request changes.
+    pub fn with_command(mut self, command: Option<Command>) -> Reply {
+        self.command = command;
+        self
+    }
+    /// Another status, same headers.
+    pub fn with_status(mut self, status: u16, reason: &str) -> Reply {
+        (self.status, self.reason) = (status, reason.to_owned());
+        self
+    }
+
+    /// The answer to this very request.
+    pub fn finish(self, request: &Request, date: jiff::Timestamp) -> Answer {
+        let Reply { status, reason, headers, mut body, chunked, command } = self;
+        let dated = |(name, value): (&str, String)| match name {
+            "date" => (name.to_owned(), date::http(date)),
+            _ => (name.to_owned(), value),
+        };
+        let mut headers: Vec<(String, String)> = headers.into_iter().map(dated).collect();
+        let head = request.method == "HEAD";
+        if head {
+            // The writer of the body adds what follows the date, and for HEAD it does not run.
+            if let Some(date) = headers.iter().position(|(name, _)| name == "date") {
+                headers.truncate(date + 1);
+            }
+        } else if chunked {
+            headers.push(("transfer-encoding".to_owned(), "chunked".to_owned()));
+        } else {
+            if let Some((encoding, compressed)) = compress(request, status, &body) {
+                headers.push(("content-encoding".to_owned(), encoding.to_owned()));
+                body = compressed;
+            }
+            headers.push(("content-length".to_owned(), body.len().to_string()));
+        }
+        let asked = request.list("connection").any(|value| value.eq_ignore_ascii_case("close"));
+        if (head || asked) && !request.http10 {
+            headers.push(("connection".to_owned(), "close".to_owned()));
+        }
+        let body = match (head, chunked) {
+            (true, _) => Body::None,
+            (_, true) => Body::Chunked(body),
+            _ => Body::Sized(body),
+        };
+        Answer { status, reason, headers, body, close: head || asked || request.http10, command }
+    }
+}
+
+fn link(href: &str) -> serde_json::Value {
+    json!({ "self": {
+        "href": href, "templated": false, "profile": null, "deprecation": null,
+        "title": null, "hreflang": null, "type": null, "name": null
+    } })
+}
+
+/// gzip and deflate as the recorded server picks them; it knows neither br nor zstd.
+fn compress(request: &Request, status: u16, body: &[u8]) -> Option<(&'static str, Vec<u8>)> {
+    if status != 200 || body.len() < COMPRESSION_THRESHOLD {
+        return None;
+    }
+    let (mut any, mut gzip, mut deflate) = (None, None, None);
+    for entry in request.list("accept-encoding") {
+        let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+        let quality = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.trim().parse().ok()).unwrap_or(0.0);
+        match name.trim() {
+            "*" => any = Some(quality),
+            name if name.eq_ignore_ascii_case("gzip") => gzip = Some(quality),
+            name if name.eq_ignore_ascii_case("deflate") => deflate = Some(quality),
+            _ => {}
+        }
+    }
+    let none = -1.0_f64;
+    let (gzip, deflate) = (gzip.or(any).unwrap_or(none), deflate.or(any).unwrap_or(none));
+    // Writing to a Vec cannot fail; should it, the body goes out as it is.
+    if gzip > 0.0 && gzip >= deflate {
+        // No file name, no time, operating system 0: the header the recorded server sends.
+        let mut encoder = GzBuilder::new().operating_system(0).write(Vec::new(), Compression::new(6));
+        encoder.write_all(body).ok()?;
+        Some(("gzip", encoder.finish().ok()?))
+    } else if deflate > 0.0 {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
+        encoder.write_all(body).ok()?;
+        Some(("deflate", encoder.finish().ok()?))
+    } else {
+        None
+    }
+}
+
+/// A request that never became one; the edge finds out, this says what the recorded server answers (idle/wire).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed<'a> {
+    /// The request line cannot be read; answered as HTTP/1.0.
+    RequestLine,
+    /// The request line is longer than 4,096 bytes; answered as HTTP/1.0.
+    LineTooLong,
+    /// A header of the request for this target makes no sense, for example a content-length that is no number.
+    Header(&'a str),
+    /// The headers of the request for this target are longer than 32 KiB.
+    HeadersTooLong(&'a str),
+}
+
+/// The answer to a request that cannot be read. The connection closes after it.
+pub fn malformed(what: Malformed<'_>) -> Answer {
+    let (status, reason, href) = match what {
+        Malformed::RequestLine => (400, "Bad Request", None),
+        Malformed::LineTooLong => (413, "Request Entity Too Large", None),
+        Malformed::Header(target) => (400, "Bad Request", Some(target)),
+        Malformed::HeadersTooLong(target) => (413, "Request Entity Too Large", Some(target)),
+    };
+    let reply = Reply::micronaut(status, reason, "", Some(href.unwrap_or("/bad-request")));
+    let mut headers: Vec<_> = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    headers.push(("content-length".to_owned(), reply.body.len().to_string()));
+    if href.is_some() {
+        headers.push(("connection".to_owned(), "close".to_owned()));
+    }
+    Answer { status, reason: reply.reason, headers, body: Body::Sized(reply.body), close: true, command: None }
+}

@@ -1,0 +1,99 @@
+//! The one table of routes.
+
+use super::{
+    Context, Handled, Listener, application, control, env, fixed, health, loggers, metrics, scheduler, threads, uri,
+    version, worker,
+};
+use crate::profile::Role;
+
+type Handler = fn(&Context<'_>) -> Handled;
+
+/// A method on a path; HEAD follows each GET. `{}` as the last part stands for any text without a slash.
+struct Route {
+    listener: Listener,
+    method: &'static str,
+    path: &'static str,
+    /// Which part of Kestra a process must run to have it; none means every process.
+    part: Option<Role>,
+    handler: Handler,
+}
+
+const fn management(method: &'static str, path: &'static str, handler: Handler) -> Route {
+    Route { listener: Listener::Management, method, path, part: None, handler }
+}
+const fn application(path: &'static str, part: Option<Role>, handler: Handler) -> Route {
+    Route { listener: Listener::Application, method: "GET", path, part, handler }
+}
+impl Route {
+    const fn of(mut self, part: Role) -> Route {
+        self.part = Some(part);
+        self
+    }
+}
+
+/// Recorded from 1.3.19, all roles.
+static ROUTES: &[Route] = &[
+    management("GET", "/prometheus", metrics::prometheus),
+    management("GET", "/health", health::all),
+    management("GET", "/health/{}", health::selected),
+    management("GET", "/metrics", metrics::names),
+    management("GET", "/metrics/{}", metrics::one),
+    management("GET", "/info", fixed::info),
+    management("GET", "/version", version::get),
+    management("GET", "/loggers", loggers::all),
+    management("GET", "/loggers/{}", loggers::get),
+    management("POST", "/loggers/{}", loggers::post),
+    management("GET", "/env", env::all),
+    management("GET", "/env/{}", env::one),
+    management("GET", "/beans", fixed::beans),
+    management("GET", "/flyway", fixed::flyway),
+    management("GET", "/routes", fixed::routes),
+    management("GET", "/threaddump", threads::get),
+    management("GET", "/worker", worker::get).of(Role::Worker),
+    management("GET", "/scheduler", scheduler::get).of(Role::Scheduler),
+    management("POST", "/refresh", control::refresh),
+    management("POST", "/stop", control::stop),
+    application("/ping", None, application::ping),
+    application("/", Some(Role::Webserver), application::root),
+    application("/api/v1/configs", Some(Role::Webserver), application::configs),
+];
+
+/// What the table has for a request.
+pub(super) enum Found {
+    /// This endpoint, and the decoded text of `{}`.
+    Handler(Handler, String),
+    /// The path with other methods, as the error names them.
+    WrongMethod(String),
+    /// No such path.
+    Nothing,
+}
+
+/// Looks a request up. Paths are case-sensitive and compared before decoding; one slash at the end is tolerated.
+pub(super) fn find(listener: Listener, role: Role, method: &str, path: &str) -> Found {
+    let here: Vec<(&Route, &str)> = ROUTES
+        .iter()
+        .filter(|route| route.listener == listener && route.part.is_none_or(|part| role.runs(part)))
+        .filter_map(|route| Some((route, matches(route.path, path)?)))
+        .collect();
+    let wanted = if method == "HEAD" { "GET" } else { method };
+    if let Some((route, variable)) = here.iter().find(|(route, _)| route.method == wanted) {
+        return Found::Handler(route.handler, uri::decode(variable));
+    }
+    // In the order of the Java set that the recorded server prints.
+    let methods = [("HEAD", "GET"), ("POST", "POST"), ("GET", "GET")];
+    let allowed: Vec<&str> = methods
+        .into_iter()
+        .filter(|(_, of)| here.iter().any(|(route, _)| route.method == *of))
+        .map(|(method, _)| method)
+        .collect();
+    if allowed.is_empty() { Found::Nothing } else { Found::WrongMethod(format!("[{}]", allowed.join(", "))) }
+}
+
+/// The text of `{}` (empty without one) when the path fits.
+fn matches<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
+    let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
+    match pattern.strip_suffix("{}") {
+        Some(prefix) => path.strip_prefix(prefix).filter(|text| !text.is_empty() && !text.contains('/')),
+        None => (path == pattern).then_some(""),
+    }
+}

@@ -1,0 +1,88 @@
+//! `GET /scheduler`: the triggers of the store that the scheduler evaluates.
+
+use serde_json::{Map, Value, json};
+
+use super::reply::Reply;
+use super::{Context, Handled, Outcome, date};
+use crate::flow::{Trigger, TriggerAction};
+use crate::simulator::DatabaseView;
+
+/// Asks the trigger store. What a lost database makes of that was never recorded: the request hangs, and its process does
+/// not live long.
+pub(super) fn get(context: &Context<'_>) -> Handled {
+    if !matches!(context.simulation.database(context.index), DatabaseView::Reachable { .. }) {
+        return Err(Outcome::Hang);
+    }
+    let (flows, calendar) = (&context.simulation.plan().flows, context.simulation.calendar());
+    let shown: Vec<Value> = context
+        .simulation
+        .schedulable()
+        .iter()
+        .filter_map(|schedulable| {
+            let flow = flows.get(schedulable.flow)?;
+            let mut shown = json!({ "flowId": flow.id, "namespace": flow.namespace, "revision": 1 });
+            let members = shown.as_object_mut()?;
+            members.insert("trigger".to_owned(), trigger(flow.triggers.get(schedulable.trigger)?));
+            if let Some(next) = schedulable.next {
+                members.insert("next".to_owned(), date::java(calendar.date(next)).into());
+            }
+            Some(shown)
+        })
+        .collect();
+    Ok(Reply::json(json!({ "schedulableCount": shown.len(), "schedulable": shown }).to_string()))
+}
+
+/// A trigger's definition as Kestra prints it, without values that are the default. Properties of plugins are not known
+/// to the simulation and left out.
+pub(super) fn trigger(trigger: &Trigger) -> Value {
+    let mut shown = Map::new();
+    let mut put = |key: &str, value: Value| _ = shown.insert(key.to_owned(), value);
+    put("id", trigger.id.as_str().into());
+    put("type", trigger.kind.as_str().into());
+    if trigger.disabled {
+        put("disabled", true.into());
+    }
+    match &trigger.action {
+        TriggerAction::Schedule(schedule) => {
+            put("cron", schedule.cron.as_str().into());
+            if schedule.with_seconds {
+                put("withSeconds", true.into());
+            }
+            if schedule.timezone != "UTC" {
+                put("timezone", schedule.timezone.as_str().into());
+            }
+        }
+        TriggerAction::Poll { interval } => put("interval", date::java_duration(*interval).into()),
+        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime => {}
+    }
+    Value::Object(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Schedule;
+    use crate::time::Duration;
+
+    #[test]
+    fn triggers_show_as_recorded() {
+        let schedule = Schedule { cron: "*/5 * * * * *".to_owned(), with_seconds: true, timezone: "UTC".to_owned() };
+        for (id, kind, action, recorded) in [
+            (
+                "every_5s",
+                "io.kestra.plugin.core.trigger.Schedule",
+                TriggerAction::Schedule(schedule),
+                r#"{"id":"every_5s","type":"io.kestra.plugin.core.trigger.Schedule","cron":"*/5 * * * * *","withSeconds":true}"#,
+            ),
+            (
+                "http",
+                "io.kestra.plugin.core.http.Trigger",
+                TriggerAction::Poll { interval: Duration::seconds(15) },
+                r#"{"id":"http","type":"io.kestra.plugin.core.http.Trigger","interval":"PT15S"}"#,
+            ),
+        ] {
+            let shown = trigger(&Trigger { id: id.to_owned(), kind: kind.to_owned(), action, disabled: false });
+            assert_eq!(shown.to_string(), recorded);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `/threaddump`: the threads of an idle server as recorded, and two more while it is deadlocked.
+
+use serde_json::{Map, Value, json};
+
+use super::reply::Reply;
+use super::{Context, Handled};
+
+/// Two queue threads that wait for each other: id, the other's id, and the lock it waits for.
+const DEADLOCKED: [(u32, u32, &str); 2] =
+    [(61, 62, "java.lang.Object@5e9f23b4"), (62, 61, "java.lang.Object@1d7acb34")];
+
+/// `GET /threaddump`: an array, sent in chunks. The recording of a standalone was cut at 25 threads; a process of another
+/// role is shown without the standalone's own.
+pub(super) fn get(context: &Context<'_>) -> Handled {
+    let role = context.member.role();
+    let own = |thread: &Value| thread["threadName"].as_str().is_some_and(|name| name.starts_with("standalone"));
+    let mut threads = read(context.version.threads);
+    threads.retain(|thread| role.server_type() == "STANDALONE" || !own(thread));
+    if context.member.deadlocked() {
+        threads.extend(DEADLOCKED.map(|(id, other, lock)| {
+            let (name, owner) = (name(id), name(other));
+            json!({
+                "threadName": name, "threadId": id, "blockedTime": -1, "blockedCount": 1, "waitedTime": -1,
+                "waitedCount": 0, "lockName": lock, "lockOwnerId": other, "lockOwnerName": owner, "daemon": false,
+                "inNative": false, "suspended": false, "threadState": "BLOCKED", "priority": 5, "stackTrace": [],
+                "lockedMonitors": [], "lockedSynchronizers": [], "lockInfo": object(lock)
+            })
+        }));
+    }
+    Ok(Reply::chunked(Value::from(threads).to_string()))
+}
+
+/// What the indicator `deadlockedThreads` tells. Never recorded: the members are those of its source
+/// (facts/management-port.md, section 10).
+pub(super) fn deadlock() -> Value {
+    let thread = |(id, other, lock): (u32, u32, &str)| {
+        json!({
+            "threadId": id.to_string(), "threadName": name(id), "threadState": "BLOCKED", "daemon": "false",
+            "priority": "5", "suspended": "false", "inNative": "false", "lockName": lock, "lockOwnerName": name(other),
+            "lockOwnerId": other.to_string(), "lockedSynchronizers": "[]", "stackTrace": "[]"
+        })
+    };
+    json!(DEADLOCKED.map(thread))
+}
+
+fn name(id: u32) -> String {
+    format!("jdbc-queue-Execution_{id}")
+}
+
+/// Reads threads: a line of fields with tabs, then its frames, each followed by the monitors it locked, then the
+/// synchronizers it owns.
+fn read(text: &str) -> Vec<Value> {
+    let mut threads: Vec<Map<String, Value>> = Vec::new();
+    for line in text.lines() {
+        let Some(detail) = line.strip_prefix(' ') else {
+            threads.push(thread(line));
+            continue;
+        };
+        let (Some((kind, text)), Some(thread)) = (detail.split_once(' '), threads.last_mut()) else { continue };
+        let frames = thread["stackTrace"].as_array();
+        let (key, item) = match (kind, frames.and_then(|frames| Some((frames.last()?.clone(), frames.len() - 1)))) {
+            ("at", _) => ("stackTrace", frame(text)),
+            ("locked", Some((frame, depth))) => {
+                let mut monitor = object(text);
+                monitor["lockedStackFrame"] = frame;
+                monitor["lockedStackDepth"] = depth.into();
+                ("lockedMonitors", monitor)
+            }
+            _ => ("lockedSynchronizers", object(text)),
+        };
+        if let Some(items) = thread.get_mut(key).and_then(Value::as_array_mut) {
+            items.push(item);
+        }
+    }
+    threads.into_iter().map(Value::Object).collect()
+}
+
+fn thread(line: &str) -> Map<String, Value> {
+    let mut fields = line.split('\t');
+    let mut next = || fields.next().unwrap_or_default();
+    let (name, id, state, priority, flags) = (next(), next(), next(), next(), next());
+    let (blocked, waited, lock) = (next(), next(), next());
+    let number = |text: &str| Value::from(text.parse::<i64>().unwrap_or_default());
+    let mut thread = Map::new();
+    let mut put = |key: &str, value: Value| _ = thread.insert(key.to_owned(), value);
+    put("threadName", name.into());
+    put("threadId", number(id));
+    put("blockedTime", (-1).into());
+    put("blockedCount", number(blocked));
+    put("waitedTime", (-1).into());
+    put("waitedCount", number(waited));
+    if !lock.is_empty() {
+        put("lockName", lock.into());
+    }
+    put("lockOwnerId", (-1).into());
+    put("daemon", flags.starts_with('d').into());
+    put("inNative", flags.ends_with('n').into());
+    put("suspended", false.into());
+    put("threadState", state.into());
+    put("priority", number(priority));
+    for key in ["stackTrace", "lockedMonitors", "lockedSynchronizers"] {
+        put(key, Value::Array(Vec::new()));
+    }
+    if !lock.is_empty() {
+        put("lockInfo", object(lock));
+    }
+    thread
+}
+
+/// `java.lang.Object@5e9f23b4`.
+fn object(text: &str) -> Value {
+    let (class, hash) = text.rsplit_once('@').unwrap_or((text, "0"));
+    json!({ "className": class, "identityHashCode": u32::from_str_radix(hash, 16).unwrap_or_default() })
+}
+
+/// A frame as Java prints it: `java.base@25.0.3/java.lang.Thread.sleep(Thread.java:540)`, `app//...(Native Method)`.
+fn frame(text: &str) -> Value {
+    let (method, place) = text.trim_end_matches(')').rsplit_once('(').unwrap_or((text, ""));
+    let (origin, method) = method.split_once('/').unwrap_or(("", method));
+    let (class, method) = method.trim_start_matches('/').rsplit_once('.').unwrap_or(("", method));
+    let mut frame = Map::new();
+    let mut put = |key: &str, value: Value| _ = frame.insert(key.to_owned(), value);
+    match origin.split_once('@') {
+        Some((module, version)) => {
+            put("moduleName", module.into());
+            put("moduleVersion", version.into());
+        }
+        None => put("classLoaderName", origin.into()),
+    }
+    put("methodName", method.into());
+    let native = place == "Native Method";
+    // A native method stands in the file of its outermost class.
+    let file = || format!("{}.java", class.rsplit('.').next().unwrap_or(class).split('$').next().unwrap_or(class));
+    let line = match place.split_once(':') {
+        Some((file, line)) => {
+            put("fileName", file.into());
+            line.parse().unwrap_or(-1)
+        }
+        None if native => {
+            put("fileName", file().into());
+            -2
+        }
+        None => -1,
+    };
+    put("lineNumber", Value::from(line));
+    put("className", class.into());
+    put("nativeMethod", native.into());
+    Value::Object(frame)
+}

@@ -1,0 +1,115 @@
+//! `GET /worker`: what runs in the process now.
+
+use serde_json::{Map, Value, json};
+
+use super::reply::Reply;
+use super::{Context, Handled, date, scheduler};
+use crate::flow::{Flow, Task};
+use crate::simulator::{Job, RunningJob};
+use crate::time::{Calendar, Instant};
+
+/// The count is of task attempts only; the list has triggers too.
+pub(super) fn get(context: &Context<'_>) -> Handled {
+    let running = context.simulation.running(context.index);
+    let tasks = running.iter().filter(|running| matches!(running.job, Job::Task { .. })).count();
+    let flows = &context.simulation.plan().flows;
+    let shown: Vec<Value> = running
+        .iter()
+        .filter_map(|running| show(running, flows.get(running.flow)?, context.simulation.calendar()))
+        .collect();
+    Ok(Reply::json(json!({ "runningCount": tasks, "runnings": shown }).to_string()))
+}
+
+/// One job. Other properties of plugins are not known to the simulation and left out.
+fn show(running: &RunningJob, flow: &Flow, calendar: Calendar) -> Option<Value> {
+    match &running.job {
+        Job::Trigger { trigger } => {
+            Some(json!({ "type": "trigger", "trigger": scheduler::trigger(flow.triggers.get(*trigger)?) }))
+        }
+        Job::Task { task, task_run, execution, history } => {
+            let task = flow.tasks.iter().chain(&flow.errors).nth(*task)?;
+            let histories: Vec<Value> = history
+                .iter()
+                .map(|(state, since)| json!({ "state": state, "date": state_date(state, *since, calendar) }))
+                .collect();
+            let run = json!({
+                "id": task_run,
+                "executionId": execution,
+                "namespace": flow.namespace,
+                "flowId": flow.id,
+                "taskId": task.id,
+                "outputs": null,
+                "state": {
+                    "current": history.last().map(|(state, _)| *state),
+                    "histories": histories,
+                    "startDate": history.first().map(|(state, since)| state_date(state, *since, calendar)),
+                },
+            });
+            Some(json!({ "type": "task", "taskRun": run, "task": definition(task) }))
+        }
+    }
+}
+
+fn definition(task: &Task) -> Value {
+    let mut shown = Map::new();
+    shown.insert("id".to_owned(), task.id.as_str().into());
+    shown.insert("type".to_owned(), task.kind.as_str().into());
+    for (key, duration) in [("timeout", task.timeout), ("duration", task.sleep)] {
+        if let Some(duration) = duration {
+            shown.insert(key.to_owned(), date::java_duration(duration).into());
+        }
+    }
+    Value::Object(shown)
+}
+
+/// The states before RUNNING came over the database, which keeps microseconds; RUNNING is the worker's own.
+fn state_date(state: &str, since: Instant, calendar: Calendar) -> String {
+    let step = if state == "RUNNING" { 1 } else { 1_000 };
+    let nanoseconds = since.as_nanoseconds();
+    date::java(calendar.date(Instant::from_nanoseconds(nanoseconds - nanoseconds.rem_euclid(step))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    #[test]
+    fn a_running_task_shows_as_recorded() {
+        let task = Task {
+            id: "sleep".to_owned(),
+            kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
+            retry: None,
+            timeout: None,
+            allow_failure: false,
+            allow_warning: false,
+            disabled: false,
+            sleep: Some(Duration::seconds(300)),
+        };
+        let flow = Flow {
+            id: "longsleep".to_owned(),
+            namespace: "company.team".to_owned(),
+            labels: Vec::new(),
+            tasks: vec![task],
+            errors: Vec::new(),
+            triggers: Vec::new(),
+            concurrency: None,
+            retry: None,
+            disabled: false,
+        };
+        let calendar = Calendar::default();
+        let at = |text: &str| calendar.instant(text.parse().unwrap());
+        let job = Job::Task {
+            task: 0,
+            task_run: "1lywPOfQjU1mnMSfYaKHoa".to_owned(),
+            execution: "bH7itEtG60VPkdeUz0HfR".to_owned(),
+            history: vec![
+                ("CREATED", at("2026-11-25T02:01:30.583600123Z")),
+                ("SUBMITTED", at("2026-11-25T02:01:30.834599Z")),
+                ("RUNNING", at("2026-11-25T02:01:31.067932722Z")),
+            ],
+        };
+        let recorded = r#"{"type":"task","taskRun":{"id":"1lywPOfQjU1mnMSfYaKHoa","executionId":"bH7itEtG60VPkdeUz0HfR","namespace":"company.team","flowId":"longsleep","taskId":"sleep","outputs":null,"state":{"current":"RUNNING","histories":[{"state":"CREATED","date":"2026-11-25T02:01:30.583600Z"},{"state":"SUBMITTED","date":"2026-11-25T02:01:30.834599Z"},{"state":"RUNNING","date":"2026-11-25T02:01:31.067932722Z"}],"startDate":"2026-11-25T02:01:30.583600Z"}},"task":{"id":"sleep","type":"io.kestra.plugin.core.flow.Sleep","duration":"PT5M"}}"#;
+        assert_eq!(show(&RunningJob { flow: 0, job }, &flow, calendar).unwrap().to_string(), recorded);
+    }
+}
