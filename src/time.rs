@@ -66,6 +66,10 @@ impl Duration {
     pub fn times(self, factor: f64) -> Duration {
         Duration(libm::round(self.0 as f64 * factor) as u64)
     }
+    /// The nearest whole millisecond, for people.
+    pub const fn rounded(self) -> Duration {
+        Duration(self.0.saturating_add(MILLISECOND / 2) / MILLISECOND * MILLISECOND)
+    }
     /// Whether it is no time at all.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
@@ -107,6 +111,11 @@ impl Instant {
     pub const fn since(self, earlier: Instant) -> Duration {
         let span = self.0.saturating_sub(earlier.0);
         Duration(if span < 0 { 0 } else { span as u64 })
+    }
+    /// The nearest whole millisecond, for people.
+    pub const fn rounded(self) -> Instant {
+        let half = MILLISECOND as i64 / 2;
+        Instant(self.0.saturating_add(half).div_euclid(MILLISECOND as i64) * MILLISECOND as i64)
     }
     /// The point that lies `span` before this one.
     pub const fn before(self, span: Duration) -> Instant {

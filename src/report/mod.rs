@@ -105,7 +105,7 @@ impl Report {
         writeln!(out, "{} from {}, seed {}, {} events", self.duration, self.start, self.seed, self.events)?;
         writeln!(out, "\nTimeline")?;
         for line in &self.timeline {
-            writeln!(out, "  {:>12}  {}", line.at.to_string(), line.text)?;
+            writeln!(out, "  {:>11}  {}", line.at.rounded().to_string(), line.text)?;
         }
         if self.timeline.is_empty() {
             writeln!(out, "  nothing to tell")?;

@@ -94,8 +94,8 @@ fn judge(expectation: &Expectation, plan: &Plan, simulation: &Simulation, seen: 
                 expectation: format!("health of {name} is {status} at {at}{}", span(within)),
                 met: Some(hit.is_some()),
                 seen: match (hit, seen.last()) {
-                    (Some((at, found)), _) => format!("{found} at {at}"),
-                    (None, Some((at, found))) => format!("still {found} at {at}"),
+                    (Some((at, found)), _) => format!("{found} at {}", at.rounded()),
+                    (None, Some((at, found))) => format!("still {found} at {}", at.rounded()),
                     (None, None) => "not in the time of the run".into(),
                 },
             }
@@ -111,7 +111,7 @@ fn judge(expectation: &Expectation, plan: &Plan, simulation: &Simulation, seen: 
             Verdict {
                 expectation: format!("event \"{text}\"{at}{}", span(within)),
                 met: Some(hit.is_some()),
-                seen: hit.map_or("nothing like it".into(), |line| format!("\"{}\" at {}", line.text, line.at)),
+                seen: hit.map_or("nothing like it".into(), |line| format!("\"{}\" at {}", line.text, line.at.rounded())),
             }
         }
     }

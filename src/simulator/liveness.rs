@@ -136,7 +136,7 @@ impl Simulation {
             match service.disconnected {
                 None if now.since(silent) > timings.timeout => {
                     service.disconnected = Some(now);
-                    let silence = now.since(silent);
+                    let silence = now.since(silent).rounded();
                     self.note(format!("{name} is DISCONNECTED: no heartbeat for {silence}"));
                 }
                 Some(since) if now.since(since) >= self.members[service.member].plan.grace => {
