@@ -51,10 +51,7 @@ impl Reply {
     pub fn error(status: u16, reason: &str, detail: &str, href: &str) -> Reply {
         let message = if detail.is_empty() { reason.to_owned() } else { format!("{reason}: {detail}") };
         let body = json!({ "message": message, "logref": null, "path": null, "_links": link(href), "_embedded": {} });
-        Reply::bare(status, reason)
-            .header("content-type", "application/json")
-            .dated()
-            .with_body(body.to_string())
+        Reply::bare(status, reason).header("content-type", "application/json").dated().with_body(body.to_string())
     }
     /// 404, for whatever is not there.
     pub fn not_found(href: &str) -> Reply {
