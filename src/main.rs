@@ -1,3 +1,7 @@
-//! The command line of mock-kestra.
+//! The binary: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(mock_kestra::cli::main(std::env::args_os()) as u8)
+}

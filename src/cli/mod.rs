@@ -1,1 +1,129 @@
-//! One file a command.
+//! The command line: one file a command.
+//!
+//! Exit codes: 0 all is well; 1 an expectation of the scenario was not met, or a server is not healthy; 2 the input or
+//! the command line is wrong; 3 it cannot be done (a port is taken, a limit is reached).
+
+mod check;
+mod healthcheck;
+mod load;
+mod serve;
+mod simulate;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::{Parser, Subcommand};
+
+use crate::random::Seed;
+use crate::scenario;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All is well.
+    Ok = 0,
+    /// Something was found: an expectation not met, a server not healthy.
+    Found = 1,
+    /// The input is wrong.
+    Input = 2,
+    /// It cannot be done here and now.
+    Cannot = 3,
+}
+
+/// A fake Kestra for testing: a simulated cluster behind the real management port, that fails on cue.
+///
+/// Without a command it serves the scenario `healthy`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mock-kestra",
+    version,
+    max_term_width = 110,
+    after_help = "Exit codes: 0 well, 1 an expectation was not met, 2 wrong input, 3 cannot (port taken, limit reached)."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a scenario: the ports of its members, and a control port
+    Serve(serve::Serve),
+    /// Run a scenario in virtual time to its end, as fast as it goes
+    Run(simulate::Run),
+    /// Check scenario files, and say what was understood
+    Check(check::Check),
+    /// List the shipped scenarios
+    List,
+    /// Print the JSON Schema of scenario files
+    Schema,
+    /// Ask a server for its health; exit code 0 when it is well
+    Healthcheck(healthcheck::Healthcheck),
+}
+
+/// Runs the command line.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Input } else { Exit::Ok };
+        }
+    };
+    match arguments.command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
+        Command::Serve(serve) => serve.run(),
+        Command::Run(run) => run.run(),
+        Command::Check(check) => check.run(),
+        Command::List => list(),
+        Command::Schema => {
+            print(&format!("{:#}\n", scenario::schema()));
+            Exit::Ok
+        }
+        Command::Healthcheck(healthcheck) => healthcheck.run(),
+    }
+}
+
+fn list() -> Exit {
+    let mut text = String::new();
+    for (name, source) in load::SHIPPED {
+        let (plan, _) = scenario::read(&format!("{name}.yaml"), source, &scenario::NoFiles);
+        let summary = plan.map(|plan| plan.summary).unwrap_or_default();
+        text += &format!("{name:<20} {summary}\n");
+    }
+    print(&text);
+    Exit::Ok
+}
+
+/// Writes to standard output; whoever reads it may leave early.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes to standard error.
+fn complain(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// `--seed`: a number, or `random`.
+fn seed(text: &str) -> Result<Seed, String> {
+    if text == "random" {
+        use rand::TryRng;
+        use rand::rngs::SysRng;
+        // 32 bits are easy to read and to type again.
+        return SysRng.try_next_u32().map(|drawn| Seed(drawn.into())).map_err(|error| error.to_string());
+    }
+    text.parse().map(Seed).map_err(|_| "write a whole number, or `random`".to_owned())
+}
+
+/// `--start`: a date, or `now`.
+#[allow(clippy::disallowed_methods, reason = "only the command line may ask for the date")]
+fn start(text: &str) -> Result<jiff::Timestamp, String> {
+    if text == "now" {
+        return Ok(jiff::Timestamp::now());
+    }
+    text.parse().map_err(|_| "write `now`, or a date with its zone such as 2026-01-05T08:00:00Z".to_owned())
+}

@@ -111,7 +111,8 @@ fn judge(expectation: &Expectation, plan: &Plan, simulation: &Simulation, seen: 
             Verdict {
                 expectation: format!("event \"{text}\"{at}{}", span(within)),
                 met: Some(hit.is_some()),
-                seen: hit.map_or("nothing like it".into(), |line| format!("\"{}\" at {}", line.text, line.at.rounded())),
+                seen: hit
+                    .map_or("nothing like it".into(), |line| format!("\"{}\" at {}", line.text, line.at.rounded())),
             }
         }
     }

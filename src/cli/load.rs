@@ -1,0 +1,86 @@
+//! Finding scenarios: those shipped inside the binary by name, all others as files.
+
+use std::path::{Path, PathBuf};
+
+use super::complain;
+use crate::document::{self, Severity, Source, limits};
+use crate::scenario::{self, Loader, Plan};
+
+/// The shipped scenarios: name and text.
+pub(super) const SHIPPED: &[(&str, &str)] = &[
+    ("healthy", include_str!("../../scenarios/healthy.yaml")),
+    ("healthy-cluster", include_str!("../../scenarios/healthy-cluster.yaml")),
+    ("idle", include_str!("../../scenarios/idle.yaml")),
+    ("worker-killed", include_str!("../../scenarios/worker-killed.yaml")),
+    ("worker-saturation", include_str!("../../scenarios/worker-saturation.yaml")),
+    ("database-outage", include_str!("../../scenarios/database-outage.yaml")),
+    ("heap-leak", include_str!("../../scenarios/heap-leak.yaml")),
+];
+
+/// The plan of a scenario, by shipped name or path. None when something is wrong: it has been told.
+pub(super) fn plan(name: &str) -> Option<Plan> {
+    let source = match scenario_source(Path::new(""), name) {
+        Ok(source) => source,
+        Err(why) => {
+            complain(&format!("error: cannot read the scenario `{name}`: {why}\n"));
+            return None;
+        }
+    };
+    let (plan, diagnostics) = scenario::read(&source.name, &source.text, &Files);
+    complain(&document::render(&diagnostics));
+    if plan.is_none() && diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
+        complain(&format!("error: `{name}` is no scenario\n"));
+    }
+    plan
+}
+
+/// The text of a scenario.
+pub(super) fn scenario_source(folder: &Path, name: &str) -> Result<Source, String> {
+    if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+        return Ok(Source { name: format!("{name}.yaml"), text: (*text).to_owned() });
+    }
+    let path = folder.join(name);
+    read(&path).map_err(|why| {
+        let near = document::nearest(name, SHIPPED.iter().map(|(name, _)| *name));
+        match near.filter(|_| !path.exists()) {
+            Some(near) => format!("{why}; did you mean the shipped scenario `{near}`?"),
+            None => format!("{why} (`mock-kestra list` shows the shipped ones)"),
+        }
+    })
+}
+
+fn read(path: &Path) -> Result<Source, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > limits::FILE as u64 {
+        return Err(format!("it is larger than {} MiB", limits::FILE >> 20));
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    Ok(Source { name: path.display().to_string(), text })
+}
+
+/// Files beside the one that names them.
+pub(super) struct Files;
+
+impl Loader for Files {
+    fn flows(&self, from: &str, path: &str) -> Result<Vec<Source>, String> {
+        let path = scenario::beside(from, path);
+        if !path.is_dir() {
+            return Ok(vec![read(&path)?]);
+        }
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(&path)
+            .map_err(|error| error.to_string())?
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml"))
+            .collect();
+        paths.sort();
+        if paths.is_empty() {
+            return Err("the folder holds no .yml or .yaml file".into());
+        }
+        paths.iter().map(|path| read(path)).collect()
+    }
+
+    fn scenario(&self, from: &str, name: &str) -> Result<Source, String> {
+        scenario_source(Path::new(from).parent().unwrap_or(Path::new("")), name)
+    }
+}

@@ -1,0 +1,546 @@
+//! The control port: clock, faults, journal, discovery, every member, and any instant.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request as HttpRequest, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{any, delete, get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::clock::SPEEDS;
+use super::connection::Encoded;
+use super::world::{Reply, Shared, World};
+use crate::document;
+use crate::management::{self, Listener, Outcome, Request};
+use crate::scenario;
+use crate::simulator::{Command, Port, Simulation, limits as simulator_limits};
+use crate::time::{Duration, Instant};
+
+/// Bytes of a request body.
+const MAX_BODY: usize = 1 << 20;
+/// How long a request through `/members/` waits for a member that hangs.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(35);
+
+type App = State<Arc<Shared>>;
+
+/// Serves the control port.
+pub(super) async fn run(shared: Arc<Shared>, socket: TcpListener) {
+    let app = Router::new()
+        .route("/", get(page))
+        .route("/api/state", get(state))
+        .route("/api/pause", post(pause))
+        .route("/api/resume", post(resume))
+        .route("/api/speed", post(speed))
+        .route("/api/advance", post(advance))
+        .route("/api/run-until", post(run_until))
+        .route("/api/faults", get(faults).post(inject))
+        .route("/api/faults/{name}", delete(clear))
+        .route("/api/journal", get(journal))
+        .route("/api/reset", post(reset))
+        .route("/sd", get(discovery))
+        .route("/metrics", get(own_metrics))
+        .route("/health", get(|| async { Json(json!({ "status": "UP" })) }))
+        .route("/members/{name}", any(member))
+        .route("/members/{name}/", any(member))
+        .route("/members/{name}/{*path}", any(member))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(axum::middleware::from_fn(same_origin))
+        .with_state(shared);
+    // The listener only ends with the process.
+    let _ = axum::serve(socket, app).await;
+}
+
+/// What is wrong with a request: always the same shape.
+struct Refusal {
+    status: StatusCode,
+    message: String,
+    advice: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, message: impl Display, advice: impl Display) -> Refusal {
+        Refusal { status, message: message.to_string(), advice: advice.to_string() }
+    }
+
+    fn bad(message: impl Display, advice: impl Display) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, message, advice)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Refusal { status, message, advice } = self;
+        (status, Json(json!({ "error": { "status": status.as_u16(), "message": message, "advice": advice } })))
+            .into_response()
+    }
+}
+
+type Answered<T> = Result<T, Refusal>;
+
+async fn unknown_path(uri: Uri) -> Refusal {
+    let advice = "see / for what there is: /api/state, /api/faults, /api/journal, /sd, /metrics, /members/{name}/...";
+    Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), advice)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    let advice = "reading is GET, changing is POST, clearing a fault is DELETE";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not understand {method}", uri.path()), advice)
+}
+
+/// A page of another site must not change anything here through somebody's browser.
+async fn same_origin(request: HttpRequest, next: Next) -> Response {
+    match foreign_origin(request.method(), request.headers()) {
+        Some(origin) => {
+            let advice = "send it without the header Origin, or from the mock's own page";
+            Refusal::new(StatusCode::FORBIDDEN, format!("a page of {origin} may not change this"), advice)
+                .into_response()
+        }
+        None => next.run(request).await,
+    }
+}
+
+/// The origin of a request that would change something, when it is not the mock's own page.
+fn foreign_origin(method: &Method, headers: &HeaderMap) -> Option<String> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let origin = text(header::ORIGIN).filter(|_| !reads)?;
+    let own = text(header::HOST) == origin.split_once("://").map(|(_, host)| host);
+    (!own).then(|| origin.to_owned())
+}
+
+fn seconds(at: Instant) -> f64 {
+    at.as_nanoseconds() as f64 / crate::time::SECOND as f64
+}
+
+fn port_text(port: Port) -> &'static str {
+    match port {
+        Port::Open => "open",
+        Port::Refused => "refused",
+        Port::Frozen => "hangs",
+        Port::Closing => "closing",
+    }
+}
+
+/// The cluster at an instant.
+fn cluster(shared: &Shared, simulation: &Simulation) -> Value {
+    let members: Vec<Value> = simulation
+        .members()
+        .iter()
+        .zip(&shared.addresses.members)
+        .map(|(member, address)| {
+            json!({
+                "name": address.name,
+                "role": address.role,
+                "port": port_text(member.port()),
+                "process": member.life() + 1,
+                "stopping": member.shutdown().is_some(),
+                "running": member.running(),
+                "pending": member.pending(),
+                "management": format!("http://{}:{}", address.host, address.management),
+                "application": format!("http://{}:{}", address.host, address.application),
+            })
+        })
+        .collect();
+    let faults: Vec<Value> = simulation.faults().iter().map(|fault| describe(fault, simulation)).collect();
+    let truth = simulation.truth();
+    json!({
+        "scenario": simulation.plan().name,
+        "summary": simulation.plan().summary,
+        "seed": shared.seed.0,
+        "time": simulation.now().to_string(),
+        "seconds": seconds(simulation.now()),
+        "date": simulation.calendar().date(simulation.now()).to_string(),
+        "members": members,
+        "faults": faults,
+        "executions": { "created": truth.created, "ended": truth.ended_in_all(), "live": truth.live },
+        "events": simulation.events(),
+    })
+}
+
+fn describe(fault: &crate::simulator::ActiveFault, simulation: &Simulation) -> Value {
+    json!({
+        "name": fault.entry.name,
+        "what": fault.entry.fault.sentence(simulation.plan()),
+        "since": fault.since.to_string(),
+        "ends": fault.ends().map(|at| at.to_string()),
+    })
+}
+
+fn whole_state(shared: &Shared, world: &World) -> Value {
+    let mut state = cluster(shared, &world.simulation);
+    state["clock"] = json!({
+        "speed": world.clock.speed(),
+        "paused": world.clock.paused(),
+        "run_until": world.clock.until().map(|at| at.to_string()),
+    });
+    state["limit"] = json!(world.limit.as_ref().map(ToString::to_string));
+    state
+}
+
+#[derive(Deserialize)]
+struct At {
+    at: Option<String>,
+}
+
+async fn state(State(shared): App, Query(query): Query<At>) -> Answered<Json<Value>> {
+    match query.at {
+        None => Ok(Json(whole_state(&shared, &shared.world()))),
+        Some(at) => at_instant(shared, &at, |shared, simulation| cluster(shared, simulation)).await.map(Json),
+    }
+}
+
+/// Looks at any instant, past or to come, as this session has made it.
+async fn at_instant<T: Send + 'static>(
+    shared: Arc<Shared>,
+    text: &str,
+    look: impl FnOnce(&Shared, &Simulation) -> T + Send + 'static,
+) -> Answered<T> {
+    let at = time(text)?;
+    let work = move || {
+        let commands = shared.world().commands.clone();
+        let mut simulation = Simulation::new(shared.plan.clone(), shared.seed, shared.calendar);
+        let replayed = commands.into_iter().filter(|(when, _)| *when <= at).try_for_each(|(when, command)| {
+            simulation.advance(when)?;
+            simulation.command(command);
+            Ok(())
+        });
+        replayed
+            .and_then(|()| simulation.advance(at))
+            .map_err(|limit| Refusal::bad(limit, "ask for an earlier instant"))
+            .map(|()| look(&shared, &simulation))
+    };
+    let gone = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
+    tokio::task::spawn_blocking(work).await.map_err(gone)?
+}
+
+fn time(text: &str) -> Answered<Instant> {
+    let at = scenario::read_time(text).map_err(|advice| Refusal::bad(format!("`{text}` is no time"), advice))?;
+    if at > Instant::START + scenario::limits::DURATION {
+        return Err(Refusal::bad(format!("{at} is too far away"), "ask for a time up to 400d"));
+    }
+    Ok(at)
+}
+
+/// The one field of a small JSON body.
+fn field(body: &Bytes, name: &str, example: &str) -> Answered<Value> {
+    let example = format!("send the JSON {{\"{name}\": {example}}}");
+    let object: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}"), &example))?;
+    match object.get(name) {
+        Some(value) => Ok(value.clone()),
+        None => Err(Refusal::bad(format!("the body has no \"{name}\""), &example)),
+    }
+}
+
+async fn pause(State(shared): App) -> Json<Value> {
+    shared.change(|world| world.clock.pause());
+    Json(whole_state(&shared, &shared.world()))
+}
+
+async fn resume(State(shared): App) -> Json<Value> {
+    shared.change(|world| world.clock.resume());
+    Json(whole_state(&shared, &shared.world()))
+}
+
+async fn speed(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    let value = field(&body, "speed", "10")?;
+    let speed = value.as_f64().filter(|speed| SPEEDS.contains(speed));
+    let advice = format!("send a number from {} to {}", SPEEDS.start(), SPEEDS.end());
+    let speed = speed.ok_or_else(|| Refusal::bad(format!("{value} is no speed"), advice))?;
+    shared.change(|world| world.clock.set_speed(speed));
+    Ok(Json(whole_state(&shared, &shared.world())))
+}
+
+/// Moves time forward at once, however far.
+async fn jump(shared: Arc<Shared>, to: impl FnOnce(&World) -> Instant + Send + 'static) -> Answered<Json<Value>> {
+    let work = move || {
+        let moved = shared.change(|world| {
+            let to = to(world);
+            if to < world.simulation.now() {
+                return Err(Refusal::bad(
+                    format!("{to} is past, it is {} now", world.simulation.now().rounded()),
+                    "POST /api/reset goes back to the start; ?at= shows the past",
+                ));
+            }
+            if to > Instant::START + scenario::limits::DURATION {
+                return Err(Refusal::bad(format!("{to} is too far away"), "go up to 400d"));
+            }
+            world.clock.jump(to);
+            world.advance(to);
+            Ok(())
+        });
+        moved.map(|()| Json(whole_state(&shared, &shared.world())))
+    };
+    let gone = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the jump was given up", "ask for the state");
+    tokio::task::spawn_blocking(work).await.map_err(gone)?
+}
+
+async fn advance(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    let value = field(&body, "by", "\"5m\"")?;
+    let by = value.as_str().map(str::parse::<Duration>);
+    let Some(Ok(by)) = by else {
+        return Err(Refusal::bad(format!("{value} is no duration"), crate::time::DURATION_ADVICE));
+    };
+    jump(shared, move |world| world.simulation.now() + by).await
+}
+
+/// Runs at the clock's speed until an instant and pauses there; with `"now": true` it is there at once.
+async fn run_until(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    let value = field(&body, "at", "\"12m\"")?;
+    let at = time(value.as_str().unwrap_or(&value.to_string()))?;
+    let at_once = serde_json::from_slice::<Value>(&body).is_ok_and(|body| body["now"] == json!(true));
+    if at_once {
+        let state = jump(shared.clone(), move |_| at).await?;
+        shared.change(|world| world.clock.pause());
+        return Ok(state);
+    }
+    shared.change(|world| {
+        if at <= world.simulation.now() {
+            let message = format!("{at} is past, it is {} now", world.simulation.now().rounded());
+            return Err(Refusal::bad(message, "name a later time"));
+        }
+        world.clock.run_until(at);
+        Ok(())
+    })?;
+    Ok(Json(whole_state(&shared, &shared.world())))
+}
+
+async fn faults(State(shared): App) -> Json<Value> {
+    let world = shared.world();
+    let faults: Vec<Value> = world.simulation.faults().iter().map(|fault| describe(fault, &world.simulation)).collect();
+    Json(json!({ "faults": faults }))
+}
+
+/// A fault as an entry of a timeline, in JSON or YAML; it begins now.
+async fn inject(State(shared): App, body: Bytes) -> Answered<Response> {
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let injected = shared.change(|world| {
+        let now = world.simulation.now();
+        let mut entry = scenario::read_fault(&text, &shared.plan, now).map_err(|diagnostics| {
+            let told: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.what.clone()).collect();
+            let advice: Vec<String> = diagnostics.iter().filter_map(|diagnostic| diagnostic.advice.clone()).collect();
+            let advice = match advice.is_empty() {
+                true => document::render(&diagnostics),
+                false => advice.join("; "),
+            };
+            Refusal::bad(told.join("; "), advice)
+        })?;
+        if world.simulation.faults().len() >= simulator_limits::FAULTS
+            || world.commands.len() >= super::world::MAX_COMMANDS
+        {
+            return Err(Refusal::bad("there are too many faults in this session", "POST /api/reset begins anew"));
+        }
+        let taken = |name: &str| {
+            let active = world.simulation.faults().iter().any(|fault| fault.entry.name == name);
+            active || shared.plan.timeline.iter().any(|planned| planned.name == name)
+        };
+        let written = entry.name.clone();
+        let mut number = 2;
+        while taken(&entry.name) {
+            entry.name = format!("{written}-{number}");
+            number += 1;
+        }
+        let answer = json!({
+            "name": entry.name,
+            "what": entry.fault.sentence(&shared.plan),
+            "at": now.to_string(),
+            "ends": entry.lasts.map(|lasts| (now + lasts).to_string()),
+        });
+        world.command(Command::Inject(entry));
+        Ok(answer)
+    })?;
+    Ok((StatusCode::CREATED, Json(injected)).into_response())
+}
+
+async fn clear(State(shared): App, Path(name): Path<String>) -> Answered<Json<Value>> {
+    shared.change(|world| {
+        let names: Vec<String> = world.simulation.faults().iter().map(|fault| fault.entry.name.clone()).collect();
+        if !names.contains(&name) {
+            let known = if names.is_empty() {
+                "none is in force".to_owned()
+            } else {
+                format!("in force are {}", names.join(", "))
+            };
+            return Err(Refusal::new(StatusCode::NOT_FOUND, format!("no fault in force is called `{name}`"), known));
+        }
+        world.command(Command::Clear(name.clone()));
+        Ok(())
+    })?;
+    Ok(Json(json!({ "cleared": name })))
+}
+
+#[derive(Deserialize)]
+struct Since {
+    since: Option<usize>,
+}
+
+/// The journal, from line `since` on.
+async fn journal(State(shared): App, Query(query): Query<Since>) -> Json<Value> {
+    let world = shared.world();
+    let lines = world.simulation.journal();
+    let from = query.since.unwrap_or(0).min(lines.len());
+    let shown: Vec<Value> = lines[from..]
+        .iter()
+        .map(|line| json!({ "at": line.at.rounded().to_string(), "seconds": seconds(line.at), "text": line.text }))
+        .collect();
+    Json(json!({ "next": lines.len(), "lines": shown }))
+}
+
+async fn reset(State(shared): App) -> Json<Value> {
+    shared.change(|world| world.reset(&shared.plan, shared.seed, shared.calendar));
+    Json(whole_state(&shared, &shared.world()))
+}
+
+/// Targets for Prometheus's `http_sd_configs`.
+async fn discovery(State(shared): App) -> Json<Value> {
+    let targets: Vec<Value> = shared
+        .addresses
+        .members
+        .iter()
+        .map(|member| {
+            json!({
+                "targets": [format!("{}:{}", member.host, member.management)],
+                "labels": {
+                    "__metrics_path__": "/prometheus",
+                    "job": "kestra",
+                    "instance": format!("{}:8081", member.name),
+                    "role": member.role,
+                },
+            })
+        })
+        .collect();
+    Json(Value::from(targets))
+}
+
+async fn own_metrics(State(shared): App) -> Response {
+    let text = shared.metrics.text(&shared.world());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// Any request to a member, through the control port; with `?at=` at any instant.
+async fn member(State(shared): App, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Answered<Response> {
+    let rest = uri.path().strip_prefix("/members/").unwrap_or_default();
+    let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let Some(index) = shared.addresses.members.iter().position(|member| member.name == name) else {
+        let known: Vec<&str> = shared.addresses.members.iter().map(|member| member.name.as_str()).collect();
+        let advice = match document::nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("there are {}", known.join(", ")),
+        };
+        return Err(Refusal::new(StatusCode::NOT_FOUND, format!("no member is called `{name}`"), advice));
+    };
+    let (query, at) = without_at(uri.query().unwrap_or(""));
+    let request = Request {
+        listener: Listener::Management,
+        method: method.to_string(),
+        target: if query.is_empty() { format!("/{path}") } else { format!("/{path}?{query}") },
+        http10: false,
+        headers: headers
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "connection" | "content-length" | "transfer-encoding"))
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        body: body.to_vec(),
+        arrived: shared.world().simulation.now(),
+    };
+    let name = name.to_owned();
+    if let Some(at) = at {
+        if !matches!(method, Method::GET | Method::HEAD) {
+            return Err(Refusal::bad(
+                "another instant can only be looked at",
+                "leave `at` out to change something now",
+            ));
+        }
+        let outcome = at_instant(shared, &at, move |_, simulation| {
+            let request = Request { arrived: simulation.now(), ..request };
+            management::answer(&request, simulation, index)
+        });
+        return match outcome.await? {
+            Outcome::Answer(answer) => pass_on(&answer),
+            Outcome::Refused | Outcome::Reset => Err(unreachable_member(&name)),
+            Outcome::Wait(_) | Outcome::Hang => Err(hanging_member(&name)),
+        };
+    }
+    let mut changes = shared.changes.subscribe();
+    let give_up = tokio::time::sleep(PATIENCE);
+    tokio::pin!(give_up);
+    loop {
+        match shared.answer(index, &request) {
+            Reply::Send(encoded) => {
+                shared.metrics.answered(&name, encoded.status);
+                return from_bytes(&encoded);
+            }
+            Reply::Reset => return Err(unreachable_member(&name)),
+            Reply::Later(wait) => {
+                let wait = tokio::time::sleep(wait.unwrap_or(PATIENCE).max(std::time::Duration::from_millis(1)));
+                tokio::select! {
+                    () = wait => {}
+                    _ = changes.changed() => {}
+                    () = &mut give_up => return Err(hanging_member(&name)),
+                }
+            }
+        }
+    }
+}
+
+/// The query without `at`, and its value.
+fn without_at(query: &str) -> (String, Option<String>) {
+    let (mut rest, mut at) = (Vec::new(), None);
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        match part.strip_prefix("at=") {
+            Some(value) => at = Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()),
+            None => rest.push(part),
+        }
+    }
+    (rest.join("&"), at)
+}
+
+fn unreachable_member(name: &str) -> Refusal {
+    let advice = "this is what its clients see; /api/state tells why";
+    Refusal::new(StatusCode::BAD_GATEWAY, format!("{name} refuses or resets connections"), advice)
+}
+
+fn hanging_member(name: &str) -> Refusal {
+    let advice = "this is what its clients see; /api/state tells why";
+    Refusal::new(StatusCode::GATEWAY_TIMEOUT, format!("{name} does not answer"), advice)
+}
+
+fn from_bytes(encoded: &Encoded) -> Answered<Response> {
+    encoded.answer.as_ref().map_or_else(
+        || Err(Refusal::new(StatusCode::BAD_GATEWAY, "an answer that cannot be passed on", "")),
+        |answer| pass_on(answer),
+    )
+}
+
+/// A member's answer as one of the control port: the same status, headers and body, but for what concerns the connection.
+fn pass_on(answer: &management::Answer) -> Answered<Response> {
+    let body = match &answer.body {
+        management::Body::None => Vec::new(),
+        management::Body::Sized(body) | management::Body::Chunked(body) => body.clone(),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    for (name, value) in &answer.headers {
+        let name = name.to_ascii_lowercase();
+        if matches!(name.as_str(), "connection" | "content-length" | "transfer-encoding" | "date") {
+            continue;
+        }
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok(response)
+}
+
+async fn page() -> Html<&'static str> {
+    Html(include_str!("page.html"))
+}
