@@ -76,8 +76,10 @@ pub(super) async fn serve(shared: Arc<Shared>, member: usize, which: Listener, s
     let (read, write) = stream.into_split();
     let mut connection = Connection { shared, member, which, read, write, buffer: Vec::with_capacity(4096) };
     if let End::Reset = connection.run().await {
-        // Closing a socket with a linger time of zero sends a reset instead of an orderly end.
+        // Closing a socket with a linger time of zero sends a reset instead of an orderly end; dropping the write half
+        // would end it orderly first.
         let _ = socket2::SockRef::from(connection.write.as_ref()).set_linger(Some(std::time::Duration::ZERO));
+        connection.write.forget();
     }
 }
 

@@ -1,6 +1,8 @@
 //! What several tests need: recorded answers, and small plans made by hand.
 #![allow(dead_code)]
 
+pub mod server;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

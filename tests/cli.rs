@@ -1,0 +1,115 @@
+//! The command line: help, exit codes, taken ports, a clean end.
+
+mod common;
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+use common::server::{Mock, binary, scratch};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock as Answer, MockServer, ResponseTemplate};
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = binary().args(arguments).output().expect("the binary runs");
+    (status.code(), String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned())
+}
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    let (code, out, _) = run(&["--help"]);
+    assert_eq!(code, Some(0));
+    for word in ["serve", "run", "check", "list", "schema", "healthcheck", "Exit codes"] {
+        assert!(out.contains(word), "{word} in {out}");
+    }
+    assert_eq!(run(&["serve", "--help"]).0, Some(0));
+    assert_eq!(run(&["swerve"]).0, Some(2));
+    assert_eq!(run(&["serve", "--speed", "0"]).0, Some(2));
+    assert_eq!(run(&["run", "healthy", "--start", "monday"]).0, Some(2));
+}
+
+#[test]
+fn list_check_schema_and_run_do_what_they_say() {
+    let (code, list, _) = run(&["list"]);
+    assert_eq!(code, Some(0));
+    for path in common::scenario_files() {
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        assert!(list.lines().any(|line| line.split(' ').next() == Some(name)), "{name} in {list}");
+        let (code, out, err) = run(&["check", path.to_str().expect("UTF-8")]);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{name}");
+        assert!(out.starts_with(&format!("{name}: ")), "{out}");
+    }
+    assert!(run(&["schema"]).1.contains("\"$schema\""));
+    let (code, report, _) = run(&["run", "worker-killed"]);
+    assert_eq!(code, Some(0));
+    assert!(report.contains("worker-1 is DISCONNECTED"), "{report}");
+    assert_eq!(run(&["run", "worker-killed"]).1, report, "the same seed gives the same report");
+    assert_ne!(run(&["run", "worker-killed", "--seed", "2"]).1, report, "another seed another one");
+    let (_, json, _) = run(&["run", "worker-killed", "--format", "json"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok_and(|json| json["scenario"] == "worker-killed"));
+}
+
+#[test]
+fn wrong_input_is_exit_2_and_an_expectation_not_met_exit_1() {
+    let (code, out, err) = run(&["check", "helthy"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.contains("did you mean the shipped scenario `healthy`?"), "{err}");
+    let file = scratch("wrong.yaml");
+    std::fs::write(&file, "name: wrong\ntimelime: []\n").expect("written");
+    let (code, _, err) = run(&["run", file.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("wrong.yaml:2:1") && err.contains("did you mean `timeline`?"), "{err}");
+    let file = scratch("unmet.yaml");
+    std::fs::write(&file, "name: unmet\nduration: 1m\nexpect: [ { health: standalone-1, status: DOWN, at: 10s } ]\n").expect("written");
+    let (code, out, _) = run(&["run", file.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("NOT MET"), "{out}");
+}
+
+#[test]
+fn a_taken_port_is_exit_3_with_the_port_and_the_option() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let (code, _, err) = run(&["serve", "idle", "--control", &port]);
+    assert_eq!(code, Some(3));
+    assert!(err.contains(&port) && err.contains("--control"), "{err}");
+    let (code, _, err) = run(&["serve", "idle", "--control", "0", "--port", &port]);
+    assert_eq!(code, Some(3));
+    assert!(err.contains(&port) && err.contains("--port"), "{err}");
+}
+
+#[test]
+fn a_limit_is_exit_3_with_the_virtual_time() {
+    let file = scratch("flood.yaml");
+    let text = "name: flood\nduration: 10d\nflows: [ { id: f, namespace: n, tasks: [ { id: t, type: a.Sleep, timeout: P9D } ] } ]\n\
+                behaviour: [ { task: t, duration: 9d } ]\narrivals: [ { flow: f, rate: 9000/s } ]\n";
+    std::fs::write(&file, text).expect("written");
+    let (code, _, err) = run(&["run", file.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(3), "{err}");
+    assert!(err.contains("limit") && err.contains(" at "), "{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it_at_once_even_while_requests_hang() {
+    for signal in ["-INT", "-TERM"] {
+        let mock = Mock::start(&["idle", "--paused"]);
+        mock.post("/api/faults", r#"{"hang": "standalone-1"}"#);
+        let held = std::net::TcpStream::connect(mock.member("standalone-1")).expect("it accepts");
+        Command::new("kill").args([signal, &mock.pid().to_string()]).status().expect("kill");
+        assert_eq!(mock.wait(), Some(0), "{signal}");
+        drop(held);
+    }
+}
+
+#[tokio::test]
+async fn healthcheck_tells_by_its_exit_code() {
+    let server = MockServer::start().await;
+    for (at, status) in [("/well", 200), ("/ill", 503)] {
+        Answer::given(method("GET")).and(path(at)).respond_with(ResponseTemplate::new(status)).mount(&server).await;
+    }
+    let ask = |url: String| tokio::task::spawn_blocking(move || run(&["healthcheck", &url]).0);
+    assert_eq!(ask(format!("{}/well", server.uri())).await.expect("run"), Some(0));
+    assert_eq!(ask(format!("{}/ill", server.uri())).await.expect("run"), Some(1));
+    assert_eq!(ask("http://127.0.0.1:1/".into()).await.expect("run"), Some(1));
+    assert_eq!(ask("127.0.0.1".into()).await.expect("run"), Some(2));
+}

@@ -1,0 +1,95 @@
+//! The members' ports on the wire: bytes, keep-alive, and how a connection dies with its process.
+
+mod common;
+
+use std::io::{ErrorKind, Read, Write};
+
+use common::server::{Mock, ask, connect, eventually, raw, try_ask};
+
+#[test]
+fn answers_are_recorded_bytes() {
+    let mock = Mock::start(&["idle", "--paused", "--start", "2026-11-25T02:00:00Z"]);
+    let member = mock.member("standalone-1");
+    let answer = raw(&member, "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let head = "HTTP/1.1 200 Ok\r\ndate: Wed, 25 Nov 2026 02:00:00 GMT\r\ncontent-type: application/json\r\ncontent-length: 419\r\n";
+    assert!(answer.starts_with(head), "{answer}");
+    let head = raw(&member, "HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(head, "HTTP/1.1 200 OK\r\ndate: Wed, 25 Nov 2026 02:00:00 GMT\r\nconnection: close\r\n\r\n");
+    let old = raw(&member, "GET /health HTTP/1.0\r\n\r\n");
+    assert!(old.starts_with("HTTP/1.0 200 Ok\r\n"), "{old}");
+    // Pipelined: two answers on one connection, in order.
+    let two = raw(
+        &member,
+        "GET /health/liveness HTTP/1.1\r\nHost: x\r\n\r\nGET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    assert_eq!(two.matches("HTTP/1.1 200").count(), 2, "{two}");
+    assert!(two.contains("deadlockedThreads") && two.ends_with("\"type\":\"STANDALONE\"}"), "{two}");
+}
+
+#[test]
+fn what_is_no_request_gets_the_recorded_refusal() {
+    let mock = Mock::start(&["idle", "--paused"]);
+    let member = mock.member("standalone-1");
+    assert!(raw(&member, "FOO\r\n\r\n").starts_with("HTTP/1.0 400 Bad Request\r\nContent-Type: application/json\r\n"));
+    assert!(raw(&member, "GET /health HTTP/1.1\nHost: x\n\n").starts_with("HTTP/1.0 400"), "bare line feeds");
+    let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(8192));
+    assert!(raw(&member, &long).starts_with("HTTP/1.0 413"));
+    let fat = format!("GET /health HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(40_000));
+    assert!(raw(&member, &fat).starts_with("HTTP/1.1 413"));
+    let fits = format!("GET /health HTTP/1.1\r\nX: {}\r\nConnection: close\r\n\r\n", "a".repeat(30_000));
+    assert!(raw(&member, &fits).starts_with("HTTP/1.1 200"));
+    assert!(raw(&member, "GET /health HTTP/1.1\r\nContent-Length: x\r\n\r\n").starts_with("HTTP/1.1 400"));
+    // A body longer than 1 MiB is not read; the connection just ends.
+    assert_eq!(raw(&member, "POST /loggers/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"), "");
+    assert_eq!(ask(&member, "GET", "/health", "").status, 200, "and it still serves");
+}
+
+#[test]
+fn a_chunked_body_is_read() {
+    let mock = Mock::start(&["idle", "--paused"]);
+    let member = mock.member("standalone-1");
+    let request = "POST /loggers/io.kestra HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\
+                   Transfer-Encoding: chunked\r\n\r\n5\r\n{\"con\r\n1a\r\nfiguredLevel\": \"DEBUG\"}  \n\r\n0\r\n\r\n";
+    let answer = raw(&member, request);
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(ask(&member, "GET", "/loggers/io.kestra", "").body.contains("\"configuredLevel\":\"DEBUG\""));
+}
+
+#[test]
+fn a_kill_resets_open_connections_and_the_port_refuses_until_the_process_is_back() {
+    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let worker = mock.member("worker-1");
+    let mut kept = connect(&worker).expect("a connection");
+    let mut answer = [0u8; 15];
+    kept.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").expect("written");
+    kept.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 200 Ok");
+    mock.post("/api/faults", r#"{"kill": "worker-1", "for": "1m"}"#);
+    let mut rest = Vec::new();
+    let end = kept.read_to_end(&mut rest);
+    assert_eq!(end.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+    eventually("the port refuses", || {
+        connect(&worker).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    });
+    assert_eq!(ask(&mock.member("worker-2"), "GET", "/health", "").status, 200, "the others live");
+    mock.post("/api/advance", r#"{"by": "2m"}"#);
+    eventually("the port is open again", || try_ask(&worker, "GET", "/health", "").is_ok_and(|it| it.status == 200));
+}
+
+#[test]
+fn a_process_that_hangs_accepts_and_answers_only_when_it_goes_on() {
+    let mock = Mock::start(&["idle", "--paused"]);
+    let member = mock.member("standalone-1");
+    mock.post("/api/faults", r#"{"hang": "standalone-1"}"#);
+    let mut held = connect(&member).expect("it accepts");
+    held.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("written");
+    held.set_read_timeout(Some(std::time::Duration::from_millis(200))).expect("set");
+    let silent = held.read(&mut [0u8; 1]).expect_err("no answer");
+    assert!(matches!(silent.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
+    let (status, _) = mock.ask("DELETE", "/api/faults/hang-standalone-1", "");
+    assert_eq!(status, 200);
+    held.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("set");
+    let mut answer = String::new();
+    held.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 Ok"), "{answer}");
+}
