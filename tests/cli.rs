@@ -59,7 +59,8 @@ fn wrong_input_is_exit_2_and_an_expectation_not_met_exit_1() {
     assert_eq!(code, Some(2));
     assert!(err.contains("wrong.yaml:2:1") && err.contains("did you mean `timeline`?"), "{err}");
     let file = scratch("unmet.yaml");
-    std::fs::write(&file, "name: unmet\nduration: 1m\nexpect: [ { health: standalone-1, status: DOWN, at: 10s } ]\n").expect("written");
+    std::fs::write(&file, "name: unmet\nduration: 1m\nexpect: [ { health: standalone-1, status: DOWN, at: 10s } ]\n")
+        .expect("written");
     let (code, out, _) = run(&["run", file.to_str().expect("UTF-8")]);
     assert_eq!(code, Some(1));
     assert!(out.contains("NOT MET"), "{out}");

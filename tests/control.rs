@@ -71,7 +71,12 @@ fn a_page_of_another_site_may_not_write() {
     let mock = Mock::start(&["idle", "--paused"]);
     let control = mock.control();
     let post = |origin: &str| {
-        raw(&control, &format!("POST /api/resume HTTP/1.1\r\nHost: {control}\r\nOrigin: {origin}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
+        raw(
+            &control,
+            &format!(
+                "POST /api/resume HTTP/1.1\r\nHost: {control}\r\nOrigin: {origin}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            ),
+        )
     };
     assert!(post("http://evil.example").starts_with("HTTP/1.1 403"));
     assert_eq!(mock.ask("GET", "/api/state", "").1["clock"]["paused"], true);
@@ -81,7 +86,8 @@ fn a_page_of_another_site_may_not_write() {
 #[test]
 fn a_fault_over_http_gives_the_bytes_of_the_same_fault_in_a_file() {
     let path = common::server::scratch("calm.yaml");
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/worker-killed.yaml")).expect("readable");
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/worker-killed.yaml"))
+        .expect("readable");
     // The same scenario without its timeline and what it expects.
     let calm = text.split("timeline:").next().expect("a part before");
     std::fs::write(&path, calm).expect("written");
@@ -116,7 +122,11 @@ fn any_instant_can_be_looked_at_and_nothing_changes_by_it() {
     assert_eq!((then("9m59s"), then("10m1s"), then("13m")), (200, 502, 200));
     assert_eq!(mock.ask("GET", "/api/state?at=1h", "").1["seconds"], 3600.0);
     assert_eq!(ask(&control, "GET", "/members/executor-1/prometheus", "").body, now);
-    assert_eq!(ask(&control, "GET", "/members/executor-1/prometheus?at=3m", "").body, now, "the present is an instant too");
+    assert_eq!(
+        ask(&control, "GET", "/members/executor-1/prometheus?at=3m", "").body,
+        now,
+        "the present is an instant too"
+    );
     // What was done in this session is part of its past, and of its future.
     mock.post("/api/faults", r#"{"kill": "executor-1", "for": "1m"}"#);
     let executor = |at: &str| ask(&control, "GET", &format!("/members/executor-1/health?at={at}"), "").status;

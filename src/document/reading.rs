@@ -1,5 +1,7 @@
 //! Reading a marked tree by tables of fields: one table drives the reader, its advice, and the JSON schema.
 
+use std::ops::Range;
+
 use serde_json::{Value as Json, json};
 
 use super::{Diagnostic, Entry, Node, Place, Severity, Value, limits, nearest};
@@ -95,6 +97,13 @@ fn object_schema(fields: &[Field], others: Json) -> Json {
     schema
 }
 
+/// What of a place is on its first line.
+fn first_line(place: &Place) -> Place {
+    let Range { start, end } = place.range;
+    let line_end = place.source.text[start..].find('\n').map_or(end, |at| start + at);
+    Place { range: start..end.min(line_end), source: place.source.clone() }
+}
+
 /// A reading under way: it collects what is wrong and goes on.
 #[derive(Debug, Default)]
 pub struct Reading {
@@ -110,9 +119,9 @@ pub struct Object<'n> {
 }
 
 impl<'n> Object<'n> {
-    /// The value of a key.
+    /// The value of a key, when there is one.
     pub fn get(&self, key: &str) -> Option<&'n Node> {
-        self.entry(key).map(|entry| &entry.value)
+        self.entry(key).map(|entry| &entry.value).filter(|node| node.value != Value::Null)
     }
     /// The key itself and its value.
     pub fn entry(&self, key: &str) -> Option<&'n Entry> {
@@ -182,28 +191,20 @@ impl Reading {
             self.error(&node.place, format!("{what} must be a mapping, not {}", node.value.describe()), example);
             return None;
         };
-        for field in fields.iter().filter(|field| field.required) {
-            let found = entries.iter().find(|entry| entry.key == field.key);
-            match found {
-                None => {
-                    let start = node.place.range.start;
-                    let line_end =
-                        node.place.source.text[start..].find('\n').map_or(node.place.range.end, |at| start + at);
-                    let place = Place { range: start..node.place.range.end.min(line_end), ..node.place.clone() };
-                    self.error(
-                        &place,
-                        format!("{what} has no `{}`", field.key),
-                        format!("add `{}: {}`", field.key, field.example),
-                    );
+        for field in fields {
+            let example = format!("{}: {}", field.key, field.example);
+            match entries.iter().find(|entry| entry.key == field.key) {
+                None if field.required => {
+                    let place = first_line(&node.place);
+                    self.error(&place, format!("{what} has no `{}`", field.key), format!("add `{example}`"));
                 }
-                Some(entry) if entry.value.value == Value::Null => {
-                    self.error(
-                        &entry.place,
-                        format!("`{}` is empty", field.key),
-                        format!("write for example `{}: {}`", field.key, field.example),
-                    );
+                // An empty list is what is left when all its items are commented out.
+                Some(Entry { value: Node { value: Value::Null, .. }, place, .. })
+                    if !matches!(field.kind, Kind::List(_) | Kind::Any) =>
+                {
+                    self.error(place, format!("`{}` is empty", field.key), format!("write for example `{example}`"));
                 }
-                Some(_) => {}
+                _ => {}
             }
         }
         Some(Object { node, entries })

@@ -124,7 +124,9 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let namespace = identifier(reading, object.get("namespace")?, "`namespace`");
     let tasks = tasks(reading, object.get("tasks"), "`tasks`");
     let errors = self::tasks(reading, object.get("errors"), "`errors`");
-    if tasks.is_empty() {
+    let listed =
+        object.get("tasks").is_some_and(|node| !matches!(&node.value, Value::Sequence(items) if items.is_empty()));
+    if !listed {
         let place = &object.entry("tasks").map_or(&node.place, |entry| &entry.place);
         reading.error(
             place,
@@ -286,6 +288,13 @@ fn retry(reading: &mut Reading, node: &Node) -> Option<Retry> {
     let time = |reading: &mut Reading, key: &str| {
         object.get(key).and_then(|node| duration(reading, node, &format!("`{key}`")))
     };
+    let attempts = object.get("maxAttempts").or_else(|| object.get("maxAttempt"));
+    let attempts = attempts.and_then(|node| reading.count(node, "`maxAttempts`", 1..=10_000));
+    let behavior = object.get("behavior").and_then(|node| {
+        reading.choice(node, "behavior of retry", &[("RETRY_FAILED_TASK", false), ("CREATE_NEW_EXECUTION", true)])
+    });
+    let warning = object.get("warningOnRetry").and_then(|node| reading.boolean(node, "`warningOnRetry`"));
+    let max_duration = time(reading, "maxDuration");
     let interval = time(reading, "interval");
     let (min, max) = (time(reading, "minInterval"), time(reading, "maxInterval"));
     let missing = |reading: &mut Reading, key: &str, example: &str| {
@@ -323,16 +332,10 @@ fn retry(reading: &mut Reading, node: &Node) -> Option<Retry> {
             RetryPause::Random { min: min?, max: max? }
         }
     };
-    let attempts = object.get("maxAttempts").or_else(|| object.get("maxAttempt"));
-    let attempts = attempts.and_then(|node| reading.count(node, "`maxAttempts`", 1..=10_000));
-    let behavior = object.get("behavior").and_then(|node| {
-        reading.choice(node, "behavior of retry", &[("RETRY_FAILED_TASK", false), ("CREATE_NEW_EXECUTION", true)])
-    });
-    let warning = object.get("warningOnRetry").and_then(|node| reading.boolean(node, "`warningOnRetry`"));
     Some(Retry {
         pause,
         max_attempts: attempts.map(|attempts| attempts as u32),
-        max_duration: time(reading, "maxDuration"),
+        max_duration,
         warning_on_retry: warning.unwrap_or(false),
         new_execution: behavior.unwrap_or(false),
     })

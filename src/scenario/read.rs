@@ -260,8 +260,9 @@ fn cluster(node: Option<&Node>, root: &Node, reading: &mut Reading) -> ClusterPl
                 }
             }
             for part in [Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Indexer] {
-                if !plan.members.is_empty() && !plan.members.iter().any(|member| member.role.runs(part)) {
-                    reading.warning(&members.place, format!("nobody does the work of a {}", part.name()), "");
+                let nobody = !plan.members.iter().any(|member| member.role.runs(part));
+                if nobody && !plan.members.is_empty() && !reading.failed() {
+                    reading.warning(&members.place, format!("no member does the work of the role {}", part.name()), "");
                 }
             }
         }

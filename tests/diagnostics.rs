@@ -1,0 +1,90 @@
+//! Wrong scenarios: each file of tests/bad stands beside the exact words it gets; and nothing makes a reader panic.
+//! `UPDATE_BAD=1 cargo test --test diagnostics` writes the words anew.
+
+mod common;
+
+use std::path::Path;
+
+use common::scenario_files;
+use mock_kestra::document::{self, Severity};
+use mock_kestra::scenario::{NoFiles, read, read_fault};
+use mock_kestra::time::Instant;
+use proptest::prelude::*;
+
+#[test]
+fn every_bad_file_gets_its_exact_words() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
+    let mut files: Vec<_> =
+        std::fs::read_dir(&folder).expect("tests/bad").map(|it| it.expect("an entry").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ext| ext == "yaml"));
+    files.sort();
+    assert!(files.len() >= 40, "{} bad files", files.len());
+    let mut wrong = Vec::new();
+    for file in files {
+        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).expect("readable");
+        let (plan, diagnostics) = read(&name, &text, &NoFiles);
+        assert!(plan.is_none(), "{name} is refused");
+        assert!(diagnostics.iter().any(|it| it.severity == Severity::Error), "{name} has an error");
+        let words = document::render(&diagnostics);
+        let expected = file.with_extension("txt");
+        if std::env::var_os("UPDATE_BAD").is_some() {
+            std::fs::write(&expected, &words).expect("written");
+        }
+        if std::fs::read_to_string(&expected).unwrap_or_default() != words {
+            wrong.push(format!("{name} now says:\n{words}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn warnings_do_not_stop_a_scenario() {
+    let text = "name: x\nduration: 5m\nflows:\n  - id: f\n    namespace: n\n    sla: []\n    tasks: [ { id: p, type: io.kestra.plugin.core.flow.Parallel, tasks: [] } ]\ntimeline: [ { at: 6m, kill: standalone-1 } ]\n";
+    let (plan, diagnostics) = read("x.yaml", text, &NoFiles);
+    assert!(plan.is_some());
+    assert_eq!(
+        diagnostics.iter().filter(|it| it.severity == Severity::Warning).count(),
+        3,
+        "{}",
+        document::render(&diagnostics)
+    );
+}
+
+/// A shipped scenario with one piece cut out, doubled, or replaced.
+fn mutated() -> impl Strategy<Value = String> {
+    let texts: Vec<String> =
+        scenario_files().iter().map(|path| std::fs::read_to_string(path).expect("readable")).collect();
+    let pieces = vec![
+        "", "{", "}", "[", ": ", "\n", "- ", "&a ", "*a", "\"", "'", "é", "\t", "0", "-5m", "|", "? ", "%", "!!x ",
+    ];
+    (prop::sample::select(texts), any::<prop::sample::Index>(), 0usize..30, prop::sample::select(pieces)).prop_map(
+        |(text, at, length, piece)| {
+            let chars: Vec<char> = text.chars().collect();
+            let at = at.index(chars.len());
+            let end = (at + length).min(chars.len());
+            chars[..at].iter().collect::<String>() + piece + &chars[end..].iter().collect::<String>()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_mutated_scenario_gives_a_plan_or_an_error(text in mutated()) {
+        let (plan, diagnostics) = read("mutated.yaml", &text, &NoFiles);
+        let failed = diagnostics.iter().any(|it| it.severity == Severity::Error);
+        prop_assert_eq!(plan.is_some(), !failed, "{}", document::render(&diagnostics));
+        prop_assert!(document::render(&diagnostics).is_empty() == diagnostics.is_empty());
+    }
+
+    #[test]
+    fn any_text_gives_a_plan_or_an_error(text in "\\PC*") {
+        let (plan, diagnostics) = read("any.yaml", &text, &NoFiles);
+        prop_assert_eq!(plan.is_some(), diagnostics.iter().all(|it| it.severity != Severity::Error));
+        let (plan, _) = read("x.yaml", "name: x", &NoFiles);
+        let fault = read_fault(&text, &plan.expect("a plan"), Instant::START);
+        prop_assert!(fault.is_ok() || fault.is_err_and(|it| !document::render(&it).is_empty()));
+    }
+}
