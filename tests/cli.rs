@@ -1,4 +1,5 @@
 //! The command line: help, exit codes, taken ports, a clean end.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 

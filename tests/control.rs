@@ -1,4 +1,5 @@
 //! The control port: clock, faults, journal, discovery, members, any instant; and errors of one shape.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Wrong scenarios: each file of tests/bad stands beside the exact words it gets; and nothing makes a reader panic.
 //! `UPDATE_BAD=1 cargo test --test diagnostics` writes the words anew.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The idle server of every role shows just what the recording shows: families, types, help texts, label keys, series,
 //! and their order. Values move; these do not.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Laws of the model over random clusters, flows and faults.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The members' ports on the wire: bytes, keep-alive, and how a connection dies with its process.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
 

@@ -194,7 +194,7 @@ struct At {
 async fn state(State(shared): App, Query(query): Query<At>) -> Answered<Json<Value>> {
     match query.at {
         None => Ok(Json(whole_state(&shared, &shared.world()))),
-        Some(at) => at_instant(shared, &at, |shared, simulation| cluster(shared, simulation)).await.map(Json),
+        Some(at) => at_instant(shared, &at, cluster).await.map(Json),
     }
 }
 
@@ -515,10 +515,10 @@ fn hanging_member(name: &str) -> Refusal {
 }
 
 fn from_bytes(encoded: &Encoded) -> Answered<Response> {
-    encoded.answer.as_ref().map_or_else(
-        || Err(Refusal::new(StatusCode::BAD_GATEWAY, "an answer that cannot be passed on", "")),
-        |answer| pass_on(answer),
-    )
+    encoded
+        .answer
+        .as_ref()
+        .map_or_else(|| Err(Refusal::new(StatusCode::BAD_GATEWAY, "an answer that cannot be passed on", "")), pass_on)
 }
 
 /// A member's answer as one of the control port: the same status, headers and body, but for what concerns the connection.

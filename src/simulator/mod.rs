@@ -346,19 +346,19 @@ impl Simulation {
                 self.members[member as usize].port = Port::Refused;
             }
             Event::Exit { member, life, cause } if self.lives(member, life) => self.exit(member as usize, cause),
-            Event::GivesUp { member, life, generation } if self.lives(member, life) => {
-                if self.members[member as usize].loss_generation == generation {
-                    self.exit(member as usize, event::ExitCause::DatabaseLost);
-                }
+            Event::GivesUp { member, life, generation }
+                if self.lives(member, life) && self.members[member as usize].loss_generation == generation =>
+            {
+                self.exit(member as usize, event::ExitCause::DatabaseLost);
             }
             Event::PauseEnds { member, life } if self.lives(member, life) => self.pause_ends(member as usize),
             Event::Poll { member, poller, life } if self.lives(member, life) => {
                 self.poll(member as usize, poller as usize);
             }
-            Event::OutOfMemory { member, life, generation } if self.lives(member, life) => {
-                if self.members[member as usize].memory_generation == generation {
-                    self.exit(member as usize, event::ExitCause::OutOfMemory);
-                }
+            Event::OutOfMemory { member, life, generation }
+                if self.lives(member, life) && self.members[member as usize].memory_generation == generation =>
+            {
+                self.exit(member as usize, event::ExitCause::OutOfMemory);
             }
             // The process this was about is gone.
             _ => {}
