@@ -376,7 +376,8 @@ impl Simulation {
         let Some(execution) = self.executions.remove(slot) else { return };
         self.truth.live -= 1;
         self.truth.ended[state as usize] += 1;
-        self.produce(executor, Class::Execution, 1);
+        // The end, and once more for those who wait for it.
+        self.produce(executor, Class::Execution, 2);
         self.produce(executor, Class::MultipleConditionEvent, 1);
         if execution.holds_place {
             let flow = &mut self.flows[execution.flow as usize];

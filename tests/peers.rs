@@ -1,0 +1,254 @@
+//! Against real peers: Debian's Prometheus, and that of Debian's unstable suite. `.ci/peers` puts them under target/peers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use common::server::{Mock, ask, eventually, scratch, try_ask};
+use common::{body, capture, exposition, families, labels, simulate};
+use mock_kestra::scenario::{NoFiles, read};
+use mock_kestra::time::Instant;
+use serde_json::Value;
+
+fn peer(suite: &str, name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers").join(format!("prometheus-{suite}/usr/bin"));
+    let path = folder.join(name);
+    assert!(path.exists(), "{} is missing: run .ci/peers", path.display());
+    path
+}
+
+/// A running Prometheus.
+struct Prometheus {
+    child: Child,
+    address: String,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Prometheus {
+    fn start(suite: &str, config: &str, rules: &str) -> Prometheus {
+        let config_file = scratch("prometheus.yml");
+        let folder = config_file.parent().expect("a folder").to_owned();
+        std::fs::write(&config_file, config).expect("written");
+        std::fs::write(folder.join("rules.yml"), rules).expect("written");
+        let mut child = Command::new(peer(suite, "prometheus"))
+            .arg(format!("--config.file={}", config_file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg("--web.listen-address=127.0.0.1:0")
+            .current_dir(&folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("Prometheus starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                kept.lock().expect("a log").push(line);
+            }
+        });
+        let mut address = None;
+        eventually("Prometheus tells where it listens", || {
+            let log = log.lock().expect("a log");
+            let line = log.iter().find(|line| line.contains("Listening on"));
+            let found =
+                line.and_then(|line| line.split("address=").nth(1)).map(|rest| rest.trim_matches('"').to_owned());
+            address = found.map(|found| found.split([' ', '"']).next().expect("an address").to_owned());
+            address.is_some()
+        });
+        Prometheus { child, address: address.expect("an address"), log }
+    }
+
+    fn api(&self, path: &str) -> Value {
+        let answer = try_ask(&self.address, "GET", &format!("/api/v1/{path}"), "");
+        // Chunked when it is long: take the JSON out of the chunks.
+        answer
+            .ok()
+            .and_then(|answer| serde_json::from_str(&dechunked(&answer.head, &answer.body)).ok())
+            .unwrap_or(Value::Null)
+    }
+
+    /// What the log says that is worse than information.
+    fn complaints(&self) -> Vec<String> {
+        let log = self.log.lock().expect("a log");
+        let bad = |line: &&String| {
+            let line = line.to_lowercase();
+            line.contains("level=warn") || line.contains("level=error")
+        };
+        log.iter().filter(bad).cloned().collect()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn dechunked(head: &str, body: &str) -> String {
+    if !head.to_lowercase().contains("transfer-encoding: chunked") {
+        return body.to_owned();
+    }
+    let (mut rest, mut text) = (body, String::new());
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        if size == 0 || after.len() < size {
+            break;
+        }
+        text += &after[..size];
+        rest = after[size..].trim_start_matches("\r\n");
+    }
+    text
+}
+
+fn config(mock: &Mock) -> String {
+    format!(
+        "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [ rules.yml ]\nscrape_configs:\n  - job_name: kestra\n    scrape_timeout: 1s\n    http_sd_configs: [ {{ url: \"http://{}/sd\", refresh_interval: 1s }} ]\n",
+        mock.control()
+    )
+}
+
+const RULES: &str = "groups:
+  - name: kestra
+    rules:
+      - { alert: KestraWorkerDown, expr: 'up{role=\"worker\"} == 0', for: 3s }
+      - { alert: KestraWorkerJobsPending, expr: 'sum(kestra_worker_job_pending) > 3', for: 2s }
+";
+
+/// Minutes of a cluster in seconds: a worker is killed and comes back, a burst saturates the other one.
+const SCENARIO: &str = "name: peers
+duration: 1h
+cluster:
+  members: { webserver: 1, executor: 1, scheduler: 1, worker: { count: 2, threads: 2 } }
+flows:
+  - id: ingest
+    namespace: company.team
+    tasks: [ { id: load, type: io.kestra.plugin.jdbc.postgresql.CopyIn } ]
+behaviour: [ { task: load, duration: 10s } ]
+arrivals: [ { flow: ingest, rate: 4/min } ]
+timeline:
+  - { at: 90s, kill: worker-1, for: 90s }
+  - { at: 90s, arrivals: { times: 8x }, for: 60s }
+";
+
+/// The states an alert goes through, each once in a row.
+fn watch(prometheus: &Prometheus, alerts: &[&str]) -> BTreeMap<String, Vec<String>> {
+    let mut seen: BTreeMap<String, Vec<String>> = alerts.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
+    eventually("every alert fires and resolves", || {
+        let rules = prometheus.api("rules");
+        for rule in rules["data"]["groups"][0]["rules"].as_array().unwrap_or(&Vec::new()) {
+            let (Some(name), Some(state)) = (rule["name"].as_str(), rule["state"].as_str()) else { continue };
+            if let Some(states) = seen.get_mut(name)
+                && states.last().is_none_or(|last| last != state)
+            {
+                states.push(state.to_owned());
+            }
+        }
+        seen.values()
+            .all(|states| states.iter().any(|it| it == "firing") && states.last().is_some_and(|it| it == "inactive"))
+    });
+    seen
+}
+
+fn watches_a_worker_die(suite: &str) {
+    let file = scratch("peers.yaml");
+    std::fs::write(&file, SCENARIO).expect("written");
+    let mock = Mock::start(&[file.to_str().expect("UTF-8"), "--speed", "8", "--paused"]);
+    let prometheus = Prometheus::start(suite, &config(&mock), RULES);
+    eventually("all members are found and up", || {
+        let up = prometheus.api("query?query=count(up==1)");
+        up["data"]["result"][0]["value"][1] == "5"
+    });
+    mock.post("/api/resume", "");
+    let seen = watch(&prometheus, &["KestraWorkerDown", "KestraWorkerJobsPending"]);
+    for (alert, states) in seen {
+        assert_eq!(states, ["inactive", "pending", "firing", "inactive"], "{alert} with {suite}");
+    }
+    // Prometheus found nothing to complain of in what it read.
+    let complaints: Vec<String> = prometheus.complaints();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    everything_arrives(&mock, &prometheus, suite);
+}
+
+/// What Prometheus has of a member is what the member shows, sample by sample.
+fn everything_arrives(mock: &Mock, prometheus: &Prometheus, suite: &str) {
+    mock.post("/api/pause", "");
+    for member in ["webserver-1", "executor-1", "scheduler-1", "worker-1", "worker-2"] {
+        let text = ask(&mock.member(member), "GET", "/prometheus", "").body;
+        let mut ours: BTreeMap<(String, Vec<(String, String)>), f64> = BTreeMap::new();
+        for family in families(&text) {
+            for (series, value) in family.series.iter().zip(&family.values) {
+                let name = series.split('{').next().expect("a name").to_owned();
+                let labels = labels(series).into_iter().collect();
+                ours.insert((name, labels), value.parse().expect("a number"));
+            }
+        }
+        let mut theirs = BTreeMap::new();
+        let query = format!("query?query=%7Bjob%3D%22kestra%22%2Cinstance%3D%22{member}%3A8081%22%7D");
+        eventually(&format!("{suite} has scraped {member} since the pause"), || {
+            theirs.clear();
+            let answer = prometheus.api(&query);
+            for sample in answer["data"]["result"].as_array().unwrap_or(&Vec::new()) {
+                let labels = sample["metric"].as_object().expect("labels");
+                let name = labels["__name__"].as_str().expect("a name").to_owned();
+                if name == "up" || name.starts_with("scrape_") || name.starts_with("ALERTS") {
+                    continue;
+                }
+                let own = |key: &str| !matches!(key, "__name__" | "job" | "instance" | "role");
+                let labels: Vec<(String, String)> = labels
+                    .iter()
+                    .filter(|(key, _)| own(key))
+                    .map(|(key, value)| (key.clone(), value.as_str().expect("text").to_owned()))
+                    .collect::<BTreeMap<_, _>>()
+                    .into_iter()
+                    .collect();
+                let value: f64 = sample["value"][1].as_str().expect("text").parse().expect("a number");
+                theirs.insert((name, labels), value);
+            }
+            theirs == ours
+        });
+        assert!(theirs.len() > 1000, "{} samples", theirs.len());
+    }
+}
+
+#[test]
+#[ignore = "needs Prometheus of Debian stable: .ci/peers fetches it"]
+fn debians_prometheus_watches_a_worker_die_and_come_back() {
+    watches_a_worker_die("stable");
+}
+
+#[test]
+#[ignore = "needs Prometheus 3 of Debian unstable: .ci/peers fetches it"]
+fn prometheus_3_watches_a_worker_die_and_come_back() {
+    watches_a_worker_die("unstable");
+}
+
+#[test]
+#[ignore = "needs promtool of Debian stable: .ci/peers fetches it"]
+fn promtool_says_of_our_text_just_what_it_says_of_the_recording() {
+    let check = |text: &str| -> BTreeSet<String> {
+        let mut child = Command::new(peer("stable", "promtool"))
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("promtool starts");
+        child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
+        let output = child.wait_with_output().expect("an end");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        text.lines().map(str::to_owned).collect()
+    };
+    let idle = include_str!("../scenarios/idle.yaml");
+    let plan = Arc::new(read("idle.yaml", idle, &NoFiles).0.expect("a plan"));
+    let ours = exposition(&simulate(&plan, 1, Instant::START), 0);
+    let recorded = check(body(&capture("standalone/GET_prometheus.http")));
+    assert!(!recorded.is_empty(), "promtool has something to say of the real Kestra");
+    assert_eq!(check(&ours), recorded);
+}
