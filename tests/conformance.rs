@@ -338,7 +338,7 @@ fn running_tasks_and_triggers_show_as_recorded() {
         flow("longsleep", Vec::new(), vec![sleep("sleep", Duration::minutes(5))]),
         flow("sched5s", vec![every("every_5s", "*/5 * * * * *", true)], vec![sleep("s", Duration::milliseconds(1))]),
     ];
-    let mut simulation = simulate(Role::Standalone, flows, vec![Arrivals { flow: 0, rate: 1.0 }]);
+    let mut simulation = simulate(Role::Standalone, flows, vec![Arrivals { flow: 0, rate: 1.0, webhook: false }]);
     let at = after(&mut simulation, 30_300);
     let mut shown = |path: &str| show(&answered(ask(&mut simulation, &get(path, at))), false).1;
 

@@ -189,7 +189,10 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     fires: Some(0.5),
                     ..Behaviour::default()
                 }],
-                arrivals: vec![Arrivals { flow: 0, rate }, Arrivals { flow: 1, rate: rate / 2.0 }],
+                arrivals: vec![
+                    Arrivals { flow: 0, rate, webhook: false },
+                    Arrivals { flow: 1, rate: rate / 2.0, webhook: true },
+                ],
                 pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
                 timeline,
                 expectations: Vec::new(),

@@ -43,7 +43,8 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
     }
     for arrivals in &plan.arrivals {
         let flow = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
-        writeln!(out, "  arrivals of {flow}: {:.4}/min", arrivals.rate * 60.0)?;
+        let over = if arrivals.webhook { "a webhook" } else { "the API" };
+        writeln!(out, "  arrivals of {flow} over {over}: {}/min", libm::round(arrivals.rate * 6e4) / 1e3)?;
     }
     for entry in &plan.timeline {
         let lasts = entry.lasts.map(|lasts| format!(" for {lasts}")).unwrap_or_default();

@@ -80,7 +80,13 @@ pub(super) const BEHAVIOUR: &[Field] = &[
 
 pub(super) const ARRIVALS: &[Field] = &[
     Field::required("flow", Kind::Text, "company.team.ingest", "The flow, as namespace and id, or its id when unique."),
-    Field::required("rate", RATE, "24/min", "Executions created over the API, as a Poisson process."),
+    Field::required("rate", RATE, "24/min", "Executions created, as a Poisson process."),
+    Field::new(
+        "over",
+        Kind::Choice(&["api", "webhook"]),
+        "webhook",
+        "How they come: over the API, or by calling a webhook.",
+    ),
 ];
 
 pub(super) const POLLER: &[Field] = &[
@@ -174,7 +180,12 @@ pub(super) const FAULTS: &[Field] = &[
         "{ member: executor-1, pause: 8s }",
         "The whole process stands still.",
     ),
-    Field::new("disk-full", TARGET, "worker-1", "The disk of these members is full."),
+    Field::new(
+        "disk-full",
+        TARGET,
+        "worker-1",
+        "Their disk is full: tasks of plugins fail there (1.3 ships with the health indicator of the disk off).",
+    ),
     Field::new("deadlock", TARGET, "executor-1", "Two threads wait for each other."),
 ];
 

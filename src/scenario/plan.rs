@@ -133,6 +133,8 @@ pub struct Arrivals {
     pub flow: usize,
     /// Mean number of executions a second.
     pub rate: f64,
+    /// `over: webhook`: created by calling a webhook, and not over the API.
+    pub webhook: bool,
 }
 
 /// One entry of `polled_by`.

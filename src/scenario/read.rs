@@ -482,7 +482,9 @@ fn arrivals(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Arrivals>
     let object = reading.object(node, "an entry of `arrivals`", ARRIVALS)?;
     let flow = object.get("flow").and_then(|node| flow_named(reading, node, plan));
     let rate = object.get("rate").and_then(|node| reading.parsed(node, "`rate`", units::read_rate));
-    Some(Arrivals { flow: flow?, rate: rate? })
+    let ways = [("api", false), ("webhook", true)];
+    let webhook = object.get("over").and_then(|node| reading.choice(node, "way to create an execution", &ways));
+    Some(Arrivals { flow: flow?, rate: rate?, webhook: webhook.unwrap_or(false) })
 }
 
 fn pollers(node: Option<&Node>, reading: &mut Reading) -> Vec<Poller> {

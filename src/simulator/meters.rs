@@ -96,6 +96,7 @@ pub(super) const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "200", "/health/{selector}"),
     ("GET", "503", "/health/{selector}"),
     ("GET", "404", "NOT_FOUND"),
+    ("POST", "200", "/api/v1/{tenant}/executions/webhook/{namespace}/{id}/{key}{/path}"),
 ];
 
 /// What a series is about.

@@ -59,7 +59,9 @@ impl Simulation {
         (process.left, process.since) = (gap(&mut process.draws), now);
         process.generation += 1;
         self.plan_arrival(index);
-        let Some(flow) = self.plan.arrivals.get(index).map(|arrivals| arrivals.flow as u32) else { return };
+        let Some((flow, webhook)) = self.plan.arrivals.get(index).map(|it| (it.flow as u32, it.webhook)) else {
+            return;
+        };
         let number = self.flows[flow as usize].next_number();
         let Some(webserver) = self.pick(Role::Webserver, number) else {
             self.truth.lost_requests += 1;
@@ -69,13 +71,14 @@ impl Simulation {
         let spread = 0.5 + noise(self.flows[flow as usize].key, number);
         self.create(webserver, flow, number, None, 0);
         self.write_logs(webserver, 1);
-        // Whoever creates an execution looks at it once.
-        for (route, milliseconds) in [(0, 24), (1, 9)] {
+        // Whoever creates an execution over the API looks at it once; who calls a webhook does not.
+        let requests: &[(usize, u64)] = if webhook { &[(8, 20)] } else { &[(0, 24), (1, 9)] };
+        for &(route, milliseconds) in requests {
             let time = Duration::milliseconds(milliseconds).times(spread * slowdown);
             self.time(webserver, Meter::HttpRequest, Subject::Route(route), time);
         }
         let it = &mut self.members[webserver];
-        it.http_requests += 2;
+        it.http_requests += requests.len() as u64;
         it.log_info += 1;
         it.jvm.work(1.2e6, 0.012, now);
     }

@@ -1,6 +1,7 @@
 //! Workers: a number of threads, and a pending queue in memory that takes every job it can get (recorded: the first
 //! worker that polls leases up to 100 rows, whatever it can do at once).
 
+use super::behaviour;
 use super::event::Event;
 use super::meters::{Class, Meter, Subject};
 use super::queue::{Message, QueueKind};
@@ -92,9 +93,11 @@ impl Simulation {
                 (attempt, behaviour.logs, fires, None)
             }
         };
+        // Kestra's own tasks need no disk; those of plugins write files. Nobody has recorded this.
+        let disk_full = self.members[member].disk_full && self.needs_disk(&order.work);
         let (duration, state) = match timeout {
             Some(timeout) if attempt.duration > timeout => (timeout, State::Failed),
-            _ if attempt.fails => (attempt.duration, State::Failed),
+            _ if attempt.fails || disk_full => (attempt.duration, State::Failed),
             _ if attempt.warns => (attempt.duration, State::Warning),
             _ => (attempt.duration, State::Success),
         };
@@ -136,6 +139,12 @@ impl Simulation {
             }
         }
         self.pace(member);
+    }
+
+    fn needs_disk(&self, work: &Work) -> bool {
+        let Work::Task { flow, task, .. } = work else { return false };
+        let task = self.plan.flows.get(*flow as usize).and_then(|flow| behaviour::task(flow, *task as usize));
+        task.is_some_and(|task| !task.kind.starts_with("io.kestra.plugin.core."))
     }
 
     /// A job ends, unless its process stands still or cannot write the result.

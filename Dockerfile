@@ -1,0 +1,18 @@
+# Build stage: the whole toolchain.
+FROM rust:1.95-slim AS build
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY src ./src
+COPY scenarios ./scenarios
+COPY benches ./benches
+RUN cargo build --locked --release --bin mock-kestra
+
+# Runtime stage: the binary alone, as nobody.
+FROM debian:bookworm-slim
+COPY --from=build /src/target/release/mock-kestra /usr/local/bin/mock-kestra
+USER 65534:65534
+# Application port, management port of the first member, control port; further members lie 10 above each other.
+EXPOSE 8080 8081 8082
+HEALTHCHECK --interval=10s --timeout=6s --start-period=2s CMD ["mock-kestra", "healthcheck"]
+ENTRYPOINT ["mock-kestra"]
+CMD ["serve", "--bind", "0.0.0.0", "--control-bind", "0.0.0.0"]
