@@ -20,7 +20,7 @@ use mock_kestra::time::{Calendar, Duration, Instant};
 const BINARY: &str = env!("CARGO_BIN_EXE_mock-kestra");
 
 fn main() {
-    println!("{:<58} {:>14}   {}", "what", "figure", "beside");
+    row("what", "figure".into(), "beside".into());
     start_up();
     virtual_speed();
     exposition();
