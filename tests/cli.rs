@@ -115,3 +115,37 @@ async fn healthcheck_tells_by_its_exit_code() {
     assert_eq!(ask("http://127.0.0.1:1/".into()).await.expect("run"), Some(1));
     assert_eq!(ask("127.0.0.1".into()).await.expect("run"), Some(2));
 }
+
+#[test]
+fn flows_come_from_files_and_folders_and_a_scenario_builds_on_another() {
+    let file = scratch("mine.yaml");
+    let folder = file.parent().expect("a folder");
+    let flow = |id: &str| {
+        format!("id: {id}\nnamespace: company.team\ntasks: [ {{ id: load, type: a.b.Load, sql: select 1 }} ]\n")
+    };
+    std::fs::create_dir_all(folder.join("flows")).expect("a folder");
+    std::fs::write(folder.join("one.yml"), flow("one")).expect("written");
+    std::fs::write(folder.join("flows/two.yml"), flow("two")).expect("written");
+    std::fs::write(folder.join("flows/three.yaml"), flow("three")).expect("written");
+    let text = "name: mine\nextends: worker-killed\nduration: 20m\nflows: [ one.yml, flows ]\narrivals: [ { flow: two, rate: 6/min } ]\n";
+    std::fs::write(&file, text).expect("written");
+    let (code, out, err) = run(&["check", file.to_str().expect("UTF-8")]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    for part in [
+        "mine: A worker is killed",
+        "runs for 20m",
+        "worker-2",
+        "company.analytics.ingest",
+        "team.one",
+        "team.two",
+        "team.three",
+        "at 10m: kill worker-1 for 2m",
+    ] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+    // What is wrong in a flow file is told with that file's name.
+    std::fs::write(folder.join("flows/two.yml"), "id: two\nnamespace: company.team\ntask: []\n").expect("written");
+    let (code, _, err) = run(&["check", file.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("flows/two.yml:3:1") && err.contains("did you mean `tasks`?"), "{err}");
+}

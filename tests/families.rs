@@ -4,10 +4,13 @@
 
 mod common;
 
-use common::{Family, body, capture, families};
+use std::collections::BTreeMap;
+
+use common::{Family, body, capture, exposition, families, simulate};
 use mock_kestra::metrics::{Look, Registry};
 use mock_kestra::profile::{Profile, Role};
-use mock_kestra::time::Instant;
+use mock_kestra::scenario::{NoFiles, read};
+use mock_kestra::time::{Duration, Instant};
 
 /// Families of a recording that a process of ours does not show at the same moment, with the reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
@@ -61,4 +64,66 @@ fn numbers_of_the_same_line_have_the_same_form() {
             }
         }
     }
+}
+
+/// Every family of any recording: type, possible sets of label keys, help text.
+fn all_recorded() -> BTreeMap<String, (String, Vec<String>, String)> {
+    let table = capture("families.tsv");
+    let rows = table.lines().filter(|line| !line.starts_with('#'));
+    rows.map(|row| {
+        let [name, kind, keys, help] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("four columns: {row}") };
+        (name.to_owned(), (kind.to_owned(), keys.split('|').map(str::to_owned).collect(), help.to_owned()))
+    })
+    .collect()
+}
+
+/// Much happens here: every meter that the model moves is moved.
+const BUSY: &str = r#"
+name: busy
+cluster: { standalone: { threads: 4 } }
+flows:
+  - id: scheduled
+    namespace: company.team
+    concurrency: { limit: 1 }
+    triggers: [ { id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: "* * * * *" } ]
+    tasks: [ { id: long, type: io.kestra.plugin.core.flow.Sleep, duration: PT100S } ]
+  - id: polled
+    namespace: company.team
+    triggers: [ { id: poll, type: io.kestra.plugin.core.http.Trigger, interval: PT10S } ]
+    tasks: [ { id: log, type: io.kestra.plugin.core.log.Log } ]
+  - id: failing
+    namespace: company.team
+    retry: { type: constant, interval: PT5S, maxAttempts: 2 }
+    tasks: [ { id: fail, type: io.kestra.plugin.core.execution.Fail, retry: { type: constant, interval: PT1S, maxAttempts: 2 } } ]
+behaviour: [ { task: poll, fires: 50%, fails: 20% } ]
+arrivals: [ { flow: failing, rate: 6/min }, { flow: scheduled, rate: 3/min, over: webhook } ]
+polled_by: [ { path: /prometheus, every: 15s }, { path: /health, every: 5s }, { path: /nowhere, every: 30s } ]
+"#;
+
+#[test]
+fn a_busy_server_shows_only_families_that_a_real_one_has_shown() {
+    let plan = std::sync::Arc::new(read("busy.yaml", BUSY, &NoFiles).0.expect("a plan"));
+    let simulation = simulate(&plan, 1, Instant::START + Duration::minutes(30));
+    let recorded = all_recorded();
+    let families = families(&exposition(&simulation, 0));
+    assert!(families.len() > 150, "{} families", families.len());
+    for family in families {
+        let (kind, keys, help) =
+            recorded.get(&family.name).unwrap_or_else(|| panic!("never recorded: {}", family.name));
+        assert_eq!((&family.kind, &family.help), (kind, help), "{}", family.name);
+        assert!(keys.contains(&family.keys().join(",")), "{}: {:?} is none of {keys:?}", family.name, family.keys());
+    }
+}
+
+#[test]
+fn every_recorded_family_is_one_of_the_profile() {
+    let profile = Profile::named("1.3").expect("a profile");
+    let mut ours: Vec<String> = Vec::new();
+    for (_, meter) in profile.meters() {
+        let name = meter.prometheus_name();
+        ours.push(format!("{name}_max"));
+        ours.push(name);
+    }
+    let missing: Vec<String> = all_recorded().into_keys().filter(|name| !ours.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

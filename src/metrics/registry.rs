@@ -448,3 +448,66 @@ fn beginning(name: &str, suffix: &str, labels: &[(String, String)], le: Option<&
     }
     out.push(b' ');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    fn registry() -> Registry {
+        Registry::new(Profile::default_profile(), Role::Standalone, Instant::START)
+    }
+
+    fn text(registry: &Registry, now: Instant) -> String {
+        let mut out = Vec::new();
+        registry.render(&Look::at(now), &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn the_first_set_of_keys_wins_and_a_later_one_is_dropped() {
+        let mut registry = registry();
+        let meter = registry.profile.meter("kestra.worker.started.count").expect("a meter");
+        let first =
+            registry.series(meter, &[("task_type", "a"), ("flow_id", "f")], Instant::START).expect("registered");
+        assert_eq!(registry.series(meter, &[("flow_id", "f")], Instant::START), None);
+        // The order in which keys are given does not matter.
+        let again = registry.series(meter, &[("flow_id", "f"), ("task_type", "a")], Instant::START);
+        assert_eq!(again, Some(first));
+        registry.add(first, 1.0);
+        assert!(
+            text(&registry, Instant::START)
+                .contains("kestra_worker_started_count_total{flow_id=\"f\",task_type=\"a\"} 1.0\n")
+        );
+    }
+
+    #[test]
+    fn a_timer_counts_sums_and_remembers_its_maximum_for_some_minutes() {
+        let mut registry = registry();
+        let meter = registry.profile.meter("http.server.requests").expect("a meter");
+        assert!(!text(&registry, Instant::START).contains("http_server_requests"), "not before its first event");
+        let series = registry.series(meter, &[("uri", "/\"x\"")], Instant::START).expect("registered");
+        registry.record(series, 0.25, Instant::START);
+        registry.record(series, 0.125, Instant::START);
+        let now = text(&registry, Instant::START);
+        for line in [
+            "# HELP http_server_requests_seconds  \n# TYPE http_server_requests_seconds summary\n",
+            "http_server_requests_seconds_count{uri=\"/\\\"x\\\"\"} 2\n",
+            "http_server_requests_seconds_sum{uri=\"/\\\"x\\\"\"} 0.375\n",
+            "http_server_requests_seconds_max{uri=\"/\\\"x\\\"\"} 0.25\n",
+        ] {
+            assert!(now.contains(line), "{line} in {now}");
+        }
+        assert!(text(&registry, Instant::START + Duration::minutes(4)).contains("_max{uri=\"/\\\"x\\\"\"} 0.0\n"));
+    }
+
+    #[test]
+    fn there_is_a_limit_of_series() {
+        let mut registry = registry();
+        let meter = registry.profile.meter("http.server.requests").expect("a meter");
+        let refused = (0..MAX_SERIES + 1)
+            .filter(|n| registry.series(meter, &[("uri", &n.to_string())], Instant::START).is_none())
+            .count();
+        assert!(refused > 0 && registry.series.len() == MAX_SERIES);
+    }
+}
