@@ -10,11 +10,6 @@ use crate::time::Duration;
 pub struct Seed(pub u64);
 
 impl Seed {
-    /// The stream of a name, for example `arrivals/company.team.ingest`.
-    pub fn stream(self, name: &str) -> Stream {
-        self.numbered(name_key(name), 0)
-    }
-
     /// The `number`th stream below a name's key: one for each execution, task run or window, so that a fault that
     /// removes some draws leaves all the others as they were.
     pub fn numbered(self, key: u64, number: u64) -> Stream {
@@ -65,9 +60,9 @@ impl Stream {
     pub fn chance(&mut self, share: f64) -> bool {
         self.uniform() < share
     }
-    /// Exponential with the given mean: the gap between two arrivals of a Poisson process.
-    pub fn exponential(&mut self, mean: Duration) -> Duration {
-        mean.times(-libm::log(1.0 - self.uniform()))
+    /// Exponential with mean 1: the gap between two arrivals of a Poisson process, in mean gaps.
+    pub fn exponential(&mut self) -> f64 {
+        -libm::log(1.0 - self.uniform())
     }
     /// Log-normal with the given median and 99th percentile; a p99 at or below the median gives the median.
     pub fn log_normal(&mut self, median: Duration, p99: Duration) -> Duration {

@@ -325,8 +325,9 @@ impl Series {
         match &self.source {
             Source::Plain(source) => {
                 let value = look.value(source) + self.added;
-                // Counters count whole things, whatever formula says how many there were.
-                if self.kind == Kind::Counter { libm::floor(value) } else { value }
+                // What a formula says of whole things (bytes, threads, counts) is rounded down to them.
+                let scaled = source.probe.is_some() && source.factor != 1.0;
+                if self.kind == Kind::Counter || scaled { libm::floor(value) } else { value }
             }
             Source::Timer { .. } => 0.0,
         }

@@ -6,7 +6,7 @@ use crate::document::{Field, Kind};
 use crate::flow::FLOW_FIELDS;
 
 const DURATION: Kind = Kind::Pattern("^-?([0-9.]+(ns|us|µs|ms|s|m|min|h|d|w))+$|^[Pp]|^0$");
-const RATE: Kind = Kind::Pattern("^[0-9.]+ */ *(s|sec|m|min|h|d)$");
+const RATE: Kind = Kind::Pattern("^[0-9.]+ */ *(s|sec|second|m|min|minute|h|hour|d|day)$");
 const SHARE: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *%?$")]);
 const SIZE: Kind = Kind::Pattern("^[0-9.]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB|k|K|m|M|g|G)$");
 const TIMES: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *x?$")]);

@@ -11,10 +11,10 @@ pub fn read_rate(text: &str) -> Result<f64, String> {
     let (amount, unit) = text.split_once('/').ok_or_else(wrong)?;
     let amount: f64 = amount.trim().parse().map_err(|_| wrong())?;
     let seconds = match unit.trim() {
-        "s" | "sec" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
+        "s" | "sec" | "second" => 1.0,
+        "m" | "min" | "minute" => 60.0,
+        "h" | "hour" => 3_600.0,
+        "d" | "day" => 86_400.0,
         _ => return Err(wrong()),
     };
     if !amount.is_finite() || amount < 0.0 {

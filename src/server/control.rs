@@ -28,6 +28,9 @@ const MAX_BODY: usize = 1 << 20;
 /// How long a request through `/members/` waits for a member that hangs.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(35);
 
+/// How far time moves at once, before others get their turn.
+const JUMP_STEP: Duration = Duration::minutes(60);
+
 type App = State<Arc<Shared>>;
 
 /// Serves the control port.
@@ -205,6 +208,9 @@ async fn at_instant<T: Send + 'static>(
     look: impl FnOnce(&Shared, &Simulation) -> T + Send + 'static,
 ) -> Answered<T> {
     let at = time(text)?;
+    // A look far away is work for seconds; a few at a time are enough.
+    let gone = |()| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
+    let _turn = shared.looks.clone().acquire_owned().await.map_err(|_| gone(()))?;
     let work = move || {
         let commands = shared.world().commands.clone();
         let mut simulation = Simulation::new(shared.plan.clone(), shared.seed, shared.calendar);
@@ -218,8 +224,7 @@ async fn at_instant<T: Send + 'static>(
             .map_err(|limit| Refusal::bad(limit, "ask for an earlier instant"))
             .map(|()| look(&shared, &simulation))
     };
-    let gone = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
-    tokio::task::spawn_blocking(work).await.map_err(gone)?
+    tokio::task::spawn_blocking(work).await.map_err(|_| gone(()))?
 }
 
 fn time(text: &str) -> Answered<Instant> {
@@ -263,22 +268,29 @@ async fn speed(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
 /// Moves time forward at once, however far.
 async fn jump(shared: Arc<Shared>, to: impl FnOnce(&World) -> Instant + Send + 'static) -> Answered<Json<Value>> {
     let work = move || {
-        let moved = shared.change(|world| {
-            let to = to(world);
-            if to < world.simulation.now() {
-                return Err(Refusal::bad(
-                    format!("{to} is past, it is {} now", world.simulation.now().rounded()),
-                    "POST /api/reset goes back to the start; ?at= shows the past",
-                ));
+        let to = to(&shared.world());
+        if to > Instant::START + scenario::limits::DURATION {
+            return Err(Refusal::bad(format!("{to} is too far away"), "go up to 400d"));
+        }
+        let now = shared.world().simulation.now();
+        if to < now {
+            return Err(Refusal::bad(
+                format!("{to} is past, it is {} now", now.rounded()),
+                "POST /api/reset goes back to the start; ?at= shows the past",
+            ));
+        }
+        // Step by step, so that others are answered meanwhile.
+        loop {
+            let there = shared.change(|world| {
+                let step = to.min(world.simulation.now() + JUMP_STEP).max(world.simulation.now());
+                world.clock.jump(step);
+                world.advance(step);
+                step >= to || world.limit.is_some()
+            });
+            if there {
+                return Ok(Json(whole_state(&shared, &shared.world())));
             }
-            if to > Instant::START + scenario::limits::DURATION {
-                return Err(Refusal::bad(format!("{to} is too far away"), "go up to 400d"));
-            }
-            world.clock.jump(to);
-            world.advance(to);
-            Ok(())
-        });
-        moved.map(|()| Json(whole_state(&shared, &shared.world())))
+        }
     };
     let gone = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the jump was given up", "ask for the state");
     tokio::task::spawn_blocking(work).await.map_err(gone)?

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::clock::Clock;
 use super::connection::Encoded;
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) metrics: OwnMetrics,
     /// A number that grows whenever a port, a life, the clock or the world itself changes.
     pub(super) changes: watch::Sender<u64>,
+    /// Turns for looks at other instants.
+    pub(super) looks: Arc<Semaphore>,
     world: Mutex<World>,
 }
 
@@ -85,6 +87,7 @@ impl Shared {
             addresses,
             metrics,
             changes: watch::Sender::new(0),
+            looks: Arc::new(Semaphore::new(2)),
             world: Mutex::new(world),
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct ArrivalProcess {
 impl ArrivalProcess {
     pub(super) fn new(seed: Seed, index: usize, name: &str, rate: f64, now: Instant) -> ArrivalProcess {
         let mut draws = seed.numbered(name_key(name) ^ name_key("arrivals"), index as u64);
-        let left = gap(&mut draws);
+        let left = draws.exponential();
         ArrivalProcess { draws, left, rate, since: now, generation: 0 }
     }
 
@@ -32,10 +32,6 @@ impl ArrivalProcess {
         (self.rate, self.since) = (rate, now);
         self.generation += 1;
     }
-}
-
-fn gap(draws: &mut Stream) -> f64 {
-    -libm::log(1.0 - draws.uniform())
 }
 
 impl Simulation {
@@ -56,7 +52,7 @@ impl Simulation {
         if process.generation != generation {
             return;
         }
-        (process.left, process.since) = (gap(&mut process.draws), now);
+        (process.left, process.since) = (process.draws.exponential(), now);
         process.generation += 1;
         self.plan_arrival(index);
         let Some((flow, webhook)) = self.plan.arrivals.get(index).map(|it| (it.flow as u32, it.webhook)) else {
