@@ -14,9 +14,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("scenario", &["document", "flow", "profile", "time"]),
     ("metrics", &["profile", "time"]),
     ("simulator", &["scenario", "flow", "profile", "metrics", "random", "time"]),
+    ("promql", &["time"]),
+    ("monitor", &["document", "promql", "time"]),
     ("management", &["simulator", "scenario", "flow", "metrics", "profile", "time"]),
     ("report", &["simulator", "scenario", "time"]),
-    ("run", &["scenario", "flow", "simulator", "metrics", "management", "report", "random", "time"]),
+    (
+        "run",
+        &["scenario", "flow", "simulator", "metrics", "management", "monitor", "promql", "report", "random", "time"],
+    ),
     (
         "server",
         &[
@@ -45,6 +50,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "management",
             "report",
             "run",
+            "monitor",
+            "promql",
             "server",
             "random",
             "time",
@@ -64,6 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("croner", &["flow"]),
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),
+    ("promql_parser", &["promql"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -34,7 +34,7 @@ fn every_scenario_reads_without_a_word_and_opens_with_what_it_shows() {
 fn every_scenario_runs_to_its_golden_report() {
     for path in scenario_files() {
         let plan = Arc::new(plan(&path));
-        let report = run(&plan, Seed(1), Calendar::default()).expect("no limit");
+        let report = run(&plan, Seed(1), Calendar::default(), None).expect("no limit");
         assert!(!report.failed(), "{}", report.text());
         insta::with_settings!({ snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(plan.name.clone(), report.text());

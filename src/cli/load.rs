@@ -49,6 +49,11 @@ pub(super) fn scenario_source(folder: &Path, name: &str) -> Result<Source, Strin
     })
 }
 
+/// The text of any file.
+pub(super) fn file(path: &str) -> Result<Source, String> {
+    read(Path::new(path))
+}
+
 fn read(path: &Path) -> Result<Source, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > limits::FILE as u64 {

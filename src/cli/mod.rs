@@ -5,6 +5,7 @@
 
 mod check;
 mod healthcheck;
+mod judge;
 mod load;
 mod serve;
 mod simulate;
@@ -12,7 +13,7 @@ mod simulate;
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::random::Seed;
 use crate::scenario;
@@ -52,6 +53,8 @@ enum Command {
     Serve(serve::Serve),
     /// Run a scenario in virtual time to its end, as fast as it goes
     Run(simulate::Run),
+    /// Run scenarios against alert rules: which alert fires when, and whether that is what is expected
+    Test(judge::Test),
     /// Check scenario files, and say what was understood
     Check(check::Check),
     /// List the shipped scenarios
@@ -60,6 +63,13 @@ enum Command {
     Schema,
     /// Ask a server for its health; exit code 0 when it is well
     Healthcheck(healthcheck::Healthcheck),
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Text,
+    Json,
 }
 
 /// Runs the command line.
@@ -75,6 +85,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     match arguments.command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
         Command::Serve(serve) => serve.run(),
         Command::Run(run) => run.run(),
+        Command::Test(test) => test.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
         Command::Schema => {

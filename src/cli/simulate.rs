@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::{Exit, complain, load, print};
+use super::{Exit, Format, complain, load, print};
 use crate::random::Seed;
 use crate::run;
 use crate::time::Calendar;
@@ -24,17 +24,11 @@ pub(super) struct Run {
     format: Format,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
-
 impl Run {
     pub(super) fn run(&self) -> Exit {
         let Some(plan) = load::plan(&self.scenario) else { return Exit::Input };
         let calendar = self.start.or(plan.start).map_or(Calendar::default(), Calendar::starting);
-        match run::run(&Arc::new(plan), self.seed, calendar) {
+        match run::run(&Arc::new(plan), self.seed, calendar, None) {
             Ok(report) => {
                 match self.format {
                     Format::Text => print(&report.text()),

@@ -26,6 +26,10 @@ pub struct Report {
     pub closing: Vec<Figure>,
     /// The members at the end.
     pub members: Vec<MemberLine>,
+    /// The life of each alert, when rules were given.
+    pub alerts: Option<Vec<AlertLine>>,
+    /// Rules that could not be evaluated, and why.
+    pub failed_rules: Vec<(String, String)>,
     /// The expectations of the scenario.
     pub expectations: Vec<Verdict>,
     /// Events the model went through.
@@ -68,6 +72,26 @@ pub struct MemberLine {
     pub running: usize,
     /// Jobs it holds and has not started.
     pub pending: usize,
+}
+
+/// One time an alert was active.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AlertLine {
+    /// Its name.
+    pub alert: String,
+    /// Its labels, without its name.
+    pub labels: Vec<(String, String)>,
+    /// When its condition began to hold, in seconds since the scenario's start.
+    #[serde(serialize_with = "instant")]
+    pub pending: Instant,
+    /// When it fired, if it did.
+    #[serde(serialize_with = "maybe_instant")]
+    pub firing: Option<Instant>,
+    /// When it ended, if it did.
+    #[serde(serialize_with = "maybe_instant")]
+    pub resolved: Option<Instant>,
+    /// The value it fired with.
+    pub value: f64,
 }
 
 /// What became of an expectation.
@@ -123,6 +147,27 @@ impl Report {
             let MemberLine { name, port, processes, running, pending } = member;
             writeln!(out, "  {name:<18} {port:>8} {processes:>11} {running:>9} {pending:>9}")?;
         }
+        if let Some(alerts) = &self.alerts {
+            writeln!(out, "\nAlerts                       pending      firing    resolved  value  labels")?;
+            for alert in alerts {
+                let time = |at: Option<Instant>| at.map_or("-".to_owned(), |at| at.rounded().to_string());
+                // An alert without `for` is never pending.
+                let pending = Some(alert.pending).filter(|pending| alert.firing != Some(*pending));
+                let labels: Vec<String> =
+                    alert.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+                let value = libm::round(alert.value * 1000.0) / 1000.0;
+                let AlertLine { alert: name, firing, resolved, .. } = alert;
+                let (pending, firing, resolved) = (time(pending), time(*firing), time(*resolved));
+                let labels = labels.join(", ");
+                writeln!(out, "  {name:<24} {pending:>9} {firing:>11} {resolved:>11} {value:>6}  {labels}")?;
+            }
+            if alerts.is_empty() {
+                writeln!(out, "  none was ever active")?;
+            }
+            for (rule, why) in &self.failed_rules {
+                writeln!(out, "  {rule} could not be evaluated: {why}")?;
+            }
+        }
         if !self.expectations.is_empty() {
             writeln!(out, "\nExpectations")?;
         }
@@ -138,10 +183,52 @@ impl Report {
     }
 }
 
+/// Several reports, for programs.
+pub fn json(reports: &[Report]) -> String {
+    serde_json::to_string_pretty(reports).unwrap_or_default()
+}
+
+/// Several reports for servers that collect test results: a suite a scenario, a case an expectation.
+pub fn junit(reports: &[Report]) -> String {
+    let escape = |text: &str| {
+        let plain = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        plain.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
+    };
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    for report in reports {
+        let count = |met: Option<bool>| report.expectations.iter().filter(|verdict| verdict.met == met).count();
+        let name = escape(&report.scenario);
+        out += &format!(
+            "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{}\">\n",
+            report.expectations.len(),
+            count(Some(false)),
+            count(None),
+            report.duration.as_seconds_f64()
+        );
+        for Verdict { expectation, met, seen } in &report.expectations {
+            out += &format!("    <testcase classname=\"{name}\" name=\"{}\"", escape(expectation));
+            out += &match met {
+                Some(true) => "/>\n".to_owned(),
+                Some(false) => format!("><failure message=\"{}\"/></testcase>\n", escape(seen)),
+                None => format!("><skipped message=\"{}\"/></testcase>\n", escape(seen)),
+            };
+        }
+        out += "  </testsuite>\n";
+    }
+    out + "</testsuites>\n"
+}
+
 fn seconds<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(span.as_seconds_f64())
 }
 
 fn instant<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(at.as_nanoseconds() as f64 / crate::time::SECOND as f64)
+}
+
+fn maybe_instant<S: serde::Serializer>(at: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => instant(at, serializer),
+        None => serializer.serialize_none(),
+    }
 }

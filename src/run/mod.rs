@@ -1,33 +1,41 @@
 //! One run of a plan, in virtual time to its end. Pure: used by the command line and by tests alike.
 
+mod judge;
+mod watch;
+
 use std::sync::Arc;
 
 use crate::flow::State;
 use crate::management::{self, Listener, Outcome, Request};
 use crate::random::Seed;
-use crate::report::{Figure, Line, MemberLine, Report, Verdict};
+use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
 use crate::scenario::{Expectation, Plan};
 use crate::simulator::{LimitReached, Port, Simulation};
 use crate::time::{Calendar, Duration, Instant};
 
-/// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects of health and events.
+pub use watch::Watch;
+
+/// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a
+/// Prometheus in virtual time scrapes all members and evaluates rules; without one, alerts are not judged.
 ///
 /// # Errors
 /// A limit of the simulation was reached; the run ends at that instant.
-pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar) -> Result<Report, LimitReached> {
+pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watch>) -> Result<Report, LimitReached> {
     let mut simulation = Simulation::new(plan.clone(), seed, calendar);
+    let mut watching = watch.map(|watch| watch::Watching::new(watch, plan, &simulation));
     let end = Instant::START + plan.duration;
     let mut seen = Vec::new();
     for (index, at) in looks(plan, end) {
-        simulation.advance(at)?;
+        watch::advance(&mut simulation, watching.as_mut(), at)?;
         if let Some(Expectation::Health { member, .. }) = plan.expectations.get(index) {
             seen.push((index, at, health(&simulation, *member)));
         }
     }
-    simulation.advance(end)?;
-    let verdicts = plan.expectations.iter().enumerate().map(|(index, expectation)| {
+    watch::advance(&mut simulation, watching.as_mut(), end)?;
+    let alerts = watching.as_ref().map(|watching| watching.alerts(&calendar));
+    let expectations = plan.expectations.iter().enumerate().map(|(index, expectation)| {
         let seen: Vec<_> = seen.iter().filter(|(of, ..)| *of == index).map(|(_, at, health)| (*at, *health)).collect();
-        judge(expectation, plan, &simulation, &seen)
+        judge::judge(expectation, plan, &simulation, &seen, watching.as_ref(), alerts.as_deref())
     });
     Ok(Report {
         scenario: plan.name.clone(),
@@ -38,9 +46,18 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar) -> Result<Report, L
         timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text.clone() }).collect(),
         closing: closing(&simulation),
         members: simulation.members().iter().map(member_line).collect(),
-        expectations: verdicts.collect(),
+        expectations: expectations.collect(),
+        failed_rules: watching.as_ref().map(watch::Watching::failures).unwrap_or_default(),
+        alerts: alerts.map(|alerts| alerts.into_iter().filter(|it| it.ends_after(Instant::START)).collect()),
         events: simulation.events(),
     })
+}
+
+impl AlertLine {
+    /// Whether it was still active at an instant, or later.
+    fn ends_after(&self, at: Instant) -> bool {
+        self.resolved.is_none_or(|resolved| resolved >= at)
+    }
 }
 
 /// The instants at which someone must look at a member's health for an expectation, in the order of time.
@@ -59,16 +76,7 @@ fn looks(plan: &Plan, end: Instant) -> Vec<(usize, Instant)> {
 
 /// What a probe of `/health` finds.
 fn health(simulation: &Simulation, member: usize) -> &'static str {
-    let request = Request {
-        listener: Listener::Management,
-        method: "GET".into(),
-        target: "/health".into(),
-        http10: false,
-        headers: Vec::new(),
-        body: Vec::new(),
-        arrived: simulation.now(),
-    };
-    match management::answer(&request, simulation, member) {
+    match management::answer(&get("/health", simulation.now()), simulation, member) {
         Outcome::Refused | Outcome::Reset => "refused",
         Outcome::Wait(_) | Outcome::Hang => "hangs",
         Outcome::Answer(answer) if answer.status == 200 => "UP",
@@ -76,45 +84,16 @@ fn health(simulation: &Simulation, member: usize) -> &'static str {
     }
 }
 
-fn judge(expectation: &Expectation, plan: &Plan, simulation: &Simulation, seen: &[(Instant, &str)]) -> Verdict {
-    let span = |within: &Option<Duration>| within.map(|within| format!(" within {within}")).unwrap_or_default();
-    match expectation {
-        Expectation::Alert(alert) => {
-            Verdict { expectation: format!("alert {}", alert.alert), met: None, seen: "needs alert rules".into() }
-        }
-        Expectation::Query { expr, at, comparison } => Verdict {
-            expectation: format!("{expr} {comparison} at {at}"),
-            met: None,
-            seen: "needs a query engine".into(),
-        },
-        Expectation::Health { member, status, at, within } => {
-            let name = plan.cluster.members.get(*member).map_or("", |member| member.name.as_str());
-            let hit = seen.iter().find(|(_, found)| found.eq_ignore_ascii_case(status));
-            Verdict {
-                expectation: format!("health of {name} is {status} at {at}{}", span(within)),
-                met: Some(hit.is_some()),
-                seen: match (hit, seen.last()) {
-                    (Some((at, found)), _) => format!("{found} at {}", at.rounded()),
-                    (None, Some((at, found))) => format!("still {found} at {}", at.rounded()),
-                    (None, None) => "not in the time of the run".into(),
-                },
-            }
-        }
-        Expectation::Event { text, at, within } => {
-            let from = at.unwrap_or(Instant::from_nanoseconds(i64::MIN));
-            let until = within.map_or(Instant::NEVER, |within| from + within);
-            let hit = simulation
-                .journal()
-                .iter()
-                .find(|line| line.at >= from && line.at <= until && line.text.contains(text.as_str()));
-            let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
-            Verdict {
-                expectation: format!("event \"{text}\"{at}{}", span(within)),
-                met: Some(hit.is_some()),
-                seen: hit
-                    .map_or("nothing like it".into(), |line| format!("\"{}\" at {}", line.text, line.at.rounded())),
-            }
-        }
+/// A request as a monitor sends it.
+fn get(path: &str, now: Instant) -> Request {
+    Request {
+        listener: Listener::Management,
+        method: "GET".into(),
+        target: path.into(),
+        http10: false,
+        headers: Vec::new(),
+        body: Vec::new(),
+        arrived: now,
     }
 }
 

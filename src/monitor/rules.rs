@@ -1,0 +1,207 @@
+//! Rule files of Prometheus, and the same inside PrometheusRule manifests.
+
+use std::sync::Arc;
+
+use crate::document::{self, Diagnostic, Field, Kind, Node, Reading, Source, Value};
+use crate::promql::Expression;
+use crate::time::Duration;
+
+/// A group of rules, evaluated one after another.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// How often, when not as often as all.
+    pub interval: Option<Duration>,
+    /// More series than this are a failure; 0 is no limit.
+    pub limit: usize,
+    /// Its rules.
+    pub rules: Vec<Rule>,
+}
+
+/// A rule.
+#[derive(Clone, Debug)]
+pub enum Rule {
+    /// `record`: writes a series.
+    Record {
+        /// The name of the series.
+        name: String,
+        /// What it is.
+        expression: Expression,
+        /// Labels it gets.
+        labels: Vec<(String, String)>,
+    },
+    /// `alert`.
+    Alert(Arc<AlertRule>),
+}
+
+/// An alert.
+#[derive(Clone, Debug)]
+pub struct AlertRule {
+    /// Its name.
+    pub name: String,
+    /// Its condition.
+    pub expression: Expression,
+    /// `for`.
+    pub hold: Duration,
+    /// `keep_firing_for`.
+    pub keep_firing: Duration,
+    /// Labels it gets.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Rule {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Rule::Record { name, .. } => name,
+            Rule::Alert(rule) => &rule.name,
+        }
+    }
+    /// Its expression.
+    pub fn expression(&self) -> &Expression {
+        match self {
+            Rule::Record { expression, .. } => expression,
+            Rule::Alert(rule) => &rule.expression,
+        }
+    }
+}
+
+const DURATION: Kind = Kind::Pattern("^[0-9]");
+
+const RULE: &[Field] = &[
+    Field::new("alert", Kind::Text, "KestraDown", "Name of an alert."),
+    Field::new("record", Kind::Text, "job:up:sum", "Name of a recorded series."),
+    Field::required("expr", Kind::Text, "up == 0", "PromQL."),
+    Field::new("for", DURATION, "5m", "How long the condition must hold."),
+    Field::new("keep_firing_for", DURATION, "5m", "How long it fires on."),
+    Field::new("labels", Kind::Any, "{ severity: page }", "Labels it gets."),
+    Field::new("annotations", Kind::Any, "{ summary: it is down }", "For people."),
+];
+
+const GROUP: &[Field] = &[
+    Field::required("name", Kind::Text, "kestra", "Unique in the file."),
+    Field::new("interval", DURATION, "15s", "How often it is evaluated."),
+    Field::new("limit", Kind::Number, "0", "Most series of a rule."),
+    Field::new("query_offset", DURATION, "0s", "Not supported."),
+    Field::new("labels", Kind::Any, "{ team: data }", "Labels of all its rules."),
+    Field::new("partial_response_strategy", Kind::Text, "warn", "Of Thanos; not read."),
+    Field::required("rules", Kind::List(&Kind::Object(RULE)), "[ { alert: Down, expr: up == 0 } ]", "The rules."),
+];
+
+const FILE: &[Field] =
+    &[Field::required("groups", Kind::List(&Kind::Object(GROUP)), "[ { name: kestra, rules: [] } ]", "The groups.")];
+
+/// Reads a rule file.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn read(file_name: &str, text: &str) -> Result<(Vec<Group>, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
+    let (root, diagnostics) = document::parse(&source);
+    let mut reading = Reading::default();
+    reading.extend(diagnostics);
+    let groups = root.as_ref().map(|root| file(root, &mut reading)).unwrap_or_default();
+    if reading.failed() || root.is_none() { Err(reading.finish()) } else { Ok((groups, reading.finish())) }
+}
+
+fn file(root: &Node, reading: &mut Reading) -> Vec<Group> {
+    // A manifest carries the groups in its `spec`.
+    let spec = match &root.value {
+        Value::Mapping(entries) if entries.iter().any(|entry| entry.key == "kind") => {
+            entries.iter().find(|entry| entry.key == "spec").map(|entry| &entry.value)
+        }
+        _ => Some(root),
+    };
+    let Some(spec) = spec else {
+        reading.error(&root.place, "a manifest without `spec`", "PrometheusRule has `spec: { groups: [...] }`");
+        return Vec::new();
+    };
+    let Some(object) = reading.object(spec, "a rule file", FILE) else { return Vec::new() };
+    let Some(list) = object.get("groups") else { return Vec::new() };
+    let mut groups: Vec<Group> = Vec::new();
+    for node in reading.list(list, "`groups`") {
+        if let Some(group) = group(node, reading) {
+            if groups.iter().any(|other| other.name == group.name) {
+                reading.error(&node.place, format!("two groups are called `{}`", group.name), "rename one of them");
+            }
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+fn group(node: &Node, reading: &mut Reading) -> Option<Group> {
+    let object = reading.object(node, "a group", GROUP)?;
+    let name = reading.text(object.get("name")?, "`name`")?.to_owned();
+    let interval = object.get("interval").and_then(|node| reading.parsed(node, "`interval`", str::parse::<Duration>));
+    if let Some(entry) = object.entry("query_offset") {
+        reading.warning(&entry.place, "`query_offset` is not reckoned with", "");
+    }
+    let limit = object.get("limit").and_then(|node| reading.count(node, "`limit`", 0..=1_000_000));
+    let common = object.get("labels").map(|node| labels(node, reading)).unwrap_or_default();
+    let mut rules = Vec::new();
+    for node in reading.list(object.get("rules")?, "`rules`") {
+        rules.extend(rule(node, &common, reading));
+    }
+    Some(Group { name, interval: interval.filter(|it| !it.is_zero()), limit: limit.unwrap_or(0) as usize, rules })
+}
+
+fn rule(node: &Node, common: &[(String, String)], reading: &mut Reading) -> Option<Rule> {
+    let object = reading.object(node, "a rule", RULE)?;
+    let expr = object.get("expr")?;
+    let text = reading.text(expr, "`expr`")?;
+    let expression = match Expression::parse(text) {
+        Ok(expression) => Some(expression),
+        Err(why) => {
+            reading.error(&expr.place, format!("`expr` cannot be evaluated: {}", why.lines().next().unwrap_or("")), "");
+            None
+        }
+    };
+    let duration = |reading: &mut Reading, key: &str| {
+        object.get(key).and_then(|node| reading.parsed(node, &format!("`{key}`"), str::parse::<Duration>))
+    };
+    let (hold, keep_firing) = (duration(reading, "for"), duration(reading, "keep_firing_for"));
+    let mut all = common.to_vec();
+    for (key, value) in object.get("labels").map(|node| labels(node, reading)).unwrap_or_default() {
+        all.retain(|(other, _)| *other != key);
+        all.push((key, value));
+    }
+    match (object.entry("alert"), object.entry("record")) {
+        (Some(alert), None) => Some(Rule::Alert(Arc::new(AlertRule {
+            name: reading.text(&alert.value, "`alert`")?.to_owned(),
+            expression: expression?,
+            hold: hold.unwrap_or(Duration::ZERO),
+            keep_firing: keep_firing.unwrap_or(Duration::ZERO),
+            labels: all,
+        }))),
+        (None, Some(record)) => {
+            for key in ["for", "keep_firing_for", "annotations"] {
+                if let Some(entry) = object.entry(key) {
+                    reading.error(&entry.place, format!("a recording rule has no `{key}`"), "only alerts do");
+                }
+            }
+            let name = reading.text(&record.value, "`record`")?.to_owned();
+            Some(Rule::Record { name, expression: expression?, labels: all })
+        }
+        (Some(_), Some(record)) => {
+            reading.error(&record.place, "a rule is either `alert` or `record`", "write two rules");
+            None
+        }
+        (None, None) => {
+            reading.error(&node.place, "a rule needs `alert` or `record`", "add `alert: NAME`");
+            None
+        }
+    }
+}
+
+fn labels(node: &Node, reading: &mut Reading) -> Vec<(String, String)> {
+    let Value::Mapping(entries) = &node.value else {
+        reading.error(&node.place, format!("`labels` must be a mapping, not {}", node.value.describe()), "");
+        return Vec::new();
+    };
+    entries
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), reading.text(&entry.value, "a label")?.to_owned())))
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! Series and samples, and how they are found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Labels of a series, sorted by name; the metric's name is `__name__`.
+pub type Labels = Arc<[(Arc<str>, Arc<str>)]>;
+
+/// The value that says that a series has ended (a certain NaN, the same in every Prometheus).
+pub const NO_SAMPLE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
+
+/// Whether a value is a staleness marker.
+pub fn stale(value: f64) -> bool {
+    value.to_bits() == NO_SAMPLE.to_bits()
+}
+
+/// A series: samples in the order of time, in milliseconds since 1970.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Its labels.
+    pub labels: Labels,
+    /// Time and value.
+    pub samples: Vec<(i64, f64)>,
+}
+
+/// An instant vector: labels and values.
+pub type Vector = Vec<(Labels, f64)>;
+
+/// All series there are.
+#[derive(Debug, Default)]
+pub struct Database {
+    series: Vec<Series>,
+    by_labels: BTreeMap<Labels, u32>,
+    by_name: BTreeMap<Arc<str>, Vec<u32>>,
+}
+
+impl Database {
+    /// The number of the series with these labels, which must be sorted by name; a new one when there is none.
+    pub fn series(&mut self, labels: &Labels) -> u32 {
+        if let Some(known) = self.by_labels.get(labels) {
+            return *known;
+        }
+        let number = self.series.len() as u32;
+        self.by_labels.insert(labels.clone(), number);
+        let name = labels.iter().find(|(key, _)| &**key == "__name__").map(|(_, name)| name.clone());
+        self.by_name.entry(name.unwrap_or_else(|| "".into())).or_default().push(number);
+        self.series.push(Series { labels: labels.clone(), samples: Vec::new() });
+        number
+    }
+
+    /// Adds a sample. One that is not newer than the last is dropped, as Prometheus drops it.
+    pub fn append(&mut self, series: u32, time: i64, value: f64) {
+        if let Some(series) = self.series.get_mut(series as usize)
+            && series.samples.last().is_none_or(|(last, _)| *last < time)
+        {
+            series.samples.push((time, value));
+        }
+    }
+
+    /// All series, in the order in which they appeared.
+    pub fn all(&self) -> &[Series] {
+        &self.series
+    }
+
+    /// The numbers of the series of a name.
+    pub(super) fn named(&self, name: &str) -> &[u32] {
+        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Labels without the metric's name.
+pub fn without_name(labels: &Labels) -> Labels {
+    match labels.iter().any(|(key, _)| &**key == "__name__") {
+        true => labels.iter().filter(|(key, _)| &**key != "__name__").cloned().collect(),
+        false => labels.clone(),
+    }
+}
+
+/// The value of a label; empty when there is none.
+pub(super) fn label<'a>(labels: &'a Labels, name: &str) -> &'a str {
+    labels.iter().find(|(key, _)| &**key == name).map_or("", |(_, value)| value)
+}
+
+/// Labels with one set, or removed when the value is empty.
+pub(super) fn with_label(labels: &Labels, name: &str, value: &str) -> Labels {
+    let mut all: Vec<(Arc<str>, Arc<str>)> = labels.iter().filter(|(key, _)| &**key != name).cloned().collect();
+    if !value.is_empty() {
+        let place = all.partition_point(|(key, _)| &**key < name);
+        all.insert(place, (name.into(), value.into()));
+    }
+    all.into()
+}

@@ -1,0 +1,177 @@
+//! PromQL on its own: it knows neither Kestra nor alerts.
+//!
+//! The syntax tree comes from a parser crate; what it means is ours. Floats and classic histograms; what is not there is
+//! refused by name when an expression is read, never guessed.
+
+mod aggregate;
+mod binary;
+mod data;
+mod evaluate;
+mod functions;
+mod range;
+
+pub use data::{Database, Labels, NO_SAMPLE, Series, Vector, stale, without_name};
+pub use evaluate::{Evaluator, Failure, Value};
+
+use promql_parser::parser::{self, Expr};
+
+/// Which Prometheus an expression should mean the same as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Semantics {
+    /// 3.x: ranges and lookback do not include their left end.
+    #[default]
+    V3,
+    /// 2.53: ranges include their left end.
+    V2_53,
+    /// 2.42: the same, and `rate` extrapolates towards zero as before 2.51.
+    V2_42,
+}
+
+impl Semantics {
+    /// The names `--semantics` takes.
+    pub const NAMES: &[(&str, Semantics)] =
+        &[("3", Semantics::V3), ("2.53", Semantics::V2_53), ("2.42", Semantics::V2_42)];
+
+    const fn left_open(self) -> bool {
+        matches!(self, Semantics::V3)
+    }
+}
+
+/// Characters of an expression.
+const MAX_LENGTH: usize = 64 * 1024;
+/// Nesting of parentheses, braces and signs; the parser would overflow its stack on more.
+const MAX_NESTING: usize = 200;
+
+/// A checked expression.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    text: String,
+    tree: Expr,
+}
+
+impl Expression {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// What is wrong with it, or which function is not implemented.
+    pub fn parse(text: &str) -> Result<Expression, String> {
+        if text.len() > MAX_LENGTH {
+            return Err(format!("the expression is longer than {MAX_LENGTH} bytes"));
+        }
+        let (mut depth, mut signs) = (0usize, 0usize);
+        for byte in text.bytes() {
+            match byte {
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+                b'-' | b'+' => signs += 1,
+                b' ' | b'\t' | b'\n' | b'\r' => continue,
+                _ => signs = 0,
+            }
+            if depth > MAX_NESTING || signs > MAX_NESTING {
+                return Err(format!("the expression is nested more than {MAX_NESTING} deep"));
+            }
+        }
+        let tree = parser::parse(text).map_err(|error| error.trim().to_owned())?;
+        check(&tree, 0)?;
+        Ok(Expression { text: text.to_owned(), tree })
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Every metric name a selector asks for; none for a selector without a fixed name.
+    pub fn selected(&self) -> Vec<Option<String>> {
+        let mut names = Vec::new();
+        walk(&self.tree, &mut |expr| {
+            let selector = match expr {
+                Expr::VectorSelector(selector) => selector,
+                Expr::MatrixSelector(matrix) => &matrix.vs,
+                _ => return,
+            };
+            names.push(evaluate::fixed_name(selector).map(str::to_owned));
+        });
+        names
+    }
+}
+
+/// Visits a tree, parents first.
+fn walk<'a>(expr: &'a Expr, visit: &mut impl FnMut(&'a Expr)) {
+    visit(expr);
+    match expr {
+        Expr::Aggregate(it) => {
+            if let Some(param) = &it.param {
+                walk(param, visit);
+            }
+            walk(&it.expr, visit);
+        }
+        Expr::Unary(it) => walk(&it.expr, visit),
+        Expr::Binary(it) => {
+            walk(&it.lhs, visit);
+            walk(&it.rhs, visit);
+        }
+        Expr::Paren(it) => walk(&it.expr, visit),
+        Expr::Subquery(it) => walk(&it.expr, visit),
+        Expr::Call(it) => it.args.args.iter().for_each(|arg| walk(arg, visit)),
+        _ => {}
+    }
+}
+
+/// Refuses what is not implemented, by name.
+fn check(expr: &Expr, depth: usize) -> Result<(), String> {
+    if depth > 4 * MAX_NESTING {
+        return Err("the expression is nested too deeply".into());
+    }
+    let mut problem = None;
+    walk(expr, &mut |expr| {
+        let found = match expr {
+            Expr::Call(call) if !functions::known(call.func.name) => {
+                Some(format!("the function `{}` is not implemented", call.func.name))
+            }
+            Expr::Aggregate(it) if !aggregate::known(&it.op.to_string()) => {
+                Some(format!("the aggregation `{}` is not implemented", it.op))
+            }
+            Expr::Binary(it) => {
+                let fills = it.modifier.as_ref().map(|modifier| modifier.fill_values.clone());
+                let filled = fills.is_some_and(|fill| fill.lhs.is_some() || fill.rhs.is_some());
+                if filled {
+                    Some("`fill` is not implemented".to_owned())
+                } else if !binary::known(&it.op.to_string()) {
+                    Some(format!("the operator `{}` is not implemented", it.op))
+                } else {
+                    None
+                }
+            }
+            Expr::Extension(_) => Some("extensions of PromQL are not implemented".to_owned()),
+            _ => None,
+        };
+        if problem.is_none() {
+            problem = found;
+        }
+    });
+    problem.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_or_missing_is_refused_by_name() {
+        for (text, part) in [
+            ("sum(", "invalid promql"),
+            ("rate(x)", "rate"),
+            ("limitk(3, x)", "limitk"),
+            ("histogram_fraction(0, 1, x)", "histogram_fraction"),
+            ("x[5m] + 1", ""),
+        ] {
+            let error = Expression::parse(text).expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        let deep = format!("{}x{}", "(".repeat(10_000), ")".repeat(10_000));
+        assert!(Expression::parse(&deep).is_err_and(|error| error.contains("nested")));
+        assert!(Expression::parse(&format!("{}x", "-".repeat(5_000))).is_err());
+        assert!(Expression::parse(&"x".repeat(70_000)).is_err_and(|error| error.contains("longer")));
+    }
+}
