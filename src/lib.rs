@@ -6,13 +6,14 @@
 //! scenario file --scenario--> Plan --simulator--> members, executions, meters
 //!    Kestra flow files --flow--^         |
 //!                                        '--metrics--> families --management--> answers on port 8081 (server: sockets)
+//!                                                          '--monitor (promql)--> alerts --run--> report
 //! ```
 //!
 //! One direction, no way back. A [`scenario`] (with flows in Kestra's own syntax, read by [`flow`]) becomes a
 //! [`Plan`](scenario::Plan). The [`simulator`] runs it event by event in virtual time ([`time`]), with draws from named
 //! streams ([`random`]). What differs between Kestra versions is data: a [`profile`]. [`metrics`] is Micrometer's registry
-//! and its text format, [`management`] the pure functions that answer requests. [`run`] runs a plan to its end and gives a
-//! [`report`]; [`server`] puts it on sockets at the pace of a clock; [`cli`] is the command line. [`document`] reads YAML
+//! and its text format, [`management`] the pure functions that answer requests. [`monitor`] is a Prometheus in virtual time:
+//! it sees scraped samples only, and evaluates rules with [`promql`]. [`run`] runs a plan to its end and gives a [`report`]; [`server`] puts it on sockets at the pace of a clock; [`cli`] is the command line. [`document`] reads YAML
 //! with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
 //!
 //! # Invariants

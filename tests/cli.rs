@@ -19,7 +19,7 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 fn help_names_every_command_and_the_exit_codes() {
     let (code, out, _) = run(&["--help"]);
     assert_eq!(code, Some(0));
-    for word in ["serve", "run", "check", "list", "schema", "healthcheck", "Exit codes"] {
+    for word in ["serve", "run", "test", "check", "list", "schema", "healthcheck", "Exit codes"] {
         assert!(out.contains(word), "{word} in {out}");
     }
     assert_eq!(run(&["serve", "--help"]).0, Some(0));
@@ -65,6 +65,36 @@ fn wrong_input_is_exit_2_and_an_expectation_not_met_exit_1() {
     let (code, out, _) = run(&["run", file.to_str().expect("UTF-8")]);
     assert_eq!(code, Some(1));
     assert!(out.contains("NOT MET"), "{out}");
+}
+
+#[test]
+fn test_judges_alerts_and_tells_machines_as_well() {
+    let junit = scratch("junit.xml");
+    let (code, out, _) = run(&["test", "worker-killed", "healthy", "--junit", junit.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("KestraWorkerDown") && out.contains("5 expectations met, 0 not met"), "{out}");
+    let xml = std::fs::read_to_string(&junit).expect("written");
+    assert!(xml.contains("<testsuite name=\"worker-killed\" tests=\"5\" failures=\"0\" skipped=\"0\""), "{xml}");
+    let rules = scratch("rules.yml");
+    std::fs::write(
+        &rules,
+        "groups: [ { name: g, rules: [ { alert: KestraWorkerDown, expr: up == 0, for: 20m } ] } ]\n",
+    )
+    .expect("written");
+    let rules = rules.to_str().expect("UTF-8");
+    let (code, out, _) = run(&["test", "worker-killed", "--rules", rules]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("NOT MET     alert KestraWorkerDown") && out.contains("only pending, from 10m"), "{out}");
+    let (_, json, _) = run(&["test", "worker-killed", "--rules", rules, "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json[0]["alerts"][0]["alert"], "KestraWorkerDown");
+    // An alert that no rule knows is a failure only when one asks for it.
+    std::fs::write(rules, "groups: []\n").expect("written");
+    assert_eq!(run(&["test", "worker-killed", "--rules", rules]).0, Some(0));
+    assert_eq!(run(&["test", "worker-killed", "--strict", "--rules", rules]).0, Some(1));
+    std::fs::write(rules, "groups: [ { name: g, rules: [ { alert: A, expr: rate(up) } ] } ]\n").expect("written");
+    let (code, out, err) = run(&["test", "worker-killed", "--rules", rules]);
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
 }
 
 #[test]
