@@ -12,7 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration as Span, Instant as Wall};
 
+use mock_kestra::monitor::read_rules;
+use mock_kestra::promql::Semantics;
 use mock_kestra::random::Seed;
+use mock_kestra::run::{Watch, run};
 use mock_kestra::scenario::{NoFiles, Plan, read};
 use mock_kestra::simulator::Simulation;
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -23,6 +26,7 @@ fn main() {
     row("what", "figure".into(), "beside".into());
     start_up();
     virtual_speed();
+    watched();
     exposition();
     requests();
 }
@@ -149,6 +153,35 @@ fn virtual_speed() {
         "the same, all samples of all members each 15 s",
         format!("{scraped:.0}x"),
         format!("real time; {:.2} of the model alone", scraped / model),
+    );
+}
+
+fn watched() {
+    let mut day = Plan::clone(&plan(include_str!("../scenarios/healthy-cluster.yaml")));
+    day.duration = Duration::seconds(86_400);
+    let day = Arc::new(day);
+    let rules = include_str!("../scenarios/rules/kestra.yml");
+    let (groups, _) = read_rules("kestra.yml", rules).expect("sound rules");
+    let count: usize = groups.iter().map(|group| group.rules.len()).sum();
+    let watch = Watch {
+        groups,
+        semantics: Semantics::V3,
+        scrape_interval: Duration::seconds(15),
+        evaluation_interval: Duration::seconds(15),
+        strict: false,
+    };
+    let time = |watch: Option<&Watch>| {
+        median(3, || {
+            let begun = Wall::now();
+            black_box(run(&day, Seed(1), Calendar::default(), watch).expect("no limit"));
+            begun.elapsed().as_secs_f64()
+        })
+    };
+    let (alone, judged) = (time(None), time(Some(&watch)));
+    row(
+        &format!("a day of 10 members, scraped and judged by {count} rules each 15 s"),
+        format!("{judged:.2} s"),
+        format!("{:.1} times the run without rules ({alone:.2} s)", judged / alone),
     );
 }
 

@@ -13,7 +13,7 @@
 //! [`Plan`](scenario::Plan). The [`simulator`] runs it event by event in virtual time ([`time`]), with draws from named
 //! streams ([`random`]). What differs between Kestra versions is data: a [`profile`]. [`metrics`] is Micrometer's registry
 //! and its text format, [`management`] the pure functions that answer requests. [`monitor`] is a Prometheus in virtual time:
-//! it sees scraped samples only, and evaluates rules with [`promql`]. [`run`] runs a plan to its end and gives a [`report`]; [`server`] puts it on sockets at the pace of a clock; [`cli`] is the command line. [`document`] reads YAML
+//! it sees scraped samples only, and evaluates rules with [`promql`]. [`run`] runs a plan to its end and gives a [`report`]; [`lab`] learns from many runs; [`server`] puts it on sockets at the pace of a clock; [`cli`] is the command line. [`document`] reads YAML
 //! with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
 //!
 //! # Invariants
@@ -56,6 +56,7 @@
 pub mod cli;
 pub mod document;
 pub mod flow;
+pub mod lab;
 pub mod management;
 pub mod metrics;
 pub mod monitor;

@@ -19,7 +19,7 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 fn help_names_every_command_and_the_exit_codes() {
     let (code, out, _) = run(&["--help"]);
     assert_eq!(code, Some(0));
-    for word in ["serve", "run", "test", "check", "list", "schema", "healthcheck", "Exit codes"] {
+    for word in ["serve", "run", "test", "sweep", "export", "check", "list", "schema", "healthcheck", "Exit codes"] {
         assert!(out.contains(word), "{word} in {out}");
     }
     assert_eq!(run(&["serve", "--help"]).0, Some(0));
@@ -95,6 +95,20 @@ fn test_judges_alerts_and_tells_machines_as_well() {
     std::fs::write(rules, "groups: [ { name: g, rules: [ { alert: A, expr: rate(up) } ] } ]\n").expect("written");
     let (code, out, err) = run(&["test", "worker-killed", "--rules", rules]);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+}
+
+#[test]
+fn a_sweep_gives_the_same_figures_on_any_number_of_threads() {
+    let sweep = |jobs: &str| run(&["sweep", "worker-killed", "--seeds", "6", "--jobs", jobs]);
+    let (code, out, _) = sweep("1");
+    assert_eq!(code, Some(0));
+    let row = out.lines().find(|line| line.contains("KestraWorkerDown")).expect("a row");
+    assert!(row.contains("100.0%") && row.contains("1m"), "{out}");
+    assert_eq!(sweep("3").1, out);
+    let (code, _, err) = run(&["sweep", "worker-killed", "--from", "kill-worker-2"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("did you mean `kill-worker-1`?"), "{err}");
+    assert_eq!(run(&["export", "promtool", "worker-killed"]).0, Some(2), "it needs rule files");
 }
 
 #[test]

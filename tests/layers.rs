@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "run",
         &["scenario", "flow", "simulator", "metrics", "management", "monitor", "promql", "report", "random", "time"],
     ),
+    ("lab", &["scenario", "simulator", "monitor", "promql", "report", "run", "random", "time"]),
     (
         "server",
         &[
@@ -52,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "run",
             "monitor",
             "promql",
+            "lab",
             "server",
             "random",
             "time",

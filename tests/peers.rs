@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use common::peers::{Prometheus, peer};
-use common::server::{Mock, ask, eventually, scratch};
-use common::{body, capture, exposition, families, labels, simulate};
+use common::server::{Mock, ask, binary, eventually, scratch};
+use common::{body, capture, exposition, families, labels, scenario_files, simulate};
 use mock_kestra::scenario::{NoFiles, read};
 use mock_kestra::time::Instant;
 
@@ -158,4 +158,40 @@ fn promtool_says_of_our_text_just_what_it_says_of_the_recording() {
     let recorded = check(body(&capture("standalone/GET_prometheus.http")));
     assert!(!recorded.is_empty(), "promtool has something to say of the real Kestra");
     assert_eq!(check(&ours), recorded);
+}
+
+#[test]
+#[ignore = "needs promtool of Debian stable and unstable: .ci/peers fetches them"]
+fn promtool_agrees_with_every_shipped_scenario_and_notices_a_changed_rule() {
+    let rules = scratch("rules.yml");
+    let shipped = include_str!("../scenarios/rules/kestra.yml");
+    std::fs::write(&rules, shipped).expect("written");
+    let rules_file = rules.to_str().expect("UTF-8");
+    let judge = |suite: &str, file: &std::path::Path| {
+        let output =
+            Command::new(peer(suite, "promtool")).args(["test", "rules"]).arg(file).output().expect("promtool starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), text)
+    };
+    let mut noticed = 0;
+    for path in scenario_files() {
+        let export = binary()
+            .args(["export", "promtool"])
+            .arg(&path)
+            .args(["--rules", rules_file])
+            .output()
+            .expect("the binary runs");
+        assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
+        let file = rules.with_file_name(format!("{}.test.yml", path.file_stem().expect("a name").to_string_lossy()));
+        std::fs::write(&file, &export.stdout).expect("written");
+        for suite in ["stable", "unstable"] {
+            let (agrees, text) = judge(suite, &file);
+            assert!(agrees, "{} with {suite}: {text}", path.display());
+        }
+        // The file has teeth: where something fires, another `for` is caught.
+        std::fs::write(&rules, shipped.replace("for: 1m", "for: 3m").replace("for: 2m", "for: 9m")).expect("written");
+        noticed += usize::from(!judge("stable", &file).0);
+        std::fs::write(&rules, shipped).expect("written");
+    }
+    assert!(noticed >= 4, "{noticed} changed rules were noticed");
 }

@@ -19,18 +19,8 @@ pub(super) struct Test {
     /// Scenarios, by shipped name or path
     #[arg(required = true)]
     scenarios: Vec<String>,
-    /// Prometheus rule files, or PrometheusRule manifests [default: the shipped ones]
-    #[arg(long, num_args = 1..)]
-    rules: Vec<String>,
-    /// Prometheus whose semantics the rules are evaluated with: 3, 2.53 or 2.42
-    #[arg(long, default_value = "3", value_parser = semantics)]
-    semantics: Semantics,
-    /// Members are scraped this often
-    #[arg(long, default_value = "15s", value_parser = interval)]
-    scrape_interval: Duration,
-    /// Groups that say nothing else are evaluated this often
-    #[arg(long, default_value = "15s", value_parser = interval)]
-    evaluation_interval: Duration,
+    #[command(flatten)]
+    rules: Rules,
     /// Seed of all randomness: a number, or `random`
     #[arg(long, default_value = "1", value_parser = super::seed)]
     seed: Seed,
@@ -43,6 +33,23 @@ pub(super) struct Test {
     /// Write a JUnit report to this file
     #[arg(long)]
     junit: Option<PathBuf>,
+}
+
+/// Which rules, and how they are evaluated.
+#[derive(Debug, Args)]
+pub(super) struct Rules {
+    /// Prometheus rule files, or PrometheusRule manifests [default: the shipped ones]
+    #[arg(long, num_args = 1..)]
+    rules: Vec<String>,
+    /// Prometheus whose semantics the rules are evaluated with: 3, 2.53 or 2.42
+    #[arg(long, default_value = "3", value_parser = semantics)]
+    semantics: Semantics,
+    /// Members are scraped this often
+    #[arg(long, default_value = "15s", value_parser = interval)]
+    scrape_interval: Duration,
+    /// Groups that say nothing else are evaluated this often
+    #[arg(long, default_value = "15s", value_parser = interval)]
+    evaluation_interval: Duration,
 }
 
 /// The shipped rules.
@@ -61,14 +68,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 impl Test {
     pub(super) fn run(&self) -> Exit {
-        let Some(groups) = self.groups() else { return Exit::Input };
-        let watch = Watch {
-            groups,
-            semantics: self.semantics,
-            scrape_interval: self.scrape_interval,
-            evaluation_interval: self.evaluation_interval,
-            strict: self.strict,
-        };
+        let Some(watch) = self.rules.watch(self.strict) else { return Exit::Input };
         // All input is read before anything runs.
         let plans: Option<Vec<_>> = self.scenarios.iter().map(|name| load::plan(name)).collect();
         let Some(plans) = plans else { return Exit::Input };
@@ -103,6 +103,24 @@ impl Test {
             print(&format!("\n{met} expectations met, {failed} not met\n"));
         }
         if failed > 0 { Exit::Found } else { Exit::Ok }
+    }
+}
+
+impl Rules {
+    /// The files that were named.
+    pub(super) fn files(&self) -> &[String] {
+        &self.rules
+    }
+
+    /// How a run is watched with these rules. None when something is wrong: it has been told.
+    pub(super) fn watch(&self, strict: bool) -> Option<Watch> {
+        Some(Watch {
+            groups: self.groups()?,
+            semantics: self.semantics,
+            scrape_interval: self.scrape_interval,
+            evaluation_interval: self.evaluation_interval,
+            strict,
+        })
     }
 
     /// The rule groups of all files. None when something is wrong: it has been told.

@@ -6,6 +6,7 @@
 mod check;
 mod healthcheck;
 mod judge;
+mod lab;
 mod load;
 mod serve;
 mod simulate;
@@ -55,6 +56,10 @@ enum Command {
     Run(simulate::Run),
     /// Run scenarios against alert rules: which alert fires when, and whether that is what is expected
     Test(judge::Test),
+    /// Run a scenario with many seeds: how often does each alert fire, and how long after the fault
+    Sweep(lab::Sweep),
+    /// Carry a run out of here, for other tools
+    Export(lab::Export),
     /// Check scenario files, and say what was understood
     Check(check::Check),
     /// List the shipped scenarios
@@ -86,6 +91,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Serve(serve) => serve.run(),
         Command::Run(run) => run.run(),
         Command::Test(test) => test.run(),
+        Command::Sweep(sweep) => sweep.run(),
+        Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
         Command::Schema => {

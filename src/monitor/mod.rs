@@ -96,11 +96,7 @@ impl Monitor {
     /// # Errors
     /// Why there is none.
     pub fn ask(&self, expression: &crate::promql::Expression, now: i64) -> Result<Value, String> {
-        // Selectors are cached by address: an expression from outside needs an evaluator of its own.
-        let step = self.evaluation_interval.as_milliseconds() as i64;
-        Evaluator::new(self.evaluator.semantics(), step)
-            .evaluate(expression, &self.database, now)
-            .map_err(|failure| failure.to_string())
+        self.evaluator.evaluate(expression, &self.database, now).map_err(|failure| failure.to_string())
     }
 
     /// Evaluates a group at an instant, in milliseconds since 1970.
@@ -131,8 +127,8 @@ impl Monitor {
                 continue;
             }
             let output = match rule {
-                Rule::Record { name, labels, .. } => {
-                    vector.into_iter().map(|(of, value)| (recorded(&of, name, labels), value)).collect()
+                Rule::Record(rule) => {
+                    vector.into_iter().map(|(of, value)| (recorded(&of, &rule.name, &rule.labels), value)).collect()
                 }
                 Rule::Alert(rule) => {
                     let rule = rule.clone();

@@ -23,16 +23,20 @@ pub struct Group {
 #[derive(Clone, Debug)]
 pub enum Rule {
     /// `record`: writes a series.
-    Record {
-        /// The name of the series.
-        name: String,
-        /// What it is.
-        expression: Expression,
-        /// Labels it gets.
-        labels: Vec<(String, String)>,
-    },
+    Record(Arc<RecordRule>),
     /// `alert`.
     Alert(Arc<AlertRule>),
+}
+
+/// A recorded series.
+#[derive(Clone, Debug)]
+pub struct RecordRule {
+    /// The name of the series.
+    pub name: String,
+    /// What it is.
+    pub expression: Expression,
+    /// Labels it gets.
+    pub labels: Vec<(String, String)>,
 }
 
 /// An alert.
@@ -54,14 +58,14 @@ impl Rule {
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
-            Rule::Record { name, .. } => name,
+            Rule::Record(rule) => &rule.name,
             Rule::Alert(rule) => &rule.name,
         }
     }
     /// Its expression.
     pub fn expression(&self) -> &Expression {
         match self {
-            Rule::Record { expression, .. } => expression,
+            Rule::Record(rule) => &rule.expression,
             Rule::Alert(rule) => &rule.expression,
         }
     }
@@ -182,7 +186,7 @@ fn rule(node: &Node, common: &[(String, String)], reading: &mut Reading) -> Opti
                 }
             }
             let name = reading.text(&record.value, "`record`")?.to_owned();
-            Some(Rule::Record { name, expression: expression?, labels: all })
+            Some(Rule::Record(Arc::new(RecordRule { name, expression: expression?, labels: all })))
         }
         (Some(_), Some(record)) => {
             reading.error(&record.place, "a rule is either `alert` or `record`", "write two rules");

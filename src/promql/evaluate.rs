@@ -47,22 +47,26 @@ pub struct Evaluator {
     lookback: i64,
     /// The step of subqueries that name none, in milliseconds.
     step: i64,
-    /// By address of the selector: how many series were looked at, and which of them it selects.
-    selected: RefCell<BTreeMap<usize, (usize, Vec<u32>)>>,
+    /// By expression and address of the selector in it.
+    selected: RefCell<BTreeMap<(u64, usize), Selected>>,
 }
+
+/// What a selector has found so far: how many series were looked at, and the numbers of those it selects.
+type Selected = (usize, Vec<u32>);
 
 /// One evaluation.
 #[derive(Clone, Copy)]
 pub(super) struct At<'a> {
     pub(super) evaluator: &'a Evaluator,
     database: &'a Database,
+    expression: u64,
     pub(super) now: i64,
     /// The instant of the whole evaluation, for `@ start()` and `@ end()`.
     whole: i64,
 }
 
 impl Evaluator {
-    /// An evaluator for expressions that live as long as it does; `step` is the evaluation interval in milliseconds.
+    /// An evaluator for one database; `step` is the evaluation interval in milliseconds.
     pub fn new(semantics: Semantics, step: i64) -> Evaluator {
         Evaluator { semantics, lookback: 300_000, step, selected: RefCell::default() }
     }
@@ -72,7 +76,7 @@ impl Evaluator {
     /// # Errors
     /// What makes it impossible: many-to-many matches, duplicate series, a bad regular expression.
     pub fn evaluate(&self, expression: &Expression, database: &Database, now: i64) -> Result<Value, Failure> {
-        At { evaluator: self, database, now, whole: now }.value(&expression.tree)
+        At { evaluator: self, database, expression: expression.id, now, whole: now }.value(&expression.tree)
     }
 
     /// Which Prometheus it follows.
@@ -158,7 +162,7 @@ impl At<'_> {
 
     /// The numbers of the series a selector means.
     fn matching(&self, selector: &VectorSelector) -> Vec<u32> {
-        let key = std::ptr::from_ref(selector) as usize;
+        let key = (self.expression, std::ptr::from_ref(selector) as usize);
         let mut selected = self.evaluator.selected.borrow_mut();
         let (seen, numbers) = selected.entry(key).or_default();
         let all = self.database.all();

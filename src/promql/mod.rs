@@ -13,6 +13,8 @@ mod range;
 pub use data::{Database, Labels, NO_SAMPLE, Series, Vector, stale, without_name};
 pub use evaluate::{Evaluator, Failure, Value};
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use promql_parser::parser::{self, Expr};
 
 /// Which Prometheus an expression should mean the same as.
@@ -43,10 +45,23 @@ const MAX_LENGTH: usize = 64 * 1024;
 const MAX_NESTING: usize = 200;
 
 /// A checked expression.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Expression {
     text: String,
     tree: Expr,
+    /// Tells it from every other one of this process: what an evaluator remembers of it is remembered by this.
+    id: u64,
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Clone for Expression {
+    fn clone(&self) -> Expression {
+        Expression { text: self.text.clone(), tree: self.tree.clone(), id: next_id() }
+    }
 }
 
 impl Expression {
@@ -73,7 +88,7 @@ impl Expression {
         }
         let tree = parser::parse(text).map_err(|error| error.trim().to_owned())?;
         check(&tree, 0)?;
-        Ok(Expression { text: text.to_owned(), tree })
+        Ok(Expression { text: text.to_owned(), tree, id: next_id() })
     }
 
     /// As it was written.
@@ -160,7 +175,7 @@ mod tests {
     #[test]
     fn what_is_wrong_or_missing_is_refused_by_name() {
         for (text, part) in [
-            ("sum(", "invalid promql"),
+            ("sum(", "unclosed"),
             ("rate(x)", "rate"),
             ("limitk(3, x)", "limitk"),
             ("histogram_fraction(0, 1, x)", "histogram_fraction"),

@@ -53,6 +53,30 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
     })
 }
 
+/// What a watched run leaves behind: everything that was scraped, and the life of every alert.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The series, those that rules wrote included.
+    pub series: Vec<crate::promql::Series>,
+    /// Names of series that recording rules wrote.
+    pub recorded: std::collections::BTreeSet<String>,
+    /// The life of every alert.
+    pub alerts: Vec<AlertLine>,
+}
+
+/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase, and keeps everything.
+///
+/// # Errors
+/// A limit of the simulation was reached.
+pub fn record(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: &Watch) -> Result<Record, LimitReached> {
+    let mut simulation = Simulation::new(plan.clone(), seed, calendar);
+    simulation.advance(Instant::START)?;
+    let mut watching = watch::Watching::new(watch, plan, &simulation);
+    watching.on_grid();
+    watch::advance(&mut simulation, Some(&mut watching), Instant::START + plan.duration)?;
+    Ok(watching.record(&calendar))
+}
+
 impl AlertLine {
     /// Whether it was still active at an instant, or later.
     fn ends_after(&self, at: Instant) -> bool {

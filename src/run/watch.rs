@@ -74,6 +74,22 @@ impl Watching {
         Watching { monitor, strict: watch.strict, scrapes, evaluations }
     }
 
+    /// All turns begin at the start, together.
+    pub(super) fn on_grid(&mut self) {
+        self.scrapes.fill(Instant::START);
+        self.evaluations.fill(Instant::START);
+    }
+
+    /// Everything that was scraped and found.
+    pub(super) fn record(&self, calendar: &Calendar) -> super::Record {
+        let rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
+        super::Record {
+            series: self.monitor.database().all().to_vec(),
+            recorded: rules.filter(|rule| matches!(rule, Rule::Record(_))).map(|rule| rule.name().to_owned()).collect(),
+            alerts: self.alerts(calendar),
+        }
+    }
+
     pub(super) fn strict(&self) -> bool {
         self.strict
     }

@@ -12,7 +12,9 @@ use super::server::{eventually, scratch, try_ask};
 /// A binary of a suite.
 pub fn peer(suite: &str, name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers").join(format!("prometheus-{suite}/usr/bin"));
-    let path = folder.join(name);
+    // In Debian 12 promtool comes with Prometheus, later it is a package of its own.
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/peers/{name}-{suite}/usr/bin")).join(name);
+    let path = if own.exists() { own } else { folder.join(name) };
     assert!(path.exists(), "{} is missing: run .ci/peers", path.display());
     path
 }

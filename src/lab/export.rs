@@ -1,0 +1,217 @@
+//! A run as a test file for `promtool test rules`: what was scraped, and which alert fires when.
+//!
+//! The run is made again on a grid, because promtool has samples and evaluations at multiples of one interval only. Instants
+//! are checked where Prometheus 2 and 3 agree, one step before and after each change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::monitor::{Group, Rule};
+use crate::promql::{Semantics, stale};
+use crate::random::Seed;
+use crate::report::AlertLine;
+use crate::run::{self, Watch};
+use crate::scenario::Plan;
+use crate::simulator::LimitReached;
+use crate::time::{Calendar, Duration, Instant};
+
+/// A test file, and what it leaves out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The file.
+    pub text: String,
+    /// Alerts that it cannot express, and why.
+    pub left_out: Vec<(String, &'static str)>,
+    /// Instants that are checked.
+    pub checks: usize,
+}
+
+/// Why promtool cannot judge a rule as we do.
+fn inexpressible(group: &Group, rule: &Rule, interval: Duration) -> Option<&'static str> {
+    let text = rule.expression().text();
+    let clock = ["time()", "timestamp(", "hour(", "minute(", "day_of", "days_in", "month(", "year("];
+    if clock.iter().any(|word| text.contains(word)) {
+        return Some("it reads the clock, and promtool's begins in 1970");
+    }
+    if group.interval.is_some_and(|it| it != interval) {
+        return Some("its group has an interval of its own, which promtool ignores");
+    }
+    None
+}
+
+/// Makes a test file of a run. `rule_files` are the names it refers to.
+///
+/// # Errors
+/// A limit of the simulation was reached.
+pub fn promtool(
+    plan: &Arc<Plan>,
+    seed: Seed,
+    calendar: Calendar,
+    watch: &Watch,
+    rule_files: &[String],
+) -> Result<Export, LimitReached> {
+    let interval = watch.evaluation_interval;
+    let mut left_out = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for group in &watch.groups {
+        for rule in &group.rules {
+            let Rule::Alert(alert) = rule else { continue };
+            match inexpressible(group, rule, interval) {
+                Some(why) => left_out.push((alert.name.clone(), why)),
+                None if !names.contains(&alert.name) => names.push(alert.name.clone()),
+                None => {}
+            }
+        }
+    }
+    let on_grid =
+        |semantics| run::record(plan, seed, calendar, &Watch { semantics, scrape_interval: interval, ..watch.clone() });
+    let (new, old) = (on_grid(Semantics::V3)?, on_grid(Semantics::V2_42)?);
+    let steps = plan.duration.as_nanoseconds() / interval.as_nanoseconds().max(1);
+    let begin = calendar.start().as_millisecond();
+    let step = interval.as_milliseconds().max(1) as i64;
+
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_head(&mut text, plan, interval, rule_files);
+    for series in &new.series {
+        let name_of = |key: &str| key == "__name__";
+        let name = series.labels.iter().find(|(key, _)| name_of(key)).map_or("", |(_, name)| name);
+        // What rules write is written by promtool itself.
+        if name == "ALERTS" || name == "ALERTS_FOR_STATE" || new.recorded.contains(name) {
+            continue;
+        }
+        let labels: Vec<String> = series
+            .labels
+            .iter()
+            .filter(|(key, _)| !name_of(key))
+            .map(|(key, value)| format!("{key}={}", serde_json::Value::from(&**value)))
+            .collect();
+        let mut values: Vec<String> = Vec::new();
+        let mut samples = series.samples.iter().peekable();
+        for index in 0..=steps as i64 {
+            let time = begin + index * step;
+            while samples.next_if(|(at, _)| *at < time).is_some() {}
+            values.push(match samples.next_if(|(at, _)| *at == time) {
+                Some((_, value)) if stale(*value) => "stale".into(),
+                Some((_, value)) => number(*value),
+                None => "_".into(),
+            });
+        }
+        while values.last().is_some_and(|value| value == "_") {
+            values.pop();
+        }
+        let line = serde_json::Value::from(format!("{name}{{{}}}", labels.join(", ")));
+        let _ = writeln!(text, "      - series: {line}\n        values: {}", serde_json::Value::from(packed(&values)));
+    }
+    let _ = writeln!(text, "    promql_expr_test:");
+    let mut checks = 0;
+    for name in &names {
+        for index in instants(name, &[&new.alerts, &old.alerts], steps as i64, interval) {
+            let at = Instant::START + Duration::nanoseconds(interval.as_nanoseconds().saturating_mul(index as u64));
+            checks += 1;
+            let _ = write_check(&mut text, name, at, &firing(&new.alerts, name, at));
+        }
+    }
+    if checks == 0 {
+        text = text.replace("    promql_expr_test:\n", "    promql_expr_test: []\n");
+    }
+    Ok(Export { text, left_out, checks })
+}
+
+fn write_head(out: &mut String, plan: &Plan, interval: Duration, rule_files: &[String]) -> std::fmt::Result {
+    let milliseconds = format!("{}ms", interval.as_milliseconds());
+    writeln!(out, "# Made by mock-kestra from the scenario {}. Run it with: promtool test rules FILE", plan.name)?;
+    writeln!(out, "rule_files:")?;
+    for file in rule_files {
+        writeln!(out, "  - {}", serde_json::Value::from(file.as_str()))?;
+    }
+    writeln!(out, "evaluation_interval: {milliseconds}\ntests:\n  - interval: {milliseconds}\n    input_series:")
+}
+
+fn write_check(out: &mut String, name: &str, at: Instant, firing: &Firing) -> std::fmt::Result {
+    let seconds = at.since(Instant::START).as_milliseconds();
+    let expr = format!("ALERTS{{alertname=\"{name}\", alertstate=\"firing\"}}");
+    writeln!(out, "      - expr: {}\n        eval_time: {seconds}ms", serde_json::Value::from(expr))?;
+    match firing.is_empty() {
+        true => writeln!(out, "        exp_samples: []"),
+        false => {
+            writeln!(out, "        exp_samples:")?;
+            for labels in firing {
+                let mut all = vec![format!("alertname=\"{name}\""), "alertstate=\"firing\"".to_owned()];
+                all.extend(
+                    labels.iter().map(|(key, value)| format!("{key}={}", serde_json::Value::from(value.as_str()))),
+                );
+                let line = format!("ALERTS{{{}}}", all.join(", "));
+                writeln!(out, "          - labels: {}\n            value: 1", serde_json::Value::from(line))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Label sets of an alert.
+type Firing = Vec<Vec<(String, String)>>;
+
+/// The label sets of an alert that fire at an instant.
+fn firing(alerts: &[AlertLine], name: &str, at: Instant) -> Firing {
+    let fires = |line: &&AlertLine| {
+        let from = line.firing.is_some_and(|from| from <= at);
+        line.alert == name && from && line.resolved.is_none_or(|resolved| resolved > at)
+    };
+    let mut all: Firing = alerts.iter().filter(fires).map(|line| line.labels.clone()).collect();
+    all.sort();
+    all
+}
+
+/// Steps to check: around every change, and those only at which all semantics agree at the step and beside it.
+fn instants(name: &str, runs: &[&Vec<AlertLine>], steps: i64, interval: Duration) -> BTreeSet<i64> {
+    let at = |index: i64| {
+        Instant::START + Duration::nanoseconds(interval.as_nanoseconds().saturating_mul(index.max(0) as u64))
+    };
+    let states: Vec<BTreeMap<i64, Firing>> =
+        runs.iter().map(|alerts| (0..=steps).map(|index| (index, firing(alerts, name, at(index)))).collect()).collect();
+    let agree = |index: i64| {
+        let first = states.first().and_then(|states| states.get(&index));
+        states.iter().all(|states| states.get(&index) == first)
+    };
+    let mut wanted = BTreeSet::from([steps]);
+    for index in 1..=steps {
+        let changes = states.iter().any(|states| states.get(&(index - 1)) != states.get(&index));
+        if changes {
+            wanted.extend([index - 3, index - 2, index + 1, index + 2]);
+        }
+    }
+    wanted
+        .retain(|index| (1..=steps).contains(index) && (index - 1..=index + 1).all(|near| near > steps || agree(near)));
+    wanted
+}
+
+/// A value as promtool reads it.
+fn number(value: f64) -> String {
+    if value.is_nan() {
+        "NaN".into()
+    } else if value.is_infinite() {
+        if value > 0.0 { "Inf".into() } else { "-Inf".into() }
+    } else {
+        format!("{value}")
+    }
+}
+
+/// Runs of the same value in short: `5x3` is four times 5, `_x3` three times nothing.
+fn packed(values: &[String]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut index = 0;
+    while index < values.len() {
+        let value = &values[index];
+        let run = values[index..].iter().take_while(|other| *other == value).count();
+        let short = run > 2 && value != "stale" && !value.contains(|c: char| c.is_ascii_alphabetic());
+        match (short, value.as_str()) {
+            (true, "_") => parts.push(format!("_x{run}")),
+            (true, _) => parts.push(format!("{value}x{}", run - 1)),
+            (false, _) => parts.extend(std::iter::repeat_n(value.clone(), run)),
+        }
+        index += run;
+    }
+    parts.join(" ")
+}
