@@ -55,7 +55,7 @@ fn watch(rules: &str, scrapes: &[Scraped]) -> Vec<(String, Episode)> {
                 if let Scraped::Value(value) = other {
                     scrape.sample("g", &[("a".to_owned(), "b".to_owned())], None, *value);
                 }
-                scrape.end(true, Duration::milliseconds(5));
+                scrape.end(Some(1), Duration::milliseconds(5));
             }
         }
         for group in 0..count {

@@ -120,19 +120,28 @@ type Handled = Result<Reply, Outcome>;
 /// A request that has to wait (a stalled database, a stop-the-world pause) gets [`Outcome::Wait`]; ask again then with
 /// the same request, its `arrived` unchanged.
 pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outcome {
-    let Some(state) = simulation.members().get(member) else { return Outcome::Refused };
-    match state.port() {
-        Port::Refused => return Outcome::Refused,
-        Port::Closing => return Outcome::Reset,
-        Port::Frozen => return Outcome::Hang,
-        Port::Open => {}
-    }
-    if let Some(until) = state.paused_until().filter(|until| *until > simulation.now()) {
-        return Outcome::Wait(until);
-    }
-    match reply_to(request, simulation, member, state) {
+    match reachable(simulation, member).and_then(|state| reply_to(request, simulation, member, state)) {
         Ok(reply) => Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now())))),
         Err(outcome) => outcome,
+    }
+}
+
+/// What comes before any endpoint: whether the process of `member` takes requests at all now. A scrape that needs no text
+/// asks this and reads the member's registry.
+///
+/// # Errors
+/// What a client gets instead of an answer.
+pub fn reachable(simulation: &Simulation, member: usize) -> Result<&Member, Outcome> {
+    let Some(state) = simulation.members().get(member) else { return Err(Outcome::Refused) };
+    match state.port() {
+        Port::Refused => return Err(Outcome::Refused),
+        Port::Closing => return Err(Outcome::Reset),
+        Port::Frozen => return Err(Outcome::Hang),
+        Port::Open => {}
+    }
+    match state.paused_until().filter(|until| *until > simulation.now()) {
+        Some(until) => Err(Outcome::Wait(until)),
+        None => Ok(state),
     }
 }
 

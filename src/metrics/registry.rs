@@ -43,9 +43,10 @@ struct Registered {
 /// A family of the exposition: a meter, or the maximum of one.
 #[derive(Debug)]
 struct Family {
-    meter: u32,
     maximum: bool,
     header: Vec<u8>,
+    /// Names of its lines: the plain one, and those of buckets, counts and sums.
+    lines: [String; 4],
     /// In the order of the exposition: by label values.
     order: Vec<u32>,
 }
@@ -151,8 +152,8 @@ impl Registry {
             // Families are in the order of their names, that of a counter without its `_total` (recorded).
             let key = shown.strip_suffix("_total").unwrap_or(&shown).to_owned();
             let family = self.families.entry(key).or_insert_with(|| Family {
-                meter: id.0,
                 maximum,
+                lines: ["", "_bucket", "_count", "_sum"].map(|suffix| format!("{shown}{suffix}")),
                 header: header(&shown, &meter.help, if maximum { Kind::Gauge } else { meter.kind }),
                 order: Vec::new(),
             });
@@ -199,37 +200,49 @@ impl Registry {
     }
 
     /// Every sample of a look, in the order of the exposition.
-    pub fn samples(&self, look: &Look, mut each: impl FnMut(Sample<'_>)) {
+    pub fn samples(&self, look: &Look, each: impl FnMut(Sample<'_>)) {
+        self.some_samples(look, |_| true, each);
+    }
+
+    /// The samples of a look whose name is wanted, in the order of the exposition. Returns how many there are in all.
+    pub fn some_samples(&self, look: &Look, wanted: impl Fn(&str) -> bool, mut each: impl FnMut(Sample<'_>)) -> usize {
+        let mut count = 0;
         for family in self.families.values() {
-            let Some(meter) = self.profile.meter_of(MeterId(family.meter)) else { continue };
-            let name = meter.prometheus_name();
-            let (count, sum, max) = (format!("{name}_count"), format!("{name}_sum"), format!("{name}_max"));
+            let [name, bucket, total, sum] = &family.lines;
+            let first = family.order.first().map(|series| &self.series[*series as usize]);
+            // Lines of a series that are not its maximum.
+            let lines = if family.maximum { 1 } else { first.map_or(0, |series| series.ends.len()) };
+            count += lines * family.order.len();
+            let plain = family.maximum || first.is_some_and(|series| matches!(series.source, Source::Plain(_)));
+            let some = if plain { wanted(name) } else { wanted(bucket) || wanted(total) || wanted(sum) };
+            if !some {
+                continue;
+            }
             for index in &family.order {
                 let series = &self.series[*index as usize];
                 let mut sample = |name: &str, le: Option<&str>, value: f64| {
-                    each(Sample { name, labels: &series.labels, le, value });
+                    if wanted(name) {
+                        each(Sample { name, labels: &series.labels, le, value });
+                    }
                 };
-                if family.maximum {
-                    sample(&max, None, series.maximum(look));
-                    continue;
-                }
                 match series.source {
-                    Source::Plain(_) => sample(&name, None, series.value(look)),
+                    _ if family.maximum => sample(name, None, series.maximum(look)),
+                    Source::Plain(_) => sample(name, None, series.value(look)),
                     Source::Timer { shape, .. } => {
-                        let total = series.count(look);
-                        if let Some(shape) = shape {
-                            let bucket = format!("{name}_bucket");
+                        let all = series.count(look);
+                        if let Some(shape) = shape.filter(|_| wanted(bucket)) {
                             for (bound, share) in self.profile.buckets().iter().zip(self.profile.shape(shape)) {
-                                sample(&bucket, Some(&bound_text(*bound)), libm::floor(total * share));
+                                sample(bucket, Some(&bound_text(*bound)), libm::floor(all * share));
                             }
-                            sample(&bucket, Some("+Inf"), total);
+                            sample(bucket, Some("+Inf"), all);
                         }
-                        sample(&count, None, total);
-                        sample(&sum, None, series.sum(look));
+                        sample(total, None, all);
+                        sample(sum, None, series.sum(look));
                     }
                 }
             }
         }
+        count
     }
 
     /// The dotted names of all meters that have series, sorted.

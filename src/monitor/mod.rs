@@ -26,7 +26,7 @@ pub struct Monitor {
     evaluator: Evaluator,
     targets: Vec<Target>,
     /// Metric names the rules read; none when a selector could mean any.
-    wanted: Option<BTreeSet<String>>,
+    wanted: Option<Arc<BTreeSet<String>>>,
     alerts: BTreeMap<(usize, usize), AlertState>,
     /// Series that a rule wrote at its last evaluation.
     written: BTreeMap<(usize, usize), BTreeSet<u32>>,
@@ -61,7 +61,7 @@ impl Monitor {
             database: Database::default(),
             evaluator: Evaluator::new(semantics, step),
             targets,
-            wanted,
+            wanted: wanted.map(Arc::new),
             alerts: BTreeMap::new(),
             written: BTreeMap::new(),
             failures: BTreeMap::new(),
@@ -84,6 +84,10 @@ impl Monitor {
     /// Evaluations of groups so far.
     pub fn evaluations(&self) -> u64 {
         self.evaluations
+    }
+    /// The metrics whose samples are of use; none when all are.
+    pub fn wanted(&self) -> Option<&Arc<BTreeSet<String>>> {
+        self.wanted.as_ref()
     }
     /// Whether samples of a metric are of use.
     pub fn wants(&self, name: &str) -> bool {

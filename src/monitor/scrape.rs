@@ -36,7 +36,6 @@ pub struct Scrape<'a> {
     target: usize,
     time: i64,
     position: usize,
-    scraped: u64,
     added: u64,
     present: BTreeSet<u32>,
 }
@@ -59,20 +58,19 @@ impl Monitor {
 
     /// Begins a scrape that was answered, at an instant in milliseconds since 1970.
     pub fn scrape(&mut self, target: usize, time: i64) -> Scrape<'_> {
-        Scrape { monitor: self, target, time, position: 0, scraped: 0, added: 0, present: BTreeSet::new() }
+        Scrape { monitor: self, target, time, position: 0, added: 0, present: BTreeSet::new() }
     }
 
     /// A scrape that failed: refused, reset, or not answered in time. All series of the target end.
     pub fn scrape_failed(&mut self, target: usize, time: i64, took: Duration) {
         let scrape = self.scrape(target, time);
-        scrape.end(false, took);
+        scrape.end(None, took);
     }
 }
 
 impl Scrape<'_> {
     /// One sample of the exposition, in its order; `le` is the bound of a bucket.
     pub fn sample(&mut self, name: &str, labels: &[(String, String)], le: Option<&str>, value: f64) {
-        self.scraped += 1;
         if !self.monitor.wants(name) {
             return;
         }
@@ -114,17 +112,19 @@ impl Scrape<'_> {
         series
     }
 
-    /// Ends it: what is gone gets a marker, and Prometheus adds what it knows itself.
-    pub fn end(mut self, up: bool, took: Duration) {
+    /// Ends it: what is gone gets a marker, and Prometheus adds what it knows itself. `samples` is how many there were in
+    /// all, none when the scrape failed.
+    pub fn end(mut self, samples: Option<usize>, took: Duration) {
         let target = &mut self.monitor.targets[self.target];
         target.known.truncate(self.position);
         let before = std::mem::replace(&mut target.present, self.present.clone());
         for series in before.difference(&self.present) {
             self.monitor.database.append(*series, self.time, NO_SAMPLE);
         }
-        let scraped = if up { self.scraped as f64 } else { 0.0 };
+        let up = if samples.is_some() { 1.0 } else { 0.0 };
+        let scraped = samples.unwrap_or(0) as f64;
         for (name, value) in [
-            ("up", if up { 1.0 } else { 0.0 }),
+            ("up", up),
             ("scrape_duration_seconds", took.as_seconds_f64()),
             ("scrape_samples_scraped", scraped),
             ("scrape_samples_post_metric_relabeling", scraped),

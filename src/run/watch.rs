@@ -1,6 +1,5 @@
 //! A Prometheus that watches a run: it scrapes every member on its own grid, and evaluates rule groups on theirs.
 
-use super::get;
 use crate::management::{self, Outcome};
 use crate::monitor::{Group, Monitor, Rule, Target};
 use crate::promql::{Expression, Semantics, Value};
@@ -148,20 +147,20 @@ impl Watching {
         let target = &self.monitor.targets()[member];
         let (interval, timeout) = (target.interval, target.timeout);
         self.scrapes[member] = now + interval;
-        match management::answer(&get("/prometheus", now), simulation, member) {
-            Outcome::Answer(answer) if answer.status == 200 => {
+        match management::reachable(simulation, member) {
+            Ok(it) => {
                 let look = simulation.look(member);
+                let wanted = self.monitor.wanted().cloned();
                 let mut scrape = self.monitor.scrape(member, time);
-                simulation.members()[member].registry().samples(&look, |sample| {
+                let wants = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
+                let all = it.registry().some_samples(&look, wants, |sample| {
                     scrape.sample(sample.name, sample.labels, sample.le, sample.value);
                 });
-                scrape.end(true, Duration::milliseconds(12));
+                scrape.end(Some(all), Duration::milliseconds(12));
             }
             // A refused or reset connection fails at once, one without an answer when the time is over.
-            Outcome::Refused | Outcome::Reset | Outcome::Answer(_) => {
-                self.monitor.scrape_failed(member, time, Duration::milliseconds(1));
-            }
-            Outcome::Wait(_) | Outcome::Hang => self.monitor.scrape_failed(member, time, timeout),
+            Err(Outcome::Wait(_) | Outcome::Hang) => self.monitor.scrape_failed(member, time, timeout),
+            Err(_) => self.monitor.scrape_failed(member, time, Duration::milliseconds(1)),
         }
     }
 
