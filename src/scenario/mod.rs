@@ -21,6 +21,8 @@ pub mod limits {
     pub const MEMBERS: usize = 200;
     /// Flows.
     pub const FLOWS: usize = 10_000;
+    /// The shortest time between two requests of a poller.
+    pub const POLL: Duration = Duration::milliseconds(100);
     /// The longest run.
     pub const DURATION: Duration = Duration::seconds(400 * 86_400);
 }

@@ -1,11 +1,13 @@
 //! The control port: clock, faults, journal, discovery, every member, and any instant.
 
+mod members;
+
 use std::fmt::Display;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, Request as HttpRequest, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
@@ -15,19 +17,14 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::clock::SPEEDS;
-use super::connection::Encoded;
-use super::world::{Reply, Shared, World};
+use super::world::{self, Shared, World};
 use crate::document;
-use crate::management::{self, Listener, Outcome, Request};
 use crate::scenario;
 use crate::simulator::{Command, Port, Simulation, limits as simulator_limits};
 use crate::time::{Duration, Instant};
 
 /// Bytes of a request body.
 const MAX_BODY: usize = 1 << 20;
-/// How long a request through `/members/` waits for a member that hangs.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(35);
-
 /// How far time moves at once, before others get their turn.
 const JUMP_STEP: Duration = Duration::minutes(60);
 
@@ -50,9 +47,9 @@ pub(super) async fn run(shared: Arc<Shared>, socket: TcpListener) {
         .route("/sd", get(discovery))
         .route("/metrics", get(own_metrics))
         .route("/health", get(|| async { Json(json!({ "status": "UP" })) }))
-        .route("/members/{name}", any(member))
-        .route("/members/{name}/", any(member))
-        .route("/members/{name}/{*path}", any(member))
+        .route("/members/{name}", any(members::member))
+        .route("/members/{name}/", any(members::member))
+        .route("/members/{name}/{*path}", any(members::member))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -346,9 +343,7 @@ async fn inject(State(shared): App, body: Bytes) -> Answered<Response> {
             };
             Refusal::bad(told.join("; "), advice)
         })?;
-        if world.simulation.faults().len() >= simulator_limits::FAULTS
-            || world.commands.len() >= super::world::MAX_COMMANDS
-        {
+        if world.simulation.faults().len() >= simulator_limits::FAULTS || world.commands.len() >= world::MAX_COMMANDS {
             return Err(Refusal::bad("there are too many faults in this session", "POST /api/reset begins anew"));
         }
         let taken = |name: &str| {
@@ -438,121 +433,6 @@ async fn own_metrics(State(shared): App) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-/// Any request to a member, through the control port; with `?at=` at any instant.
-async fn member(State(shared): App, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Answered<Response> {
-    let rest = uri.path().strip_prefix("/members/").unwrap_or_default();
-    let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let Some(index) = shared.addresses.members.iter().position(|member| member.name == name) else {
-        let known: Vec<&str> = shared.addresses.members.iter().map(|member| member.name.as_str()).collect();
-        let advice = match document::nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("there are {}", known.join(", ")),
-        };
-        return Err(Refusal::new(StatusCode::NOT_FOUND, format!("no member is called `{name}`"), advice));
-    };
-    let (query, at) = without_at(uri.query().unwrap_or(""));
-    let request = Request {
-        listener: Listener::Management,
-        method: method.to_string(),
-        target: if query.is_empty() { format!("/{path}") } else { format!("/{path}?{query}") },
-        http10: false,
-        headers: headers
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "connection" | "content-length" | "transfer-encoding"))
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect(),
-        body: body.to_vec(),
-        arrived: shared.world().simulation.now(),
-    };
-    let name = name.to_owned();
-    if let Some(at) = at {
-        if !matches!(method, Method::GET | Method::HEAD) {
-            return Err(Refusal::bad(
-                "another instant can only be looked at",
-                "leave `at` out to change something now",
-            ));
-        }
-        let outcome = at_instant(shared, &at, move |_, simulation| {
-            let request = Request { arrived: simulation.now(), ..request };
-            management::answer(&request, simulation, index)
-        });
-        return match outcome.await? {
-            Outcome::Answer(answer) => pass_on(&answer),
-            Outcome::Refused | Outcome::Reset => Err(unreachable_member(&name)),
-            Outcome::Wait(_) | Outcome::Hang => Err(hanging_member(&name)),
-        };
-    }
-    let mut changes = shared.changes.subscribe();
-    let give_up = tokio::time::sleep(PATIENCE);
-    tokio::pin!(give_up);
-    loop {
-        match shared.answer(index, &request) {
-            Reply::Send(encoded) => {
-                shared.metrics.answered(&name, encoded.status);
-                return from_bytes(&encoded);
-            }
-            Reply::Reset => return Err(unreachable_member(&name)),
-            Reply::Later(wait) => {
-                let wait = tokio::time::sleep(wait.unwrap_or(PATIENCE).max(std::time::Duration::from_millis(1)));
-                tokio::select! {
-                    () = wait => {}
-                    _ = changes.changed() => {}
-                    () = &mut give_up => return Err(hanging_member(&name)),
-                }
-            }
-        }
-    }
-}
-
-/// The query without `at`, and its value.
-fn without_at(query: &str) -> (String, Option<String>) {
-    let (mut rest, mut at) = (Vec::new(), None);
-    for part in query.split('&').filter(|part| !part.is_empty()) {
-        match part.strip_prefix("at=") {
-            Some(value) => at = Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()),
-            None => rest.push(part),
-        }
-    }
-    (rest.join("&"), at)
-}
-
-fn unreachable_member(name: &str) -> Refusal {
-    let advice = "this is what its clients see; /api/state tells why";
-    Refusal::new(StatusCode::BAD_GATEWAY, format!("{name} refuses or resets connections"), advice)
-}
-
-fn hanging_member(name: &str) -> Refusal {
-    let advice = "this is what its clients see; /api/state tells why";
-    Refusal::new(StatusCode::GATEWAY_TIMEOUT, format!("{name} does not answer"), advice)
-}
-
-fn from_bytes(encoded: &Encoded) -> Answered<Response> {
-    encoded
-        .answer
-        .as_ref()
-        .map_or_else(|| Err(Refusal::new(StatusCode::BAD_GATEWAY, "an answer that cannot be passed on", "")), pass_on)
-}
-
-/// A member's answer as one of the control port: the same status, headers and body, but for what concerns the connection.
-fn pass_on(answer: &management::Answer) -> Answered<Response> {
-    let body = match &answer.body {
-        management::Body::None => Vec::new(),
-        management::Body::Sized(body) | management::Body::Chunked(body) => body.clone(),
-    };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    for (name, value) in &answer.headers {
-        let name = name.to_ascii_lowercase();
-        if matches!(name.as_str(), "connection" | "content-length" | "transfer-encoding" | "date") {
-            continue;
-        }
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-            response.headers_mut().append(name, value);
-        }
-    }
-    Ok(response)
-}
-
 async fn page() -> Html<&'static str> {
-    Html(include_str!("page.html"))
+    Html(include_str!("../page.html"))
 }

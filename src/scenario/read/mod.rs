@@ -1,0 +1,204 @@
+//! From YAML text to a Plan, with everything that is wrong told at once.
+
+mod cluster;
+mod expectations;
+mod faults;
+mod work;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::fields::SCENARIO;
+use super::{Plan, TimelineEntry, limits, units};
+use crate::document::{self, Diagnostic, Node, Object, Reading, Source, Value};
+use crate::profile::Profile;
+use crate::time::{Duration, Instant};
+use cluster::cluster;
+use expectations::expectation;
+use faults::{entry, unique_name};
+use work::{arrivals, behaviour, flows, pollers};
+
+/// Reads what a scenario names: flow files, and scenarios it extends.
+pub trait Loader {
+    /// The text of a flow file, named relative to the file that names it; for a folder those of all its flows.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn flows(&self, from: &str, path: &str) -> Result<Vec<Source>, String>;
+
+    /// The text of a scenario, by shipped name or path.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn scenario(&self, from: &str, name: &str) -> Result<Source, String>;
+}
+
+/// A loader for texts that name no other files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFiles;
+
+impl Loader for NoFiles {
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+        Err("files cannot be named here".into())
+    }
+    fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
+        Err("scenarios cannot be named here".into())
+    }
+}
+
+/// Reads a scenario. With an error among the diagnostics there is no plan.
+pub fn read(file_name: &str, text: &str, loader: &dyn Loader) -> (Option<Plan>, Vec<Diagnostic>) {
+    let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
+    let mut reading = Reading::default();
+    let plan = load(&source, loader, &mut reading, 0).and_then(|node| plan(&node, loader, &mut reading));
+    let failed = reading.failed();
+    (plan.filter(|_| !failed), reading.finish())
+}
+
+/// Reads a fault from the body of a request, JSON or YAML: an entry of the timeline, in which `at` may be left out and
+/// then is `now`.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn read_fault(body: &str, plan: &Plan, now: Instant) -> Result<TimelineEntry, Vec<Diagnostic>> {
+    let source = Arc::new(Source { name: "body".into(), text: body.to_owned() });
+    let (node, diagnostics) = document::parse(&source);
+    let Some(node) = node else { return Err(diagnostics) };
+    let mut reading = Reading::default();
+    reading.extend(diagnostics);
+    let entry = entry(&node, plan, Some(now), &mut reading);
+    match entry {
+        Some(entry) if !reading.failed() => Ok(entry),
+        _ => Err(reading.finish()),
+    }
+}
+
+/// The root of a file, laid over the one it extends.
+fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth: usize) -> Option<Node> {
+    let (root, diagnostics) = document::parse(source);
+    reading.extend(diagnostics);
+    let mut root = root?;
+    let Value::Mapping(entries) = &mut root.value else { return Some(root) };
+    let Some(at) = entries.iter().position(|entry| entry.key == "extends") else { return Some(root) };
+    let extends = entries.remove(at).value;
+    let name = reading.text(&extends, "`extends`")?;
+    if depth >= 8 {
+        reading.error(&extends.place, "scenarios extend each other too deeply", "");
+        return None;
+    }
+    let base = match loader.scenario(&source.name, name) {
+        Ok(base) => load(&Arc::new(base), loader, reading, depth + 1)?,
+        Err(why) => {
+            reading.error(&extends.place, format!("cannot read the scenario `{name}`: {why}"), "");
+            return None;
+        }
+    };
+    let Value::Mapping(mut merged) = base.value else { return Some(root) };
+    for entry in std::mem::take(entries) {
+        match merged.iter_mut().find(|old| old.key == entry.key) {
+            Some(old) => match (&mut old.value.value, entry.value.value.clone()) {
+                (Value::Sequence(old), Value::Sequence(new)) if APPENDED.contains(&entry.key.as_str()) => {
+                    old.extend(new)
+                }
+                _ => *old = entry,
+            },
+            None => merged.push(entry),
+        }
+    }
+    Some(Node { value: Value::Mapping(merged), place: root.place })
+}
+
+/// Lists that an extending scenario adds to.
+const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "timeline", "expect"];
+
+fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan> {
+    let object = reading.object(root, "a scenario", SCENARIO)?;
+    let text = |reading: &mut Reading, key: &str| {
+        object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
+    };
+    let name = text(reading, "name").unwrap_or_default();
+    let summary = text(reading, "summary").unwrap_or_default();
+    let versions: Vec<(&'static str, &'static str)> = Profile::NAMES.iter().map(|name| (*name, *name)).collect();
+    let kestra = object.get("kestra").and_then(|node| reading.choice(node, "version of Kestra we know", &versions));
+    let duration = object.get("duration").and_then(|node| duration(reading, node, "`duration`"));
+    let duration = duration.unwrap_or(Duration::minutes(30));
+    if duration.is_zero() || duration > limits::DURATION {
+        let place = object.entry("duration").map_or(&root.place, |entry| &entry.value.place);
+        reading.error(place, format!("a run of {duration} is not possible"), "write a duration up to 400d");
+    }
+    let start = object.get("start").and_then(|node| {
+        reading.parsed(node, "`start`", |text| match text.parse::<jiff::Timestamp>() {
+            Ok(date) => Ok(date),
+            Err(_) => Err("write a date with its zone, such as 2026-01-05T08:00:00Z".into()),
+        })
+    });
+    let cluster = cluster(object.get("cluster"), root, reading);
+    let flows = flows(object.get("flows"), loader, reading);
+    let mut plan = Plan {
+        name,
+        summary,
+        kestra: kestra.unwrap_or("1.3").to_owned(),
+        duration,
+        start,
+        cluster,
+        flows,
+        behaviour: Vec::new(),
+        arrivals: Vec::new(),
+        pollers: pollers(object.get("polled_by"), reading),
+        timeline: Vec::new(),
+        expectations: Vec::new(),
+    };
+    for node in items(reading, &object, "behaviour") {
+        plan.behaviour.extend(behaviour(node, &plan, reading));
+    }
+    for node in items(reading, &object, "arrivals") {
+        let arrivals = arrivals(node, &plan, reading);
+        plan.arrivals.extend(arrivals);
+    }
+    for node in items(reading, &object, "timeline") {
+        if let Some(mut entry) = entry(node, &plan, None, reading) {
+            if entry.at > Instant::START + plan.duration {
+                reading.warning(&node.place, format!("this is after the end of the run at {}", plan.duration), "");
+            }
+            unique_name(&mut entry, &plan);
+            plan.timeline.push(entry);
+        }
+    }
+    for node in items(reading, &object, "expect") {
+        let expectation = expectation(node, &plan, reading);
+        plan.expectations.extend(expectation);
+    }
+    Some(plan)
+}
+
+fn items<'n>(reading: &mut Reading, object: &Object<'n>, key: &str) -> &'n [Node] {
+    object.get(key).map_or(&[], |node| reading.list(node, &format!("`{key}`")))
+}
+
+fn duration(reading: &mut Reading, node: &Node, what: &str) -> Option<Duration> {
+    reading.parsed(node, what, str::parse)
+}
+
+fn positive(reading: &mut Reading, node: &Node, what: &str) -> Option<Duration> {
+    let duration = duration(reading, node, what)?;
+    if duration.is_zero() {
+        reading.error(&node.place, format!("{what} is zero"), crate::time::DURATION_ADVICE);
+        return None;
+    }
+    Some(duration)
+}
+
+fn instant(reading: &mut Reading, node: &Node, what: &str) -> Option<Instant> {
+    let at = reading.parsed(node, what, units::read_time)?;
+    if at < Instant::START {
+        reading.error(&node.place, format!("{what} lies before the start"), "write a time from 0s on");
+        return None;
+    }
+    Some(at)
+}
+
+/// Where a path named in a file leads, seen from that file.
+pub fn beside(file: &str, path: &str) -> std::path::PathBuf {
+    let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+    folder.join(path)
+}

@@ -1,0 +1,191 @@
+//! What runs on a cluster: flows, how their tasks behave, what arrives, and who polls.
+
+use std::sync::Arc;
+
+use super::{Loader, duration, positive};
+use crate::document::{self, Node, Object, Place, Reading, Value};
+use crate::flow::{self, Flow};
+use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
+use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
+use crate::time::Duration;
+
+pub(super) fn flows(node: Option<&Node>, loader: &dyn Loader, reading: &mut Reading) -> Vec<Flow> {
+    let mut flows: Vec<(Flow, Place)> = Vec::new();
+    let Some(node) = node else { return Vec::new() };
+    let add = |flow: Flow, place: &Place, reading: &mut Reading, flows: &mut Vec<(Flow, Place)>| {
+        if flows.iter().any(|(other, _)| other.id == flow.id && other.namespace == flow.namespace) {
+            reading.error(place, format!("two flows are called {}.{}", flow.namespace, flow.id), "rename one of them");
+        }
+        if flows.len() < limits::FLOWS {
+            flows.push((flow, place.clone()));
+        } else {
+            reading.error(place, "too many flows", format!("at most {}", limits::FLOWS));
+        }
+    };
+    for item in reading.list(node, "`flows`") {
+        let Value::Scalar { text: path, .. } = &item.value else {
+            if let Some(flow) = flow::read(item, reading) {
+                add(flow, &item.place, reading, &mut flows);
+            }
+            continue;
+        };
+        match loader.flows(&item.place.source.name, path) {
+            Err(why) => reading.error(&item.place, format!("cannot read the flow file `{path}`: {why}"), ""),
+            Ok(files) => {
+                for file in files {
+                    let (root, diagnostics) = document::parse(&Arc::new(file));
+                    reading.extend(diagnostics);
+                    if let Some(root) = root
+                        && let Some(flow) = flow::read(&root, reading)
+                    {
+                        add(flow, &root.place, reading, &mut flows);
+                    }
+                }
+            }
+        }
+    }
+    flows.into_iter().map(|(flow, _)| flow).collect()
+}
+
+/// The index of the flow that a text names: namespace and id, or the id when there is only one.
+pub(super) fn flow_named(reading: &mut Reading, node: &Node, plan: &Plan) -> Option<usize> {
+    let name = reading.text(node, "`flow`")?;
+    let full = |flow: &Flow| format!("{}.{}", flow.namespace, flow.id);
+    let matches = |flow: &Flow| flow.id == name || full(flow) == name;
+    let found: Vec<usize> = plan.flows.iter().enumerate().filter(|(_, flow)| matches(flow)).map(|(at, _)| at).collect();
+    match found.as_slice() {
+        [one] => Some(*one),
+        [] => {
+            let names: Vec<String> = plan.flows.iter().flat_map(|flow| [flow.id.clone(), full(flow)]).collect();
+            reading.unknown(&node.place, "flow of this scenario", name, names.iter().map(String::as_str));
+            None
+        }
+        several => {
+            let names: Vec<String> = several.iter().filter_map(|at| plan.flows.get(*at)).map(full).collect();
+            reading.error(
+                &node.place,
+                format!("several flows have the id `{name}`"),
+                format!("write one of {}", names.join(", ")),
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn selector(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> TaskSelector {
+    let text = |reading: &mut Reading, key: &str| {
+        object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
+    };
+    let select = TaskSelector {
+        namespace: text(reading, "namespace"),
+        flow: object.get("flow").and_then(|node| flow_named(reading, node, plan)).map(|flow| {
+            let flow = &plan.flows[flow];
+            format!("{}.{}", flow.namespace, flow.id)
+        }),
+        task: text(reading, "task"),
+        kind: text(reading, "type"),
+    };
+    let tasks = || plan.flows.iter().flat_map(|flow| flow.tasks.iter().chain(&flow.errors));
+    let triggers = || plan.flows.iter().flat_map(|flow| &flow.triggers);
+    let known = |key: &str, value: &Option<String>, names: Vec<&str>, reading: &mut Reading| {
+        if let (Some(value), Some(node)) = (value, object.get(key))
+            && !names.contains(&value.as_str())
+        {
+            reading.unknown(
+                &node.place,
+                &format!("{} of these flows", if key == "task" { "task" } else { "type" }),
+                value,
+                names,
+            );
+        }
+    };
+    let ids = tasks().map(|task| task.id.as_str()).chain(triggers().map(|trigger| trigger.id.as_str())).collect();
+    known("task", &select.task, ids, reading);
+    let kinds = tasks().map(|task| task.kind.as_str()).chain(triggers().map(|trigger| trigger.kind.as_str())).collect();
+    known("type", &select.kind, kinds, reading);
+    select
+}
+
+pub(super) fn behaviour(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Behaviour> {
+    let object = reading.object(node, "an entry of `behaviour`", BEHAVIOUR)?;
+    let select = selector(&object, plan, reading);
+    let share = |reading: &mut Reading, key: &str| {
+        object.get(key).and_then(|node| reading.parsed(node, &format!("`{key}`"), units::share))
+    };
+    let chosen = plan.flows.iter().any(|flow| {
+        let namespace = select.namespace.as_ref().is_none_or(|wanted| {
+            flow.namespace.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        let of_flow = select.flow.as_ref().is_none_or(|wanted| *wanted == format!("{}.{}", flow.namespace, flow.id));
+        namespace && of_flow
+    });
+    if !chosen && !plan.flows.is_empty() {
+        reading.warning(&node.place, "this selects no task", "");
+    }
+    Some(Behaviour {
+        duration: object.get("duration").and_then(|node| distribution(node, reading)),
+        fails: share(reading, "fails"),
+        warns: share(reading, "warns"),
+        fires: share(reading, "fires"),
+        logs: object.get("logs").and_then(|node| reading.count(node, "`logs`", 0..=10_000)).map(|logs| logs as u32),
+        select,
+    })
+}
+
+fn distribution(node: &Node, reading: &mut Reading) -> Option<DurationDistribution> {
+    let Value::Mapping(_) = &node.value else {
+        let fixed = duration(reading, node, "`duration`")?;
+        return Some(DurationDistribution { median: fixed, p99: fixed });
+    };
+    let object = reading.object(node, "`duration`", DISTRIBUTION)?;
+    let median = duration(reading, object.get("median")?, "`median`")?;
+    let p99 = object.get("p99").map_or(Some(median), |node| duration(reading, node, "`p99`"))?;
+    if p99 < median {
+        let place = object.get("p99").map_or(&node.place, |node| &node.place);
+        reading.error(
+            place,
+            format!("`p99` is {p99}, less than the median {median}"),
+            "one in a hundred takes longer than p99",
+        );
+    }
+    Some(DurationDistribution { median, p99 })
+}
+
+pub(super) fn arrivals(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Arrivals> {
+    let object = reading.object(node, "an entry of `arrivals`", ARRIVALS)?;
+    let flow = object.get("flow").and_then(|node| flow_named(reading, node, plan));
+    let rate = object.get("rate").and_then(|node| reading.parsed(node, "`rate`", units::read_rate));
+    let ways = [("api", false), ("webhook", true)];
+    let webhook = object.get("over").and_then(|node| reading.choice(node, "way to create an execution", &ways));
+    Some(Arrivals { flow: flow?, rate: rate?, webhook: webhook.unwrap_or(false) })
+}
+
+pub(super) fn pollers(node: Option<&Node>, reading: &mut Reading) -> Vec<Poller> {
+    let Some(node) = node else {
+        let every = |path: &str, seconds| Poller { path: path.into(), every: Duration::seconds(seconds) };
+        return vec![every("/prometheus", 15), every("/health/liveness", 5), every("/health/readiness", 5)];
+    };
+    let mut pollers = Vec::new();
+    for node in reading.list(node, "`polled_by`") {
+        let Some(object) = reading.object(node, "an entry of `polled_by`", POLLER) else { continue };
+        let path = object.get("path").and_then(|node| {
+            reading.parsed(node, "`path`", |text| {
+                text.starts_with('/')
+                    .then(|| text.to_owned())
+                    .ok_or_else(|| "begin with a slash: /prometheus".to_owned())
+            })
+        });
+        let every = object.get("every").and_then(|node| positive(reading, node, "`every`"));
+        if let (Some(every), Some(node)) = (every.filter(|every| *every < limits::POLL), object.get("every")) {
+            reading.error(
+                &node.place,
+                format!("nobody polls every {every}"),
+                format!("write {} or more", limits::POLL),
+            );
+        }
+        if let (Some(path), Some(every)) = (path, every) {
+            pollers.push(Poller { path, every });
+        }
+    }
+    pollers
+}

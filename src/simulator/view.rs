@@ -1,0 +1,174 @@
+//! What is seen of a simulation from outside, and what can be done to it.
+
+use crate::scenario::TimelineEntry;
+use crate::time::Instant;
+
+/// What a member's ports do with a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// Nothing listens: connection refused (dead, or not up yet).
+    Refused,
+    /// Listens and answers.
+    Open,
+    /// Accepts and never answers (the process hangs).
+    Frozen,
+    /// Accepts and closes without an answer: the last instants of a process that shuts down.
+    Closing,
+}
+
+/// A log level, as `/loggers` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Level {
+    All,
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Off,
+}
+
+/// How a member sees its database at an instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DatabaseView {
+    /// Answers; a query takes this many times its normal length.
+    Reachable {
+        /// 1 is normal.
+        slowdown: f64,
+    },
+    /// Connections are refused since the instant.
+    Refused {
+        /// Since when.
+        since: Instant,
+    },
+    /// Packets vanish since the instant: a request for a connection waits for the pool's timeout of 30 s.
+    Stalled {
+        /// Since when.
+        since: Instant,
+    },
+}
+
+/// Something that comes from outside and changes the cluster, at the current instant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// `POST /loggers/{name}`; no level means back to inherited.
+    SetLogger {
+        /// Index of the member.
+        member: usize,
+        /// The logger, `ROOT` for the root.
+        logger: String,
+        /// The level.
+        level: Option<Level>,
+    },
+    /// Asking for an unknown logger creates it.
+    TouchLogger {
+        /// Index of the member.
+        member: usize,
+        /// The logger.
+        logger: String,
+    },
+    /// `POST /refresh`: the first one reports changed keys.
+    Refresh {
+        /// Index of the member.
+        member: usize,
+    },
+    /// `POST /stop`: the member shuts down as recorded.
+    Stop {
+        /// Index of the member.
+        member: usize,
+    },
+    /// A fault, as an entry of the timeline whose `at` is ignored.
+    Inject(TimelineEntry),
+    /// Ends the fault of this name.
+    Clear(String),
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalEntry {
+    /// When.
+    pub at: Instant,
+    /// What happened, one line without a final dot.
+    pub text: String,
+}
+
+/// A job that runs in a worker, as `/worker` lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunningJob {
+    /// Index of the flow in the plan.
+    pub flow: usize,
+    /// A task of an execution, or a trigger being evaluated.
+    pub job: Job,
+}
+
+/// What kind of job runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Job {
+    /// A task run.
+    Task {
+        /// Index of the task in the flow; those of `errors` follow those of `tasks`.
+        task: usize,
+        /// Id of the task run, 22 characters.
+        task_run: String,
+        /// Id of the execution, 22 characters.
+        execution: String,
+        /// States and since when, oldest first.
+        history: Vec<(&'static str, Instant)>,
+    },
+    /// A polling trigger.
+    Trigger {
+        /// Index of the trigger in the flow.
+        trigger: usize,
+    },
+}
+
+/// A trigger, as `/scheduler` lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedulable {
+    /// Index of the flow in the plan.
+    pub flow: usize,
+    /// Index of the trigger in the flow.
+    pub trigger: usize,
+    /// When it is due next, when known.
+    pub next: Option<Instant>,
+}
+
+/// Where a job is on its way through the model, for the conservation laws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Jobs in the queue, that no worker has taken.
+    pub jobs_queued: u64,
+    /// Jobs that workers hold and have not started.
+    pub jobs_pending: u64,
+    /// Jobs that run.
+    pub jobs_running: u64,
+    /// Jobs of dead workers, that nobody has handed out again.
+    pub jobs_orphaned: u64,
+    /// Ends of task runs that no executor has seen.
+    pub task_ends: u64,
+    /// Evaluations of triggers that no scheduler has seen.
+    pub trigger_ends: u64,
+    /// Log lines that no indexer has taken.
+    pub log_lines: u64,
+    /// Attempts of task runs that wait for the end of a pause are not started; executions that do so.
+    pub retrying: u64,
+    /// Messages ever sent to all queues.
+    pub sent: u64,
+    /// Messages ever taken from them.
+    pub taken: u64,
+    /// Messages that wait in them.
+    pub waiting: u64,
+}
+
+/// A limit of the simulation was reached.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} reached its limit of {limit} at {at}")]
+pub struct LimitReached {
+    /// What there is too much of.
+    pub what: &'static str,
+    /// The limit.
+    pub limit: u64,
+    /// When.
+    pub at: Instant,
+}
