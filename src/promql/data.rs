@@ -21,6 +21,62 @@ pub struct Series {
     pub labels: Labels,
     /// Time and value.
     pub samples: Vec<(i64, f64)>,
+    /// Whether a staleness marker is among the samples.
+    pub(super) interrupted: bool,
+}
+
+/// Instants at which an expression is evaluated, in milliseconds since 1970: `first`, `first + step`, ...
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// The first.
+    pub first: i64,
+    /// From one to the next; more than 0.
+    pub step: i64,
+    /// How many.
+    pub count: usize,
+}
+
+impl Grid {
+    /// One instant alone.
+    pub const fn instant(at: i64) -> Grid {
+        Grid { first: at, step: 1, count: 1 }
+    }
+    /// An instant of it.
+    pub const fn time(&self, index: usize) -> i64 {
+        self.first.saturating_add(self.step.saturating_mul(index as i64))
+    }
+    /// All instants.
+    pub fn times(self) -> impl Iterator<Item = i64> {
+        (0..self.count).map(move |index| self.time(index))
+    }
+    /// The last instant.
+    pub const fn last(&self) -> i64 {
+        self.time(self.count.saturating_sub(1))
+    }
+}
+
+/// A series over a grid: a value at each instant, [`NO_SAMPLE`] where there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its labels.
+    pub labels: Labels,
+    /// A value an instant.
+    pub values: Vec<f64>,
+}
+
+impl Row {
+    /// A row without any value.
+    pub(super) fn empty(labels: Labels, count: usize) -> Row {
+        Row { labels, values: vec![NO_SAMPLE; count] }
+    }
+    /// Whether there is a value at any instant.
+    pub fn any(&self) -> bool {
+        self.values.iter().any(|value| !stale(*value))
+    }
+    /// The value at an instant, if there is one.
+    pub fn at(&self, index: usize) -> Option<f64> {
+        self.values.get(index).copied().filter(|value| !stale(*value))
+    }
 }
 
 /// An instant vector: labels and values.
@@ -44,7 +100,7 @@ impl Database {
         self.by_labels.insert(labels.clone(), number);
         let name = labels.iter().find(|(key, _)| &**key == "__name__").map(|(_, name)| name.clone());
         self.by_name.entry(name.unwrap_or_else(|| "".into())).or_default().push(number);
-        self.series.push(Series { labels: labels.clone(), samples: Vec::new() });
+        self.series.push(Series { labels: labels.clone(), samples: Vec::new(), interrupted: false });
         number
     }
 
@@ -54,6 +110,7 @@ impl Database {
             && series.samples.last().is_none_or(|(last, _)| *last < time)
         {
             series.samples.push((time, value));
+            series.interrupted |= stale(value);
         }
     }
 
@@ -70,9 +127,14 @@ impl Database {
 
 /// Labels without the metric's name.
 pub fn without_name(labels: &Labels) -> Labels {
-    match labels.iter().any(|(key, _)| &**key == "__name__") {
-        true => labels.iter().filter(|(key, _)| &**key != "__name__").cloned().collect(),
-        false => labels.clone(),
+    label_keys(labels, |key| key != "__name__")
+}
+
+/// The labels whose name is wanted; the same allocation when all are.
+pub(super) fn label_keys(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Labels {
+    match labels.iter().all(|(key, _)| wanted(key)) {
+        true => labels.clone(),
+        false => labels.iter().filter(|(key, _)| wanted(key)).cloned().collect(),
     }
 }
 

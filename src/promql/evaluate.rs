@@ -1,16 +1,22 @@
-//! Evaluation of a tree at an instant.
+//! Evaluation of a tree over a grid of instants; one instant alone is a grid of one.
+//!
+//! Every instant is evaluated as if it were alone, as a rule's is: nothing crosses from one to the next but work that is
+//! saved (a selector looks for its series once, a window slides over its samples).
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use indexmap::IndexMap;
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{AtModifier, Expr, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
+use rustc_hash::FxBuildHasher;
 
-use super::data::{Database, Labels, Vector, label, stale, without_name};
+use super::data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, label, stale, without_name};
 use super::{Expression, Semantics, aggregate, binary, functions};
 
-/// What an expression comes to.
+/// What an expression comes to at an instant.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// A number.
@@ -21,16 +27,32 @@ pub enum Value {
     Text(String),
 }
 
+/// What an expression comes to over a grid.
+#[derive(Clone, Debug)]
+pub enum Table {
+    /// A number an instant.
+    Scalar(Vec<f64>),
+    /// Series, with a value at some instants each.
+    Rows(Vec<Row>),
+    /// A text.
+    Text(String),
+}
+
 /// Why there is no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Failure(pub String);
 
-/// A range of samples of one series.
-#[derive(Clone, Debug)]
-pub(super) struct Range {
-    pub(super) labels: Labels,
-    pub(super) samples: Vec<(i64, f64)>,
+/// A map that keeps the order of insertion.
+pub(super) type Grouped<T> = IndexMap<Labels, T, FxBuildHasher>;
+
+/// The samples of one series, without staleness markers.
+pub(super) type Samples<'a> = Cow<'a, [(i64, f64)]>;
+
+/// Series, and of each instant the window that is looked at.
+pub(super) struct Ranges<'a> {
+    pub(super) series: Vec<(Labels, Samples<'a>)>,
+    pub(super) windows: Vec<Window>,
 }
 
 /// A window of time: from (in 2.x including, in 3.x without) and to, in milliseconds.
@@ -51,6 +73,9 @@ pub struct Evaluator {
     selected: RefCell<BTreeMap<(u64, usize), Selected>>,
 }
 
+/// Values that one table may hold; Prometheus has the same limit for the samples of a query.
+const MAX_VALUES: usize = 50_000_000;
+
 /// What a selector has found so far: how many series were looked at, and the numbers of those it selects.
 type Selected = (usize, Vec<u32>);
 
@@ -60,9 +85,9 @@ pub(super) struct At<'a> {
     pub(super) evaluator: &'a Evaluator,
     database: &'a Database,
     expression: u64,
-    pub(super) now: i64,
-    /// The instant of the whole evaluation, for `@ start()` and `@ end()`.
-    whole: i64,
+    pub(super) grid: Grid,
+    /// The grid of the whole evaluation, for `@ start()` and `@ end()`.
+    whole: Grid,
 }
 
 impl Evaluator {
@@ -76,7 +101,22 @@ impl Evaluator {
     /// # Errors
     /// What makes it impossible: many-to-many matches, duplicate series, a bad regular expression.
     pub fn evaluate(&self, expression: &Expression, database: &Database, now: i64) -> Result<Value, Failure> {
-        At { evaluator: self, database, expression: expression.id, now, whole: now }.value(&expression.tree)
+        Ok(match self.over(expression, database, Grid::instant(now))? {
+            Table::Scalar(values) => Value::Scalar(values.first().copied().unwrap_or(f64::NAN)),
+            Table::Rows(rows) => {
+                Value::Vector(rows.into_iter().filter_map(|row| Some((row.labels.clone(), row.at(0)?))).collect())
+            }
+            Table::Text(text) => Value::Text(text),
+        })
+    }
+
+    /// The values of an expression at every instant of a grid: at each one the same as [`Evaluator::evaluate`] gives, but
+    /// that `@ start()` and `@ end()` mean the first and the last.
+    ///
+    /// # Errors
+    /// What makes it impossible at one of the instants.
+    pub fn over(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
+        At { evaluator: self, database, expression: expression.id, grid, whole: grid }.value(&expression.tree)
     }
 
     /// Which Prometheus it follows.
@@ -97,21 +137,45 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-impl At<'_> {
-    pub(super) fn value(&self, expr: &Expr) -> Result<Value, Failure> {
-        match expr {
-            Expr::NumberLiteral(it) => Ok(Value::Scalar(it.val)),
-            Expr::StringLiteral(it) => Ok(Value::Text(it.val.clone())),
-            Expr::Paren(it) => self.value(&it.expr),
-            Expr::Unary(it) => Ok(match self.value(&it.expr)? {
-                Value::Scalar(value) => Value::Scalar(-value),
-                Value::Vector(vector) => {
-                    Value::Vector(vector.into_iter().map(|(labels, value)| (without_name(&labels), -value)).collect())
+/// Rows of the same labels become one. Two of them with a value at the same instant cannot stand in one vector.
+pub(super) fn unique(rows: Vec<Row>, why: &str) -> Result<Vec<Row>, Failure> {
+    let mut merged: Grouped<Vec<f64>> = Grouped::with_capacity_and_hasher(rows.len(), FxBuildHasher);
+    for Row { labels, values } in rows {
+        match merged.entry(labels) {
+            indexmap::map::Entry::Vacant(entry) => {
+                entry.insert(values);
+            }
+            indexmap::map::Entry::Occupied(mut entry) => {
+                for (kept, value) in entry.get_mut().iter_mut().zip(values) {
+                    if !stale(value) {
+                        if !stale(*kept) {
+                            return Err(Failure(why.to_owned()));
+                        }
+                        *kept = value;
+                    }
                 }
-                text => text,
-            }),
-            Expr::VectorSelector(it) => Ok(Value::Vector(self.select(it))),
-            Expr::Aggregate(it) => aggregate::aggregate(self, it).map(Value::Vector),
+            }
+        }
+    }
+    Ok(merged.into_iter().map(|(labels, values)| Row { labels, values }).collect())
+}
+
+/// Why [`unique`] fails, for functions.
+pub(super) const SAME_LABELS: &str = "vector cannot contain metrics with the same labelset";
+
+impl<'a> At<'a> {
+    pub(super) fn value(&self, expr: &Expr) -> Result<Table, Failure> {
+        match expr {
+            Expr::NumberLiteral(it) => Ok(Table::Scalar(vec![it.val; self.grid.count])),
+            Expr::StringLiteral(it) => Ok(Table::Text(it.val.clone())),
+            Expr::Paren(it) => self.value(&it.expr),
+            Expr::Unary(it) => match self.value(&it.expr)? {
+                Table::Scalar(values) => Ok(Table::Scalar(values.into_iter().map(|value| -value).collect())),
+                Table::Rows(rows) => self.mapped(rows, |_, value| -value).map(Table::Rows),
+                text => Ok(text),
+            },
+            Expr::VectorSelector(it) => self.select(it, |(_, value)| value).map(Table::Rows),
+            Expr::Aggregate(it) => aggregate::aggregate(self, it).map(Table::Rows),
             Expr::Binary(it) => binary::binary(self, it),
             Expr::Call(it) => functions::call(self, it),
             Expr::MatrixSelector(_) | Expr::Subquery(_) => {
@@ -121,33 +185,48 @@ impl At<'_> {
         }
     }
 
-    pub(super) fn scalar(&self, expr: &Expr) -> Result<f64, Failure> {
+    /// A number an instant.
+    pub(super) fn scalar(&self, expr: &Expr) -> Result<Vec<f64>, Failure> {
         match self.value(expr)? {
-            Value::Scalar(value) => Ok(value),
+            Table::Scalar(values) => Ok(values),
             _ => Err(Failure("a number is needed".into())),
         }
     }
 
-    pub(super) fn vector(&self, expr: &Expr) -> Result<Vector, Failure> {
+    pub(super) fn rows(&self, expr: &Expr) -> Result<Vec<Row>, Failure> {
         match self.value(expr)? {
-            Value::Vector(vector) => Ok(vector),
-            Value::Scalar(value) => Ok(vec![(Vec::new().into(), value)]),
-            Value::Text(_) => Err(Failure("a vector is needed".into())),
+            Table::Rows(rows) => Ok(rows),
+            Table::Scalar(values) => Ok(vec![Row { labels: Vec::new().into(), values }]),
+            Table::Text(_) => Err(Failure("a vector is needed".into())),
         }
     }
 
     pub(super) fn text(&self, expr: &Expr) -> Result<String, Failure> {
         match self.value(expr)? {
-            Value::Text(text) => Ok(text),
+            Table::Text(text) => Ok(text),
             _ => Err(Failure("a text is needed".into())),
         }
     }
 
-    /// The instant a selector looks at.
-    fn shifted(&self, at: Option<&AtModifier>, offset: Option<&Offset>) -> i64 {
+    /// Each value on its own; the result is no longer the metric it was.
+    pub(super) fn mapped(&self, rows: Vec<Row>, of: impl Fn(usize, f64) -> f64) -> Result<Vec<Row>, Failure> {
+        let each = |Row { labels, mut values }: Row| {
+            for (index, value) in values.iter_mut().enumerate() {
+                if !stale(*value) {
+                    *value = of(index, *value);
+                }
+            }
+            Row { labels: without_name(&labels), values }
+        };
+        unique(rows.into_iter().map(each).collect(), SAME_LABELS)
+    }
+
+    /// The instant a selector looks at when an instant of the grid is evaluated.
+    fn shifted(&self, index: usize, at: Option<&AtModifier>, offset: Option<&Offset>) -> i64 {
         let base = match at {
-            None => self.now,
-            Some(AtModifier::Start | AtModifier::End) => self.whole,
+            None => self.grid.time(index),
+            Some(AtModifier::Start) => self.whole.first,
+            Some(AtModifier::End) => self.whole.last(),
             Some(AtModifier::At(time)) => match time.duration_since(UNIX_EPOCH) {
                 Ok(since) => milliseconds(since),
                 Err(before) => -milliseconds(before.duration()),
@@ -189,98 +268,130 @@ impl At<'_> {
         numbers.clone()
     }
 
-    fn select(&self, selector: &VectorSelector) -> Vector {
-        let at = self.shifted(selector.at.as_ref(), selector.offset.as_ref());
-        let oldest = at - self.evaluator.lookback;
-        let mut vector = Vec::new();
-        for number in self.matching(selector) {
+    /// Refuses a table that would need too much memory.
+    fn affordable(&self, rows: usize) -> Result<(), Failure> {
+        match rows.saturating_mul(self.grid.count) > MAX_VALUES {
+            true => Err(Failure(format!(
+                "query processing would load too many samples into memory (more than {MAX_VALUES})"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Of each series a selector means, what is made of the sample it finds at each instant.
+    pub(super) fn select(
+        &self,
+        selector: &VectorSelector,
+        of: impl Fn((i64, f64)) -> f64,
+    ) -> Result<Vec<Row>, Failure> {
+        let numbers = self.matching(selector);
+        self.affordable(numbers.len())?;
+        let times: Vec<i64> = (0..self.grid.count)
+            .map(|index| self.shifted(index, selector.at.as_ref(), selector.offset.as_ref()))
+            .collect();
+        let Some(first) = times.first() else { return Ok(Vec::new()) };
+        let left_open = self.evaluator.semantics.left_open();
+        let mut rows = Vec::with_capacity(numbers.len());
+        for number in numbers {
             let series = &self.database.all()[number as usize];
-            let end = series.samples.partition_point(|(time, _)| *time <= at);
-            let Some((time, value)) = end.checked_sub(1).map(|last| series.samples[last]) else { continue };
-            let fresh = if self.evaluator.semantics.left_open() { time > oldest } else { time >= oldest };
-            if fresh && !stale(value) {
-                vector.push((series.labels.clone(), value));
+            let samples = series.samples.as_slice();
+            let mut end = samples.partition_point(|(time, _)| time <= first);
+            let mut any = false;
+            let mut values = Vec::with_capacity(times.len());
+            for at in &times {
+                while samples.get(end).is_some_and(|(time, _)| time <= at) {
+                    end += 1;
+                }
+                let oldest = at - self.evaluator.lookback;
+                let found = end.checked_sub(1).map(|last| samples[last]).filter(|(time, value)| {
+                    (if left_open { *time > oldest } else { *time >= oldest }) && !stale(*value)
+                });
+                any |= found.is_some();
+                values.push(found.map_or(NO_SAMPLE, &of));
+            }
+            if any {
+                rows.push(Row { labels: series.labels.clone(), values });
             }
         }
-        vector
+        Ok(rows)
     }
 
-    /// The instant of the sample a selector finds for each series, for `timestamp`.
-    pub(super) fn select_times(&self, selector: &VectorSelector) -> Vector {
-        let at = self.shifted(selector.at.as_ref(), selector.offset.as_ref());
-        let found = self.select(selector);
-        let times = |labels: &Labels| {
-            let number =
-                self.matching(selector).into_iter().find(|it| self.database.all()[*it as usize].labels == *labels)?;
-            let samples = &self.database.all()[number as usize].samples;
-            let end = samples.partition_point(|(time, _)| *time <= at);
-            end.checked_sub(1).map(|last| samples[last].0 as f64 / 1000.0)
-        };
-        found.into_iter().filter_map(|(labels, _)| Some((labels.clone(), times(&labels)?))).collect()
-    }
-
-    /// The samples of a range, and its window.
-    pub(super) fn range(&self, expr: &Expr) -> Result<(Vec<Range>, Window), Failure> {
+    /// The samples of ranges, and their windows.
+    pub(super) fn ranges(&self, expr: &Expr) -> Result<Ranges<'a>, Failure> {
         match expr {
-            Expr::Paren(it) => self.range(&it.expr),
-            Expr::MatrixSelector(it) => Ok(self.matrix(it)),
+            Expr::Paren(it) => self.ranges(&it.expr),
+            Expr::MatrixSelector(it) => self.matrix(it),
             Expr::Subquery(it) => self.subquery(it),
             _ => Err(Failure("a range is needed".into())),
         }
     }
 
-    fn matrix(&self, matrix: &MatrixSelector) -> (Vec<Range>, Window) {
-        let to = self.shifted(matrix.vs.at.as_ref(), matrix.vs.offset.as_ref());
-        let window = Window { from: to - milliseconds(matrix.range), to };
-        let mut ranges = Vec::new();
-        for number in self.matching(&matrix.vs) {
-            let series = &self.database.all()[number as usize];
-            let begin = match self.evaluator.semantics.left_open() {
-                true => series.samples.partition_point(|(time, _)| *time <= window.from),
-                false => series.samples.partition_point(|(time, _)| *time < window.from),
+    fn windows(&self, at: Option<&AtModifier>, offset: Option<&Offset>, range: Duration) -> Vec<Window> {
+        let window = |index: usize| {
+            let to = self.shifted(index, at, offset);
+            Window { from: to.saturating_sub(milliseconds(range)), to }
+        };
+        (0..self.grid.count).map(window).collect()
+    }
+
+    fn matrix(&self, matrix: &MatrixSelector) -> Result<Ranges<'a>, Failure> {
+        let windows = self.windows(matrix.vs.at.as_ref(), matrix.vs.offset.as_ref(), matrix.range);
+        let database = self.database;
+        let numbers = self.matching(&matrix.vs);
+        self.affordable(numbers.len())?;
+        let of = |number: u32| {
+            let series = &database.all()[number as usize];
+            let samples = match series.interrupted {
+                false => Cow::Borrowed(series.samples.as_slice()),
+                true => series.samples.iter().copied().filter(|(_, value)| !stale(*value)).collect(),
             };
-            let end = series.samples.partition_point(|(time, _)| *time <= window.to).max(begin);
-            let samples: Vec<(i64, f64)> =
-                series.samples[begin..end].iter().copied().filter(|(_, value)| !stale(*value)).collect();
-            if !samples.is_empty() {
-                ranges.push(Range { labels: series.labels.clone(), samples });
-            }
-        }
-        (ranges, window)
+            (series.labels.clone(), samples)
+        };
+        Ok(Ranges { series: numbers.into_iter().map(of).collect(), windows })
     }
 
-    fn subquery(&self, query: &SubqueryExpr) -> Result<(Vec<Range>, Window), Failure> {
-        let to = self.shifted(query.at.as_ref(), query.offset.as_ref());
-        let window = Window { from: to - milliseconds(query.range), to };
+    fn subquery(&self, query: &SubqueryExpr) -> Result<Ranges<'a>, Failure> {
+        let windows = self.windows(query.at.as_ref(), query.offset.as_ref(), query.range);
         let step = query.step.map_or(self.evaluator.step, milliseconds).max(1);
+        let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
+            return Ok(Ranges { series: Vec::new(), windows });
+        };
         // Steps lie on multiples of the step, wherever the evaluation is.
-        let mut at = window.from.div_euclid(step) * step;
-        while at < window.from || (self.evaluator.semantics.left_open() && at == window.from) {
-            at += step;
+        let mut begin = first.from.div_euclid(step) * step;
+        if begin < first.from || (self.evaluator.semantics.left_open() && begin == first.from) {
+            begin += step;
         }
-        let mut ranges: BTreeMap<Labels, Vec<(i64, f64)>> = BTreeMap::new();
-        let mut order: Vec<Labels> = Vec::new();
-        while at <= window.to {
-            let inner = At { now: at, ..*self };
-            for (labels, value) in inner.vector(&query.expr)? {
-                let samples = ranges.entry(labels.clone()).or_insert_with(|| {
-                    order.push(labels);
-                    Vec::new()
-                });
-                samples.push((at, value));
-            }
-            at += step;
-        }
-        let ranges = order.into_iter().filter_map(|labels| {
-            let samples = ranges.remove(&labels)?;
-            Some(Range { labels, samples })
-        });
-        Ok((ranges.collect(), window))
+        let count = if begin > last.to { 0 } else { ((last.to - begin) / step + 1) as usize };
+        let inner = At { grid: Grid { first: begin, step, count }, ..*self };
+        inner.affordable(1)?;
+        let samples = |Row { labels, values }: Row| {
+            let present = values.into_iter().enumerate().filter(|(_, value)| !stale(*value));
+            (labels, Cow::Owned(present.map(|(index, value)| (inner.grid.time(index), value)).collect()))
+        };
+        Ok(Ranges { series: inner.rows(&query.expr)?.into_iter().map(samples).collect(), windows })
     }
 
-    /// The instant of this evaluation, in seconds.
-    pub(super) fn seconds(&self) -> f64 {
-        self.now as f64 / 1000.0
+    /// The instants, in seconds.
+    pub(super) fn seconds(&self) -> Vec<f64> {
+        self.grid.times().map(|time| time as f64 / 1000.0).collect()
+    }
+}
+
+impl Window {
+    /// Moves the bounds of a slice of samples on to this window; windows never move back.
+    pub(super) fn slide(&self, samples: &[(i64, f64)], begin: &mut usize, end: &mut usize, semantics: Semantics) {
+        let before = |time: i64| if semantics.left_open() { time <= self.from } else { time < self.from };
+        if *end == 0 {
+            *begin = samples.partition_point(|(time, _)| before(*time));
+            *end = samples.partition_point(|(time, _)| *time <= self.to);
+        }
+        while samples.get(*begin).is_some_and(|(time, _)| before(*time)) {
+            *begin += 1;
+        }
+        while samples.get(*end).is_some_and(|(time, _)| *time <= self.to) {
+            *end += 1;
+        }
+        *end = (*end).max(*begin);
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use promql_parser::parser::{Call, Expr};
 use regex::Regex;
 
-use super::data::{Labels, Vector, label, with_label, without_name};
-use super::evaluate::{At, Failure, Range, Value, Window, system_time};
-use super::range::{Sum, extrapolated, histogram_quantile, instant, quantile, regression};
+use super::aggregate::order;
+use super::data::{Labels, NO_SAMPLE, Row, label, with_label, without_name};
+use super::evaluate::{At, Failure, Grouped, SAME_LABELS, Table, system_time, unique};
+use super::range::{Reducer, histogram_fraction, histogram_quantile};
 
 const KNOWN: &[&str] = &[
     "abs",
@@ -37,7 +38,13 @@ const KNOWN: &[&str] = &[
     "deriv",
     "exp",
     "floor",
+    "histogram_avg",
+    "histogram_count",
+    "histogram_fraction",
     "histogram_quantile",
+    "histogram_stddev",
+    "histogram_stdvar",
+    "histogram_sum",
     "hour",
     "idelta",
     "increase",
@@ -82,94 +89,120 @@ pub(super) fn known(name: &str) -> bool {
     KNOWN.contains(&name)
 }
 
-pub(super) fn call(at: &At<'_>, call: &Call) -> Result<Value, Failure> {
+pub(super) fn call(at: &At<'_>, call: &Call) -> Result<Table, Failure> {
     let name = call.func.name;
     let args: &[Box<Expr>] = &call.args.args;
     let arg =
         |index: usize| args.get(index).map(|arg| &**arg).ok_or_else(|| Failure(format!("{name} needs more arguments")));
     if let Some(one) = of_number(name) {
-        return Ok(Value::Vector(each(at.vector(arg(0)?)?, one)));
+        return at.mapped(at.rows(arg(0)?)?, |_, value| one(value)).map(Table::Rows);
     }
     if let Some(part) = of_date(name) {
         let dates = match args.first() {
-            Some(arg) => at.vector(arg)?,
-            None => vec![(Vec::new().into(), at.seconds())],
+            Some(arg) => at.rows(arg)?,
+            None => vec![plain(at.seconds())],
         };
-        return Ok(Value::Vector(each(dates, |seconds| date(seconds).map_or(f64::NAN, &part))));
+        return at.mapped(dates, |_, seconds| date(seconds).map_or(f64::NAN, part)).map(Table::Rows);
     }
-    let vector = match name {
-        "time" => return Ok(Value::Scalar(at.seconds())),
-        "pi" => return Ok(Value::Scalar(std::f64::consts::PI)),
-        "scalar" => {
-            let vector = at.vector(arg(0)?)?;
-            return Ok(Value::Scalar(if let [(_, value)] = vector.as_slice() { *value } else { f64::NAN }));
+    let rows = match name {
+        "time" => return Ok(Table::Scalar(at.seconds())),
+        "pi" => return Ok(Table::Scalar(vec![std::f64::consts::PI; at.grid.count])),
+        "scalar" => return at.rows(arg(0)?).map(|rows| Table::Scalar(the_only(&rows, at.grid.count))),
+        "vector" => vec![plain(at.scalar(arg(0)?)?)],
+        "absent" => {
+            let rows = at.rows(arg(0)?)?;
+            absent(arg(0)?, at.grid.count, |index| rows.iter().any(|row| row.at(index).is_some()))
         }
-        "vector" => vec![(Vec::new().into(), at.scalar(arg(0)?)?)],
-        "absent" => match at.vector(arg(0)?)?.is_empty() {
-            true => vec![(absent_labels(arg(0)?), 1.0)],
-            false => Vec::new(),
-        },
-        "absent_over_time" => match at.range(arg(0)?)?.0.is_empty() {
-            true => vec![(absent_labels(arg(0)?), 1.0)],
-            false => Vec::new(),
-        },
+        "absent_over_time" => {
+            let counts = over_range(at, "present_over_time", args)?;
+            absent(arg(0)?, at.grid.count, |index| counts.iter().any(|row| row.at(index).is_some()))
+        }
         "timestamp" => match bare(arg(0)?) {
             Expr::VectorSelector(selector) => {
-                at.select_times(selector).into_iter().map(|(labels, time)| (without_name(&labels), time)).collect()
+                let rows = at.select(selector, |(time, _)| time as f64 / 1000.0)?;
+                at.mapped(rows, |_, time| time)?
             }
-            other => each(at.vector(other)?, |_| at.seconds()),
+            other => {
+                let now = at.seconds();
+                at.mapped(at.rows(other)?, |index, _| now[index])?
+            }
         },
         "clamp" => {
             let (least, most) = (at.scalar(arg(1)?)?, at.scalar(arg(2)?)?);
-            match least > most {
-                true => Vec::new(),
-                false => each(at.vector(arg(0)?)?, |value| min(max(value, least), most)),
+            let mut rows = at.mapped(at.rows(arg(0)?)?, |index, value| min(max(value, least[index]), most[index]))?;
+            for row in &mut rows {
+                let bounds = least.iter().zip(&most);
+                row.values.iter_mut().zip(bounds).filter(|(_, (least, most))| least > most).for_each(|(value, _)| {
+                    *value = NO_SAMPLE;
+                });
             }
+            rows
         }
         "clamp_min" => {
             let least = at.scalar(arg(1)?)?;
-            each(at.vector(arg(0)?)?, |value| max(value, least))
+            at.mapped(at.rows(arg(0)?)?, |index, value| max(value, least[index]))?
         }
         "clamp_max" => {
             let most = at.scalar(arg(1)?)?;
-            each(at.vector(arg(0)?)?, |value| min(value, most))
+            at.mapped(at.rows(arg(0)?)?, |index, value| min(value, most[index]))?
         }
         "round" => {
-            let nearest = args.get(1).map_or(Ok(1.0), |arg| at.scalar(arg))?;
-            let inverse = 1.0 / nearest;
-            each(at.vector(arg(0)?)?, |value| libm::floor(value * inverse + 0.5) / inverse)
+            let nearest = args.get(1).map_or_else(|| Ok(vec![1.0; at.grid.count]), |arg| at.scalar(arg))?;
+            at.mapped(at.rows(arg(0)?)?, |index, value| {
+                let inverse = 1.0 / nearest[index];
+                libm::floor(value * inverse + 0.5) / inverse
+            })?
         }
         "sort" | "sort_desc" => {
-            let mut vector = at.vector(arg(0)?)?;
-            vector.sort_by(|(_, a), (_, b)| match (a.is_nan(), b.is_nan()) {
-                (true, true) => std::cmp::Ordering::Equal,
-                (true, false) => std::cmp::Ordering::Greater,
-                (false, true) => std::cmp::Ordering::Less,
-                _ if name == "sort_desc" => b.total_cmp(a),
-                _ => a.total_cmp(b),
-            });
-            vector
+            let mut rows = at.rows(arg(0)?)?;
+            // Only of one instant alone the order is part of the answer.
+            if at.grid.count == 1 {
+                rows.sort_by(|a, b| order(a.values[0], b.values[0], name == "sort_desc"));
+            }
+            rows
         }
-        "histogram_quantile" => histogram(at.scalar(arg(0)?)?, at.vector(arg(1)?)?),
-        "label_replace" => label_replace(at, args)?,
-        "label_join" => label_join(at, args)?,
+        "histogram_quantile" => {
+            let phis = at.scalar(arg(0)?)?;
+            histogram(at.rows(arg(1)?)?, |index, buckets| histogram_quantile(phis[index], buckets))
+        }
+        "histogram_fraction" => {
+            let (lower, upper) = (at.scalar(arg(0)?)?, at.scalar(arg(1)?)?);
+            histogram(at.rows(arg(2)?)?, |index, buckets| histogram_fraction(lower[index], upper[index], buckets))
+        }
+        // They tell of native histograms; of floats, and there is nothing else here, they give nothing.
+        "histogram_avg" | "histogram_count" | "histogram_stddev" | "histogram_stdvar" | "histogram_sum" => {
+            at.rows(arg(0)?)?;
+            Vec::new()
+        }
+        "label_replace" => unique(label_replace(at, args)?, SAME_LABELS)?,
+        "label_join" => unique(label_join(at, args)?, SAME_LABELS)?,
         _ => over_range(at, name, args)?,
     };
-    unique(&vector)?;
-    Ok(Value::Vector(vector))
+    Ok(Table::Rows(rows))
 }
 
-/// Two series with the same labels cannot stand in one vector.
-fn unique(vector: &Vector) -> Result<(), Failure> {
-    let mut seen = std::collections::BTreeSet::new();
-    match vector.iter().all(|(labels, _)| seen.insert(labels)) {
-        true => Ok(()),
-        false => Err(Failure("vector cannot contain metrics with the same labelset".into())),
-    }
+/// A row without labels.
+fn plain(values: Vec<f64>) -> Row {
+    Row { labels: Vec::new().into(), values }
 }
 
-fn each(vector: Vector, of: impl Fn(f64) -> f64) -> Vector {
-    vector.into_iter().map(|(labels, value)| (without_name(&labels), of(value))).collect()
+/// The value of the only series there is; NaN when there are none or several.
+fn the_only(rows: &[Row], count: usize) -> Vec<f64> {
+    let of = |index: usize| {
+        let mut present = rows.iter().filter_map(|row| row.at(index));
+        match (present.next(), present.next()) {
+            (Some(value), None) => value,
+            _ => f64::NAN,
+        }
+    };
+    (0..count).map(of).collect()
+}
+
+/// 1 where nothing is there.
+fn absent(expr: &Expr, count: usize, there: impl Fn(usize) -> bool) -> Vec<Row> {
+    let values = (0..count).map(|index| if there(index) { NO_SAMPLE } else { 1.0 }).collect();
+    let row = Row { labels: absent_labels(expr), values };
+    if row.any() { vec![row] } else { Vec::new() }
 }
 
 fn max(a: f64, b: f64) -> f64 {
@@ -267,26 +300,26 @@ fn absent_labels(expr: &Expr) -> Labels {
     fixed.into_iter().filter_map(|(key, value)| Some((key.into(), value.filter(|it| !it.is_empty())?.into()))).collect()
 }
 
-fn histogram(phi: f64, buckets: Vector) -> Vector {
-    let mut order: Vec<Labels> = Vec::new();
-    let mut groups: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
-    for (labels, count) in buckets {
-        let bound = label(&labels, "le");
-        let Ok(bound) = bound.replace("Inf", "inf").parse::<f64>() else { continue };
-        let group = with_label(&without_name(&labels), "le", "");
-        groups
-            .entry(group.clone())
-            .or_insert_with(|| {
-                order.push(group);
-                Vec::new()
-            })
-            .push((bound, count));
+/// What is made of the buckets of each classic histogram at each instant: bounds and cumulative counts.
+fn histogram(buckets: Vec<Row>, of: impl Fn(usize, Vec<(f64, f64)>) -> f64) -> Vec<Row> {
+    let mut groups: Grouped<Vec<(f64, Row)>> = Grouped::default();
+    for row in buckets {
+        let Ok(bound) = label(&row.labels, "le").replace("Inf", "inf").parse::<f64>() else { continue };
+        groups.entry(with_label(&without_name(&row.labels), "le", "")).or_default().push((bound, row));
     }
-    let of = |labels: Labels| groups.remove(&labels).map(|buckets| (labels, histogram_quantile(phi, buckets)));
-    order.into_iter().filter_map(of).collect()
+    let rows = groups.into_iter().map(|(labels, members)| {
+        let count = members.first().map_or(0, |(_, row)| row.values.len());
+        let at = |index: usize| {
+            let present: Vec<(f64, f64)> =
+                members.iter().filter_map(|(bound, row)| Some((*bound, row.at(index)?))).collect();
+            if present.is_empty() { NO_SAMPLE } else { of(index, present) }
+        };
+        Row { labels, values: (0..count).map(at).collect() }
+    });
+    rows.collect()
 }
 
-fn label_replace(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vector, Failure> {
+fn label_replace(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vec<Row>, Failure> {
     let [vector, target, replacement, source, pattern] = args else {
         return Err(Failure("label_replace needs five arguments".into()));
     };
@@ -295,85 +328,73 @@ fn label_replace(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vector, Failure> {
     let regex = Regex::new(&format!("^(?s:{pattern})$"))
         .map_err(|_| Failure(format!("invalid regular expression in label_replace(): {pattern}")))?;
     Ok(at
-        .vector(vector)?
+        .rows(vector)?
         .into_iter()
-        .map(|(labels, value)| match regex.captures(label(&labels, &source)) {
+        .map(|Row { labels, values }| match regex.captures(label(&labels, &source)) {
             Some(captures) => {
                 let mut text = String::new();
                 captures.expand(&replacement, &mut text);
-                (with_label(&labels, &target, &text), value)
+                Row { labels: with_label(&labels, &target, &text), values }
             }
-            None => (labels, value),
+            None => Row { labels, values },
         })
         .collect())
 }
 
-fn label_join(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vector, Failure> {
+fn label_join(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vec<Row>, Failure> {
     let [vector, target, separator, sources @ ..] = args else {
         return Err(Failure("label_join needs at least three arguments".into()));
     };
     let (target, separator) = (at.text(target)?, at.text(separator)?);
     let sources: Vec<String> = sources.iter().map(|source| at.text(source)).collect::<Result<_, _>>()?;
     Ok(at
-        .vector(vector)?
+        .rows(vector)?
         .into_iter()
-        .map(|(labels, value)| {
+        .map(|Row { labels, values }| {
             let parts: Vec<&str> = sources.iter().map(|source| label(&labels, source)).collect();
-            (with_label(&labels, &target, &parts.join(&separator)), value)
+            Row { labels: with_label(&labels, &target, &parts.join(&separator)), values }
         })
         .collect())
 }
 
 /// Functions of the samples of a range.
-fn over_range(at: &At<'_>, name: &str, args: &[Box<Expr>]) -> Result<Vector, Failure> {
+fn over_range(at: &At<'_>, name: &str, args: &[Box<Expr>]) -> Result<Vec<Row>, Failure> {
     // Of quantile_over_time the number comes first, of predict_linear last.
-    let (phi, range) = match (name, args) {
+    let (numbers, range) = match (name, args) {
         ("quantile_over_time", [phi, range]) => (at.scalar(phi)?, range),
         ("predict_linear", [range, ahead]) => (at.scalar(ahead)?, range),
-        (_, [range]) => (0.0, range),
+        (_, [range]) => (Vec::new(), range),
         _ => return Err(Failure(format!("{name} has the wrong number of arguments"))),
     };
-    let (ranges, window) = at.range(range)?;
-    let of = |Range { labels, samples }: Range| {
-        let value = reduce(at, name, &samples, window, phi)?;
-        let labels = if name == "last_over_time" { labels } else { without_name(&labels) };
-        Some((labels, value))
-    };
-    Ok(ranges.into_iter().filter_map(of).collect())
-}
-
-fn reduce(at: &At<'_>, name: &str, samples: &[(i64, f64)], window: Window, phi: f64) -> Option<f64> {
+    let reducer = Reducer::of(name).ok_or_else(|| Failure(format!("the function `{name}` is not implemented")))?;
     let semantics = at.evaluator.semantics();
-    let values = || samples.iter().map(|(_, value)| *value).collect::<Vec<f64>>();
-    let pairs =
-        |differs: fn(f64, f64) -> bool| samples.windows(2).filter(|pair| differs(pair[0].1, pair[1].1)).count() as f64;
-    match name {
-        "rate" => extrapolated(samples, window, true, true, semantics),
-        "increase" => extrapolated(samples, window, true, false, semantics),
-        "delta" => extrapolated(samples, window, false, false, semantics),
-        "irate" => instant(samples, true),
-        "idelta" => instant(samples, false),
-        "changes" => Some(pairs(|a, b| a != b && !(a.is_nan() && b.is_nan()))),
-        "resets" => Some(pairs(|a, b| b < a)),
-        "deriv" => (samples.len() > 1).then(|| regression(samples, samples[0].0).0),
-        "predict_linear" => (samples.len() > 1).then(|| {
-            let (slope, value) = regression(samples, at.now);
-            slope * phi + value
-        }),
-        "avg_over_time" => Some(Sum::mean(&values())),
-        "sum_over_time" => Some(Sum::of(&values())),
-        "count_over_time" => Some(samples.len() as f64),
-        "min_over_time" => {
-            samples.iter().map(|it| it.1).reduce(|least, it| if it < least || least.is_nan() { it } else { least })
+    let ranges = at.ranges(range)?;
+    let mut rows = Vec::with_capacity(ranges.series.len());
+    for (labels, samples) in ranges.series {
+        let known = reducer.prepare(&samples);
+        let (mut begin, mut end) = (0, 0);
+        let mut row = Row::empty(labels, ranges.windows.len());
+        let mut any = false;
+        for (index, window) in ranges.windows.iter().enumerate() {
+            window.slide(&samples, &mut begin, &mut end, semantics);
+            let number = numbers.get(index).copied().unwrap_or(0.0);
+            if begin < end
+                && let Some(value) =
+                    reducer.reduce(&samples, begin..end, &known, *window, at.grid.time(index), number, semantics)
+            {
+                row.values[index] = value;
+                any = true;
+            }
         }
-        "max_over_time" => {
-            samples.iter().map(|it| it.1).reduce(|most, it| if it > most || most.is_nan() { it } else { most })
+        if any {
+            rows.push(row);
         }
-        "last_over_time" => samples.last().map(|(_, value)| *value),
-        "present_over_time" => Some(1.0),
-        "stdvar_over_time" => Some(Sum::variance(&values())),
-        "stddev_over_time" => Some(libm::sqrt(Sum::variance(&values()))),
-        "quantile_over_time" => Some(quantile(phi, &values())),
-        _ => None,
     }
+    if reducer == Reducer::Last {
+        return Ok(rows);
+    }
+    for row in &mut rows {
+        row.labels = without_name(&row.labels);
+    }
+    unique(rows, SAME_LABELS)
 }

@@ -10,8 +10,8 @@ mod evaluate;
 mod functions;
 mod range;
 
-pub use data::{Database, Labels, NO_SAMPLE, Series, Vector, stale, without_name};
-pub use evaluate::{Evaluator, Failure, Value};
+pub use data::{Database, Grid, Labels, NO_SAMPLE, Row, Series, Vector, stale, without_name};
+pub use evaluate::{Evaluator, Failure, Table, Value};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -178,7 +178,7 @@ mod tests {
             ("sum(", "unclosed"),
             ("rate(x)", "rate"),
             ("limitk(3, x)", "limitk"),
-            ("histogram_fraction(0, 1, x)", "histogram_fraction"),
+            ("sort_by_label(x, \"a\")", "sort_by_label"),
             ("x[5m] + 1", ""),
         ] {
             let error = Expression::parse(text).expect_err(text);

@@ -27,16 +27,16 @@ impl Sum {
         self.sum + self.lost
     }
 
-    pub(super) fn of(values: &[f64]) -> f64 {
+    pub(super) fn of(values: impl Iterator<Item = f64>) -> f64 {
         let mut sum = Sum::default();
-        values.iter().for_each(|value| sum.add(*value));
+        values.for_each(|value| sum.add(value));
         sum.total()
     }
 
     /// The mean; when the sum is too large for a float, step by step.
     pub(super) fn mean(values: &[f64]) -> f64 {
         let count = values.len() as f64;
-        let sum = Sum::of(values);
+        let sum = Sum::of(values.iter().copied());
         if sum.is_finite() || values.iter().any(|value| !value.is_finite()) {
             return sum / count;
         }
@@ -59,9 +59,129 @@ impl Sum {
     }
 }
 
+/// A function of the samples of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reducer {
+    Rate,
+    Increase,
+    Delta,
+    Irate,
+    Idelta,
+    Changes,
+    Resets,
+    Deriv,
+    PredictLinear,
+    Avg,
+    Sum,
+    Count,
+    Min,
+    Max,
+    Last,
+    Present,
+    Stdvar,
+    Stddev,
+    Quantile,
+}
+
+/// What is known of all samples of a series before any window of them is looked at: where something happens from one to the
+/// next. `places` are the later ones of such pairs.
+pub(super) struct Known {
+    places: Vec<usize>,
+}
+
+impl Reducer {
+    /// By the name of the function.
+    pub(super) fn of(name: &str) -> Option<Reducer> {
+        Some(match name {
+            "rate" => Reducer::Rate,
+            "increase" => Reducer::Increase,
+            "delta" => Reducer::Delta,
+            "irate" => Reducer::Irate,
+            "idelta" => Reducer::Idelta,
+            "changes" => Reducer::Changes,
+            "resets" => Reducer::Resets,
+            "deriv" => Reducer::Deriv,
+            "predict_linear" => Reducer::PredictLinear,
+            "avg_over_time" => Reducer::Avg,
+            "sum_over_time" => Reducer::Sum,
+            "count_over_time" => Reducer::Count,
+            "min_over_time" => Reducer::Min,
+            "max_over_time" => Reducer::Max,
+            "last_over_time" => Reducer::Last,
+            "present_over_time" => Reducer::Present,
+            "stdvar_over_time" => Reducer::Stdvar,
+            "stddev_over_time" => Reducer::Stddev,
+            "quantile_over_time" => Reducer::Quantile,
+            _ => return None,
+        })
+    }
+
+    /// What can be known of a series once for all windows.
+    pub(super) fn prepare(self, samples: &[(i64, f64)]) -> Known {
+        let differs: fn(f64, f64) -> bool = match self {
+            // A counter that fell was reset.
+            Reducer::Rate | Reducer::Increase | Reducer::Resets => |a, b| b < a,
+            Reducer::Changes => |a, b| a != b && !(a.is_nan() && b.is_nan()),
+            _ => return Known { places: Vec::new() },
+        };
+        let pairs = samples.windows(2).enumerate();
+        Known { places: pairs.filter(|(_, pair)| differs(pair[0].1, pair[1].1)).map(|(index, _)| index + 1).collect() }
+    }
+
+    /// The value of a window, which holds at least one sample. `now` is when the whole is evaluated, `number` the other
+    /// argument of the function.
+    #[allow(clippy::too_many_arguments, reason = "a window, and what the functions need to know of it")]
+    pub(super) fn reduce(
+        self,
+        all: &[(i64, f64)],
+        part: std::ops::Range<usize>,
+        known: &Known,
+        window: Window,
+        now: i64,
+        number: f64,
+        semantics: Semantics,
+    ) -> Option<f64> {
+        // Of pairs, the later one must not be the first of the window.
+        let places = || {
+            let from = known.places.partition_point(|place| *place <= part.start);
+            let to = known.places.partition_point(|place| *place < part.end);
+            &known.places[from..to.max(from)]
+        };
+        let samples = &all[part.clone()];
+        let values = || samples.iter().map(|(_, value)| *value);
+        match self {
+            Reducer::Rate | Reducer::Increase => {
+                // What a counter had when it was reset is added.
+                let lost = places().iter().map(|place| all[place - 1].1);
+                extrapolated(samples, lost, window, true, self == Reducer::Rate, semantics)
+            }
+            Reducer::Delta => extrapolated(samples, std::iter::empty(), window, false, false, semantics),
+            Reducer::Irate => instant(samples, true),
+            Reducer::Idelta => instant(samples, false),
+            Reducer::Changes | Reducer::Resets => Some(places().len() as f64),
+            Reducer::Deriv => (samples.len() > 1).then(|| regression(samples, samples[0].0).0),
+            Reducer::PredictLinear => (samples.len() > 1).then(|| {
+                let (slope, value) = regression(samples, now);
+                slope * number + value
+            }),
+            Reducer::Avg => Some(Sum::mean(&values().collect::<Vec<_>>())),
+            Reducer::Sum => Some(Sum::of(values())),
+            Reducer::Count => Some(samples.len() as f64),
+            Reducer::Min => values().reduce(|least, it| if it < least || least.is_nan() { it } else { least }),
+            Reducer::Max => values().reduce(|most, it| if it > most || most.is_nan() { it } else { most }),
+            Reducer::Last => values().next_back(),
+            Reducer::Present => Some(1.0),
+            Reducer::Stdvar => Some(Sum::variance(&values().collect::<Vec<_>>())),
+            Reducer::Stddev => Some(libm::sqrt(Sum::variance(&values().collect::<Vec<_>>()))),
+            Reducer::Quantile => Some(quantile(number, &values().collect::<Vec<_>>())),
+        }
+    }
+}
+
 /// `rate`, `increase` and `delta`: the difference over the range, extrapolated to its ends.
-pub(super) fn extrapolated(
+fn extrapolated(
     samples: &[(i64, f64)],
+    lost: impl Iterator<Item = f64>,
     window: Window,
     counter: bool,
     per_second: bool,
@@ -71,17 +191,7 @@ pub(super) fn extrapolated(
     if samples.len() < 2 {
         return None;
     }
-    let mut result = last - first;
-    if counter {
-        let mut before = first;
-        for &(_, value) in samples {
-            // A counter that fell was reset: what it had is added.
-            if value < before {
-                result += before;
-            }
-            before = value;
-        }
-    }
+    let result = lost.fold(last - first, |result, lost| result + lost);
     let sampled = (last_time - first_time) as f64 / 1000.0;
     let gap = sampled / (samples.len() - 1) as f64;
     let threshold = gap * 1.1;
@@ -116,7 +226,7 @@ pub(super) fn extrapolated(
 }
 
 /// `irate` and `idelta`: between the last two samples.
-pub(super) fn instant(samples: &[(i64, f64)], rate: bool) -> Option<f64> {
+fn instant(samples: &[(i64, f64)], rate: bool) -> Option<f64> {
     let [.., (before_time, before), (time, last)] = samples else { return None };
     let difference = if rate && last < before { *last } else { last - before };
     let seconds = (time - before_time) as f64 / 1000.0;
@@ -127,7 +237,7 @@ pub(super) fn instant(samples: &[(i64, f64)], rate: bool) -> Option<f64> {
 }
 
 /// Slope and value at `now` of the line of least squares.
-pub(super) fn regression(samples: &[(i64, f64)], now: i64) -> (f64, f64) {
+fn regression(samples: &[(i64, f64)], now: i64) -> (f64, f64) {
     let origin = samples.first().map_or(0.0, |(_, value)| *value);
     if samples.iter().all(|(_, value)| *value == origin) {
         return if origin.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, origin) };
@@ -173,22 +283,13 @@ pub(super) fn quantile(phi: f64, values: &[f64]) -> f64 {
     sorted[lower as usize] * (1.0 - weight) + sorted[upper as usize] * weight
 }
 
-/// The quantile of a classic histogram: bounds and cumulative counts.
-pub(super) fn histogram_quantile(phi: f64, mut buckets: Vec<(f64, f64)>) -> f64 {
-    if phi.is_nan() {
-        return f64::NAN;
-    }
-    if phi < 0.0 {
-        return f64::NEG_INFINITY;
-    }
-    if phi > 1.0 {
-        return f64::INFINITY;
-    }
+/// The buckets of a classic histogram in order: those of the same bound together, counts that never fall. None when it is
+/// no histogram: nothing at +Inf, one bucket alone, or nothing counted.
+fn merged(mut buckets: Vec<(f64, f64)>) -> Option<Vec<(f64, f64)>> {
     buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     if buckets.last().is_none_or(|(bound, _)| *bound != f64::INFINITY) {
-        return f64::NAN;
+        return None;
     }
-    // Buckets with the same bound count together.
     let mut merged: Vec<(f64, f64)> = Vec::with_capacity(buckets.len());
     for (bound, count) in buckets {
         match merged.last_mut() {
@@ -205,10 +306,22 @@ pub(super) fn histogram_quantile(phi: f64, mut buckets: Vec<(f64, f64)>) -> f64 
             *count = most;
         }
     }
-    let total = merged[merged.len() - 1].1;
-    if merged.len() < 2 || total == 0.0 {
+    (merged.len() >= 2 && merged[merged.len() - 1].1 != 0.0).then_some(merged)
+}
+
+/// The quantile of a classic histogram: bounds and cumulative counts.
+pub(super) fn histogram_quantile(phi: f64, buckets: Vec<(f64, f64)>) -> f64 {
+    if phi.is_nan() {
         return f64::NAN;
     }
+    if phi < 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if phi > 1.0 {
+        return f64::INFINITY;
+    }
+    let Some(merged) = merged(buckets) else { return f64::NAN };
+    let total = merged[merged.len() - 1].1;
     let mut rank = phi * total;
     let place = merged[..merged.len() - 1].partition_point(|(_, count)| *count < rank);
     if place == merged.len() - 1 {
@@ -225,4 +338,31 @@ pub(super) fn histogram_quantile(phi: f64, mut buckets: Vec<(f64, f64)>) -> f64 
         rank -= merged[place - 1].1;
     }
     begin + (end - begin) * (rank / count)
+}
+
+/// The share of the observations of a classic histogram between two values.
+pub(super) fn histogram_fraction(lower: f64, upper: f64, buckets: Vec<(f64, f64)>) -> f64 {
+    let Some(merged) = merged(buckets) else { return f64::NAN };
+    let total = merged[merged.len() - 1].1;
+    if lower.is_nan() || upper.is_nan() || total.is_nan() {
+        return f64::NAN;
+    }
+    if lower >= upper {
+        return 0.0;
+    }
+    // Observations up to a value, spread evenly over the bucket it lies in.
+    let rank = |value: f64| {
+        let place = merged.partition_point(|(bound, _)| *bound < value);
+        let Some(&(bound, count)) = merged.get(place) else { return total };
+        let before = place.checked_sub(1).map(|place| merged[place]);
+        let (begin, below) = before.unwrap_or((if bound > 0.0 { 0.0 } else { f64::NEG_INFINITY }, 0.0));
+        if bound == value {
+            count
+        } else if bound.is_infinite() || begin.is_infinite() || value <= begin {
+            below
+        } else {
+            below + (count - below) * (value - begin) / (bound - begin)
+        }
+    };
+    (rank(upper) - rank(lower)) / total
 }
