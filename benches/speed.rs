@@ -163,13 +163,7 @@ fn watched() {
     let rules = include_str!("../scenarios/rules/kestra.yml");
     let (groups, _) = read_rules("kestra.yml", rules).expect("sound rules");
     let count: usize = groups.iter().map(|group| group.rules.len()).sum();
-    let watch = Watch {
-        groups,
-        semantics: Semantics::V3,
-        scrape_interval: Duration::seconds(15),
-        evaluation_interval: Duration::seconds(15),
-        strict: false,
-    };
+    let watch = Watch { groups, semantics: Semantics::V3, ..Watch::default() };
     let time = |watch: Option<&Watch>| {
         median(3, || {
             let begun = Wall::now();

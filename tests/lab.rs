@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use common::scenario_files;
 use mock_kestra::document;
-use mock_kestra::monitor::{Episode, Monitor, Target, read_rules};
-use mock_kestra::promql::{Expression, Semantics};
+use mock_kestra::monitor::{Episode, Monitor, Setup, Target, read_rules};
+use mock_kestra::promql::{Expression, Grid};
 use mock_kestra::random::Seed;
 use mock_kestra::report::Report;
 use mock_kestra::run::{Watch, run};
@@ -42,10 +42,18 @@ fn scraped() -> impl Strategy<Value = Vec<Scraped>> {
 
 /// Feeds a monitor with the rules of a text, one scrape and one evaluation a step.
 fn watch(rules: &str, scrapes: &[Scraped]) -> Vec<(String, Episode)> {
+    let at_once = watched(rules, scrapes, false);
+    assert_eq!(watched(rules, scrapes, true), at_once, "one instant after another, and all at once");
+    at_once
+}
+
+fn watched(rules: &str, scrapes: &[Scraped], instant_by_instant: bool) -> Vec<(String, Episode)> {
     let (groups, _) = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", document::render(&told)));
     let count = groups.len();
     let target = Target::new(&[("job", "j"), ("instance", "i")], Duration::seconds(15), Duration::seconds(10));
-    let mut monitor = Monitor::new(groups, vec![target], Semantics::V3, Duration::seconds(15), &[]);
+    let interval = Duration::seconds(15);
+    let mut monitor =
+        Monitor::new(Setup { groups, targets: vec![target], evaluation_interval: interval, ..Setup::default() });
     for (step, scraped) in scrapes.iter().enumerate() {
         let time = step as i64 * STEP;
         match scraped {
@@ -59,8 +67,13 @@ fn watch(rules: &str, scrapes: &[Scraped]) -> Vec<(String, Episode)> {
             }
         }
         for group in 0..count {
-            monitor.evaluate(group, time + 1_000);
+            if instant_by_instant {
+                monitor.evaluate(group, time + 1_000);
+            }
         }
+    }
+    if !instant_by_instant {
+        monitor.evaluate_all(&vec![Grid { first: 1_000, step: STEP, count: scrapes.len() }; count]);
     }
     assert!(monitor.failures().is_empty());
     monitor.episodes()
@@ -180,13 +193,7 @@ fn shipped_watch() -> Watch {
     let rules = include_str!("../scenarios/rules/kestra.yml");
     let (groups, warnings) = read_rules("kestra.yml", rules).expect("sound rules");
     assert!(warnings.is_empty());
-    Watch {
-        groups,
-        semantics: Semantics::V3,
-        scrape_interval: Duration::seconds(15),
-        evaluation_interval: Duration::seconds(15),
-        strict: true,
-    }
+    Watch { groups, strict: true, ..Watch::default() }
 }
 
 fn plan(path: &std::path::Path) -> Plan {

@@ -11,7 +11,7 @@ use crate::monitor::{self, Group};
 use crate::promql::Semantics;
 use crate::random::Seed;
 use crate::report::{self, Report};
-use crate::run::{self, Watch};
+use crate::run::{self, Scraping, Watch};
 use crate::time::{Calendar, Duration};
 
 #[derive(Debug, Args)]
@@ -117,9 +117,10 @@ impl Rules {
         Some(Watch {
             groups: self.groups()?,
             semantics: self.semantics,
-            scrape_interval: self.scrape_interval,
+            scraping: Scraping::Every(self.scrape_interval),
             evaluation_interval: self.evaluation_interval,
             strict,
+            ..Watch::default()
         })
     }
 

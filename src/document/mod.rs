@@ -6,7 +6,7 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Severity, Source, nearest, render};
 pub use reading::{Field, Kind, Object, Reading};
-pub use yaml::{Entry, Node, Value, parse};
+pub use yaml::{Entry, Node, Value, parse, parse_all};
 
 /// Bounds of what is read.
 pub mod limits {

@@ -59,17 +59,27 @@ impl Value {
 
 /// Reads one document. Without one the diagnostics say why.
 pub fn parse(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
+    let (mut documents, diagnostics) = read(source, false);
+    (documents.pop(), diagnostics)
+}
+
+/// Reads all documents of a file; empty ones are left out. Without any the diagnostics say why.
+pub fn parse_all(source: &Arc<Source>) -> (Vec<Node>, Vec<Diagnostic>) {
+    read(source, true)
+}
+
+fn read(source: &Arc<Source>, several: bool) -> (Vec<Node>, Vec<Diagnostic>) {
     let text = source.text.as_str();
     let mut builder =
         Builder { source: source.clone(), diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
     if text.len() > limits::FILE {
         let mib = limits::FILE >> 20;
         builder.error(0..0, format!("the file is larger than {mib} MiB"), "split it, or name flow files in `flows`");
-        return (None, builder.diagnostics);
+        return (Vec::new(), builder.diagnostics);
     }
     let mut parser = Parser::new_from_str_with_options(text, granit_parser::options!(emit_comments: false));
-    let root = builder.document(&mut parser);
-    (root.ok().flatten(), builder.diagnostics)
+    let documents = builder.documents(&mut parser, several);
+    (documents.unwrap_or_default(), builder.diagnostics)
 }
 
 /// What stops the reading has been told.
@@ -122,24 +132,27 @@ impl Builder {
         start..end.max(start)
     }
 
-    fn document(&mut self, parser: &mut Events<'_>) -> Result<Option<Node>, Stop> {
-        let mut root = None;
+    fn documents(&mut self, parser: &mut Events<'_>, several: bool) -> Result<Vec<Node>, Stop> {
+        let mut documents: Vec<Node> = Vec::new();
         loop {
             let (event, range) = self.next(parser)?;
             match event {
                 Event::StreamEnd => {
-                    if root.is_none() {
+                    if documents.is_empty() {
                         self.error(0..0, "the file is empty", "a scenario begins with `name:`");
                     }
-                    return Ok(root);
+                    return Ok(documents);
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => {
-                    if root.is_some() {
+                    if !several && !documents.is_empty() {
                         self.error(range, "a second document begins here", "one file holds one document");
-                        return Ok(root);
+                        return Ok(documents);
                     }
-                    root = Some(self.node(parser, event, range, 0)?);
+                    let root = self.node(parser, event, range, 0)?;
+                    if !several || root.value != Value::Null {
+                        documents.push(root);
+                    }
                 }
             }
         }

@@ -11,7 +11,7 @@ use crate::monitor::{Group, Rule};
 use crate::promql::{Semantics, stale};
 use crate::random::Seed;
 use crate::report::AlertLine;
-use crate::run::{self, Watch};
+use crate::run::{self, Scraping, Watch};
 use crate::scenario::Plan;
 use crate::simulator::LimitReached;
 use crate::time::{Calendar, Duration, Instant};
@@ -25,6 +25,15 @@ pub struct Export {
     pub left_out: Vec<(String, &'static str)>,
     /// Instants that are checked.
     pub checks: usize,
+}
+
+/// The same watch with all scrapes on one interval: promtool knows no other.
+fn on_interval(watch: &Watch, interval: Duration) -> Watch {
+    let scraping = match &watch.scraping {
+        Scraping::Every(_) => Scraping::Every(interval),
+        Scraping::Jobs(jobs) => Scraping::Jobs(jobs.iter().map(|job| job.clone().every(interval)).collect()),
+    };
+    Watch { scraping, ..watch.clone() }
 }
 
 /// Why promtool cannot judge a rule as we do.
@@ -64,8 +73,7 @@ pub fn promtool(
             }
         }
     }
-    let on_grid =
-        |semantics| run::record(plan, seed, calendar, &Watch { semantics, scrape_interval: interval, ..watch.clone() });
+    let on_grid = |semantics| run::record(plan, seed, calendar, &Watch { semantics, ..on_interval(watch, interval) });
     let (new, old) = (on_grid(Semantics::V3)?, on_grid(Semantics::V2_42)?);
     let steps = plan.duration.as_nanoseconds() / interval.as_nanoseconds().max(1);
     let begin = calendar.start().as_millisecond();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::rules::AlertRule;
-use super::template;
+use super::template::{Context, Template};
 use crate::promql::{Labels, Vector};
 
 /// What happened to an alert, and when (milliseconds since 1970).
@@ -23,6 +23,10 @@ pub enum Transition {
 pub struct Episode {
     /// The labels of the alert, with `alertname`.
     pub labels: Labels,
+    /// What it says to people, as it was when it fired, or last.
+    pub annotations: Vec<(String, String)>,
+    /// Why it is active when that is not its condition: `NoData` or `Error` of a Grafana rule.
+    pub reason: Option<&'static str>,
     /// When the condition began to hold.
     pub pending: i64,
     /// When it fired, if it did.
@@ -34,6 +38,10 @@ pub struct Episode {
 }
 
 impl Episode {
+    /// One that begins.
+    pub(super) fn begins(labels: Labels, now: i64, value: f64) -> Episode {
+        Episode { labels, annotations: Vec::new(), reason: None, pending: now, firing: None, resolved: None, value }
+    }
     /// When it began.
     pub fn began(&self) -> i64 {
         self.pending
@@ -50,37 +58,71 @@ impl Episode {
     }
 }
 
+/// What the templates of an alert can speak of besides its labels and value.
+pub(super) struct Surroundings<'a> {
+    pub(super) external_labels: &'a [(String, String)],
+    pub(super) query: &'a dyn Fn(&str) -> Result<Vector, String>,
+}
+
+impl Surroundings<'_> {
+    /// What a template says of a series; what goes wrong is said in its place, as Prometheus does.
+    pub(super) fn expand(&self, template: &Template, labels: &Labels, value: f64) -> String {
+        let context = Context { labels, value, external_labels: self.external_labels, query: self.query };
+        template.expand(&context).unwrap_or_else(|why| format!("<error expanding template: {why}>"))
+    }
+}
+
 /// The alerts of one rule.
 #[derive(Debug, Default)]
 pub(super) struct AlertState {
-    /// By labels: index of the open episode, and since when the condition no longer holds while it is kept firing.
     active: BTreeMap<Labels, Active>,
     episodes: Vec<Episode>,
+    /// Labels of the alert by those of the series, where they depend on these alone.
+    known: BTreeMap<Labels, Labels>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Active {
+    /// Index of the open episode.
     episode: usize,
+    /// Since when the condition no longer holds while it is kept firing.
     gone_since: Option<i64>,
 }
 
 impl AlertState {
-    /// What an evaluation makes of them. Returns the series `ALERTS` and `ALERTS_FOR_STATE` as they are now.
-    pub(super) fn update(&mut self, rule: &AlertRule, vector: Vector, now: i64) -> Vector {
-        let mut holds: BTreeMap<Labels, f64> = BTreeMap::new();
-        for (labels, value) in vector {
-            holds.insert(alert_labels(rule, &labels, value), value);
+    /// What an evaluation makes of them.
+    ///
+    /// # Errors
+    /// Two series give the same alert; or more are active than the limit of the group, and all are forgotten.
+    pub(super) fn update(
+        &mut self,
+        rule: &AlertRule,
+        vector: Vector,
+        now: i64,
+        limit: usize,
+        around: &Surroundings<'_>,
+    ) -> Result<(), String> {
+        let labels_only = rule.labels.iter().all(|(_, template)| template.labels_only());
+        let mut holds: BTreeMap<Labels, (f64, Labels)> = BTreeMap::new();
+        for (series, value) in vector {
+            let labels = match self.known.get(&series) {
+                Some(labels) => labels.clone(),
+                None => {
+                    let labels = alert_labels(rule, &series, value, around);
+                    if labels_only {
+                        self.known.insert(series.clone(), labels.clone());
+                    }
+                    labels
+                }
+            };
+            if holds.insert(labels, (value, series)).is_some() {
+                return Err("vector contains metrics with the same labelset after applying alert labels".into());
+            }
         }
-        for (labels, value) in &holds {
+        for (labels, (value, series)) in &holds {
             let episodes = &mut self.episodes;
             let active = self.active.entry(labels.clone()).or_insert_with(|| {
-                episodes.push(Episode {
-                    labels: labels.clone(),
-                    pending: now,
-                    firing: None,
-                    resolved: None,
-                    value: *value,
-                });
+                episodes.push(Episode::begins(labels.clone(), now, *value));
                 Active { episode: episodes.len() - 1, gone_since: None }
             });
             active.gone_since = None;
@@ -90,6 +132,11 @@ impl AlertState {
                 episode.value = *value;
                 if lasts {
                     episode.firing = Some(now);
+                }
+                if lasts || episode.pending == now {
+                    let said =
+                        |(key, template): &(String, Template)| (key.clone(), around.expand(template, series, *value));
+                    episode.annotations = rule.annotations.iter().map(said).collect();
                 }
             }
         }
@@ -108,6 +155,18 @@ impl AlertState {
             episode.resolved = Some(now);
             false
         });
+        if limit > 0 && self.active.len() > limit {
+            let count = self.active.len();
+            for active in std::mem::take(&mut self.active).into_values() {
+                self.episodes[active.episode].resolved = Some(now);
+            }
+            return Err(format!("exceeded limit of {limit} with {count} alerts"));
+        }
+        Ok(())
+    }
+
+    /// The series `ALERTS` and `ALERTS_FOR_STATE` as they are now.
+    pub(super) fn series(&self) -> Vector {
         let mut series = Vec::new();
         for (labels, active) in &self.active {
             let episode = &self.episodes[active.episode];
@@ -124,10 +183,10 @@ impl AlertState {
     }
 }
 
-fn alert_labels(rule: &AlertRule, of: &Labels, value: f64) -> Labels {
+fn alert_labels(rule: &AlertRule, of: &Labels, value: f64, around: &Surroundings<'_>) -> Labels {
     let mut labels: BTreeMap<Arc<str>, Arc<str>> = of.iter().filter(|(key, _)| &**key != "__name__").cloned().collect();
-    for (key, text) in &rule.labels {
-        let text = template::expand(text, of, value);
+    for (key, template) in &rule.labels {
+        let text = around.expand(template, of, value);
         match text.is_empty() {
             true => labels.remove(key.as_str()),
             false => labels.insert(key.as_str().into(), text.into()),

@@ -2,62 +2,91 @@
 //! alert. It knows no simulator: no alert can cheat.
 
 mod alert;
+mod configuration;
+mod relabel;
 mod rules;
 mod scrape;
 mod template;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use alert::{Episode, Transition};
-pub use rules::{Group, Rule, read as read_rules};
+pub use configuration::{Configuration, Discovered, Job, Located};
+pub use rules::{AlertRule, Group, RecordRule, Rule, read as read_rules};
 pub use scrape::{Scrape, Target};
+pub use template::{Context, Template};
 
-use crate::promql::{Database, Evaluator, Labels, NO_SAMPLE, Semantics, Value};
+use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Semantics, Table, Value, Vector};
 use crate::time::Duration;
-use alert::AlertState;
+use alert::{AlertState, Surroundings};
+use turns::Key;
+
+/// What a monitor is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// The rules.
+    pub groups: Vec<Group>,
+    /// What is scraped.
+    pub targets: Vec<Target>,
+    /// Which Prometheus it is.
+    pub semantics: Semantics,
+    /// How often groups are evaluated that say nothing else.
+    pub evaluation_interval: Duration,
+    /// For templates.
+    pub external_labels: Vec<(String, String)>,
+    /// Expressions that will be asked later.
+    pub also: Vec<Expression>,
+}
 
 /// What is evaluated, and how.
 #[derive(Debug)]
 pub struct Monitor {
     groups: Vec<Group>,
     evaluation_interval: Duration,
+    external_labels: Vec<(String, String)>,
     database: Database,
     evaluator: Evaluator,
     targets: Vec<Target>,
     /// Metric names the rules read; none when a selector could mean any.
     wanted: Option<Arc<BTreeSet<String>>>,
-    alerts: BTreeMap<(usize, usize), AlertState>,
+    alerts: BTreeMap<Key, AlertState>,
     /// Series that a rule wrote at its last evaluation.
-    written: BTreeMap<(usize, usize), BTreeSet<u32>>,
-    failures: BTreeMap<(usize, usize), String>,
+    written: BTreeMap<Key, BTreeSet<u32>>,
+    failures: BTreeMap<Key, String>,
     /// Evaluations of groups so far.
     evaluations: u64,
 }
 
 impl Monitor {
-    /// A monitor of some targets with some rules. `also` are expressions that will be asked later.
-    pub fn new(
-        groups: Vec<Group>,
-        targets: Vec<Target>,
-        semantics: Semantics,
-        evaluation_interval: Duration,
-        also: &[crate::promql::Expression],
-    ) -> Monitor {
+    /// A monitor of some targets with some rules.
+    pub fn new(setup: Setup) -> Monitor {
+        let Setup { groups, targets, semantics, evaluation_interval, external_labels, also } = setup;
         let mut wanted = Some(BTreeSet::new());
-        let expressions = groups.iter().flat_map(|group| group.rules.iter().map(Rule::expression)).chain(also);
+        let expressions = groups.iter().flat_map(|group| group.rules.iter().map(Rule::expression)).chain(&also);
         for name in expressions.flat_map(|expression| expression.selected()) {
             match (name, &mut wanted) {
-                (Some(name), Some(wanted)) => {
+                // To count new series all must be known.
+                (Some(name), Some(wanted)) if name != "scrape_series_added" => {
                     wanted.insert(name);
                 }
                 _ => wanted = None,
             }
         }
+        // A template may ask for anything.
+        let asks = |rule: &Rule| match rule {
+            Rule::Alert(rule) => rule.labels.iter().chain(&rule.annotations).any(|(_, it)| it.text().contains("query")),
+            Rule::Record(_) => false,
+        };
+        if groups.iter().flat_map(|group| &group.rules).any(asks) {
+            wanted = None;
+        }
         let step = evaluation_interval.as_milliseconds() as i64;
         Monitor {
             groups,
             evaluation_interval,
+            external_labels,
             database: Database::default(),
             evaluator: Evaluator::new(semantics, step),
             targets,
@@ -99,62 +128,98 @@ impl Monitor {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn ask(&self, expression: &crate::promql::Expression, now: i64) -> Result<Value, String> {
+    pub fn ask(&self, expression: &Expression, now: i64) -> Result<Value, String> {
         self.evaluator.evaluate(expression, &self.database, now).map_err(|failure| failure.to_string())
+    }
+
+    /// The values of an expression at all instants of a grid; otherwise as [`Monitor::ask`].
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn ask_over(&self, expression: &Expression, grid: Grid) -> Result<Table, String> {
+        self.evaluator.over(expression, &self.database, grid).map_err(|failure| failure.to_string())
     }
 
     /// Evaluates a group at an instant, in milliseconds since 1970.
     pub fn evaluate(&mut self, group: usize, now: i64) {
         self.evaluations += 1;
-        let Some(rules) = self.groups.get(group).map(|group| group.rules.len()) else { return };
-        for index in 0..rules {
-            let key = (group, index);
-            let rule = &self.groups[group].rules[index];
-            let value = self.evaluator.evaluate(rule.expression(), &self.database, now);
-            let vector = match value {
-                Ok(Value::Vector(vector)) => vector,
-                Ok(Value::Scalar(value)) => vec![(Labels::from(Vec::new()), value)],
-                Ok(Value::Text(_)) => {
-                    self.failures.entry(key).or_insert_with(|| "the expression gives a text".into());
-                    continue;
-                }
-                // A rule that fails leaves everything as it was.
-                Err(failure) => {
-                    self.failures.entry(key).or_insert_with(|| failure.to_string());
-                    continue;
-                }
-            };
-            let limit = self.groups[group].limit;
-            if limit > 0 && vector.len() > limit {
-                let text = format!("exceeded limit of {limit} with {} series", vector.len());
-                self.failures.entry(key).or_insert(text);
-                continue;
+        self.evaluate_group(group, now);
+    }
+
+    fn evaluate_group(&mut self, group: usize, now: i64) {
+        let rules = self.groups.get(group).map_or(0, |group| group.rules.len());
+        (0..rules).for_each(|index| self.evaluate_rule((group, index), now));
+    }
+
+    fn evaluate_rule(&mut self, key: Key, now: i64) {
+        let rule = &self.groups[key.0].rules[key.1];
+        let vector = match self.evaluator.evaluate(rule.expression(), &self.database, now) {
+            Ok(Value::Vector(vector)) => Ok(vector),
+            Ok(Value::Scalar(value)) => Ok(vec![(Labels::from(Vec::new()), value)]),
+            Ok(Value::Text(_)) => Err("the expression gives a text".to_owned()),
+            Err(failure) => Err(failure.to_string()),
+        };
+        self.take(key, vector, now);
+    }
+
+    /// What an evaluation of a rule leads to.
+    fn take(&mut self, key: Key, vector: Result<Vector, String>, now: i64) {
+        let group = &self.groups[key.0];
+        let outcome = vector.and_then(|vector| match &group.rules[key.1] {
+            Rule::Record(_) if group.limit > 0 && vector.len() > group.limit => {
+                Err(format!("exceeded limit of {} with {} series", group.limit, vector.len()))
             }
-            let output = match rule {
-                Rule::Record(rule) => {
-                    vector.into_iter().map(|(of, value)| (recorded(&of, &rule.name, &rule.labels), value)).collect()
+            Rule::Record(rule) => {
+                let of = |(of, value)| (recorded(&of, &rule.name, &rule.labels), value);
+                let output: Vector = vector.into_iter().map(of).collect();
+                let different: BTreeSet<&Labels> = output.iter().map(|(labels, _)| labels).collect();
+                match different.len() == output.len() {
+                    true => Ok(output),
+                    false => Err("vector contains metrics with the same labelset after applying rule labels".into()),
                 }
-                Rule::Alert(rule) => {
-                    let rule = rule.clone();
-                    self.alerts.entry(key).or_default().update(&rule, vector, now)
-                }
-            };
-            self.write(key, output, now);
+            }
+            Rule::Alert(rule) => {
+                let query = |text: &str| match self.evaluator.evaluate(&Expression::parse(text)?, &self.database, now) {
+                    Ok(Value::Vector(vector)) => Ok(vector),
+                    Ok(Value::Scalar(value)) => Ok(vec![(Labels::from(Vec::new()), value)]),
+                    Ok(Value::Text(_)) => Err("query result is neither a vector nor a scalar".to_owned()),
+                    Err(failure) => Err(failure.to_string()),
+                };
+                let around = Surroundings { external_labels: &self.external_labels, query: &query };
+                let state = self.alerts.entry(key).or_default();
+                state.update(rule, vector, now, group.limit, &around)?;
+                let read = self
+                    .wanted
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.contains("ALERTS") || wanted.contains("ALERTS_FOR_STATE"));
+                Ok(if read { state.series() } else { Vec::new() })
+            }
+        });
+        match outcome {
+            Ok(output) => self.write(key, output, now),
+            // A rule that fails leaves everything as it was.
+            Err(why) => {
+                self.failures.entry(key).or_insert(why);
+            }
         }
     }
 
     /// Writes what a rule gave, and markers for what it gives no longer.
-    fn write(&mut self, key: (usize, usize), output: Vec<(Labels, f64)>, now: i64) {
+    fn write(&mut self, key: Key, output: Vector, now: i64) {
+        let before = self.written.get(&key);
+        if output.is_empty() && before.is_none_or(BTreeSet::is_empty) {
+            return;
+        }
         let mut written = BTreeSet::new();
         for (labels, value) in output {
             let series = self.database.series(&labels);
             self.database.append(series, now, value);
             written.insert(series);
         }
-        let before = self.written.insert(key, written.clone()).unwrap_or_default();
-        for series in before.difference(&written) {
+        for series in before.into_iter().flat_map(|before| before.difference(&written)) {
             self.database.append(*series, now, NO_SAMPLE);
         }
+        self.written.insert(key, written);
     }
 
     /// The life of every alert: rule name, and its episodes in the order of time.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::document::{self, Diagnostic, Field, Kind, Node, Reading, Source, Value};
+use super::template::Template;
+use crate::document::{self, Diagnostic, Entry, Field, Kind, Node, Reading, Source, Value};
 use crate::promql::Expression;
 use crate::time::Duration;
 
@@ -51,7 +52,9 @@ pub struct AlertRule {
     /// `keep_firing_for`.
     pub keep_firing: Duration,
     /// Labels it gets.
-    pub labels: Vec<(String, String)>,
+    pub labels: Vec<(String, Template)>,
+    /// For people.
+    pub annotations: Vec<(String, Template)>,
 }
 
 impl Rule {
@@ -96,43 +99,67 @@ const GROUP: &[Field] = &[
 const FILE: &[Field] =
     &[Field::required("groups", Kind::List(&Kind::Object(GROUP)), "[ { name: kestra, rules: [] } ]", "The groups.")];
 
-/// Reads a rule file.
+/// Reads a rule file of Prometheus, or a file of PrometheusRule manifests, several documents in one.
 ///
 /// # Errors
 /// All that is wrong with it.
 pub fn read(file_name: &str, text: &str) -> Result<(Vec<Group>, Vec<Diagnostic>), Vec<Diagnostic>> {
     let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
-    let (root, diagnostics) = document::parse(&source);
+    let (roots, diagnostics) = document::parse_all(&source);
     let mut reading = Reading::default();
     reading.extend(diagnostics);
-    let groups = root.as_ref().map(|root| file(root, &mut reading)).unwrap_or_default();
-    if reading.failed() || root.is_none() { Err(reading.finish()) } else { Ok((groups, reading.finish())) }
+    let mut groups = Vec::new();
+    for root in &roots {
+        document_groups(root, &mut groups, &mut reading);
+    }
+    if reading.failed() { Err(reading.finish()) } else { Ok((groups, reading.finish())) }
 }
 
-fn file(root: &Node, reading: &mut Reading) -> Vec<Group> {
-    // A manifest carries the groups in its `spec`.
-    let spec = match &root.value {
-        Value::Mapping(entries) if entries.iter().any(|entry| entry.key == "kind") => {
-            entries.iter().find(|entry| entry.key == "spec").map(|entry| &entry.value)
-        }
-        _ => Some(root),
+fn key<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
+    match &node.value {
+        Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key),
+        _ => None,
+    }
+}
+
+fn document_groups(root: &Node, groups: &mut Vec<Group>, reading: &mut Reading) {
+    // A manifest carries the groups in its `spec`; others may stand beside it in a file.
+    let spec = match key(root, "kind") {
+        None => root,
+        Some(entry) => match reading.text(&entry.value, "`kind`") {
+            Some("PrometheusRule") => match key(root, "spec") {
+                Some(spec) => &spec.value,
+                None => {
+                    let place = &entry.place;
+                    reading.error(place, "a manifest without `spec`", "PrometheusRule has `spec: { groups: [...] }`");
+                    return;
+                }
+            },
+            Some("List" | "PrometheusRuleList") => {
+                let items = key(root, "items").map(|items| reading.list(&items.value, "`items`")).unwrap_or_default();
+                for item in items {
+                    document_groups(item, groups, reading);
+                }
+                return;
+            }
+            Some(other) => {
+                reading.warning(&entry.value.place, format!("a manifest of kind {other} holds no rules"), "");
+                return;
+            }
+            None => return,
+        },
     };
-    let Some(spec) = spec else {
-        reading.error(&root.place, "a manifest without `spec`", "PrometheusRule has `spec: { groups: [...] }`");
-        return Vec::new();
-    };
-    let Some(object) = reading.object(spec, "a rule file", FILE) else { return Vec::new() };
-    let Some(list) = object.get("groups") else { return Vec::new() };
-    let mut groups: Vec<Group> = Vec::new();
+    let Some(object) = reading.object(spec, "a rule file", FILE) else { return };
+    let Some(list) = object.get("groups") else { return };
+    let first = groups.len();
     for node in reading.list(list, "`groups`") {
         if let Some(group) = group(node, reading) {
-            if groups.iter().any(|other| other.name == group.name) {
+            if groups[first..].iter().any(|other| other.name == group.name) {
                 reading.error(&node.place, format!("two groups are called `{}`", group.name), "rename one of them");
             }
             groups.push(group);
         }
     }
-    groups
 }
 
 fn group(node: &Node, reading: &mut Reading) -> Option<Group> {
@@ -166,19 +193,27 @@ fn rule(node: &Node, common: &[(String, String)], reading: &mut Reading) -> Opti
         object.get(key).and_then(|node| reading.parsed(node, &format!("`{key}`"), str::parse::<Duration>))
     };
     let (hold, keep_firing) = (duration(reading, "for"), duration(reading, "keep_firing_for"));
-    let mut all = common.to_vec();
-    for (key, value) in object.get("labels").map(|node| labels(node, reading)).unwrap_or_default() {
-        all.retain(|(other, _)| *other != key);
-        all.push((key, value));
-    }
     match (object.entry("alert"), object.entry("record")) {
-        (Some(alert), None) => Some(Rule::Alert(Arc::new(AlertRule {
-            name: reading.text(&alert.value, "`alert`")?.to_owned(),
-            expression: expression?,
-            hold: hold.unwrap_or(Duration::ZERO),
-            keep_firing: keep_firing.unwrap_or(Duration::ZERO),
-            labels: all,
-        }))),
+        (Some(alert), None) => {
+            let templates = |reading: &mut Reading, key: &str| {
+                object.get(key).map(|node| templates(node, key, reading)).unwrap_or_default()
+            };
+            let (own, annotations) = (templates(reading, "labels"), templates(reading, "annotations"));
+            let mut labels: Vec<(String, Template)> = Vec::new();
+            for (key, text) in common {
+                labels.push((key.clone(), Template::parse(text).unwrap_or_else(|_| Template::verbatim(text))));
+            }
+            labels.retain(|(key, _)| own.iter().all(|(other, _)| other != key));
+            labels.extend(own);
+            Some(Rule::Alert(Arc::new(AlertRule {
+                name: reading.text(&alert.value, "`alert`")?.to_owned(),
+                expression: expression?,
+                hold: hold.unwrap_or(Duration::ZERO),
+                keep_firing: keep_firing.unwrap_or(Duration::ZERO),
+                labels,
+                annotations,
+            })))
+        }
         (None, Some(record)) => {
             for key in ["for", "keep_firing_for", "annotations"] {
                 if let Some(entry) = object.entry(key) {
@@ -186,6 +221,11 @@ fn rule(node: &Node, common: &[(String, String)], reading: &mut Reading) -> Opti
                 }
             }
             let name = reading.text(&record.value, "`record`")?.to_owned();
+            let mut all = common.to_vec();
+            for (key, value) in object.get("labels").map(|node| labels(node, reading)).unwrap_or_default() {
+                all.retain(|(other, _)| *other != key);
+                all.push((key, value));
+            }
             Some(Rule::Record(Arc::new(RecordRule { name, expression: expression?, labels: all })))
         }
         (Some(_), Some(record)) => {
@@ -208,4 +248,28 @@ fn labels(node: &Node, reading: &mut Reading) -> Vec<(String, String)> {
         .iter()
         .filter_map(|entry| Some((entry.key.clone(), reading.text(&entry.value, "a label")?.to_owned())))
         .collect()
+}
+
+/// Texts with templates. What cannot be expanded is kept as it is, with a word about it.
+fn templates(node: &Node, what: &str, reading: &mut Reading) -> Vec<(String, Template)> {
+    let Value::Mapping(entries) = &node.value else {
+        reading.error(&node.place, format!("`{what}` must be a mapping, not {}", node.value.describe()), "");
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for entry in entries {
+        let text = match &entry.value.value {
+            Value::Null => "",
+            _ => match reading.text(&entry.value, &format!("`{}`", entry.key)) {
+                Some(text) => text,
+                None => continue,
+            },
+        };
+        let template = Template::parse(text).unwrap_or_else(|why| {
+            reading.warning(&entry.value.place, format!("this template is kept as it is: {why}"), "");
+            Template::verbatim(text)
+        });
+        all.push((entry.key.clone(), template));
+    }
+    all
 }

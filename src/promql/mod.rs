@@ -96,6 +96,22 @@ impl Expression {
         &self.text
     }
 
+    /// Whether it speaks of the first or last instant of the whole evaluation (`@ start()`, `@ end()`): what it comes to
+    /// over a grid is then not what it comes to at each instant alone.
+    pub fn is_about_whole(&self) -> bool {
+        let mut found = false;
+        walk(&self.tree, &mut |expr| {
+            let at = match expr {
+                Expr::VectorSelector(it) => &it.at,
+                Expr::MatrixSelector(it) => &it.vs.at,
+                Expr::Subquery(it) => &it.at,
+                _ => return,
+            };
+            found |= matches!(at, Some(parser::AtModifier::Start | parser::AtModifier::End));
+        });
+        found
+    }
+
     /// Every metric name a selector asks for; none for a selector without a fixed name.
     pub fn selected(&self) -> Vec<Option<String>> {
         let mut names = Vec::new();

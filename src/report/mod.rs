@@ -92,6 +92,11 @@ pub struct AlertLine {
     pub resolved: Option<Instant>,
     /// The value it fired with.
     pub value: f64,
+    /// Why it was active when that was not its condition: `NoData` or `Error` of a Grafana rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// What it says to people, as it was when it fired, or last.
+    pub annotations: Vec<(String, String)>,
 }
 
 /// What became of an expectation.
@@ -156,10 +161,13 @@ impl Report {
                 let labels: Vec<String> =
                     alert.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
                 let value = libm::round(alert.value * 1000.0) / 1000.0;
-                let AlertLine { alert: name, firing, resolved, .. } = alert;
+                let AlertLine { alert: name, firing, resolved, annotations, .. } = alert;
                 let (pending, firing, resolved) = (time(pending), time(*firing), time(*resolved));
                 let labels = labels.join(", ");
                 writeln!(out, "  {name:<24} {pending:>9} {firing:>11} {resolved:>11} {value:>6}  {labels}")?;
+                for (key, text) in annotations.iter().filter(|_| firing != "-") {
+                    writeln!(out, "    {key}: {}", text.trim().replace('\n', "\n      "))?;
+                }
             }
             if alerts.is_empty() {
                 writeln!(out, "  none was ever active")?;

@@ -1,6 +1,7 @@
 //! One run of a plan, in virtual time to its end. Pure: used by the command line and by tests alike.
 
 mod judge;
+mod locate;
 mod watch;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::scenario::{Expectation, Plan};
 use crate::simulator::{LimitReached, Port, Simulation};
 use crate::time::{Calendar, Duration, Instant};
 
-pub use watch::Watch;
+pub use watch::{Scraping, Watch};
 
 /// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a
 /// Prometheus in virtual time scrapes all members and evaluates rules; without one, alerts are not judged.
@@ -32,6 +33,9 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
         }
     }
     watch::advance(&mut simulation, watching.as_mut(), end)?;
+    if let Some(watching) = &mut watching {
+        watching.evaluate(&calendar, end);
+    }
     let alerts = watching.as_ref().map(|watching| watching.alerts(&calendar));
     let expectations = plan.expectations.iter().enumerate().map(|(index, expectation)| {
         let seen: Vec<_> = seen.iter().filter(|(of, ..)| *of == index).map(|(_, at, health)| (*at, *health)).collect();
@@ -73,7 +77,9 @@ pub fn record(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: &Watch) -
     simulation.advance(Instant::START)?;
     let mut watching = watch::Watching::new(watch, plan, &simulation);
     watching.on_grid();
-    watch::advance(&mut simulation, Some(&mut watching), Instant::START + plan.duration)?;
+    let end = Instant::START + plan.duration;
+    watch::advance(&mut simulation, Some(&mut watching), end)?;
+    watching.evaluate(&calendar, end);
     Ok(watching.record(&calendar))
 }
 

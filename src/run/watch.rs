@@ -1,8 +1,9 @@
 //! A Prometheus that watches a run: it scrapes every member on its own grid, and evaluates rule groups on theirs.
 
-use crate::management::{self, Outcome};
-use crate::monitor::{Group, Monitor, Rule, Target};
-use crate::promql::{Expression, Semantics, Value};
+use super::locate::{Found, discover, locate};
+use crate::management::{self, Listener, Outcome};
+use crate::monitor::{Group, Job, Located, Monitor, Rule, Setup, Target};
+use crate::promql::{Expression, Grid, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
 use crate::scenario::{Expectation, Plan};
@@ -16,12 +17,50 @@ pub struct Watch {
     pub groups: Vec<Group>,
     /// Which Prometheus they are evaluated as.
     pub semantics: Semantics,
-    /// Members are scraped this often.
-    pub scrape_interval: Duration,
+    /// Who is scraped.
+    pub scraping: Scraping,
     /// Groups that say nothing else are evaluated this often.
     pub evaluation_interval: Duration,
+    /// Labels of the Prometheus itself, for templates.
+    pub external_labels: Vec<(String, String)>,
+    /// Expressions that will be asked of the run beside those of rules and expectations.
+    pub also: Vec<Expression>,
     /// An expected alert that no rule knows is a failure.
     pub strict: bool,
+}
+
+impl Default for Watch {
+    fn default() -> Watch {
+        Watch {
+            groups: Vec::new(),
+            semantics: Semantics::V3,
+            scraping: Scraping::Every(Duration::seconds(15)),
+            evaluation_interval: Duration::seconds(15),
+            external_labels: Vec::new(),
+            also: Vec::new(),
+            strict: false,
+        }
+    }
+}
+
+/// Who is scraped.
+#[derive(Clone, Debug)]
+pub enum Scraping {
+    /// Every member, this often: job `kestra`, instance `NAME:8081`, and its role.
+    Every(Duration),
+    /// The jobs of a configuration of Prometheus.
+    Jobs(Vec<Job>),
+}
+
+/// A target and where it is.
+#[derive(Debug)]
+struct Place {
+    found: Found,
+    path: String,
+    /// When it is its turn next.
+    next: Instant,
+    /// Since when an answer is waited for.
+    waiting_since: Option<Instant>,
 }
 
 /// A watch under way.
@@ -29,27 +68,65 @@ pub struct Watch {
 pub(super) struct Watching {
     monitor: Monitor,
     strict: bool,
-    /// By target, then by group: when it is its turn next.
-    scrapes: Vec<Instant>,
+    /// By target.
+    places: Vec<Place>,
+    /// By group: its first evaluation.
     evaluations: Vec<Instant>,
 }
 
 /// How long before the start a Prometheus has watched already, if the cluster is that old.
 const BEFORE: Duration = Duration::minutes(10);
 
+impl Watch {
+    /// All targets: where each is, the path that is scraped, and how. What is none of a member's ports is told in words.
+    fn targets(&self, plan: &Plan) -> (Vec<(Found, String, Target)>, Vec<String>) {
+        let (mut targets, mut notes) = (Vec::new(), Vec::new());
+        let jobs = match &self.scraping {
+            Scraping::Every(interval) => {
+                let timeout = (*interval).min(Duration::seconds(10));
+                for (member, it) in plan.cluster.members.iter().enumerate() {
+                    let instance = format!("{}:8081", it.name);
+                    let labels = [("job", "kestra"), ("instance", instance.as_str()), ("role", it.role.name())];
+                    let found = Found { member, listener: Some(Listener::Management) };
+                    targets.push((found, "/prometheus".to_owned(), Target::new(&labels, *interval, timeout)));
+                }
+                return (targets, notes);
+            }
+            Scraping::Jobs(jobs) => jobs,
+        };
+        for job in jobs {
+            let discovered = job.discovery.as_deref().map(|how| discover(how, plan)).unwrap_or_default();
+            let (mut here, mut elsewhere) = (0, Vec::new());
+            for Located { address, path, target } in job.targets(&discovered) {
+                // What Kubernetes would find beside Kestra is not scraped here.
+                if job.discovery.is_some() && !path.starts_with("/prometheus") {
+                    continue;
+                }
+                match locate(&address, plan) {
+                    Some(found) => {
+                        here += 1;
+                        targets.push((found, path, target));
+                    }
+                    None => elsewhere.push(address),
+                }
+            }
+            if here == 0 {
+                notes.push(format!("job {} has no target in this scenario", job.name));
+            } else if !elsewhere.is_empty() {
+                notes.push(format!("job {}: no member is behind {}", job.name, elsewhere.join(", ")));
+            }
+        }
+        (targets, notes)
+    }
+
+    /// What of the configuration means nothing in a scenario, in words: jobs and targets that are no members.
+    pub fn notes(&self, plan: &Plan) -> Vec<String> {
+        self.targets(plan).1
+    }
+}
+
 impl Watching {
     pub(super) fn new(watch: &Watch, plan: &Plan, simulation: &Simulation) -> Watching {
-        let timeout = watch.scrape_interval.min(Duration::seconds(10));
-        let targets: Vec<Target> = plan
-            .cluster
-            .members
-            .iter()
-            .map(|member| {
-                let instance = format!("{}:8081", member.name);
-                let labels = [("job", "kestra"), ("instance", instance.as_str()), ("role", member.role.name())];
-                Target::new(&labels, watch.scrape_interval, timeout)
-            })
-            .collect();
         let begin = simulation.born().max(Instant::START.before(BEFORE));
         // Each target and each group has its own place in its interval, as in a real Prometheus.
         let first = |name: &str, interval: Duration| {
@@ -57,26 +134,63 @@ impl Watching {
             let milliseconds = (interval.as_milliseconds() as f64 * phase) as u64;
             begin + Duration::milliseconds(milliseconds)
         };
-        let scrapes = plan.cluster.members.iter().map(|member| first(&member.name, watch.scrape_interval)).collect();
-        let also: Vec<Expression> = plan
-            .expectations
-            .iter()
-            .filter_map(|expectation| match expectation {
-                Expectation::Query { expr, .. } => Expression::parse(expr).ok(),
-                _ => None,
-            })
-            .collect();
-        let monitor = Monitor::new(watch.groups.clone(), targets, watch.semantics, watch.evaluation_interval, &also);
+        let (mut places, mut targets) = (Vec::new(), Vec::new());
+        for (found, path, target) in watch.targets(plan).0 {
+            let member = &plan.cluster.members[found.member].name;
+            let name = match &watch.scraping {
+                Scraping::Every(_) => member.clone(),
+                Scraping::Jobs(_) => format!("{member} {}", target.describe()),
+            };
+            places.push(Place { found, path, next: first(&name, target.interval), waiting_since: None });
+            targets.push(target);
+        }
+        let queries = plan.expectations.iter().filter_map(|expectation| match expectation {
+            Expectation::Query { expr, .. } => Expression::parse(expr).ok(),
+            _ => None,
+        });
+        let monitor = Monitor::new(Setup {
+            groups: watch.groups.clone(),
+            targets,
+            semantics: watch.semantics,
+            evaluation_interval: watch.evaluation_interval,
+            external_labels: watch.external_labels.clone(),
+            also: queries.chain(watch.also.iter().cloned()).collect(),
+        });
         let evaluations = (0..watch.groups.len())
             .map(|group| first(&format!("group {}", watch.groups[group].name), monitor.interval(group)))
             .collect();
-        Watching { monitor, strict: watch.strict, scrapes, evaluations }
+        Watching { monitor, strict: watch.strict, places, evaluations }
     }
 
     /// All turns begin at the start, together.
     pub(super) fn on_grid(&mut self) {
-        self.scrapes.fill(Instant::START);
+        self.places.iter_mut().for_each(|place| place.next = Instant::START);
         self.evaluations.fill(Instant::START);
+    }
+
+    /// When a group is evaluated, up to an instant.
+    fn grid(&self, group: usize, calendar: &Calendar, until: Instant) -> Grid {
+        let (first, interval) = (self.evaluations[group], self.monitor.interval(group));
+        let span = until.since(first).as_nanoseconds() / interval.as_nanoseconds().max(1);
+        Grid {
+            first: milliseconds(calendar, first),
+            step: interval.as_milliseconds().max(1) as i64,
+            count: if until < first { 0 } else { span as usize + 1 },
+        }
+    }
+
+    /// Evaluates all rules at all their instants, up to an instant.
+    pub(super) fn evaluate(&mut self, calendar: &Calendar, until: Instant) {
+        let grids: Vec<Grid> = (0..self.evaluations.len()).map(|group| self.grid(group, calendar, until)).collect();
+        self.monitor.evaluate_all(&grids);
+    }
+
+    /// The rule of an alert, and when it is evaluated.
+    pub(super) fn rule(&self, alert: &str, calendar: &Calendar, until: Instant) -> Option<(&Rule, Grid)> {
+        let groups = self.monitor.groups().iter().enumerate();
+        let mut rules = groups.flat_map(|(group, it)| it.rules.iter().map(move |rule| (group, rule)));
+        let (group, rule) = rules.find(|(_, rule)| matches!(rule, Rule::Alert(_)) && rule.name() == alert)?;
+        Some((rule, self.grid(group, calendar, until)))
     }
 
     /// Everything that was scraped and found.
@@ -103,6 +217,10 @@ impl Watching {
         self.monitor.ask(expression, milliseconds(&calendar, at))
     }
 
+    pub(super) fn ask_over(&self, expression: &Expression, grid: Grid) -> Result<Table, String> {
+        self.monitor.ask_over(expression, grid)
+    }
+
     pub(super) fn failures(&self) -> Vec<(String, String)> {
         self.monitor.failures()
     }
@@ -118,6 +236,8 @@ impl Watching {
                 .filter(|(key, _)| &**key != "alertname")
                 .map(|(key, value)| (key.to_string(), value.to_string()))
                 .collect(),
+            annotations: episode.annotations,
+            reason: episode.reason,
             alert,
             pending: instant(episode.pending),
             firing: episode.firing.map(instant),
@@ -127,47 +247,55 @@ impl Watching {
         self.monitor.episodes().into_iter().map(line).collect()
     }
 
-    /// Whose turn is next: the instant, whether it is a scrape, and of which target or group.
-    fn next(&self) -> Option<(Instant, bool, usize)> {
-        let turns = |of: &[Instant], scrape: bool| {
-            let next = of.iter().enumerate().min_by_key(|(_, at)| **at);
-            next.map(|(index, at)| (*at, scrape, index))
-        };
-        let (scrape, evaluation) = (turns(&self.scrapes, true), turns(&self.evaluations, false));
-        match (scrape, evaluation) {
-            // What is scraped at an instant is seen by an evaluation at it.
-            (Some(scrape), Some(evaluation)) => Some(if scrape.0 <= evaluation.0 { scrape } else { evaluation }),
-            (scrape, evaluation) => scrape.or(evaluation),
+    /// Whose turn is next: the instant, and which target.
+    fn next(&self) -> Option<(Instant, usize)> {
+        self.places.iter().enumerate().map(|(index, place)| (place.next, index)).min()
+    }
+
+    /// What a request to a target comes to, when it is not the exposition of a member.
+    fn refusal(&self, simulation: &Simulation, index: usize) -> Option<Outcome> {
+        let Place { found, path, .. } = &self.places[index];
+        let Some(listener) = found.listener else { return Some(Outcome::Refused) };
+        match management::reachable(simulation, found.member) {
+            Err(outcome) => Some(outcome),
+            Ok(_) if listener == Listener::Management && path.split('?').next() == Some("/prometheus") => None,
+            Ok(_) => {
+                let request = management::Request { listener, ..super::get(path, simulation.now()) };
+                Some(management::answer(&request, simulation, found.member))
+            }
         }
     }
 
-    fn scrape(&mut self, simulation: &Simulation, member: usize) {
+    fn scrape(&mut self, simulation: &Simulation, index: usize) {
         let now = simulation.now();
-        let time = milliseconds(&simulation.calendar(), now);
-        let target = &self.monitor.targets()[member];
-        let (interval, timeout) = (target.interval, target.timeout);
-        self.scrapes[member] = now + interval;
-        match management::reachable(simulation, member) {
-            Ok(it) => {
+        let target = &self.monitor.targets()[index];
+        let (interval, timeout, all_wanted) = (target.interval, target.timeout, target.counts_all());
+        // A sample has the time at which its scrape began.
+        let begun = self.places[index].waiting_since.take().unwrap_or(now);
+        let time = milliseconds(&simulation.calendar(), begun);
+        self.places[index].next = begun + interval;
+        match self.refusal(simulation, index) {
+            None => {
+                let member = self.places[index].found.member;
+                let it = &simulation.members()[member];
                 let look = simulation.look(member);
-                let wanted = self.monitor.wanted().cloned();
-                let mut scrape = self.monitor.scrape(member, time);
+                let wanted = self.monitor.wanted().filter(|_| !all_wanted).cloned();
+                let mut scrape = self.monitor.scrape(index, time);
                 let wants = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
                 let all = it.registry().some_samples(&look, wants, |sample| {
                     scrape.sample(sample.name, sample.labels, sample.le, sample.value);
                 });
-                scrape.end(Some(all), Duration::milliseconds(12));
+                scrape.end(Some(all), Duration::milliseconds(12) + now.since(begun));
             }
-            // A refused or reset connection fails at once, one without an answer when the time is over.
-            Err(Outcome::Wait(_) | Outcome::Hang) => self.monitor.scrape_failed(member, time, timeout),
-            Err(_) => self.monitor.scrape_failed(member, time, Duration::milliseconds(1)),
+            // An answer that comes before the time is over is waited for.
+            Some(Outcome::Wait(until)) if until > now && until <= begun + timeout => {
+                self.places[index].waiting_since = Some(begun);
+                self.places[index].next = until;
+            }
+            Some(Outcome::Wait(_) | Outcome::Hang) => self.monitor.scrape_failed(index, time, timeout),
+            // A refused or reset connection and a wrong answer fail at once.
+            Some(_) => self.monitor.scrape_failed(index, time, Duration::milliseconds(1) + now.since(begun)),
         }
-    }
-
-    fn evaluate(&mut self, simulation: &Simulation, group: usize) {
-        let now = simulation.now();
-        self.evaluations[group] = now + self.monitor.interval(group);
-        self.monitor.evaluate(group, milliseconds(&simulation.calendar(), now));
     }
 }
 
@@ -182,14 +310,11 @@ pub(super) fn advance(
     to: Instant,
 ) -> Result<(), LimitReached> {
     if let Some(watching) = watching {
-        while let Some((at, scrape, index)) = watching.next()
+        while let Some((at, target)) = watching.next()
             && at <= to
         {
             simulation.advance(at)?;
-            match scrape {
-                true => watching.scrape(simulation, index),
-                false => watching.evaluate(simulation, index),
-            }
+            watching.scrape(simulation, target);
         }
     }
     simulation.advance(to)

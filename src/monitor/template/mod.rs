@@ -1,0 +1,449 @@
+//! Templates in labels and annotations, as Prometheus expands them: Go's template language with Prometheus' own functions.
+//!
+//! Actions `if`, `range`, `with`, variables, pipelines, `define` and `template`, comments and trim marks; the functions are in
+//! [`functions`]. What is not there is refused by name when a template is read, so that a rule keeps such a text verbatim.
+
+mod format;
+mod functions;
+mod parse;
+
+use std::collections::BTreeMap;
+
+use crate::promql::{Labels, Vector};
+use parse::{Action, Operand, Pipeline};
+
+/// A template that was read.
+#[derive(Clone, Debug)]
+pub struct Template {
+    text: String,
+    nodes: Vec<Action>,
+    defined: BTreeMap<String, Vec<Action>>,
+}
+
+/// What a template can speak of.
+pub struct Context<'a> {
+    /// `$labels`: those of the series, with its metric name.
+    pub labels: &'a Labels,
+    /// `$value`.
+    pub value: f64,
+    /// `$externalLabels`.
+    pub external_labels: &'a [(String, String)],
+    /// Answers `query`, at the instant of the evaluation.
+    pub query: &'a dyn Fn(&str) -> Result<Vector, String>,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("labels", self.labels).field("value", &self.value).finish_non_exhaustive()
+    }
+}
+
+/// Bytes that one expansion may give, and steps it may take.
+const MAX_OUTPUT: usize = 1 << 20;
+const MAX_STEPS: usize = 100_000;
+const MAX_DEPTH: usize = 50;
+
+/// A value while a template is expanded.
+#[derive(Clone, Debug)]
+enum Value {
+    Nil,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    /// Names and texts.
+    Map(BTreeMap<String, String>),
+    /// The result of `query`.
+    Samples(Vec<(BTreeMap<String, String>, f64)>),
+    /// One of them.
+    Sample(BTreeMap<String, String>, f64),
+    /// What `args` makes: `arg0`, `arg1`, ...
+    Arguments(Vec<Value>),
+    /// An instant, in seconds since 1970.
+    Time(f64),
+    /// `.` at the outermost: `.Labels`, `.ExternalLabels`, `.ExternalURL`, `.Value`.
+    Root,
+}
+
+impl Value {
+    /// What `if` takes for true.
+    fn truth(&self) -> bool {
+        match self {
+            Value::Nil => false,
+            Value::Bool(it) => *it,
+            Value::Int(it) => *it != 0,
+            Value::Float(it) => *it != 0.0,
+            Value::Text(it) => !it.is_empty(),
+            Value::Map(it) => !it.is_empty(),
+            Value::Samples(it) => !it.is_empty(),
+            Value::Arguments(it) => !it.is_empty(),
+            Value::Sample(..) | Value::Time(_) | Value::Root => true,
+        }
+    }
+
+    /// As it is printed.
+    fn print(&self) -> String {
+        match self {
+            Value::Nil => "<no value>".into(),
+            Value::Bool(it) => it.to_string(),
+            Value::Int(it) => it.to_string(),
+            Value::Float(it) => format::general(*it, None),
+            Value::Text(it) => it.clone(),
+            Value::Map(it) => {
+                let pairs: Vec<String> = it.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+                format!("map[{}]", pairs.join(" "))
+            }
+            Value::Time(it) => format::date(*it),
+            Value::Samples(_) | Value::Sample(..) | Value::Arguments(_) | Value::Root => "<a composite value>".into(),
+        }
+    }
+}
+
+/// The URL of a Prometheus that was told none.
+const EXTERNAL_URL: &str = "http://localhost:9090";
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// What is wrong with it, or which function is not known.
+    pub fn parse(text: &str) -> Result<Template, String> {
+        let (nodes, defined) = parse::parse(text)?;
+        Ok(Template { text: text.to_owned(), nodes, defined })
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A text that is kept as it is.
+    pub fn verbatim(text: &str) -> Template {
+        Template { text: text.to_owned(), nodes: vec![Action::Text(text.to_owned())], defined: BTreeMap::new() }
+    }
+
+    /// Whether all it gives depends on the labels of the series alone, not on its value or on the time.
+    pub fn labels_only(&self) -> bool {
+        fn pipeline(it: &Pipeline) -> bool {
+            it.variable.is_none() && it.commands.iter().flatten().all(operand)
+        }
+        fn operand(it: &Operand) -> bool {
+            match it {
+                Operand::Value(_) => true,
+                Operand::Function(name) => name != "query",
+                Operand::Variable(name, _) => name == "$labels",
+                Operand::Dot(_) => false,
+                Operand::Pipeline(it, _) => pipeline(it),
+            }
+        }
+        self.nodes.iter().all(|node| match node {
+            Action::Text(_) => true,
+            Action::Print(it) => pipeline(it),
+            _ => false,
+        })
+    }
+
+    /// Expands it.
+    ///
+    /// # Errors
+    /// What Prometheus would call an error of execution.
+    pub fn expand(&self, context: &Context<'_>) -> Result<String, String> {
+        let map = |pairs: &mut dyn Iterator<Item = (String, String)>| Value::Map(pairs.collect());
+        let labels = map(&mut context.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+        let external = map(&mut context.external_labels.iter().cloned());
+        let mut run = Run {
+            template: self,
+            context,
+            variables: vec![
+                ("$".into(), Value::Root),
+                ("$labels".into(), labels),
+                ("$externalLabels".into(), external),
+                ("$externalURL".into(), Value::Text(EXTERNAL_URL.into())),
+                ("$value".into(), Value::Float(context.value)),
+            ],
+            out: String::new(),
+            steps: 0,
+        };
+        run.all(&self.nodes, &Value::Root, 0)?;
+        Ok(run.out)
+    }
+}
+
+/// An expansion under way.
+struct Run<'a> {
+    template: &'a Template,
+    context: &'a Context<'a>,
+    variables: Vec<(String, Value)>,
+    out: String,
+    steps: usize,
+}
+
+impl Run<'_> {
+    fn all(&mut self, nodes: &[Action], dot: &Value, depth: usize) -> Result<(), String> {
+        if depth > MAX_DEPTH {
+            return Err("exceeded maximum template depth".into());
+        }
+        // Variables end with the block that made them.
+        let known = self.variables.len();
+        for node in nodes {
+            self.one(node, dot, depth)?;
+        }
+        self.variables.truncate(known);
+        Ok(())
+    }
+
+    fn one(&mut self, node: &Action, dot: &Value, depth: usize) -> Result<(), String> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS || self.out.len() > MAX_OUTPUT {
+            return Err("the template does not come to an end".into());
+        }
+        match node {
+            Action::Text(text) => self.out += text,
+            Action::Print(pipeline) => {
+                let value = self.pipeline(pipeline, dot, depth)?;
+                if pipeline.variable.is_none() {
+                    self.out += &value.print();
+                }
+            }
+            Action::If(pipeline, then, otherwise) => {
+                let known = self.variables.len();
+                let holds = self.pipeline(pipeline, dot, depth)?.truth();
+                self.all(if holds { then } else { otherwise }, dot, depth + 1)?;
+                self.variables.truncate(known);
+            }
+            Action::With(pipeline, then, otherwise) => {
+                let known = self.variables.len();
+                let value = self.pipeline(pipeline, dot, depth)?;
+                match value.truth() {
+                    true => self.all(then, &value, depth + 1)?,
+                    false => self.all(otherwise, dot, depth + 1)?,
+                }
+                self.variables.truncate(known);
+            }
+            Action::Range(names, pipeline, body, otherwise) => {
+                let items: Vec<(Value, Value)> = match self.pipeline(pipeline, dot, depth)? {
+                    Value::Samples(all) => {
+                        let each = all.into_iter().enumerate();
+                        each.map(|(index, (labels, value))| (Value::Int(index as i64), Value::Sample(labels, value)))
+                            .collect()
+                    }
+                    Value::Map(all) => {
+                        all.into_iter().map(|(key, value)| (Value::Text(key), Value::Text(value))).collect()
+                    }
+                    Value::Nil => Vec::new(),
+                    other => return Err(format!("range can't iterate over {}", other.print())),
+                };
+                if items.is_empty() {
+                    self.all(otherwise, dot, depth + 1)?;
+                }
+                for (key, item) in items {
+                    let known = self.variables.len();
+                    match names.as_slice() {
+                        [one] => self.variables.push((one.clone(), item.clone())),
+                        [first, second] => {
+                            self.variables.push((first.clone(), key));
+                            self.variables.push((second.clone(), item.clone()));
+                        }
+                        _ => {}
+                    }
+                    self.all(body, &item, depth + 1)?;
+                    self.variables.truncate(known);
+                }
+            }
+            Action::Template(name, pipeline) => {
+                let value = pipeline.as_ref().map_or(Ok(Value::Nil), |it| self.pipeline(it, dot, depth))?;
+                let template = self.template;
+                let nodes = template.defined.get(name).ok_or_else(|| format!("no template \"{name}\""))?;
+                // A template of its own sees no variables but `$`.
+                let outside = std::mem::replace(&mut self.variables, vec![("$".into(), value.clone())]);
+                let result = self.all(nodes, &value, depth + 1);
+                self.variables = outside;
+                result?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pipeline(&mut self, pipeline: &Pipeline, dot: &Value, depth: usize) -> Result<Value, String> {
+        let mut value: Option<Value> = None;
+        for command in &pipeline.commands {
+            value = Some(self.command(command, value, dot, depth)?);
+        }
+        let value = value.unwrap_or(Value::Nil);
+        if let Some((name, declares)) = &pipeline.variable {
+            match self.variables.iter_mut().rev().find(|(known, _)| known == name).filter(|_| !declares) {
+                Some((_, kept)) => *kept = value.clone(),
+                None => self.variables.push((name.clone(), value.clone())),
+            }
+        }
+        Ok(value)
+    }
+
+    /// A function with its arguments, or a value; what came through the pipe is the last argument.
+    fn command(&mut self, words: &[Operand], piped: Option<Value>, dot: &Value, depth: usize) -> Result<Value, String> {
+        let Some((first, rest)) = words.split_first() else { return Err("missing value for command".into()) };
+        if let Operand::Function(name) = first {
+            // `and` and `or` look no further than they must.
+            if matches!(name.as_str(), "and" | "or") {
+                let mut last = Value::Nil;
+                for word in rest {
+                    last = self.operand(word, dot, depth)?;
+                    if last.truth() == (name == "or") {
+                        return Ok(last);
+                    }
+                }
+                return Ok(piped.unwrap_or(last));
+            }
+            let mut arguments = Vec::with_capacity(rest.len() + 1);
+            for word in rest {
+                arguments.push(self.operand(word, dot, depth)?);
+            }
+            arguments.extend(piped);
+            return functions::call(name, &arguments, self.context);
+        }
+        if !rest.is_empty() || piped.is_some() {
+            return Err("can't give argument to non-function".into());
+        }
+        self.operand(first, dot, depth)
+    }
+
+    fn operand(&mut self, operand: &Operand, dot: &Value, depth: usize) -> Result<Value, String> {
+        if depth > MAX_DEPTH {
+            return Err("exceeded maximum template depth".into());
+        }
+        match operand {
+            Operand::Value(value) => Ok(value.clone()),
+            Operand::Function(name) => functions::call(name, &[], self.context),
+            Operand::Dot(fields) => self.fields(dot.clone(), fields),
+            Operand::Variable(name, fields) => {
+                let found =
+                    self.variables.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+                let value = found.ok_or_else(|| format!("undefined variable \"{name}\""))?;
+                self.fields(value, fields)
+            }
+            Operand::Pipeline(pipeline, fields) => {
+                let value = self.pipeline(pipeline, dot, depth + 1)?;
+                self.fields(value, fields)
+            }
+        }
+    }
+
+    fn fields(&self, mut value: Value, fields: &[String]) -> Result<Value, String> {
+        for field in fields {
+            let none = || format!("can't evaluate field {field}");
+            value = match (value, field.as_str()) {
+                (Value::Root, "Value") => Value::Float(self.context.value),
+                (Value::Root, "Labels") => {
+                    let labels = self.context.labels.iter();
+                    Value::Map(labels.map(|(key, value)| (key.to_string(), value.to_string())).collect())
+                }
+                (Value::Root, "ExternalLabels") => Value::Map(self.context.external_labels.iter().cloned().collect()),
+                (Value::Root, "ExternalURL") => Value::Text(EXTERNAL_URL.into()),
+                // A label that is not there is empty.
+                (Value::Map(map), name) => Value::Text(map.get(name).cloned().unwrap_or_default()),
+                (Value::Sample(labels, _), "Labels") => Value::Map(labels),
+                (Value::Sample(_, value), "Value") => Value::Float(value),
+                (Value::Arguments(all), name) => {
+                    let index = name.strip_prefix("arg").and_then(|index| index.parse::<usize>().ok());
+                    index.and_then(|index| all.get(index).cloned()).unwrap_or(Value::Nil)
+                }
+                _ => return Err(none()),
+            };
+        }
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(text: &str, value: f64) -> String {
+        let labels: Labels =
+            vec![("instance".into(), "worker-1.example:8081".into()), ("job".into(), "kestra".into())].into();
+        let query = |expr: &str| match expr {
+            "two" => {
+                Ok(vec![(vec![("a".into(), "y".into())].into(), 2.0), (vec![("a".into(), "x".into())].into(), 1.0)])
+            }
+            "none" => Ok(Vec::new()),
+            other => Err(format!("cannot ask {other}")),
+        };
+        let context =
+            Context { labels: &labels, value, external_labels: &[("zone".into(), "eu".into())], query: &query };
+        Template::parse(text).and_then(|it| it.expand(&context)).unwrap_or_else(|why| format!("ERROR {why}"))
+    }
+
+    #[test]
+    fn labels_values_and_functions() {
+        for (text, value, expected) in [
+            ("plain", 1.0, "plain"),
+            ("{{ $labels.job }}/{{$labels.none}}/{{ $value }}", 1.5, "kestra//1.5"),
+            ("{{ .Labels.job }} {{ .Value }} {{ $externalLabels.zone }}", 2.0, "kestra 2 eu"),
+            ("{{ $value }}", 1e6, "1e+06"),
+            ("{{ $value }}", 123456.0, "123456"),
+            ("{{ $value }}", 1_234_567.0, "1.234567e+06"),
+            ("{{ $value }}", 0.00001, "1e-05"),
+            ("{{ $value }}", f64::INFINITY, "+Inf"),
+            ("{{ $value | humanize }}", 1_234_567.0, "1.235M"),
+            ("{{ humanize $value }}", 0.00012, "120u"),
+            ("{{ humanize1024 $value }}", 1_048_576.0, "1Mi"),
+            ("{{ humanizeDuration $value }}", 93_784.5, "1d 2h 3m 4s"),
+            ("{{ humanizeDuration $value }}", 0.25, "250ms"),
+            ("{{ humanizeDuration $value }}", 12.345_6, "12.35s"),
+            ("{{ $value | humanizePercentage }}", 0.12345, "12.35%"),
+            ("{{ $value | humanizeTimestamp }}", 1_435_065_584.128, "2015-06-23 13:19:44.128 +0000 UTC"),
+            ("{{ printf \"%.2f and %5d|%-5s|%q\" $value 42 \"x\" \"y\" }}", 2.0, "2.00 and    42|x    |\"y\""),
+            ("{{ $value | printf \"%.1f%%\" }}", 12.34, "12.3%"),
+            ("{{ printf \"%d\" $value }}", 1.5, "%!d(float64=1.5)"),
+            (
+                "{{ stripPort $labels.instance }} {{ stripDomain $labels.instance }}",
+                0.0,
+                "worker-1.example worker-1:8081",
+            ),
+            ("{{ title \"ab cd\" }} {{ toUpper \"x\" }} {{ \"Y\" | toLower }}", 0.0, "Ab Cd X y"),
+            ("{{ reReplaceAll \"(.*)-1.*\" \"$1\" $labels.instance }}", 0.0, "worker"),
+            ("{{ if match \"^w\" $labels.instance }}yes{{ else }}no{{ end }}", 0.0, "yes"),
+            ("{{ if gt $value 2.0 }}a{{ else if gt $value 1.0 }}b{{ else }}c{{ end }}", 1.5, "b"),
+            ("{{ if and (eq $labels.job \"kestra\") (not false) }}y{{ end }}", 0.0, "y"),
+            ("a {{- /* nothing */ -}} b", 0.0, "ab"),
+            ("{{ $x := 3 }}{{ $x = 4 }}{{ $x }}", 0.0, "4"),
+            ("{{ range query \"two\" }}{{ .Labels.a }}={{ .Value }};{{ end }}", 0.0, "y=2;x=1;"),
+            (
+                "{{ range $i, $s := query \"two\" | sortByLabel \"a\" }}{{ $i }}{{ $s.Labels.a }} {{ end }}",
+                0.0,
+                "0x 1y ",
+            ),
+            ("{{ query \"two\" | first | value }}{{ query \"two\" | first | label \"a\" }}", 0.0, "2y"),
+            ("{{ with query \"none\" }}some{{ else }}none{{ end }}", 0.0, "none"),
+            ("{{ define \"t\" }}<{{ . }}>{{ end }}{{ template \"t\" \"x\" }}", 0.0, "<x>"),
+            ("{{ len $labels.job }} {{ index $labels \"job\" }}", 0.0, "6 kestra"),
+            ("{{ parseDuration \"1m30s\" }}", 0.0, "90"),
+            ("{{ `raw` }}{{ \"q\\\"q\" }}", 0.0, "rawq\"q"),
+        ] {
+            assert_eq!(expand(text, value), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        for (text, part) in [
+            ("{{ nosuch $value }}", "function \"nosuch\" not defined"),
+            ("{{ $nosuch }}", "undefined variable"),
+            ("{{ if }}x{{ end }}", "missing value"),
+            ("{{ if true }}x", "unexpected EOF"),
+            ("{{ end }}", "unexpected"),
+            ("{{ $value", "unclosed action"),
+            ("{{ eq $value 1 }}", "incompatible types"),
+            ("{{ query \"none\" | first }}", "first() called on vector with no elements"),
+            ("{{ define \"t\" }}{{ template \"t\" }}{{ end }}{{ template \"t\" }}", "depth"),
+        ] {
+            let told = expand(text, 1.0);
+            assert!(told.starts_with("ERROR") && told.contains(part), "{text}: {told}");
+        }
+        for text in
+            ["{{", "{{ \"x }}", "{{ (((( }}", "{{ | }}", "{{ $ }}{{ . | . }}", "{{ range }}", "{{ printf }}", "{{.}}"]
+        {
+            expand(text, 1.0);
+        }
+    }
+}

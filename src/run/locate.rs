@@ -1,0 +1,132 @@
+//! Which member the target of somebody's Prometheus is.
+
+use crate::management::Listener;
+use crate::monitor::Discovered;
+use crate::scenario::{MemberPlan, Plan};
+
+/// A port of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Index of the member.
+    pub(super) member: usize,
+    /// What listens there; none when nothing does.
+    pub(super) listener: Option<Listener>,
+}
+
+const MANAGEMENT: u32 = 8081;
+const APPLICATION: u32 = 8080;
+
+/// Finds the member behind an address: by its name; by a host name that has its name in it (`kestra-worker-1.kestra.svc`); by
+/// the ports that `serve` takes, when the host is this machine; by its role, when it is the only one of it; and when the
+/// cluster has one member, by a host name that says Kestra.
+pub(super) fn locate(address: &str, plan: &Plan) -> Option<Found> {
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse::<u32>().ok()?),
+        None => (address, 80),
+    };
+    let members = &plan.cluster.members;
+    let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]" | "host.docker.internal" | "0.0.0.0");
+    if local {
+        let at = |base: u32| port.checked_sub(base).filter(|by| by % 10 == 0).map(|by| (by / 10) as usize);
+        let (member, listener) = match (at(MANAGEMENT), at(APPLICATION)) {
+            (Some(member), _) => (member, Listener::Management),
+            (_, Some(member)) => (member, Listener::Application),
+            _ => return None,
+        };
+        return (member < members.len()).then_some(Found { member, listener: Some(listener) });
+    }
+    let short = host.split('.').next().unwrap_or(host);
+    let words = |name: &str| -> Vec<String> { name.split(['-', '_']).map(str::to_lowercase).collect() };
+    let contains = |name: &str| {
+        let (all, part) = (words(short), words(name));
+        all.windows(part.len()).any(|window| window == part)
+    };
+    let only = |of: &dyn Fn(&MemberPlan) -> bool| {
+        let mut found = members.iter().enumerate().filter(|(_, member)| of(member)).map(|(index, _)| index);
+        found.next().filter(|_| found.next().is_none())
+    };
+    let member = members
+        .iter()
+        .position(|member| member.name == host)
+        .or_else(|| only(&|member| contains(&member.name)))
+        .or_else(|| only(&|member| contains(member.role.name())))
+        .or_else(|| (members.len() == 1 && contains("kestra")).then_some(0))?;
+    let listener = match port {
+        MANAGEMENT => Some(Listener::Management),
+        APPLICATION => Some(Listener::Application),
+        _ => None,
+    };
+    Some(Found { member, listener })
+}
+
+/// What service discovery would find of the members: what Kubernetes, with the labels and annotations that are usual there,
+/// or our own `/sd` tells of them.
+pub(super) fn discover(how: &str, plan: &Plan) -> Vec<Discovered> {
+    let of = |member: &MemberPlan| {
+        let address = format!("{}:{MANAGEMENT}", member.name);
+        let role = member.role.name();
+        let pairs: Vec<(&str, &str)> = match how {
+            "kubernetes_sd_configs" => vec![
+                ("__meta_kubernetes_namespace", "kestra"),
+                ("__meta_kubernetes_pod_name", member.name.as_str()),
+                ("__meta_kubernetes_pod_ready", "true"),
+                ("__meta_kubernetes_pod_container_name", "kestra"),
+                ("__meta_kubernetes_pod_container_port_name", "management"),
+                ("__meta_kubernetes_pod_container_port_number", "8081"),
+                ("__meta_kubernetes_pod_label_app_kubernetes_io_name", "kestra"),
+                ("__meta_kubernetes_pod_label_app_kubernetes_io_component", role),
+                ("__meta_kubernetes_pod_annotation_prometheus_io_scrape", "true"),
+                ("__meta_kubernetes_pod_annotation_prometheus_io_path", "/prometheus"),
+                ("__meta_kubernetes_pod_annotation_prometheus_io_port", "8081"),
+                ("__meta_kubernetes_service_name", "kestra"),
+                ("__meta_kubernetes_endpoint_port_name", "management"),
+            ],
+            "http_sd_configs" => vec![("job", "kestra"), ("instance", address.as_str()), ("role", role)],
+            _ => Vec::new(),
+        };
+        let meta = pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Discovered { address, meta }
+    };
+    plan.cluster.members.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{NoFiles, read};
+
+    fn member(address: &str, cluster: &str) -> Option<String> {
+        let text = format!("name: x\ncluster: {{ {cluster} }}\n");
+        let plan = read("x.yaml", &text, &NoFiles).0.expect("a plan");
+        let Found { member, listener } = locate(address, &plan)?;
+        let port = match listener {
+            Some(Listener::Management) => "management",
+            Some(Listener::Application) => "application",
+            None => "nothing",
+        };
+        Some(format!("{} {port}", plan.cluster.members[member].name))
+    }
+
+    #[test]
+    fn hosts_are_found_by_name_role_and_port() {
+        let cluster = "members: { webserver: 1, executor: 1, worker: 2 }";
+        for (address, expected) in [
+            ("worker-1:8081", Some("worker-1 management")),
+            ("worker-2:8080", Some("worker-2 application")),
+            ("worker-2:9999", Some("worker-2 nothing")),
+            ("kestra-worker-2.kestra.svc.cluster.local:8081", Some("worker-2 management")),
+            ("kestra-executor:8081", Some("executor-1 management")),
+            ("kestra-worker:8081", None),
+            ("localhost:8091", Some("executor-1 management")),
+            ("127.0.0.1:8110", Some("worker-2 application")),
+            ("localhost:8121", None),
+            ("node-exporter:9100", None),
+            ("executor-1", Some("executor-1 nothing")),
+            ("x:y", None),
+        ] {
+            assert_eq!(member(address, cluster).as_deref(), expected, "{address}");
+        }
+        assert_eq!(member("kestra:8081", "standalone: 1").as_deref(), Some("standalone-1 management"));
+        assert_eq!(member("db:5432", "standalone: 1"), None);
+    }
+}
