@@ -6,17 +6,12 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::Read;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use common::peers::{Prometheus, peer};
-use common::server::{connect, eventually, scratch};
-use mock_kestra::promql::{Database, Evaluator, Expression, Labels, Semantics, Value};
+use common::peers::{Prometheus, Written};
+use common::server::eventually;
+use mock_kestra::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Semantics, Table, Value};
 use mock_kestra::random::Seed;
-use serde_json::Value as Json;
 
 /// 2026-01-05T08:00:00Z, in milliseconds.
 const START: i64 = 1_767_600_000_000;
@@ -41,8 +36,11 @@ fn series() -> Vec<(Labels, Vec<(i64, f64)>)> {
             let mut kept: BTreeMap<String, Vec<(i64, f64)>> = BTreeMap::new();
             for step in -30..STEPS {
                 let time = START + step * STEP + phase + draws.below(40) as i64;
-                // Now and then a scrape is missing, or several in a row.
+                // Now and then a scrape is missing, or fails (all series end), or several in a row.
                 if draws.chance(0.05) || (instance == "b" && (20..45).contains(&step)) {
+                    if draws.chance(0.6) {
+                        kept.values_mut().for_each(|samples| samples.push((time, NO_SAMPLE)));
+                    }
                     continue;
                 }
                 counter =
@@ -187,6 +185,25 @@ fn corpus() -> Vec<String> {
             "label_join(whole, \"both\", \"-\", \"instance\", \"job\")",
             "count_values(\"value\", whole)",
             "count_values by (job) (\"v\", whole)",
+            "histogram_avg(g)",
+            "histogram_count(whole)",
+            "histogram_stddev(h_bucket)",
+            "histogram_fraction(0.2, 0.8, rate(h_bucket[5m]))",
+            // From 0 on, in the first bucket, 3.5 gives NaN, which later versions mended: not asked.
+            "histogram_fraction(0.1, 1, h_bucket)",
+            "histogram_fraction(-Inf, 0.5, sum by (le) (h_bucket))",
+            "histogram_fraction(0.3, +Inf, h_bucket)",
+            "histogram_fraction(3, 2, h_bucket)",
+            "whole > on (instance) (info * 1e9)",
+            "whole > on (instance) group_left () (info * 3)",
+            "g @ start()",
+            "sum(rate(c_total[5m] @ end()))",
+            "max_over_time(g[5m:20s] @ end() offset 1m)",
+            "up or whole{job=\"x\"} or whole",
+            "count_over_time(absent(g{instance=\"b\"})[10m:15s])",
+            "topk(2, c_total) > 4",
+            "avg(g) without (job)",
+            "ln(whole) + on (instance, job) group_left () sqrt(c_total)",
             "sort(whole)",
             "sort_desc(whole)",
             "{__name__=~\"g|whole\", instance=\"a\"}",
@@ -218,26 +235,11 @@ fn corpus() -> Vec<String> {
 /// The answer of a query over the whole range: by labels, by time.
 type Answer = BTreeMap<Vec<(String, String)>, BTreeMap<i64, f64>>;
 
-fn theirs(address: &str, expression: &str) -> Result<Answer, String> {
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+fn theirs(prometheus: &Prometheus, expression: &str) -> Result<Answer, String> {
     let end = START + (STEPS - 1) * STEP;
-    let form = format!("query={}&start={}&end={}&step={}", encode(expression), START / 1000, end / 1000, STEP / 1000);
-    let mut stream = connect(address).map_err(|error| error.to_string())?;
-    write!(
-        stream,
-        "POST /api/v1/query_range HTTP/1.0\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-        form.len()
-    )
-    .map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).map_err(|error| error.to_string())?;
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let answer: Json = serde_json::from_str(body).map_err(|error| format!("{error}: {text}"))?;
-    if answer["status"] != "success" {
-        return Err(answer["error"].as_str().unwrap_or("no reason").to_owned());
-    }
+    let result = prometheus.query_range(expression, START / 1000, end / 1000, STEP / 1000)?;
     let mut all = Answer::new();
-    for series in answer["data"]["result"].as_array().expect("a result") {
+    for series in result.as_array().expect("a result") {
         let metric = series["metric"].as_object().expect("labels");
         let mut key: Vec<(String, String)> =
             metric.iter().map(|(key, value)| (key.clone(), value.as_str().expect("text").to_owned())).collect();
@@ -251,25 +253,45 @@ fn theirs(address: &str, expression: &str) -> Result<Answer, String> {
     Ok(all)
 }
 
+/// Instant by instant, and all at once: both must be the same to the last bit.
 fn ours(database: &Database, expression: &str, semantics: Semantics) -> Result<Answer, String> {
     let parsed = Expression::parse(expression)?;
     // The default step of a subquery is the global evaluation interval.
     let evaluator = Evaluator::new(semantics, 60_000);
+    let grid = Grid { first: START, step: STEP, count: STEPS as usize };
+    let table = evaluator.over(&parsed, database, grid).map_err(|failure| failure.to_string())?;
     let mut all = Answer::new();
-    for step in 0..STEPS {
-        let now = START + step * STEP;
-        match evaluator.evaluate(&parsed, database, now).map_err(|failure| failure.to_string())? {
-            Value::Scalar(value) => {
-                all.entry(Vec::new()).or_default().insert(now, value);
+    let mut add = |labels: &Labels, index: usize, value: f64| {
+        let key = labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        all.entry(key).or_default().insert(grid.time(index), value);
+    };
+    let none: Labels = Vec::new().into();
+    match table {
+        Table::Scalar(values) => values.iter().enumerate().for_each(|(index, value)| add(&none, index, *value)),
+        Table::Rows(rows) => {
+            for row in &rows {
+                (0..grid.count).for_each(|index| row.at(index).into_iter().for_each(|it| add(&row.labels, index, it)));
             }
-            Value::Vector(vector) => {
-                for (labels, value) in vector {
-                    let key = labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-                    all.entry(key).or_default().insert(now, value);
-                }
-            }
-            Value::Text(_) => {}
         }
+        Table::Text(_) => {}
+    }
+    if !parsed.is_about_whole() {
+        let mut alone = 0;
+        for (index, now) in grid.times().enumerate() {
+            let mut check = |labels: &Labels, value: f64| {
+                let key: Vec<(String, String)> =
+                    labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+                let together = all.get(&key).and_then(|samples| samples.get(&now));
+                assert_eq!(together.map(|it| it.to_bits()), Some(value.to_bits()), "{expression} at step {index}");
+                alone += 1;
+            };
+            match evaluator.evaluate(&parsed, database, now).map_err(|failure| failure.to_string())? {
+                Value::Scalar(value) => check(&none, value),
+                Value::Vector(vector) => vector.iter().for_each(|(labels, value)| check(labels, *value)),
+                Value::Text(_) => {}
+            }
+        }
+        assert_eq!(alone, all.values().map(BTreeMap::len).sum::<usize>(), "{expression}");
     }
     Ok(all)
 }
@@ -281,34 +303,15 @@ fn same(a: f64, b: f64) -> bool {
 
 fn agrees(suite: &str, semantics: Semantics) {
     let all = series();
-    let mut text = String::new();
-    let mut sorted: Vec<_> = all.iter().collect();
-    sorted.sort_by(|a, b| a.0.cmp(&b.0));
-    for (labels, samples) in sorted {
-        let name = &labels.iter().find(|(key, _)| &**key == "__name__").expect("a name").1;
-        let pairs: Vec<String> = labels
-            .iter()
-            .filter(|(key, _)| &**key != "__name__")
-            .map(|(key, value)| format!("{key}=\"{value}\""))
-            .collect();
-        for (time, value) in samples {
-            let seconds = format!("{}.{:03}", time / 1000, time % 1000);
-            writeln!(text, "{name}{{{}}} {value} {seconds}", pairs.join(",")).expect("written");
-        }
-    }
-    text += "# EOF\n";
-    let input = scratch("series.om");
-    let data = input.with_file_name("data");
-    std::fs::write(&input, text.replace(" inf ", " +Inf ")).expect("written");
-    let status = Command::new(peer("stable", "promtool"))
-        .args(["tsdb", "create-blocks-from", "openmetrics"])
-        .args([&input, &data])
-        .stdout(Stdio::null())
-        .status()
-        .expect("promtool starts");
-    assert!(status.success());
-    let prometheus = Prometheus::start_with(suite, "global: {}\n", "", &data);
-    eventually("Prometheus is ready", || theirs(&prometheus.address, "vector(1)").is_ok());
+    let prometheus = Prometheus::start(suite, "global: {}\n", "");
+    eventually("Prometheus is ready", || theirs(&prometheus, "vector(1)").is_ok());
+    let written: Vec<Written> = all
+        .iter()
+        .map(|(labels, samples)| {
+            (labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(), samples.clone())
+        })
+        .collect();
+    prometheus.write(&written);
 
     let mut database = Database::default();
     for (labels, samples) in &all {
@@ -316,10 +319,22 @@ fn agrees(suite: &str, semantics: Semantics) {
         samples.iter().for_each(|(time, value)| database.append(number, *time, *value));
     }
     let (mut wrong, mut values, mut empty) = (Vec::new(), 0usize, 0usize);
-    let corpus = corpus();
-    assert!(corpus.len() >= 300, "{} expressions", corpus.len());
+    let rules = corpus();
+    assert!(rules.len() >= 300, "{} expressions", rules.len());
+    // Every part of them as well.
+    let mut corpus: Vec<String> = Vec::new();
+    for expression in &rules {
+        corpus.push(expression.clone());
+        corpus.extend(Expression::parse(expression).map(|parsed| parsed.parts()).unwrap_or_default());
+    }
+    corpus.sort();
+    corpus.dedup();
+    if semantics == Semantics::V2_42 {
+        corpus.retain(|expression| !expression.contains("histogram_"));
+        corpus.extend(rules.iter().filter(|it| it.contains("histogram_quantile")).cloned());
+    }
     for expression in &corpus {
-        match (theirs(&prometheus.address, expression), ours(&database, expression, semantics)) {
+        match (theirs(&prometheus, expression), ours(&database, expression, semantics)) {
             (Ok(theirs), Ok(ours)) => {
                 values += theirs.values().map(BTreeMap::len).sum::<usize>();
                 empty += usize::from(theirs.is_empty());

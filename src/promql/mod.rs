@@ -112,6 +112,21 @@ impl Expression {
         found
     }
 
+    /// Its parts that have a value at an instant, the whole first, each as a text.
+    pub fn parts(&self) -> Vec<String> {
+        let mut parts: Vec<String> = Vec::new();
+        walk(&self.tree, &mut |expr| {
+            let ranged = matches!(expr, Expr::MatrixSelector(_) | Expr::Subquery(_) | Expr::StringLiteral(_));
+            if !ranged && !matches!(expr, Expr::Paren(_)) {
+                let text = expr.to_string();
+                if !parts.contains(&text) {
+                    parts.push(text);
+                }
+            }
+        });
+        parts
+    }
+
     /// Every metric name a selector asks for; none for a selector without a fixed name.
     pub fn selected(&self) -> Vec<Option<String>> {
         let mut names = Vec::new();
