@@ -141,7 +141,8 @@ fn instance(target: usize) -> String {
 
 /// Seconds to load and to judge, and the transitions that were seen.
 fn ours(series: &[Generated], targets: usize) -> (f64, f64, usize) {
-    let (groups, _) = read_rules("rules.yml", &rules()).unwrap_or_else(|told| panic!("{}", mock_kestra::document::render(&told)));
+    let (groups, _) =
+        read_rules("rules.yml", &rules()).unwrap_or_else(|told| panic!("{}", mock_kestra::document::render(&told)));
     let interval = Duration::seconds(15);
     let all = (0..targets)
         .map(|target| Target::new(&[("job", "k"), ("instance", &instance(target))], interval, Duration::seconds(10)));
@@ -178,24 +179,46 @@ fn labels_of(it: &Generated) -> Vec<(String, String)> {
 
 /// `up` of each target as a series like the others.
 fn ups(targets: usize) -> impl Iterator<Item = Generated> {
-    (0..targets).map(|target| Generated { target, name: "up".into(), labels: Vec::new(), le: None, values: vec![1.0; STEPS] })
+    (0..targets).map(|target| Generated {
+        target,
+        name: "up".into(),
+        labels: Vec::new(),
+        le: None,
+        values: vec![1.0; STEPS],
+    })
 }
 
 /// Seconds that promtool takes to judge the same.
 fn promtool(series: &[Generated], targets: usize) -> f64 {
     let file = scratch("test.yml");
     std::fs::write(file.with_file_name("rules.yml"), rules()).expect("written");
-    let mut text = String::from("rule_files: [ rules.yml ]\nevaluation_interval: 15s\ntests:\n  - interval: 15s\n    input_series:\n");
+    let mut text = String::from(
+        "rule_files: [ rules.yml ]\nevaluation_interval: 15s\ntests:\n  - interval: 15s\n    input_series:\n",
+    );
     let ups: Vec<Generated> = ups(targets).collect();
     for it in series.iter().chain(&ups) {
-        let labels: Vec<String> = labels_of(it).iter().filter(|(key, _)| key != "__name__").map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+        let labels: Vec<String> = labels_of(it)
+            .iter()
+            .filter(|(key, _)| key != "__name__")
+            .map(|(key, value)| format!("{key}=\"{value}\""))
+            .collect();
         let values: Vec<String> = it.values.iter().map(f64::to_string).collect();
-        let _ = writeln!(text, "      - series: '{}{{{}}}'\n        values: '{}'", it.name, labels.join(","), values.join(" "));
+        let _ = writeln!(
+            text,
+            "      - series: '{}{{{}}}'\n        values: '{}'",
+            it.name,
+            labels.join(","),
+            values.join(" ")
+        );
     }
-    let _ = writeln!(text, "    promql_expr_test:\n      - {{ expr: vector(1), eval_time: 7185s, exp_samples: [ {{ value: 1 }} ] }}");
+    let _ = writeln!(
+        text,
+        "    promql_expr_test:\n      - {{ expr: vector(1), eval_time: 7185s, exp_samples: [ {{ value: 1 }} ] }}"
+    );
     std::fs::write(&file, text).expect("written");
     let begun = Instant::now();
-    let status = Command::new(peer("unstable", "promtool")).args(["test", "rules"]).arg(&file).stdout(Stdio::null()).status();
+    let status =
+        Command::new(peer("unstable", "promtool")).args(["test", "rules"]).arg(&file).stdout(Stdio::null()).status();
     assert!(status.expect("promtool starts").success());
     begun.elapsed().as_secs_f64()
 }
@@ -212,7 +235,8 @@ fn prometheus(series: &[Generated], targets: usize) -> f64 {
             let written: Vec<Written> = part
                 .iter()
                 .map(|it| {
-                    let samples = (from..STEPS.min(from + 120)).map(|step| (START + step as i64 * STEP, it.values[step]));
+                    let samples =
+                        (from..STEPS.min(from + 120)).map(|step| (START + step as i64 * STEP, it.values[step]));
                     (labels_of(it), samples.collect())
                 })
                 .collect();
@@ -237,7 +261,9 @@ fn main() {
         let mut runs: Vec<(f64, f64, usize)> = (0..3).map(|_| ours(&series, targets)).collect();
         runs.sort_by(|a, b| a.1.total_cmp(&b.1));
         let (loaded, judged, episodes) = runs[1];
-        println!("40 rules x {count} series x {STEPS} steps: {judged:.3} s ({episodes} alerts), samples taken in {loaded:.3} s");
+        println!(
+            "40 rules x {count} series x {STEPS} steps: {judged:.3} s ({episodes} alerts), samples taken in {loaded:.3} s"
+        );
         if peers && with_promtool {
             let theirs = promtool(&series, targets);
             println!("  promtool test rules: {theirs:.2} s, {:.0} times ours", theirs / (judged + loaded));

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
 use super::rules::AlertRule;
 use super::template::{Context, Template};
 use crate::promql::{Labels, Vector};
@@ -72,24 +75,55 @@ impl Surroundings<'_> {
     }
 }
 
-/// The alerts of one rule.
+/// The alerts of one rule. Each label set has a number, so that what goes on from one evaluation to the next costs little.
 #[derive(Debug, Default)]
 pub(super) struct AlertState {
-    active: BTreeMap<Labels, Active>,
+    /// Numbers of the label sets there were.
+    numbers: IndexMap<Labels, usize, FxBuildHasher>,
+    /// By the labels of a series: the number of its alert, where that depends on these alone.
+    known: IndexMap<Labels, usize, FxBuildHasher>,
+    /// By number: the open episode.
+    open: Vec<Option<Active>>,
+    /// Numbers with an open episode.
+    active: Vec<usize>,
     episodes: Vec<Episode>,
-    /// Labels of the alert by those of the series, where they depend on these alone.
-    known: BTreeMap<Labels, Labels>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Active {
-    /// Index of the open episode.
+    /// Index of the episode.
     episode: usize,
-    /// Since when the condition no longer holds while it is kept firing.
+    /// The last evaluation at which the condition held.
+    held: i64,
+    /// Since when it no longer holds while it is kept firing.
     gone_since: Option<i64>,
 }
 
 impl AlertState {
+    /// The number of the alert that a series gives.
+    fn number(
+        &mut self,
+        rule: &AlertRule,
+        labels_only: bool,
+        series: &Labels,
+        value: f64,
+        around: &Surroundings<'_>,
+    ) -> usize {
+        if let Some(number) = self.known.get(series) {
+            return *number;
+        }
+        let labels = alert_labels(rule, series, value, around);
+        let next = self.open.len();
+        let number = *self.numbers.entry(labels).or_insert(next);
+        if number == next {
+            self.open.push(None);
+        }
+        if labels_only {
+            self.known.insert(series.clone(), number);
+        }
+        number
+    }
+
     /// What an evaluation makes of them.
     ///
     /// # Errors
@@ -97,53 +131,50 @@ impl AlertState {
     pub(super) fn update(
         &mut self,
         rule: &AlertRule,
-        vector: Vector,
+        vector: &Vector,
         now: i64,
         limit: usize,
         around: &Surroundings<'_>,
     ) -> Result<(), String> {
         let labels_only = rule.labels.iter().all(|(_, template)| template.labels_only());
-        let mut holds: BTreeMap<Labels, (f64, Labels)> = BTreeMap::new();
-        for (series, value) in vector {
-            let labels = match self.known.get(&series) {
-                Some(labels) => labels.clone(),
-                None => {
-                    let labels = alert_labels(rule, &series, value, around);
-                    if labels_only {
-                        self.known.insert(series.clone(), labels.clone());
-                    }
-                    labels
+        let holding: Vec<usize> =
+            vector.iter().map(|(series, value)| self.number(rule, labels_only, series, *value, around)).collect();
+        let mut sorted = holding.clone();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("vector contains metrics with the same labelset after applying alert labels".into());
+        }
+        for (number, (series, value)) in holding.into_iter().zip(vector) {
+            let active = match &mut self.open[number] {
+                Some(active) => active,
+                none => {
+                    let labels = self.numbers.get_index(number).map(|(labels, _)| labels.clone());
+                    self.episodes.push(Episode::begins(labels.unwrap_or_else(|| series.clone()), now, *value));
+                    self.active.push(number);
+                    none.insert(Active { episode: self.episodes.len() - 1, held: now, gone_since: None })
                 }
             };
-            if holds.insert(labels, (value, series)).is_some() {
-                return Err("vector contains metrics with the same labelset after applying alert labels".into());
+            (active.held, active.gone_since) = (now, None);
+            let episode = &mut self.episodes[active.episode];
+            if episode.firing.is_some() {
+                continue;
             }
-        }
-        for (labels, (value, series)) in &holds {
-            let episodes = &mut self.episodes;
-            let active = self.active.entry(labels.clone()).or_insert_with(|| {
-                episodes.push(Episode::begins(labels.clone(), now, *value));
-                Active { episode: episodes.len() - 1, gone_since: None }
-            });
-            active.gone_since = None;
-            let episode = &mut episodes[active.episode];
             let lasts = now - episode.pending >= rule.hold.as_milliseconds() as i64;
-            if episode.firing.is_none() {
-                episode.value = *value;
-                if lasts {
-                    episode.firing = Some(now);
-                }
-                if lasts || episode.pending == now {
-                    let said =
-                        |(key, template): &(String, Template)| (key.clone(), around.expand(template, series, *value));
-                    episode.annotations = rule.annotations.iter().map(said).collect();
-                }
+            episode.value = *value;
+            if lasts {
+                episode.firing = Some(now);
+            }
+            if lasts || episode.pending == now {
+                let said =
+                    |(key, template): &(String, Template)| (key.clone(), around.expand(template, series, *value));
+                episode.annotations = rule.annotations.iter().map(said).collect();
             }
         }
         let keep = rule.keep_firing.as_milliseconds() as i64;
-        let episodes = &mut self.episodes;
-        self.active.retain(|labels, active| {
-            if holds.contains_key(labels) {
+        let (open, episodes) = (&mut self.open, &mut self.episodes);
+        self.active.retain(|number| {
+            let Some(active) = &mut open[*number] else { return false };
+            if active.held == now {
                 return true;
             }
             let episode = &mut episodes[active.episode];
@@ -153,12 +184,15 @@ impl AlertState {
             }
             // One that was only pending just goes away.
             episode.resolved = Some(now);
+            open[*number] = None;
             false
         });
         if limit > 0 && self.active.len() > limit {
             let count = self.active.len();
-            for active in std::mem::take(&mut self.active).into_values() {
-                self.episodes[active.episode].resolved = Some(now);
+            for number in std::mem::take(&mut self.active) {
+                if let Some(active) = self.open[number].take() {
+                    self.episodes[active.episode].resolved = Some(now);
+                }
             }
             return Err(format!("exceeded limit of {limit} with {count} alerts"));
         }
@@ -168,8 +202,9 @@ impl AlertState {
     /// The series `ALERTS` and `ALERTS_FOR_STATE` as they are now.
     pub(super) fn series(&self) -> Vector {
         let mut series = Vec::new();
-        for (labels, active) in &self.active {
+        for active in self.active.iter().filter_map(|number| self.open[*number]) {
             let episode = &self.episodes[active.episode];
+            let labels = &episode.labels;
             let state = if episode.firing.is_some() { "firing" } else { "pending" };
             series.push((named(labels, "ALERTS", Some(state)), 1.0));
             let since = libm::floor(episode.pending as f64 / 1000.0);

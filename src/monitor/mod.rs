@@ -187,7 +187,7 @@ impl Monitor {
                 };
                 let around = Surroundings { external_labels: &self.external_labels, query: &query };
                 let state = self.alerts.entry(key).or_default();
-                state.update(rule, vector, now, group.limit, &around)?;
+                state.update(rule, &vector, now, group.limit, &around)?;
                 let read = self
                     .wanted
                     .as_ref()
