@@ -20,7 +20,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("report", &["simulator", "scenario", "time"]),
     (
         "run",
-        &["scenario", "flow", "simulator", "metrics", "management", "monitor", "promql", "report", "random", "time"],
+        &[
+            "document",
+            "scenario",
+            "flow",
+            "simulator",
+            "metrics",
+            "management",
+            "monitor",
+            "promql",
+            "report",
+            "random",
+            "time",
+        ],
     ),
     ("lab", &["scenario", "simulator", "monitor", "promql", "report", "run", "random", "time"]),
     (

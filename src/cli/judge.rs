@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Exit, complain, load, print};
-use crate::document;
-use crate::monitor::{self, Group};
-use crate::promql::Semantics;
+use super::rules::Rules;
+use super::{Exit, Runs, calendar, complain, load, print};
+use crate::lab;
 use crate::random::Seed;
 use crate::report::{self, Report};
-use crate::run::{self, Scraping, Watch};
-use crate::time::{Calendar, Duration};
+use crate::run;
+use crate::scenario::Plan;
 
 #[derive(Debug, Args)]
 pub(super) struct Test {
@@ -24,6 +23,11 @@ pub(super) struct Test {
     /// Seed of all randomness: a number, or `random`
     #[arg(long, default_value = "1", value_parser = super::seed)]
     seed: Seed,
+    /// Many seeds instead, the last one included: every expectation must be met with each
+    #[arg(long, value_name = "A..B", value_parser = super::seeds, conflicts_with = "seed")]
+    seeds: Option<super::Seeds>,
+    #[command(flatten)]
+    runs: Runs,
     /// An expected alert that no rule knows is a failure
     #[arg(long)]
     strict: bool,
@@ -35,47 +39,22 @@ pub(super) struct Test {
     junit: Option<PathBuf>,
 }
 
-/// Which rules, and how they are evaluated.
-#[derive(Debug, Args)]
-pub(super) struct Rules {
-    /// Prometheus rule files, or PrometheusRule manifests [default: the shipped ones]
-    #[arg(long, num_args = 1..)]
-    rules: Vec<String>,
-    /// Prometheus whose semantics the rules are evaluated with: 3, 2.53 or 2.42
-    #[arg(long, default_value = "3", value_parser = semantics)]
-    semantics: Semantics,
-    /// Members are scraped this often
-    #[arg(long, default_value = "15s", value_parser = interval)]
-    scrape_interval: Duration,
-    /// Groups that say nothing else are evaluated this often
-    #[arg(long, default_value = "15s", value_parser = interval)]
-    evaluation_interval: Duration,
-}
-
-/// The shipped rules.
-const SHIPPED_RULES: (&str, &str) = ("kestra.yml", include_str!("../../scenarios/rules/kestra.yml"));
-
-fn semantics(text: &str) -> Result<Semantics, String> {
-    let found = Semantics::NAMES.iter().find(|(name, _)| *name == text).map(|(_, semantics)| *semantics);
-    found.ok_or_else(|| "write 3, 2.53 or 2.42".to_owned())
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    let interval: Duration = text.parse()?;
-    let fits = interval >= Duration::milliseconds(100) && interval <= Duration::minutes(60);
-    if fits { Ok(interval) } else { Err("write a duration from 100ms to 1h".to_owned()) }
-}
-
 impl Test {
     pub(super) fn run(&self) -> Exit {
-        let Some(watch) = self.rules.watch(self.strict) else { return Exit::Input };
+        let Some((watch, _)) = self.rules.watch(self.strict) else { return Exit::Input };
         // All input is read before anything runs.
-        let plans: Option<Vec<_>> = self.scenarios.iter().map(|name| load::plan(name)).collect();
+        let plans: Option<Vec<Arc<Plan>>> = self.scenarios.iter().map(|name| load::plan(name).map(Arc::new)).collect();
         let Some(plans) = plans else { return Exit::Input };
-        let mut reports: Vec<Report> = Vec::new();
-        for plan in plans {
-            let calendar = plan.start.map_or(Calendar::default(), Calendar::starting);
-            match run::run(&Arc::new(plan), self.seed, calendar, Some(&watch)) {
+        plans.iter().for_each(|plan| Rules::tell_notes(&watch, plan));
+        let seeds: Vec<Seed> = self.seeds.map_or(vec![self.seed], |seeds| seeds.all().collect());
+        let count = plans.len() * seeds.len();
+        let one = |index: usize| {
+            let (plan, seed) = (&plans[index / seeds.len()], seeds[index % seeds.len()]);
+            run::run(plan, seed, calendar(plan), Some(&watch))
+        };
+        let mut reports: Vec<Report> = Vec::with_capacity(count);
+        for outcome in lab::parallel(count, self.runs.jobs(), one, self.runs.progress(count)) {
+            match outcome {
                 Ok(report) => reports.push(report),
                 Err(limit) => {
                     complain(&format!("error: {limit}\n"));
@@ -84,9 +63,12 @@ impl Test {
             }
         }
         match self.format {
-            super::Format::Text => {
+            super::Format::Text if seeds.len() == 1 => {
                 let texts: Vec<String> = reports.iter().map(Report::text).collect();
                 print(&texts.join("\n"));
+            }
+            super::Format::Text => {
+                reports.chunks(seeds.len()).for_each(|of_plan| print(&report::over_seeds(of_plan)));
             }
             super::Format::Json => print(&format!("{}\n", report::json(&reports))),
         }
@@ -103,57 +85,5 @@ impl Test {
             print(&format!("\n{met} expectations met, {failed} not met\n"));
         }
         if failed > 0 { Exit::Found } else { Exit::Ok }
-    }
-}
-
-impl Rules {
-    /// The files that were named.
-    pub(super) fn files(&self) -> &[String] {
-        &self.rules
-    }
-
-    /// How a run is watched with these rules. None when something is wrong: it has been told.
-    pub(super) fn watch(&self, strict: bool) -> Option<Watch> {
-        Some(Watch {
-            groups: self.groups()?,
-            semantics: self.semantics,
-            scraping: Scraping::Every(self.scrape_interval),
-            evaluation_interval: self.evaluation_interval,
-            strict,
-            ..Watch::default()
-        })
-    }
-
-    /// The rule groups of all files. None when something is wrong: it has been told.
-    fn groups(&self) -> Option<Vec<Group>> {
-        let mut sources = Vec::new();
-        for file in &self.rules {
-            match load::file(file) {
-                Ok(source) => sources.push(source),
-                Err(why) => {
-                    complain(&format!("error: cannot read the rules `{file}`: {why}\n"));
-                    return None;
-                }
-            }
-        }
-        if sources.is_empty() {
-            let (name, text) = SHIPPED_RULES;
-            sources.push(document::Source { name: name.to_owned(), text: text.to_owned() });
-        }
-        let mut groups = Vec::new();
-        let mut sound = true;
-        for source in sources {
-            match monitor::read_rules(&source.name, &source.text) {
-                Ok((found, warnings)) => {
-                    complain(&document::render(&warnings));
-                    groups.extend(found);
-                }
-                Err(diagnostics) => {
-                    complain(&document::render(&diagnostics));
-                    sound = false;
-                }
-            }
-        }
-        sound.then_some(groups)
     }
 }

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
-use super::judge::Rules;
-use super::{Exit, Format, complain, load, print};
+use super::rules::Rules;
+use super::{Exit, Format, Runs, calendar, complain, load, print};
 use crate::document;
 use crate::lab;
 use crate::random::Seed;
-use crate::scenario::Plan;
-use crate::time::Calendar;
 
 #[derive(Debug, Args)]
 pub(super) struct Sweep {
@@ -19,12 +17,11 @@ pub(super) struct Sweep {
     scenario: String,
     #[command(flatten)]
     rules: Rules,
-    /// Runs: seeds 1 to this
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    seeds: u64,
-    /// Threads [default: as many as there are processors]
-    #[arg(long)]
-    jobs: Option<usize>,
+    /// Seeds: how many from 1 on, or from one to another
+    #[arg(long, value_name = "N|A..B", default_value = "200", value_parser = super::seeds)]
+    seeds: super::Seeds,
+    #[command(flatten)]
+    runs: Runs,
     /// Entry of the timeline that delays count from [default: the first one]
     #[arg(long)]
     from: Option<String>,
@@ -33,15 +30,12 @@ pub(super) struct Sweep {
     format: Format,
 }
 
-fn calendar(plan: &Plan) -> Calendar {
-    plan.start.map_or(Calendar::default(), Calendar::starting)
-}
-
 impl Sweep {
     pub(super) fn run(&self) -> Exit {
-        let (Some(watch), Some(plan)) = (self.rules.watch(false), load::plan(&self.scenario)) else {
+        let (Some((watch, _)), Some(plan)) = (self.rules.watch(false), load::plan(&self.scenario)) else {
             return Exit::Input;
         };
+        Rules::tell_notes(&watch, &plan);
         if let Some(from) = &self.from {
             let names: Vec<&str> = plan.timeline.iter().map(|entry| entry.name.as_str()).collect();
             if !names.contains(&from.as_str()) {
@@ -53,9 +47,15 @@ impl Sweep {
                 return Exit::Input;
             }
         }
-        let jobs = self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let calendar = calendar(&plan);
-        match lab::sweep(&Arc::new(plan), calendar, &watch, self.seeds, jobs.clamp(1, 256), self.from.as_deref()) {
+        let runs = lab::Runs {
+            first: self.seeds.first(),
+            count: self.seeds.count() as usize,
+            jobs: self.runs.jobs(),
+            from: self.from.as_deref(),
+        };
+        let progress = self.runs.progress(runs.count);
+        match lab::sweep(&Arc::new(plan), calendar, &watch, &runs, progress) {
             Ok(sweep) => {
                 match self.format {
                     Format::Text => print(&sweep.text()),
@@ -99,15 +99,18 @@ struct Promtool {
 impl Export {
     pub(super) fn run(&self) -> Exit {
         let What::Promtool(Promtool { scenario, rules, seed }) = &self.what;
-        if rules.files().is_empty() {
-            complain("error: promtool reads rules from files; name them with --rules\n");
+        let (Some((watch, files)), Some(plan)) = (rules.watch(false), load::plan(scenario)) else {
+            return Exit::Input;
+        };
+        if files.is_empty() {
+            complain("error: promtool reads rules from files; name them with --rules or --prometheus\n");
             return Exit::Input;
         }
-        let (Some(watch), Some(plan)) = (rules.watch(false), load::plan(scenario)) else { return Exit::Input };
+        Rules::tell_notes(&watch, &plan);
         let absolute = |file: &String| {
             std::path::absolute(Path::new(file)).map_or_else(|_| file.clone(), |path| path.display().to_string())
         };
-        let files: Vec<String> = rules.files().iter().map(absolute).collect();
+        let files: Vec<String> = files.iter().map(absolute).collect();
         let calendar = calendar(&plan);
         match lab::promtool(&Arc::new(plan), *seed, calendar, &watch, &files) {
             Ok(export) => {

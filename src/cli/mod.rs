@@ -4,20 +4,23 @@
 //! the command line is wrong; 3 it cannot be done (a port is taken, a limit is reached).
 
 mod check;
+mod explain;
 mod healthcheck;
 mod judge;
 mod lab;
 mod load;
+mod rules;
 mod serve;
 mod simulate;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::random::Seed;
-use crate::scenario;
+use crate::scenario::{self, Plan};
+use crate::time::Calendar;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,8 @@ enum Command {
     Run(simulate::Run),
     /// Run scenarios against alert rules: which alert fires when, and whether that is what is expected
     Test(judge::Test),
+    /// Why an alert fires or does not: what each part of its expression comes to over time
+    Explain(explain::Explain),
     /// Run a scenario with many seeds: how often does each alert fire, and how long after the fault
     Sweep(lab::Sweep),
     /// Carry a run out of here, for other tools
@@ -91,6 +96,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Serve(serve) => serve.run(),
         Command::Run(run) => run.run(),
         Command::Test(test) => test.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Sweep(sweep) => sweep.run(),
         Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
@@ -135,6 +141,81 @@ fn seed(text: &str) -> Result<Seed, String> {
         return SysRng.try_next_u32().map(|drawn| Seed(drawn.into())).map_err(|error| error.to_string());
     }
     text.parse().map(Seed).map_err(|_| "write a whole number, or `random`".to_owned())
+}
+
+/// Seeds from one to another, both included.
+#[derive(Clone, Copy, Debug)]
+struct Seeds {
+    first: u64,
+    last: u64,
+}
+
+/// Runs of one command.
+const MAX_RUNS: u64 = 100_000;
+
+impl Seeds {
+    fn all(self) -> impl Iterator<Item = Seed> {
+        (self.first..=self.last).map(Seed)
+    }
+    fn first(self) -> u64 {
+        self.first
+    }
+    fn count(self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
+/// `--seeds`: `A..B`, or the number of seeds from 1 on.
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let wrong = || format!("write for example 1..20, or 20; at most {MAX_RUNS} of them");
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
+    let seeds = match text.split_once("..") {
+        Some((first, last)) => Seeds { first: number(first)?, last: number(last.trim_start_matches('='))? },
+        None => Seeds { first: 1, last: number(text)? },
+    };
+    let fits = seeds.last >= seeds.first && seeds.last - seeds.first < MAX_RUNS;
+    if fits { Ok(seeds) } else { Err(wrong()) }
+}
+
+/// Options of commands that run many times.
+#[derive(Debug, Args)]
+struct Runs {
+    /// Threads [default: as many as there are processors]
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+impl Runs {
+    fn jobs(&self) -> usize {
+        self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 256)
+    }
+
+    /// Tells on a terminal how far it is, when it takes longer than a second.
+    #[allow(clippy::disallowed_methods, reason = "people wait by the wall clock")]
+    fn progress(&self, count: usize) -> impl FnMut(usize) + Send + use<> {
+        let terminal = std::io::stderr().is_terminal();
+        let (mut next, second) = (std::time::Instant::now(), std::time::Duration::from_secs(1));
+        next += second;
+        let mut shown = false;
+        move |done| {
+            if !terminal {
+                return;
+            }
+            if done == count && shown {
+                // Leaves no trace.
+                complain("\r\x1b[K");
+            } else if std::time::Instant::now() >= next {
+                complain(&format!("\r{done} of {count} runs "));
+                shown = true;
+                next += second / 5;
+            }
+        }
+    }
+}
+
+/// The calendar of a plan: from its own start, or the usual Monday.
+fn calendar(plan: &Plan) -> Calendar {
+    plan.start.map_or(Calendar::default(), Calendar::starting)
 }
 
 /// `--start`: a date, or `now`.

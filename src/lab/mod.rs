@@ -1,7 +1,9 @@
 //! What is learnt from many runs, or carried out of one: detection as a figure, tests for promtool.
 
 mod export;
+mod parallel;
 mod sweep;
 
 pub use export::{Export, promtool};
-pub use sweep::{Detection, Sweep, sweep};
+pub use parallel::parallel;
+pub use sweep::{Detection, Runs, Sweep, sweep};

@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
+use super::parallel::parallel;
 use crate::monitor::Rule;
 use crate::random::Seed;
-use crate::report::Report;
 use crate::run::{self, Watch};
 use crate::scenario::Plan;
 use crate::simulator::LimitReached;
@@ -82,8 +81,21 @@ impl Sweep {
     }
 }
 
-/// Runs a plan with seeds 1 to `runs`, on `jobs` threads. Delays count from the entry of the timeline with this name, else
-/// from the first entry, else from the start. The result does not depend on the number of threads.
+/// Which runs a sweep makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs<'a> {
+    /// The first seed.
+    pub first: u64,
+    /// How many seeds from there on.
+    pub count: usize,
+    /// Threads.
+    pub jobs: usize,
+    /// Delays count from the entry of the timeline with this name, else from the first entry, else from the start.
+    pub from: Option<&'a str>,
+}
+
+/// Runs a plan with many seeds. The result does not depend on the number of threads. `progress` is told how many runs are
+/// done.
 ///
 /// # Errors
 /// A limit of the simulation was reached in one of the runs.
@@ -91,28 +103,14 @@ pub fn sweep(
     plan: &Arc<Plan>,
     calendar: Calendar,
     watch: &Watch,
-    runs: u64,
-    jobs: usize,
-    from: Option<&str>,
+    runs: &Runs<'_>,
+    progress: impl FnMut(usize) + Send,
 ) -> Result<Sweep, LimitReached> {
     let named = |name: &str| plan.timeline.iter().find(|entry| entry.name == name);
-    let entry = from.and_then(named).or_else(|| plan.timeline.iter().min_by_key(|entry| entry.at));
+    let entry = runs.from.and_then(named).or_else(|| plan.timeline.iter().min_by_key(|entry| entry.at));
     let fault = entry.map_or(Instant::START, |entry| entry.at);
-    let next = AtomicU64::new(1);
-    let mut results: BTreeMap<u64, Result<Report, LimitReached>> = std::thread::scope(|scope| {
-        let work = || {
-            let mut done = Vec::new();
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed > runs {
-                    return done;
-                }
-                done.push((seed, run::run(plan, Seed(seed), calendar, Some(watch))));
-            }
-        };
-        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
-    });
+    let one = |index: usize| run::run(plan, Seed(runs.first + index as u64), calendar, Some(watch));
+    let results = parallel(runs.count, runs.jobs, one, progress);
     let mut alerts: Vec<Detection> = Vec::new();
     let mut delays: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for rule in watch.groups.iter().flat_map(|group| &group.rules) {
@@ -123,9 +121,8 @@ pub fn sweep(
             alerts.push(Detection { alert, fired: 0, before: 0, p50: None, p95: None, p99: None, max: None });
         }
     }
-    while let Some((_, report)) = results.pop_first() {
-        let report = report?;
-        let lines = report.alerts.unwrap_or_default();
+    for report in results {
+        let lines = report?.alerts.unwrap_or_default();
         for detection in &mut alerts {
             let fires: Vec<Instant> =
                 lines.iter().filter(|line| line.alert == detection.alert).filter_map(|line| line.firing).collect();
@@ -148,5 +145,5 @@ pub fn sweep(
         detection.max = delays.last().copied();
     }
     let from = entry.map_or("the start".to_owned(), |entry| format!("{} at {}", entry.name, entry.at));
-    Ok(Sweep { scenario: plan.name.clone(), from, runs, detections: alerts })
+    Ok(Sweep { scenario: plan.name.clone(), from, runs: runs.count as u64, detections: alerts })
 }

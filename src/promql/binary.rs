@@ -13,7 +13,7 @@ pub(super) fn known(name: &str) -> bool {
     KNOWN.contains(&name)
 }
 
-fn comparison(op: &str) -> bool {
+pub(super) fn comparison(op: &str) -> bool {
     matches!(op, "==" | "!=" | ">" | "<" | ">=" | "<=")
 }
 

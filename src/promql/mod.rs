@@ -8,10 +8,12 @@ mod binary;
 mod data;
 mod evaluate;
 mod functions;
+mod outline;
 mod range;
 
 pub use data::{Database, Grid, Labels, NO_SAMPLE, Row, Series, Vector, stale, without_name};
 pub use evaluate::{Evaluator, Failure, Table, Value};
+pub use outline::{Part, PartKind};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -86,7 +88,10 @@ impl Expression {
                 return Err(format!("the expression is nested more than {MAX_NESTING} deep"));
             }
         }
-        let tree = parser::parse(text).map_err(|error| error.trim().to_owned())?;
+        let tree = parser::parse(text).map_err(|error| match error.as_str() {
+            UNLOCATED => unexpected(text),
+            _ => error.trim().to_owned(),
+        })?;
         check(&tree, 0)?;
         Ok(Expression { text: text.to_owned(), tree, id: next_id() })
     }
@@ -139,6 +144,66 @@ impl Expression {
             names.push(evaluate::fixed_name(selector).map(str::to_owned));
         });
         names
+    }
+}
+
+/// What the parser says when it says nothing.
+const UNLOCATED: &str = "invalid promql query";
+/// Up to this length the place of a mistake is searched for.
+const MAX_SEARCHED: usize = 4 * 1024;
+
+/// Where a text stops being the beginning of an expression: the parser does not tell, so ever shorter beginnings are tried
+/// with what could complete them.
+fn unexpected(text: &str) -> String {
+    if text.len() > MAX_SEARCHED {
+        return "this is no PromQL".into();
+    }
+    // Places between words, signs and texts.
+    let mut places = vec![0];
+    let mut kind = ' ';
+    for (at, c) in text.char_indices() {
+        let now = if c.is_alphanumeric() || "_:.".contains(c) { 'w' } else { c };
+        if now != kind || now != 'w' {
+            places.push(at);
+        }
+        kind = now;
+    }
+    let viable = |beginning: &str| {
+        let mut open = Vec::new();
+        for c in beginning.chars() {
+            match c {
+                '(' => open.push(')'),
+                '[' => open.push(']'),
+                '{' => open.push('}'),
+                ')' | ']' | '}' => {
+                    open.pop();
+                }
+                _ => {}
+            }
+        }
+        let closed: String = open.iter().rev().collect();
+        let more = ["", " x", "5m", "=\"x\"", "\"x\"", "\"", " == x", "x=\"x\"", " on (x) x", " 1"];
+        more.iter().flat_map(|more| [(more, ""), (more, " (x)")]).any(|(more, last)| {
+            match parser::parse(&format!("{beginning}{more}{closed}{last}")) {
+                Ok(_) => true,
+                // Another complaint is not about the grammar.
+                Err(why) => {
+                    let about = [UNLOCATED, "unexpected", "unterminated", "bad number"];
+                    about.iter().all(|about| !why.contains(about))
+                }
+            }
+        })
+    };
+    let Some(place) = places.iter().rev().find(|place| viable(&text[..**place])) else {
+        return "this is no PromQL".into();
+    };
+    let rest = text[*place..].trim_start();
+    let character = text[..text.len() - rest.len()].chars().count() + 1;
+    let end = rest.find(|c: char| !(c.is_alphanumeric() || "_:.".contains(c))).unwrap_or(rest.len());
+    let word = &rest[..end.max(rest.chars().next().map_or(0, char::len_utf8))];
+    match viable(text) || word.is_empty() {
+        true => "it ends too early".into(),
+        false => format!("`{word}` is not expected at character {character}"),
     }
 }
 

@@ -191,6 +191,32 @@ impl Report {
     }
 }
 
+/// Reports of one scenario with many seeds, for people: how often each expectation was met, and how it first was not.
+pub fn over_seeds(reports: &[Report]) -> String {
+    let Some(first) = reports.first() else { return String::new() };
+    let mut out = format!("{}: {}\n{} seeds from {}\n", first.scenario, first.summary, reports.len(), first.seed);
+    for (index, Verdict { expectation, .. }) in first.expectations.iter().enumerate() {
+        let of = |report: &Report| report.expectations.get(index).and_then(|verdict| verdict.met);
+        let judged = reports.iter().filter(|report| of(report).is_some()).count();
+        let met = reports.iter().filter(|report| of(report) == Some(true)).count();
+        let verdict = match (judged, met == judged) {
+            (0, _) => "not judged",
+            (_, true) => "met",
+            (_, false) => "NOT MET",
+        };
+        out += &format!("  {verdict:<10}  {expectation}: {met} of {judged}");
+        if let Some(report) = reports.iter().find(|report| of(report) == Some(false)) {
+            let seen = report.expectations.get(index).map_or("", |verdict| verdict.seen.as_str());
+            out += &format!("; with seed {}: {seen}", report.seed);
+        }
+        out += "\n";
+    }
+    for (rule, why) in reports.iter().flat_map(|report| &report.failed_rules).take(5) {
+        out += &format!("  {rule} could not be evaluated: {why}\n");
+    }
+    out
+}
+
 /// Several reports, for programs.
 pub fn json(reports: &[Report]) -> String {
     serde_json::to_string_pretty(reports).unwrap_or_default()
@@ -205,7 +231,9 @@ pub fn junit(reports: &[Report]) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for report in reports {
         let count = |met: Option<bool>| report.expectations.iter().filter(|verdict| verdict.met == met).count();
-        let name = escape(&report.scenario);
+        let several = reports.iter().filter(|other| other.scenario == report.scenario).count() > 1;
+        let seed = if several { format!(" seed {}", report.seed) } else { String::new() };
+        let name = escape(&format!("{}{seed}", report.scenario));
         out += &format!(
             "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{}\">\n",
             report.expectations.len(),

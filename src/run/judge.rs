@@ -1,5 +1,6 @@
 //! Judging what a scenario expects.
 
+use super::explain;
 use super::watch::Watching;
 use crate::promql::{Expression, Value};
 use crate::report::{AlertLine, Verdict};
@@ -17,7 +18,7 @@ pub(super) fn judge(
 ) -> Verdict {
     let span = |within: &Option<Duration>| within.map(|within| format!(" within {within}")).unwrap_or_default();
     match expectation {
-        Expectation::Alert(expected) => alert(expected, plan, watching, alerts),
+        Expectation::Alert(expected) => alert(expected, plan, simulation, watching, alerts),
         Expectation::Query { expr, at, comparison } => query(expr, *at, comparison, simulation, watching),
         Expectation::Health { member, status, at, within } => {
             let name = plan.cluster.members.get(*member).map_or("", |member| member.name.as_str());
@@ -66,6 +67,7 @@ fn fits(at: Instant, from: Instant, bound: &Bound) -> bool {
 fn alert(
     expected: &AlertExpectation,
     plan: &Plan,
+    simulation: &Simulation,
     watching: Option<&Watching>,
     alerts: Option<&[AlertLine]>,
 ) -> Verdict {
@@ -96,7 +98,11 @@ fn alert(
     let ours: Vec<&AlertLine> = alerts.iter().filter(|line| line.alert == expected.alert && carries(line)).collect();
     let fired: Vec<(Instant, &AlertLine)> =
         ours.iter().filter_map(|line| Some((line.firing.filter(|at| *at >= Instant::START)?, *line))).collect();
-    let (met, seen) = verdict(expected, from, &ours, &fired);
+    let (met, mut seen) = verdict(expected, from, &ours, &fired);
+    if !met && fired.is_empty() {
+        let end = Instant::START + plan.duration;
+        seen = explain::nearest(watching, &expected.alert, &ours, &simulation.calendar(), end);
+    }
     Verdict { expectation, met: Some(met), seen }
 }
 

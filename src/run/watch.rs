@@ -2,7 +2,7 @@
 
 use super::locate::{Found, discover, locate};
 use crate::management::{self, Listener, Outcome};
-use crate::monitor::{Group, Job, Located, Monitor, Rule, Setup, Target};
+use crate::monitor::{AlertRule, Group, Job, Located, Monitor, Rule, Setup, Target};
 use crate::promql::{Expression, Grid, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
@@ -186,11 +186,13 @@ impl Watching {
     }
 
     /// The rule of an alert, and when it is evaluated.
-    pub(super) fn rule(&self, alert: &str, calendar: &Calendar, until: Instant) -> Option<(&Rule, Grid)> {
+    pub(super) fn rule(&self, alert: &str, calendar: &Calendar, until: Instant) -> Option<(&AlertRule, Grid)> {
         let groups = self.monitor.groups().iter().enumerate();
         let mut rules = groups.flat_map(|(group, it)| it.rules.iter().map(move |rule| (group, rule)));
-        let (group, rule) = rules.find(|(_, rule)| matches!(rule, Rule::Alert(_)) && rule.name() == alert)?;
-        Some((rule, self.grid(group, calendar, until)))
+        rules.find_map(|(group, rule)| match rule {
+            Rule::Alert(rule) if rule.name == alert => Some((&**rule, self.grid(group, calendar, until))),
+            _ => None,
+        })
     }
 
     /// Everything that was scraped and found.

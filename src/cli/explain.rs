@@ -1,0 +1,73 @@
+//! `explain`: why an alert fires, or does not.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::rules::Rules;
+use super::{Exit, Format, calendar, complain, load, print};
+use crate::document;
+use crate::monitor::Rule;
+use crate::random::Seed;
+use crate::run;
+use crate::time::{Duration, Instant};
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// Scenario, by shipped name or path
+    scenario: String,
+    #[command(flatten)]
+    rules: Rules,
+    /// The alert's name
+    #[arg(long)]
+    alert: String,
+    /// At this time since the start only [default: over the whole run]
+    #[arg(long)]
+    at: Option<Duration>,
+    /// Seed of all randomness: a number, or `random`
+    #[arg(long, default_value = "1", value_parser = super::seed)]
+    seed: Seed,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl Explain {
+    pub(super) fn run(&self) -> Exit {
+        let (Some((watch, _)), Some(plan)) = (self.rules.watch(false), load::plan(&self.scenario)) else {
+            return Exit::Input;
+        };
+        if let Some(at) = self.at.filter(|at| *at > plan.duration) {
+            complain(&format!("error: the run ends at {}, before {at}\n", plan.duration));
+            return Exit::Input;
+        }
+        Rules::tell_notes(&watch, &plan);
+        let (plan, at) = (Arc::new(plan), self.at.map(|at| Instant::START + at));
+        match run::explain(&plan, self.seed, calendar(&plan), &watch, &self.alert, at) {
+            Ok(Some(explanation)) => {
+                match self.format {
+                    Format::Text => print(&explanation.text()),
+                    Format::Json => {
+                        print(&format!("{}\n", serde_json::to_string_pretty(&explanation).unwrap_or_default()));
+                    }
+                }
+                Exit::Ok
+            }
+            Ok(None) => {
+                let rules = watch.groups.iter().flat_map(|group| &group.rules);
+                let names: Vec<&str> =
+                    rules.filter(|rule| matches!(rule, Rule::Alert(_))).map(|rule| rule.name()).collect();
+                let advice = match document::nearest(&self.alert, names.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are {}", names.join(", ")),
+                };
+                complain(&format!("error: no rule alerts as `{}`; {advice}\n", self.alert));
+                Exit::Input
+            }
+            Err(limit) => {
+                complain(&format!("error: {limit}\n"));
+                Exit::Cannot
+            }
+        }
+    }
+}

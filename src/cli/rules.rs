@@ -1,0 +1,168 @@
+//! Options that say which rules are evaluated, and how.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{complain, load};
+use crate::document::{self, Source};
+use crate::monitor::{self, Configuration, Group};
+use crate::promql::Semantics;
+use crate::run::{Scraping, Watch};
+use crate::scenario::Plan;
+use crate::time::Duration;
+
+/// Which rules, and how they are evaluated.
+#[derive(Debug, Args)]
+pub(super) struct Rules {
+    /// Rule files of Prometheus, or PrometheusRule manifests [default: the shipped ones]
+    #[arg(long, num_args = 1..)]
+    rules: Vec<String>,
+    /// A prometheus.yml: its jobs, targets, relabelling, intervals and rule_files are used
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<String>,
+    /// Prometheus whose semantics the rules are evaluated with: 3, 2.53 or 2.42
+    #[arg(long, default_value = "3", value_parser = semantics)]
+    semantics: Semantics,
+    /// Members are scraped this often [default: 15s, or what --prometheus says]
+    #[arg(long, value_parser = interval)]
+    scrape_interval: Option<Duration>,
+    /// Groups that say nothing else are evaluated this often [default: 15s, or what --prometheus says]
+    #[arg(long, value_parser = interval)]
+    evaluation_interval: Option<Duration>,
+}
+
+/// The shipped rules.
+const SHIPPED_RULES: (&str, &str) = ("kestra.yml", include_str!("../../scenarios/rules/kestra.yml"));
+
+/// Files that `rule_files` may name.
+const MAX_FILES: usize = 10_000;
+
+fn semantics(text: &str) -> Result<Semantics, String> {
+    let found = Semantics::NAMES.iter().find(|(name, _)| *name == text).map(|(_, semantics)| *semantics);
+    found.ok_or_else(|| "write 3, 2.53 or 2.42".to_owned())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval: Duration = text.parse()?;
+    let fits = interval >= Duration::milliseconds(100) && interval <= Duration::minutes(60);
+    if fits { Ok(interval) } else { Err("write a duration from 100ms to 1h".to_owned()) }
+}
+
+impl Rules {
+    /// How a run is watched with these rules, and the files they are in. None when something is wrong: it has been told.
+    pub(super) fn watch(&self, strict: bool) -> Option<(Watch, Vec<String>)> {
+        let configuration = match &self.prometheus {
+            Some(file) => Some((file, configuration(file)?)),
+            None => None,
+        };
+        let mut sources: Vec<Source> = Vec::new();
+        for file in &self.rules {
+            sources.push(load::file(file).map_err(|why| complain(&cannot(file, &why))).ok()?);
+        }
+        if let Some((file, configuration)) = &configuration {
+            for pattern in &configuration.rule_files {
+                sources.extend(rule_files(file, pattern)?);
+            }
+        }
+        let files = sources.iter().map(|source| source.name.clone()).collect();
+        if sources.is_empty() && configuration.is_none() {
+            let (name, text) = SHIPPED_RULES;
+            sources.push(Source { name: name.to_owned(), text: text.to_owned() });
+        }
+        let groups = groups(&sources)?;
+        let fifteen = Duration::seconds(15);
+        let watch = match configuration {
+            None => Watch {
+                scraping: Scraping::Every(self.scrape_interval.unwrap_or(fifteen)),
+                evaluation_interval: self.evaluation_interval.unwrap_or(fifteen),
+                ..Watch::default()
+            },
+            Some((_, configuration)) => {
+                let jobs = configuration.jobs.into_iter();
+                let jobs = jobs.map(|job| match self.scrape_interval {
+                    Some(interval) => job.every(interval),
+                    None => job,
+                });
+                Watch {
+                    scraping: Scraping::Jobs(jobs.collect()),
+                    evaluation_interval: self.evaluation_interval.unwrap_or(configuration.evaluation_interval),
+                    external_labels: configuration.external_labels,
+                    ..Watch::default()
+                }
+            }
+        };
+        Some((Watch { groups, semantics: self.semantics, strict, ..watch }, files))
+    }
+
+    /// Tells what of the configuration means nothing in a scenario.
+    pub(super) fn tell_notes(watch: &Watch, plan: &Plan) {
+        for note in watch.notes(plan) {
+            complain(&format!("note: {}: {note}\n", plan.name));
+        }
+    }
+}
+
+fn cannot(file: &str, why: &str) -> String {
+    format!("error: cannot read the rules `{file}`: {why}\n")
+}
+
+fn configuration(file: &str) -> Option<Configuration> {
+    let source = match load::file(file) {
+        Ok(source) => source,
+        Err(why) => {
+            complain(&format!("error: cannot read the configuration `{file}`: {why}\n"));
+            return None;
+        }
+    };
+    match Configuration::read(&source.name, &source.text) {
+        Ok((configuration, warnings)) => {
+            complain(&document::render(&warnings));
+            Some(configuration)
+        }
+        Err(diagnostics) => {
+            complain(&document::render(&diagnostics));
+            None
+        }
+    }
+}
+
+/// The files that an entry of `rule_files` means, beside the configuration.
+fn rule_files(configuration: &str, pattern: &str) -> Option<Vec<Source>> {
+    let folder = Path::new(configuration).parent().unwrap_or(Path::new(""));
+    let whole = folder.join(pattern).display().to_string();
+    let paths: Vec<PathBuf> = match glob::glob(&whole) {
+        Ok(paths) => paths.filter_map(Result::ok).take(MAX_FILES).collect(),
+        Err(error) => {
+            complain(&format!("error: {configuration}: `{pattern}` in rule_files: {error}\n"));
+            return None;
+        }
+    };
+    if paths.is_empty() {
+        complain(&format!("warning: {configuration}: no file is like `{pattern}` of rule_files\n"));
+    }
+    let read = |path: PathBuf| {
+        let name = path.display().to_string();
+        load::file(&name).map_err(|why| complain(&cannot(&name, &why))).ok()
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The rule groups of all files.
+fn groups(sources: &[Source]) -> Option<Vec<Group>> {
+    let mut groups = Vec::new();
+    let mut sound = true;
+    for source in sources {
+        match monitor::read_rules(&source.name, &source.text) {
+            Ok((found, warnings)) => {
+                complain(&document::render(&warnings));
+                groups.extend(found);
+            }
+            Err(diagnostics) => {
+                complain(&document::render(&diagnostics));
+                sound = false;
+            }
+        }
+    }
+    sound.then_some(groups)
+}

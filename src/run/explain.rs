@@ -1,0 +1,434 @@
+//! Why an alert fires, or does not: what each part of its expression comes to, and the first thing that keeps it quiet.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::watch::{self, Watch, Watching};
+use crate::monitor::AlertRule;
+use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row, Table};
+use crate::random::Seed;
+use crate::report::AlertLine;
+use crate::scenario::Plan;
+use crate::simulator::{LimitReached, Simulation};
+use crate::time::{Calendar, Duration, Instant, MILLISECOND};
+
+/// Why an alert is as it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The alert's name.
+    pub alert: String,
+    /// Its expression.
+    pub expr: String,
+    /// Its `for`, in seconds.
+    pub hold: f64,
+    /// How often it is evaluated, in seconds.
+    pub interval: f64,
+    /// What becomes of it, and why.
+    pub verdict: String,
+    /// Its lives.
+    pub lives: Vec<AlertLine>,
+    /// What each part of the expression comes to.
+    pub parts: Vec<PartLine>,
+}
+
+/// A part of the expression over time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartLine {
+    /// How deep it lies in the expression.
+    pub depth: usize,
+    /// The part.
+    pub text: String,
+    /// Series it has at any time.
+    pub series: usize,
+    /// Why it has no value at all, when it cannot be evaluated.
+    pub failure: Option<String>,
+    /// Some of them: labels, and what they are from when on (seconds since the start; no value is none).
+    pub values: Vec<(String, Vec<(f64, Option<f64>)>)>,
+}
+
+/// Series of a part that are shown, and changes of each.
+const SHOWN: usize = 4;
+const CHANGES: usize = 12;
+
+/// Runs a plan and explains one alert of the rules; at an instant, or over the whole run. None when no rule has this name.
+///
+/// # Errors
+/// A limit of the simulation was reached.
+pub fn explain(
+    plan: &Arc<Plan>,
+    seed: Seed,
+    calendar: Calendar,
+    watch: &Watch,
+    alert: &str,
+    at: Option<Instant>,
+) -> Result<Option<Explanation>, LimitReached> {
+    // Everything is kept, to tell what there is when something is not.
+    let all = Expression::parse("{__name__!=\"\"}").ok();
+    let watch = Watch { also: all.into_iter().collect(), ..watch.clone() };
+    let mut simulation = Simulation::new(plan.clone(), seed, calendar);
+    let mut watching = Watching::new(&watch, plan, &simulation);
+    let end = Instant::START + plan.duration;
+    watch::advance(&mut simulation, Some(&mut watching), end)?;
+    watching.evaluate(&calendar, end);
+    let until = at.unwrap_or(end).min(end);
+    let Some((rule, grid)) = watching.rule(alert, &calendar, until) else { return Ok(None) };
+    let interval = Duration::milliseconds(grid.step as u64);
+    // What was before the start is not told.
+    let start = calendar.start().as_millisecond();
+    let before = grid.times().take_while(|time| *time < start).count();
+    let grid = match at {
+        Some(_) => Grid { first: grid.last(), count: grid.count.min(1), ..grid },
+        None => Grid { first: grid.time(before), count: grid.count - before, ..grid },
+    };
+    let lives: Vec<AlertLine> = watching
+        .alerts(&calendar)
+        .into_iter()
+        .filter(|line| line.alert == alert && line.resolved.is_none_or(|resolved| resolved >= Instant::START))
+        .collect();
+    let why = Why { watching: &watching, grid, start };
+    let mut parts = Vec::new();
+    why.lines(&rule.expression.outline(), 0, &mut parts);
+    let verdict = match at {
+        Some(_) => why.at(rule, &lives, until),
+        None => why.over_all(rule, &lives),
+    };
+    Ok(Some(Explanation {
+        scenario: plan.name.clone(),
+        alert: alert.to_owned(),
+        expr: rule.expression.text().to_owned(),
+        hold: rule.hold.as_seconds_f64(),
+        interval: interval.as_seconds_f64(),
+        verdict,
+        lives,
+        parts,
+    }))
+}
+
+/// The nearest an alert came to firing, in words: for expectations that were not met. `watching` keeps what rules read only.
+pub(super) fn nearest(
+    watching: &Watching,
+    alert: &str,
+    lives: &[&AlertLine],
+    calendar: &Calendar,
+    end: Instant,
+) -> String {
+    let Some((rule, grid)) = watching.rule(alert, calendar, end) else { return "no rule of this name".into() };
+    let start = calendar.start().as_millisecond();
+    let before = grid.times().take_while(|time| *time < start).count();
+    let grid = Grid { first: grid.time(before), count: grid.count - before, ..grid };
+    let why = Why { watching, grid, start };
+    match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
+        Some(line) => too_short(line, rule, end),
+        None => format!("never active: {}", why.nothing(&rule.expression.outline(), 0)),
+    }
+}
+
+fn too_short(line: &AlertLine, rule: &AlertRule, end: Instant) -> String {
+    let held = line.resolved.unwrap_or(end).since(line.pending).rounded();
+    let still = if line.resolved.is_none() { " and still does" } else { "" };
+    format!("only pending, from {}: it held for {held}{still}, of the {} it must", line.pending.rounded(), rule.hold)
+}
+
+struct Why<'a> {
+    watching: &'a Watching,
+    grid: Grid,
+    start: i64,
+}
+
+impl Why<'_> {
+    fn instant(&self, time: i64) -> Instant {
+        Instant::from_nanoseconds((time - self.start).saturating_mul(MILLISECOND as i64)).rounded()
+    }
+
+    fn rows(&self, text: &str) -> Result<Vec<Row>, String> {
+        match self.watching.ask_over(&Expression::parse(text)?, self.grid)? {
+            Table::Rows(rows) => Ok(rows),
+            Table::Scalar(values) => Ok(vec![Row { labels: Vec::new().into(), values }]),
+            Table::Text(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn lines(&self, part: &Part, depth: usize, lines: &mut Vec<PartLine>) {
+        if part.kind != PartKind::Literal {
+            let rows = self.rows(&part.text);
+            let values = rows.iter().flatten().take(SHOWN).map(|row| (words(&row.labels), self.changes(row)));
+            lines.push(PartLine {
+                depth,
+                text: part.text.clone(),
+                series: rows.as_ref().map_or(0, Vec::len),
+                values: values.collect(),
+                failure: rows.err(),
+            });
+        }
+        part.parts.iter().for_each(|part| self.lines(part, depth + 1, lines));
+    }
+
+    /// What a series is from when on. Of many changes the largest are kept.
+    fn changes(&self, row: &Row) -> Vec<(f64, Option<f64>)> {
+        let mut changes: Vec<(usize, Option<f64>)> = Vec::new();
+        for index in 0..self.grid.count {
+            let value = row.at(index);
+            let same = |last: Option<f64>| last.map(f64::to_bits) == value.map(f64::to_bits);
+            if changes.last().is_none_or(|(_, last)| !same(*last)) {
+                changes.push((index, value));
+            }
+        }
+        if changes.len() > CHANGES {
+            // Beginnings and ends of gaps, the extremes, and the first and last.
+            let values = || changes.iter().filter_map(|(index, value)| Some((*index, (*value)?)));
+            let least = values().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(index, _)| index);
+            let most = values().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(index, _)| index);
+            let (first, last) = (changes.first().map(|it| it.0), changes.last().map(|it| it.0));
+            let gaps: Vec<usize> = changes
+                .windows(2)
+                .filter(|pair| pair[0].1.is_some() != pair[1].1.is_some())
+                .map(|pair| pair[1].0)
+                .take(CHANGES - 4)
+                .collect();
+            changes.retain(|(index, _)| [least, most, first, last].contains(&Some(*index)) || gaps.contains(index));
+        }
+        let seconds = |index: usize| (self.grid.time(index) - self.start) as f64 / 1000.0;
+        changes.into_iter().map(|(index, value)| (seconds(index), value)).collect()
+    }
+
+    fn over_all(&self, rule: &AlertRule, lives: &[AlertLine]) -> String {
+        let end = self.instant(self.grid.last());
+        if let Some((line, firing)) = lives.iter().find_map(|line| Some((line, line.firing?))) {
+            let resolved = line.resolved.map_or("and still fires".into(), |at| format!("until {}", at.rounded()));
+            let times = lives.iter().filter(|line| line.firing.is_some()).count();
+            let more = if times > 1 { format!("; {times} times in all") } else { String::new() };
+            return format!("it fires: from {} {resolved}{more}", firing.rounded());
+        }
+        match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
+            Some(line) => too_short(line, rule, end),
+            None => self.nothing(&rule.expression.outline(), 0),
+        }
+    }
+
+    fn at(&self, rule: &AlertRule, lives: &[AlertLine], at: Instant) -> String {
+        let open = lives.iter().find(|line| line.pending <= at && line.resolved.is_none_or(|resolved| resolved > at));
+        match open {
+            Some(line) if line.firing.is_some_and(|firing| firing <= at) => {
+                format!("it fires, since {}", line.firing.unwrap_or(at).rounded())
+            }
+            Some(line) => {
+                let held = at.since(line.pending).rounded();
+                format!(
+                    "it is pending, since {}: it has held for {held} of the {} it must",
+                    line.pending.rounded(),
+                    rule.hold
+                )
+            }
+            None => {
+                let before = lives.iter().filter_map(|line| line.resolved).filter(|resolved| *resolved <= at).max();
+                let over = before.map(|it| format!("it was resolved at {}; ", it.rounded())).unwrap_or_default();
+                format!("{over}it is inactive: {}", self.nothing(&rule.expression.outline(), 0))
+            }
+        }
+    }
+
+    /// Why a part has no value at any instant.
+    fn nothing(&self, part: &Part, depth: usize) -> String {
+        if depth > 100 {
+            return "it lies too deep to tell".into();
+        }
+        let rows = |part: &Part| self.rows(&part.text);
+        let deeper = |part: &Part| self.nothing(part, depth + 1);
+        match rows(part) {
+            Err(why) => return format!("`{}` cannot be evaluated: {why}", part.text),
+            Ok(found) if !found.is_empty() => return format!("`{}` has values", part.text),
+            Ok(_) => {}
+        }
+        let empty = |part: &&Part| part.kind != PartKind::Literal && rows(part).is_ok_and(|rows| rows.is_empty());
+        match (&part.kind, part.parts.as_slice()) {
+            (PartKind::Selector { name, asked, range }, _) => self.no_series(part, name.as_deref(), asked, *range),
+            (PartKind::Set(op), [left, right]) => match op.as_str() {
+                "or" => format!("{}; {}", deeper(left), deeper(right)),
+                _ if empty(&left) => deeper(left),
+                "and" if empty(&right) => deeper(right),
+                "and" => {
+                    format!("`{}` and `{}` never hold at the same time for the same labels", left.text, right.text)
+                }
+                _ => format!("all that `{}` has, `{}` has too", left.text, right.text),
+            },
+            (PartKind::Call(name), [argument]) if name.starts_with("absent") => {
+                format!("`{}` is never absent", argument.text)
+            }
+            (PartKind::Filter { op, matched, difference }, [left, right]) => match part.parts.iter().find(empty) {
+                Some(part) => deeper(part),
+                None if self.rows(matched).is_ok_and(|rows| rows.is_empty()) => self.no_match(left, right),
+                None => self.missed(left, op, right, difference),
+            },
+            (PartKind::Arithmetic, [left, right]) => match part.parts.iter().find(empty) {
+                Some(part) => deeper(part),
+                None => self.no_match(left, right),
+            },
+            (PartKind::Call(name), parts) => match parts.iter().find(empty) {
+                Some(part) => deeper(part),
+                None => format!("{name} needs more samples than there are in its range: `{}`", part.text),
+            },
+            (_, parts) => match parts.iter().find(empty) {
+                Some(part) => deeper(part),
+                None => format!("`{}` gives nothing", part.text),
+            },
+        }
+    }
+
+    /// No series is selected: is there such a metric, and which label keeps it out?
+    fn no_series(&self, part: &Part, name: Option<&str>, asked: &[(String, String, String)], range: bool) -> String {
+        let shown = match range {
+            true => part.text.trim_start_matches("count_over_time(").trim_end_matches(')'),
+            false => part.text.as_str(),
+        };
+        let names = |label: &str, of: &[Row]| -> Vec<String> {
+            let mut all: Vec<String> = of
+                .iter()
+                .filter_map(|row| {
+                    row.labels.iter().find(|(key, _)| &**key == label).map(|(_, value)| value.to_string())
+                })
+                .collect();
+            all.sort();
+            all.dedup();
+            all
+        };
+        let Some(name) = name else { return format!("no series is like `{shown}`") };
+        let of_name = self.rows(name).unwrap_or_default();
+        if of_name.is_empty() {
+            let all = names("__name__", &self.rows("{__name__!=\"\"}").unwrap_or_default());
+            let near = crate::document::nearest(name, all.iter().map(String::as_str));
+            let hint = near.filter(|near| *near != name).map(|near| format!("; did you mean `{near}`?"));
+            return format!("there is no series called `{name}`{}", hint.unwrap_or_default());
+        }
+        for (label, value, alone) in asked {
+            if self.rows(alone).is_ok_and(|rows| rows.is_empty()) {
+                let there = names(label, &of_name);
+                let near = crate::document::nearest(value, there.iter().map(String::as_str));
+                let hint = match (near, there.len()) {
+                    (Some(near), _) => format!("; did you mean \"{near}\"?"),
+                    (None, 0) => "; they have no such label".to_owned(),
+                    (None, _) => format!(": it is {}", there.iter().take(6).cloned().collect::<Vec<_>>().join(", ")),
+                };
+                return format!("`{name}` has {} series, none with {label} like \"{value}\"{hint}", of_name.len());
+            }
+        }
+        format!("`{name}` has {} series, but none at these times is like `{shown}`", of_name.len())
+    }
+
+    fn no_match(&self, left: &Part, right: &Part) -> String {
+        let one = |part: &Part| {
+            let row = self.rows(&part.text).ok().and_then(|rows| rows.first().map(|row| words(&row.labels)));
+            row.unwrap_or_default()
+        };
+        format!(
+            "no series of `{}` has the labels of one of `{}`: {} against {}; see on, ignoring and group_left",
+            left.text,
+            right.text,
+            one(left),
+            one(right)
+        )
+    }
+
+    /// How near a comparison came.
+    fn missed(&self, left: &Part, op: &str, right: &Part, difference: &str) -> String {
+        let differences = self.rows(difference).unwrap_or_default();
+        // By how much it was missed: the smaller the nearer.
+        let by = |value: f64| {
+            if op.starts_with('>') {
+                -value
+            } else if op.starts_with('<') {
+                value
+            } else {
+                value.abs()
+            }
+        };
+        let nearest = differences
+            .iter()
+            .flat_map(|row| (0..self.grid.count).filter_map(move |index| Some((row, index, row.at(index)?))))
+            .filter(|(_, _, value)| !value.is_nan())
+            .min_by(|a, b| by(a.2).total_cmp(&by(b.2)));
+        let Some((row, index, difference)) = nearest else {
+            return format!("`{}` is not a number", left.text);
+        };
+        let time = self.instant(self.grid.time(index));
+        let shown = |value: f64| libm::round(value * 1e6) / 1e6;
+        let of = match row.labels.is_empty() {
+            true => String::new(),
+            false => format!(", {}", words(&row.labels)),
+        };
+        match right.kind {
+            PartKind::Literal => {
+                let limit: f64 = right.text.parse().unwrap_or(f64::NAN);
+                let value = shown(difference + limit);
+                format!("`{}` never is {op} {}: the nearest is {value} at {time}{of}", left.text, right.text)
+            }
+            _ => format!(
+                "`{}` never is {op} `{}`: the nearest differs by {} at {time}{of}",
+                left.text,
+                right.text,
+                shown(difference)
+            ),
+        }
+    }
+}
+
+fn words(labels: &Labels) -> String {
+    let pairs: Vec<String> = labels
+        .iter()
+        .filter(|(key, _)| &**key != "__name__")
+        .map(|(key, value)| format!("{key}=\"{value}\""))
+        .collect();
+    format!("{{{}}}", pairs.join(", "))
+}
+
+impl Explanation {
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let span = Duration::from_seconds_f64;
+        writeln!(out, "{} in {}: {}\n", self.alert, self.scenario, self.verdict)?;
+        writeln!(out, "  expr  {}", self.expr.trim().replace('\n', "\n        "))?;
+        writeln!(out, "  for   {}, evaluated each {}", span(self.hold), span(self.interval))?;
+        if !self.lives.is_empty() {
+            writeln!(out, "\nLives                   pending      firing    resolved  labels")?;
+        }
+        for line in &self.lives {
+            let time = |at: Option<Instant>| at.map_or("-".to_owned(), |at| at.rounded().to_string());
+            let labels: Vec<String> = line.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+            let (pending, firing, resolved) = (time(Some(line.pending)), time(line.firing), time(line.resolved));
+            writeln!(out, "  {:<18} {pending:>11} {firing:>11} {resolved:>11}  {}", "", labels.join(", "))?;
+        }
+        writeln!(out, "\nParts")?;
+        for part in &self.parts {
+            let indent = "  ".repeat(part.depth + 1);
+            match &part.failure {
+                Some(why) => writeln!(out, "{indent}{}: {why}", part.text)?,
+                None => writeln!(out, "{indent}{}: {} series", part.text, part.series)?,
+            }
+            for (labels, changes) in &part.values {
+                let shown: Vec<String> = changes
+                    .iter()
+                    .map(|(at, value)| {
+                        let value = value.map_or("nothing".to_owned(), |it| (libm::round(it * 1e6) / 1e6).to_string());
+                        let at = Instant::from_nanoseconds(libm::round(at * 1e9) as i64);
+                        format!("{} {value}", at.rounded())
+                    })
+                    .collect();
+                writeln!(out, "{indent}    {labels}  {}", shown.join(", "))?;
+            }
+            if part.series > part.values.len() {
+                writeln!(out, "{indent}    and {} more", part.series - part.values.len())?;
+            }
+        }
+        Ok(())
+    }
+}
