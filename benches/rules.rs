@@ -4,7 +4,6 @@
 #![allow(clippy::print_stdout, reason = "it tells what it measured")]
 #![allow(clippy::disallowed_methods, reason = "it measures the time that passes")]
 
-#[allow(dead_code, reason = "not all of it is of use here")]
 #[path = "../tests/common/mod.rs"]
 mod common;
 
@@ -141,12 +140,12 @@ fn instance(target: usize) -> String {
 
 /// Seconds to load and to judge, and the transitions that were seen.
 fn ours(series: &[Generated], targets: usize) -> (f64, f64, usize) {
-    let (groups, _) =
+    let (read, _) =
         read_rules("rules.yml", &rules()).unwrap_or_else(|told| panic!("{}", mock_kestra::document::render(&told)));
     let interval = Duration::seconds(15);
     let all = (0..targets)
         .map(|target| Target::new(&[("job", "k"), ("instance", &instance(target))], interval, Duration::seconds(10)));
-    let setup = Setup { groups, targets: all.collect(), evaluation_interval: interval, ..Setup::default() };
+    let setup = Setup { rules: read, targets: all.collect(), evaluation_interval: interval, ..Setup::default() };
     let mut monitor = Monitor::new(setup);
     let begun = Instant::now();
     let per_target = series.len() / targets;
@@ -243,9 +242,9 @@ fn prometheus(series: &[Generated], targets: usize) -> f64 {
             server.write(&written);
         }
     }
-    let (groups, _) = read_rules("rules.yml", &rules()).expect("sound rules");
+    let (rules, _) = read_rules("rules.yml", &rules()).expect("sound rules");
     let begun = Instant::now();
-    for rule in groups.iter().flat_map(|group| &group.rules) {
+    for rule in rules.groups.iter().flat_map(|group| &group.rules) {
         let expression: &Expression = rule.expression();
         let last = START + (STEPS as i64 - 1) * STEP;
         black_box(server.query_range(expression.text(), START / 1000, last / 1000, STEP / 1000).expect("an answer"));

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration as Span, Instant as Wall};
 
 use mock_kestra::monitor::read_rules;
-use mock_kestra::promql::Semantics;
 use mock_kestra::random::Seed;
 use mock_kestra::run::{Watch, run};
 use mock_kestra::scenario::{NoFiles, Plan, read};
@@ -161,9 +160,9 @@ fn watched() {
     day.duration = Duration::seconds(86_400);
     let day = Arc::new(day);
     let rules = include_str!("../scenarios/rules/kestra.yml");
-    let (groups, _) = read_rules("kestra.yml", rules).expect("sound rules");
-    let count: usize = groups.iter().map(|group| group.rules.len()).sum();
-    let watch = Watch { groups, semantics: Semantics::V3, ..Watch::default() };
+    let (rules, _) = read_rules("kestra.yml", rules).expect("sound rules");
+    let count: usize = rules.groups.iter().map(|group| group.rules.len()).sum();
+    let watch = Watch { rules, ..Watch::default() };
     let time = |watch: Option<&Watch>| {
         median(3, || {
             let begun = Wall::now();

@@ -48,12 +48,12 @@ fn watch(rules: &str, scrapes: &[Scraped]) -> Vec<(String, Episode)> {
 }
 
 fn watched(rules: &str, scrapes: &[Scraped], instant_by_instant: bool) -> Vec<(String, Episode)> {
-    let (groups, _) = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", document::render(&told)));
-    let count = groups.len();
+    let (rules, _) = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", document::render(&told)));
+    let count = rules.groups.len();
     let target = Target::new(&[("job", "j"), ("instance", "i")], Duration::seconds(15), Duration::seconds(10));
     let interval = Duration::seconds(15);
     let mut monitor =
-        Monitor::new(Setup { groups, targets: vec![target], evaluation_interval: interval, ..Setup::default() });
+        Monitor::new(Setup { rules, targets: vec![target], evaluation_interval: interval, ..Setup::default() });
     for (step, scraped) in scrapes.iter().enumerate() {
         let time = step as i64 * STEP;
         match scraped {
@@ -191,9 +191,9 @@ proptest! {
 
 fn shipped_watch() -> Watch {
     let rules = include_str!("../scenarios/rules/kestra.yml");
-    let (groups, warnings) = read_rules("kestra.yml", rules).expect("sound rules");
+    let (rules, warnings) = read_rules("kestra.yml", rules).expect("sound rules");
     assert!(warnings.is_empty());
-    Watch { groups, strict: true, ..Watch::default() }
+    Watch { rules, strict: true, ..Watch::default() }
 }
 
 fn plan(path: &std::path::Path) -> Plan {
@@ -298,7 +298,7 @@ fn wrong_rules_are_told_with_their_place() {
         }
     }
     let manifest = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: { name: x }\nspec:\n  groups:\n    - name: g\n      rules:\n        - { alert: A, expr: up == 0, annotations: { summary: x } }\n";
-    assert_eq!(read_rules("rule.yaml", manifest).expect("a manifest").0.len(), 1);
+    assert_eq!(read_rules("rule.yaml", manifest).expect("a manifest").0.groups.len(), 1);
     assert!(Expression::parse("up").is_ok());
 }
 

@@ -7,7 +7,6 @@ use clap::Args;
 use super::rules::Rules;
 use super::{Exit, Format, calendar, complain, load, print};
 use crate::document;
-use crate::monitor::Rule;
 use crate::random::Seed;
 use crate::run;
 use crate::time::{Duration, Instant};
@@ -54,9 +53,7 @@ impl Explain {
                 Exit::Ok
             }
             Ok(None) => {
-                let rules = watch.groups.iter().flat_map(|group| &group.rules);
-                let names: Vec<&str> =
-                    rules.filter(|rule| matches!(rule, Rule::Alert(_))).map(|rule| rule.name()).collect();
+                let names: Vec<&str> = watch.rules.alerts().collect();
                 let advice = match document::nearest(&self.alert, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("there are {}", names.join(", ")),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{complain, load};
 use crate::document::{self, Source};
-use crate::monitor::{self, Configuration, Group};
+use crate::monitor::{self, Configuration, RuleSet};
 use crate::promql::Semantics;
 use crate::run::{Scraping, Watch};
 use crate::scenario::Plan;
@@ -15,7 +15,7 @@ use crate::time::Duration;
 /// Which rules, and how they are evaluated.
 #[derive(Debug, Args)]
 pub(super) struct Rules {
-    /// Rule files of Prometheus, or PrometheusRule manifests [default: the shipped ones]
+    /// Rule files of Prometheus, PrometheusRule manifests, provisioning files of Grafana [default: the shipped ones]
     #[arg(long, num_args = 1..)]
     rules: Vec<String>,
     /// A prometheus.yml: its jobs, targets, relabelling, intervals and rule_files are used
@@ -70,7 +70,7 @@ impl Rules {
             let (name, text) = SHIPPED_RULES;
             sources.push(Source { name: name.to_owned(), text: text.to_owned() });
         }
-        let groups = groups(&sources)?;
+        let rules = rule_set(&sources)?;
         let fifteen = Duration::seconds(15);
         let watch = match configuration {
             None => Watch {
@@ -92,7 +92,7 @@ impl Rules {
                 }
             }
         };
-        Some((Watch { groups, semantics: self.semantics, strict, ..watch }, files))
+        Some((Watch { rules, semantics: self.semantics, strict, ..watch }, files))
     }
 
     /// Tells what of the configuration means nothing in a scenario.
@@ -149,14 +149,14 @@ fn rule_files(configuration: &str, pattern: &str) -> Option<Vec<Source>> {
 }
 
 /// The rule groups of all files.
-fn groups(sources: &[Source]) -> Option<Vec<Group>> {
-    let mut groups = Vec::new();
+fn rule_set(sources: &[Source]) -> Option<RuleSet> {
+    let mut rules = RuleSet::default();
     let mut sound = true;
     for source in sources {
         match monitor::read_rules(&source.name, &source.text) {
             Ok((found, warnings)) => {
                 complain(&document::render(&warnings));
-                groups.extend(found);
+                rules.extend(found);
             }
             Err(diagnostics) => {
                 complain(&document::render(&diagnostics));
@@ -164,5 +164,5 @@ fn groups(sources: &[Source]) -> Option<Vec<Group>> {
             }
         }
     }
-    sound.then_some(groups)
+    sound.then_some(rules)
 }

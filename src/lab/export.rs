@@ -63,7 +63,15 @@ pub fn promtool(
     let interval = watch.evaluation_interval;
     let mut left_out = Vec::new();
     let mut names: Vec<String> = Vec::new();
-    for group in &watch.groups {
+    left_out.extend(
+        watch
+            .rules
+            .grafana
+            .iter()
+            .flat_map(|group| &group.rules)
+            .map(|rule| (rule.title.clone(), "it is a rule of Grafana")),
+    );
+    for group in &watch.rules.groups {
         for rule in &group.rules {
             let Rule::Alert(alert) = rule else { continue };
             match inexpressible(group, rule, interval) {

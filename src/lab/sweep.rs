@@ -8,7 +8,6 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::parallel::parallel;
-use crate::monitor::Rule;
 use crate::random::Seed;
 use crate::run::{self, Watch};
 use crate::scenario::Plan;
@@ -113,11 +112,9 @@ pub fn sweep(
     let results = parallel(runs.count, runs.jobs, one, progress);
     let mut alerts: Vec<Detection> = Vec::new();
     let mut delays: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for rule in watch.groups.iter().flat_map(|group| &group.rules) {
-        if let Rule::Alert(rule) = rule
-            && alerts.iter().all(|known| known.alert != rule.name)
-        {
-            let alert = rule.name.clone();
+    for alert in watch.rules.alerts() {
+        if alerts.iter().all(|known| known.alert != alert) {
+            let alert = alert.to_owned();
             alerts.push(Detection { alert, fired: 0, before: 0, p50: None, p95: None, p99: None, max: None });
         }
     }

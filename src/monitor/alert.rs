@@ -65,12 +65,19 @@ impl Episode {
 pub(super) struct Surroundings<'a> {
     pub(super) external_labels: &'a [(String, String)],
     pub(super) query: &'a dyn Fn(&str) -> Result<Vector, String>,
+    /// What the nodes of a rule of Grafana come to for a series.
+    pub(super) nodes: &'a dyn Fn(&Labels) -> Vec<(String, f64)>,
 }
 
 impl Surroundings<'_> {
     /// What a template says of a series; what goes wrong is said in its place, as Prometheus does.
     pub(super) fn expand(&self, template: &Template, labels: &Labels, value: f64) -> String {
-        let context = Context { labels, value, external_labels: self.external_labels, query: self.query };
+        if template.is_plain() {
+            return template.text().to_owned();
+        }
+        let values = (self.nodes)(labels);
+        let context =
+            Context { labels, value, values: &values, external_labels: self.external_labels, query: self.query };
         template.expand(&context).unwrap_or_else(|why| format!("<error expanding template: {why}>"))
     }
 }

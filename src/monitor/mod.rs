@@ -3,6 +3,7 @@
 
 mod alert;
 mod configuration;
+mod grafana;
 mod relabel;
 mod rules;
 mod scrape;
@@ -14,11 +15,15 @@ use std::sync::Arc;
 
 pub use alert::{Episode, Transition};
 pub use configuration::{Configuration, Discovered, Job, Located};
-pub use rules::{AlertRule, Group, RecordRule, Rule, read as read_rules};
+pub use grafana::{
+    Condition, Evaluator as Threshold, GrafanaRule, Group as GrafanaGroup, Node, NodeKind, NonNumbers, OnTrouble,
+    Reducer,
+};
+pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules};
 pub use scrape::{Scrape, Target};
 pub use template::{Context, Template};
 
-use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Semantics, Table, Value, Vector};
+use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Row, Semantics, Table, Value, Vector};
 use crate::time::Duration;
 use alert::{AlertState, Surroundings};
 use turns::Key;
@@ -27,7 +32,7 @@ use turns::Key;
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// The rules.
-    pub groups: Vec<Group>,
+    pub rules: RuleSet,
     /// What is scraped.
     pub targets: Vec<Target>,
     /// Which Prometheus it is.
@@ -44,6 +49,9 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Monitor {
     groups: Vec<Group>,
+    grafana: Vec<GrafanaGroup>,
+    /// By group and rule of Grafana.
+    states: BTreeMap<Key, grafana::States>,
     evaluation_interval: Duration,
     external_labels: Vec<(String, String)>,
     database: Database,
@@ -55,6 +63,7 @@ pub struct Monitor {
     /// Series that a rule wrote at its last evaluation.
     written: BTreeMap<Key, BTreeSet<u32>>,
     failures: BTreeMap<Key, String>,
+    grafana_failures: BTreeMap<Key, String>,
     /// Evaluations of groups so far.
     evaluations: u64,
 }
@@ -62,9 +71,18 @@ pub struct Monitor {
 impl Monitor {
     /// A monitor of some targets with some rules.
     pub fn new(setup: Setup) -> Monitor {
-        let Setup { groups, targets, semantics, evaluation_interval, external_labels, also } = setup;
+        let Setup {
+            rules: RuleSet { groups, grafana },
+            targets,
+            semantics,
+            evaluation_interval,
+            external_labels,
+            also,
+        } = setup;
         let mut wanted = Some(BTreeSet::new());
+        let of_grafana = grafana.iter().flat_map(|group| group.rules.iter().flat_map(|rule| rule.expressions()));
         let expressions = groups.iter().flat_map(|group| group.rules.iter().map(Rule::expression)).chain(&also);
+        let expressions = expressions.chain(of_grafana);
         for name in expressions.flat_map(|expression| expression.selected()) {
             match (name, &mut wanted) {
                 // To count new series all must be known.
@@ -85,6 +103,8 @@ impl Monitor {
         let step = evaluation_interval.as_milliseconds() as i64;
         Monitor {
             groups,
+            grafana,
+            states: BTreeMap::new(),
             evaluation_interval,
             external_labels,
             database: Database::default(),
@@ -94,6 +114,7 @@ impl Monitor {
             alerts: BTreeMap::new(),
             written: BTreeMap::new(),
             failures: BTreeMap::new(),
+            grafana_failures: BTreeMap::new(),
             evaluations: 0,
         }
     }
@@ -101,6 +122,10 @@ impl Monitor {
     /// The rule groups.
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+    /// The rule groups of Grafana.
+    pub fn grafana(&self) -> &[GrafanaGroup] {
+        &self.grafana
     }
     /// How often a group is evaluated.
     pub fn interval(&self, group: usize) -> Duration {
@@ -179,13 +204,9 @@ impl Monitor {
                 }
             }
             Rule::Alert(rule) => {
-                let query = |text: &str| match self.evaluator.evaluate(&Expression::parse(text)?, &self.database, now) {
-                    Ok(Value::Vector(vector)) => Ok(vector),
-                    Ok(Value::Scalar(value)) => Ok(vec![(Labels::from(Vec::new()), value)]),
-                    Ok(Value::Text(_)) => Err("query result is neither a vector nor a scalar".to_owned()),
-                    Err(failure) => Err(failure.to_string()),
-                };
-                let around = Surroundings { external_labels: &self.external_labels, query: &query };
+                let query = |text: &str| query(&self.evaluator, &self.database, text, now);
+                let around =
+                    Surroundings { external_labels: &self.external_labels, query: &query, nodes: &|_| Vec::new() };
                 let state = self.alerts.entry(key).or_default();
                 state.update(rule, &vector, now, group.limit, &around)?;
                 let read = self
@@ -202,6 +223,42 @@ impl Monitor {
                 self.failures.entry(key).or_insert(why);
             }
         }
+    }
+
+    /// Evaluates the rules of a group of Grafana at an instant.
+    pub fn evaluate_grafana(&mut self, group: usize, now: i64) {
+        self.evaluations += 1;
+        let Some(group_of) = self.grafana.get(group) else { return };
+        for (index, rule) in group_of.rules.iter().enumerate().filter(|(_, rule)| !rule.paused) {
+            let key = (group, index);
+            let mut states = self.states.remove(&key).unwrap_or_default();
+            let (known, failure) =
+                rule.nodes_at(&self.evaluator, &self.database, now, &|series| states.alerting(series));
+            let outcome = rule.outcome(&known, failure);
+            if let grafana::Outcome::Error(node, why) = &outcome {
+                let text = format!("{node}: {why}");
+                self.grafana_failures.entry(key).or_insert(text);
+            }
+            let query = |text: &str| query(&self.evaluator, &self.database, text, now);
+            let nodes = |series: &Labels| grafana::values_of(&known, series);
+            let around = Surroundings { external_labels: &[], query: &query, nodes: &nodes };
+            let interval = group_of.interval.as_milliseconds() as i64;
+            states.update(rule, &group_of.folder, interval, outcome, now, &around);
+            self.states.insert(key, states);
+        }
+    }
+
+    /// The values of a node of a rule of Grafana at each instant of a grid, by labels.
+    pub fn node_over(&self, rule: &GrafanaRule, node: &str, grid: Grid) -> Vec<Row> {
+        let mut rows: BTreeMap<Labels, Vec<f64>> = BTreeMap::new();
+        for (index, now) in grid.times().enumerate() {
+            let (known, _) = rule.nodes_at(&self.evaluator, &self.database, now, &|_| false);
+            for (labels, value) in grafana::numbers_of(&known, node) {
+                let row = rows.entry(labels).or_insert_with(|| vec![NO_SAMPLE; grid.count]);
+                row[index] = value;
+            }
+        }
+        rows.into_iter().map(|(labels, values)| Row { labels, values }).collect()
     }
 
     /// Writes what a rule gave, and markers for what it gives no longer.
@@ -230,19 +287,29 @@ impl Monitor {
                 all.extend(state.episodes().iter().map(|episode| (rule.name.clone(), episode.clone())));
             }
         }
+        // Their names are those of their alerts: of trouble there are alerts of their own.
+        let name_of = |episode: &Episode| {
+            let name = episode.labels.iter().find(|(key, _)| &**key == "alertname");
+            name.map_or(String::new(), |(_, name)| name.to_string())
+        };
+        for states in self.states.values() {
+            all.extend(states.episodes().iter().map(|episode| (name_of(episode), episode.clone())));
+        }
         all.sort_by(|a, b| (a.1.began(), &a.0, &a.1.labels).cmp(&(b.1.began(), &b.0, &b.1.labels)));
         all
     }
 
     /// Rules that could not be evaluated at least once: name, and why the first time.
     pub fn failures(&self) -> Vec<(String, String)> {
-        self.failures
-            .iter()
-            .filter_map(|(&(group, index), why)| {
-                let rule = self.groups.get(group)?.rules.get(index)?;
-                Some((rule.name().to_owned(), why.clone()))
-            })
-            .collect()
+        let prometheus = self.failures.iter().filter_map(|(&(group, index), why)| {
+            let rule = self.groups.get(group)?.rules.get(index)?;
+            Some((rule.name().to_owned(), why.clone()))
+        });
+        let grafana = self.grafana_failures.iter().filter_map(|(&(group, index), why)| {
+            let rule = self.grafana.get(group)?.rules.get(index)?;
+            Some((rule.title.clone(), why.clone()))
+        });
+        prometheus.chain(grafana).collect()
     }
 }
 
@@ -257,4 +324,14 @@ fn recorded(of: &Labels, name: &str, labels: &[(String, String)]) -> Labels {
         };
     }
     all.into_iter().collect()
+}
+
+/// What a template asks for.
+fn query(evaluator: &Evaluator, database: &Database, text: &str, now: i64) -> Result<Vector, String> {
+    match evaluator.evaluate(&Expression::parse(text)?, database, now) {
+        Ok(Value::Vector(vector)) => Ok(vector),
+        Ok(Value::Scalar(value)) => Ok(vec![(Labels::from(Vec::new()), value)]),
+        Ok(Value::Text(_)) => Err("query result is neither a vector nor a scalar".to_owned()),
+        Err(failure) => Err(failure.to_string()),
+    }
 }

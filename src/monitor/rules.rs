@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::grafana;
 use super::template::Template;
 use crate::document::{self, Diagnostic, Entry, Field, Kind, Node, Reading, Source, Value};
 use crate::promql::Expression;
@@ -99,20 +100,50 @@ const GROUP: &[Field] = &[
 const FILE: &[Field] =
     &[Field::required("groups", Kind::List(&Kind::Object(GROUP)), "[ { name: kestra, rules: [] } ]", "The groups.")];
 
-/// Reads a rule file of Prometheus, or a file of PrometheusRule manifests, several documents in one.
+/// Rules of all kinds.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    /// Groups of Prometheus.
+    pub groups: Vec<Group>,
+    /// Groups of Grafana.
+    pub grafana: Vec<grafana::Group>,
+}
+
+impl RuleSet {
+    /// The names of all alerts, in the order of the rules.
+    pub fn alerts(&self) -> impl Iterator<Item = &str> {
+        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        let alerts = rules.filter(|rule| matches!(rule, Rule::Alert(_))).map(Rule::name);
+        alerts.chain(self.grafana.iter().flat_map(|group| group.rules.iter().map(|rule| rule.title.as_str())))
+    }
+    /// Adds those of another file.
+    pub fn extend(&mut self, other: RuleSet) {
+        self.groups.extend(other.groups);
+        self.grafana.extend(other.grafana);
+    }
+}
+
+/// Reads a rule file of Prometheus, a file of PrometheusRule manifests (several documents in one), or a provisioning file of
+/// Grafana.
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn read(file_name: &str, text: &str) -> Result<(Vec<Group>, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub fn read(file_name: &str, text: &str) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
     let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
     let (roots, diagnostics) = document::parse_all(&source);
     let mut reading = Reading::default();
     reading.extend(diagnostics);
-    let mut groups = Vec::new();
+    let mut rules = RuleSet::default();
     for root in &roots {
-        document_groups(root, &mut groups, &mut reading);
+        let version = key(root, "apiVersion").map(|entry| &entry.value.value);
+        match version {
+            Some(Value::Scalar { text, .. }) if text == "1" => {
+                grafana::document_groups(root, &mut rules.grafana, &mut reading);
+            }
+            _ => document_groups(root, &mut rules.groups, &mut reading),
+        }
     }
-    if reading.failed() { Err(reading.finish()) } else { Ok((groups, reading.finish())) }
+    if reading.failed() { Err(reading.finish()) } else { Ok((rules, reading.finish())) }
 }
 
 fn key<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
@@ -251,7 +282,7 @@ fn labels(node: &Node, reading: &mut Reading) -> Vec<(String, String)> {
 }
 
 /// Texts with templates. What cannot be expanded is kept as it is, with a word about it.
-fn templates(node: &Node, what: &str, reading: &mut Reading) -> Vec<(String, Template)> {
+pub(super) fn templates(node: &Node, what: &str, reading: &mut Reading) -> Vec<(String, Template)> {
     let Value::Mapping(entries) = &node.value else {
         reading.error(&node.place, format!("`{what}` must be a mapping, not {}", node.value.describe()), "");
         return Vec::new();

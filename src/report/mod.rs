@@ -163,7 +163,8 @@ impl Report {
                 let value = libm::round(alert.value * 1000.0) / 1000.0;
                 let AlertLine { alert: name, firing, resolved, annotations, .. } = alert;
                 let (pending, firing, resolved) = (time(pending), time(*firing), time(*resolved));
-                let labels = labels.join(", ");
+                let reason = alert.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+                let labels = labels.join(", ") + &reason;
                 writeln!(out, "  {name:<24} {pending:>9} {firing:>11} {resolved:>11} {value:>6}  {labels}")?;
                 for (key, text) in annotations.iter().filter(|_| firing != "-") {
                     writeln!(out, "    {key}: {}", text.trim().replace('\n', "\n      "))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::watch::{self, Watch, Watching};
-use crate::monitor::AlertRule;
+use crate::monitor::{AlertRule, GrafanaRule, Node, NodeKind};
 use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row, Table};
 use crate::random::Seed;
 use crate::report::AlertLine;
@@ -46,9 +46,12 @@ pub struct PartLine {
     pub series: usize,
     /// Why it has no value at all, when it cannot be evaluated.
     pub failure: Option<String>,
-    /// Some of them: labels, and what they are from when on (seconds since the start; no value is none).
-    pub values: Vec<(String, Vec<(f64, Option<f64>)>)>,
+    /// Some of them: labels, and what they are from when on.
+    pub values: Vec<(String, Vec<Change>)>,
 }
+
+/// From when on, in seconds since the start, and what it is; none is no value.
+pub type Change = (f64, Option<f64>);
 
 /// Series of a part that are shown, and changes of each.
 const SHOWN: usize = 4;
@@ -75,37 +78,99 @@ pub fn explain(
     watch::advance(&mut simulation, Some(&mut watching), end)?;
     watching.evaluate(&calendar, end);
     let until = at.unwrap_or(end).min(end);
-    let Some((rule, grid)) = watching.rule(alert, &calendar, until) else { return Ok(None) };
+    let Some((subject, grid)) = Subject::find(&watching, alert, &calendar, until) else { return Ok(None) };
     let interval = Duration::milliseconds(grid.step as u64);
-    // What was before the start is not told.
     let start = calendar.start().as_millisecond();
-    let before = grid.times().take_while(|time| *time < start).count();
     let grid = match at {
         Some(_) => Grid { first: grid.last(), count: grid.count.min(1), ..grid },
-        None => Grid { first: grid.time(before), count: grid.count - before, ..grid },
+        None => since(grid, start),
     };
     let lives: Vec<AlertLine> = watching
         .alerts(&calendar)
         .into_iter()
-        .filter(|line| line.alert == alert && line.resolved.is_none_or(|resolved| resolved >= Instant::START))
+        .filter(|line| subject.is_of(line) && line.resolved.is_none_or(|resolved| resolved >= Instant::START))
         .collect();
     let why = Why { watching: &watching, grid, start };
-    let mut parts = Vec::new();
-    why.lines(&rule.expression.outline(), 0, &mut parts);
     let verdict = match at {
-        Some(_) => why.at(rule, &lives, until),
-        None => why.over_all(rule, &lives),
+        Some(_) => why.at(subject, &lives, until),
+        None => why.over_all(subject, &lives),
     };
     Ok(Some(Explanation {
         scenario: plan.name.clone(),
         alert: alert.to_owned(),
-        expr: rule.expression.text().to_owned(),
-        hold: rule.hold.as_seconds_f64(),
+        expr: subject.text(),
+        hold: subject.hold().as_seconds_f64(),
         interval: interval.as_seconds_f64(),
         verdict,
         lives,
-        parts,
+        parts: why.parts(subject),
     }))
+}
+
+/// A grid from the start of the scenario on: what was before is not told.
+fn since(grid: Grid, start: i64) -> Grid {
+    let before = grid.times().take_while(|time| *time < start).count();
+    Grid { first: grid.time(before), count: grid.count - before, ..grid }
+}
+
+/// A rule that alerts.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Prometheus(&'a AlertRule),
+    Grafana(&'a GrafanaRule),
+}
+
+impl<'a> Subject<'a> {
+    fn find(watching: &'a Watching, alert: &str, calendar: &Calendar, until: Instant) -> Option<(Subject<'a>, Grid)> {
+        let prometheus = watching.rule(alert, calendar, until).map(|(rule, grid)| (Subject::Prometheus(rule), grid));
+        let grafana =
+            || watching.grafana_rule(alert, calendar, until).map(|(rule, grid)| (Subject::Grafana(rule), grid));
+        prometheus.or_else(grafana)
+    }
+    fn hold(self) -> Duration {
+        match self {
+            Subject::Prometheus(rule) => rule.hold,
+            Subject::Grafana(rule) => rule.hold,
+        }
+    }
+    /// Whether a life is one of its alerts; rules of Grafana tell of trouble by alerts of other names.
+    fn is_of(self, line: &AlertLine) -> bool {
+        match self {
+            Subject::Prometheus(rule) => line.alert == rule.name,
+            Subject::Grafana(rule) => {
+                line.alert == rule.title
+                    || line.labels.iter().any(|(key, value)| key == "rulename" && *value == rule.title)
+            }
+        }
+    }
+    fn text(self) -> String {
+        match self {
+            Subject::Prometheus(rule) => rule.expression.text().to_owned(),
+            Subject::Grafana(rule) => {
+                let nodes: Vec<String> = rule.nodes.iter().map(words_of_node).collect();
+                format!("{}\nthe condition is {}", nodes.join("\n"), rule.condition)
+            }
+        }
+    }
+}
+
+/// A node of a rule of Grafana in words.
+fn words_of_node(node: &Node) -> String {
+    let what = match &node.kind {
+        NodeKind::Instant(expression, _) => expression.text().to_owned(),
+        NodeKind::Range { expression, from, to, step } => {
+            format!("{} from {from} to {to} ago, each {step}", expression.text())
+        }
+        NodeKind::Reduce(of, reducer, _) => format!("{reducer} of {of}"),
+        NodeKind::Math(formula) => formula.text().to_owned(),
+        NodeKind::Threshold(of, with, _) => format!("{of} {with}"),
+        NodeKind::Classic(conditions) => {
+            let each: Vec<String> =
+                conditions.iter().map(|it| format!("{} of {} {}", it.reducer, it.query, it.evaluator)).collect();
+            each.join("; ")
+        }
+    };
+    format!("{}: {what}", node.name)
 }
 
 /// The nearest an alert came to firing, in words: for expectations that were not met. `watching` keeps what rules read only.
@@ -116,21 +181,19 @@ pub(super) fn nearest(
     calendar: &Calendar,
     end: Instant,
 ) -> String {
-    let Some((rule, grid)) = watching.rule(alert, calendar, end) else { return "no rule of this name".into() };
+    let Some((subject, grid)) = Subject::find(watching, alert, calendar, end) else { return "never active".into() };
     let start = calendar.start().as_millisecond();
-    let before = grid.times().take_while(|time| *time < start).count();
-    let grid = Grid { first: grid.time(before), count: grid.count - before, ..grid };
-    let why = Why { watching, grid, start };
+    let why = Why { watching, grid: since(grid, start), start };
     match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
-        Some(line) => too_short(line, rule, end),
-        None => format!("never active: {}", why.nothing(&rule.expression.outline(), 0)),
+        Some(line) => too_short(line, subject.hold(), end),
+        None => format!("never active: {}", why.quiet(subject)),
     }
 }
 
-fn too_short(line: &AlertLine, rule: &AlertRule, end: Instant) -> String {
+fn too_short(line: &AlertLine, hold: Duration, end: Instant) -> String {
     let held = line.resolved.unwrap_or(end).since(line.pending).rounded();
     let still = if line.resolved.is_none() { " and still does" } else { "" };
-    format!("only pending, from {}: it held for {held}{still}, of the {} it must", line.pending.rounded(), rule.hold)
+    format!("only pending, from {}: it held for {held}{still}, of the {hold} it must", line.pending.rounded())
 }
 
 struct Why<'a> {
@@ -168,7 +231,7 @@ impl Why<'_> {
     }
 
     /// What a series is from when on. Of many changes the largest are kept.
-    fn changes(&self, row: &Row) -> Vec<(f64, Option<f64>)> {
+    fn changes(&self, row: &Row) -> Vec<Change> {
         let mut changes: Vec<(usize, Option<f64>)> = Vec::new();
         for index in 0..self.grid.count {
             let value = row.at(index);
@@ -195,21 +258,73 @@ impl Why<'_> {
         changes.into_iter().map(|(index, value)| (seconds(index), value)).collect()
     }
 
-    fn over_all(&self, rule: &AlertRule, lives: &[AlertLine]) -> String {
+    /// What each part of a rule comes to.
+    fn parts(&self, subject: Subject<'_>) -> Vec<PartLine> {
+        let mut parts = Vec::new();
+        match subject {
+            Subject::Prometheus(rule) => self.lines(&rule.expression.outline(), 0, &mut parts),
+            Subject::Grafana(rule) => {
+                for node in rule.nodes.iter().rev() {
+                    let rows = self.watching.node_over(rule, &node.name, self.grid);
+                    let values = rows.iter().take(SHOWN).map(|row| (words(&row.labels), self.changes(row)));
+                    let (text, series) = (words_of_node(node), rows.len());
+                    parts.push(PartLine { depth: 0, text, series, values: values.collect(), failure: None });
+                }
+            }
+        }
+        parts
+    }
+
+    /// Why a rule is not active.
+    fn quiet(&self, subject: Subject<'_>) -> String {
+        let rule = match subject {
+            Subject::Prometheus(rule) => return self.nothing(&rule.expression.outline(), 0),
+            Subject::Grafana(rule) => rule,
+        };
+        if rule.paused {
+            return "it is paused".into();
+        }
+        for expression in rule.expressions() {
+            if self.rows(expression.text()).is_ok_and(|rows| rows.is_empty()) {
+                return self.nothing(&expression.outline(), 0);
+            }
+        }
+        let condition = rule.nodes.iter().find(|node| node.name == rule.condition);
+        if let Some(NodeKind::Threshold(of, with, _)) = condition.map(|node| &node.kind) {
+            let values = self.watching.node_over(rule, of, self.grid);
+            let numbers = || values.iter().flat_map(|row| (0..self.grid.count).filter_map(|index| row.at(index)));
+            let least = numbers().reduce(f64::min);
+            let most = numbers().reduce(f64::max);
+            if let (Some(least), Some(most)) = (least, most) {
+                return format!("{of} never is {with}: it is from {least} to {most}");
+            }
+        }
+        format!("the condition {} never is anything but 0", rule.condition)
+    }
+
+    fn over_all(&self, subject: Subject<'_>, lives: &[AlertLine]) -> String {
         let end = self.instant(self.grid.last());
         if let Some((line, firing)) = lives.iter().find_map(|line| Some((line, line.firing?))) {
             let resolved = line.resolved.map_or("and still fires".into(), |at| format!("until {}", at.rounded()));
             let times = lives.iter().filter(|line| line.firing.is_some()).count();
             let more = if times > 1 { format!("; {times} times in all") } else { String::new() };
-            return format!("it fires: from {} {resolved}{more}", firing.rounded());
+            let why = match (line.reason, subject) {
+                (Some(reason), Subject::Grafana(rule)) => {
+                    let empty = |it: &&Expression| self.rows(it.text()).is_ok_and(|rows| rows.is_empty());
+                    let empty = rule.expressions().find(empty).map(|it| self.nothing(&it.outline(), 0));
+                    format!(" ({reason}{})", empty.map(|why| format!(": {why}")).unwrap_or_default())
+                }
+                _ => String::new(),
+            };
+            return format!("it fires: from {} {resolved}{more}{why}", firing.rounded());
         }
         match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
-            Some(line) => too_short(line, rule, end),
-            None => self.nothing(&rule.expression.outline(), 0),
+            Some(line) => too_short(line, subject.hold(), end),
+            None => self.quiet(subject),
         }
     }
 
-    fn at(&self, rule: &AlertRule, lives: &[AlertLine], at: Instant) -> String {
+    fn at(&self, subject: Subject<'_>, lives: &[AlertLine], at: Instant) -> String {
         let open = lives.iter().find(|line| line.pending <= at && line.resolved.is_none_or(|resolved| resolved > at));
         match open {
             Some(line) if line.firing.is_some_and(|firing| firing <= at) => {
@@ -220,13 +335,13 @@ impl Why<'_> {
                 format!(
                     "it is pending, since {}: it has held for {held} of the {} it must",
                     line.pending.rounded(),
-                    rule.hold
+                    subject.hold()
                 )
             }
             None => {
                 let before = lives.iter().filter_map(|line| line.resolved).filter(|resolved| *resolved <= at).max();
                 let over = before.map(|it| format!("it was resolved at {}; ", it.rounded())).unwrap_or_default();
-                format!("{over}it is inactive: {}", self.nothing(&rule.expression.outline(), 0))
+                format!("{over}it is inactive: {}", self.quiet(subject))
             }
         }
     }

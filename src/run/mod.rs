@@ -15,7 +15,7 @@ use crate::scenario::{Expectation, Plan};
 use crate::simulator::{LimitReached, Port, Simulation};
 use crate::time::{Calendar, Duration, Instant};
 
-pub use explain::{Explanation, PartLine, explain};
+pub use explain::{Change, Explanation, PartLine, explain};
 pub use watch::{Scraping, Watch};
 
 /// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a

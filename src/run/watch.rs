@@ -2,8 +2,8 @@
 
 use super::locate::{Found, discover, locate};
 use crate::management::{self, Listener, Outcome};
-use crate::monitor::{AlertRule, Group, Job, Located, Monitor, Rule, Setup, Target};
-use crate::promql::{Expression, Grid, Semantics, Table, Value};
+use crate::monitor::{AlertRule, GrafanaRule, Job, Located, Monitor, Rule, RuleSet, Setup, Target};
+use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
 use crate::scenario::{Expectation, Plan};
@@ -14,7 +14,7 @@ use crate::time::{Calendar, Duration, Instant, MILLISECOND};
 #[derive(Clone, Debug)]
 pub struct Watch {
     /// The rules.
-    pub groups: Vec<Group>,
+    pub rules: RuleSet,
     /// Which Prometheus they are evaluated as.
     pub semantics: Semantics,
     /// Who is scraped.
@@ -32,7 +32,7 @@ pub struct Watch {
 impl Default for Watch {
     fn default() -> Watch {
         Watch {
-            groups: Vec::new(),
+            rules: RuleSet::default(),
             semantics: Semantics::V3,
             scraping: Scraping::Every(Duration::seconds(15)),
             evaluation_interval: Duration::seconds(15),
@@ -72,6 +72,8 @@ pub(super) struct Watching {
     places: Vec<Place>,
     /// By group: its first evaluation.
     evaluations: Vec<Instant>,
+    /// By group of Grafana: its first evaluation.
+    grafana: Vec<Instant>,
 }
 
 /// How long before the start a Prometheus has watched already, if the cluster is that old.
@@ -149,17 +151,26 @@ impl Watching {
             _ => None,
         });
         let monitor = Monitor::new(Setup {
-            groups: watch.groups.clone(),
+            rules: watch.rules.clone(),
             targets,
             semantics: watch.semantics,
             evaluation_interval: watch.evaluation_interval,
             external_labels: watch.external_labels.clone(),
             also: queries.chain(watch.also.iter().cloned()).collect(),
         });
-        let evaluations = (0..watch.groups.len())
-            .map(|group| first(&format!("group {}", watch.groups[group].name), monitor.interval(group)))
-            .collect();
-        Watching { monitor, strict: watch.strict, places, evaluations }
+        let groups = watch.rules.groups.iter().enumerate();
+        let evaluations =
+            groups.map(|(group, it)| first(&format!("group {}", it.name), monitor.interval(group))).collect();
+        // Grafana's scheduler ticks each ten seconds of the clock.
+        let tick = Duration::seconds(10).as_milliseconds() as i64;
+        let calendar = simulation.calendar();
+        let of_grafana = watch.rules.grafana.iter().map(|group| {
+            let at = first(&format!("grafana {}", group.name), group.interval);
+            let late = milliseconds(&calendar, at).rem_euclid(tick);
+            at + Duration::milliseconds((tick - late).rem_euclid(tick) as u64)
+        });
+        let grafana = of_grafana.collect();
+        Watching { monitor, strict: watch.strict, places, evaluations, grafana }
     }
 
     /// All turns begin at the start, together.
@@ -170,19 +181,41 @@ impl Watching {
 
     /// When a group is evaluated, up to an instant.
     fn grid(&self, group: usize, calendar: &Calendar, until: Instant) -> Grid {
-        let (first, interval) = (self.evaluations[group], self.monitor.interval(group));
-        let span = until.since(first).as_nanoseconds() / interval.as_nanoseconds().max(1);
-        Grid {
-            first: milliseconds(calendar, first),
-            step: interval.as_milliseconds().max(1) as i64,
-            count: if until < first { 0 } else { span as usize + 1 },
-        }
+        grid_of(self.evaluations[group], self.monitor.interval(group), calendar, until)
+    }
+
+    /// When a group of Grafana is evaluated, up to an instant.
+    fn grafana_grid(&self, group: usize, calendar: &Calendar, until: Instant) -> Grid {
+        grid_of(self.grafana[group], self.monitor.grafana()[group].interval, calendar, until)
     }
 
     /// Evaluates all rules at all their instants, up to an instant.
     pub(super) fn evaluate(&mut self, calendar: &Calendar, until: Instant) {
         let grids: Vec<Grid> = (0..self.evaluations.len()).map(|group| self.grid(group, calendar, until)).collect();
         self.monitor.evaluate_all(&grids);
+        for group in 0..self.grafana.len() {
+            self.grafana_grid(group, calendar, until)
+                .times()
+                .for_each(|time| self.monitor.evaluate_grafana(group, time));
+        }
+    }
+
+    /// The rule of Grafana with this title, and when it is evaluated.
+    pub(super) fn grafana_rule(
+        &self,
+        alert: &str,
+        calendar: &Calendar,
+        until: Instant,
+    ) -> Option<(&GrafanaRule, Grid)> {
+        let groups = self.monitor.grafana().iter().enumerate();
+        let mut rules = groups.flat_map(|(group, it)| it.rules.iter().map(move |rule| (group, rule)));
+        let (group, rule) = rules.find(|(_, rule)| rule.title == alert)?;
+        Some((rule, self.grafana_grid(group, calendar, until)))
+    }
+
+    /// What a node of a rule of Grafana comes to.
+    pub(super) fn node_over(&self, rule: &GrafanaRule, node: &str, grid: Grid) -> Vec<Row> {
+        self.monitor.node_over(rule, node, grid)
     }
 
     /// The rule of an alert, and when it is evaluated.
@@ -211,8 +244,13 @@ impl Watching {
 
     /// Whether an alert of this name could fire.
     pub(super) fn knows(&self, alert: &str) -> bool {
-        let rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
-        rules.into_iter().any(|rule| matches!(rule, Rule::Alert(rule) if rule.name == alert))
+        let mut rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
+        let mut grafana = self.monitor.grafana().iter().flat_map(|group| &group.rules);
+        // Rules of Grafana tell of trouble by alerts of these names.
+        let trouble = matches!(alert, "DatasourceNoData" | "DatasourceError") && !self.grafana.is_empty();
+        trouble
+            || rules.any(|rule| matches!(rule, Rule::Alert(rule) if rule.name == alert))
+            || grafana.any(|rule| rule.title == alert)
     }
 
     pub(super) fn ask(&self, expression: &Expression, calendar: Calendar, at: Instant) -> Result<Value, String> {
@@ -298,6 +336,16 @@ impl Watching {
             // A refused or reset connection and a wrong answer fail at once.
             Some(_) => self.monitor.scrape_failed(index, time, Duration::milliseconds(1) + now.since(begun)),
         }
+    }
+}
+
+/// Instants from a first one on, at an interval, up to an instant.
+fn grid_of(first: Instant, interval: Duration, calendar: &Calendar, until: Instant) -> Grid {
+    let span = until.since(first).as_nanoseconds() / interval.as_nanoseconds().max(1);
+    Grid {
+        first: milliseconds(calendar, first),
+        step: interval.as_milliseconds().max(1) as i64,
+        count: if until < first { 0 } else { span as usize + 1 },
     }
 }
 

@@ -26,10 +26,27 @@ pub struct Context<'a> {
     pub labels: &'a Labels,
     /// `$value`.
     pub value: f64,
+    /// `$values`, which Grafana has: what each node of the rule comes to.
+    pub values: &'a [(String, f64)],
     /// `$externalLabels`.
     pub external_labels: &'a [(String, String)],
     /// Answers `query`, at the instant of the evaluation.
     pub query: &'a dyn Fn(&str) -> Result<Vector, String>,
+}
+
+impl Context<'_> {
+    /// `$value`: a number; of Grafana, which has many, a text that tells them all.
+    fn plain_value(&self) -> Value {
+        if self.values.is_empty() {
+            return Value::Float(self.value);
+        }
+        let labels: Vec<String> = self.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let labels = labels.join(", ");
+        let one = |(name, value): &(String, f64)| {
+            format!("[ var='{name}' labels={{{labels}}} value={} ]", format::general(*value, None))
+        };
+        Value::Text(self.values.iter().map(one).collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -57,6 +74,8 @@ enum Value {
     Samples(Vec<(BTreeMap<String, String>, f64)>),
     /// One of them.
     Sample(BTreeMap<String, String>, f64),
+    /// What the nodes of a rule of Grafana come to.
+    Nodes(BTreeMap<String, f64>),
     /// What `args` makes: `arg0`, `arg1`, ...
     Arguments(Vec<Value>),
     /// An instant, in seconds since 1970.
@@ -77,6 +96,7 @@ impl Value {
             Value::Map(it) => !it.is_empty(),
             Value::Samples(it) => !it.is_empty(),
             Value::Arguments(it) => !it.is_empty(),
+            Value::Nodes(it) => !it.is_empty(),
             Value::Sample(..) | Value::Time(_) | Value::Root => true,
         }
     }
@@ -94,7 +114,9 @@ impl Value {
                 format!("map[{}]", pairs.join(" "))
             }
             Value::Time(it) => format::date(*it),
-            Value::Samples(_) | Value::Sample(..) | Value::Arguments(_) | Value::Root => "<a composite value>".into(),
+            // As Grafana prints a value of a node.
+            Value::Sample(_, it) => format::general(*it, None),
+            Value::Samples(_) | Value::Nodes(_) | Value::Arguments(_) | Value::Root => "<a composite value>".into(),
         }
     }
 }
@@ -120,6 +142,11 @@ impl Template {
     /// A text that is kept as it is.
     pub fn verbatim(text: &str) -> Template {
         Template { text: text.to_owned(), nodes: vec![Action::Text(text.to_owned())], defined: BTreeMap::new() }
+    }
+
+    /// Whether it is a plain text.
+    pub fn is_plain(&self) -> bool {
+        self.nodes.iter().all(|node| matches!(node, Action::Text(_)))
     }
 
     /// Whether all it gives depends on the labels of the series alone, not on its value or on the time.
@@ -159,7 +186,8 @@ impl Template {
                 ("$labels".into(), labels),
                 ("$externalLabels".into(), external),
                 ("$externalURL".into(), Value::Text(EXTERNAL_URL.into())),
-                ("$value".into(), Value::Float(context.value)),
+                ("$values".into(), Value::Nodes(context.values.iter().cloned().collect())),
+                ("$value".into(), context.plain_value()),
             ],
             out: String::new(),
             steps: 0,
@@ -332,7 +360,15 @@ impl Run<'_> {
         for field in fields {
             let none = || format!("can't evaluate field {field}");
             value = match (value, field.as_str()) {
-                (Value::Root, "Value") => Value::Float(self.context.value),
+                (Value::Root, "Value") => self.context.plain_value(),
+                (Value::Root, "Values") => Value::Nodes(self.context.values.iter().cloned().collect()),
+                (Value::Nodes(all), name) => match all.get(name) {
+                    Some(value) => {
+                        let labels = self.context.labels.iter();
+                        Value::Sample(labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(), *value)
+                    }
+                    None => Value::Nil,
+                },
                 (Value::Root, "Labels") => {
                     let labels = self.context.labels.iter();
                     Value::Map(labels.map(|(key, value)| (key.to_string(), value.to_string())).collect())
@@ -368,8 +404,13 @@ mod tests {
             "none" => Ok(Vec::new()),
             other => Err(format!("cannot ask {other}")),
         };
-        let context =
-            Context { labels: &labels, value, external_labels: &[("zone".into(), "eu".into())], query: &query };
+        let context = Context {
+            labels: &labels,
+            value,
+            values: &[],
+            external_labels: &[("zone".into(), "eu".into())],
+            query: &query,
+        };
         Template::parse(text).and_then(|it| it.expand(&context)).unwrap_or_else(|why| format!("ERROR {why}"))
     }
 

@@ -1,0 +1,238 @@
+//! The states of the alert instances of a rule: Normal, Pending, Alerting, Recovering, NoData, Error.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{GrafanaRule, OnTrouble, Outcome};
+use crate::monitor::alert::{Episode, Surroundings};
+use crate::promql::Labels;
+
+/// All instances of one rule.
+#[derive(Debug, Default)]
+pub(in crate::monitor) struct States {
+    instances: BTreeMap<Labels, Instance>,
+    episodes: Vec<Episode>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Instance {
+    state: State,
+    /// When it was last among the results.
+    seen: i64,
+}
+
+/// The state of an instance, with the open episode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Normal,
+    Pending(usize),
+    Alerting(usize),
+    /// The condition is over; it is kept firing since.
+    Recovering(usize, i64),
+    /// NoData or Error, as alerts of their own.
+    Trouble(usize),
+}
+
+impl State {
+    fn episode(self) -> Option<usize> {
+        match self {
+            State::Normal => None,
+            State::Pending(it) | State::Alerting(it) | State::Recovering(it, _) | State::Trouble(it) => Some(it),
+        }
+    }
+}
+
+impl States {
+    pub(in crate::monitor) fn episodes(&self) -> &[Episode] {
+        &self.episodes
+    }
+
+    /// Whether an instance with the labels of a series alerts, for thresholds that let go later than they take.
+    pub(in crate::monitor) fn alerting(&self, series: &Labels) -> bool {
+        let within = |labels: &Labels| series.iter().all(|label| labels.contains(label));
+        self.instances.iter().any(|(labels, instance)| {
+            within(labels) && matches!(instance.state, State::Pending(_) | State::Alerting(_) | State::Recovering(..))
+        })
+    }
+
+    /// What an evaluation makes of them.
+    pub(in crate::monitor) fn update(
+        &mut self,
+        rule: &GrafanaRule,
+        folder: &str,
+        interval: i64,
+        outcome: Outcome,
+        now: i64,
+        around: &Surroundings<'_>,
+    ) {
+        let base = |series: &Labels, value: f64| labels_of(rule, folder, series, value, around);
+        match outcome {
+            Outcome::Values(values) => {
+                for (series, value) in values {
+                    let labels = base(&series, value.unwrap_or(f64::NAN));
+                    match value {
+                        Some(value) => self.set(rule, labels, &series, value != 0.0, value, None, now, around),
+                        None => self.trouble(rule, folder, rule.no_data, "NoData", &rule.condition, now, around),
+                    }
+                }
+            }
+            Outcome::NoData(node) => self.trouble(rule, folder, rule.no_data, "NoData", &node, now, around),
+            Outcome::Error(node, _) => self.trouble(rule, folder, rule.error, "Error", &node, now, around),
+        }
+        // What was not among the results for some evaluations is over.
+        let last = i64::from(rule.missing_evaluations) * interval;
+        let missing: Vec<Labels> = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| instance.seen + last <= now)
+            .map(|(labels, _)| labels.clone())
+            .collect();
+        for labels in missing {
+            if let Some(instance) = self.instances.remove(&labels) {
+                self.close(instance.state, now);
+            }
+        }
+    }
+
+    fn close(&mut self, state: State, now: i64) {
+        if let Some(episode) = state.episode().and_then(|it| self.episodes.get_mut(it)) {
+            episode.resolved = Some(now);
+        }
+    }
+
+    /// One instance whose condition holds or not.
+    #[allow(clippy::too_many_arguments, reason = "all that an instance depends on")]
+    fn set(
+        &mut self,
+        rule: &GrafanaRule,
+        labels: Labels,
+        series: &Labels,
+        holds: bool,
+        value: f64,
+        reason: Option<&'static str>,
+        now: i64,
+        around: &Surroundings<'_>,
+    ) {
+        let before = self.instances.get(&labels).map_or(State::Normal, |instance| instance.state);
+        let (hold, keep) = (rule.hold.as_milliseconds() as i64, rule.keep_firing.as_milliseconds() as i64);
+        let state = match (before, holds) {
+            (State::Normal, false) => State::Normal,
+            (State::Trouble(_) | State::Normal, true) => {
+                self.close(before, now);
+                let mut episode = Episode::begins(labels.clone(), now, value);
+                episode.reason = reason;
+                episode.firing = (hold == 0).then_some(now);
+                self.episodes.push(episode);
+                let index = self.episodes.len() - 1;
+                if hold == 0 { State::Alerting(index) } else { State::Pending(index) }
+            }
+            (State::Pending(index), true) => {
+                let lasts = self.episodes.get(index).is_some_and(|episode| now - episode.pending >= hold);
+                if lasts { State::Alerting(index) } else { State::Pending(index) }
+            }
+            (State::Alerting(index) | State::Recovering(index, _), true) => State::Alerting(index),
+            (State::Alerting(index), false) if keep > 0 => State::Recovering(index, now),
+            (State::Recovering(index, since), false) if now - since < keep => State::Recovering(index, since),
+            (_, false) => {
+                self.close(before, now);
+                State::Normal
+            }
+        };
+        if let State::Pending(index) | State::Alerting(index) = state
+            && let Some(episode) = self.episodes.get_mut(index)
+        {
+            let fires =
+                matches!(state, State::Alerting(_)) && !matches!(before, State::Alerting(_) | State::Recovering(..));
+            if fires || matches!(state, State::Pending(_)) {
+                episode.value = value;
+                let said = |(key, template): &(String, crate::monitor::Template)| {
+                    (key.clone(), around.expand(template, series, value))
+                };
+                episode.annotations = rule.annotations.iter().map(said).collect();
+            }
+            if fires {
+                episode.firing.get_or_insert(now);
+            }
+        }
+        self.instances.insert(labels, Instance { state, seen: now });
+    }
+
+    /// No data, or an error, of the whole rule.
+    #[allow(clippy::too_many_arguments, reason = "all that it depends on")]
+    fn trouble(
+        &mut self,
+        rule: &GrafanaRule,
+        folder: &str,
+        then: OnTrouble,
+        reason: &'static str,
+        node: &str,
+        now: i64,
+        around: &Surroundings<'_>,
+    ) {
+        let none = Labels::from(Vec::new());
+        if then == OnTrouble::Tell {
+            // An alert of its own, which fires at once.
+            let mut labels: BTreeMap<Arc<str>, Arc<str>> =
+                labels_of(rule, folder, &none, f64::NAN, around).iter().cloned().collect();
+            let source = rule.nodes.iter().find(|it| it.name == node).map_or("", |node| node.source.as_str());
+            for (key, value) in [
+                ("alertname", format!("Datasource{reason}").as_str()),
+                ("rulename", rule.title.as_str()),
+                ("datasource_uid", source),
+                ("ref_id", node),
+            ] {
+                labels.insert(key.into(), value.into());
+            }
+            let labels: Labels = labels.into_iter().collect();
+            let open = self.instances.get(&labels).and_then(|instance| instance.state.episode());
+            let index = open.unwrap_or_else(|| {
+                let mut episode = Episode::begins(labels.clone(), now, f64::NAN);
+                (episode.firing, episode.reason) = (Some(now), Some(reason));
+                self.episodes.push(episode);
+                self.episodes.len() - 1
+            });
+            self.instances.insert(labels, Instance { state: State::Trouble(index), seen: now });
+            return;
+        }
+        // It happens to all instances there are; when there is none, to one without labels of a series.
+        let mut all: Vec<Labels> = self.instances.keys().cloned().collect();
+        if all.is_empty() {
+            all.push(labels_of(rule, folder, &none, f64::NAN, around));
+        }
+        for labels in all {
+            match then {
+                OnTrouble::Alerting => {
+                    self.set(rule, labels.clone(), &labels, true, f64::NAN, Some(reason), now, around)
+                }
+                OnTrouble::Ok => self.set(rule, labels.clone(), &labels, false, f64::NAN, Some(reason), now, around),
+                _ => {
+                    // As it was: what is pending goes on towards firing.
+                    let state = self.instances.get(&labels).map_or(State::Normal, |instance| instance.state);
+                    let holds = matches!(state, State::Pending(_) | State::Alerting(_));
+                    match state {
+                        State::Recovering(..) | State::Normal | State::Trouble(_) => {
+                            self.instances.insert(labels, Instance { state, seen: now });
+                        }
+                        _ => self.set(rule, labels.clone(), &labels, holds, f64::NAN, Some(reason), now, around),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The labels of an alert: those of the series, of the rule, its name and its folder.
+fn labels_of(rule: &GrafanaRule, folder: &str, series: &Labels, value: f64, around: &Surroundings<'_>) -> Labels {
+    let mut labels: BTreeMap<Arc<str>, Arc<str>> = series.iter().cloned().collect();
+    for (key, template) in &rule.labels {
+        let text = around.expand(template, series, value);
+        if !text.is_empty() {
+            labels.insert(key.as_str().into(), text.into());
+        }
+    }
+    if !folder.is_empty() {
+        labels.insert("grafana_folder".into(), folder.into());
+    }
+    labels.insert("alertname".into(), rule.title.as_str().into());
+    labels.into_iter().collect()
+}
