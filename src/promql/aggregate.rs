@@ -6,7 +6,7 @@ use super::data::{Labels, NO_SAMPLE, Row, label_keys, stale, with_label};
 use super::evaluate::{At, Failure, Grouped, SAME_LABELS, unique};
 use super::range::{Sum, quantile};
 
-const KNOWN: &[&str] =
+pub(super) const KNOWN: &[&str] =
     &["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar", "topk", "bottomk", "count_values", "quantile"];
 
 pub(super) fn known(name: &str) -> bool {

@@ -6,7 +6,7 @@ use super::Semantics;
 use super::data::{Labels, NO_SAMPLE, Row, label, label_keys, stale, with_label, without_name};
 use super::evaluate::{At, Failure, Grouped, SAME_LABELS, Table, unique};
 
-const KNOWN: &[&str] =
+pub(super) const KNOWN: &[&str] =
     &["+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"];
 
 pub(super) fn known(name: &str) -> bool {

@@ -10,7 +10,7 @@ use super::data::{Labels, NO_SAMPLE, Row, label, with_label, without_name};
 use super::evaluate::{At, Failure, Grouped, SAME_LABELS, Table, system_time, unique};
 use super::range::{Reducer, histogram_fraction, histogram_quantile};
 
-const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     "abs",
     "absent",
     "absent_over_time",

@@ -147,6 +147,11 @@ impl Expression {
     }
 }
 
+/// The names of all functions, aggregations and operators that are implemented.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    functions::KNOWN.iter().chain(aggregate::KNOWN).chain(binary::KNOWN).copied()
+}
+
 /// What the parser says when it says nothing.
 const UNLOCATED: &str = "invalid promql query";
 /// Up to this length the place of a mistake is searched for.

@@ -74,6 +74,7 @@ pub(super) fn call(name: &str, arguments: &[Value], context: &Context<'_>) -> Re
             Value::Text(text) => text.len() as i64,
             Value::Map(map) => map.len() as i64,
             Value::Samples(all) => all.len() as i64,
+            Value::Arguments(all) => all.len() as i64,
             other => return Err(format!("len of type {}", other.print())),
         }),
         "index" => match (any(0)?, any(1)?) {

@@ -144,9 +144,13 @@ impl Template {
         Template { text: text.to_owned(), nodes: vec![Action::Text(text.to_owned())], defined: BTreeMap::new() }
     }
 
-    /// Whether it is a plain text.
+    /// Whether it is a plain text, without anything to expand or to leave out.
     pub fn is_plain(&self) -> bool {
-        self.nodes.iter().all(|node| matches!(node, Action::Text(_)))
+        match self.nodes.as_slice() {
+            [] => self.text.is_empty(),
+            [Action::Text(text)] => *text == self.text,
+            _ => false,
+        }
     }
 
     /// Whether all it gives depends on the labels of the series alone, not on its value or on the time.
