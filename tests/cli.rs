@@ -19,7 +19,9 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 fn help_names_every_command_and_the_exit_codes() {
     let (code, out, _) = run(&["--help"]);
     assert_eq!(code, Some(0));
-    for word in ["serve", "run", "test", "sweep", "export", "check", "list", "schema", "healthcheck", "Exit codes"] {
+    for word in
+        ["serve", "run", "test", "explain", "sweep", "export", "check", "list", "schema", "healthcheck", "Exit codes"]
+    {
         assert!(out.contains(word), "{word} in {out}");
     }
     assert_eq!(run(&["serve", "--help"]).0, Some(0));
@@ -95,6 +97,117 @@ fn test_judges_alerts_and_tells_machines_as_well() {
     std::fs::write(rules, "groups: [ { name: g, rules: [ { alert: A, expr: rate(up) } ] } ]\n").expect("written");
     let (code, out, err) = run(&["test", "worker-killed", "--rules", rules]);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+}
+
+#[test]
+fn a_configuration_of_prometheus_says_who_is_scraped() {
+    let configuration = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/rules/prometheus.yml");
+    let (code, out, err) = run(&["test", "worker-killed", "--prometheus", configuration]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("instance=\"kestra-worker-1.internal:8081\", job=\"kestra\", role=\"worker\""), "{out}");
+    // What is no member is told, and every key of it that is wrong.
+    let (code, _, err) = run(&["test", "healthy", "--prometheus", configuration]);
+    assert_eq!(code, Some(0));
+    assert!(err.contains("note: healthy: job kestra has no target in this scenario"), "{err}");
+    let file = scratch("prometheus.yml");
+    let path = file.to_str().expect("UTF-8");
+    std::fs::write(&file, "rule_files: [ \"nothing*.yml\" ]\nscrape_configs: [ { job_name: a, static_configs: [ { targets: [ \"localhost:8081\" ] } ] } ]\n").expect("written");
+    let (code, _, err) = run(&["test", "healthy", "--prometheus", path]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("no file is like `nothing*.yml`"), "{err}");
+    std::fs::write(&file, "scrape_configs: [ { job_nam: a } ]\n").expect("written");
+    let (code, out, err) = run(&["test", "healthy", "--prometheus", path]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.contains("prometheus.yml:1:") && err.contains("has no `job_name`"), "{err}");
+}
+
+#[test]
+fn explain_says_what_keeps_an_alert_quiet() {
+    let rules = scratch("rules.yml");
+    let file = rules.to_str().expect("UTF-8");
+    let cases = [
+        ("up{role=\"wrker\"} == 0", "none with role like \"wrker\"; did you mean \"worker\"?"),
+        (
+            "kestra_worker_job_pendin > 3",
+            "no series called `kestra_worker_job_pendin`; did you mean `kestra_worker_job_pending`?",
+        ),
+        ("kestra_worker_job_running > 100", "never is > 100: the nearest is 8 at"),
+        ("kestra_worker_job_running / hikaricp_connections > 3", "has the labels of one of `hikaricp_connections`"),
+        ("rate(up[15s]) > 0", "needs more samples than there are in its range"),
+        ("absent(up)", "`up` is never absent"),
+        ("kestra_worker_job_running > 1000 and up == 1", "never is > 1000"),
+        ("sum(kestra_worker_job_running) > sum(kestra_worker_job_thread)", "the nearest differs by 0"),
+    ];
+    let rule = |(index, (expr, _)): (usize, &(&str, &str))| format!("      - {{ alert: A{index}, expr: '{expr}' }}\n");
+    let all: String = cases.iter().enumerate().map(rule).collect();
+    let text = format!("groups:\n  - name: g\n    rules:\n{all}      - {{ alert: Long, expr: up == 0, for: 20m }}\n");
+    std::fs::write(&rules, text).expect("written");
+    let explain = |alert: &str, more: &[&str]| {
+        let mut arguments = vec!["explain", "worker-killed", "--rules", file, "--alert", alert];
+        arguments.extend(more);
+        run(&arguments)
+    };
+    for (index, (expr, why)) in cases.iter().enumerate() {
+        let (code, out, _) = explain(&format!("A{index}"), &[]);
+        let verdict = out.lines().next().unwrap_or_default();
+        assert_eq!(code, Some(0));
+        assert!(verdict.contains(why), "{expr}: {verdict}");
+    }
+    assert!(explain("Long", &[]).1.contains("it held for 2m, of the 20m it must"));
+    let (_, out, _) = explain("Long", &["--at", "11m"]);
+    assert!(out.contains("it is pending, since 10m"), "{out}");
+    let (_, out, _) = explain("Long", &["--at", "5m"]);
+    assert!(out.contains("it is inactive: `up` never is == 0: the nearest is 1 at"), "{out}");
+    let (code, out, _) = run(&["explain", "worker-killed", "--alert", "KestraWorkerDown", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(code, Some(0));
+    assert!(json["verdict"].as_str().is_some_and(|verdict| verdict.starts_with("it fires: from 11m")), "{json}");
+    let (code, _, err) = explain("Lng", &[]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("did you mean `Long`?"), "{err}");
+    assert_eq!(explain("Long", &["--at", "3h"]).0, Some(2));
+    let grafana = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/rules/grafana.yaml");
+    let (_, out, _) = run(&["explain", "worker-killed", "--rules", grafana, "--alert", "KestraDown"]);
+    assert!(out.contains("it fires: from 11m") && out.contains("C: A < 1"), "{out}");
+    let (_, out, _) = run(&["explain", "worker-killed", "--rules", grafana, "--alert", "KestraWorkerJobsPending"]);
+    assert!(out.lines().next().is_some_and(|line| line.contains("never is anything but 0")), "{out}");
+}
+
+#[test]
+fn many_seeds_are_judged_together_on_any_number_of_threads() {
+    let test = |more: &[&str]| {
+        let mut arguments = vec!["test", "heap-leak", "healthy", "--seeds", "3..8"];
+        arguments.extend(more);
+        run(&arguments)
+    };
+    let (code, out, err) = test(&["--jobs", "1"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("6 seeds from 3") && out.contains(": 6 of 6"), "{out}");
+    assert_eq!(test(&["--jobs", "4"]).1, out);
+    let (_, json, _) = test(&["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json.as_array().map(Vec::len), Some(12));
+    assert_eq!(json[5]["seed"], 8);
+    for wrong in ["8..3", "a..b", "1..1000000"] {
+        let (code, _, err) = run(&["test", "healthy", "--seeds", wrong]);
+        assert_eq!(code, Some(2));
+        assert!(err.contains("write for example 1..20"), "{err}");
+    }
+    // How near it came is told.
+    let rules = scratch("rules.yml");
+    std::fs::write(
+        &rules,
+        "groups: [ { name: g, rules: [ { alert: KestraWorkerDown, expr: 'kestra_worker_job_running > 99' } ] } ]\n",
+    )
+    .expect("written");
+    let (code, out, _) = run(&["test", "worker-killed", "--rules", rules.to_str().expect("UTF-8"), "--seeds", "2"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        out.contains(
+            "0 of 2; with seed 1: never active: `kestra_worker_job_running` never is > 99: the nearest is 8 at"
+        ),
+        "{out}"
+    );
 }
 
 #[test]

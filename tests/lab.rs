@@ -219,6 +219,24 @@ fn every_shipped_scenario_meets_what_it_expects_of_the_shipped_rules() {
     }
 }
 
+#[test]
+fn the_shipped_rules_of_grafana_are_sound_and_do_what_the_golden_files_say() {
+    let (rules, told) =
+        read_rules("grafana.yaml", include_str!("../scenarios/rules/grafana.yaml")).expect("sound rules");
+    assert!(told.is_empty() && rules.grafana[0].rules.len() == 3);
+    let watch = Watch { rules, ..Watch::default() };
+    for path in scenario_files() {
+        let mut plan = plan(&path);
+        plan.expectations.clear();
+        let name = plan.name.clone();
+        let report = test(plan, 1, &watch);
+        assert!(report.failed_rules.is_empty(), "{}", report.text());
+        insta::with_settings!({ snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("grafana-{name}"), alerts(&report));
+        });
+    }
+}
+
 /// The part of a report that tells of alerts and expectations.
 fn alerts(report: &Report) -> String {
     let text = report.text();

@@ -11,8 +11,12 @@ use std::sync::Arc;
 use common::peers::{Prometheus, peer};
 use common::server::{Mock, ask, binary, eventually, scratch};
 use common::{body, capture, exposition, families, labels, scenario_files, simulate};
+use mock_kestra::monitor::Configuration;
+use mock_kestra::promql::Expression;
+use mock_kestra::random::Seed;
+use mock_kestra::run::{Scraping, Watch, record};
 use mock_kestra::scenario::{NoFiles, read};
-use mock_kestra::time::Instant;
+use mock_kestra::time::{Calendar, Instant};
 
 fn config(mock: &Mock) -> String {
     format!(
@@ -134,6 +138,107 @@ fn debians_prometheus_watches_a_worker_die_and_come_back() {
 #[ignore = "needs Prometheus 3 of Debian unstable: .ci/peers fetches it"]
 fn prometheus_3_watches_a_worker_die_and_come_back() {
     watches_a_worker_die("unstable");
+}
+
+/// Relabelling of targets and of samples, honoured labels, and a limit of samples that is too low.
+fn relabelling(target: &str) -> String {
+    format!(
+        "global: {{ scrape_interval: 15s }}
+scrape_configs:
+  - job_name: plain
+    metrics_path: /prometheus
+    static_configs: [ {{ targets: [ \"{target}\" ], labels: {{ instance: one, id: mine, state: s }} }} ]
+  - job_name: honoured
+    metrics_path: /prometheus
+    honor_labels: true
+    static_configs: [ {{ targets: [ \"{target}\" ], labels: {{ instance: one, id: mine, state: s }} }} ]
+  - job_name: relabelled
+    metrics_path: /nowhere
+    params: {{ x: [ y ] }}
+    static_configs: [ {{ targets: [ \"{target}\", \"gone:1\" ], labels: {{ instance: one, Team: Data }} }} ]
+    relabel_configs:
+      - {{ source_labels: [ __address__ ], regex: gone.*, action: drop }}
+      - {{ target_label: __metrics_path__, replacement: /prometheus }}
+      - {{ source_labels: [ job, __param_x ], separator: /, target_label: both }}
+      - {{ source_labels: [ Team ], target_label: team, action: lowercase }}
+      - {{ source_labels: [ job ], modulus: 7, target_label: shard, action: hashmod }}
+      - {{ regex: T(.*)m, replacement: $1, action: labelmap }}
+      - {{ regex: Team, action: labeldrop }}
+    metric_relabel_configs:
+      - {{ source_labels: [ __name__ ], regex: \"jvm_.*|executor_.*\", action: drop }}
+      - {{ source_labels: [ __name__ ], regex: \"kestra_(.*)\", target_label: __name__, replacement: \"k_$1\" }}
+      - {{ regex: le, action: labeldrop }}
+  - job_name: limited
+    metrics_path: /prometheus
+    sample_limit: 10
+    static_configs: [ {{ targets: [ \"{target}\" ], labels: {{ instance: one }} }} ]
+  - job_name: wrong
+    metrics_path: /wrong
+    static_configs: [ {{ targets: [ \"{target}\" ], labels: {{ instance: one }} }} ]
+"
+    )
+}
+
+#[test]
+#[ignore = "needs Prometheus of Debian stable and unstable: .ci/peers fetches them"]
+fn a_configuration_means_here_what_it_means_to_prometheus() {
+    // What is known of a series: its labels, and its value where that is not a matter of time.
+    type Known = BTreeMap<BTreeMap<String, String>, Option<f64>>;
+    let steady = |name: &str| name == "up" || (name.starts_with("scrape_") && name != "scrape_duration_seconds");
+    let idle = include_str!("../scenarios/idle.yaml");
+    let mut plan = read("idle.yaml", idle, &NoFiles).0.expect("a plan");
+    plan.duration = mock_kestra::time::Duration::seconds(1);
+    let (configuration, told) =
+        Configuration::read("prometheus.yml", &relabelling("standalone-1:8081")).expect("a configuration");
+    assert!(told.is_empty());
+    let watch = Watch {
+        scraping: Scraping::Jobs(configuration.jobs),
+        also: vec![Expression::parse("{__name__!=\"\"}").expect("an expression")],
+        ..Watch::default()
+    };
+    let record = record(&Arc::new(plan), Seed(1), Calendar::default(), &watch).expect("no limit");
+    let ours: Known = record
+        .series
+        .iter()
+        .map(|series| {
+            let labels: BTreeMap<String, String> =
+                series.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+            let value = series.samples.first().map(|(_, value)| *value).filter(|_| steady(&labels["__name__"]));
+            (labels, value)
+        })
+        .collect();
+    for suite in ["stable", "unstable"] {
+        let mock = Mock::start(&["idle", "--paused"]);
+        let prometheus = Prometheus::start(suite, &relabelling(&mock.member("standalone-1")), "");
+        let mut theirs = Known::new();
+        eventually("every job was scraped", || {
+            theirs.clear();
+            // With the first scrape's values: a later one adds no series.
+            let answer = prometheus.api("query?query=%7B__name__%21%3D%22%22%7D");
+            for sample in answer["data"]["result"].as_array().unwrap_or(&Vec::new()) {
+                let labels: BTreeMap<String, String> = sample["metric"]
+                    .as_object()
+                    .expect("labels")
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.as_str().expect("text").to_owned()))
+                    .collect();
+                let value = sample["value"][1].as_str().expect("text").parse().expect("a number");
+                let value = Some(value).filter(|_| steady(&labels["__name__"]));
+                theirs.insert(labels, value);
+            }
+            theirs.keys().filter(|labels| labels["__name__"] == "up").count() == 5
+        });
+        let only = |a: &Known, b: &Known| -> Vec<String> {
+            a.iter().filter(|(key, value)| b.get(*key) != Some(*value)).take(5).map(|it| format!("{it:?}")).collect()
+        };
+        assert!(
+            ours == theirs,
+            "{suite}: only ours {:#?}, only theirs {:#?}",
+            only(&ours, &theirs),
+            only(&theirs, &ours)
+        );
+        assert!(ours.len() > 3_000, "{} series", ours.len());
+    }
 }
 
 #[test]

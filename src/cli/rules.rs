@@ -21,7 +21,7 @@ pub(super) struct Rules {
     /// A prometheus.yml: its jobs, targets, relabelling, intervals and rule_files are used
     #[arg(long, value_name = "FILE")]
     prometheus: Option<String>,
-    /// Prometheus whose semantics the rules are evaluated with: 3, 2.53 or 2.42
+    /// Prometheus whose semantics the rules are evaluated with: 3, 2 (2.53) or 2.42
     #[arg(long, default_value = "3", value_parser = semantics)]
     semantics: Semantics,
     /// Members are scraped this often [default: 15s, or what --prometheus says]
@@ -40,7 +40,7 @@ const MAX_FILES: usize = 10_000;
 
 fn semantics(text: &str) -> Result<Semantics, String> {
     let found = Semantics::NAMES.iter().find(|(name, _)| *name == text).map(|(_, semantics)| *semantics);
-    found.ok_or_else(|| "write 3, 2.53 or 2.42".to_owned())
+    found.ok_or_else(|| "write 3, 2, 2.53 or 2.42".to_owned())
 }
 
 fn interval(text: &str) -> Result<Duration, String> {

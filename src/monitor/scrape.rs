@@ -24,6 +24,8 @@ pub struct Target {
     known: Vec<Known>,
     /// Series that had a sample at the last scrape, in the order of the exposition.
     present: Vec<u32>,
+    /// Series that Prometheus remembers, in order; one that two samples give stands there twice.
+    counted: Vec<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +73,7 @@ impl Target {
             relabel: Arc::from([]),
             known: Vec::new(),
             present: Vec::new(),
+            counted: Vec::new(),
         }
     }
 
@@ -181,6 +184,19 @@ impl Scrape<'_> {
         let left = scraped.saturating_sub(self.dropped);
         // With too many samples nothing is kept, and the scrape has failed.
         let refused = target.sample_limit > 0 && left > target.sample_limit;
+        // Series count as added that Prometheus did not remember: it forgets none when a scrape fails, and reads up to the
+        // limit before it refuses one (seen with 2.42 and 3.5).
+        let seen = if refused { target.sample_limit.min(self.samples.len()) } else { self.samples.len() };
+        let mut seen: Vec<u32> = self.samples[..seen].iter().map(|(series, _)| *series).collect();
+        seen.sort_unstable();
+        let added = more(&seen, &target.counted);
+        if refused {
+            target.counted.extend(seen);
+            target.counted.sort_unstable();
+            target.counted.dedup();
+        } else if samples.is_some() {
+            target.counted = seen;
+        }
         if refused {
             self.samples.clear();
         }
@@ -190,13 +206,11 @@ impl Scrape<'_> {
         for (series, value) in &self.samples {
             database.append(*series, self.time, *value);
         }
-        let mut added = 0;
         let present = &self.monitor.targets[self.target].present;
         // Most often nothing has changed.
         if before != *present {
             let (before, present): (BTreeSet<u32>, BTreeSet<u32>) =
                 (before.into_iter().collect(), present.iter().copied().collect());
-            added = present.difference(&before).count();
             for series in before.difference(&present) {
                 database.append(*series, self.time, NO_SAMPLE);
             }
@@ -224,4 +238,17 @@ impl Scrape<'_> {
         let series = self.monitor.database.series(&labels);
         self.monitor.database.append(series, self.time, value);
     }
+}
+
+/// How many of some numbers in order are not among others in order.
+fn more(all: &[u32], known: &[u32]) -> usize {
+    let mut known = known.iter().peekable();
+    let mut count = 0;
+    for number in all {
+        while known.next_if(|known| *known < number).is_some() {}
+        if known.next_if(|known| *known == number).is_none() {
+            count += 1;
+        }
+    }
+    count
 }

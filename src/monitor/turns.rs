@@ -70,7 +70,8 @@ impl Monitor {
     }
 
     /// An order in which every rule finds what it reads, if there is one: a rule that writes a series before all that read
-    /// it. There is none when a reader must not see yet what is written at the same instant, or reads what it leads to.
+    /// it. There is none when a reader must not see yet what is written at the same instant, or reads what it leads to, or when several write one
+    /// series.
     fn order(&self, grids: &[Grid]) -> Option<Vec<Key>> {
         let keys: Vec<Key> = self
             .groups
@@ -87,6 +88,10 @@ impl Monitor {
                     writers.entry("ALERTS_FOR_STATE").or_default().push(key);
                 }
             }
+        }
+        // Two that write the same series: which sample is first is a matter of turns.
+        if writers.iter().any(|(name, keys)| keys.len() > 1 && self.wants(name)) {
+            return None;
         }
         // By reader: the rules that must come before it.
         let mut needs: BTreeMap<Key, Vec<Key>> = BTreeMap::new();

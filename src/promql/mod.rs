@@ -34,7 +34,7 @@ pub enum Semantics {
 impl Semantics {
     /// The names `--semantics` takes.
     pub const NAMES: &[(&str, Semantics)] =
-        &[("3", Semantics::V3), ("2.53", Semantics::V2_53), ("2.42", Semantics::V2_42)];
+        &[("3", Semantics::V3), ("2", Semantics::V2_53), ("2.53", Semantics::V2_53), ("2.42", Semantics::V2_42)];
 
     const fn left_open(self) -> bool {
         matches!(self, Semantics::V3)
@@ -92,7 +92,10 @@ impl Expression {
             UNLOCATED => unexpected(text),
             _ => error.trim().to_owned(),
         })?;
-        check(&tree, 0)?;
+        check(&tree, 0).map_err(|(why, word)| match place_of(text, &word) {
+            Some(character) => format!("{why} (character {character})"),
+            None => why,
+        })?;
         Ok(Expression { text: text.to_owned(), tree, id: next_id() })
     }
 
@@ -234,32 +237,44 @@ fn walk<'a>(expr: &'a Expr, visit: &mut impl FnMut(&'a Expr)) {
     }
 }
 
-/// Refuses what is not implemented, by name.
-fn check(expr: &Expr, depth: usize) -> Result<(), String> {
+/// The character at which a word stands in a text, as a word of its own.
+fn place_of(text: &str, word: &str) -> Option<usize> {
+    let part = |c: char| c.is_alphanumeric() || "_:.".contains(c);
+    let alone = |at: &usize| {
+        !word.starts_with(part) || (!text[..*at].ends_with(part) && !text[at + word.len()..].starts_with(part))
+    };
+    let found = text.match_indices(word).map(|(at, _)| at).find(|_| !word.is_empty()).filter(alone);
+    let found = found.or_else(|| text.match_indices(word).map(|(at, _)| at).find(alone));
+    found.map(|at| text[..at].chars().count() + 1)
+}
+
+/// Refuses what is not implemented, by name: why, and the word.
+fn check(expr: &Expr, depth: usize) -> Result<(), (String, String)> {
     if depth > 4 * MAX_NESTING {
-        return Err("the expression is nested too deeply".into());
+        return Err(("the expression is nested too deeply".into(), String::new()));
     }
-    let mut problem = None;
+    let mut problem: Option<(String, String)> = None;
     walk(expr, &mut |expr| {
         let found = match expr {
             Expr::Call(call) if !functions::known(call.func.name) => {
-                Some(format!("the function `{}` is not implemented", call.func.name))
+                let name = call.func.name;
+                Some((format!("the function `{name}` is not implemented"), name.to_owned()))
             }
             Expr::Aggregate(it) if !aggregate::known(&it.op.to_string()) => {
-                Some(format!("the aggregation `{}` is not implemented", it.op))
+                Some((format!("the aggregation `{}` is not implemented", it.op), it.op.to_string()))
             }
             Expr::Binary(it) => {
                 let fills = it.modifier.as_ref().map(|modifier| modifier.fill_values.clone());
                 let filled = fills.is_some_and(|fill| fill.lhs.is_some() || fill.rhs.is_some());
                 if filled {
-                    Some("`fill` is not implemented".to_owned())
+                    Some(("`fill` is not implemented".to_owned(), "fill".to_owned()))
                 } else if !binary::known(&it.op.to_string()) {
-                    Some(format!("the operator `{}` is not implemented", it.op))
+                    Some((format!("the operator `{}` is not implemented", it.op), it.op.to_string()))
                 } else {
                     None
                 }
             }
-            Expr::Extension(_) => Some("extensions of PromQL are not implemented".to_owned()),
+            Expr::Extension(_) => Some(("extensions of PromQL are not implemented".to_owned(), String::new())),
             _ => None,
         };
         if problem.is_none() {
@@ -278,7 +293,11 @@ mod tests {
         for (text, part) in [
             ("sum(", "unclosed"),
             ("rate(x)", "rate"),
-            ("limitk(3, x)", "limitk"),
+            ("1 + limitk(3, x)", "`limitk` is not implemented (character 5)"),
+            ("foo bar", "`bar` is not expected at character 5"),
+            ("x >", "too early"),
+            ("rate(x[5m]) > 3 adn y", "`adn` is not expected at character 17"),
+            ("x{a=\"b\", , c=\"d\"}", "`,` is not expected at character 10"),
             ("sort_by_label(x, \"a\")", "sort_by_label"),
             ("x[5m] + 1", ""),
         ] {

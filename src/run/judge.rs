@@ -75,6 +75,9 @@ fn alert(
     for (key, value) in &expected.labels {
         expectation += &format!(" {key}=\"{value}\"");
     }
+    if let Some(of) = &expected.of {
+        expectation += &format!(" (counted from {of})");
+    }
     for (what, bound) in [("pending", &expected.pending), ("fires", &expected.fires), ("resolves", &expected.resolves)]
     {
         expectation += &bound.as_ref().map(|bound| words(what, bound)).unwrap_or_default();

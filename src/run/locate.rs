@@ -16,6 +16,9 @@ pub(super) struct Found {
 const MANAGEMENT: u32 = 8081;
 const APPLICATION: u32 = 8080;
 
+/// Host names that speak of a part of a cluster.
+const ROLES: &[&str] = &["webserver", "executor", "scheduler", "worker", "indexer", "controller"];
+
 /// Finds the member behind an address: by its name; by a host name that has its name in it (`kestra-worker-1.kestra.svc`); by
 /// the ports that `serve` takes, when the host is this machine; by its role, when it is the only one of it; and when the
 /// cluster has one member, by a host name that says Kestra.
@@ -45,12 +48,13 @@ pub(super) fn locate(address: &str, plan: &Plan) -> Option<Found> {
         let mut found = members.iter().enumerate().filter(|(_, member)| of(member)).map(|(index, _)| index);
         found.next().filter(|_| found.next().is_none())
     };
+    let names_a_role = ROLES.iter().any(|role| contains(role));
     let member = members
         .iter()
         .position(|member| member.name == host)
         .or_else(|| only(&|member| contains(&member.name)))
         .or_else(|| only(&|member| contains(member.role.name())))
-        .or_else(|| (members.len() == 1 && contains("kestra")).then_some(0))?;
+        .or_else(|| (members.len() == 1 && contains("kestra") && !names_a_role).then_some(0))?;
     let listener = match port {
         MANAGEMENT => Some(Listener::Management),
         APPLICATION => Some(Listener::Application),
@@ -127,6 +131,7 @@ mod tests {
             assert_eq!(member(address, cluster).as_deref(), expected, "{address}");
         }
         assert_eq!(member("kestra:8081", "standalone: 1").as_deref(), Some("standalone-1 management"));
+        assert_eq!(member("kestra-worker:8081", "standalone: 1"), None);
         assert_eq!(member("db:5432", "standalone: 1"), None);
     }
 }

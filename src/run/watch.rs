@@ -232,7 +232,7 @@ impl Watching {
     pub(super) fn record(&self, calendar: &Calendar) -> super::Record {
         let rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
         super::Record {
-            series: self.monitor.database().all().to_vec(),
+            series: self.monitor.database().all().iter().filter(|series| !series.samples.is_empty()).cloned().collect(),
             recorded: rules.filter(|rule| matches!(rule, Rule::Record(_))).map(|rule| rule.name().to_owned()).collect(),
             alerts: self.alerts(calendar),
         }

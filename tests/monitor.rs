@@ -1,0 +1,230 @@
+//! The virtual Prometheus: rules that read each other, in any order and at any interval; and inputs that mean harm.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use mock_kestra::document;
+use mock_kestra::monitor::{Configuration, Episode, Monitor, Setup, Target, Template, read_rules};
+use mock_kestra::promql::{Expression, Grid, Value};
+use mock_kestra::time::Duration;
+use proptest::prelude::*;
+
+const STEP: i64 = 15_000;
+
+/// The scraped gauges `g` and `h`, and what the rules make of them: the life of every alert, and every sample there is.
+type Outcome = (Vec<(String, Episode)>, Vec<String>);
+
+fn watch(rules: &str, grids: &[Grid], values: &[(i32, i32)], in_turns: bool) -> Outcome {
+    let (rules, _) = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", document::render(&told)));
+    let interval = Duration::seconds(15);
+    let target = Target::new(&[("job", "j")], interval, interval);
+    let also = vec![Expression::parse("{__name__!=\"\"}").expect("sound")];
+    let mut monitor =
+        Monitor::new(Setup { rules, targets: vec![target], evaluation_interval: interval, also, ..Setup::default() });
+    for (step, (g, h)) in values.iter().enumerate() {
+        let mut scrape = monitor.scrape(0, step as i64 * STEP);
+        // Below zero there is no sample.
+        for (name, value) in [("g", g), ("h", h)] {
+            if *value >= 0 {
+                scrape.sample(name, &[("a".to_owned(), "b".to_owned())], None, f64::from(*value));
+            }
+        }
+        scrape.end(Some(2), Duration::milliseconds(5));
+    }
+    match in_turns {
+        false => monitor.evaluate_all(grids),
+        true => {
+            let mut turns: Vec<(i64, usize)> = Vec::new();
+            for (group, grid) in grids.iter().enumerate() {
+                turns.extend(grid.times().map(|time| (time, group)));
+            }
+            turns.sort_unstable();
+            turns.into_iter().for_each(|(time, group)| monitor.evaluate(group, time));
+        }
+    }
+    let mut series: Vec<String> = monitor
+        .database()
+        .all()
+        .iter()
+        .filter(|series| !series.samples.is_empty())
+        .map(|series| {
+            let samples: Vec<(i64, u64)> =
+                series.samples.iter().map(|(time, value)| (*time, value.to_bits())).collect();
+            format!("{:?} {samples:?}", series.labels)
+        })
+        .collect();
+    series.sort();
+    (monitor.episodes(), series)
+}
+
+/// A rule: recorded under a name of a few, or an alert; of a scraped gauge, of what others record, or of alerts.
+fn rule() -> impl Strategy<Value = String> {
+    let source = prop_oneof![
+        4 => Just("g"), 2 => Just("h"), 2 => Just("r0"), 2 => Just("r1"), 1 => Just("r2"),
+        1 => Just("ALERTS"), 1 => Just("{a=\"b\"}")
+    ];
+    (source, 0..4u8, 0..9i32, 0..4u8).prop_map(|(source, kind, threshold, hold)| match kind {
+        0 | 1 => format!("      - {{ record: r{kind}, expr: 'max({source}) + 1' }}\n"),
+        2 => format!("      - {{ record: r2, expr: '{source} > {threshold}', labels: {{ x: y }} }}\n"),
+        _ => format!(
+            "      - {{ alert: A{threshold}, expr: '{source} > {threshold}', for: {}s }}\n",
+            u32::from(hold) * 15
+        ),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever rules read of each other, each over all its instants at once comes to the same as one instant after another.
+    #[test]
+    fn all_at_once_is_the_same_as_in_turns(
+        groups in prop::collection::vec((prop::collection::vec(rule(), 1..4), 0..3i64, 1..4i64), 1..4),
+        values in prop::collection::vec((-2..10i32, -2..10i32), 1..40),
+    ) {
+        let mut text = String::from("groups:\n");
+        let mut grids = Vec::new();
+        for (index, (rules, phase, every)) in groups.iter().enumerate() {
+            text += &format!("  - name: g{index}\n    rules:\n{}", rules.concat());
+            // Some share their instants, some do not.
+            let first = phase * 5_000;
+            let step = every * STEP;
+            grids.push(Grid { first, step, count: (values.len() as i64 * STEP / step) as usize + 1 });
+        }
+        prop_assert_eq!(watch(&text, &grids, &values, false), watch(&text, &grids, &values, true), "{}", text);
+    }
+}
+
+#[test]
+fn a_recording_rule_after_its_reader_is_read_one_evaluation_late() {
+    let text = |reader_first: bool| {
+        let reader = "      - { alert: A, expr: r > 5 }\n";
+        let writer = "      - { record: r, expr: g }\n";
+        let rules = if reader_first { format!("{reader}{writer}") } else { format!("{writer}{reader}") };
+        format!("groups:\n  - name: g\n    rules:\n{rules}")
+    };
+    let values = [(1, 0), (9, 0), (9, 0), (9, 0)];
+    let grid = [Grid { first: 0, step: STEP, count: 4 }];
+    let fires = |reader_first| watch(&text(reader_first), &grid, &values, false).0[0].1.firing;
+    assert_eq!(fires(false), Some(STEP));
+    assert_eq!(fires(true), Some(2 * STEP));
+}
+
+#[test]
+fn a_limit_of_a_group_is_a_failure_and_forgets_the_alerts() {
+    let rules = "groups: [ { name: g, limit: 1, rules: [ { alert: A, expr: '{__name__=~\"g|h\"} > 5' } ] } ]\n";
+    let grid = [Grid { first: 0, step: STEP, count: 4 }];
+    let (episodes, _) = watch(rules, &grid, &[(9, 0), (9, 9), (9, 0), (0, 0)], false);
+    // With both there are two series for one alert: an error that changes nothing.
+    assert_eq!(episodes.len(), 1);
+    assert_eq!((episodes[0].1.firing, episodes[0].1.resolved), (Some(0), Some(3 * STEP)));
+    let rules = "groups: [ { name: g, limit: 1, rules: [ { alert: A, expr: 'label_replace(g, \"k\", \"1\", \"\", \"\") > 5 or label_replace(h, \"k\", \"2\", \"\", \"\") > 5' } ] } ]\n";
+    let (episodes, _) = watch(rules, &grid, &[(9, 0), (9, 9), (9, 0), (0, 0)], false);
+    let lives: Vec<_> = episodes.iter().map(|(_, it)| (it.firing, it.resolved)).collect();
+    assert_eq!(lives, [(Some(0), Some(STEP)), (Some(STEP), Some(STEP)), (Some(2 * STEP), Some(3 * STEP))]);
+}
+
+#[test]
+fn an_expression_that_fails_now_and_then_fails_only_then() {
+    // Two series match one: an error while both are there.
+    let rules = "groups: [ { name: g, rules: [ { alert: A, expr: '{__name__=~\"g|h\"} == on (a) g' } ] } ]\n";
+    let grid = [Grid { first: 0, step: STEP, count: 4 }];
+    let (episodes, _) = watch(rules, &grid, &[(3, -1), (3, 3), (3, -1), (-1, -1)], false);
+    let lives: Vec<_> = episodes.iter().map(|(_, it)| (it.firing, it.resolved)).collect();
+    assert_eq!(lives, [(Some(0), Some(3 * STEP))], "an error leaves all as it was");
+}
+
+#[test]
+fn every_escape_in_a_label_comes_through() {
+    for value in ["\\", "\"", "\n", "\t", "é", "日本", "{}", "a=\"b\"", "$1", "", "\u{0}", "`"] {
+        let interval = Duration::seconds(15);
+        let target = Target::new(&[("job", "j")], interval, interval);
+        let text = format!("x{{a={}}}", serde_json::Value::from(value).to_string().replace("\\u0000", "\\x00"));
+        let expression = Expression::parse(&text).unwrap_or_else(|why| panic!("{text}: {why}"));
+        let also = vec![expression.clone()];
+        let mut monitor = Monitor::new(Setup { targets: vec![target], also, ..Setup::default() });
+        let mut scrape = monitor.scrape(0, 0);
+        scrape.sample("x", &[("a".to_owned(), value.to_owned())], None, 1.0);
+        scrape.end(Some(1), interval);
+        match monitor.ask(&expression, 0) {
+            Ok(Value::Vector(found)) => assert_eq!(found.len(), 1, "{value:?}"),
+            other => panic!("{value:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_explodes_elsewhere_is_answered_or_refused_in_bounded_memory() {
+    // Catastrophic for backtracking engines.
+    let hostile = format!("x{{a=~\"{}\"}}", "(a+)+".repeat(20));
+    let expression = Expression::parse(&hostile).expect("it is a regular expression");
+    let interval = Duration::seconds(15);
+    let setup = Setup {
+        targets: vec![Target::new(&[], interval, interval)],
+        also: vec![expression.clone()],
+        ..Setup::default()
+    };
+    let mut monitor = Monitor::new(setup);
+    let mut scrape = monitor.scrape(0, 0);
+    scrape.sample("x", &[("a".to_owned(), "a".repeat(5_000) + "!")], None, 1.0);
+    scrape.end(Some(1), interval);
+    assert!(matches!(monitor.ask(&expression, 0), Ok(Value::Vector(found)) if found.is_empty()));
+    for (text, part) in [
+        ("x{a=~\"(a{1000}){1000}\"}".to_owned(), ""),
+        (format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000)), "nested"),
+        (format!("1{}", " + 1".repeat(20_000)), "longer"),
+        ("x[5m:0s]".to_owned(), ""),
+        (format!("label_replace(x, \"a\", \"b\", \"c\", \"{}\")", "(((((a{99}){99}){99}){99}){99})"), ""),
+    ] {
+        if let Err(why) = Expression::parse(&text).and_then(|it| monitor.ask(&it, 0).map(|_| ())) {
+            assert!(why.contains(part) && why.len() < 1_000, "{why}");
+        }
+    }
+    // A subquery of a year each millisecond.
+    let greedy = Expression::parse("max_over_time(vector(1)[1y:1ms])").expect("sound");
+    let told = monitor.ask(&greedy, 0).expect_err("too much");
+    assert!(told.contains("too many samples"), "{told}");
+    // Templates that do not end, or would grow without bounds.
+    for text in [
+        "{{ define \"t\" }}{{ template \"t\" . }}{{ template \"t\" . }}{{ end }}{{ template \"t\" . }}",
+        &"{{ if true }}".repeat(5_000),
+    ] {
+        let labels = Vec::new().into();
+        let context = mock_kestra::monitor::Context {
+            labels: &labels,
+            value: 1.0,
+            values: &[],
+            external_labels: &[],
+            query: &|_| Ok(Vec::new()),
+        };
+        assert!(Template::parse(text).and_then(|it| it.expand(&context)).is_err());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a text holds, reading it ends with an answer or an error, and what was read can be evaluated.
+    #[test]
+    fn no_text_makes_it_panic(
+        words in prop::collection::vec(
+            prop_oneof![
+                Just("sum"), Just("rate"), Just("by"), Just("("), Just(")"), Just("["), Just("]"), Just("{"), Just("}"), Just("5m"),
+                Just("x"), Just("a"), Just("="), Just("=~"), Just("\""), Just("'"), Just(","), Just("+"), Just("-"), Just("=="), Just("and"),
+                Just("on"), Just("offset"), Just("@"), Just("1"), Just("1e999"), Just(":"), Just("group_left"), Just("bool"), Just("{{"),
+                Just("}}"), Just("$value"), Just("|"), Just("humanize"), Just("if"), Just("end"), Just("range"), Just("."), Just("\\"), Just("日")
+            ],
+            0..14,
+        ),
+    ) {
+        let text = words.join(" ");
+        if let Ok(expression) = Expression::parse(&text) {
+            expression.outline();
+            let monitor = Monitor::new(Setup { also: vec![expression.clone()], ..Setup::default() });
+            let _ = monitor.ask(&expression, 0);
+        }
+        let labels = Vec::new().into();
+        let context = mock_kestra::monitor::Context { labels: &labels, value: 1.0, values: &[], external_labels: &[], query: &|_| Ok(Vec::new()) };
+        let _ = Template::parse(&text).and_then(|it| it.expand(&context));
+        let _ = read_rules("rules.yml", &text);
+        let _ = Configuration::read("prometheus.yml", &text);
+    }
+}
