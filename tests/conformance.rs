@@ -28,8 +28,8 @@ struct Exchange {
     body: Option<String>,
 }
 
-fn recorded(set: &str) -> Vec<Exchange> {
-    let text = common::capture(&format!("management/{set}.jsonl"));
+fn recorded(version: &str, set: &str) -> Vec<Exchange> {
+    let text = common::capture_of(version, &format!("management/{set}.jsonl"));
     let line = |line: &str| {
         let value: Value = serde_json::from_str(line).expect("JSON");
         let part = |key: &str| value[key].as_str().map(str::to_owned);
@@ -41,11 +41,11 @@ fn recorded(set: &str) -> Vec<Exchange> {
 
 /// One idle process of this role, ten minutes old.
 fn idle(role: Role) -> Simulation {
-    simulate(role, Vec::new(), Vec::new())
+    simulate("1.3", role, Vec::new(), Vec::new())
 }
 
 /// One such process with these flows and arrivals.
-fn simulate(role: Role, flows: Vec<Flow>, arrivals: Vec<Arrivals>) -> Simulation {
+fn simulate(version: &str, role: Role, flows: Vec<Flow>, arrivals: Vec<Arrivals>) -> Simulation {
     let member = MemberPlan {
         name: format!("{}-1", role.name()),
         role,
@@ -64,7 +64,7 @@ fn simulate(role: Role, flows: Vec<Flow>, arrivals: Vec<Arrivals>) -> Simulation
     let plan = Plan {
         name: "idle".to_owned(),
         summary: String::new(),
-        kestra: "1.3".to_owned(),
+        kestra: version.to_owned(),
         duration: Duration::minutes(10),
         start: None,
         cluster,
@@ -148,15 +148,21 @@ fn mask_value(body: &str, key: &str, part: fn(char) -> bool) -> String {
     masked
 }
 
-/// What moves in a body: a measured number, the id of an installation, an object's identity hash.
+/// What moves in a body: a measured number, the id of an installation, an object's identity hash, free space; and the name of
+/// the recorded database.
 fn mask_body(body: &str) -> String {
+    let body = &body.replace("postgres:5432/k020", "postgres:5432/kestra");
+    let body = &mask_value(body, "\"free\":", |c| c.is_ascii_digit());
+    // 0.20 asks these two at once: whichever answers first stands first.
+    let (disk, service) = (r#""diskSpace":{"name":"kestra","status":"UP","details":{"total":270553174016,"free":*,"threshold":10485760}}"#, r#""service":{"name":"kestra","status":"UP"}"#);
+    let body = &body.replace(&format!("{disk},{service}"), &format!("{service},{disk}"));
     let body = mask_value(body, "\"value\":", |c| c.is_ascii_alphanumeric() || ".-".contains(c));
     let body = mask_value(&body, "\"uuid\":\"", |c| c.is_ascii_alphanumeric());
     mask_value(&body, "FlywayReport@", |c| c.is_ascii_hexdigit())
 }
 
-/// Recorded exchanges whose body is another one here, and why.
-const OTHER_BODIES: &[(&str, &str)] = &[
+/// Recorded exchanges of 1.3 whose body is another one here, and why.
+const OTHER_BODIES_1_3: &[(&str, &str)] = &[
     (
         "GET_metrics_kestra.queue.receive.duration",
         "the tags of this start of the server; the profile has those of another",
@@ -165,6 +171,34 @@ const OTHER_BODIES: &[(&str, &str)] = &[
         "GET_metrics_http_server_requests",
         "the tags are those of the requests before it, which the model does not count",
     ),
+];
+
+/// The same of 0.20.
+const OTHER_BODIES: &[(&str, &str)] = &[
+    ("GET_metrics", "the collector had had a concurrent phase, which brings a meter"),
+    ("GET_metrics_slash", "the same"),
+    ("metrics", "the recorded process had been asked nothing yet, or had had a concurrent phase"),
+    (
+        "GET_metrics_kestra_timer_jdbc.query.duration",
+        "the tags of this start of the server; the profile has those of another",
+    ),
+];
+
+/// Exchanges of 0.20 that are not asked here, and why.
+const NOT_ASKED: &[(&str, &str)] = &[
+    ("GET_api_v1_flows_search", "the API of the webserver is no part of the mock"),
+    ("port8080_api_flows_search", "likewise"),
+    ("port8080_api", "a page of the API"),
+    ("GET_api", "a page of the API"),
+    ("pipelined_two", "two answers in one: the edge's matter, tests/wire.rs"),
+    ("keepalive_two", "likewise"),
+    ("malformed_version", "HTTP/9.9 is refused here: the HTTP library reads no such version"),
+    ("http2_preface", "likewise"),
+    ("empty_line_first", "the edge's matter"),
+    ("lf_only", "the edge's matter"),
+    ("expect_continue", "the edge's matter"),
+    ("chunked_post", "the edge's matter"),
+    ("tls_hello", "no answer"),
 ];
 
 /// Java's sets and maps of tags have no order to speak of.
@@ -180,14 +214,27 @@ fn sorted_tags(body: &str) -> Value {
 }
 
 fn replay(set: &str, role: Role) {
-    let mut simulation = idle(role);
+    let wrong = differences("1.3", set, role);
+    assert!(wrong.is_empty(), "{} differ\n\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+/// What is answered otherwise than recorded, in words.
+fn differences(version: &str, set: &str, role: Role) -> Vec<String> {
+    let mut simulation = simulate(version, role, Vec::new(), Vec::new());
     let mut wrong = Vec::new();
-    let exchanges = recorded(set);
+    let exchanges = recorded(version, set);
     assert!(!exchanges.is_empty());
     for exchange in exchanges {
+        if version == "0.20" && NOT_ASKED.iter().any(|(name, _)| *name == exchange.name) {
+            continue;
+        }
         let port8080 = set == "port8080" || exchange.name.starts_with("port8080_");
         let listener = if port8080 { Listener::Application } else { Listener::Management };
-        let shown = match malformed_as(&exchange.name) {
+        let bad = malformed_as(&exchange.name).map(|(what, http10)| match (what, version) {
+            (Malformed::Header("/loggers/x"), "0.20") => (Malformed::Header("/loggers/io.kestra"), http10),
+            (what, _) => (what, http10),
+        });
+        let shown = match bad {
             Some((what, http10)) => show(&malformed(what), http10),
             None => {
                 let request = read(&exchange.request, listener, simulation.now());
@@ -196,14 +243,18 @@ fn replay(set: &str, role: Role) {
         };
         let measured = exchange.request.starts_with("GET /metrics/") && exchange.head.starts_with("HTTP/1.1 200");
         let mut heads = [shown.0, exchange.head].map(|head| mask_header(&head, "date"));
-        if exchange.body.is_none() || measured {
+        // The recorded database had another name; an object's hash has no fixed length.
+        let other = version != "1.3" && OTHER_BODIES.iter().any(|(name, _)| *name == exchange.name);
+        let hash = exchange.name.contains("flyway") && exchange.head.contains(" 500 ");
+        let renamed = other || hash || exchange.body.as_deref().is_some_and(|body| body.contains("postgres:5432/k020"));
+        if exchange.body.is_none() || measured || renamed {
             heads = heads.map(|head| mask_header(&head, "content-length"));
         }
         if heads[0] != heads[1] {
-            wrong.push(format!("{}: expected\n{}\ngot\n{}", exchange.name, heads[1], heads[0]));
+            wrong.push(format!("{set} {}: expected\n{}\ngot\n{}", exchange.name, heads[1], heads[0]));
         }
         let Some(body) = exchange.body else { continue };
-        if OTHER_BODIES.iter().any(|(name, _)| *name == exchange.name) {
+        if other || (version == "1.3" && OTHER_BODIES_1_3.iter().any(|(name, _)| *name == exchange.name)) {
             continue;
         }
         let bodies = [&shown.1, &body].map(|body| mask_body(body));
@@ -212,10 +263,10 @@ fn replay(set: &str, role: Role) {
             false => bodies[0] == bodies[1],
         };
         if !same {
-            wrong.push(format!("{}: expected\n{}\ngot\n{}", exchange.name, bodies[1], bodies[0]));
+            wrong.push(format!("{set} {}: expected\n{}\ngot\n{}", exchange.name, bodies[1], bodies[0]));
         }
     }
-    assert!(wrong.is_empty(), "{} differ\n\n{}", wrong.len(), wrong.join("\n\n"));
+    wrong
 }
 
 fn mask_to_json(body: &str) -> String {
@@ -224,10 +275,10 @@ fn mask_to_json(body: &str) -> String {
 
 fn malformed_as(name: &str) -> Option<(Malformed<'static>, bool)> {
     Some(match name {
-        "malformed_line" | "malformed_line2" | "malformed_binary" | "space_in_uri" | "header_lf_only" => {
-            (Malformed::RequestLine, true)
-        }
-        "uri_8k" => (Malformed::LineTooLong, true),
+        "malformed_line" | "malformed_line2" | "malformed_binary" | "space_in_uri" | "header_lf_only"
+        | "malformed_proto" | "http09" => (Malformed::RequestLine, true),
+        "bad_header" | "bad_header_nocolon" => (Malformed::Header("/health"), false),
+        "uri_8k" | "uri_5k" => (Malformed::LineTooLong, true),
         "header_40k" => (Malformed::HeadersTooLong("/health"), false),
         "bad_content_length" => (Malformed::Header("/loggers/x"), false),
         _ => return None,
@@ -237,6 +288,16 @@ fn malformed_as(name: &str) -> Option<(Malformed<'static>, bool)> {
 #[test]
 fn every_endpoint_of_a_standalone_answers_as_recorded() {
     replay("standalone", Role::Standalone);
+}
+
+#[test]
+fn v0_20_answers_as_recorded() {
+    let sets = ["standalone", "methods", "accept", "head", "loggers", "paths", "port8080", "wire"];
+    let mut wrong: Vec<String> = sets.iter().flat_map(|set| differences("0.20", set, Role::Standalone)).collect();
+    for role in [Role::Webserver, Role::Executor, Role::Worker, Role::Scheduler, Role::Indexer] {
+        wrong.extend(differences("0.20", role.name(), role));
+    }
+    assert!(wrong.is_empty(), "{} differ\n\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
 #[test]
@@ -338,7 +399,7 @@ fn running_tasks_and_triggers_show_as_recorded() {
         flow("longsleep", Vec::new(), vec![sleep("sleep", Duration::minutes(5))]),
         flow("sched5s", vec![every("every_5s", "*/5 * * * * *", true)], vec![sleep("s", Duration::milliseconds(1))]),
     ];
-    let mut simulation = simulate(Role::Standalone, flows, vec![Arrivals { flow: 0, rate: 1.0, webhook: false }]);
+    let mut simulation = simulate("1.3", Role::Standalone, flows, vec![Arrivals { flow: 0, rate: 1.0, webhook: false }]);
     let at = after(&mut simulation, 30_300);
     let mut shown = |path: &str| show(&answered(ask(&mut simulation, &get(path, at))), false).1;
 
@@ -395,7 +456,7 @@ fn a_foreign_page_is_turned_away_from_a_local_server() {
 fn after_stop_health_stays_up_for_two_seconds_then_fails_once_then_the_port_is_closed() {
     let mut simulation = idle(Role::Standalone);
     let stop = read("POST /stop HTTP/1.1\r\nHost: kestra-0:8081\r\n\r\n", Listener::Management, simulation.now());
-    let exchange = &recorded("stop")[0];
+    let exchange = &recorded("1.3", "stop")[0];
     let (head, body) = show(&answered(ask(&mut simulation, &stop)), false);
     assert_eq!((mask_header(&head, "date"), Some(body)), (mask_header(&exchange.head, "date"), exchange.body.clone()));
 

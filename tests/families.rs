@@ -18,18 +18,21 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("http_server_requests_seconds_max", "counts requests: the recording had been asked before, ours has not"),
 ];
 
-fn recorded(role: Role) -> Vec<Family> {
+/// The versions there are profiles of.
+const VERSIONS: &[&str] = &["0.20", "1.3"];
+
+fn recorded(version: &str, role: Role) -> Vec<Family> {
     let path = match role {
         Role::Standalone => "standalone/GET_prometheus.http".to_owned(),
         role => format!("roles/{}/GET_prometheus.http", role.name()),
     };
-    let mut families = families(body(&capture(&path)));
+    let mut families = families(body(&common::capture_of(version, &path)));
     families.retain(|family| EXCEPTIONS.iter().all(|(name, _)| *name != family.name));
     families
 }
 
-fn ours(role: Role) -> Vec<Family> {
-    let profile = Profile::named("1.3").expect("a profile");
+fn ours(version: &str, role: Role) -> Vec<Family> {
+    let profile = Profile::named(version).expect("a profile");
     let mut out = Vec::new();
     Registry::new(profile, role, Instant::START).render(&Look::at(Instant::START), &mut out);
     families(&String::from_utf8(out).expect("UTF-8"))
@@ -37,19 +40,20 @@ fn ours(role: Role) -> Vec<Family> {
 
 #[test]
 fn an_idle_process_of_every_role_shows_the_recorded_families_and_series_in_the_recorded_order() {
-    for role in Role::RECORDED {
-        let (recorded, ours) = (recorded(role), ours(role));
+    let all = VERSIONS.iter().flat_map(|version| Role::RECORDED.map(|role| (*version, role)));
+    for (version, role) in all {
+        let (recorded, ours) = (recorded(version, role), ours(version, role));
         let names = |families: &[Family]| families.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&ours), names(&recorded), "families of {}", role.name());
+        assert_eq!(names(&ours), names(&recorded), "families of {} in {version}", role.name());
         for (ours, recorded) in ours.iter().zip(&recorded) {
             assert_eq!(
                 (&ours.help, &ours.kind, ours.keys()),
                 (&recorded.help, &recorded.kind, recorded.keys()),
-                "{}: help, type and label keys of {}",
+                "{version} {}: help, type and label keys of {}",
                 role.name(),
                 recorded.name
             );
-            assert_eq!(ours.series, recorded.series, "{}: series of {}", role.name(), recorded.name);
+            assert_eq!(ours.series, recorded.series, "{version} {}: series of {}", role.name(), recorded.name);
         }
     }
 }
@@ -57,10 +61,10 @@ fn an_idle_process_of_every_role_shows_the_recorded_families_and_series_in_the_r
 #[test]
 fn numbers_of_the_same_line_have_the_same_form() {
     // Whole numbers without a point are counts of timers and buckets; all else is a Java double.
-    for role in Role::RECORDED {
-        for (ours, recorded) in ours(role).iter().zip(recorded(role)) {
+    for (version, role) in VERSIONS.iter().flat_map(|version| Role::RECORDED.map(|role| (*version, role))) {
+        for (ours, recorded) in ours(version, role).iter().zip(recorded(version, role)) {
             for ((line, ours), recorded) in ours.series.iter().zip(&ours.values).zip(&recorded.values) {
-                assert_eq!(ours.contains(['.', 'E']), recorded.contains(['.', 'E']), "{}: {line}", role.name());
+                assert_eq!(ours.contains(['.', 'E']), recorded.contains(['.', 'E']), "{version} {}: {line}", role.name());
             }
         }
     }

@@ -4,16 +4,13 @@ use super::reply::Reply;
 use super::{Context, Handled};
 use crate::simulator::Command;
 
-/// The keys that changed since the start, as recorded.
-const CHANGED: &str = r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","jdk.jfr.repository","polyglot.engine.warn-interpreter-only"]"#;
-
 /// `POST /refresh`: the first one of a process names what changed, later ones and forced ones nothing.
 pub(super) fn refresh(context: &Context<'_>) -> Handled {
     let force = serde_json::from_slice(&context.request.body)
         .is_ok_and(|body: serde_json::Value| body.get("force") == Some(&serde_json::Value::Bool(true)));
     let first = !context.member.refreshed();
     let command = first.then_some(Command::Refresh { member: context.index });
-    Ok(Reply::json(if first && !force { CHANGED } else { "[]" }).with_command(command))
+    Ok(Reply::json(if first && !force { context.version.refreshed } else { "[]" }).with_command(command))
 }
 
 /// `POST /stop`: says so at once; the process goes on for about two seconds (standalone/stop).

@@ -24,7 +24,8 @@ pub(super) fn beans(context: &Context<'_>) -> Handled {
 /// the instant of the request.
 pub(super) fn flyway(context: &Context<'_>) -> Handled {
     if context.request.method == "HEAD" {
-        return Ok(Reply::bare(200, "OK").header("content-type", "application/json").dated());
+        let name = if context.version.capitals { "Content-Type" } else { "content-type" };
+        return Ok(Reply::bare(200, "OK").header(name, "application/json").dated());
     }
     let mixed = (context.request.arrived.as_nanoseconds() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let hash = 0x4000_0000 | mixed >> 34;

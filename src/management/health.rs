@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::database::{self, Database};
 use super::reply::Reply;
+use super::version::{Indicator, Version};
 use super::{Context, Handled, threads};
 use crate::time::Duration;
 
@@ -18,6 +19,16 @@ enum Selection {
     Readiness,
 }
 
+impl Selection {
+    fn indicators(self, version: &Version) -> &'static [Indicator] {
+        match self {
+            Selection::All => version.indicators,
+            Selection::Liveness => version.liveness,
+            Selection::Readiness => version.readiness,
+        }
+    }
+}
+
 /// What the indicators of a process see.
 #[derive(Debug)]
 struct View {
@@ -25,10 +36,7 @@ struct View {
     /// Why the database is DOWN.
     database_error: Option<String>,
     deadlocked: bool,
-    /// `discovery-client`, switched off in the shipped configuration of 1.3.
-    discovery: bool,
-    /// `disk-space`, likewise: free bytes and threshold.
-    disk: Option<Disk>,
+    disk: Disk,
 }
 
 /// What the disk indicator sees, in bytes.
@@ -38,6 +46,10 @@ struct Disk {
     free: u64,
     threshold: u64,
 }
+
+/// The disk of the recorded machine; a full one has less left than Micronaut's threshold.
+const DISK: Disk = Disk { total: 270_553_174_016, free: 84_296_495_104, threshold: 10_485_760 };
+const FREE_WHEN_FULL: u64 = 4_194_304;
 
 /// `GET /health`.
 pub(super) fn all(context: &Context<'_>) -> Handled {
@@ -61,19 +73,17 @@ pub(super) fn selected(context: &Context<'_>) -> Handled {
 }
 
 fn reply(context: &Context<'_>, selection: Selection) -> Handled {
-    if selection != Selection::Liveness && beans_gone(context) {
+    if selection != Selection::Liveness && context.version.indicators.contains(&Indicator::Shutdown) && beans_gone(context) {
         let detail = "No bean of type [io.micronaut.runtime.graceful.GracefulShutdownManager] exists. ";
         return Ok(Reply::exception(500, detail, context.target.href));
     }
-    let database_error = if selection == Selection::Liveness { None } else { database::check(context)? };
-    let view = View {
-        database: Database::of(context),
-        database_error,
-        deadlocked: context.member.deadlocked(),
-        discovery: false,
-        disk: None,
-    };
-    let (up, body) = render(&view, selection);
+    let indicators = selection.indicators(context.version);
+    let asks = indicators.contains(&Indicator::Database);
+    let database_error = if asks { database::check(context)? } else { None };
+    let disk = if context.member.disk_full() { Disk { free: FREE_WHEN_FULL, ..DISK } } else { DISK };
+    let database = Database::of(context);
+    let view = View { database, database_error, deadlocked: context.member.deadlocked(), disk };
+    let (up, body) = render(&view, indicators);
     Ok(status(Reply::json(body.to_string()), up, &context.request.method, context.target.path))
 }
 
@@ -93,41 +103,48 @@ fn beans_gone(context: &Context<'_>) -> bool {
     idle && shutdown.is_some_and(|shutdown| context.simulation.now().since(shutdown.since) >= BEANS_GONE)
 }
 
-/// Whether all selected indicators are UP, and the body.
-fn render(view: &View, selection: Selection) -> (bool, Value) {
-    let database = Map::from_iter([match &view.database_error {
-        None => {
-            let details = json!({ "database": view.database.product, "version": view.database.version });
-            (view.database.url.to_owned(), node(true, Some(details)))
-        }
-        Some(error) => (view.database.address.to_owned(), node(false, Some(json!({ "error": error })))),
-    }]);
-    let disk = view.disk.map(|Disk { total, free, threshold }| {
-        let up = free >= threshold;
-        let error = format!("Free disk space below threshold. Available: {free} bytes (threshold: {threshold} bytes)");
-        let details = json!({ "total": total, "free": free, "threshold": threshold });
-        ("diskSpace", up, Some(if up { details } else { json!({ "error": error }) }))
-    });
-    let discovery = view.discovery.then(|| ("compositeDiscoveryClient()", true, Some(json!({ "services": {} }))));
-    let indicators = [
-        discovery,
-        Some(("service", true, None)),
-        disk,
-        Some(("deadlockedThreads", !view.deadlocked, view.deadlocked.then(threads::deadlock))),
-        Some(("gracefulShutdown", true, Some(json!({ "activeTasks": 0 })))),
-        Some(("jdbc", view.database_error.is_none(), Some(Value::Object(database)))),
-    ];
-    let selected = indicators.into_iter().flatten().filter(|(name, ..)| match selection {
-        Selection::All => true,
-        Selection::Liveness => *name == "deadlockedThreads",
-        Selection::Readiness => *name != "deadlockedThreads",
-    });
+/// Whether all indicators are UP, and the body. Without any it is UNKNOWN, which is well.
+fn render(view: &View, indicators: &[Indicator]) -> (bool, Value) {
     let (mut up, mut details) = (true, Map::new());
-    for (name, indicator_up, indicator_details) in selected {
+    for indicator in indicators {
+        let (name, indicator_up, indicator_details) = one(view, *indicator);
         up &= indicator_up;
         details.insert(name.to_owned(), node(indicator_up, indicator_details));
     }
-    (up, node(up, Some(Value::Object(details))))
+    let mut whole = node(up, Some(Value::Object(details)));
+    if indicators.is_empty() {
+        whole["status"] = "UNKNOWN".into();
+    }
+    (up, whole)
+}
+
+fn one(view: &View, indicator: Indicator) -> (&'static str, bool, Option<Value>) {
+    match indicator {
+        Indicator::Discovery => ("compositeDiscoveryClient()", true, Some(json!({ "services": {} }))),
+        Indicator::Service => ("service", true, None),
+        Indicator::Disk => {
+            let Disk { total, free, threshold } = view.disk;
+            let up = free >= threshold;
+            let error =
+                format!("Free disk space below threshold. Available: {free} bytes (threshold: {threshold} bytes)");
+            let details = json!({ "total": total, "free": free, "threshold": threshold });
+            ("diskSpace", up, Some(if up { details } else { json!({ "error": error }) }))
+        }
+        Indicator::Deadlock => {
+            ("deadlockedThreads", !view.deadlocked, view.deadlocked.then(threads::deadlock))
+        }
+        Indicator::Shutdown => ("gracefulShutdown", true, Some(json!({ "activeTasks": 0 }))),
+        Indicator::Database => {
+            let database = Map::from_iter([match &view.database_error {
+                None => {
+                    let details = json!({ "database": view.database.product, "version": view.database.version });
+                    (view.database.url.to_owned(), node(true, Some(details)))
+                }
+                Some(error) => (view.database.address.to_owned(), node(false, Some(json!({ "error": error })))),
+            }]);
+            ("jdbc", view.database_error.is_none(), Some(Value::Object(database)))
+        }
+    }
 }
 
 /// A result; the name is the application's at every level.
@@ -150,8 +167,12 @@ mod tests {
         text.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
+    fn version() -> &'static Version {
+        Version::of("1.3")
+    }
+
     fn view() -> View {
-        View { database: &POSTGRESQL, database_error: None, deadlocked: false, discovery: false, disk: None }
+        View { database: &POSTGRESQL, database_error: None, deadlocked: false, disk: DISK }
     }
 
     #[test]
@@ -165,19 +186,24 @@ mod tests {
             ),
         ] {
             let view = View { database_error: Some(error.to_owned()), ..view() };
-            let (up, body) = render(&view, Selection::Readiness);
+            let (up, body) = render(&view, version().readiness);
             assert_eq!((up, body.to_string()), (false, recorded(path)));
         }
     }
 
     #[test]
     fn a_full_disk_shows_as_recorded_where_the_indicator_is_switched_on() {
-        let disk = |free| Some(Disk { total: 0, free, threshold: 966_367_641_600_000 });
-        for (free, selection, path) in [
-            (84_113_100_800, Selection::All, "config/health_DOWN_by_disk/GET_health.http"),
-            (84_112_957_440, Selection::Readiness, "config/health_DOWN_by_disk/GET_health_readiness.http"),
+        use Indicator::{Database, Deadlock, Discovery, Service, Shutdown};
+        let disk = |free| Disk { total: 0, free, threshold: 966_367_641_600_000 };
+        let (all, ready) = (
+            [Discovery, Service, Indicator::Disk, Deadlock, Shutdown, Database],
+            [Discovery, Service, Indicator::Disk, Shutdown, Database],
+        );
+        for (free, indicators, path) in [
+            (84_113_100_800, &all[..], "config/health_DOWN_by_disk/GET_health.http"),
+            (84_112_957_440, &ready[..], "config/health_DOWN_by_disk/GET_health_readiness.http"),
         ] {
-            let (up, body) = render(&View { discovery: true, disk: disk(free), ..view() }, selection);
+            let (up, body) = render(&View { disk: disk(free), ..view() }, indicators);
             assert_eq!((up, body.to_string()), (false, recorded(path)));
         }
     }
@@ -186,7 +212,7 @@ mod tests {
     fn a_deadlock_takes_health_and_liveness_down_but_not_readiness() {
         let view = View { deadlocked: true, ..view() };
         let up =
-            [Selection::All, Selection::Liveness, Selection::Readiness].map(|selection| render(&view, selection).0);
+            [Selection::All, Selection::Liveness, Selection::Readiness].map(|it| render(&view, it.indicators(version())).0);
         assert_eq!(up, [false, false, true]);
     }
 

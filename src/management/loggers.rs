@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
-use super::{Context, Handled, version};
+use super::version::{self, LoggerBodies};
+use super::{Context, Handled};
 use crate::simulator::{Command, Level};
 
 /// In the order of the Java enum, which numbers in a POST count; `None` is NOT_SPECIFIED.
@@ -108,8 +109,10 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
 /// `POST /loggers/{name}`: sets or, without a level, resets.
 pub(super) fn post(context: &Context<'_>) -> Handled {
     let logger = logger(context);
-    let level = match requested(context.request.header("content-type").unwrap_or_default(), &context.request.body) {
+    let content_type = context.request.header("content-type").unwrap_or_default();
+    let level = match requested(context.version.logger_bodies, content_type, &context.request.body) {
         Ok(level) => level,
+        Err((409, detail)) => return Ok(Reply::error(409, "Illegal state", &detail, context.target.href)),
         Err((status, detail)) => return Ok(Reply::exception(status, &detail, context.target.href)),
     };
     let (level, asked) = level.map_or((None, "null"), |level| (level, name_of(level)));
@@ -126,8 +129,19 @@ fn logger(context: &Context<'_>) -> String {
 
 /// The level a body asks for: none when there is no `configuredLevel`. Errors are status and text; those for an unknown
 /// name, an array, text and an early end are recorded, the others follow Jackson's wording.
-fn requested(content_type: &str, body: &[u8]) -> Result<Option<Option<Level>>, (u16, String)> {
+fn requested(form: LoggerBodies, content_type: &str, body: &[u8]) -> Result<Option<Option<Level>>, (u16, String)> {
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    let strict = form == LoggerBodies::Strict;
+    if strict && content_type == "application/x-www-form-urlencoded" {
+        let text = String::from_utf8_lossy(body).into_owned();
+        let fields = text.split('&').filter_map(|pair| pair.split_once('='));
+        let level = fields.filter(|(key, _)| *key == "configuredLevel").map(|(_, value)| value.to_owned()).next();
+        let asked = json!({ "configuredLevel": level });
+        return requested(form, "application/json", asked.to_string().as_bytes());
+    }
+    if strict && content_type == "text/plain" && !body.is_empty() {
+        return Err((409, "refCnt: 0, decrement: 1".to_owned()));
+    }
     if body.is_empty() || !["application/json", "text/plain"].contains(&content_type) {
         return Ok(None); // a body of another type is ignored, as recorded for forms
     }
@@ -164,7 +178,7 @@ fn requested(content_type: &str, body: &[u8]) -> Result<Option<Option<Level>>, (
     let refused = |found: &str| Err(failed(&format!("`io.micronaut.logging.LogLevel` from {found}"), IN_TREE));
     match members.get("configuredLevel") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => match named(text) {
+        Some(Value::String(text)) => match named(text).filter(|_| !strict || *text == text.to_uppercase()) {
             Some(level) => Ok(Some(level)),
             None => refused(&format!(
                 "String \"{text}\": not one of the values accepted for Enum class: \

@@ -153,7 +153,8 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &M
     if foreign_origin(request) {
         return Ok(Reply::bare(403, "Forbidden"));
     }
-    if application::wants_credentials(request, member.role(), target.path) {
+    if Version::of(member.profile().name()).credentials
+        && application::wants_credentials(request, member.role(), target.path) {
         return Ok(Reply::bare(401, "Unauthorized").header("WWW-Authenticate", "Basic"));
     }
     let href = target.href;
@@ -161,6 +162,15 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &M
         route::Found::Handler(handler, variable) => {
             let version = Version::of(member.profile().name());
             handler(&Context { request, simulation, index, member, version, target, variable })
+        }
+        route::Found::WrongMethod(_) if wrong_type(request) && Version::of(member.profile().name()).type_before_method => {
+            let content_type = request.header("content-type").unwrap_or_default();
+            Ok(Reply::error(
+                415,
+                "Unsupported Media Type",
+                &format!("Content Type [{content_type}] not allowed. Allowed types: [application/json]"),
+                href,
+            ))
         }
         route::Found::WrongMethod(allowed) => Ok(Reply::error(
             405,
@@ -178,6 +188,12 @@ fn foreign_origin(request: &Request) -> bool {
     let local = |authority: &str| matches!(authority.split(':').next(), Some("localhost" | "127.0.0.1"));
     let origin = request.header("origin").map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
     request.header("host").is_some_and(local) && origin.is_some_and(|origin| !local(origin))
+}
+
+/// Whether the body is said to be of a type that no endpoint takes by itself.
+fn wrong_type(request: &Request) -> bool {
+    let mime = |value: &str| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    request.header("content-type").is_some_and(|value| mime(value) != "application/json")
 }
 
 impl Request {

@@ -33,9 +33,15 @@ impl Reply {
     pub fn json(body: impl Into<Vec<u8>>) -> Reply {
         Reply::ok("application/json", body)
     }
-    /// `200 OK` with JSON that is written while it is made: type, then date.
-    pub fn chunked(body: impl Into<Vec<u8>>) -> Reply {
-        let reply = Reply::bare(200, "OK").header("content-type", "application/json").dated().with_body(body);
+    /// `200 OK` with JSON that is written while it is made: type, then date. 0.20 writes the type with capitals, and for GET
+    /// after the date.
+    pub fn chunked(body: impl Into<Vec<u8>>, capitals: bool, method: &str) -> Reply {
+        let reply = match (capitals, method) {
+            (false, _) => Reply::bare(200, "OK").header("content-type", "application/json").dated(),
+            (true, "HEAD") => Reply::bare(200, "OK").header("Content-Type", "application/json").dated(),
+            (true, _) => Reply::bare(200, "OK").dated().header("Content-Type", "application/json"),
+        };
+        let reply = reply.with_body(body);
         Reply { chunked: true, ..reply }
     }
     /// `200 OK` without a body, of a method that returns nothing.
@@ -113,6 +119,10 @@ impl Reply {
             }
         } else if chunked {
             headers.push(("transfer-encoding".to_owned(), "chunked".to_owned()));
+            if let Some((encoding, compressed)) = compress(request, status, &body) {
+                headers.push(("content-encoding".to_owned(), encoding.to_owned()));
+                body = compressed;
+            }
         } else {
             if let Some((encoding, compressed)) = compress(request, status, &body) {
                 headers.push(("content-encoding".to_owned(), encoding.to_owned()));

@@ -27,7 +27,7 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
             })
         }));
     }
-    Ok(Reply::chunked(Value::from(threads).to_string()))
+    Ok(Reply::chunked(Value::from(threads).to_string(), context.version.capitals, &context.request.method))
 }
 
 /// What the indicator `deadlockedThreads` tells. Never recorded: the members are those of its source
@@ -128,7 +128,7 @@ fn frame(text: &str) -> Value {
         None => put("classLoaderName", origin.into()),
     }
     put("methodName", method.into());
-    let native = place == "Native Method";
+    let native = matches!(place, "Native Method" | "Native");
     // A native method stands in the file of its outermost class.
     let file = || format!("{}.java", class.rsplit('.').next().unwrap_or(class).split('$').next().unwrap_or(class));
     let line = match place.split_once(':') {
@@ -136,6 +136,8 @@ fn frame(text: &str) -> Value {
             put("fileName", file.into());
             line.parse().unwrap_or(-1)
         }
+        // Newer class files of Java itself do not tell.
+        None if place == "Native" => -2,
         None if native => {
             put("fileName", file().into());
             -2

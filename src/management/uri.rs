@@ -33,7 +33,8 @@ impl Unreadable {
 }
 
 impl<'a> Target<'a> {
-    /// Reads a target, also one in absolute form. A fragment is not looked at.
+    /// Reads a target, also one in absolute form. A fragment is no part of the URI, but of what is routed (0.20, standalone/
+    /// idle/paths).
     ///
     /// # Errors
     /// What is wrong with a target that is no URI.
@@ -43,13 +44,13 @@ impl<'a> Target<'a> {
             Some(slash) => &rest[slash..],
             None => "/",
         });
-        let href = href.split('#').next().unwrap_or(href);
         let (path, query) = href.split_once('?').unwrap_or((href, ""));
+        let plain = |part: &'a str| part.split('#').next().unwrap_or(part);
         if path.strip_prefix("//").is_some_and(|authority| !authority.contains('/')) {
             return Err(Unreadable::Empty);
         }
-        let complaint = complain(path, "path", ";/:@&=+$,", 0, href)
-            .or_else(|| complain(query, "query", ";/?:@&=+$,[]", path.chars().count() + 1, href));
+        let complaint = complain(plain(path), "path", ";/:@&=+$,", 0, href)
+            .or_else(|| complain(plain(query), "query", ";/?:@&=+$,[]", path.chars().count() + 1, href));
         match complaint {
             Some(complaint) => Err(Unreadable::Illegal(complaint)),
             None => Ok(Target { href, path, query }),

@@ -108,6 +108,11 @@ impl Registry {
         registry
     }
 
+    /// The profile whose meters these are.
+    pub fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
     /// The series of a meter with these tags; registers it when it is new. None when the meter exists with another set of
     /// keys (the first one wins, as in the real registry), or when there are too many series.
     pub fn series(&mut self, meter: MeterId, tags: &[(&str, &str)], now: Instant) -> Option<SeriesId> {

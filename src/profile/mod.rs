@@ -20,9 +20,20 @@ pub struct Profile {
     name: String,
     release: Release,
     liveness: Liveness,
+    quirks: Vec<Quirk>,
     buckets: Vec<f64>,
     shapes: IndexMap<String, Vec<f64>>,
     meters: IndexMap<String, Meter>,
+}
+
+/// Something that one version does otherwise than the others: a closed set of behaviours, each implemented once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quirk {
+    /// `kestra.worker.ended.duration` is the time a task waited, not that it ran (0.20).
+    WorkerDurationIsWait,
+    /// Every request to a process with a webserver reads a setting from the database first (0.20).
+    RequestsReadSettings,
 }
 
 /// Which build a profile was recorded from.
@@ -67,6 +78,10 @@ pub struct Meter {
     pub help: String,
     /// Series at start.
     pub start: Vec<Start>,
+    /// The keys its series have; the first registration wins.
+    pub keys: Vec<String>,
+    /// The name by which the model moves it, when that is the name of another version.
+    model: Option<String>,
 }
 
 /// Kinds of meters.
@@ -96,22 +111,31 @@ pub struct Start {
     pub source: Source,
 }
 
+const V0_20_TEXT: &str = include_str!("0.20.yaml");
+const V1_3_TEXT: &str = include_str!("1.3.yaml");
+
 impl Profile {
     /// The names of all profiles.
-    pub const NAMES: &[&str] = &["1.3"];
+    pub const NAMES: &[&str] = &["0.20", "1.3"];
 
     /// The profile of a version.
     pub fn named(name: &str) -> Option<&'static Profile> {
-        (name == "1.3").then(Profile::default_profile)
+        // A broken file cannot pass the tests: they parse it. An empty profile shows no metrics at all.
+        static V0_20: LazyLock<Profile> =
+            LazyLock::new(|| Profile::parse(V0_20_TEXT).unwrap_or_else(|_| Profile::empty()));
+        static V1_3: LazyLock<Profile> =
+            LazyLock::new(|| Profile::parse(V1_3_TEXT).unwrap_or_else(|_| Profile::empty()));
+        match name {
+            "0.20" => Some(&V0_20),
+            "1.3" => Some(&V1_3),
+            _ => None,
+        }
     }
 
     /// The profile of scenarios that name none.
     pub fn default_profile() -> &'static Profile {
-        static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
-            // A broken file cannot pass the tests: they parse it. An empty profile shows no metrics at all.
-            Profile::parse(include_str!("1.3.yaml")).unwrap_or_else(|_| Profile::empty())
-        });
-        &PROFILE
+        static EMPTY: LazyLock<Profile> = LazyLock::new(Profile::empty);
+        Profile::named("1.3").unwrap_or(&EMPTY)
     }
 
     /// Reads a profile's file.
@@ -142,9 +166,14 @@ impl Profile {
                 let source = start.is.resolve(&shapes).map_err(|error| format!("meter {}: {error}", meter.name))?;
                 Ok(Start { roles, tags, source })
             });
-            let start = start.collect::<Result<_, String>>()?;
+            let start: Vec<Start> = start.collect::<Result<_, String>>()?;
             let (name, kind, unit, help) = (meter.name, meter.kind, meter.unit, meter.help);
-            if meters.insert(name.clone(), Meter { name: name.clone(), kind, unit, help, start }).is_some() {
+            let keys = match start.first() {
+                Some(Start { tags, .. }) => tags.keys().cloned().collect(),
+                None => meter.tags,
+            };
+            let known = Meter { name: name.clone(), kind, unit, help, start, keys, model: meter.model };
+            if meters.insert(name.clone(), known).is_some() {
                 return Err(format!("meter {name} twice"));
             }
         }
@@ -157,6 +186,7 @@ impl Profile {
                 timeout: seconds(file.liveness.timeout),
                 initial_delay: seconds(file.liveness.initial_delay),
             },
+            quirks: file.quirks,
             buckets: file.buckets,
             shapes,
             meters,
@@ -171,6 +201,7 @@ impl Profile {
             name: String::new(),
             release,
             liveness,
+            quirks: Vec::new(),
             buckets: Vec::new(),
             shapes: IndexMap::new(),
             meters: IndexMap::new(),
@@ -189,6 +220,10 @@ impl Profile {
     pub fn liveness(&self) -> &Liveness {
         &self.liveness
     }
+    /// Whether this version does something otherwise.
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
+    }
     /// Upper bounds of the buckets of histograms, the infinite one left out.
     pub fn buckets(&self) -> &[f64] {
         &self.buckets
@@ -204,6 +239,11 @@ impl Profile {
     /// The meter of a dotted name.
     pub fn meter(&self, name: &str) -> Option<MeterId> {
         self.meters.get_index_of(name).map(|index| MeterId(index as u32))
+    }
+    /// The meter that the model moves by a name: one that says so, or the one of this name.
+    pub fn modelled(&self, name: &str) -> Option<MeterId> {
+        let said = self.meters.values().position(|meter| meter.model.as_deref() == Some(name));
+        said.map(|index| MeterId(index as u32)).or_else(|| self.meter(name))
     }
     /// The meter of an id.
     pub fn meter_of(&self, id: MeterId) -> Option<&Meter> {
@@ -237,6 +277,8 @@ struct File {
     name: String,
     release: Release,
     liveness: LivenessFile,
+    #[serde(default)]
+    quirks: Vec<Quirk>,
     buckets: Vec<f64>,
     shapes: IndexMap<String, IndexMap<String, f64>>,
     meters: Vec<MeterFile>,
@@ -263,8 +305,9 @@ struct MeterFile {
     #[serde(default)]
     roles: Vec<Role>,
     /// Of a meter without series at start: its keys, for the reader of the file.
-    #[serde(default, rename = "tags")]
-    _tags: Vec<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    model: Option<String>,
     #[serde(default)]
     start: Vec<StartFile>,
 }
@@ -375,7 +418,9 @@ mod tests {
         for name in Profile::NAMES {
             assert_eq!(Profile::named(name).expect("a shipped profile").name(), *name);
         }
-        Profile::parse(include_str!("1.3.yaml")).expect("a sound file");
+        for text in [V0_20_TEXT, V1_3_TEXT] {
+            Profile::parse(text).expect("a sound file");
+        }
     }
 
     #[test]
@@ -393,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_broken_profile_is_refused_with_a_reason() {
-        let text = include_str!("1.3.yaml").replace("is: heap.max", "is: heap.mox");
+        let text = V1_3_TEXT.replace("is: heap.max", "is: heap.mox");
         let error = Profile::parse(&text).expect_err("no such probe");
         assert!(error.contains("heap.mox"), "{error}");
     }

@@ -201,11 +201,15 @@ impl Simulation {
         let now = self.now;
         let Some(execution) = self.executions.get_mut(slot) else { return };
         execution.task_created = now;
-        execution.state = State::Running;
+        let before = std::mem::replace(&mut execution.state, State::Running);
         let (flow, number, task, attempt) = (execution.flow, execution.number, execution.task, execution.attempt);
         self.truth.attempts += 1;
         self.message(executor, flow, State::Running);
         self.count(executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
+        // Up to 0.20, with the state before, and not for another attempt (standalone/activity_scrape1).
+        if before != State::Retrying {
+            self.count(executor, Meter::TaskRunNext, Subject::FlowState(flow, before));
+        }
         self.produce(executor, Class::Execution, 1);
         self.produce(executor, Class::MultipleConditionEvent, 1);
         self.produce(executor, Class::WorkerJob, 1);

@@ -35,6 +35,7 @@ meters! {
     DelayCreated = "kestra.executor.execution.delay.created.count",
     DelayEnded = "kestra.executor.execution.delay.ended.count",
     TaskRunCreated = "kestra.executor.taskrun.created.count",
+    TaskRunNext = "kestra.executor.taskrun.next.count",
     TaskRunEnded = "kestra.executor.taskrun.ended.count",
     TaskRunDuration = "kestra.executor.taskrun.ended.duration",
     Resubmitted = "kestra.executor.worker.job.resubmit.count",
@@ -150,7 +151,7 @@ pub(super) struct Meters {
 
 impl Meters {
     pub(super) fn new(profile: &'static Profile, registry: Registry) -> Meters {
-        let ids = Meter::ALL.iter().map(|meter| profile.meter(meter.name())).collect();
+        let ids = Meter::ALL.iter().map(|meter| profile.modelled(meter.name())).collect();
         Meters { registry, ids, cache: IndexMap::default() }
     }
 
@@ -208,5 +209,8 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
             tags.extend([("exception", "none"), ("method", *method), ("status", *status), ("uri", *uri)]);
         }
     }
+    // A version that knows fewer keys shows these only.
+    let keys = registry.profile().meter_of(id).map_or(&[][..], |meter| meter.keys.as_slice());
+    tags.retain(|(key, _)| keys.iter().any(|known| known == key));
     registry.series(id, &tags, now)
 }

@@ -7,6 +7,7 @@ use super::meters::{Class, Meter, Subject};
 use super::queue::{Message, QueueKind};
 use super::{Job as JobView, RunningJob, Simulation};
 use crate::flow::State;
+use crate::profile::Quirk;
 use crate::time::{Duration, Instant};
 
 /// Something a worker is to do.
@@ -173,7 +174,9 @@ impl Simulation {
             Work::Task { slot, number, flow, task, attempt } => {
                 let subject = Subject::Task(flow, task);
                 self.count(member, Meter::WorkerEnded, subject);
-                self.time(member, Meter::WorkerDuration, subject, duration);
+                let waits = self.members[member].profile.has(Quirk::WorkerDurationIsWait);
+                let shown = if waits { work.started.since(work.order.created) } else { duration };
+                self.time(member, Meter::WorkerDuration, subject, shown);
                 self.count_many(member, Meter::WorkerRunning, subject, -1.0);
                 self.produce(member, Class::WorkerTaskResult, 1);
                 self.write_logs(member, 1 + work.logs);

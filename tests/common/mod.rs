@@ -15,7 +15,12 @@ use mock_kestra::time::{Calendar, Instant};
 
 /// A file of tests/captures/1.3.
 pub fn capture(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/1.3").join(path);
+    capture_of("1.3", path)
+}
+
+/// A file of the recordings of a version.
+pub fn capture_of(version: &str, path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(version).join(path);
     String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
         .into_owned()
 }
