@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Family, body, capture, exposition, families, simulate};
+use common::{Family, body, exposition, families, simulate};
 use mock_kestra::metrics::{Look, Registry};
 use mock_kestra::profile::{Profile, Role};
 use mock_kestra::scenario::{NoFiles, read};
@@ -64,15 +64,20 @@ fn numbers_of_the_same_line_have_the_same_form() {
     for (version, role) in VERSIONS.iter().flat_map(|version| Role::RECORDED.map(|role| (*version, role))) {
         for (ours, recorded) in ours(version, role).iter().zip(recorded(version, role)) {
             for ((line, ours), recorded) in ours.series.iter().zip(&ours.values).zip(&recorded.values) {
-                assert_eq!(ours.contains(['.', 'E']), recorded.contains(['.', 'E']), "{version} {}: {line}", role.name());
+                assert_eq!(
+                    ours.contains(['.', 'E']),
+                    recorded.contains(['.', 'E']),
+                    "{version} {}: {line}",
+                    role.name()
+                );
             }
         }
     }
 }
 
 /// Every family of any recording: type, possible sets of label keys, help text.
-fn all_recorded() -> BTreeMap<String, (String, Vec<String>, String)> {
-    let table = capture("families.tsv");
+fn all_recorded(version: &str) -> BTreeMap<String, (String, Vec<String>, String)> {
+    let table = common::capture_of(version, "families.tsv");
     let rows = table.lines().filter(|line| !line.starts_with('#'));
     rows.map(|row| {
         let [name, kind, keys, help] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("four columns: {row}") };
@@ -106,11 +111,18 @@ polled_by: [ { path: /prometheus, every: 15s }, { path: /health, every: 5s }, { 
 
 #[test]
 fn a_busy_server_shows_only_families_that_a_real_one_has_shown() {
-    let plan = std::sync::Arc::new(read("busy.yaml", BUSY, &NoFiles).0.expect("a plan"));
+    for (version, least) in [("0.20", 90), ("1.3", 150)] {
+        busy(version, least);
+    }
+}
+
+fn busy(version: &str, least: usize) {
+    let text = format!("{BUSY}kestra: \"{version}\"\n");
+    let plan = std::sync::Arc::new(read("busy.yaml", &text, &NoFiles).0.expect("a plan"));
     let simulation = simulate(&plan, 1, Instant::START + Duration::minutes(30));
-    let recorded = all_recorded();
+    let recorded = all_recorded(version);
     let families = families(&exposition(&simulation, 0));
-    assert!(families.len() > 150, "{} families", families.len());
+    assert!(families.len() > least, "{} families of {version}", families.len());
     for family in families {
         let (kind, keys, help) =
             recorded.get(&family.name).unwrap_or_else(|| panic!("never recorded: {}", family.name));
@@ -121,13 +133,18 @@ fn a_busy_server_shows_only_families_that_a_real_one_has_shown() {
 
 #[test]
 fn every_recorded_family_is_one_of_the_profile() {
-    let profile = Profile::named("1.3").expect("a profile");
-    let mut ours: Vec<String> = Vec::new();
-    for (_, meter) in profile.meters() {
-        let name = meter.prometheus_name();
-        ours.push(format!("{name}_max"));
-        ours.push(name);
+    for version in VERSIONS {
+        let profile = Profile::named(version).expect("a profile");
+        let mut ours: Vec<String> = Vec::new();
+        for (_, meter) in profile.meters() {
+            let name = meter.prometheus_name();
+            ours.push(format!("{name}_max"));
+            ours.push(name);
+        }
+        // Meters of the plugins that ran are not simulated.
+        let plugin = |name: &str| name.contains("_plugin_") || name == "kestra_response_length_total";
+        let missing: Vec<String> =
+            all_recorded(version).into_keys().filter(|name| !ours.contains(name) && !plugin(name)).collect();
+        assert!(missing.is_empty(), "{version}: {missing:?}");
     }
-    let missing: Vec<String> = all_recorded().into_keys().filter(|name| !ours.contains(name)).collect();
-    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -12,6 +12,7 @@ use common::peers::{Prometheus, peer};
 use common::server::{Mock, ask, binary, eventually, scratch};
 use common::{body, capture, exposition, families, labels, scenario_files, simulate};
 use mock_kestra::monitor::Configuration;
+use mock_kestra::profile::Profile;
 use mock_kestra::promql::Expression;
 use mock_kestra::random::Seed;
 use mock_kestra::run::{Scraping, Watch, record};
@@ -138,6 +139,26 @@ fn debians_prometheus_watches_a_worker_die_and_come_back() {
 #[ignore = "needs Prometheus 3 of Debian unstable: .ci/peers fetches it"]
 fn prometheus_3_watches_a_worker_die_and_come_back() {
     watches_a_worker_die("unstable");
+}
+
+#[test]
+#[ignore = "needs Prometheus of Debian stable and unstable: .ci/peers fetches them"]
+fn every_version_is_scraped_without_a_complaint() {
+    for suite in ["stable", "unstable"] {
+        for version in Profile::NAMES {
+            let mock = Mock::start(&["idle", "--kestra", version]);
+            let prometheus = Prometheus::start(suite, &config(&mock), "");
+            eventually("it is up, and was scraped more than once", || {
+                let count = prometheus.api("query?query=count_over_time(up%5B1m%5D)>1");
+                let up = prometheus.api("query?query=up==1");
+                let some =
+                    |answer: &serde_json::Value| answer["data"]["result"].as_array().is_some_and(|it| !it.is_empty());
+                some(&count) && some(&up)
+            });
+            let complaints = prometheus.complaints();
+            assert!(complaints.is_empty(), "{version} with {suite}: {complaints:#?}");
+        }
+    }
 }
 
 /// Relabelling of targets and of samples, honoured labels, and a limit of samples that is too low.

@@ -17,6 +17,9 @@ pub(super) struct Serve {
     /// Scenario, by shipped name or path
     #[arg(default_value = "healthy")]
     scenario: String,
+    /// Version of Kestra, instead of that of the scenario
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(crate::profile::Profile::NAMES))]
+    kestra: Option<String>,
     /// First management port; member i has the one 10*i above, the application port is one below; 0 takes any
     #[arg(long, default_value_t = 8081)]
     port: u16,
@@ -78,7 +81,10 @@ impl Default for Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Exit {
-        let Some(plan) = load::plan(&self.scenario) else { return Exit::Input };
+        let Some(mut plan) = load::plan(&self.scenario) else { return Exit::Input };
+        if let Some(kestra) = self.kestra {
+            plan.kestra = kestra;
+        }
         let start = self.start.or(plan.start).map_or_else(|| super::start("now"), Ok);
         let Ok(start) = start else { return Exit::Cannot };
         // Whole seconds, so that dates are easy to read.

@@ -1,15 +1,17 @@
 //! What an answer that needs a database connection gets to see of it.
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, Request};
 use crate::profile::Probe;
 use crate::scenario::DatabaseKind;
-use crate::simulator::DatabaseView;
+use crate::simulator::{DatabaseView, Simulation};
 use crate::time::Duration;
 
 /// Hikari's `connectionTimeout`, Kestra leaves the default.
 const POOL_TIMEOUT: Duration = Duration::seconds(30);
 /// How long the pool still hands out the connections that were cut, each found invalid at once (db_down/refused/executor).
 const INVALID_FOR: Duration = Duration::milliseconds(500);
+/// A request that waits for a setting is given up after this (db_down/standalone_refused_95s).
+const GIVEN_UP: Duration = Duration::milliseconds(29_600);
 /// A validity check over a healthy network.
 const CHECK: Duration = Duration::milliseconds(1);
 
@@ -24,32 +26,27 @@ pub(super) struct Database {
     pub address: &'static str,
     /// Product name.
     pub product: &'static str,
-    /// Product version.
-    pub version: &'static str,
+    /// Product version; H2 comes with Kestra, which knows it.
+    pub version: Option<&'static str>,
 }
 
-/// PostgreSQL as recorded; the others from facts/management-port.md, H2's version as recorded from `server local`.
+/// PostgreSQL and H2 as recorded; MySQL from facts/management-port.md.
 pub(super) static POSTGRESQL: Database = Database {
     datasource: "postgres",
     url: "jdbc:postgresql://postgres:5432/kestra",
     address: "postgres:5432/kestra",
     product: "PostgreSQL",
-    version: "15.18 (Debian 15.18-0+deb12u1)",
+    version: Some("15.18 (Debian 15.18-0+deb12u1)"),
 };
 static MYSQL: Database = Database {
     datasource: "mysql",
     url: "jdbc:mysql://mysql:3306/kestra",
     address: "mysql:3306/kestra",
     product: "MySQL",
-    version: "8.0.33",
+    version: Some("8.0.33"),
 };
-static H2: Database = Database {
-    datasource: "h2",
-    url: "jdbc:h2:mem:public",
-    address: "null:-1null",
-    product: "H2",
-    version: "2.4.240 (2025-09-22)",
-};
+static H2: Database =
+    Database { datasource: "h2", url: "jdbc:h2:mem:public", address: "null:-1null", product: "H2", version: None };
 
 impl Database {
     /// The database of the cluster.
@@ -60,6 +57,28 @@ impl Database {
             DatabaseKind::H2 => &H2,
         }
     }
+}
+
+/// Versions that read a setting from the database before every request to a process with a webserver: `Ok` lets the request
+/// go on or carries the text of an error; `Err` lets it wait, and in the end closes the connection without an answer
+/// (0.20.7, db_down/standalone_*).
+pub(super) fn read_settings(
+    request: &Request,
+    simulation: &Simulation,
+    member: usize,
+) -> Result<Option<&'static str>, Outcome> {
+    let (now, arrived) = (simulation.now(), request.arrived);
+    let (since, refused) = match simulation.database(member) {
+        DatabaseView::Reachable { .. } => return Ok(None),
+        DatabaseView::Refused { since } => (since, true),
+        DatabaseView::Stalled { since } => (since, false),
+    };
+    if refused && arrived.since(since) < INVALID_FOR {
+        let text = "SQL [select \"value\" from settings where \"key\" = ?]; An I/O error occurred while sending to the backend.";
+        return Ok(Some(text));
+    }
+    let deadline = arrived.max(since) + GIVEN_UP;
+    if now < deadline { Err(Outcome::Wait(deadline)) } else { Err(Outcome::Reset) }
 }
 
 /// Takes a connection from the pool and checks it, for a request that arrived some time ago: `Ok` carries the error text

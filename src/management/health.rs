@@ -33,6 +33,7 @@ impl Selection {
 #[derive(Debug)]
 struct View {
     database: &'static Database,
+    database_version: &'static str,
     /// Why the database is DOWN.
     database_error: Option<String>,
     deadlocked: bool,
@@ -73,7 +74,10 @@ pub(super) fn selected(context: &Context<'_>) -> Handled {
 }
 
 fn reply(context: &Context<'_>, selection: Selection) -> Handled {
-    if selection != Selection::Liveness && context.version.indicators.contains(&Indicator::Shutdown) && beans_gone(context) {
+    if selection != Selection::Liveness
+        && context.version.indicators.contains(&Indicator::Shutdown)
+        && beans_gone(context)
+    {
         let detail = "No bean of type [io.micronaut.runtime.graceful.GracefulShutdownManager] exists. ";
         return Ok(Reply::exception(500, detail, context.target.href));
     }
@@ -82,7 +86,13 @@ fn reply(context: &Context<'_>, selection: Selection) -> Handled {
     let database_error = if asks { database::check(context)? } else { None };
     let disk = if context.member.disk_full() { Disk { free: FREE_WHEN_FULL, ..DISK } } else { DISK };
     let database = Database::of(context);
-    let view = View { database, database_error, deadlocked: context.member.deadlocked(), disk };
+    let view = View {
+        database,
+        database_version: database.version.unwrap_or(context.version.h2),
+        database_error,
+        deadlocked: context.member.deadlocked(),
+        disk,
+    };
     let (up, body) = render(&view, indicators);
     Ok(status(Reply::json(body.to_string()), up, &context.request.method, context.target.path))
 }
@@ -130,14 +140,12 @@ fn one(view: &View, indicator: Indicator) -> (&'static str, bool, Option<Value>)
             let details = json!({ "total": total, "free": free, "threshold": threshold });
             ("diskSpace", up, Some(if up { details } else { json!({ "error": error }) }))
         }
-        Indicator::Deadlock => {
-            ("deadlockedThreads", !view.deadlocked, view.deadlocked.then(threads::deadlock))
-        }
+        Indicator::Deadlock => ("deadlockedThreads", !view.deadlocked, view.deadlocked.then(threads::deadlock)),
         Indicator::Shutdown => ("gracefulShutdown", true, Some(json!({ "activeTasks": 0 }))),
         Indicator::Database => {
             let database = Map::from_iter([match &view.database_error {
                 None => {
-                    let details = json!({ "database": view.database.product, "version": view.database.version });
+                    let details = json!({ "database": view.database.product, "version": view.database_version });
                     (view.database.url.to_owned(), node(true, Some(details)))
                 }
                 Some(error) => (view.database.address.to_owned(), node(false, Some(json!({ "error": error })))),
@@ -172,7 +180,8 @@ mod tests {
     }
 
     fn view() -> View {
-        View { database: &POSTGRESQL, database_error: None, deadlocked: false, disk: DISK }
+        let database_version = POSTGRESQL.version.unwrap();
+        View { database: &POSTGRESQL, database_version, database_error: None, deadlocked: false, disk: DISK }
     }
 
     #[test]
@@ -211,8 +220,8 @@ mod tests {
     #[test]
     fn a_deadlock_takes_health_and_liveness_down_but_not_readiness() {
         let view = View { deadlocked: true, ..view() };
-        let up =
-            [Selection::All, Selection::Liveness, Selection::Readiness].map(|it| render(&view, it.indicators(version())).0);
+        let up = [Selection::All, Selection::Liveness, Selection::Readiness]
+            .map(|it| render(&view, it.indicators(version())).0);
         assert_eq!(up, [false, false, true]);
     }
 

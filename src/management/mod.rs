@@ -24,6 +24,7 @@ mod worker;
 
 pub use reply::{Malformed, malformed};
 
+use crate::profile::{Quirk, Role};
 use crate::simulator::{Command, Member, Port, Simulation};
 use crate::time::Instant;
 use reply::Reply;
@@ -154,16 +155,25 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &M
         return Ok(Reply::bare(403, "Forbidden"));
     }
     if Version::of(member.profile().name()).credentials
-        && application::wants_credentials(request, member.role(), target.path) {
+        && application::wants_credentials(request, member.role(), target.path)
+    {
         return Ok(Reply::bare(401, "Unauthorized").header("WWW-Authenticate", "Basic"));
     }
     let href = target.href;
+    if member.profile().has(Quirk::RequestsReadSettings)
+        && member.role().runs(Role::Webserver)
+        && let Some(error) = database::read_settings(request, simulation, index)?
+    {
+        return Ok(Reply::exception(500, error, href));
+    }
     match route::find(request.listener, member.role(), &request.method, target.path) {
         route::Found::Handler(handler, variable) => {
             let version = Version::of(member.profile().name());
             handler(&Context { request, simulation, index, member, version, target, variable })
         }
-        route::Found::WrongMethod(_) if wrong_type(request) && Version::of(member.profile().name()).type_before_method => {
+        route::Found::WrongMethod(_)
+            if wrong_type(request) && Version::of(member.profile().name()).type_before_method =>
+        {
             let content_type = request.header("content-type").unwrap_or_default();
             Ok(Reply::error(
                 415,

@@ -20,6 +20,8 @@ pub(super) struct Version {
     pub threads: &'static str,
     /// `/api/v1/configs`.
     pub configs: &'static str,
+    /// What H2 calls its version.
+    pub h2: &'static str,
     /// The keys that the first `/refresh` names.
     pub refreshed: &'static str,
     /// What `/health` asks, in order.
@@ -76,6 +78,7 @@ pub(super) static VERSIONS: [Version; 2] = [
         routes: include_str!("data/1.3/routes.txt"),
         threads: include_str!("data/1.3/threads.txt"),
         configs: include_str!("data/1.3/configs.json"),
+        h2: "2.4.240 (2025-09-22)",
         refreshed: r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","jdk.jfr.repository","polyglot.engine.warn-interpreter-only"]"#,
         indicators: &[Service, Deadlock, Shutdown, Database],
         liveness: &[Deadlock],
@@ -93,6 +96,7 @@ pub(super) static VERSIONS: [Version; 2] = [
         routes: include_str!("data/0.20/routes.txt"),
         threads: include_str!("data/0.20/threads.txt"),
         configs: include_str!("data/0.20/configs.json"),
+        h2: "2.3.232 (2024-08-11)",
         refreshed: r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","polyglot.engine.warn-interpreter-only"]"#,
         indicators: &[Discovery, Service, Disk, Database],
         liveness: &[],

@@ -34,6 +34,10 @@ pub enum Quirk {
     WorkerDurationIsWait,
     /// Every request to a process with a webserver reads a setting from the database first (0.20).
     RequestsReadSettings,
+    /// SIGTERM closes the ports at once, not when the tasks are done (0.20).
+    ClosesAtOnce,
+    /// A process that gives up without its database closes its ports and lives on for a while, or for ever (0.20).
+    LingersWithoutDatabase,
 }
 
 /// Which build a profile was recorded from.

@@ -77,6 +77,31 @@ pub(super) fn life_without(how: Loss, role: Role, running: usize, draws: &mut St
     }
 }
 
+/// The same in a version whose processes linger: how long its ports live on. Recorded from 0.20.7 (db_down): a standalone
+/// dies within a second when a queue thread has a query in flight, else when the pool's 30 s are over.
+pub(super) fn ports_without(how: Loss, role: Role, draws: &mut Stream) -> Duration {
+    let spread = |from: u64, draws: &mut Stream| Duration::milliseconds(from + draws.below(700));
+    match (how, role) {
+        (Loss::Stalled, _) => spread(29_900, draws),
+        (_, Role::Standalone) if draws.chance(0.5) => spread(30_000, draws),
+        _ => spread(700, draws),
+    }
+}
+
+/// And how long the process itself lives on after its ports, `lost` after the database; none is for ever.
+pub(super) fn lingers(role: Role, lost: Duration) -> Option<Duration> {
+    let gave_up_late = lost > Duration::seconds(10);
+    match role {
+        // Its context waits for a lock for ever.
+        Role::Standalone if gave_up_late => None,
+        // Each service waits for a connection to write its state, 30 s at a time.
+        Role::Standalone => Some(Duration::seconds(62)),
+        Role::Worker if gave_up_late => Some(Duration::seconds(32)),
+        Role::Webserver => Some(Duration::seconds(4)),
+        _ => Some(Duration::seconds(1)),
+    }
+}
+
 /// Queue loops and other polls of an idle process: how many threads ask the database at normal speed.
 pub(super) const fn loops(role: Role) -> f64 {
     match role {

@@ -34,6 +34,8 @@ pub(super) enum Event {
     Exit { member: u32, life: u32, cause: ExitCause },
     /// A process that lost its database gives up, unless the database came back before that.
     GivesUp { member: u32, life: u32, generation: u32 },
+    /// The ports of a process accept connections and close them without an answer from now on.
+    Deaf { member: u32, life: u32 },
     /// A long collection is over.
     PauseEnds { member: u32, life: u32 },
     /// A declared poller asks a member.

@@ -146,6 +146,9 @@ impl Simulation {
         self.count_many(executor, Meter::DelayCreated, Subject::FlowState(flow, State::Running), 0.0);
         self.members[executor].log_info += 1;
         self.members[executor].jvm.work(1.5e6, 0.015, self.now);
+        // Up to 0.20: what comes next, with the state before, and not for another attempt (standalone/activity_scrape1).
+        let before = if state == State::Created { state } else { State::Running };
+        self.count(executor, Meter::TaskRunNext, Subject::FlowState(flow, before));
         self.next_task(executor, slot, None);
     }
 
@@ -188,6 +191,10 @@ impl Simulation {
             return self.finish(executor, slot, state);
         }
         let now = self.now;
+        if done.is_some() {
+            let flow = execution.flow;
+            self.count(executor, Meter::TaskRunNext, Subject::FlowState(flow, State::Running));
+        }
         if let Some(execution) = self.executions.get_mut(slot) {
             execution.task = next;
             execution.attempt = 1;
@@ -201,15 +208,11 @@ impl Simulation {
         let now = self.now;
         let Some(execution) = self.executions.get_mut(slot) else { return };
         execution.task_created = now;
-        let before = std::mem::replace(&mut execution.state, State::Running);
+        execution.state = State::Running;
         let (flow, number, task, attempt) = (execution.flow, execution.number, execution.task, execution.attempt);
         self.truth.attempts += 1;
         self.message(executor, flow, State::Running);
         self.count(executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
-        // Up to 0.20, with the state before, and not for another attempt (standalone/activity_scrape1).
-        if before != State::Retrying {
-            self.count(executor, Meter::TaskRunNext, Subject::FlowState(flow, before));
-        }
         self.produce(executor, Class::Execution, 1);
         self.produce(executor, Class::MultipleConditionEvent, 1);
         self.produce(executor, Class::WorkerJob, 1);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::database::{self, Loss};
+use super::database::{self, Database, Loss};
 use super::event::{Event, ExitCause};
 use super::integral::Integral;
 use super::jvm::Jvm;
@@ -12,7 +12,7 @@ use super::queue::QueueKind;
 use super::worker::JobOrder;
 use super::{DatabaseView, Level, Port, Simulation};
 use crate::metrics::Registry;
-use crate::profile::{Profile, Role};
+use crate::profile::{Profile, Quirk, Role};
 use crate::random::{name_key, noise};
 use crate::scenario::{MemberPlan, Restart};
 use crate::time::{Duration, Instant};
@@ -340,6 +340,11 @@ impl Simulation {
             }
             Phase::Stopping => {
                 it.after_exit = after;
+                // One that lingers without its database ends now.
+                if it.shutdown.is_none() {
+                    let exit = Event::Exit { member: member as u32, life: it.life, cause: ExitCause::Stopped };
+                    self.events.push(now + Duration::seconds(3), exit);
+                }
                 return;
             }
             Phase::Up => {}
@@ -348,6 +353,14 @@ impl Simulation {
         it.after_exit = after;
         it.shutdown = Some(Shutdown { since: now, by_endpoint, closing: false });
         let (grace, life) = (it.plan.grace, it.life);
+        if it.profile.has(Quirk::ClosesAtOnce) {
+            match by_endpoint {
+                true => {
+                    self.events.push(now + Duration::milliseconds(500), Event::Deaf { member: member as u32, life })
+                }
+                false => it.port = Port::Closing,
+            }
+        }
         self.note(format!("{} shuts down", self.members[member].plan.name));
         self.pace(member);
         let forced = Event::Exit { member: member as u32, life, cause: ExitCause::Forced };
@@ -369,7 +382,12 @@ impl Simulation {
         // Recorded: SIGTERM closes at once when nothing runs, and exits after 1.7 to 3.2 s; after `/stop` the ports stay
         // open for some 2 s, exit after 2.6 s; once tasks had to be waited for, it is gone within a second.
         let waited = now.since(shutdown.since) > Duration::seconds(1);
+        let at_once = it.profile.has(Quirk::ClosesAtOnce);
         let (closed, gone) = match (shutdown.by_endpoint, waited) {
+            // Recorded from 0.20.7: exit 1.5 s after SIGTERM, 2 s after the last task, 4 s after `/stop`.
+            (true, _) if at_once => (1_600, 4_000),
+            (false, true) if at_once => (100, 2_000),
+            (false, false) if at_once => (100, 1_400 + draws.below(300)),
             (true, _) => (2_100, 2_600),
             (false, true) => (500, 1_000),
             (false, false) => (100, 1_700 + draws.below(1_500)),
@@ -429,9 +447,14 @@ impl Simulation {
             let it = &mut self.members[member];
             match it.phase {
                 Phase::Up | Phase::Stopping => {
-                    it.doomed |= how != Loss::Stalled;
                     let mut draws = self.seed.numbered(it.key ^ name_key("database lost"), u64::from(it.life));
-                    let lives = database::life_without(how, it.plan.role, it.running.len(), &mut draws);
+                    let lingers = it.profile.has(Quirk::LingersWithoutDatabase);
+                    let lives = match lingers {
+                        true => database::ports_without(how, it.plan.role, &mut draws),
+                        false => database::life_without(how, it.plan.role, it.running.len(), &mut draws),
+                    };
+                    // What waits for the pool to give up is saved by a database that comes back.
+                    it.doomed |= how != Loss::Stalled && !(lingers && lives > Duration::seconds(10));
                     it.log_warn += 10;
                     it.log_error += 1;
                     let (life, generation) = (it.life, it.loss_generation);
@@ -444,6 +467,28 @@ impl Simulation {
                 Phase::Dead => {}
             }
             self.pace(member);
+        }
+    }
+
+    /// A process without its database gives up: it exits, or in some versions lingers with closed ports.
+    pub(super) fn give_up(&mut self, member: usize) {
+        if !self.members[member].profile.has(Quirk::LingersWithoutDatabase) {
+            return self.exit(member, ExitCause::DatabaseLost);
+        }
+        let lost = match self.database {
+            Database::Lost { since, .. } => self.now.since(since),
+            Database::Reachable(_) => Duration::ZERO,
+        };
+        self.note(format!("{} closes its ports: it lost its database", self.members[member].plan.name));
+        let it = &mut self.members[member];
+        (it.phase, it.port, it.doomed) = (Phase::Stopping, Port::Closing, true);
+        let (role, life) = (it.plan.role, it.life);
+        self.stall_jobs(member);
+        self.service_silent(member);
+        self.pace(member);
+        if let Some(more) = database::lingers(role, lost) {
+            let exit = Event::Exit { member: member as u32, life, cause: ExitCause::DatabaseLost };
+            self.events.push(self.now + more, exit);
         }
     }
 
@@ -477,9 +522,11 @@ impl Simulation {
         let it = &mut self.members[member];
         let life = it.life;
         let stalled = matches!(self.database.view(), DatabaseView::Stalled { .. });
+        let reads_settings = it.profile.has(Quirk::RequestsReadSettings) && it.plan.role.runs(Role::Webserver);
+        let lost = self.database.slowdown().is_none();
         let needs_database = path.starts_with("/health") && path != "/health/liveness";
         // A request that hangs is never counted: the process dies before it ends.
-        if it.port() == Port::Open && it.moves() && !(stalled && needs_database) {
+        if it.port() == Port::Open && it.moves() && !(stalled && needs_database) && !(lost && reads_settings) {
             let down = match path {
                 "/health/liveness" => it.deadlocked,
                 "/health/readiness" => matches!(self.database.view(), DatabaseView::Refused { .. }),

@@ -181,7 +181,10 @@ impl Simulation {
             Event::GivesUp { member, life, generation }
                 if self.lives(member, life) && self.members[member as usize].loss_generation == generation =>
             {
-                self.exit(member as usize, event::ExitCause::DatabaseLost);
+                self.give_up(member as usize);
+            }
+            Event::Deaf { member, life } if self.lives(member, life) => {
+                self.members[member as usize].port = Port::Closing;
             }
             Event::PauseEnds { member, life } if self.lives(member, life) => self.pause_ends(member as usize),
             Event::Poll { member, poller, life } if self.lives(member, life) => {
