@@ -122,6 +122,45 @@ fn a_configuration_of_prometheus_says_who_is_scraped() {
 }
 
 #[test]
+fn what_is_configured_on_kestra_is_what_prometheus_meets() {
+    let file = scratch("configured.yaml");
+    let path = file.to_str().expect("UTF-8");
+    let text = |more: &str| {
+        format!(
+            "name: configured\nextends: healthy\nduration: 5m\nconfiguration: {{ endpoints: {{ all: {{ path: /manage, basic-auth: {{ username: prom, password: s3cret }} }} }}{more} }}\nexpect: [ {{ health: standalone-1, status: UP, at: 1m }}, {{ query: up, at: 4m, is: \"== 1\" }} ]\n"
+        )
+    };
+    std::fs::write(&file, text("")).expect("written");
+    let (code, out, err) = run(&["test", path]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let prometheus = scratch("prometheus.yml");
+    let with = |more: &str| {
+        let text = format!(
+            "scrape_configs: [ {{ job_name: kestra, static_configs: [ {{ targets: [ \"kestra:8081\" ] }} ]{more} }} ]\n"
+        );
+        std::fs::write(&prometheus, text).expect("written");
+        let (code, out, _) = run(&["test", path, "--prometheus", prometheus.to_str().expect("UTF-8")]);
+        (code, out)
+    };
+    // The wrong path is 404, no password 401: the target is down.
+    assert_eq!(with(", metrics_path: /prometheus").0, Some(1));
+    let (code, out) = with(", metrics_path: /manage/prometheus");
+    assert_eq!(code, Some(1));
+    assert!(out.contains("NOT MET     up == 1 at 4m: 0"), "{out}");
+    assert_eq!(with(", metrics_path: /manage/prometheus, basic_auth: { username: prom, password: no }").0, Some(1));
+    assert_eq!(with(", metrics_path: /manage/prometheus, basic_auth: { username: prom, password: s3cret }").0, Some(0));
+    // What has no effect is told, what is wrong refused.
+    std::fs::write(&file, text(", kestra: { url: \"http://x\", queue: { type: postgres } }")).expect("written");
+    let (code, _, err) = run(&["check", path]);
+    assert_eq!(code, Some(0));
+    assert!(err.contains("have no effect here: kestra.url, kestra.queue.type"), "{err}");
+    std::fs::write(&file, text(", endpoints.helth.enabled: true")).expect("written");
+    let (code, _, err) = run(&["check", path]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("did you mean `health`?"), "{err}");
+}
+
+#[test]
 fn explain_says_what_keeps_an_alert_quiet() {
     let rules = scratch("rules.yml");
     let file = rules.to_str().expect("UTF-8");

@@ -194,6 +194,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     Arrivals { flow: 1, rate: rate / 2.0, webhook: true },
                 ],
                 pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
+                settings: mock_kestra::scenario::Settings::default(),
                 timeline,
                 expectations: Vec::new(),
             })

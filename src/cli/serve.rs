@@ -20,9 +20,10 @@ pub(super) struct Serve {
     /// Version of Kestra, instead of that of the scenario
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(crate::profile::Profile::NAMES))]
     kestra: Option<String>,
-    /// First management port; member i has the one 10*i above, the application port is one below; 0 takes any
-    #[arg(long, default_value_t = 8081)]
-    port: u16,
+    /// First management port; member i has the one 10*i above, the application port is one below; 0 takes any [default:
+    /// endpoints.all.port of the scenario's configuration, else 8081]
+    #[arg(long)]
+    port: Option<u16>,
     /// Control port; 0 takes any
     #[arg(long, default_value_t = 8082)]
     control: u16,
@@ -97,7 +98,7 @@ impl Serve {
         let options = Options {
             bind: self.bind,
             advertise,
-            port: self.port,
+            port: self.port.or(plan.settings.port).unwrap_or(8081),
             control_bind: self.control_bind,
             control: self.control,
             speed: self.speed,

@@ -3,6 +3,7 @@
 use super::database::Database;
 use super::reply::Reply;
 use super::{Context, Handled, Listener, route};
+use crate::scenario::Settings;
 
 /// `GET /info`.
 pub(super) fn info(context: &Context<'_>) -> Handled {
@@ -51,7 +52,9 @@ pub(super) fn routes(context: &Context<'_>) -> Handled {
         };
         let sample = path.split_once('{').map_or(path.to_owned(), |(prefix, _)| format!("{prefix}x"));
         let role = context.member.role();
-        let here = |listener| !matches!(route::find(listener, role, method, &sample), route::Found::Nothing);
+        let here = |listener| {
+            !matches!(route::find(&Settings::default(), listener, role, method, &sample), route::Found::Nothing)
+        };
         if !here(Listener::Management) && !here(Listener::Application) {
             continue;
         }

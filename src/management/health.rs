@@ -6,6 +6,7 @@ use super::database::{self, Database};
 use super::reply::Reply;
 use super::version::{Indicator, Version};
 use super::{Context, Handled, threads};
+use crate::scenario::HealthSettings;
 use crate::time::Duration;
 
 /// This long after `/stop` the beans of the process are gone, just before its port (standalone/stop).
@@ -20,12 +21,23 @@ enum Selection {
 }
 
 impl Selection {
-    fn indicators(self, version: &Version) -> &'static [Indicator] {
-        match self {
+    /// What is asked, in order: what the version ships, and what is switched on and off.
+    fn indicators(self, version: &Version, settings: &HealthSettings) -> Vec<Indicator> {
+        let shipped = match self {
             Selection::All => version.indicators,
-            Selection::Liveness => version.liveness,
+            Selection::Liveness => return version.liveness.to_vec(),
             Selection::Readiness => version.readiness,
-        }
+        };
+        let order = [
+            (Indicator::Discovery, settings.discovery),
+            (Indicator::Service, None),
+            (Indicator::Disk, settings.disk),
+            (Indicator::Deadlock, None),
+            (Indicator::Shutdown, None),
+            (Indicator::Database, settings.jdbc),
+        ];
+        let asked = |(indicator, switch): &(Indicator, Option<bool>)| switch.unwrap_or(shipped.contains(indicator));
+        order.into_iter().filter(asked).map(|(indicator, _)| indicator).collect()
     }
 }
 
@@ -81,10 +93,13 @@ fn reply(context: &Context<'_>, selection: Selection) -> Handled {
         let detail = "No bean of type [io.micronaut.runtime.graceful.GracefulShutdownManager] exists. ";
         return Ok(Reply::exception(500, detail, context.target.href));
     }
-    let indicators = selection.indicators(context.version);
+    let settings = &context.simulation.plan().settings;
+    let indicators = selection.indicators(context.version, &settings.health);
     let asks = indicators.contains(&Indicator::Database);
     let database_error = if asks { database::check(context)? } else { None };
-    let disk = if context.member.disk_full() { Disk { free: FREE_WHEN_FULL, ..DISK } } else { DISK };
+    let free = if context.member.disk_full() { FREE_WHEN_FULL } else { DISK.free };
+    let threshold = settings.health.disk_threshold.unwrap_or(DISK.threshold);
+    let disk = Disk { free, threshold, ..DISK };
     let database = Database::of(context);
     let view = View {
         database,
@@ -93,17 +108,42 @@ fn reply(context: &Context<'_>, selection: Selection) -> Handled {
         deadlocked: context.member.deadlocked(),
         disk,
     };
-    let (up, body) = render(&view, indicators);
-    Ok(status(Reply::json(body.to_string()), up, &context.request.method, context.target.path))
+    let (up, mut body) = render(&view, &indicators);
+    let word = body["status"].as_str().unwrap_or_default().to_owned();
+    if settings.health.bare {
+        body = json!({ "status": word });
+    }
+    let code = settings.health.mapping.get(&word).copied().unwrap_or(if up { 200 } else { 503 });
+    Ok(status(Reply::json(body.to_string()), code, &context.request.method, context.target.path))
 }
 
 /// The status filter: it knows the three literal paths only, and looks at the body, which HEAD does not have.
-fn status(reply: Reply, up: bool, method: &str, path: &str) -> Reply {
+fn status(reply: Reply, code: u16, method: &str, path: &str) -> Reply {
     let literal = matches!(path, "/health" | "/health/liveness" | "/health/readiness");
-    match (literal && method == "GET", up) {
+    match (literal && method == "GET", code) {
         (false, _) => reply,
-        (true, true) => reply.with_status(200, "Ok"),
-        (true, false) => reply.with_status(503, "Service Unavailable"),
+        (true, 200) => reply.with_status(200, "Ok"),
+        (true, code) => reply.with_status(code, reason(code)),
+    }
+}
+
+/// Reason phrases as Micronaut has them.
+fn reason(code: u16) -> &'static str {
+    match code {
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        418 => "I am a teapot",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "CUSTOM",
     }
 }
 
@@ -221,14 +261,14 @@ mod tests {
     fn a_deadlock_takes_health_and_liveness_down_but_not_readiness() {
         let view = View { deadlocked: true, ..view() };
         let up = [Selection::All, Selection::Liveness, Selection::Readiness]
-            .map(|it| render(&view, it.indicators(version())).0);
+            .map(|it| render(&view, &it.indicators(version(), &HealthSettings::default())).0);
         assert_eq!(up, [false, false, true]);
     }
 
     #[test]
     fn only_get_on_the_literal_paths_shows_the_status() {
         let shown = |up, method, path| {
-            let reply = status(Reply::json(""), up, method, path);
+            let reply = status(Reply::json(""), if up { 200 } else { 503 }, method, path);
             (reply.status, reply.reason)
         };
         assert_eq!(shown(true, "GET", "/health"), (200, "Ok".to_owned()));

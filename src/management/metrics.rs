@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::reply::Reply;
-use super::{Context, Handled};
+use super::{Context, Handled, Request};
 use crate::metrics::{Measured, java_double};
 
 /// The content type of `/prometheus`, with a space.
@@ -13,16 +13,25 @@ pub(super) const TEXT: &str = "text/plain; version=0.0.4";
 const BASE_UNITS: [(&str, Option<&str>); 3] =
     [("logback.events", Some("events")), ("process.start.time", None), ("process.uptime", None)];
 
+/// Why a request does not accept the one type there is.
+pub(super) fn not_acceptable(request: &Request, href: &str) -> Option<Reply> {
+    let accepted: Vec<&str> = request.list("accept").filter(|entry| entry.contains('/')).collect();
+    let fits = |entry: &&str| ["text/plain", "*/*"].contains(&bare(entry).as_str());
+    if accepted.is_empty() || accepted.iter().any(fits) {
+        return None;
+    }
+    let detail = format!("Specified Accept Types [{}] not supported. Supported types: [{TEXT}]", accepted.join(", "));
+    Some(Reply::error(406, "Not Acceptable", &detail, href))
+}
+
+/// A type without its parameters.
+fn bare(entry: &str) -> String {
+    entry.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 /// `GET /prometheus`: always the same text; the first accepted type is echoed when it is text/plain.
 pub(super) fn prometheus(context: &Context<'_>) -> Handled {
     let accepted: Vec<&str> = context.request.list("accept").filter(|entry| entry.contains('/')).collect();
-    let bare = |entry: &str| entry.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let fits = |entry: &&str| ["text/plain", "*/*"].contains(&bare(entry).as_str());
-    if !accepted.is_empty() && !accepted.iter().any(fits) {
-        let detail =
-            format!("Specified Accept Types [{}] not supported. Supported types: [{TEXT}]", accepted.join(", "));
-        return Ok(Reply::error(406, "Not Acceptable", &detail, context.target.href));
-    }
     let content_type = accepted.first().copied().filter(|entry| bare(entry) == "text/plain").unwrap_or(TEXT);
     let mut body = Vec::new();
     context.member.registry().render(&context.simulation.look(context.index), &mut body);

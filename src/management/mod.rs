@@ -7,6 +7,7 @@
 
 mod application;
 mod control;
+mod credentials;
 mod database;
 mod date;
 mod env;
@@ -22,6 +23,7 @@ mod uri;
 mod version;
 mod worker;
 
+pub use credentials::basic_auth;
 pub use reply::{Malformed, malformed};
 
 use crate::profile::{Quirk, Role};
@@ -90,6 +92,19 @@ pub struct Answer {
     pub command: Option<Command>,
 }
 
+impl Answer {
+    /// Whether its body is that of a health that is DOWN.
+    pub fn says_down(&self) -> bool {
+        let Body::Sized(body) = &self.body else { return false };
+        serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|body| body["status"] == "DOWN")
+    }
+    /// Whether it is metrics in Prometheus' text format.
+    pub fn is_exposition(&self) -> bool {
+        let text = |(name, value): &(String, String)| name == "content-type" && value.starts_with("text/plain");
+        self.headers.iter().any(text)
+    }
+}
+
 /// The body of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
@@ -154,11 +169,8 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &M
     if foreign_origin(request) {
         return Ok(Reply::bare(403, "Forbidden"));
     }
-    if Version::of(member.profile().name()).credentials
-        && application::wants_credentials(request, member.role(), target.path)
-    {
-        return Ok(Reply::bare(401, "Unauthorized").header("WWW-Authenticate", "Basic"));
-    }
+    let version = Version::of(member.profile().name());
+    let settings = &simulation.plan().settings;
     let href = target.href;
     if member.profile().has(Quirk::RequestsReadSettings)
         && member.role().runs(Role::Webserver)
@@ -166,14 +178,27 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &M
     {
         return Ok(Reply::exception(500, error, href));
     }
-    match route::find(request.listener, member.role(), &request.method, target.path) {
-        route::Found::Handler(handler, variable) => {
-            let version = Version::of(member.profile().name());
+    let found = route::find(settings, request.listener, member.role(), &request.method, target.path);
+    // What is not acceptable is no match.
+    let unacceptable = match &found {
+        route::Found::Handler(_, _, "prometheus") => metrics::not_acceptable(request, href),
+        _ => None,
+    };
+    let matched = matches!(found, route::Found::Handler(..)) && unacceptable.is_none();
+    if let Some(refusal) = credentials::of_server(request, settings, version, member.role(), target.path, matched) {
+        return Ok(refusal);
+    }
+    if let Some(refusal) = unacceptable {
+        return Ok(refusal);
+    }
+    match found {
+        route::Found::Handler(handler, variable, endpoint) => {
+            if let Some(refusal) = credentials::of_endpoint(request, settings, endpoint, href) {
+                return Ok(refusal);
+            }
             handler(&Context { request, simulation, index, member, version, target, variable })
         }
-        route::Found::WrongMethod(_)
-            if wrong_type(request) && Version::of(member.profile().name()).type_before_method =>
-        {
+        route::Found::WrongMethod(_) if wrong_type(request) && version.type_before_method => {
             let content_type = request.header("content-type").unwrap_or_default();
             Ok(Reply::error(
                 415,

@@ -5,6 +5,7 @@ use super::{
     version, worker,
 };
 use crate::profile::Role;
+use crate::scenario::Settings;
 
 type Handler = fn(&Context<'_>) -> Handled;
 
@@ -25,6 +26,12 @@ const fn application(path: &'static str, part: Option<Role>, handler: Handler) -
     Route { listener: Listener::Application, method: "GET", path, part, handler }
 }
 impl Route {
+    /// The name of the endpoint in the configuration; none for other routes.
+    fn id(&self) -> &'static str {
+        let name = self.path.trim_start_matches('/');
+        let name = name.split('/').next().unwrap_or(name);
+        if self.listener == Listener::Management { name } else { "" }
+    }
     const fn of(mut self, part: Role) -> Route {
         self.part = Some(part);
         self
@@ -60,8 +67,8 @@ static ROUTES: &[Route] = &[
 
 /// What the table has for a request.
 pub(super) enum Found {
-    /// This endpoint, and the decoded text of `{}`.
-    Handler(Handler, String),
+    /// This endpoint, the decoded text of `{}`, and the name by which it is configured.
+    Handler(Handler, String, &'static str),
     /// The path with other methods, as the error names them.
     WrongMethod(String),
     /// No such path.
@@ -69,15 +76,21 @@ pub(super) enum Found {
 }
 
 /// Looks a request up. Paths are case-sensitive and compared before decoding; one slash at the end is tolerated.
-pub(super) fn find(listener: Listener, role: Role, method: &str, path: &str) -> Found {
+pub(super) fn find(settings: &Settings, listener: Listener, role: Role, method: &str, path: &str) -> Found {
+    let path = match (listener, settings.path.as_str()) {
+        (Listener::Application, _) | (_, "") => path,
+        // All endpoints lie below the configured path.
+        (_, prefix) => path.strip_prefix('/').and_then(|path| path.strip_prefix(prefix)).unwrap_or("\0"),
+    };
     let here: Vec<(&Route, &str)> = ROUTES
         .iter()
+        .filter(|route| route.id().is_empty() || settings.enabled(route.id()))
         .filter(|route| route.listener == listener && route.part.is_none_or(|part| role.runs(part)))
         .filter_map(|route| Some((route, matches(route.path, path)?)))
         .collect();
     let wanted = if method == "HEAD" { "GET" } else { method };
     if let Some((route, variable)) = here.iter().find(|(route, _)| route.method == wanted) {
-        return Found::Handler(route.handler, uri::decode(variable));
+        return Found::Handler(route.handler, uri::decode(variable), route.id());
     }
     // In the order of the Java set that the recorded server prints.
     let methods = [("HEAD", "GET"), ("POST", "POST"), ("GET", "GET")];

@@ -32,8 +32,8 @@ pub(super) struct Version {
     pub readiness: &'static [Indicator],
     /// Answers that are written while they are made: `date` comes first, and `Content-Type` has capitals.
     pub capitals: bool,
-    /// The shipped configuration asks for credentials below `/api/v1/`.
-    pub credentials: bool,
+    /// What the basic auth of the server covers.
+    pub server_auth: ServerAuth,
     /// A body of a wrong type is told before a wrong method.
     pub type_before_method: bool,
     /// What a `POST /loggers/{name}` is read as.
@@ -55,6 +55,15 @@ pub(super) enum Indicator {
     Shutdown,
     /// `jdbc`.
     Database,
+}
+
+/// What `kestra.server.basic-auth` covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ServerAuth {
+    /// All below `/api/v1/` but `/api/v1/configs`; on in what ships.
+    Api,
+    /// All that is no management endpoint but `/ping`, on both ports; off in what ships.
+    AllButEndpoints,
 }
 
 /// How bodies that set a level are read.
@@ -84,7 +93,7 @@ pub(super) static VERSIONS: [Version; 2] = [
         liveness: &[Deadlock],
         readiness: &[Service, Shutdown, Database],
         capitals: false,
-        credentials: true,
+        server_auth: ServerAuth::Api,
         type_before_method: false,
         logger_bodies: LoggerBodies::Lenient,
     },
@@ -102,7 +111,7 @@ pub(super) static VERSIONS: [Version; 2] = [
         liveness: &[],
         readiness: &[Discovery, Service, Disk, Database],
         capitals: true,
-        credentials: false,
+        server_auth: ServerAuth::AllButEndpoints,
         type_before_method: true,
         logger_bodies: LoggerBodies::Strict,
     },

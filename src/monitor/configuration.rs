@@ -34,6 +34,7 @@ pub struct Job {
     relabel: Arc<[Relabel]>,
     metric_relabel: Arc<[Relabel]>,
     params: Vec<(String, String)>,
+    basic_auth: Option<(String, String)>,
     statics: Vec<(String, Vec<(String, String)>)>,
     /// How targets are discovered otherwise, if they are: for example `kubernetes_sd_configs`.
     pub discovery: Option<String>,
@@ -55,6 +56,8 @@ pub struct Located {
     pub address: String,
     /// The path, with parameters.
     pub path: String,
+    /// User and password it is asked with.
+    pub basic_auth: Option<(String, String)>,
     /// How it is scraped.
     pub target: Target,
 }
@@ -83,8 +86,14 @@ const JOB: &[Field] = &[
         "[ { targets: [ \"worker-1:8081\" ] } ]",
         "Targets.",
     ),
+    Field::new("basic_auth", Kind::Open(BASIC_AUTH), "{ username: a, password: b }", "Sent with each scrape."),
     Field::new("relabel_configs", Kind::Any, "[ { target_label: env, replacement: prod } ]", "Of targets."),
     Field::new("metric_relabel_configs", Kind::Any, "[ { regex: le, action: labeldrop } ]", "Of samples."),
+];
+
+const BASIC_AUTH: &[Field] = &[
+    Field::new("username", Kind::Text, "prometheus", "The user."),
+    Field::new("password", Kind::Text, "secret", "The password."),
 ];
 
 const STATIC: &[Field] = &[
@@ -199,6 +208,13 @@ fn job(node: &Node, (interval, timeout): (Duration, Duration), reading: &mut Rea
             }
         }
     }
+    let basic_auth = object.get("basic_auth").and_then(|node| {
+        let auth = reading.open(node, "`basic_auth`", BASIC_AUTH)?;
+        let text = |reading: &mut Reading, key: &str| {
+            auth.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
+        };
+        Some((text(reading, "username").unwrap_or_default(), text(reading, "password").unwrap_or_default()))
+    });
     let discovery = object.entries().iter().find(|entry| entry.key.ends_with("_sd_configs"));
     Some(Job {
         name,
@@ -211,6 +227,7 @@ fn job(node: &Node, (interval, timeout): (Duration, Duration), reading: &mut Rea
         relabel: relabel(reading, "relabel_configs"),
         metric_relabel: relabel(reading, "metric_relabel_configs"),
         params,
+        basic_auth,
         statics,
         discovery: discovery.map(|entry| entry.key.clone()),
     })
@@ -282,7 +299,7 @@ impl Job {
             self.sample_limit,
             self.metric_relabel.clone(),
         );
-        Some(Located { address, path, target })
+        Some(Located { address, path, basic_auth: self.basic_auth.clone(), target })
     }
 }
 

@@ -108,10 +108,17 @@ fn looks(plan: &Plan, end: Instant) -> Vec<(usize, Instant)> {
 
 /// What a probe of `/health` finds.
 fn health(simulation: &Simulation, member: usize) -> &'static str {
-    match management::answer(&get("/health", simulation.now()), simulation, member) {
+    let settings = &simulation.plan().settings;
+    let prefix = if settings.path.is_empty() { String::new() } else { format!("/{}", settings.path) };
+    let mut request = get(&format!("{prefix}/health"), simulation.now());
+    if let Some((user, password)) = settings.credentials.both() {
+        request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
+    }
+    match management::answer(&request, simulation, member) {
         Outcome::Refused | Outcome::Reset => "refused",
         Outcome::Wait(_) | Outcome::Hang => "hangs",
-        Outcome::Answer(answer) if answer.status == 200 => "UP",
+        // Under a path of its own the status line never tells.
+        Outcome::Answer(answer) if answer.status == 200 && !answer.says_down() => "UP",
         Outcome::Answer(_) => "DOWN",
     }
 }

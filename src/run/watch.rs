@@ -6,7 +6,7 @@ use crate::monitor::{AlertRule, GrafanaRule, Job, Located, Monitor, Rule, RuleSe
 use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
-use crate::scenario::{Expectation, Plan};
+use crate::scenario::{Expectation, Plan, Settings};
 use crate::simulator::{LimitReached, Simulation};
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
 
@@ -57,6 +57,7 @@ pub enum Scraping {
 struct Place {
     found: Found,
     path: String,
+    basic_auth: Option<(String, String)>,
     /// When it is its turn next.
     next: Instant,
     /// Since when an answer is waited for.
@@ -81,7 +82,7 @@ const BEFORE: Duration = Duration::minutes(10);
 
 impl Watch {
     /// All targets: where each is, the path that is scraped, and how. What is none of a member's ports is told in words.
-    fn targets(&self, plan: &Plan) -> (Vec<(Found, String, Target)>, Vec<String>) {
+    fn targets(&self, plan: &Plan) -> (Vec<(Found, Located)>, Vec<String>) {
         let (mut targets, mut notes) = (Vec::new(), Vec::new());
         let jobs = match &self.scraping {
             Scraping::Every(interval) => {
@@ -90,7 +91,14 @@ impl Watch {
                     let instance = format!("{}:8081", it.name);
                     let labels = [("job", "kestra"), ("instance", instance.as_str()), ("role", it.role.name())];
                     let found = Found { member, listener: Some(Listener::Management) };
-                    targets.push((found, "/prometheus".to_owned(), Target::new(&labels, *interval, timeout)));
+                    let target = Target::new(&labels, *interval, timeout);
+                    let path = match plan.settings.path.as_str() {
+                        "" => "/prometheus".to_owned(),
+                        prefix => format!("/{prefix}/prometheus"),
+                    };
+                    let credentials = plan.settings.credentials.both();
+                    let basic_auth = credentials.map(|(user, password)| (user.to_owned(), password.to_owned()));
+                    targets.push((found, Located { address: instance, path, basic_auth, target }));
                 }
                 return (targets, notes);
             }
@@ -99,17 +107,17 @@ impl Watch {
         for job in jobs {
             let discovered = job.discovery.as_deref().map(|how| discover(how, plan)).unwrap_or_default();
             let (mut here, mut elsewhere) = (0, Vec::new());
-            for Located { address, path, target } in job.targets(&discovered) {
+            for located in job.targets(&discovered) {
                 // What Kubernetes would find beside Kestra is not scraped here.
-                if job.discovery.is_some() && !path.starts_with("/prometheus") {
+                if job.discovery.is_some() && !located.path.contains("/prometheus") {
                     continue;
                 }
-                match locate(&address, plan) {
+                match locate(&located.address, plan) {
                     Some(found) => {
                         here += 1;
-                        targets.push((found, path, target));
+                        targets.push((found, located));
                     }
-                    None => elsewhere.push(address),
+                    None => elsewhere.push(located.address),
                 }
             }
             if here == 0 {
@@ -137,13 +145,15 @@ impl Watching {
             begin + Duration::milliseconds(milliseconds)
         };
         let (mut places, mut targets) = (Vec::new(), Vec::new());
-        for (found, path, target) in watch.targets(plan).0 {
+        for (found, located) in watch.targets(plan).0 {
+            let Located { path, basic_auth, target, .. } = located;
             let member = &plan.cluster.members[found.member].name;
             let name = match &watch.scraping {
                 Scraping::Every(_) => member.clone(),
                 Scraping::Jobs(_) => format!("{member} {}", target.describe()),
             };
-            places.push(Place { found, path, next: first(&name, target.interval), waiting_since: None });
+            let next = first(&name, target.interval);
+            places.push(Place { found, path, basic_auth, next, waiting_since: None });
             targets.push(target);
         }
         let queries = plan.expectations.iter().filter_map(|expectation| match expectation {
@@ -294,14 +304,26 @@ impl Watching {
 
     /// What a request to a target comes to, when it is not the exposition of a member.
     fn refusal(&self, simulation: &Simulation, index: usize) -> Option<Outcome> {
-        let Place { found, path, .. } = &self.places[index];
+        let Place { found, path, basic_auth, .. } = &self.places[index];
         let Some(listener) = found.listener else { return Some(Outcome::Refused) };
         match management::reachable(simulation, found.member) {
             Err(outcome) => Some(outcome),
-            Ok(_) if listener == Listener::Management && path.split('?').next() == Some("/prometheus") => None,
+            Ok(_)
+                if listener == Listener::Management
+                    && path.split('?').next() == Some("/prometheus")
+                    && simulation.plan().settings == Settings::default() =>
+            {
+                None
+            }
             Ok(_) => {
-                let request = management::Request { listener, ..super::get(path, simulation.now()) };
-                Some(management::answer(&request, simulation, found.member))
+                let mut request = management::Request { listener, ..super::get(path, simulation.now()) };
+                if let Some((user, password)) = basic_auth {
+                    request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
+                }
+                match management::answer(&request, simulation, found.member) {
+                    Outcome::Answer(answer) if answer.status == 200 && answer.is_exposition() => None,
+                    other => Some(other),
+                }
             }
         }
     }

@@ -285,6 +285,12 @@ pub(super) const SCENARIO: &[Field] = &[
         "Who asks the management ports.",
     ),
     Field::new(
+        "configuration",
+        Kind::Any,
+        "{ endpoints: { all: { path: /manage } } }",
+        "What is set on Kestra, with its own keys.",
+    ),
+    Field::new(
         "timeline",
         Kind::List(&Kind::Any),
         "[ { at: 10m, kill: worker-1, for: 2m } ]",

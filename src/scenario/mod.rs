@@ -5,12 +5,14 @@ mod fields;
 mod plan;
 mod read;
 mod sentence;
+mod settings;
 mod units;
 
 pub use describe::describe;
 pub use fields::schema;
 pub use plan::*;
 pub use read::{Loader, NoFiles, beside, read, read_fault};
+pub use settings::{Credentials, EndpointSettings, HealthSettings, ServerCredentials, Settings};
 pub use units::{read_rate, read_time};
 
 /// Bounds of a scenario.

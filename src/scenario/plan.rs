@@ -1,5 +1,6 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
+use super::Settings;
 use crate::flow::Flow;
 use crate::profile::Role;
 use crate::time::{Duration, Instant};
@@ -27,6 +28,8 @@ pub struct Plan {
     pub arrivals: Vec<Arrivals>,
     /// `polled_by`: who asks the management ports and how often; what a real server would count of it.
     pub pollers: Vec<Poller>,
+    /// `configuration`: what is set on the real Kestra.
+    pub settings: Settings,
     /// `timeline`, in the order of the file.
     pub timeline: Vec<TimelineEntry>,
     /// `expect`.

@@ -1,6 +1,7 @@
 //! From YAML text to a Plan, with everything that is wrong told at once.
 
 mod cluster;
+mod configuration;
 mod expectations;
 mod faults;
 mod work;
@@ -145,6 +146,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         behaviour: Vec::new(),
         arrivals: Vec::new(),
         pollers: pollers(object.get("polled_by"), reading),
+        settings: configuration::settings(object.get("configuration"), reading),
         timeline: Vec::new(),
         expectations: Vec::new(),
     };

@@ -1,0 +1,149 @@
+//! `configuration`: nested as in Kestra's own file, or keys with dots; capitals and dashes as Micronaut takes them.
+
+use crate::document::{Node, Place, Reading, Value};
+use crate::scenario::Settings;
+use crate::scenario::units;
+
+/// A setting: its key with dots, its value, and where the key stands.
+struct Setting<'n> {
+    key: String,
+    value: &'n Node,
+    place: &'n Place,
+}
+
+/// The endpoints there are.
+const ENDPOINTS: &[&str] = &[
+    "beans",
+    "env",
+    "flyway",
+    "health",
+    "info",
+    "loggers",
+    "metrics",
+    "prometheus",
+    "refresh",
+    "routes",
+    "scheduler",
+    "stop",
+    "threaddump",
+    "version",
+    "worker",
+];
+
+pub(super) fn settings(node: Option<&Node>, reading: &mut Reading) -> Settings {
+    let mut settings = Settings::default();
+    let Some(node) = node else { return settings };
+    if !matches!(node.value, Value::Mapping(_)) {
+        let what = format!("`configuration` must be a mapping, not {}", node.value.describe());
+        reading.error(&node.place, what, "write for example `{ endpoints: { all: { path: /manage } } }`");
+        return settings;
+    }
+    let mut all = Vec::new();
+    flatten(node, "", &mut all);
+    let mut ignored: Vec<Setting<'_>> = Vec::new();
+    for setting in all {
+        if !apply(&setting, &mut settings, reading) {
+            ignored.push(setting);
+        }
+    }
+    if let Some(first) = ignored.first() {
+        let keys: Vec<&str> = ignored.iter().map(|setting| setting.key.as_str()).take(20).collect();
+        reading.warning(first.place, format!("these settings have no effect here: {}", keys.join(", ")), "");
+    }
+    settings
+}
+
+fn flatten<'n>(node: &'n Node, prefix: &str, all: &mut Vec<Setting<'n>>) {
+    let Value::Mapping(entries) = &node.value else { return };
+    for entry in entries {
+        let part: Vec<String> = entry.key.split('.').map(dashed).collect();
+        let key = if prefix.is_empty() { part.join(".") } else { format!("{prefix}.{}", part.join(".")) };
+        match &entry.value.value {
+            Value::Mapping(_) => flatten(&entry.value, &key, all),
+            _ => all.push(Setting { key, value: &entry.value, place: &entry.place }),
+        }
+    }
+}
+
+/// `basicAuth` as `basic-auth`; what is all capitals, such as DOWN, stays.
+fn dashed(word: &str) -> String {
+    if !word.chars().any(|c| c.is_ascii_lowercase()) {
+        return word.to_owned();
+    }
+    let mut out = String::new();
+    for c in word.chars() {
+        if c.is_ascii_uppercase() {
+            out.push('-');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out.trim_start_matches('-').replace('_', "-")
+}
+
+/// Does what a setting says. False when it says nothing that is known here.
+fn apply(setting: &Setting<'_>, settings: &mut Settings, reading: &mut Reading) -> bool {
+    let Setting { key, value, .. } = setting;
+    let what = format!("`{key}`");
+    let text = |reading: &mut Reading| reading.text(value, &what).map(str::to_owned);
+    let flag = |reading: &mut Reading| reading.boolean(value, &what);
+    let parts: Vec<&str> = key.split('.').collect();
+    let health = &mut settings.health;
+    match parts.as_slice() {
+        ["endpoints", "all", "enabled"] => settings.all_enabled = flag(reading),
+        ["endpoints", "all", "sensitive"] => settings.all_sensitive = flag(reading),
+        ["endpoints", "all", "path"] => settings.path = text(reading).unwrap_or_default().trim_matches('/').to_owned(),
+        ["endpoints", "all", "port"] => settings.port = reading.count(value, &what, 1..=65_535).map(|port| port as u16),
+        ["endpoints", "all", "basic-auth", "username"] => settings.credentials.username = text(reading),
+        ["endpoints", "all", "basic-auth", "password"] => settings.credentials.password = text(reading),
+        ["endpoints", "loggers", "write-sensitive"] => settings.write_sensitive = flag(reading).unwrap_or(false),
+        ["endpoints", "health", "details-visible"] => {
+            let words = [("ANONYMOUS", false), ("AUTHENTICATED", true), ("NEVER", true)];
+            health.bare = reading.choice(value, "visibility of details", &words).unwrap_or(false);
+        }
+        ["endpoints", "health", "status", "http-mapping", status] => {
+            if let Some(code) = reading.count(value, &what, 100..=599) {
+                health.mapping.insert(status.to_uppercase(), code as u16);
+            }
+        }
+        ["endpoints", "health", "jdbc", "enabled"] => health.jdbc = flag(reading),
+        ["endpoints", "health", "disk-space", "enabled"] => health.disk = flag(reading),
+        ["endpoints", "health", "disk-space", "threshold"] => {
+            health.disk_threshold = reading.parsed(value, &what, bytes);
+        }
+        ["endpoints", "health", "discovery-client", "enabled"] => health.discovery = flag(reading),
+        ["endpoints", id, switch @ ("enabled" | "sensitive")] => {
+            if !ENDPOINTS.contains(id) {
+                reading.unknown(setting.place, "endpoint", id, ENDPOINTS.iter().copied());
+                return true;
+            }
+            let endpoint = settings.endpoints.entry((*id).to_owned()).or_default();
+            match *switch {
+                "enabled" => endpoint.enabled = flag(reading),
+                _ => endpoint.sensitive = flag(reading),
+            }
+        }
+        ["micronaut", "metrics", "enabled"] => settings.metrics_enabled = flag(reading),
+        ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
+        ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),
+        ["kestra", "server", "basic-auth", "password"] => settings.server.credentials.password = text(reading),
+        _ => return false,
+    }
+    true
+}
+
+/// A number of bytes, or with a unit as Spring and Micronaut write it: `10MB` is 10 MiB.
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    if let Ok(plain) = text.parse() {
+        return Ok(plain);
+    }
+    let upper = text.to_uppercase();
+    let units = [("KB", 10), ("MB", 20), ("GB", 30)];
+    let with_unit = units.iter().find_map(|(unit, shift)| Some((upper.strip_suffix(unit)?, shift)));
+    match with_unit.and_then(|(number, shift)| number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)) {
+        Some(bytes) => Ok(bytes),
+        None => units::size(text)
+            .map(|bytes| bytes as u64)
+            .map_err(|_| "write a number of bytes, or for example 10MB".to_owned()),
+    }
+}
