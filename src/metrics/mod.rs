@@ -5,7 +5,7 @@ mod registry;
 mod window;
 
 pub use number::java_double;
-pub use registry::{Measured, Registry, Sample, SeriesId};
+pub use registry::{Common, Measured, Registry, Sample, SeriesId};
 
 use crate::profile::{Linear, Probe};
 use crate::time::Instant;

@@ -21,10 +21,38 @@ pub const MAX_SERIES: usize = 50_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeriesId(u32);
 
+/// What is configured for all meters of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Common {
+    /// Stands in place of `kestra` at the beginning of names (`kestra.metrics.prefix`).
+    pub prefix: Option<String>,
+    /// Tags that every series has (`micronaut.metrics.tags`).
+    pub tags: Vec<(String, String)>,
+}
+
+impl Common {
+    /// A dotted name as it is registered.
+    fn name(&self, meter: &str) -> String {
+        match (&self.prefix, meter.strip_prefix("kestra.")) {
+            (Some(prefix), Some(rest)) => format!("{prefix}.{rest}"),
+            _ => meter.to_owned(),
+        }
+    }
+    /// The name in the profile of a registered one.
+    fn meter(&self, name: &str) -> Option<String> {
+        let Some(prefix) = &self.prefix else { return Some(name.to_owned()) };
+        match name.strip_prefix(prefix.as_str()).and_then(|rest| rest.strip_prefix('.')) {
+            Some(rest) => Some(format!("kestra.{rest}")),
+            None => Some(name.to_owned()).filter(|name| !name.starts_with("kestra.")),
+        }
+    }
+}
+
 /// All meters of a process.
 #[derive(Debug)]
 pub struct Registry {
     profile: &'static Profile,
+    common: Common,
     /// By number of the meter in the profile: what is registered of it.
     registered: Vec<Option<Registered>>,
     series: Vec<Series>,
@@ -96,8 +124,13 @@ pub struct Measured {
 impl Registry {
     /// The meters of a process that has just started.
     pub fn new(profile: &'static Profile, role: Role, born: Instant) -> Registry {
+        Registry::configured(profile, role, born, Common::default())
+    }
+
+    /// The same with what is configured for all of them.
+    pub fn configured(profile: &'static Profile, role: Role, born: Instant, common: Common) -> Registry {
         let registered = profile.meters().map(|_| None).collect();
-        let mut registry = Registry { profile, registered, series: Vec::new(), families: BTreeMap::new() };
+        let mut registry = Registry { profile, common, registered, series: Vec::new(), families: BTreeMap::new() };
         for (id, meter) in profile.meters() {
             for start in meter.start.iter().filter(|start| start.roles.contains(&role)) {
                 for tags in combinations(&start.tags) {
@@ -127,6 +160,10 @@ impl Registry {
     fn register(&mut self, id: MeterId, tags: &[(&str, &str)], source: Source, now: Instant) -> Option<SeriesId> {
         let meter = self.profile.meter_of(id)?;
         let mut tags = tags.to_vec();
+        // A tag of a meter wins over a common one.
+        let common = self.common.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let common: Vec<(&str, &str)> = common.filter(|(key, _)| tags.iter().all(|(own, _)| own != key)).collect();
+        tags.extend(common);
         tags.sort_unstable_by_key(|(key, _)| *key);
         let registered = self.registered.get_mut(id.0 as usize)?;
         let registered = registered.get_or_insert_with(|| Registered {
@@ -145,7 +182,7 @@ impl Registry {
         }
         let index = self.series.len() as u32;
         registered.by_values.insert(values, index);
-        let name = meter.prometheus_name();
+        let name = meter.prometheus_name_of(&self.common.name(&meter.name));
         let labels = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         self.series.push(Series::new(&name, labels, meter.kind, source, self.profile, now));
         let has_max = !matches!(meter.kind, Kind::Counter | Kind::Gauge);
@@ -251,9 +288,9 @@ impl Registry {
     }
 
     /// The dotted names of all meters that have series, sorted.
-    pub fn names(&self) -> Vec<&'static str> {
+    pub fn names(&self) -> Vec<String> {
         let named = self.profile.meters().filter(|(id, _)| self.registered[id.0 as usize].is_some());
-        let mut names: Vec<&'static str> = named.map(|(_, meter)| meter.name.as_str()).collect();
+        let mut names: Vec<String> = named.map(|(_, meter)| self.common.name(&meter.name)).collect();
         names.sort_unstable();
         names
     }
@@ -261,7 +298,7 @@ impl Registry {
     /// What `/metrics/{name}` shows, summed over the series that carry all of `tags`. None when there is no such meter, or
     /// no such series.
     pub fn measure(&self, name: &str, tags: &[(String, String)], look: &Look) -> Option<Measured> {
-        let id = self.profile.meter(name)?;
+        let id = self.profile.meter(&self.common.meter(name)?)?;
         let meter = self.profile.meter_of(id)?;
         let registered = self.registered[id.0 as usize].as_ref()?;
         let mut found = registered

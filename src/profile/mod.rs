@@ -36,6 +36,8 @@ pub enum Quirk {
     RequestsReadSettings,
     /// SIGTERM closes the ports at once, not when the tasks are done (0.20).
     ClosesAtOnce,
+    /// Labels of flows can be made labels of meters: `kestra.metrics.labels` (since 1.0).
+    FlowLabels,
     /// A process that gives up without its database closes its ports and lives on for a while, or for ever (0.20).
     LingersWithoutDatabase,
 }
@@ -258,8 +260,13 @@ impl Profile {
 impl Meter {
     /// The name Prometheus sees, by Micrometer's convention: unit and `_total` at the end, once.
     pub fn prometheus_name(&self) -> String {
+        self.prometheus_name_of(&self.name)
+    }
+
+    /// The same of another dotted name, for meters that are registered under one.
+    pub fn prometheus_name_of(&self, dotted: &str) -> String {
         let mut name: String =
-            self.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
+            dotted.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
         let unit = match self.kind {
             Kind::Timer | Kind::Histogram => "seconds",
             _ => &self.unit,

@@ -154,7 +154,10 @@ fn member_line(member: &crate::simulator::Member) -> MemberLine {
 /// The closing numbers: truth, and what the counters say.
 fn closing(simulation: &Simulation) -> Vec<Figure> {
     let truth = simulation.truth();
+    let prefix = simulation.plan().settings.metrics_prefix.clone();
     let shown = |meter: &str, state: Option<State>| {
+        let renamed = prefix.as_ref().map(|prefix| meter.replacen("kestra", prefix, 1));
+        let meter = renamed.as_deref().unwrap_or(meter);
         let wanted = state.map(State::name);
         let mut sum = 0.0;
         for (index, member) in simulation.members().iter().enumerate().filter(|(_, it)| it.port() != Port::Refused) {

@@ -25,6 +25,12 @@ pub struct Settings {
     pub server: ServerCredentials,
     /// `micronaut.metrics.enabled`.
     pub metrics_enabled: Option<bool>,
+    /// `micronaut.metrics.tags`: labels of every series.
+    pub metrics_tags: Vec<(String, String)>,
+    /// `kestra.metrics.prefix`.
+    pub metrics_prefix: Option<String>,
+    /// `kestra.metrics.labels`: labels of flows that become labels of series.
+    pub metrics_labels: Vec<String>,
 }
 
 /// Of one endpoint.

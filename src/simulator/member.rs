@@ -11,7 +11,7 @@ use super::meters::{Meter, Meters, Subject};
 use super::queue::QueueKind;
 use super::worker::JobOrder;
 use super::{DatabaseView, Level, Port, Simulation};
-use crate::metrics::Registry;
+use crate::metrics::{Common, Registry};
 use crate::profile::{Profile, Quirk, Role};
 use crate::random::{name_key, noise};
 use crate::scenario::{MemberPlan, Restart};
@@ -43,6 +43,8 @@ pub struct Member {
     /// Restarts in a row without ten minutes of life.
     pub(super) crashes: u32,
     pub(super) meters: Meters,
+    /// What is configured for all meters; a new process has it too.
+    common: Common,
     pub(super) jvm: Jvm,
     pub(super) polls: Integral,
     pub(super) poll_cost: Integral,
@@ -103,7 +105,7 @@ pub(super) enum AfterExit {
 }
 
 impl Member {
-    pub(super) fn new(plan: MemberPlan, profile: &'static Profile, now: Instant) -> Member {
+    pub(super) fn new(plan: MemberPlan, profile: &'static Profile, common: Common, now: Instant) -> Member {
         Member {
             key: name_key(&plan.name),
             life: 0,
@@ -119,7 +121,8 @@ impl Member {
             shutdown: None,
             after_exit: AfterExit::Policy,
             crashes: 0,
-            meters: Meters::new(profile, Registry::new(profile, plan.role, now)),
+            meters: Meters::new(profile, Registry::configured(profile, plan.role, now, common.clone())),
+            common,
             jvm: Jvm::new(plan.role, plan.heap, now),
             polls: Integral::starting(now, 0.0),
             poll_cost: Integral::starting(now, 0.0),
@@ -148,7 +151,7 @@ impl Member {
 
     /// A new process in the same place: nothing of the old one is left but what belongs to the member.
     fn reborn(&mut self, now: Instant) {
-        let fresh = Member::new(self.plan.clone(), self.profile, now);
+        let fresh = Member::new(self.plan.clone(), self.profile, self.common.clone(), now);
         let old = std::mem::replace(self, fresh);
         (self.life, self.frozen, self.held, self.crashes) = (old.life, old.frozen, old.held, old.crashes);
         (self.leak_rate, self.memory_generation) = (old.leak_rate, old.memory_generation + 1);

@@ -5,7 +5,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::flow::State;
 use crate::metrics::{Registry, SeriesId};
-use crate::profile::{MeterId, Profile};
+use crate::profile::{MeterId, Profile, Quirk};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -209,8 +209,26 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
             tags.extend([("exception", "none"), ("method", *method), ("status", *status), ("uri", *uri)]);
         }
     }
+    let profile = registry.profile();
+    let meter = profile.meter_of(id)?;
     // A version that knows fewer keys shows these only.
-    let keys = registry.profile().meter_of(id).map_or(&[][..], |meter| meter.keys.as_slice());
-    tags.retain(|(key, _)| keys.iter().any(|known| known == key));
+    tags.retain(|(key, _)| meter.keys.iter().any(|known| known == key));
+    // Labels of flows, on what tells of executions and of task runs that begin (1.3 config/prefix_tags_labels).
+    let labelled =
+        meter.name.starts_with("kestra.executor.execution.") || meter.name == "kestra.executor.taskrun.created.count";
+    let mut more: Vec<(String, &str)> = Vec::new();
+    if let Subject::Flow(index) | Subject::FlowState(index, _) = subject
+        && labelled
+        && profile.has(Quirk::FlowLabels)
+    {
+        let flow = flow(index)?;
+        for label in &plan.settings.metrics_labels {
+            let value =
+                flow.labels.iter().find(|(key, _)| key == label).map_or("__none__", |(_, value)| value.as_str());
+            let plain: String = label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+            more.push((format!("label_{plain}"), value));
+        }
+    }
+    tags.extend(more.iter().map(|(key, value)| (key.as_str(), *value)));
     registry.series(id, &tags, now)
 }

@@ -33,6 +33,7 @@ pub use member::{Member, Shutdown};
 pub use truth::Truth;
 pub use view::{Backlog, Command, DatabaseView, Job, JournalEntry, Level, LimitReached, Port, RunningJob, Schedulable};
 
+use crate::metrics::Common;
 use crate::profile::{Profile, Role};
 use crate::random::{Seed, name_key, noise};
 use crate::scenario::Plan;
@@ -87,7 +88,9 @@ impl Simulation {
         let profile = Profile::named(&plan.kestra).unwrap_or_else(Profile::default_profile);
         let members = plan.cluster.members.iter().map(|member| {
             let profile = member.kestra.as_deref().and_then(Profile::named).unwrap_or(profile);
-            Member::new(member.clone(), profile, born)
+            let settings = &plan.settings;
+            let common = Common { prefix: settings.metrics_prefix.clone(), tags: settings.metrics_tags.clone() };
+            Member::new(member.clone(), profile, common, born)
         });
         let arrivals = plan.arrivals.iter().enumerate().map(|(index, arrivals)| {
             let name = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());

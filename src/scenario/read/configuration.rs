@@ -122,6 +122,15 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, reading: &mut Reading) 
                 _ => endpoint.sensitive = flag(reading),
             }
         }
+        ["micronaut", "metrics", "tags", tag @ ..] if !tag.is_empty() => {
+            settings.metrics_tags.extend(text(reading).map(|value| (tag.join("_").replace('-', "_"), value)));
+        }
+        ["kestra", "metrics", "prefix"] => settings.metrics_prefix = text(reading).filter(|prefix| !prefix.is_empty()),
+        ["kestra", "metrics", "labels"] => {
+            for node in reading.list(value, &what) {
+                settings.metrics_labels.extend(reading.text(node, "a label").map(str::to_owned));
+            }
+        }
         ["micronaut", "metrics", "enabled"] => settings.metrics_enabled = flag(reading),
         ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
         ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),

@@ -1,0 +1,88 @@
+//! Metrics of a configured Kestra: prefix, common tags, labels of flows; beside the recordings.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use common::{body, capture_of, exposition, families, simulate};
+use mock_kestra::management::{Listener, Outcome, Request, answer};
+use mock_kestra::scenario::{NoFiles, Plan, read};
+use mock_kestra::time::{Duration, Instant};
+
+fn plan(text: &str) -> Arc<Plan> {
+    let (plan, told) = read("x.yaml", text, &NoFiles);
+    Arc::new(plan.unwrap_or_else(|| panic!("{}", mock_kestra::document::render(&told))))
+}
+
+#[test]
+fn prefix_and_labels_show_as_recorded() {
+    let plan = plan(
+        "name: x\nconfiguration: { kestra: { metrics: { prefix: acme, labels: [ team, missing ], tags: { env: prod } } } }\nflows:\n  - { id: ok, namespace: company.team, labels: { team: data }, tasks: [ { id: a, type: a.b.C }, { id: b, type: a.b.C } ] }\n  - { id: fail, namespace: company.team, tasks: [ { id: a, type: a.b.C }, { id: f, type: io.kestra.plugin.core.execution.Fail } ] }\narrivals: [ { flow: ok, rate: 6/min }, { flow: fail, rate: 6/min } ]\n",
+    );
+    let text = exposition(&simulate(&plan, 1, Instant::START + Duration::minutes(1)), 0);
+    // Family and keys of its labels.
+    let keys = |text: &str| -> BTreeSet<(String, Vec<String>)> {
+        let told =
+            |name: &str| name.starts_with("acme_executor_execution") || name.starts_with("acme_executor_taskrun");
+        families(text).into_iter().filter(|it| told(&it.name)).map(|it| (it.name.clone(), it.keys())).collect()
+    };
+    let recorded = keys(body(&capture_of("1.3", "configuration/prefix_labels.http")));
+    assert!(recorded.len() > 8, "{recorded:?}");
+    assert_eq!(keys(&text), recorded);
+    assert!(text.contains("label_missing=\"__none__\",label_team=\"data\""));
+    // The tags of kestra.metrics have no effect, and no meter of Kestra keeps its old name.
+    assert!(!text.contains("env=") && !text.contains("\nkestra_") && text.contains("\njvm_memory_used_bytes"));
+}
+
+#[test]
+fn common_tags_stand_on_every_line_and_metrics_can_be_switched_off() {
+    for version in ["0.20", "1.3"] {
+        let plan = plan(&format!(
+            "name: x\nkestra: \"{version}\"\nconfiguration: {{ micronaut.metrics.tags: {{ env: prod, zone: a }} }}\n"
+        ));
+        let text = exposition(&simulate(&plan, 1, Instant::START), 0);
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        assert!(lines.clone().count() > 100);
+        assert!(lines.into_iter().all(|line| line.contains("env=\"prod\"") && line.contains("zone=\"a\"")));
+    }
+    let off =
+        simulate(&plan("name: x\nconfiguration: { micronaut: { metrics: { enabled: false } } }\n"), 1, Instant::START);
+    for (path, status) in [("/prometheus", 404), ("/metrics", 404), ("/metrics/jvm.memory.used", 404), ("/health", 200)]
+    {
+        let request = Request {
+            listener: Listener::Management,
+            method: "GET".into(),
+            target: path.into(),
+            http10: false,
+            headers: Vec::new(),
+            body: Vec::new(),
+            arrived: Instant::START,
+        };
+        let Outcome::Answer(answer) = answer(&request, &off, 0) else { panic!("no answer to {path}") };
+        assert_eq!(answer.status, status, "{path}");
+    }
+    // The recording of 0.20 says so too.
+    let recorded = capture_of("0.20", "configuration/common_tags.http");
+    let lines = body(&recorded).lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    assert!(lines.clone().count() > 100 && lines.into_iter().all(|line| line.contains("env=\"prod\"")));
+}
+
+#[test]
+fn series_of_a_tagged_server_stand_in_the_recorded_order() {
+    let plan = plan("name: x\nkestra: \"0.20\"\nconfiguration: { micronaut.metrics.tags.env: prod }\n");
+    let ours = families(&exposition(&simulate(&plan, 1, Instant::START), 0));
+    let recorded = families(body(&capture_of("0.20", "configuration/common_tags.http")));
+    for family in recorded.iter().filter(|it| it.name.starts_with("jvm_") || it.name.starts_with("executor_")) {
+        // A phase of the collector comes with time.
+        let Some(same) = ours.iter().find(|it| it.name == family.name) else {
+            assert!(family.name.contains("jvm_gc"), "{}", family.name);
+            continue;
+        };
+        let shared: Vec<&String> = family.series.iter().filter(|line| same.series.contains(line)).collect();
+        let order: Vec<&String> = same.series.iter().filter(|line| family.series.contains(line)).collect();
+        assert_eq!(shared, order, "{}", family.name);
+        assert!(!shared.is_empty(), "{}", family.name);
+    }
+}
