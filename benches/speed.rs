@@ -179,8 +179,15 @@ fn watched() {
 }
 
 fn exposition() {
-    let plan = plan(include_str!("../scenarios/idle.yaml"));
-    let mut simulation = Simulation::new(plan, Seed(1), Calendar::default());
+    for version in mock_kestra::profile::Profile::NAMES {
+        exposition_of(version);
+    }
+}
+
+fn exposition_of(version: &str) {
+    let mut plan = Plan::clone(&plan(include_str!("../scenarios/idle.yaml")));
+    plan.kestra = version.to_owned();
+    let mut simulation = Simulation::new(Arc::new(plan), Seed(1), Calendar::default());
     simulation.advance(Instant::START).expect("no limit");
     let mut out = Vec::new();
     let render = median(31, || {
@@ -199,7 +206,7 @@ fn exposition() {
         begun.elapsed().as_secs_f64() / 20.0
     });
     row(
-        "one exposition of the idle standalone (1,535 samples)",
+        &format!("one exposition of the idle standalone of {version}"),
         format!("{:.0} us", render * 1e6),
         format!("{:.0} times copying its {} bytes", render / copy, out.len()),
     );

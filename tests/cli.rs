@@ -133,6 +133,11 @@ fn what_is_configured_on_kestra_is_what_prometheus_meets() {
     std::fs::write(&file, text("")).expect("written");
     let (code, out, err) = run(&["test", path]);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let (_, out, _) = run(&["check", path]);
+    assert!(out.contains("configured: endpoints below /manage, endpoints ask for credentials"), "{out}");
+    let mock = Mock::start(&[path, "--paused"]);
+    let (_, found) = mock.ask("GET", "/sd", "");
+    assert_eq!(found[0]["labels"]["__metrics_path__"], "/manage/prometheus");
     let prometheus = scratch("prometheus.yml");
     let with = |more: &str| {
         let text = format!(

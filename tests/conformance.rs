@@ -704,7 +704,7 @@ const CAUSES_5XX: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// For all requests: an answer with a recorded status, 5xx for a recorded cause only, and reading again changes nothing.
     #[test]
@@ -726,10 +726,11 @@ proptest! {
             "\\PC{0,20}",
         ],
         role in prop::sample::select(&Role::ALL[..6]),
+        version in prop::sample::select(&["0.20", "1.3"]),
         application in any::<bool>(),
         http10 in any::<bool>(),
     ) {
-        let simulation = idle(role);
+        let simulation = simulate(version, role, Vec::new(), Vec::new());
         let headers = [
             ("host", "kestra-0:8081"),
             ("accept", &accept),
@@ -748,7 +749,7 @@ proptest! {
         let outcome = answer(&request, &simulation, 0);
         prop_assert_eq!(&outcome, &answer(&request, &simulation, 0));
         let answer = answered(outcome);
-        prop_assert!([200, 307, 401, 404, 405, 406, 409, 422, 500].contains(&answer.status), "{}", answer.status);
+        prop_assert!([200, 307, 401, 404, 405, 406, 409, 415, 422, 500].contains(&answer.status), "{}", answer.status);
         if answer.status >= 500 && method != "HEAD" {
             let text = show(&answer, false).1;
             prop_assert!(CAUSES_5XX.iter().any(|cause| text.contains(cause)), "{text}");

@@ -125,7 +125,8 @@ fn block(plan: &Plan, addresses: &Addresses, seed: Seed, speed: f64) -> String {
     text += &format!("{}\n\n", plan.summary);
     for member in &addresses.members {
         let url = format!("http://{}:{}", member.host, member.management);
-        text += &format!("  {:<14} {url}/health  {url}/prometheus\n", member.name);
+        let (health, metrics) = (plan.settings.at("/health"), plan.settings.at("/prometheus"));
+        text += &format!("  {:<14} {url}{health}  {url}{metrics}\n", member.name);
     }
     let control = addresses.control;
     let host = if control.ip().is_unspecified() { "localhost".to_owned() } else { control.ip().to_string() };
@@ -133,11 +134,21 @@ fn block(plan: &Plan, addresses: &Addresses, seed: Seed, speed: f64) -> String {
     text += &format!("  {:<14} http://{host}:{}/  ({pace})\n\n", "control", control.port());
     let targets: Vec<String> =
         addresses.members.iter().map(|member| format!("\"{}:{}\"", member.host, member.management)).collect();
+    let path = plan.settings.at("/prometheus");
+    let auth = plan.settings.credentials.both().map(|(user, password)| {
+        format!("basic_auth: {{ username: {}, password: {} }}\n      ", json_text(user), json_text(password))
+    });
+    let auth = auth.unwrap_or_default();
     text += &format!(
-        "for prometheus.yml:\n\n  scrape_configs:\n    - job_name: kestra\n      metrics_path: /prometheus\n      \
+        "for prometheus.yml:\n\n  scrape_configs:\n    - job_name: kestra\n      metrics_path: {path}\n      {auth}\
          http_sd_configs: [ {{ url: \"http://{host}:{}/sd\" }} ]\n      # or: static_configs: [ {{ targets: [{}] }} ]\n\n",
         control.port(),
         targets.join(", ")
     );
     text + "Ctrl-C ends it.\n"
+}
+
+/// A text in quotes, as YAML takes it.
+fn json_text(text: &str) -> serde_json::Value {
+    text.into()
 }

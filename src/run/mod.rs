@@ -109,8 +109,7 @@ fn looks(plan: &Plan, end: Instant) -> Vec<(usize, Instant)> {
 /// What a probe of `/health` finds.
 fn health(simulation: &Simulation, member: usize) -> &'static str {
     let settings = &simulation.plan().settings;
-    let prefix = if settings.path.is_empty() { String::new() } else { format!("/{}", settings.path) };
-    let mut request = get(&format!("{prefix}/health"), simulation.now());
+    let mut request = get(&settings.at("/health"), simulation.now());
     if let Some((user, password)) = settings.credentials.both() {
         request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
     }

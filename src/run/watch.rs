@@ -92,10 +92,7 @@ impl Watch {
                     let labels = [("job", "kestra"), ("instance", instance.as_str()), ("role", it.role.name())];
                     let found = Found { member, listener: Some(Listener::Management) };
                     let target = Target::new(&labels, *interval, timeout);
-                    let path = match plan.settings.path.as_str() {
-                        "" => "/prometheus".to_owned(),
-                        prefix => format!("/{prefix}/prometheus"),
-                    };
+                    let path = plan.settings.at("/prometheus");
                     let credentials = plan.settings.credentials.both();
                     let basic_auth = credentials.map(|(user, password)| (user.to_owned(), password.to_owned()));
                     targets.push((found, Located { address: instance, path, basic_auth, target }));

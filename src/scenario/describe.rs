@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{DatabaseKind, Plan, Restart};
+use super::{DatabaseKind, Plan, Restart, Settings};
 use crate::flow::{Flow, TriggerAction};
 
 /// The plan as it was understood.
@@ -25,6 +25,21 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
         false => format!("running since {}", plan.cluster.age),
     };
     writeln!(out, "  Kestra {} on {database}, {age}, runs for {}", plan.kestra, plan.duration)?;
+    let settings = &plan.settings;
+    let mut configured: Vec<String> = Vec::new();
+    if !settings.path.is_empty() {
+        configured.push(format!("endpoints below /{}", settings.path));
+    }
+    if settings.credentials.both().is_some() {
+        configured.push("endpoints ask for credentials".to_owned());
+    }
+    configured.extend(settings.metrics_prefix.iter().map(|prefix| format!("metrics begin with {prefix}")));
+    if configured.is_empty() && *settings != Settings::default() {
+        configured.push("otherwise than it ships".to_owned());
+    }
+    if !configured.is_empty() {
+        writeln!(out, "  configured: {}", configured.join(", "))?;
+    }
     for member in &plan.cluster.members {
         let restart = match member.restart {
             Restart::Never => "never restarted".to_owned(),

@@ -85,6 +85,10 @@ impl Credentials {
 }
 
 impl Settings {
+    /// The path of an endpoint, below the configured one: `/health`, or `/manage/health`.
+    pub fn at(&self, path: &str) -> String {
+        if self.path.is_empty() { path.to_owned() } else { format!("/{}{path}", self.path) }
+    }
     /// Whether an endpoint is there. `/env` has a switch of its own in what ships, which `all` does not touch (recorded).
     pub fn enabled(&self, endpoint: &str) -> bool {
         let own = self.endpoints.get(endpoint).and_then(|it| it.enabled);

@@ -417,7 +417,7 @@ async fn discovery(State(shared): App) -> Json<Value> {
             json!({
                 "targets": [format!("{}:{}", member.host, member.management)],
                 "labels": {
-                    "__metrics_path__": "/prometheus",
+                    "__metrics_path__": shared.plan.settings.at("/prometheus"),
                     "job": "kestra",
                     "instance": format!("{}:8081", member.name),
                     "role": member.role,
