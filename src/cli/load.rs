@@ -14,6 +14,7 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("worker-killed", include_str!("../../scenarios/worker-killed.yaml")),
     ("worker-saturation", include_str!("../../scenarios/worker-saturation.yaml")),
     ("database-outage", include_str!("../../scenarios/database-outage.yaml")),
+    ("zombie", include_str!("../../scenarios/zombie.yaml")),
     ("heap-leak", include_str!("../../scenarios/heap-leak.yaml")),
 ];
 

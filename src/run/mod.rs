@@ -155,6 +155,12 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
     let truth = simulation.truth();
     let prefix = simulation.plan().settings.metrics_prefix.clone();
     let shown = |meter: &str, state: Option<State>| {
+        // A meter that this version does not have shows nothing.
+        let has =
+            |member: &crate::simulator::Member| member.profile().meters().any(|(_, it)| it.prometheus_name() == meter);
+        if !simulation.members().iter().any(has) {
+            return (None, None);
+        }
         let renamed = prefix.as_ref().map(|prefix| meter.replacen("kestra", prefix, 1));
         let meter = renamed.as_deref().unwrap_or(meter);
         let wanted = state.map(State::name);

@@ -7,7 +7,7 @@ use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
 use crate::scenario::{Expectation, Plan, Settings};
-use crate::simulator::{LimitReached, Simulation};
+use crate::simulator::{DatabaseView, LimitReached, Simulation};
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
 
 /// How a run is watched.
@@ -305,10 +305,12 @@ impl Watching {
         let Some(listener) = found.listener else { return Some(Outcome::Refused) };
         match management::reachable(simulation, found.member) {
             Err(outcome) => Some(outcome),
+            // Nothing stands between the request and the metrics: the text need not be written to be read again.
             Ok(_)
                 if listener == Listener::Management
                     && path.split('?').next() == Some("/prometheus")
-                    && simulation.plan().settings == Settings::default() =>
+                    && simulation.plan().settings == Settings::default()
+                    && matches!(simulation.database(found.member), DatabaseView::Reachable { .. }) =>
             {
                 None
             }

@@ -315,8 +315,11 @@ pub fn schema() -> Json {
     let expectations: Vec<Json> = EXPECTATIONS.iter().map(|(_, fields)| Kind::Object(fields).schema()).collect();
     schema["properties"]["timeline"]["items"] = json!({ "anyOf": faults });
     schema["properties"]["expect"]["items"] = json!({ "anyOf": expectations });
-    // Written without quotes, 1.3 is a number.
-    schema["properties"]["kestra"]["enum"] = json!(["1.3", 1.3]);
+    // Written without quotes, a version is a number.
+    let versions = crate::profile::Profile::NAMES.iter();
+    let numbers = versions.clone().filter_map(|name| name.parse::<f64>().ok()).map(|number| json!(number));
+    let all: Vec<Json> = versions.map(|name| json!(name)).chain(numbers).collect();
+    schema["properties"]["kestra"]["enum"] = all.into();
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     schema["title"] = json!("mock-kestra scenario");
     schema
