@@ -259,6 +259,16 @@ fn nothing_fires_where_all_is_well_whatever_the_seed() {
 }
 
 #[test]
+fn what_is_expected_does_not_hang_on_the_seed() {
+    for path in scenario_files() {
+        for seed in 2..=8 {
+            let report = test(plan(&path), seed, &shipped_watch());
+            assert!(!report.failed(), "seed {seed}: {}", report.text());
+        }
+    }
+}
+
+#[test]
 fn nothing_differs_before_the_first_fault() {
     for path in scenario_files() {
         let with = plan(&path);
