@@ -34,7 +34,8 @@ const TEMPLATES: &[&str] = &[
     "{{ if or false $labels.job }}yes{{ else }}no{{ end }} {{ or \"\" \"b\" }} {{ and \"a\" \"b\" }}",
     "{{- if true -}} trimmed {{- end -}}   x",
     "a {{/* a comment */}} b {{- /* another */ -}} c",
-    "{{ with query \"g\" }}{{ range . }}{{ .Labels.instance }}={{ .Value }} {{ end }}{{ end }}",
+    // Sorted: the order of a plain query is not the same from run to run.
+    "{{ with query \"sort(g)\" }}{{ range . }}{{ .Labels.instance }}={{ .Value }} {{ end }}{{ end }}",
     "{{ with query \"nothing\" }}some{{ else }}none{{ end }}",
     "{{ query \"count(g)\" | first | value | humanize }} {{ query \"g\" | sortByLabel \"instance\" | first | label \"instance\" }}",
     "{{ range $i, $s := query \"g\" | sortByLabel \"instance\" }}{{ $i }}:{{ $s.Labels.instance }};{{ end }}",
