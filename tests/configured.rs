@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::{body, capture_of, exposition, families, simulate};
-use mock_kestra::management::{Listener, Outcome, Request, answer};
+use mock_kestra::management::{Outcome, Request, answer};
 use mock_kestra::scenario::{NoFiles, Plan, read};
 use mock_kestra::time::{Duration, Instant};
 
@@ -51,15 +51,7 @@ fn common_tags_stand_on_every_line_and_metrics_can_be_switched_off() {
         simulate(&plan("name: x\nconfiguration: { micronaut: { metrics: { enabled: false } } }\n"), 1, Instant::START);
     for (path, status) in [("/prometheus", 404), ("/metrics", 404), ("/metrics/jvm.memory.used", 404), ("/health", 200)]
     {
-        let request = Request {
-            listener: Listener::Management,
-            method: "GET".into(),
-            target: path.into(),
-            http10: false,
-            headers: Vec::new(),
-            body: Vec::new(),
-            arrived: Instant::START,
-        };
+        let request = Request::get(path, Instant::START);
         let Outcome::Answer(answer) = answer(&request, &off, 0) else { panic!("no answer to {path}") };
         assert_eq!(answer.status, status, "{path}");
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::scenario_files;
-use mock_kestra::management::{Body, Listener, Outcome, Request, answer};
+use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{NoFiles, read};
 use mock_kestra::simulator::Simulation;
@@ -45,13 +45,8 @@ fn fingerprint(simulation: &Simulation, hash: &mut Fnv) {
     for member in 0..simulation.members().len() {
         for path in PATHS {
             let request = Request {
-                listener: Listener::Management,
-                method: "GET".into(),
-                target: (*path).into(),
-                http10: false,
                 headers: vec![("host".into(), "kestra:8081".into())],
-                body: Vec::new(),
-                arrived: simulation.now(),
+                ..Request::get(path, simulation.now())
             };
             match answer(&request, simulation, member) {
                 Outcome::Answer(answer) => {

@@ -164,6 +164,10 @@ fn labels_and_annotations_are_expanded() {
     let labels: Vec<String> = episodes[0].1.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(labels, ["__name__=g", "a=0", "alertname=A", "grafana_folder=f", "job=j", "severity=page", "who=0"]);
     assert_eq!(episodes[0].1.annotations, [("summary".to_owned(), "0 is 9.5 (9.5)".to_owned())]);
+    // What only a template asks for is kept too.
+    let options = "        annotations: { scraped: \"{{ query `up` | first | value }}\" }\n";
+    let episodes = watch(&file(5.0, options), &one(&[HIGH]));
+    assert_eq!(episodes[0].1.annotations, [("scraped".to_owned(), "1".to_owned())]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{exposition, families, labels};
 use mock_kestra::document;
-use mock_kestra::management::{Listener, Outcome, Request, answer};
+use mock_kestra::management::{Outcome, Request, answer};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{NoFiles, read};
 use mock_kestra::simulator::{Port, Simulation};
@@ -25,15 +25,7 @@ fn at(seconds: f64) -> Instant {
 }
 
 fn get(simulation: &Simulation, member: usize, path: &str) -> String {
-    let request = Request {
-        listener: Listener::Management,
-        method: "GET".into(),
-        target: path.into(),
-        http10: false,
-        headers: Vec::new(),
-        body: Vec::new(),
-        arrived: simulation.now(),
-    };
+    let request = Request::get(path, simulation.now());
     match answer(&request, simulation, member) {
         Outcome::Answer(answer) => answer.status.to_string(),
         Outcome::Refused => "refused".into(),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::{body, capture_of, exposition, families, labels, simulate};
-use mock_kestra::management::{Answer, Body, Listener, Outcome, Request, answer};
+use mock_kestra::management::{Answer, Body, Outcome, Request, answer};
 use mock_kestra::scenario::{NoFiles, Plan, read};
 use mock_kestra::simulator::{Port, Simulation};
 use mock_kestra::time::{Duration, Instant};
@@ -25,13 +25,9 @@ fn at(milliseconds: u64) -> Instant {
 /// A request that arrived at an instant.
 fn request(method: &str, path: &str, arrived: Instant) -> Request {
     Request {
-        listener: Listener::Management,
         method: method.into(),
-        target: path.into(),
-        http10: false,
         headers: vec![("host".into(), "kestra-0:8081".into())],
-        body: Vec::new(),
-        arrived,
+        ..Request::get(path, arrived)
     }
 }
 

@@ -54,10 +54,7 @@ impl Explain {
             }
             Ok(None) => {
                 let names: Vec<&str> = watch.rules.alerts().collect();
-                let advice = match document::nearest(&self.alert, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", names.join(", ")),
-                };
+                let advice = document::instead(&self.alert, names);
                 complain(&format!("error: no rule alerts as `{}`; {advice}\n", self.alert));
                 Exit::Input
             }

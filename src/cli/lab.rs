@@ -39,10 +39,7 @@ impl Sweep {
         if let Some(from) = &self.from {
             let names: Vec<&str> = plan.timeline.iter().map(|entry| entry.name.as_str()).collect();
             if !names.contains(&from.as_str()) {
-                let advice = match document::nearest(from, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", names.join(", ")),
-                };
+                let advice = document::instead(from, names);
                 complain(&format!("error: `{from}` is no entry of the timeline; {advice}\n"));
                 return Exit::Input;
             }

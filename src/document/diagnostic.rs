@@ -69,6 +69,18 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// What to write instead of a word that is not known: the candidate most like it, or which there are.
+pub fn instead<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    if let Some(candidate) = nearest(word, known.clone()) {
+        return format!("did you mean `{candidate}`?");
+    }
+    let known: Vec<&str> = known.into_iter().take(24).collect();
+    match known.is_empty() {
+        true => "there is none".to_owned(),
+        false => format!("known are {}", known.join(", ")),
+    }
+}
+
 /// All diagnostics as text: file, line and column, the line itself, what is wrong, what to write instead.
 pub fn render(diagnostics: &[Diagnostic]) -> String {
     let renderer = Renderer::plain();

@@ -4,7 +4,7 @@ mod diagnostic;
 mod reading;
 mod yaml;
 
-pub use diagnostic::{Diagnostic, Place, Severity, Source, nearest, render};
+pub use diagnostic::{Diagnostic, Place, Severity, Source, instead, nearest, render};
 pub use reading::{Field, Kind, Object, Reading};
 pub use yaml::{Entry, Node, Value, parse, parse_all};
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Value as Json, json};
 
-use super::{Diagnostic, Entry, Node, Place, Severity, Value, limits, nearest};
+use super::{Diagnostic, Entry, Node, Place, Severity, Value, instead, limits};
 
 /// One key that a mapping may have.
 #[derive(Clone, Copy, Debug)]
@@ -218,17 +218,7 @@ impl Reading {
         word: &str,
         known: impl IntoIterator<Item = &'c str> + Clone,
     ) {
-        let advice = match nearest(word, known.clone()) {
-            Some(candidate) => format!("did you mean `{candidate}`?"),
-            None => {
-                let known: Vec<&str> = known.into_iter().take(24).collect();
-                match known.is_empty() {
-                    true => "there is none".to_owned(),
-                    false => format!("known are {}", known.join(", ")),
-                }
-            }
-        };
-        self.error(place, format!("`{word}` is no {what}"), advice);
+        self.error(place, format!("`{word}` is no {what}"), instead(word, known));
     }
 
     /// The items of a list; a single mapping or value is told to be written as a list.

@@ -232,6 +232,18 @@ fn wrong_type(request: &Request) -> bool {
 }
 
 impl Request {
+    /// A plain GET of the management port, without headers.
+    pub fn get(target: &str, arrived: Instant) -> Request {
+        Request {
+            listener: Listener::Management,
+            method: "GET".to_owned(),
+            target: target.to_owned(),
+            http10: false,
+            headers: Vec::new(),
+            body: Vec::new(),
+            arrived,
+        }
+    }
     /// The first header of this name (in lower case).
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -93,11 +93,14 @@ impl Monitor {
             }
         }
         // A template may ask for anything.
-        let asks = |rule: &Rule| match rule {
-            Rule::Alert(rule) => rule.labels.iter().chain(&rule.annotations).any(|(_, it)| it.text().contains("query")),
-            Rule::Record(_) => false,
-        };
-        if groups.iter().flat_map(|group| &group.rules).any(asks) {
+        let prometheus = groups.iter().flat_map(|group| &group.rules).filter_map(|rule| match rule {
+            Rule::Alert(rule) => Some((&rule.labels, &rule.annotations)),
+            Rule::Record(_) => None,
+        });
+        let of_grafana = grafana.iter().flat_map(|group| &group.rules).map(|rule| (&rule.labels, &rule.annotations));
+        let mut templates =
+            prometheus.chain(of_grafana).flat_map(|(labels, annotations)| labels.iter().chain(annotations));
+        if templates.any(|(_, template)| template.text().contains("query")) {
             wanted = None;
         }
         let step = evaluation_interval.as_milliseconds() as i64;
@@ -243,7 +246,8 @@ impl Monitor {
             let nodes = |series: &Labels| grafana::values_of(&known, series);
             let around = Surroundings { external_labels: &[], query: &query, nodes: &nodes };
             let interval = group_of.interval.as_milliseconds() as i64;
-            states.update(rule, &group_of.folder, interval, outcome, now, &around);
+            let turn = grafana::Turn { rule, folder: &group_of.folder, now, around: &around };
+            states.update(&turn, interval, outcome);
             self.states.insert(key, states);
         }
     }

@@ -70,8 +70,8 @@ impl Monitor {
     }
 
     /// An order in which every rule finds what it reads, if there is one: a rule that writes a series before all that read
-    /// it. There is none when a reader must not see yet what is written at the same instant, or reads what it leads to, or when several write one
-    /// series.
+    /// it. There is none when a reader must not see yet what is written at the same instant, or reads what it leads to, or
+    /// when several write one series.
     fn order(&self, grids: &[Grid]) -> Option<Vec<Key>> {
         let keys: Vec<Key> = self
             .groups

@@ -379,8 +379,7 @@ fn over_range(at: &At<'_>, name: &str, args: &[Box<Expr>]) -> Result<Vec<Row>, F
             window.slide(&samples, &mut begin, &mut end, semantics);
             let number = numbers.get(index).copied().unwrap_or(0.0);
             if begin < end
-                && let Some(value) =
-                    reducer.reduce(&samples, begin..end, &known, *window, at.grid.time(index), number, semantics)
+                && let Some(value) = reducer.reduce(&known, begin..end, *window, at.grid.time(index), number, semantics)
             {
                 row.values[index] = value;
                 any = true;

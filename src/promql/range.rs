@@ -85,7 +85,8 @@ pub(super) enum Reducer {
 
 /// What is known of all samples of a series before any window of them is looked at: where something happens from one to the
 /// next. `places` are the later ones of such pairs.
-pub(super) struct Known {
+pub(super) struct Known<'a> {
+    samples: &'a [(i64, f64)],
     places: Vec<usize>,
 }
 
@@ -117,25 +118,24 @@ impl Reducer {
     }
 
     /// What can be known of a series once for all windows.
-    pub(super) fn prepare(self, samples: &[(i64, f64)]) -> Known {
+    pub(super) fn prepare(self, samples: &[(i64, f64)]) -> Known<'_> {
         let differs: fn(f64, f64) -> bool = match self {
             // A counter that fell was reset.
             Reducer::Rate | Reducer::Increase | Reducer::Resets => |a, b| b < a,
             Reducer::Changes => |a, b| a != b && !(a.is_nan() && b.is_nan()),
-            _ => return Known { places: Vec::new() },
+            _ => return Known { samples, places: Vec::new() },
         };
         let pairs = samples.windows(2).enumerate();
-        Known { places: pairs.filter(|(_, pair)| differs(pair[0].1, pair[1].1)).map(|(index, _)| index + 1).collect() }
+        let places = pairs.filter(|(_, pair)| differs(pair[0].1, pair[1].1)).map(|(index, _)| index + 1).collect();
+        Known { samples, places }
     }
 
     /// The value of a window, which holds at least one sample. `now` is when the whole is evaluated, `number` the other
     /// argument of the function.
-    #[allow(clippy::too_many_arguments, reason = "a window, and what the functions need to know of it")]
     pub(super) fn reduce(
         self,
-        all: &[(i64, f64)],
+        known: &Known<'_>,
         part: std::ops::Range<usize>,
-        known: &Known,
         window: Window,
         now: i64,
         number: f64,
@@ -147,12 +147,12 @@ impl Reducer {
             let to = known.places.partition_point(|place| *place < part.end);
             &known.places[from..to.max(from)]
         };
-        let samples = &all[part.clone()];
+        let samples = &known.samples[part.clone()];
         let values = || samples.iter().map(|(_, value)| *value);
         match self {
             Reducer::Rate | Reducer::Increase => {
                 // What a counter had when it was reset is added.
-                let lost = places().iter().map(|place| all[place - 1].1);
+                let lost = places().iter().map(|place| known.samples[place - 1].1);
                 extrapolated(samples, lost, window, true, self == Reducer::Rate, semantics)
             }
             Reducer::Delta => extrapolated(samples, std::iter::empty(), window, false, false, semantics),

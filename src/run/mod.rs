@@ -8,7 +8,7 @@ mod watch;
 use std::sync::Arc;
 
 use crate::flow::State;
-use crate::management::{self, Listener, Outcome, Request};
+use crate::management::{self, Outcome, Request};
 use crate::random::Seed;
 use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
 use crate::scenario::{Expectation, Plan};
@@ -109,7 +109,7 @@ fn looks(plan: &Plan, end: Instant) -> Vec<(usize, Instant)> {
 /// What a probe of `/health` finds.
 fn health(simulation: &Simulation, member: usize) -> &'static str {
     let settings = &simulation.plan().settings;
-    let mut request = get(&settings.at("/health"), simulation.now());
+    let mut request = Request::get(&settings.at("/health"), simulation.now());
     if let Some((user, password)) = settings.credentials.both() {
         request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
     }
@@ -119,19 +119,6 @@ fn health(simulation: &Simulation, member: usize) -> &'static str {
         // Under a path of its own the status line never tells.
         Outcome::Answer(answer) if answer.status == 200 && !answer.says_down() => "UP",
         Outcome::Answer(_) => "DOWN",
-    }
-}
-
-/// A request as a monitor sends it.
-fn get(path: &str, now: Instant) -> Request {
-    Request {
-        listener: Listener::Management,
-        method: "GET".into(),
-        target: path.into(),
-        http10: false,
-        headers: Vec::new(),
-        body: Vec::new(),
-        arrived: now,
     }
 }
 

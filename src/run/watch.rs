@@ -315,7 +315,7 @@ impl Watching {
                 None
             }
             Ok(_) => {
-                let mut request = management::Request { listener, ..super::get(path, simulation.now()) };
+                let mut request = management::Request { listener, ..management::Request::get(path, simulation.now()) };
                 if let Some((user, password)) = basic_auth {
                     request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
                 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub(super) use nodes::{Outcome, numbers_of, values_of};
 pub(super) use read::document_groups;
-pub(super) use state::States;
+pub(super) use state::{States, Turn};
 
 use super::template::Template;
 use crate::promql::Expression;

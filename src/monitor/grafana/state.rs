@@ -14,6 +14,16 @@ pub(in crate::monitor) struct States {
     episodes: Vec<Episode>,
 }
 
+/// One evaluation of a rule.
+pub(in crate::monitor) struct Turn<'a> {
+    pub(in crate::monitor) rule: &'a GrafanaRule,
+    /// The folder of its group.
+    pub(in crate::monitor) folder: &'a str,
+    /// In milliseconds since 1970.
+    pub(in crate::monitor) now: i64,
+    pub(in crate::monitor) around: &'a Surroundings<'a>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Instance {
     state: State,
@@ -56,28 +66,20 @@ impl States {
     }
 
     /// What an evaluation makes of them.
-    pub(in crate::monitor) fn update(
-        &mut self,
-        rule: &GrafanaRule,
-        folder: &str,
-        interval: i64,
-        outcome: Outcome,
-        now: i64,
-        around: &Surroundings<'_>,
-    ) {
-        let base = |series: &Labels, value: f64| labels_of(rule, folder, series, value, around);
+    pub(in crate::monitor) fn update(&mut self, turn: &Turn<'_>, interval: i64, outcome: Outcome) {
+        let Turn { rule, now, .. } = *turn;
         match outcome {
             Outcome::Values(values) => {
                 for (series, value) in values {
-                    let labels = base(&series, value.unwrap_or(f64::NAN));
+                    let labels = turn.labels(&series, value.unwrap_or(f64::NAN));
                     match value {
-                        Some(value) => self.set(rule, labels, &series, value != 0.0, value, None, now, around),
-                        None => self.trouble(rule, folder, rule.no_data, "NoData", &rule.condition, now, around),
+                        Some(value) => self.set(turn, labels, &series, value != 0.0, value, None),
+                        None => self.trouble(turn, rule.no_data, "NoData", &rule.condition),
                     }
                 }
             }
-            Outcome::NoData(node) => self.trouble(rule, folder, rule.no_data, "NoData", &node, now, around),
-            Outcome::Error(node, _) => self.trouble(rule, folder, rule.error, "Error", &node, now, around),
+            Outcome::NoData(node) => self.trouble(turn, rule.no_data, "NoData", &node),
+            Outcome::Error(node, _) => self.trouble(turn, rule.error, "Error", &node),
         }
         // What was not among the results for some evaluations is over.
         let last = i64::from(rule.missing_evaluations) * interval;
@@ -101,18 +103,16 @@ impl States {
     }
 
     /// One instance whose condition holds or not.
-    #[allow(clippy::too_many_arguments, reason = "all that an instance depends on")]
     fn set(
         &mut self,
-        rule: &GrafanaRule,
+        turn: &Turn<'_>,
         labels: Labels,
         series: &Labels,
         holds: bool,
         value: f64,
         reason: Option<&'static str>,
-        now: i64,
-        around: &Surroundings<'_>,
     ) {
+        let Turn { rule, now, around, .. } = *turn;
         let before = self.instances.get(&labels).map_or(State::Normal, |instance| instance.state);
         let (hold, keep) = (rule.hold.as_milliseconds() as i64, rule.keep_firing.as_milliseconds() as i64);
         let state = match (before, holds) {
@@ -158,22 +158,12 @@ impl States {
     }
 
     /// No data, or an error, of the whole rule.
-    #[allow(clippy::too_many_arguments, reason = "all that it depends on")]
-    fn trouble(
-        &mut self,
-        rule: &GrafanaRule,
-        folder: &str,
-        then: OnTrouble,
-        reason: &'static str,
-        node: &str,
-        now: i64,
-        around: &Surroundings<'_>,
-    ) {
+    fn trouble(&mut self, turn: &Turn<'_>, then: OnTrouble, reason: &'static str, node: &str) {
+        let Turn { rule, now, .. } = *turn;
         let none = Labels::from(Vec::new());
         if then == OnTrouble::Tell {
             // An alert of its own, which fires at once.
-            let mut labels: BTreeMap<Arc<str>, Arc<str>> =
-                labels_of(rule, folder, &none, f64::NAN, around).iter().cloned().collect();
+            let mut labels: BTreeMap<Arc<str>, Arc<str>> = turn.labels(&none, f64::NAN).iter().cloned().collect();
             let source = rule.nodes.iter().find(|it| it.name == node).map_or("", |node| node.source.as_str());
             for (key, value) in [
                 ("alertname", format!("Datasource{reason}").as_str()),
@@ -197,14 +187,12 @@ impl States {
         // It happens to all instances there are; when there is none, to one without labels of a series.
         let mut all: Vec<Labels> = self.instances.keys().cloned().collect();
         if all.is_empty() {
-            all.push(labels_of(rule, folder, &none, f64::NAN, around));
+            all.push(turn.labels(&none, f64::NAN));
         }
         for labels in all {
             match then {
-                OnTrouble::Alerting => {
-                    self.set(rule, labels.clone(), &labels, true, f64::NAN, Some(reason), now, around)
-                }
-                OnTrouble::Ok => self.set(rule, labels.clone(), &labels, false, f64::NAN, Some(reason), now, around),
+                OnTrouble::Alerting => self.set(turn, labels.clone(), &labels, true, f64::NAN, Some(reason)),
+                OnTrouble::Ok => self.set(turn, labels.clone(), &labels, false, f64::NAN, Some(reason)),
                 _ => {
                     // As it was: what is pending goes on towards firing.
                     let state = self.instances.get(&labels).map_or(State::Normal, |instance| instance.state);
@@ -213,7 +201,7 @@ impl States {
                         State::Recovering(..) | State::Normal | State::Trouble(_) => {
                             self.instances.insert(labels, Instance { state, seen: now });
                         }
-                        _ => self.set(rule, labels.clone(), &labels, holds, f64::NAN, Some(reason), now, around),
+                        _ => self.set(turn, labels.clone(), &labels, holds, f64::NAN, Some(reason)),
                     }
                 }
             }
@@ -221,18 +209,20 @@ impl States {
     }
 }
 
-/// The labels of an alert: those of the series, of the rule, its name and its folder.
-fn labels_of(rule: &GrafanaRule, folder: &str, series: &Labels, value: f64, around: &Surroundings<'_>) -> Labels {
-    let mut labels: BTreeMap<Arc<str>, Arc<str>> = series.iter().cloned().collect();
-    for (key, template) in &rule.labels {
-        let text = around.expand(template, series, value);
-        if !text.is_empty() {
-            labels.insert(key.as_str().into(), text.into());
+impl Turn<'_> {
+    /// The labels of an alert: those of the series, of the rule, its name and its folder.
+    fn labels(&self, series: &Labels, value: f64) -> Labels {
+        let mut labels: BTreeMap<Arc<str>, Arc<str>> = series.iter().cloned().collect();
+        for (key, template) in &self.rule.labels {
+            let text = self.around.expand(template, series, value);
+            if !text.is_empty() {
+                labels.insert(key.as_str().into(), text.into());
+            }
         }
+        if !self.folder.is_empty() {
+            labels.insert("grafana_folder".into(), self.folder.into());
+        }
+        labels.insert("alertname".into(), self.rule.title.as_str().into());
+        labels.into_iter().collect()
     }
-    if !folder.is_empty() {
-        labels.insert("grafana_folder".into(), folder.into());
-    }
-    labels.insert("alertname".into(), rule.title.as_str().into());
-    labels.into_iter().collect()
 }

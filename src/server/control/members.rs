@@ -27,11 +27,7 @@ pub(super) async fn member(
     let rest = uri.path().strip_prefix("/members/").unwrap_or_default();
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
     let Some(index) = shared.addresses.members.iter().position(|member| member.name == name) else {
-        let known: Vec<&str> = shared.addresses.members.iter().map(|member| member.name.as_str()).collect();
-        let advice = match document::nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("there are {}", known.join(", ")),
-        };
+        let advice = document::instead(name, shared.addresses.members.iter().map(|member| member.name.as_str()));
         return Err(Refusal::new(StatusCode::NOT_FOUND, format!("no member is called `{name}`"), advice));
     };
     let (query, at) = without_at(uri.query().unwrap_or(""));
