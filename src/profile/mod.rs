@@ -40,6 +40,14 @@ pub enum Quirk {
     FlowLabels,
     /// A process that gives up without its database closes its ports and lives on for a while, or for ever (0.20).
     LingersWithoutDatabase,
+    /// Workers have no database: a controller hands jobs to them, at most twice as many as they have threads (2.0).
+    Controller,
+    /// Queues have names of their own, an execution's messages go through several (2.0).
+    NamedQueues,
+    /// A database that stalls kills no process before it comes back, and a scheduler lives through all (2.0).
+    OutlivesStall,
+    /// SIGTERM does not wait for tasks: they are cut off after ten seconds, and the ports stay open till the end (2.0).
+    StopsByForce,
 }
 
 /// Which build a profile was recorded from.
@@ -86,7 +94,7 @@ pub struct Meter {
     pub start: Vec<Start>,
     /// The keys its series have; the first registration wins.
     pub keys: Vec<String>,
-    /// The name by which the model moves it, when that is the name of another version.
+    /// The name by which the model moves it, when that is the name of another version, or `nothing`.
     model: Option<String>,
 }
 
@@ -119,23 +127,27 @@ pub struct Start {
 
 const V0_20_TEXT: &str = include_str!("0.20.yaml");
 const V1_3_TEXT: &str = include_str!("1.3.yaml");
+const V2_0_TEXT: &str = include_str!("2.0.yaml");
 
 impl Profile {
     /// The names of all profiles.
-    pub const NAMES: &[&str] = &["0.20", "1.3"];
+    pub const NAMES: &[&str] = &["0.20", "1.3", "2.0"];
 
     /// The profile of a version.
     pub fn named(name: &str) -> Option<&'static Profile> {
-        // A broken file cannot pass the tests: they parse it. An empty profile shows no metrics at all.
-        static V0_20: LazyLock<Profile> =
-            LazyLock::new(|| Profile::parse(V0_20_TEXT).unwrap_or_else(|_| Profile::empty()));
-        static V1_3: LazyLock<Profile> =
-            LazyLock::new(|| Profile::parse(V1_3_TEXT).unwrap_or_else(|_| Profile::empty()));
-        match name {
-            "0.20" => Some(&V0_20),
-            "1.3" => Some(&V1_3),
-            _ => None,
-        }
+        // In the order of the names, each read at its first use.
+        static PROFILES: [LazyLock<Profile>; 3] = [
+            LazyLock::new(|| Profile::shipped(V0_20_TEXT)),
+            LazyLock::new(|| Profile::shipped(V1_3_TEXT)),
+            LazyLock::new(|| Profile::shipped(V2_0_TEXT)),
+        ];
+        let index = Profile::NAMES.iter().position(|known| *known == name)?;
+        PROFILES.get(index).map(|profile| &**profile)
+    }
+
+    /// A broken file cannot pass the tests: they parse it. An empty profile shows no metrics at all.
+    fn shipped(text: &str) -> Profile {
+        Profile::parse(text).unwrap_or_else(|_| Profile::empty())
     }
 
     /// The profile of scenarios that name none.
@@ -165,7 +177,7 @@ impl Profile {
         }
         let mut meters = IndexMap::new();
         for meter in file.meters {
-            let roles = if meter.roles.is_empty() { Role::RECORDED.to_vec() } else { meter.roles };
+            let roles = if meter.roles.is_empty() { Role::ALL.to_vec() } else { meter.roles };
             let start = meter.start.into_iter().map(|start| {
                 let tags = start.tags.into_iter().map(|(key, values)| (key, values.list())).collect();
                 let roles = if start.roles.is_empty() { roles.clone() } else { start.roles };
@@ -226,6 +238,10 @@ impl Profile {
     pub fn liveness(&self) -> &Liveness {
         &self.liveness
     }
+    /// What a process of this version can run.
+    pub fn roles(&self) -> impl Iterator<Item = Role> {
+        Role::ALL.into_iter().filter(|role| *role != Role::Controller || self.has(Quirk::Controller))
+    }
     /// Whether this version does something otherwise.
     pub fn has(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
@@ -249,7 +265,8 @@ impl Profile {
     /// The meter that the model moves by a name: one that says so, or the one of this name.
     pub fn modelled(&self, name: &str) -> Option<MeterId> {
         let said = self.meters.values().position(|meter| meter.model.as_deref() == Some(name));
-        said.map(|index| MeterId(index as u32)).or_else(|| self.meter(name))
+        let called = || self.meter(name).filter(|id| self.meter_of(*id).is_some_and(|meter| meter.model.is_none()));
+        said.map(|index| MeterId(index as u32)).or_else(called)
     }
     /// The meter of an id.
     pub fn meter_of(&self, id: MeterId) -> Option<&Meter> {
@@ -381,10 +398,6 @@ impl Role {
         Role::Controller,
     ];
 
-    /// The roles of 1.3, those there are recordings of.
-    pub const RECORDED: [Role; 6] =
-        [Role::Standalone, Role::Webserver, Role::Executor, Role::Worker, Role::Scheduler, Role::Indexer];
-
     /// As a scenario writes it and members are named: `worker`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -412,11 +425,11 @@ impl Role {
     }
 
     /// Whether a process of this role runs what `part` alone would run. The webserver carries an indexer
-    /// (recorded from 1.3: service INDEXER beside WEBSERVER).
+    /// (recorded from 1.3: service INDEXER beside WEBSERVER) and, where the version has one, a controller (2.0).
     pub const fn runs(self, part: Role) -> bool {
         self as u8 == part as u8
-            || matches!(self, Role::Standalone) && !matches!(part, Role::Controller)
-            || matches!((self, part), (Role::Webserver, Role::Indexer))
+            || matches!(self, Role::Standalone)
+            || matches!((self, part), (Role::Webserver, Role::Indexer | Role::Controller))
     }
 }
 
@@ -429,7 +442,7 @@ mod tests {
         for name in Profile::NAMES {
             assert_eq!(Profile::named(name).expect("a shipped profile").name(), *name);
         }
-        for text in [V0_20_TEXT, V1_3_TEXT] {
+        for text in [V0_20_TEXT, V1_3_TEXT, V2_0_TEXT] {
             Profile::parse(text).expect("a sound file");
         }
     }

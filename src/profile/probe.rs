@@ -111,6 +111,12 @@ probes! {
     PollCost = "polls.cost",
     /// How many times longer than normal a query took at worst in the last minutes.
     PollPeak = "polls.peak",
+    /// Seconds of idle polling during which a query took longer than the 10 ms from which 2.0 measures it.
+    SlowPolls = "polls.slow",
+    /// The same, each second weighted as `polls.cost` is.
+    SlowPollCost = "polls.slow.cost",
+    /// `polls.peak` where that is slow in this sense, else 0.
+    SlowPollPeak = "polls.slow.peak",
     /// HTTP requests answered so far on both ports, those of the declared pollers.
     HttpRequests = "http.requests",
     /// Jobs the worker holds but has not started.
@@ -125,6 +131,18 @@ probes! {
     WorkerCompleted = "worker.completed",
     /// Nanoseconds those jobs took, in all.
     WorkerBusyTime = "worker.busy",
+    /// Jobs the worker would still take: it holds at most twice as many as it has threads (2.0).
+    WorkerRoom = "worker.room",
+    /// Times the worker's threads asked for a job, once a second (2.0).
+    WorkerPolls = "worker.polls",
+    /// Workers that are connected to this controller (2.0).
+    ControllerWorkers = "controller.workers",
+    /// Jobs those workers could begin at once.
+    ControllerPermits = "controller.permits",
+    /// Jobs those workers hold.
+    ControllerInflight = "controller.inflight",
+    /// Jobs those workers can hold.
+    ControllerCapacity = "controller.capacity",
     /// Executor threads.
     ExecutorThreads = "executor.threads",
     /// Evaluation loops of the scheduler, one a second.

@@ -31,6 +31,7 @@ pub(super) const MEMBERS: &[Field] = &[
     Field::new("scheduler", MEMBER_OR_COUNT, "1", "Evaluates triggers."),
     Field::new("worker", MEMBER_OR_COUNT, "{ count: 2, threads: 8 }", "Runs tasks."),
     Field::new("indexer", MEMBER_OR_COUNT, "1", "Indexes logs and metrics."),
+    Field::new("controller", MEMBER_OR_COUNT, "1", "Hands jobs to workers (2.0; a webserver has one too)."),
     Field::new("standalone", MEMBER_OR_COUNT, "1", "Everything in one process."),
 ];
 
