@@ -85,6 +85,10 @@ impl Serve {
         let Some(mut plan) = load::plan(&self.scenario) else { return Exit::Input };
         if let Some(kestra) = self.kestra {
             plan.kestra = kestra;
+            if let Some(unfit) = plan.cluster.members.iter().find_map(|member| member.unfit(&plan.kestra)) {
+                complain(&format!("error: --kestra: {unfit}, and the scenario asks for one\n"));
+                return Exit::Input;
+            }
         }
         let start = self.start.or(plan.start).map_or_else(|| super::start("now"), Ok);
         let Ok(start) = start else { return Exit::Cannot };

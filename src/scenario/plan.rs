@@ -2,7 +2,7 @@
 
 use super::Settings;
 use crate::flow::Flow;
-use crate::profile::Role;
+use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
 
 /// A scenario, ready to run.
@@ -77,6 +77,20 @@ pub struct MemberPlan {
     pub restart: Restart,
     /// `grace`: Kestra's `terminationGracePeriod`, 5 minutes by default.
     pub grace: Duration,
+}
+
+impl MemberPlan {
+    /// What it runs in a cluster of this version.
+    pub fn profile(&self, cluster: &str) -> &'static Profile {
+        Profile::named(self.kestra.as_deref().unwrap_or(cluster)).unwrap_or_else(Profile::default_profile)
+    }
+
+    /// Why it cannot be part of a cluster of this version, if so: the version has no such role.
+    pub fn unfit(&self, cluster: &str) -> Option<String> {
+        let profile = self.profile(cluster);
+        let fits = profile.roles().any(|role| role == self.role);
+        (!fits).then(|| format!("Kestra {} has no {}", profile.name(), self.role.name()))
+    }
 }
 
 /// `restart`: who starts a process again.

@@ -102,6 +102,40 @@ pub(super) fn lingers(role: Role, lost: Duration) -> Option<Duration> {
     }
 }
 
+/// The same in a version whose schedulers outlive the loss (2.0 dbdown): with refused connections all others die within
+/// seconds, of the first query; a stall hangs them, but nothing dies before it is over. Controllers and indexers were not
+/// recorded, they read queues as the others do.
+pub(super) fn life_of_survivor(how: Loss, role: Role, draws: &mut Stream) -> Option<Duration> {
+    match (how, role) {
+        (Loss::Stalled, _) | (_, Role::Scheduler) => None,
+        (_, Role::Webserver) => Some(Duration::milliseconds(500 + draws.below(200))),
+        _ => Some(Duration::milliseconds(1_400 + draws.below(600))),
+    }
+}
+
+/// How long such a process lives on after a stall of this length, if it dies of it: an executor whose loops met the pool's
+/// timeout exits, others that were silent for the liveness timeout find themselves disconnected.
+pub(super) fn life_after_stall(role: Role, lost: Duration) -> Option<Duration> {
+    let dies = match role {
+        Role::Scheduler | Role::Worker => false,
+        Role::Executor | Role::Standalone => lost > Duration::seconds(30),
+        Role::Webserver | Role::Indexer | Role::Controller => lost > Duration::seconds(60),
+    };
+    dies.then(|| Duration::milliseconds(3_000))
+}
+
+/// Requests for a connection that timed out in an outage so far: each waits 30 s, one follows another every seven (2.0
+/// dbdown/stall: 1 after 31 s, 3 after 37, 6 after 68).
+pub(super) fn timeouts(lost: Duration) -> f64 {
+    let waited = lost.as_seconds_f64() - 30.0;
+    if waited < 0.0 { 0.0 } else { libm::floor(waited / 7.0) + 1.0 }
+}
+
+/// Whether a query takes longer than the 10 ms from which 2.0 measures it.
+pub(super) fn is_slow(slowdown: f64) -> bool {
+    HOLD * slowdown > 0.01
+}
+
 /// Queue loops and other polls of an idle process: how many threads ask the database at normal speed.
 pub(super) const fn loops(role: Role) -> f64 {
     match role {

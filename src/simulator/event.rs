@@ -63,13 +63,15 @@ pub(super) enum ExitCause {
     OutOfMemory,
     /// It found that the cluster had given it up.
     Disconnected,
+    /// A worker without a database found no controller for a minute.
+    NoController,
 }
 
 impl ExitCause {
     /// The exit code, as recorded from 1.3.19 (143 after SIGTERM, 1 after a fatal error).
     pub(super) const fn code(self) -> u8 {
         match self {
-            ExitCause::Stopped | ExitCause::Forced | ExitCause::Disconnected => 143,
+            ExitCause::Stopped | ExitCause::Forced | ExitCause::Disconnected | ExitCause::NoController => 143,
             _ => 1,
         }
     }
@@ -83,6 +85,7 @@ impl ExitCause {
             ExitCause::NoDatabase => "cannot start without a database",
             ExitCause::OutOfMemory => "out of memory",
             ExitCause::Disconnected => "found itself disconnected",
+            ExitCause::NoController => "found no controller for a minute",
         }
     }
 }

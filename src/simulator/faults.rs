@@ -8,7 +8,7 @@ use super::event::Event;
 use super::member::{AfterExit, Phase};
 use super::{LimitReached, Simulation, behaviour, limits};
 use crate::scenario::{DatabaseFault, Fault, RateChange, TimelineEntry};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// A fault in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -230,11 +230,17 @@ impl Simulation {
             Database::Lost { how, .. } => self.lose_database(how),
             Database::Reachable(_) => {
                 let lost = was.slowdown().is_none();
+                let away = if let Database::Lost { since, .. } = was { self.now.since(since) } else { Duration::ZERO };
                 for member in 0..self.members.len() {
                     if lost && self.members[member].moves() && !self.members[member].doomed {
-                        // Threads that waited for a connection get one before their time is over.
-                        self.members[member].loss_generation += 1;
-                        self.resume_jobs(member);
+                        if !self.without_database(member) {
+                            // Threads that waited for a connection get one before their time is over.
+                            self.members[member].loss_generation += 1;
+                            self.outlived(member, away);
+                        }
+                        if self.can_report(member) {
+                            self.resume_jobs(member);
+                        }
                     }
                     self.pace(member);
                 }

@@ -4,7 +4,7 @@ use super::Simulation;
 use super::database::{self, Database, Loss, POOL};
 use super::member::Phase;
 use crate::metrics::Look;
-use crate::profile::{Probe, Role};
+use crate::profile::{Probe, Quirk, Role};
 use crate::random::noise;
 use crate::time::Duration;
 
@@ -59,7 +59,13 @@ impl Simulation {
         look.set(Probe::PoolActive, pool.active);
         look.set(Probe::PoolIdle, pool.total - pool.active);
         look.set(Probe::PoolPending, pool.pending);
-        look.set(Probe::PoolTimeouts, 0.0);
+        let timeouts = match self.database {
+            Database::Lost { since, .. } if it.profile.has(Quirk::OutlivesStall) => {
+                database::timeouts(now.since(since))
+            }
+            _ => 0.0,
+        };
+        look.set(Probe::PoolTimeouts, it.pool_timeouts + timeouts);
         look.set(Probe::PoolCreated, 0.0);
         look.set(Probe::Polls, it.polls.at(now));
         look.set(Probe::PollCost, it.poll_cost.at(now));
@@ -67,6 +73,11 @@ impl Simulation {
         let slowdown = self.database.slowdown().unwrap_or(1.0);
         let recent = now.since(since) <= Duration::minutes(3);
         look.set(Probe::PollPeak, if recent { peak.max(slowdown) } else { slowdown });
+
+        let peak = look.get(Probe::PollPeak);
+        look.set(Probe::SlowPolls, it.slow_polls.at(now));
+        look.set(Probe::SlowPollCost, it.slow_poll_cost.at(now));
+        look.set(Probe::SlowPollPeak, if database::is_slow(peak) { peak } else { 0.0 });
 
         let live = f64::from(jvm.base_threads()) + it.worker_pool as f64;
         let blocked = if it.deadlocked { 2.0 } else { 0.0 };
@@ -88,6 +99,15 @@ impl Simulation {
         look.set(Probe::WorkerPoolSize, it.worker_pool as f64);
         look.set(Probe::WorkerCompleted, it.worker_completed as f64);
         look.set(Probe::WorkerBusyTime, it.worker_busy.as_nanoseconds() as f64);
+        if it.profile.has(Quirk::Controller) {
+            let held = self.held(member);
+            look.set(Probe::WorkerRoom, self.room(member) as f64);
+            look.set(Probe::WorkerPolls, libm::floor(now.since(it.started).as_seconds_f64()));
+            look.set(Probe::ControllerWorkers, held.workers as f64);
+            look.set(Probe::ControllerPermits, held.permits as f64);
+            look.set(Probe::ControllerInflight, held.inflight as f64);
+            look.set(Probe::ControllerCapacity, held.capacity as f64);
+        }
         // Twice the processors, whatever the role runs (recorded: 4 on 2 cores).
         look.set(Probe::ExecutorThreads, 4.0);
         look.set(Probe::SchedulerLoops, libm::floor(it.scheduler_loops.at(now)));

@@ -49,6 +49,11 @@ pub struct Member {
     pub(super) polls: Integral,
     pub(super) poll_cost: Integral,
     pub(super) poll_peak: (f64, Instant),
+    /// Polls that took longer than 2.0 begins to measure at, counted and weighted as the others.
+    pub(super) slow_polls: Integral,
+    pub(super) slow_poll_cost: Integral,
+    /// Requests for a connection that timed out in outages that are over.
+    pub(super) pool_timeouts: f64,
     pub(super) scheduler_loops: Integral,
     pub(super) last_ready_loop: Instant,
     /// Jobs that run, oldest first.
@@ -127,6 +132,9 @@ impl Member {
             polls: Integral::starting(now, 0.0),
             poll_cost: Integral::starting(now, 0.0),
             poll_peak: (1.0, now),
+            slow_polls: Integral::starting(now, 0.0),
+            slow_poll_cost: Integral::starting(now, 0.0),
+            pool_timeouts: 0.0,
             scheduler_loops: Integral::starting(now, 0.0),
             last_ready_loop: Instant::NEVER,
             running: Vec::new(),
@@ -248,7 +256,7 @@ impl Simulation {
         let life = it.life;
         let index = member as u32;
         self.note(format!("{} starts", self.members[member].plan.name));
-        if self.database.slowdown().is_none() {
+        if self.database.slowdown().is_none() && !self.without_database(member) {
             let exit = Event::Exit { member: index, life, cause: ExitCause::NoDatabase };
             self.events.push(now + boot.times(0.6), exit);
         }
@@ -258,7 +266,7 @@ impl Simulation {
     /// A process is up: its port opens, it takes part.
     pub(super) fn up(&mut self, member: usize) {
         let now = self.now;
-        if self.database.slowdown().is_none() {
+        if self.database.slowdown().is_none() && !self.without_database(member) {
             return self.exit(member, ExitCause::NoDatabase);
         }
         let it = &mut self.members[member];
@@ -276,6 +284,8 @@ impl Simulation {
         if self.now > self.born {
             self.note(format!("{} is up", self.members[member].plan.name));
         }
+        self.controller_changed();
+        self.register_worker(member);
         self.pace(member);
         self.watch_memory(member);
         self.somebody_came(member);
@@ -308,6 +318,9 @@ impl Simulation {
         }
         it.polls.change(now, rate);
         it.poll_cost.change(now, rate * slowdown);
+        let slow = if database::is_slow(slowdown) { rate } else { 0.0 };
+        it.slow_polls.change(now, slow);
+        it.slow_poll_cost.change(now, slow * slowdown);
         let schedules = it.plan.role.runs(Role::Scheduler) && it.moves() && it.phase == Phase::Up;
         it.scheduler_loops.change(now, if schedules && rate > 0.0 { 1.0 } else { 0.0 });
         let moves = if it.moves() { 1.0 } else { 0.0 };
@@ -364,8 +377,14 @@ impl Simulation {
                 false => it.port = Port::Closing,
             }
         }
+        // Tasks are cut off after ten seconds, and the process is gone three later (2.0 standalone/stop).
+        let grace = match it.profile.has(Quirk::StopsByForce) {
+            true => grace.min(Duration::seconds(10)) + Duration::seconds(3),
+            false => grace,
+        };
         self.note(format!("{} shuts down", self.members[member].plan.name));
         self.pace(member);
+        self.controller_changed();
         let forced = Event::Exit { member: member as u32, life, cause: ExitCause::Forced };
         self.events.push(now + grace, forced);
         self.close_if_idle(member);
@@ -386,7 +405,10 @@ impl Simulation {
         // open for some 2 s, exit after 2.6 s; once tasks had to be waited for, it is gone within a second.
         let waited = now.since(shutdown.since) > Duration::seconds(1);
         let at_once = it.profile.has(Quirk::ClosesAtOnce);
+        let by_force = it.profile.has(Quirk::StopsByForce);
         let (closed, gone) = match (shutdown.by_endpoint, waited) {
+            // Of a process that had nothing to do there is no recording.
+            _ if by_force => (3_000, 3_000),
             // Recorded from 0.20.7: exit 1.5 s after SIGTERM, 2 s after the last task, 4 s after `/stop`.
             (true, _) if at_once => (1_600, 4_000),
             (false, true) if at_once => (100, 2_000),
@@ -395,7 +417,7 @@ impl Simulation {
             (false, true) => (500, 1_000),
             (false, false) => (100, 1_700 + draws.below(1_500)),
         };
-        if !shutdown.by_endpoint {
+        if !shutdown.by_endpoint && !by_force {
             it.port = Port::Closing;
         }
         self.events.push(now + Duration::milliseconds(closed), Event::Closed { member, life });
@@ -427,6 +449,8 @@ impl Simulation {
         let after = std::mem::replace(&mut it.after_exit, AfterExit::Policy);
         let (restart, held, crashes, new_life) = (it.plan.restart, it.held, it.crashes, it.life);
         if was_up {
+            self.unregister_worker(member);
+            self.controller_changed();
             self.service_ended(member, life, orphans, was_stopping);
         }
         let pause = match (after, restart) {
@@ -447,21 +471,29 @@ impl Simulation {
     /// The database went away: each process that uses it will die.
     pub(super) fn lose_database(&mut self, how: Loss) {
         for member in 0..self.members.len() {
+            if self.without_database(member) {
+                continue;
+            }
             let it = &mut self.members[member];
             match it.phase {
                 Phase::Up | Phase::Stopping => {
                     let mut draws = self.seed.numbered(it.key ^ name_key("database lost"), u64::from(it.life));
                     let lingers = it.profile.has(Quirk::LingersWithoutDatabase);
-                    let lives = match lingers {
-                        true => database::ports_without(how, it.plan.role, &mut draws),
-                        false => database::life_without(how, it.plan.role, it.running.len(), &mut draws),
+                    let lives = if lingers {
+                        Some(database::ports_without(how, it.plan.role, &mut draws))
+                    } else if it.profile.has(Quirk::OutlivesStall) {
+                        database::life_of_survivor(how, it.plan.role, &mut draws)
+                    } else {
+                        Some(database::life_without(how, it.plan.role, it.running.len(), &mut draws))
                     };
-                    // What waits for the pool to give up is saved by a database that comes back.
-                    it.doomed |= how != Loss::Stalled && !(lingers && lives > Duration::seconds(10));
                     it.log_warn += 10;
                     it.log_error += 1;
-                    let (life, generation) = (it.life, it.loss_generation);
-                    self.events.push(self.now + lives, Event::GivesUp { member: member as u32, life, generation });
+                    if let Some(lives) = lives {
+                        // What waits for the pool to give up is saved by a database that comes back.
+                        it.doomed |= how != Loss::Stalled && !(lingers && lives > Duration::seconds(10));
+                        let (life, generation) = (it.life, it.loss_generation);
+                        self.events.push(self.now + lives, Event::GivesUp { member: member as u32, life, generation });
+                    }
                 }
                 Phase::Booting => {
                     let exit = Event::Exit { member: member as u32, life: it.life, cause: ExitCause::NoDatabase };
@@ -473,8 +505,24 @@ impl Simulation {
         }
     }
 
+    /// The database is back: a process that outlived a stall may have missed too much of it.
+    pub(super) fn outlived(&mut self, member: usize, lost: Duration) {
+        let it = &mut self.members[member];
+        if !it.profile.has(Quirk::OutlivesStall) {
+            return;
+        }
+        it.pool_timeouts += database::timeouts(lost);
+        if let Some(lives) = database::life_after_stall(it.plan.role, lost) {
+            let (life, generation) = (it.life, it.loss_generation);
+            self.events.push(self.now + lives, Event::GivesUp { member: member as u32, life, generation });
+        }
+    }
+
     /// A process without its database gives up: it exits, or in some versions lingers with closed ports.
     pub(super) fn give_up(&mut self, member: usize) {
+        if self.without_database(member) {
+            return self.exit(member, ExitCause::NoController);
+        }
         if !self.members[member].profile.has(Quirk::LingersWithoutDatabase) {
             return self.exit(member, ExitCause::DatabaseLost);
         }
@@ -499,6 +547,7 @@ impl Simulation {
     pub(super) fn freeze(&mut self, member: usize) {
         self.stall_jobs(member);
         self.service_silent(member);
+        self.controller_changed();
         self.pace(member);
         self.watch_memory(member);
     }
@@ -509,6 +558,7 @@ impl Simulation {
             return;
         }
         if self.service_answers_again(member) {
+            self.controller_changed();
             self.resume_jobs(member);
             self.pace(member);
             self.watch_memory(member);
@@ -525,15 +575,18 @@ impl Simulation {
         let it = &mut self.members[member];
         let life = it.life;
         let stalled = matches!(self.database.view(), DatabaseView::Stalled { .. });
+        let refused = matches!(self.database.view(), DatabaseView::Refused { .. });
         let reads_settings = it.profile.has(Quirk::RequestsReadSettings) && it.plan.role.runs(Role::Webserver);
         let lost = self.database.slowdown().is_none();
-        let needs_database = path.starts_with("/health") && path != "/health/liveness";
+        let asks = path.starts_with("/health") && path != "/health/liveness";
+        let needs_database = asks && !self.without_database(member);
+        let it = &mut self.members[member];
         // A request that hangs is never counted: the process dies before it ends.
         if it.port() == Port::Open && it.moves() && !(stalled && needs_database) && !(lost && reads_settings) {
             let down = match path {
                 "/health/liveness" => it.deadlocked,
-                "/health/readiness" => matches!(self.database.view(), DatabaseView::Refused { .. }),
-                "/health" => it.deadlocked || matches!(self.database.view(), DatabaseView::Refused { .. }),
+                "/health/readiness" => refused && needs_database,
+                "/health" => it.deadlocked || refused && needs_database,
                 _ => false,
             };
             let (route, time) = match (path, down) {

@@ -44,6 +44,7 @@ meters! {
     WorkerDuration = "kestra.worker.ended.duration",
     WorkerQueued = "kestra.worker.queued.duration",
     WorkerRunning = "kestra.worker.running.count",
+    WorkerTimeout = "kestra.worker.timeout.count",
     TriggerStarted = "kestra.worker.trigger.started.count",
     TriggerEnded = "kestra.worker.trigger.ended.count",
     TriggerError = "kestra.worker.trigger.error.count",
@@ -57,6 +58,16 @@ meters! {
     SchedulerLock = "kestra.scheduler.execution.lock.duration",
     SchedulerEvaluation = "kestra.scheduler.trigger.evaluation.duration",
     QueueProduced = "kestra.queue.produce.count",
+    QueueConsumed = "kestra.queue.consume.duration",
+    QueueBatch = "kestra.queue.consume.batch.duration",
+    SubscriberPaused = "kestra.queue.subscribers.paused.total",
+    SubscriberResumed = "kestra.queue.subscribers.resumed.total",
+    ControllerDispatched = "kestra.controller.job.dispatched.total",
+    ControllerRequeued = "kestra.controller.job.requeued.total",
+    ControllerPaused = "kestra.controller.subscription.paused.total",
+    ControllerResumed = "kestra.controller.subscription.resumed.total",
+    ControllerRegistered = "kestra.controller.worker.registered.total",
+    ControllerUnregistered = "kestra.controller.worker.unregistered.total",
     IndexerIn = "kestra.indexer.message.in.count",
     IndexerOut = "kestra.indexer.message.out.count",
     IndexerRequest = "kestra.indexer.request.count",
@@ -80,11 +91,59 @@ macro_rules! classes {
 classes! {
     Execution = "io.kestra.core.models.executions.Execution",
     LogEntry = "io.kestra.core.models.executions.LogEntry",
+    Statistic = "io.kestra.core.models.executions.statistics.ExecutionStatistic",
     Trigger = "io.kestra.core.models.triggers.Trigger",
     MultipleConditionEvent = "io.kestra.core.runners.MultipleConditionEvent",
     WorkerJob = "io.kestra.core.runners.WorkerJob",
     WorkerTaskResult = "io.kestra.core.runners.WorkerTaskResult",
     WorkerTriggerResult = "io.kestra.core.runners.WorkerTriggerResult",
+}
+
+macro_rules! queues {
+    ($($name:ident = $text:literal,)+) => {
+        /// A queue of 2.0, as the label `queue_name` names it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum QueueName { $($name,)+ }
+        impl QueueName {
+            const fn name(self) -> &'static str {
+                match self { $(QueueName::$name => $text),+ }
+            }
+        }
+    };
+}
+
+queues! {
+    ExecutionCommand = "execution_command",
+    ExecutionEvent = "execution_event",
+    Statistic = "execution_statistic",
+    FollowExecution = "follow_execution_event",
+    FollowLog = "follow_log_event",
+    LogEntry = "log_entry",
+    MultipleConditionEvent = "multiple_condition_event",
+    TriggerEvent = "trigger_event",
+    WorkerJobEvent = "worker_job_event",
+    WorkerTaskResult = "worker_task_result",
+}
+
+impl Class {
+    /// The queues of 2.0 that carry such messages; each that is followed goes to the followers too.
+    pub(super) const fn queues(self) -> &'static [QueueName] {
+        match self {
+            Class::Execution => &[QueueName::ExecutionEvent, QueueName::FollowExecution],
+            Class::LogEntry => &[QueueName::LogEntry, QueueName::FollowLog],
+            Class::Statistic => &[QueueName::Statistic],
+            Class::Trigger => &[QueueName::TriggerEvent],
+            Class::MultipleConditionEvent => &[QueueName::MultipleConditionEvent],
+            Class::WorkerJob => &[QueueName::WorkerJobEvent],
+            Class::WorkerTaskResult => &[QueueName::WorkerTaskResult],
+            Class::WorkerTriggerResult => &[],
+        }
+    }
+
+    /// Whether 2.0 indexes them.
+    pub(super) const fn indexed(self) -> bool {
+        matches!(self, Class::LogEntry | Class::Statistic)
+    }
 }
 
 /// Requests the model counts: method, status and the label `uri` (recorded templates).
@@ -109,7 +168,9 @@ pub(super) enum Subject {
     Flow(u32),
     /// The same and `state`.
     FlowState(u32, State),
-    /// The same and `task_type`: flow and index of the task, those of `errors` after those of `tasks`.
+    /// `task_type` and `attempt_count`: flow, index of the task, and which attempt.
+    Attempt(u32, u32, u32),
+    /// The same without the attempt: flow and index of the task, those of `errors` after those of `tasks`.
     Task(u32, u32),
     /// The same and `trigger_type`: flow and index of the trigger.
     Trigger(u32, u32),
@@ -119,6 +180,10 @@ pub(super) enum Subject {
     Queue(Class),
     /// `type`.
     Indexed(Class),
+    /// `queue_name`.
+    Named(QueueName),
+    /// `worker_queue` and `worker_group` of the jobs a controller hands out.
+    Dispatch,
     /// A line of [`ROUTES`].
     Route(usize),
 }
@@ -136,10 +201,17 @@ impl Subject {
             Subject::Queue(class) => (6, 0, class as u32),
             Subject::Indexed(class) => (7, 0, class as u32),
             Subject::Route(route) => (8, 0, route as u32),
+            Subject::Named(queue) => (9, 0, queue as u32),
+            Subject::Dispatch => (10, 0, 0),
+            // Flows have a few hundred tasks and tasks a few attempts; later ones share a series.
+            Subject::Attempt(flow, task, attempt) => (11, flow, task << 8 | attempt.min(255)),
         };
         (kind << 52) | (u64::from(flow) << 28) | u64::from(detail)
     }
 }
+
+/// The one group of workers, and its queue, that there is without a licence.
+const WORKER_GROUP: &str = "default";
 
 /// The registry of one process and its cache.
 #[derive(Debug)]
@@ -186,9 +258,13 @@ impl Meters {
 
 fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
     let flow = |flow: u32| plan.flows.get(flow as usize);
-    let mut tags: Vec<(&str, &str)> = Vec::with_capacity(4);
-    if let Subject::Flow(index) | Subject::FlowState(index, _) | Subject::Task(index, _) | Subject::Trigger(index, _) =
-        subject
+    let mut tags: Vec<(&str, &str)> = Vec::with_capacity(6);
+    let attempt_count;
+    if let Subject::Flow(index)
+    | Subject::FlowState(index, _)
+    | Subject::Task(index, _)
+    | Subject::Attempt(index, ..)
+    | Subject::Trigger(index, _) = subject
     {
         let flow = flow(index)?;
         tags.extend([("flow_id", flow.id.as_str()), ("namespace_id", flow.namespace.as_str()), ("tenant_id", "main")]);
@@ -196,14 +272,24 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
     match subject {
         Subject::Bare | Subject::Flow(_) => {}
         Subject::FlowState(_, state) => tags.push(("state", state.name())),
-        Subject::Task(index, task) => {
-            tags.push(("task_type", &super::behaviour::task(flow(index)?, task as usize)?.kind));
+        Subject::Task(index, task) | Subject::Attempt(index, task, _) => {
+            tags.extend([
+                ("task_type", super::behaviour::task(flow(index)?, task as usize)?.kind.as_str()),
+                ("worker_group", WORKER_GROUP),
+            ]);
+            if let Subject::Attempt(.., attempt) = subject {
+                attempt_count = attempt.min(255).to_string();
+                tags.push(("attempt_count", &attempt_count));
+            }
         }
         Subject::Trigger(index, trigger) | Subject::TriggerKind(index, trigger) => {
             tags.push(("trigger_type", &flow(index)?.triggers.get(trigger as usize)?.kind));
+            tags.push(("worker_group", WORKER_GROUP));
         }
         Subject::Queue(class) => tags.push(("queue_type", class.name())),
         Subject::Indexed(class) => tags.push(("type", class.name())),
+        Subject::Named(queue) => tags.push(("queue_name", queue.name())),
+        Subject::Dispatch => tags.extend([("worker_group", WORKER_GROUP), ("worker_queue", WORKER_GROUP)]),
         Subject::Route(route) => {
             let (method, status, uri) = ROUTES.get(route)?;
             tags.extend([("exception", "none"), ("method", *method), ("status", *status), ("uri", *uri)]);

@@ -7,6 +7,7 @@
 //! Each part of the cluster has a file: [`Member`] is a process and its life, the others are what the processes do.
 
 mod behaviour;
+mod controller;
 mod database;
 mod event;
 mod executor;
@@ -43,7 +44,7 @@ use event::{Event, EventQueue};
 use executor::{Execution, FlowModel};
 use liveness::Service;
 use member::Phase;
-use meters::{Class, Meter, Subject};
+use meters::{Class, Meter, QueueName, Subject};
 use queue::{Message, POLL_SIZE, Queue, QueueKind};
 use scheduler::TriggerState;
 use slots::Slots;
@@ -65,6 +66,10 @@ pub struct Simulation {
     services: Vec<Service>,
     liveness_planned: bool,
     database: Database,
+    /// The controller that workers without a database are connected to, and its life.
+    connected: Option<(usize, u32)>,
+    /// The controller has stopped reading jobs: no worker has room.
+    dispatch_paused: bool,
     queues: Vec<Queue>,
     flows: Vec<FlowModel>,
     executions: Slots<Execution>,
@@ -87,7 +92,7 @@ impl Simulation {
         let born = Instant::START.before(plan.cluster.age);
         let profile = Profile::named(&plan.kestra).unwrap_or_else(Profile::default_profile);
         let members = plan.cluster.members.iter().map(|member| {
-            let profile = member.kestra.as_deref().and_then(Profile::named).unwrap_or(profile);
+            let profile = member.profile(&plan.kestra);
             let settings = &plan.settings;
             let common = Common { prefix: settings.metrics_prefix.clone(), tags: settings.metrics_tags.clone() };
             Member::new(member.clone(), profile, common, born)
@@ -108,6 +113,8 @@ impl Simulation {
             services: Vec::new(),
             liveness_planned: false,
             database: Database::Reachable(1.0),
+            connected: None,
+            dispatch_paused: false,
             queues: QueueKind::ALL.into_iter().map(Queue::new).collect(),
             flows: plan.flows.iter().map(|flow| FlowModel::new(&plan, flow)).collect(),
             executions: Slots::new(),
@@ -263,11 +270,7 @@ impl Simulation {
     /// Whether a member does the work of a role now: it is up, moves, and reaches the database.
     fn available(&self, member: usize, part: Role) -> bool {
         let it = &self.members[member];
-        it.phase == Phase::Up
-            && it.plan.role.runs(part)
-            && it.moves()
-            && !it.doomed
-            && self.database.slowdown().is_some()
+        it.phase == Phase::Up && it.plan.role.runs(part) && it.moves() && !it.doomed && self.can_report(member)
     }
 
     /// A member that does the work of a role now; with several, `salt` decides.
@@ -290,7 +293,13 @@ impl Simulation {
     /// Plans the next delivery of a queue, if messages wait and somebody takes them.
     fn kick(&mut self, kind: QueueKind) {
         let Some(slowdown) = self.database.slowdown() else { return };
-        if self.queues[kind as usize].is_empty() || self.pick(kind.consumer(), 0).is_none() {
+        if self.queues[kind as usize].is_empty() {
+            return;
+        }
+        if self.taker(kind, 0).is_none() {
+            if kind == QueueKind::WorkerJob {
+                self.pause_dispatch();
+            }
             return;
         }
         let query = Duration::milliseconds(2).times(slowdown);
@@ -305,7 +314,7 @@ impl Simulation {
         queue.delivered();
         let salt = ((kind as u64) << 56) ^ queue.taken;
         // With nobody there the messages wait; whoever comes plans the next delivery.
-        let Some(consumer) = self.pick(kind.consumer(), salt) else { return };
+        let Some(mut consumer) = self.taker(kind, salt) else { return };
         let mut taken = 0;
         while taken < POLL_SIZE
             && let Some(message) = self.queues[kind as usize].pop()
@@ -313,13 +322,24 @@ impl Simulation {
             taken += 1;
             match message {
                 Message::Execution { slot, number } => self.process_execution(consumer, slot, number),
-                Message::Job(order) => self.lease(consumer, order),
+                Message::Job(order) => {
+                    self.hand_out(consumer, order);
+                    if self.room(consumer) == usize::MAX {
+                        continue;
+                    }
+                    // A worker with a small buffer takes one at a time; the rest waits.
+                    match self.taker(kind, salt + taken as u64) {
+                        Some(next) => consumer = next,
+                        None => break,
+                    }
+                }
                 Message::TaskStarted { slot, number } => self.task_started(consumer, slot, number),
                 Message::TaskEnded { slot, number, end } => self.task_ended(consumer, slot, number, end),
                 Message::TriggerEvaluated { trigger, fires } => self.trigger_evaluated(consumer, trigger, fires),
                 Message::Logs(lines) => {
                     self.truth.log_lines_indexed += u64::from(lines);
                     self.index(consumer, Class::LogEntry, lines);
+                    self.consumed_batch(consumer, QueueName::LogEntry);
                 }
             }
         }
@@ -329,13 +349,24 @@ impl Simulation {
         self.kick(kind);
     }
 
+    /// Who takes messages of a queue now.
+    fn taker(&self, kind: QueueKind, salt: u64) -> Option<usize> {
+        if kind == QueueKind::WorkerJob { self.pick_worker(salt) } else { self.pick(kind.consumer(), salt) }
+    }
+
     /// A member's process sends messages of a class: what its counter shows of it.
     fn produce(&mut self, member: usize, class: Class, messages: u32) {
+        if self.named_queues(member) {
+            return self.emit_class(member, class, messages);
+        }
         self.count_many(member, Meter::QueueProduced, Subject::Queue(class), f64::from(messages));
     }
 
     /// A member's process writes rows of a class to the repository, as one batch.
     fn index(&mut self, member: usize, class: Class, rows: u32) {
+        if self.named_queues(member) && !class.indexed() {
+            return;
+        }
         let subject = Subject::Indexed(class);
         let slowdown = self.database.slowdown().unwrap_or(1.0);
         self.messages += 1;
@@ -407,9 +438,12 @@ impl Simulation {
     pub fn faults(&self) -> &[ActiveFault] {
         &self.faults
     }
-    /// How a member sees its database.
-    pub fn database(&self, _member: usize) -> DatabaseView {
-        self.database.view()
+    /// How a member sees its database. One without any never misses it.
+    pub fn database(&self, member: usize) -> DatabaseView {
+        match self.members.get(member).is_some_and(|_| self.without_database(member)) {
+            true => DatabaseView::Reachable { slowdown: 1.0 },
+            false => self.database.view(),
+        }
     }
 
     /// Where everything is that was begun and has not ended.

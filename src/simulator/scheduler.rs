@@ -2,7 +2,7 @@
 
 use super::event::Event;
 use super::member::next_on_grid;
-use super::meters::{Class, Meter, Subject};
+use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, Work};
 use super::{Schedulable, Simulation};
@@ -147,6 +147,7 @@ impl Simulation {
     /// A worker tells what a polling trigger found.
     pub(super) fn trigger_evaluated(&mut self, scheduler: usize, trigger: u32, fires: bool) {
         self.truth.polls_ended += 1;
+        self.consumed(scheduler, QueueName::TriggerEvent);
         if fires { self.fire(scheduler, trigger) } else { self.unlock(trigger) }
     }
 

@@ -50,6 +50,7 @@ pub(super) struct RunningWork {
     left: Option<Duration>,
     generation: u32,
     state: State,
+    timed_out: bool,
     logs: u32,
     fires: bool,
 }
@@ -96,8 +97,9 @@ impl Simulation {
         };
         // Kestra's own tasks need no disk; those of plugins write files. Nobody has recorded this.
         let disk_full = self.members[member].disk_full && self.needs_disk(&order.work);
+        let timed_out = timeout.is_some_and(|timeout| attempt.duration > timeout);
         let (duration, state) = match timeout {
-            Some(timeout) if attempt.duration > timeout => (timeout, State::Failed),
+            Some(timeout) if timed_out => (timeout, State::Failed),
             _ if attempt.fails || disk_full => (attempt.duration, State::Failed),
             _ if attempt.warns => (attempt.duration, State::Warning),
             _ => (attempt.duration, State::Success),
@@ -113,6 +115,7 @@ impl Simulation {
             left: None,
             generation,
             state,
+            timed_out,
             logs,
             fires,
         };
@@ -156,7 +159,7 @@ impl Simulation {
             return;
         }
         let member = work.member as usize;
-        if self.database.slowdown().is_none() {
+        if !self.can_report(member) {
             // The thread waits for a connection; the job ends when there is one, if the process lives that long.
             if let Some(work) = self.jobs.get_mut(job) {
                 work.left = Some(Duration::ZERO);
@@ -178,6 +181,9 @@ impl Simulation {
                 let shown = if waits { work.started.since(work.order.created) } else { duration };
                 self.time(member, Meter::WorkerDuration, subject, shown);
                 self.count_many(member, Meter::WorkerRunning, subject, -1.0);
+                if work.timed_out {
+                    self.count(member, Meter::WorkerTimeout, Subject::Attempt(flow, task, attempt));
+                }
                 self.produce(member, Class::WorkerTaskResult, 1);
                 self.write_logs(member, 1 + work.logs);
                 self.members[member].log_info += 1;
@@ -206,6 +212,9 @@ impl Simulation {
         self.fill_threads(member);
         self.pace(member);
         self.close_if_idle(member);
+        if self.dispatch_paused && self.taker(QueueKind::WorkerJob, 0).is_some() {
+            self.resume_dispatch();
+        }
     }
 
     /// The process stands still: its jobs do too.

@@ -2,7 +2,7 @@
 
 use super::duration;
 use crate::document::{Entry, Node, Object, Reading, Value};
-use crate::profile::{Profile, Role};
+use crate::profile::{Profile, Quirk, Role};
 use crate::scenario::fields::{CLUSTER, MEMBER, MEMBERS};
 use crate::scenario::{ClusterPlan, DatabaseKind, MemberPlan, Restart, limits, units};
 use crate::time::Duration;
@@ -17,7 +17,8 @@ struct Defaults {
     kestra: Option<String>,
 }
 
-pub(super) fn cluster(node: Option<&Node>, root: &Node, reading: &mut Reading) -> ClusterPlan {
+/// Reads the cluster of a scenario for this version of Kestra.
+pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &str, reading: &mut Reading) -> ClusterPlan {
     let mut plan = ClusterPlan {
         booting: false,
         age: Duration::minutes(10),
@@ -64,13 +65,28 @@ pub(super) fn cluster(node: Option<&Node>, root: &Node, reading: &mut Reading) -
         (None, Some(members)) => {
             if let Some(roles) = reading.object(&members.value, "`members`", MEMBERS) {
                 for entry in roles.entries() {
-                    if let Some(role) = Role::ALL.into_iter().find(|role| role.name() == entry.key) {
-                        role_members(entry, role, &defaults, &mut plan.members, reading);
+                    let Some(role) = Role::ALL.into_iter().find(|role| role.name() == entry.key) else { continue };
+                    let before = plan.members.len();
+                    role_members(entry, role, &defaults, &mut plan.members, reading);
+                    if let Some(unfit) = plan.members[before..].iter().find_map(|member| member.unfit(kestra)) {
+                        reading.error(
+                            &entry.place,
+                            unfit,
+                            "leave it out, or write a version that has it: `kestra: \"2.0\"`",
+                        );
                     }
                 }
             }
-            for part in [Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Indexer] {
-                let nobody = !plan.members.iter().any(|member| member.role.runs(part));
+            let controlled =
+                |member: &MemberPlan| member.role == Role::Worker && member.profile(kestra).has(Quirk::Controller);
+            let controller = plan.members.iter().any(controlled).then_some(Role::Controller);
+            let parts = [Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Indexer];
+            for part in parts.into_iter().chain(controller) {
+                let runs = |member: &MemberPlan| {
+                    let has = part != Role::Controller || member.profile(kestra).has(Quirk::Controller);
+                    has && member.role.runs(part)
+                };
+                let nobody = !plan.members.iter().any(runs);
                 if nobody && !plan.members.is_empty() && !reading.failed() {
                     reading.warning(&members.place, format!("no member does the work of the role {}", part.name()), "");
                 }

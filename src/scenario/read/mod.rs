@@ -133,12 +133,13 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
             Err(_) => Err("write a date with its zone, such as 2026-01-05T08:00:00Z".into()),
         })
     });
-    let cluster = cluster(object.get("cluster"), root, reading);
+    let kestra = kestra.unwrap_or("1.3");
+    let cluster = cluster(object.get("cluster"), root, kestra, reading);
     let flows = flows(object.get("flows"), loader, reading);
     let mut plan = Plan {
         name,
         summary,
-        kestra: kestra.unwrap_or("1.3").to_owned(),
+        kestra: kestra.to_owned(),
         duration,
         start,
         cluster,
