@@ -154,3 +154,40 @@ fn every_recorded_family_is_one_of_the_profile() {
         assert!(missing.is_empty(), "{version}: {missing:?}");
     }
 }
+
+#[test]
+fn versions_between_are_their_neighbours_with_the_differences_that_are_known() {
+    let text = |version: &str, role| {
+        let mut out = Vec::new();
+        let profile = Profile::named(version).expect("a profile");
+        Registry::new(profile, role, Instant::START).render(&Look::at(Instant::START), &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    };
+    for role in roles("0.20") {
+        let new = text("0.20", role);
+        assert_eq!(text("0.19", role), new);
+        for version in ["1.0", "1.1", "1.2"] {
+            assert_eq!(text(version, role), text("1.3", role));
+        }
+        for version in ["0.17", "0.18"] {
+            // A comma after the last label, counts as doubles: undone, it is the text of 0.20 without what came later.
+            let old = text(version, role);
+            assert!(old.lines().filter(|line| line.contains('{')).all(|line| line.contains("\",} ")), "{old}");
+            let undo = |line: &str| {
+                let line = line.replace("\",} ", "\"} ");
+                match line.split_once(' ') {
+                    Some((series, value))
+                        if series.split('{').next().is_some_and(|name| name.ends_with("_seconds_count")) =>
+                    {
+                        format!("{series} {}", value.strip_suffix(".0").expect("a double"))
+                    }
+                    _ => line,
+                }
+            };
+            let later = |line: &&str| line.contains("jdbc-queue-async-") || line.contains("process_cpu_time_ns");
+            let undone: Vec<String> = old.lines().map(undo).collect();
+            let expected: Vec<&str> = new.lines().filter(|line| !later(line)).collect();
+            assert_eq!(undone, expected, "{version} {}", role.name());
+        }
+    }
+}

@@ -199,6 +199,32 @@ fn what_explodes_elsewhere_is_answered_or_refused_in_bounded_memory() {
     }
 }
 
+#[test]
+fn a_number_that_is_no_time_is_refused() {
+    for time in [
+        "offset 1e999",
+        "offset -1e999",
+        "offset +Inf",
+        "offset NaN",
+        "[1e999]",
+        "[1h:1e400]",
+        "@ 1e999",
+        "OFFSET 1e13",
+    ] {
+        assert!(Expression::parse(&format!("x {time}")).is_err(), "{time}");
+    }
+    for fine in [
+        "x offset 1e3",
+        "x + 1e999",
+        "x{a=\"offset 1e999\"}",
+        "x offset -1.5e+3",
+        "sum by (offset) (x) > Inf",
+        "x[300:1e1]",
+    ] {
+        assert!(Expression::parse(fine).is_ok(), "{fine}: {:?}", Expression::parse(fine).err());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -209,7 +235,7 @@ proptest! {
             prop_oneof![
                 Just("sum"), Just("rate"), Just("by"), Just("("), Just(")"), Just("["), Just("]"), Just("{"), Just("}"), Just("5m"),
                 Just("x"), Just("a"), Just("="), Just("=~"), Just("\""), Just("'"), Just(","), Just("+"), Just("-"), Just("=="), Just("and"),
-                Just("on"), Just("offset"), Just("@"), Just("1"), Just("1e999"), Just(":"), Just("group_left"), Just("bool"), Just("{{"),
+                Just("on"), Just("offset"), Just("@"), Just("1"), Just("1e999"), Just("Inf"), Just(":"), Just("group_left"), Just("bool"), Just("{{"),
                 Just("}}"), Just("$value"), Just("|"), Just("humanize"), Just("if"), Just("end"), Just("range"), Just("."), Just("\\"), Just("日")
             ],
             0..14,

@@ -71,7 +71,10 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// What to write instead of a word that is not known: the candidate most like it, or which there are.
 pub fn instead<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    if let Some(candidate) = nearest(word, known.clone()) {
+    // A number is no misspelling of another one.
+    if word.parse::<f64>().is_err()
+        && let Some(candidate) = nearest(word, known.clone())
+    {
         return format!("did you mean `{candidate}`?");
     }
     let known: Vec<&str> = known.into_iter().take(24).collect();

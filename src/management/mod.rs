@@ -169,7 +169,7 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &M
     if foreign_origin(request) {
         return Ok(Reply::bare(403, "Forbidden"));
     }
-    let version = Version::of(member.profile().name());
+    let version = Version::of(member.profile().recorded());
     let settings = &simulation.plan().settings;
     let href = target.href;
     if member.profile().has(Quirk::RequestsReadSettings)

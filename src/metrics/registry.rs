@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use super::Look;
 use super::number::{integer, java_double};
 use super::window::WindowMax;
-use crate::profile::{Kind, Linear, MeterId, Profile, Role, Source};
+use crate::profile::{Kind, Linear, MeterId, Profile, Role, Source, TextForm};
 use crate::time::Instant;
 
 /// Series a process may have.
@@ -354,8 +354,9 @@ impl Series {
         now: Instant,
     ) -> Series {
         let (mut text, mut ends, mut max_text) = (Vec::new(), Vec::new(), Vec::new());
+        let form = profile.text();
         let mut line = |suffix: &str, le: Option<&str>| {
-            beginning(name, suffix, &labels, le, &mut text);
+            beginning(name, suffix, &labels, le, form, &mut text);
             ends.push(text.len() as u32);
         };
         match source {
@@ -369,7 +370,7 @@ impl Series {
                 }
                 line("_count", None);
                 line("_sum", None);
-                beginning(name, "_max", &labels, None, &mut max_text);
+                beginning(name, "_max", &labels, None, form, &mut max_text);
             }
         }
         Series { labels, source, kind, added: 0.0, recorded: 0, max: WindowMax::new(now), text, ends, max_text }
@@ -431,7 +432,10 @@ impl Series {
                 for end in &self.ends[..counts] {
                     line(*end, out);
                     let value = if counts == 1 { total } else { values.next().unwrap_or(total) };
-                    integer(value as i64, out);
+                    match profile.text() {
+                        TextForm::New => integer(value as i64, out),
+                        TextForm::Old => java_double(value, out),
+                    }
                     out.push(b'\n');
                 }
                 line(self.ends[counts], out);
@@ -479,7 +483,14 @@ fn header(name: &str, help: &str, kind: Kind) -> Vec<u8> {
 }
 
 /// The beginning of a line, up to the value. `le` stands last.
-fn beginning(name: &str, suffix: &str, labels: &[(String, String)], le: Option<&str>, out: &mut Vec<u8>) {
+fn beginning(
+    name: &str,
+    suffix: &str,
+    labels: &[(String, String)],
+    le: Option<&str>,
+    form: TextForm,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(suffix.as_bytes());
     let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).chain(le.map(|le| ("le", le)));
@@ -500,7 +511,7 @@ fn beginning(name: &str, suffix: &str, labels: &[(String, String)], le: Option<&
         out.push(b'"');
     }
     if open == b',' {
-        out.push(b'}');
+        out.extend_from_slice(if form == TextForm::Old { b",}" } else { b"}" });
     }
     out.push(b' ');
 }

@@ -3,6 +3,7 @@
 
 mod probe;
 mod source;
+mod variant;
 
 use std::sync::LazyLock;
 
@@ -18,6 +19,9 @@ use crate::time::Duration;
 #[derive(Debug)]
 pub struct Profile {
     name: String,
+    /// The profile of the recordings it is made from.
+    recorded: String,
+    text: TextForm,
     release: Release,
     liveness: Liveness,
     quirks: Vec<Quirk>,
@@ -36,7 +40,7 @@ pub enum Quirk {
     RequestsReadSettings,
     /// SIGTERM closes the ports at once, not when the tasks are done (0.20).
     ClosesAtOnce,
-    /// Labels of flows can be made labels of meters: `kestra.metrics.labels` (since 1.0).
+    /// Labels of flows can be made labels of meters: `kestra.metrics.labels` (since 1.2).
     FlowLabels,
     /// A process that gives up without its database closes its ports and lives on for a while, or for ever (0.20).
     LingersWithoutDatabase,
@@ -48,6 +52,17 @@ pub enum Quirk {
     OutlivesStall,
     /// SIGTERM does not wait for tasks: they are cut off after ten seconds, and the ports stay open till the end (2.0).
     StopsByForce,
+}
+
+/// How the text of `/prometheus` is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextForm {
+    /// As recorded from 0.20 on.
+    #[default]
+    New,
+    /// Up to 0.18: a comma after the last label, and counts of timers as doubles (documentation).
+    Old,
 }
 
 /// Which build a profile was recorded from.
@@ -131,23 +146,39 @@ const V2_0_TEXT: &str = include_str!("2.0.yaml");
 
 impl Profile {
     /// The names of all profiles.
-    pub const NAMES: &[&str] = &["0.20", "1.3", "2.0"];
+    pub const NAMES: &[&str] = &["0.17", "0.18", "0.19", "0.20", "1.0", "1.1", "1.2", "1.3", "2.0"];
 
     /// The profile of a version.
     pub fn named(name: &str) -> Option<&'static Profile> {
         // In the order of the names, each read at its first use.
-        static PROFILES: [LazyLock<Profile>; 3] = [
-            LazyLock::new(|| Profile::shipped(V0_20_TEXT)),
-            LazyLock::new(|| Profile::shipped(V1_3_TEXT)),
-            LazyLock::new(|| Profile::shipped(V2_0_TEXT)),
+        static PROFILES: [LazyLock<Profile>; Profile::NAMES.len()] = [
+            LazyLock::new(|| Profile::shipped("0.17")),
+            LazyLock::new(|| Profile::shipped("0.18")),
+            LazyLock::new(|| Profile::shipped("0.19")),
+            LazyLock::new(|| Profile::shipped("0.20")),
+            LazyLock::new(|| Profile::shipped("1.0")),
+            LazyLock::new(|| Profile::shipped("1.1")),
+            LazyLock::new(|| Profile::shipped("1.2")),
+            LazyLock::new(|| Profile::shipped("1.3")),
+            LazyLock::new(|| Profile::shipped("2.0")),
         ];
         let index = Profile::NAMES.iter().position(|known| *known == name)?;
         PROFILES.get(index).map(|profile| &**profile)
     }
 
-    /// A broken file cannot pass the tests: they parse it. An empty profile shows no metrics at all.
-    fn shipped(text: &str) -> Profile {
-        Profile::parse(text).unwrap_or_else(|_| Profile::empty())
+    /// A broken file cannot pass the tests: they read it. An empty profile shows no metrics at all.
+    fn shipped(name: &str) -> Profile {
+        Profile::load(name).unwrap_or_else(|_| Profile::empty())
+    }
+
+    /// Reads what is shipped for a name.
+    fn load(name: &str) -> Result<Profile, String> {
+        match name {
+            "0.20" => Profile::parse(V0_20_TEXT),
+            "1.3" => Profile::parse(V1_3_TEXT),
+            "2.0" => Profile::parse(V2_0_TEXT),
+            variant => variant::derive(variant, Profile::load),
+        }
     }
 
     /// The profile of scenarios that name none.
@@ -196,6 +227,8 @@ impl Profile {
             }
         }
         Ok(Profile {
+            recorded: file.name.clone(),
+            text: TextForm::New,
             name: file.name,
             release: file.release,
             liveness: Liveness {
@@ -217,6 +250,8 @@ impl Profile {
         let liveness = Liveness { heartbeat: second, interval: second, timeout: second, initial_delay: second };
         Profile {
             name: String::new(),
+            recorded: String::new(),
+            text: TextForm::New,
             release,
             liveness,
             quirks: Vec::new(),
@@ -229,6 +264,14 @@ impl Profile {
     /// For example `1.3`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+    /// The version whose recordings it is made from, for example `0.20` for `0.18`.
+    pub fn recorded(&self) -> &str {
+        &self.recorded
+    }
+    /// How its metrics are written.
+    pub fn text(&self) -> TextForm {
+        self.text
     }
     /// Which build it was recorded from.
     pub fn release(&self) -> &Release {
@@ -442,8 +485,8 @@ mod tests {
         for name in Profile::NAMES {
             assert_eq!(Profile::named(name).expect("a shipped profile").name(), *name);
         }
-        for text in [V0_20_TEXT, V1_3_TEXT, V2_0_TEXT] {
-            Profile::parse(text).expect("a sound file");
+        for name in Profile::NAMES {
+            Profile::load(name).expect("a sound file");
         }
     }
 

@@ -88,6 +88,9 @@ impl Expression {
                 return Err(format!("the expression is nested more than {MAX_NESTING} deep"));
             }
         }
+        if let Some(number) = endless_time(text) {
+            return Err(format!("`{number}` is no time: it is out of range"));
+        }
         let tree = parser::parse(text).map_err(|error| match error.as_str() {
             UNLOCATED => unexpected(text),
             _ => error.trim().to_owned(),
@@ -153,6 +156,50 @@ impl Expression {
 /// The names of all functions, aggregations and operators that are implemented.
 pub fn words() -> impl Iterator<Item = &'static str> {
     functions::KNOWN.iter().chain(aggregate::KNOWN).chain(binary::KNOWN).copied()
+}
+
+/// Seconds that a time in an expression may have.
+const MAX_SECONDS: f64 = 1e12;
+
+/// A number without a unit where a time stands, too great (or none at all) to be one: the parser panics at it.
+fn endless_time(text: &str) -> Option<&str> {
+    let mut before = "";
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let bytes = rest.as_bytes();
+        let length = match first {
+            '"' | '\'' | '`' => {
+                let mut escaped = false;
+                let inside = rest[1..].char_indices().find(|(_, c)| {
+                    let ends = *c == first && !escaped;
+                    escaped = *c == '\\' && !escaped && first != '`';
+                    ends
+                });
+                inside.map_or(rest.len(), |(at, _)| at + 2)
+            }
+            c if c.is_ascii_alphanumeric() || c == '_' || c == '.' => {
+                let part = |at: usize| {
+                    let exponent = |sign: u8| matches!(sign, b'+' | b'-') && matches!(bytes[at - 1], b'e' | b'E');
+                    let word = bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'_' | b'.');
+                    word || first.is_ascii_digit() && exponent(bytes[at])
+                };
+                (1..rest.len()).find(|at| !part(*at)).unwrap_or(rest.len())
+            }
+            c => c.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        let endless = |number: f64| number.abs().partial_cmp(&MAX_SECONDS) != Some(std::cmp::Ordering::Less);
+        let time = before.eq_ignore_ascii_case("offset") || matches!(before, "[" | ":" | "@");
+        if time && token.parse().is_ok_and(endless) {
+            return Some(token);
+        }
+        // A sign belongs to what follows it.
+        if !token.trim().is_empty() && !(time && matches!(token, "+" | "-")) {
+            before = token;
+        }
+        rest = after;
+    }
+    None
 }
 
 /// What the parser says when it says nothing.
