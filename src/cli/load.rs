@@ -14,6 +14,8 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("worker-killed", include_str!("../../scenarios/worker-killed.yaml")),
     ("worker-saturation", include_str!("../../scenarios/worker-saturation.yaml")),
     ("database-outage", include_str!("../../scenarios/database-outage.yaml")),
+    ("controller-lost", include_str!("../../scenarios/controller-lost.yaml")),
+    ("hidden-backlog", include_str!("../../scenarios/hidden-backlog.yaml")),
     ("zombie", include_str!("../../scenarios/zombie.yaml")),
     ("heap-leak", include_str!("../../scenarios/heap-leak.yaml")),
 ];

@@ -3,7 +3,7 @@
 //! gauge shows it (recorded: 20 sleeps on 4 threads, 2.0 standalone/sleep20).
 
 use super::Simulation;
-use super::event::Event;
+use super::event::{Event, ExitCause};
 use super::member::Phase;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::QueueKind;
@@ -151,7 +151,12 @@ impl Simulation {
         }
         match self.controller_of(worker) {
             Some(controller) => self.count(controller, Meter::ControllerRegistered, Subject::Dispatch),
-            None => self.search_controller(worker),
+            None => {
+                // The cluster has never heard of it.
+                let life = self.members[worker].life;
+                self.forget_service(worker, life);
+                self.search_controller(worker);
+            }
         }
     }
 
@@ -185,6 +190,10 @@ impl Simulation {
             match controller {
                 Some((controller, _)) => {
                     self.members[worker].loss_generation += 1;
+                    if !self.service_answers_again(worker) {
+                        self.exit(worker, ExitCause::Disconnected);
+                        continue;
+                    }
                     self.count(controller, Meter::ControllerRegistered, Subject::Dispatch);
                     if self.members[worker].moves() && self.can_report(worker) {
                         self.resume_jobs(worker);
@@ -193,6 +202,8 @@ impl Simulation {
                 None => {
                     let name = &self.members[worker].plan.name;
                     self.note(format!("{name} has no controller"));
+                    // Its heartbeats go through the controller too.
+                    self.service_silent(worker);
                     self.search_controller(worker);
                 }
             }

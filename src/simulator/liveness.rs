@@ -71,7 +71,7 @@ impl Simulation {
             service.gone = true;
         }
         if clean {
-            self.services.retain(|service| service.member != member || service.life != life);
+            self.forget_service(member, life);
         }
         self.schedule_liveness();
     }
@@ -88,9 +88,18 @@ impl Simulation {
         self.schedule_liveness();
     }
 
-    /// A process moves again. False when the cluster has given it up in the meantime.
+    /// A process that could not tell the cluster of itself is no part of it.
+    pub(super) fn forget_service(&mut self, member: usize, life: u32) {
+        self.services.retain(|service| service.member != member || service.life != life);
+    }
+
+    /// A process moves again, or can be heard again. False when the cluster has given it up in the meantime; one it never
+    /// heard of joins.
     pub(super) fn service_answers_again(&mut self, member: usize) -> bool {
-        let life = self.members[member].life;
+        let (life, now) = (self.members[member].life, self.now);
+        if self.without_database(member) && self.service(member, life).is_none() {
+            self.services.push(Service::new(member, life, now));
+        }
         match self.service(member, life) {
             Some(service) if service.disconnected.is_none() => {
                 service.silent_since = None;
