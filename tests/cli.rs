@@ -318,6 +318,21 @@ async fn healthcheck_tells_by_its_exit_code() {
 }
 
 #[test]
+fn a_version_without_a_controller_cannot_serve_a_scenario_with_one() {
+    let file = scratch("controlled.yaml");
+    let text = "name: controlled\nkestra: \"2.0\"\ncluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 1, controller: 1 } }\n";
+    std::fs::write(&file, text).expect("a file");
+    let out = binary()
+        .args(["serve", "--port", "0", "--control", "0", "--kestra", "1.3"])
+        .arg(&file)
+        .output()
+        .expect("it runs");
+    assert_eq!(out.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(told.contains("Kestra 1.3 has no controller"), "{told}");
+}
+
+#[test]
 fn flows_come_from_files_and_folders_and_a_scenario_builds_on_another() {
     let file = scratch("mine.yaml");
     let folder = file.parent().expect("a folder");

@@ -46,6 +46,20 @@ fn what_is_no_request_gets_the_recorded_refusal() {
 }
 
 #[test]
+fn members_can_be_kept_from_being_stopped() {
+    let mock = Mock::start(&["idle", "--no-stop"]);
+    let member = mock.member("standalone-1");
+    assert_eq!(ask(&member, "POST", "/stop", "").status, 404);
+    assert_eq!(ask(&member, "GET", "/version", "").status, 200);
+    // Without it the process says so and goes.
+    let mock = Mock::start(&["idle"]);
+    let member = mock.member("standalone-1");
+    assert_eq!(ask(&member, "POST", "/stop", "").body, "{\"message\":\"Server shutdown started\"}");
+    let gone = || try_ask(&member, "GET", "/version", "").is_err();
+    eventually("its port is closed", gone);
+}
+
+#[test]
 fn a_chunked_body_is_read() {
     let mock = Mock::start(&["idle", "--paused"]);
     let member = mock.member("standalone-1");

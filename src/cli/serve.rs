@@ -42,6 +42,9 @@ pub(super) struct Serve {
     /// Start with time standing still
     #[arg(long)]
     paused: bool,
+    /// Members do not let `POST /stop` end them: it is 404, as with `endpoints.stop.enabled: false`
+    #[arg(long)]
+    no_stop: bool,
     /// Seed of all randomness: a number, or `random`
     #[arg(long, default_value = "1", value_parser = super::seed)]
     seed: Seed,
@@ -89,6 +92,9 @@ impl Serve {
                 complain(&format!("error: --kestra: {unfit}, and the scenario asks for one\n"));
                 return Exit::Input;
             }
+        }
+        if self.no_stop {
+            plan.settings.disable("stop");
         }
         let start = self.start.or(plan.start).map_or_else(|| super::start("now"), Ok);
         let Ok(start) = start else { return Exit::Cannot };

@@ -194,7 +194,8 @@ fn endless_time(text: &str) -> Option<&str> {
             return Some(token);
         }
         // A sign belongs to what follows it.
-        if !token.trim().is_empty() && !(time && matches!(token, "+" | "-")) {
+        let sign = time && matches!(token, "+" | "-");
+        if !(sign || token.trim().is_empty()) {
             before = token;
         }
         rest = after;

@@ -95,6 +95,10 @@ impl Settings {
         let metrics = !matches!(endpoint, "metrics" | "prometheus") || self.metrics_enabled.unwrap_or(true);
         metrics && own.or(if endpoint == "env" { None } else { self.all_enabled }).unwrap_or(true)
     }
+    /// Switches an endpoint off.
+    pub fn disable(&mut self, endpoint: &str) {
+        self.endpoints.entry(endpoint.to_owned()).or_default().enabled = Some(false);
+    }
     /// Whether an endpoint wants a user.
     pub fn sensitive(&self, endpoint: &str) -> bool {
         self.endpoints.get(endpoint).and_then(|it| it.sensitive).or(self.all_sensitive).unwrap_or(false)
