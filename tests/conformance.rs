@@ -61,6 +61,7 @@ fn simulate(version: &str, role: Role, flows: Vec<Flow>, arrivals: Vec<Arrivals>
         booting: false,
         age: Duration::minutes(10),
         database: DatabaseKind::Postgresql,
+        kafka: false,
         members: vec![member],
     };
     let plan = Plan {

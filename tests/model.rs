@@ -177,6 +177,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     booting,
                     age: if booting { Duration::ZERO } else { Duration::minutes(1) },
                     database: DatabaseKind::Postgresql,
+                    kafka: false,
                     members,
                 },
                 flows: vec![a, b],

@@ -20,11 +20,12 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
         DatabaseKind::Mysql => "MySQL",
         DatabaseKind::H2 => "H2",
     };
+    let queue = if plan.cluster.kafka { " with the queues of Kafka" } else { "" };
     let age = match plan.cluster.booting {
         true => "booting".to_owned(),
         false => format!("running since {}", plan.cluster.age),
     };
-    writeln!(out, "  Kestra {} on {database}, {age}, runs for {}", plan.kestra, plan.duration)?;
+    writeln!(out, "  Kestra {} on {database}{queue}, {age}, runs for {}", plan.kestra, plan.duration)?;
     let settings = &plan.settings;
     let mut configured: Vec<String> = Vec::new();
     if !settings.path.is_empty() {

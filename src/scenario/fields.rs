@@ -45,6 +45,12 @@ pub(super) const CLUSTER: &[Field] = &[
     ),
     Field::new("database", Kind::Choice(&["postgresql", "mysql", "h2"]), "postgresql", "Kind of database."),
     Field::new(
+        "queue",
+        Kind::Choice(&["jdbc", "kafka"]),
+        "jdbc",
+        "Where the queues are; with `kafka` there is `/kafkastreams` (from source, never recorded).",
+    ),
+    Field::new(
         "start",
         Kind::Choice(&["running", "booting"]),
         "running",

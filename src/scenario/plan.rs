@@ -45,6 +45,8 @@ pub struct ClusterPlan {
     pub age: Duration,
     /// `database`.
     pub database: DatabaseKind,
+    /// `queue: kafka`: the queues are Kafka's, as the commercial edition has them; `/kafkastreams` shows them.
+    pub kafka: bool,
     /// `members`, in the order of the file, numbered within their role: `worker-1`, `worker-2`, `executor-1`, ...
     pub members: Vec<MemberPlan>,
 }

@@ -40,6 +40,8 @@ pub struct Member {
     pub(super) loss_generation: u32,
     pub(super) shutdown: Option<Shutdown>,
     pub(super) after_exit: AfterExit,
+    /// When the process before this one ended, and whether it said so.
+    pub(super) ended: Option<(Instant, bool)>,
     /// Restarts in a row without ten minutes of life.
     pub(super) crashes: u32,
     pub(super) meters: Meters,
@@ -125,6 +127,7 @@ impl Member {
             loss_generation: 0,
             shutdown: None,
             after_exit: AfterExit::Policy,
+            ended: None,
             crashes: 0,
             meters: Meters::new(profile, Registry::configured(profile, plan.role, now, common.clone())),
             common,
@@ -163,7 +166,7 @@ impl Member {
         let old = std::mem::replace(self, fresh);
         (self.life, self.frozen, self.held, self.crashes) = (old.life, old.frozen, old.held, old.crashes);
         (self.leak_rate, self.memory_generation) = (old.leak_rate, old.memory_generation + 1);
-        (self.deadlocked, self.disk_full) = (old.deadlocked, old.disk_full);
+        (self.deadlocked, self.disk_full, self.ended) = (old.deadlocked, old.disk_full, old.ended);
     }
 
     /// Its plan: name, role, threads, heap.
@@ -443,6 +446,7 @@ impl Simulation {
         let lived = now.since(it.up_since);
         it.life += 1;
         it.phase = Phase::Dead;
+        it.ended = was_up.then_some((now, was_stopping)).or(it.ended);
         it.port = Port::Refused;
         it.paused_until = None;
         it.crashes = if was_up && lived > Duration::minutes(10) { 1 } else { it.crashes + 1 };

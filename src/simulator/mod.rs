@@ -22,6 +22,7 @@ mod meters;
 mod queue;
 mod scheduler;
 mod slots;
+mod streams;
 mod truth;
 mod view;
 mod webserver;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 pub use faults::ActiveFault;
 pub use member::{Member, Shutdown};
+pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
 pub use view::{Backlog, Command, DatabaseView, Job, JournalEntry, Level, LimitReached, Port, RunningJob, Schedulable};
 

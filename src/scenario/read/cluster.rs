@@ -23,6 +23,7 @@ pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &str, reading: &
         booting: false,
         age: Duration::minutes(10),
         database: DatabaseKind::Postgresql,
+        kafka: false,
         members: Vec::new(),
     };
     let mut defaults = Defaults {
@@ -40,6 +41,9 @@ pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &str, reading: &
     let kinds = [("postgresql", DatabaseKind::Postgresql), ("mysql", DatabaseKind::Mysql), ("h2", DatabaseKind::H2)];
     if let Some(node) = object.get("database") {
         plan.database = reading.choice(node, "kind of database", &kinds).unwrap_or(plan.database);
+    }
+    if let Some(node) = object.get("queue") {
+        plan.kafka = reading.choice(node, "kind of queue", &[("jdbc", false), ("kafka", true)]).unwrap_or(false);
     }
     if let Some(node) = object.get("start") {
         plan.booting = reading.choice(node, "way to start", &[("running", false), ("booting", true)]).unwrap_or(false);
