@@ -5,189 +5,37 @@
 
 mod common;
 
-use std::fmt::Write as _;
 use std::io::Read as _;
-use std::sync::Arc;
 
-use mock_kestra::flow::{Flow, Schedule, Task, Trigger, TriggerAction};
-use mock_kestra::management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
-use mock_kestra::profile::Role;
-use mock_kestra::random::Seed;
-use mock_kestra::scenario::{
-    Arrivals, ClusterPlan, DatabaseFault, DatabaseKind, Fault, MemberPlan, Plan, Poller, Restart, Settings,
-    TimelineEntry,
+use common::exchange::{
+    Recordings, Table, after, answered, ask, assert_none, configured, get, mask_header, mask_value, read, recorded,
+    show, simulate,
 };
+use mock_kestra::flow::{Flow, Schedule, Task, Trigger, TriggerAction};
+use mock_kestra::management::{Body, Listener, Outcome, Request, answer};
+use mock_kestra::profile::Role;
+use mock_kestra::scenario::{Arrivals, DatabaseFault, DatabaseKind, Fault, TimelineEntry};
 use mock_kestra::simulator::{Command, Simulation};
-use mock_kestra::time::{Calendar, Duration, Instant};
+use mock_kestra::time::Duration;
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// One recorded exchange. A body that is null was too long to keep or moves as a whole.
-struct Exchange {
-    name: String,
-    request: String,
-    head: String,
-    body: Option<String>,
-}
+static V1_3: Recordings =
+    Recordings { version: "1.3", database: DatabaseKind::Postgresql, other_bodies: OTHER_BODIES_1_3, not_asked: &[] };
+static V0_20: Recordings = Recordings {
+    version: "0.20",
+    database: DatabaseKind::Postgresql,
+    other_bodies: OTHER_BODIES,
+    not_asked: NOT_ASKED,
+};
 
-fn recorded(version: &str, set: &str) -> Vec<Exchange> {
-    let text = common::capture_of(version, &format!("management/{set}.jsonl"));
-    let line = |line: &str| {
-        let value: Value = serde_json::from_str(line).expect("JSON");
-        let part = |key: &str| value[key].as_str().map(str::to_owned);
-        let [name, request, head] = ["name", "request", "head"].map(|key| part(key).expect(key));
-        Exchange { name, request, head, body: part("body") }
-    };
-    text.lines().map(line).collect()
-}
-
-/// One idle process of this role, ten minutes old.
+/// One idle process of 1.3 of this role, ten minutes old.
 fn idle(role: Role) -> Simulation {
-    simulate("1.3", role, Vec::new(), Vec::new())
-}
-
-/// One such process with these flows and arrivals.
-fn simulate(version: &str, role: Role, flows: Vec<Flow>, arrivals: Vec<Arrivals>) -> Simulation {
-    let member = MemberPlan {
-        name: format!("{}-1", role.name()),
-        role,
-        kestra: None,
-        threads: 4,
-        heap: 1 << 30,
-        restart: Restart::Never,
-        grace: Duration::minutes(5),
-    };
-    let cluster = ClusterPlan {
-        booting: false,
-        age: Duration::minutes(10),
-        database: DatabaseKind::Postgresql,
-        kafka: false,
-        members: vec![member],
-    };
-    let plan = Plan {
-        name: "idle".to_owned(),
-        summary: String::new(),
-        kestra: version.to_owned(),
-        duration: Duration::minutes(10),
-        start: None,
-        cluster,
-        flows,
-        behaviour: Vec::new(),
-        arrivals,
-        // Whoever recorded the names of all meters had asked for the others before.
-        pollers: vec![Poller { path: "/prometheus".to_owned(), every: Duration::seconds(15) }],
-        settings: Settings::default(),
-        timeline: Vec::new(),
-        expectations: Vec::new(),
-    };
-    let mut simulation = Simulation::new(Arc::new(plan), Seed(1), Calendar::default());
-    simulation.advance(Instant::START).expect("no limit");
-    simulation
-}
-
-fn read(text: &str, listener: Listener, arrived: Instant) -> Request {
-    let (head, body) = text.split_once("\r\n\r\n").expect("an empty line");
-    let mut lines = head.split("\r\n");
-    let mut first = lines.next().expect("a request line").split(' ').map(str::to_owned);
-    let mut next = || first.next().expect("three parts");
-    let (method, target, http10) = (next(), next(), next() == "HTTP/1.0");
-    let header = |line: &str| {
-        let (name, value) = line.split_once(':').expect("a header");
-        (name.to_ascii_lowercase(), value.trim().to_owned())
-    };
-    Request { listener, method, target, http10, headers: lines.map(header).collect(), body: body.into(), arrived }
-}
-
-fn get(target: &str, arrived: Instant) -> Request {
-    read(&format!("GET {target} HTTP/1.1\r\nHost: kestra-0:8081\r\n\r\n"), Listener::Management, arrived)
-}
-
-/// Asks member 0 and does what the answer commands.
-fn ask(simulation: &mut Simulation, request: &Request) -> Outcome {
-    let outcome = answer(request, simulation, 0);
-    if let Outcome::Answer(answer) = &outcome
-        && let Some(command) = &answer.command
-    {
-        simulation.command(command.clone());
-    }
-    outcome
-}
-
-fn answered(outcome: Outcome) -> Answer {
-    match outcome {
-        Outcome::Answer(answer) => *answer,
-        other => panic!("no answer: {other:?}"),
-    }
-}
-
-/// Status line and headers as on the wire, and the body.
-fn show(answer: &Answer, http10: bool) -> (String, String) {
-    let mut head = format!("HTTP/1.{} {} {}", u8::from(!http10), answer.status, answer.reason);
-    for (name, value) in &answer.headers {
-        write!(head, "\r\n{name}: {value}").expect("text");
-    }
-    let body = match &answer.body {
-        Body::None => String::new(),
-        Body::Sized(bytes) | Body::Chunked(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-    };
-    (head, body)
-}
-
-/// The value of a header, masked.
-fn mask_header(head: &str, name: &str) -> String {
-    let line = |line: &str| match line.split_once(": ") {
-        Some((key, _)) if key == name => format!("{key}: *"),
-        _ => line.to_owned(),
-    };
-    head.split("\r\n").map(line).collect::<Vec<_>>().join("\r\n")
-}
-
-/// Masks the value behind each occurrence of a key, up to a character that cannot be part of it.
-fn mask_value(body: &str, key: &str, part: fn(char) -> bool) -> String {
-    let mut pieces = body.split(key);
-    let mut masked = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        write!(masked, "{key}*{}", piece.trim_start_matches(part)).expect("text");
-    }
-    masked
-}
-
-/// Two indicators of health are asked at once: whichever answers first stands first. Here, always the same.
-fn in_order(body: &str) -> String {
-    let Ok(Value::Object(mut whole)) = serde_json::from_str::<Value>(&body.replace(":*", ":0")) else {
-        return body.to_owned();
-    };
-    let Some(details) = whole.get_mut("details").and_then(Value::as_object_mut) else { return body.to_owned() };
-    if let Some(disk) = details.get("diskSpace").cloned()
-        && details.contains_key("service")
-    {
-        let all: Vec<(String, Value)> = details.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        details.clear();
-        for (key, value) in all.into_iter().filter(|(key, _)| key != "diskSpace") {
-            let last = key == "service";
-            details.insert(key, value);
-            if last {
-                details.insert("diskSpace".to_owned(), disk.clone());
-            }
-        }
-    }
-    Value::Object(whole).to_string()
-}
-
-/// What moves in a body: a measured number, the id of an installation, an object's identity hash, free space; and the name of
-/// the recorded database.
-fn mask_body(body: &str) -> String {
-    let body = &body.replace("postgres:5432/k020", "postgres:5432/kestra");
-    let body = &mask_value(body, "Available: ", |c| c.is_ascii_digit());
-    let body = &mask_value(body, "\"free\":", |c| c.is_ascii_digit());
-    let body = &in_order(body);
-    let body = mask_value(body, "\"value\":", |c| c.is_ascii_alphanumeric() || ".-".contains(c));
-    let body = mask_value(&body, "\"uuid\":\"", |c| c.is_ascii_alphanumeric());
-    mask_value(&body, "FlywayReport@", |c| c.is_ascii_hexdigit())
+    V1_3.idle(role)
 }
 
 /// Recorded exchanges of 1.3 whose body is another one here, and why.
-const OTHER_BODIES_1_3: &[(&str, &str)] = &[
+const OTHER_BODIES_1_3: Table = &[
     (
         "GET_metrics_kestra.queue.receive.duration",
         "the tags of this start of the server; the profile has those of another",
@@ -199,7 +47,7 @@ const OTHER_BODIES_1_3: &[(&str, &str)] = &[
 ];
 
 /// The same of 0.20.
-const OTHER_BODIES: &[(&str, &str)] = &[
+const OTHER_BODIES: Table = &[
     ("alloff GET_env", "that server had a file of configuration more"),
     ("basicauth right/GET_metrics", "the collector had had a concurrent phase"),
     ("GET_metrics", "the collector had had a concurrent phase, which brings a meter"),
@@ -211,7 +59,7 @@ const OTHER_BODIES: &[(&str, &str)] = &[
 ];
 
 /// Exchanges of 0.20 that are not asked here, and why.
-const NOT_ASKED: &[(&str, &str)] = &[
+const NOT_ASKED: Table = &[
     ("GET_api_v1_flows_search", "the API of the webserver is no part of the mock"),
     ("webserver port8080_api_flows_search", "likewise"),
     ("webserver port8080_api", "a page of the API"),
@@ -228,126 +76,17 @@ const NOT_ASKED: &[(&str, &str)] = &[
     ("tls_hello", "no answer"),
 ];
 
-/// Whether a table has an exchange, by its name or by set and name.
-fn is_in(table: &[(&str, &str)], set: &str, name: &str) -> bool {
-    let set = set.rsplit('/').next().unwrap_or(set);
-    table.iter().any(|(known, _)| *known == name || *known == format!("{set} {name}"))
-}
-
 #[test]
 fn few_exchanges_are_excepted() {
-    for version in ["0.20", "1.3"] {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(version);
-        let (mut all, mut excepted) = (0, 0);
-        for folder in ["management", "configuration"] {
-            for entry in std::fs::read_dir(root.join(folder)).expect("recordings") {
-                let path = entry.expect("an entry").path();
-                if path.extension().is_none_or(|extension| extension != "jsonl") {
-                    continue;
-                }
-                let set = path.file_stem().expect("a name").to_string_lossy().into_owned();
-                for exchange in recorded(version, &format!("../{folder}/{set}")) {
-                    let tables = if version == "1.3" { [OTHER_BODIES_1_3, &[]] } else { [OTHER_BODIES, NOT_ASKED] };
-                    all += 1;
-                    excepted += usize::from(tables.iter().any(|table| is_in(table, &set, &exchange.name)));
-                }
-            }
-        }
+    for recordings in [&V0_20, &V1_3] {
+        let ((all, excepted), version) = (recordings.counts(), recordings.version);
         println!("{version}: {all} exchanges, {excepted} of them excepted in part or in whole");
         assert!(all > 400 && excepted * 25 <= all, "{version}: {excepted} of {all}");
     }
 }
 
-/// Java's sets and maps of tags have no order to speak of.
-fn sorted_tags(body: &str) -> Value {
-    let mut value: Value = serde_json::from_str(body).expect("JSON");
-    if let Some(tags) = value["availableTags"].as_array_mut() {
-        for tag in tags.iter_mut() {
-            tag["values"].as_array_mut().expect("values").sort_by_key(Value::to_string);
-        }
-        tags.sort_by_key(Value::to_string);
-    }
-    value
-}
-
 fn replay(set: &str, role: Role) {
-    let wrong = differences("1.3", set, role);
-    assert!(wrong.is_empty(), "{} differ\n\n{}", wrong.len(), wrong.join("\n\n"));
-}
-
-/// What is answered otherwise than recorded, in words.
-fn differences(version: &str, set: &str, role: Role) -> Vec<String> {
-    differences_of(simulate(version, role, Vec::new(), Vec::new()), version, set)
-}
-
-fn differences_of(mut simulation: Simulation, version: &str, set: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let exchanges = recorded(version, set);
-    assert!(!exchanges.is_empty());
-    for exchange in exchanges {
-        if version == "0.20" && is_in(NOT_ASKED, set, &exchange.name) {
-            continue;
-        }
-        let port8080 = set == "port8080" || exchange.name.starts_with("port8080_");
-        let listener = if port8080 { Listener::Application } else { Listener::Management };
-        let bad = malformed_as(&exchange.name).map(|(what, http10)| match (what, version) {
-            (Malformed::Header("/loggers/x"), "0.20") => (Malformed::Header("/loggers/io.kestra"), http10),
-            (what, _) => (what, http10),
-        });
-        let shown = match bad {
-            Some((what, http10)) => show(&malformed(what), http10),
-            None => {
-                let request = read(&exchange.request, listener, simulation.now());
-                show(&answered(ask(&mut simulation, &request)), request.http10)
-            }
-        };
-        let measured = exchange.request.starts_with("GET /metrics/") && exchange.head.starts_with("HTTP/1.1 200");
-        let hash = exchange.name.contains("flyway") && exchange.head.contains(" 500 ");
-        let mut heads = [shown.0, exchange.head].map(|head| mask_header(&head, "date"));
-        // The recorded database had another name; an object's hash has no fixed length.
-        let other = version != "1.3" && is_in(OTHER_BODIES, set, &exchange.name);
-        let renamed = other
-            || hash
-            || exchange
-                .body
-                .as_deref()
-                .is_some_and(|body| body.contains("postgres:5432/k020") || body.contains("Available: "));
-        if exchange.body.is_none() || measured || renamed {
-            heads = heads.map(|head| mask_header(&head, "content-length"));
-        }
-        if heads[0] != heads[1] {
-            wrong.push(format!("{set} {}: expected\n{}\ngot\n{}", exchange.name, heads[1], heads[0]));
-        }
-        let Some(body) = exchange.body else { continue };
-        if other || (version == "1.3" && is_in(OTHER_BODIES_1_3, set, &exchange.name)) {
-            continue;
-        }
-        let bodies = [&shown.1, &body].map(|body| mask_body(body));
-        let same = match measured {
-            true => sorted_tags(&mask_to_json(&bodies[0])) == sorted_tags(&mask_to_json(&bodies[1])),
-            false => bodies[0] == bodies[1],
-        };
-        if !same {
-            wrong.push(format!("{set} {}: expected\n{}\ngot\n{}", exchange.name, bodies[1], bodies[0]));
-        }
-    }
-    wrong
-}
-
-fn mask_to_json(body: &str) -> String {
-    body.replace("\"value\":*", "\"value\":0")
-}
-
-fn malformed_as(name: &str) -> Option<(Malformed<'static>, bool)> {
-    Some(match name {
-        "malformed_line" | "malformed_line2" | "malformed_binary" | "space_in_uri" | "header_lf_only"
-        | "malformed_proto" | "http09" => (Malformed::RequestLine, true),
-        "bad_header" | "bad_header_nocolon" => (Malformed::Header("/health"), false),
-        "uri_8k" | "uri_5k" => (Malformed::LineTooLong, true),
-        "header_40k" => (Malformed::HeadersTooLong("/health"), false),
-        "bad_content_length" => (Malformed::Header("/loggers/x"), false),
-        _ => return None,
-    })
+    assert_none(&V1_3.differences(&mut V1_3.idle(role), set));
 }
 
 #[test]
@@ -358,11 +97,12 @@ fn every_endpoint_of_a_standalone_answers_as_recorded() {
 #[test]
 fn v0_20_answers_as_recorded() {
     let sets = ["standalone", "methods", "accept", "head", "loggers", "paths", "port8080", "wire"];
-    let mut wrong: Vec<String> = sets.iter().flat_map(|set| differences("0.20", set, Role::Standalone)).collect();
+    let of = |set: &&str| V0_20.differences(&mut V0_20.idle(Role::Standalone), set);
+    let mut wrong: Vec<String> = sets.iter().flat_map(of).collect();
     for role in [Role::Webserver, Role::Executor, Role::Worker, Role::Scheduler, Role::Indexer] {
-        wrong.extend(differences("0.20", role.name(), role));
+        wrong.extend(V0_20.differences(&mut V0_20.idle(role), role.name()));
     }
-    assert!(wrong.is_empty(), "{} differ\n\n{}", wrong.len(), wrong.join("\n\n"));
+    assert_none(&wrong);
 }
 
 /// Recorded configurations: version, set, database, and what was set.
@@ -421,17 +161,11 @@ const CONFIGURATIONS: &[(&str, &str, &str, &str)] = &[
 fn configured_servers_answer_as_recorded() {
     let mut wrong = Vec::new();
     for (version, set, database, configuration) in CONFIGURATIONS {
-        let text = format!(
-            "name: configured\nkestra: \"{version}\"\ncluster: {{ database: {database}, standalone: 1 }}\nconfiguration: {configuration}\n"
-        );
-        let (plan, told) = mock_kestra::scenario::read("x.yaml", &text, &mock_kestra::scenario::NoFiles);
-        assert!(told.is_empty(), "{}", mock_kestra::document::render(&told));
-        let mut simulation = Simulation::new(Arc::new(plan.expect("a plan")), Seed(1), Calendar::default());
-        simulation.advance(Instant::START).expect("no limit");
-        let found = differences_of(simulation, version, &format!("../configuration/{set}"));
-        wrong.extend(found.into_iter().map(|it| format!("{version} {it}")));
+        let recordings = if *version == "0.20" { &V0_20 } else { &V1_3 };
+        let mut simulation = configured(version, database, configuration);
+        wrong.extend(recordings.differences(&mut simulation, &format!("../configuration/{set}")));
     }
-    assert!(wrong.is_empty(), "{} differ\n\n{}", wrong.len(), wrong.join("\n\n"));
+    assert_none(&wrong);
 }
 
 #[test]
@@ -533,8 +267,13 @@ fn running_tasks_and_triggers_show_as_recorded() {
         flow("longsleep", Vec::new(), vec![sleep("sleep", Duration::minutes(5))]),
         flow("sched5s", vec![every("every_5s", "*/5 * * * * *", true)], vec![sleep("s", Duration::milliseconds(1))]),
     ];
-    let mut simulation =
-        simulate("1.3", Role::Standalone, flows, vec![Arrivals { flow: 0, rate: 1.0, webhook: false }]);
+    let mut simulation = simulate(
+        "1.3",
+        DatabaseKind::Postgresql,
+        Role::Standalone,
+        flows,
+        vec![Arrivals { flow: 0, rate: 1.0, webhook: false }],
+    );
     let at = after(&mut simulation, 30_300);
     let mut shown = |path: &str| show(&answered(ask(&mut simulation, &get(path, at))), false).1;
 
@@ -560,12 +299,6 @@ fn running_tasks_and_triggers_show_as_recorded() {
 fn fault(simulation: &mut Simulation, fault: Fault) {
     let (name, at) = ("fault".to_owned(), simulation.now());
     simulation.command(Command::Inject(TimelineEntry { name, at, fault, lasts: None, every: None, until: None }));
-}
-
-fn after(simulation: &mut Simulation, milliseconds: u64) -> Instant {
-    let at = simulation.now() + Duration::milliseconds(milliseconds);
-    simulation.advance(at).expect("no limit");
-    at
 }
 
 #[test]
@@ -726,12 +459,15 @@ proptest! {
             "[\\[\\]{}\":,a-z0-9]{0,12}",
             "\\PC{0,20}",
         ],
-        role in prop::sample::select(&Role::ALL[..6]),
-        version in prop::sample::select(&["0.20", "1.3"]),
+        role in prop::sample::select(&Role::ALL[..]),
+        version in prop::sample::select(&["0.20", "1.3", "2.0"]),
         application in any::<bool>(),
         http10 in any::<bool>(),
     ) {
-        let simulation = simulate(version, role, Vec::new(), Vec::new());
+        // Only 2.0 has controllers.
+        let earlier = if role == Role::Controller { Role::Indexer } else { role };
+        let idle = |version, role| simulate(version, DatabaseKind::H2, role, Vec::new(), Vec::new());
+        let simulation = idle(version, if version == "2.0" { role } else { earlier });
         let headers = [
             ("host", "kestra-0:8081"),
             ("accept", &accept),
@@ -752,7 +488,13 @@ proptest! {
         let answer = answered(outcome);
         prop_assert!([200, 307, 401, 404, 405, 406, 409, 415, 422, 500].contains(&answer.status), "{}", answer.status);
         if answer.status >= 500 && method != "HEAD" {
-            let text = show(&answer, false).1;
+            // A problem document tells no cause; what fails in 2.0 fails in 1.3.
+            let text = if version == "2.0" {
+                prop_assert!(show(&answer, false).1.contains("Quote the traceId when contacting support."));
+                show(&answered(ask(&mut idle("1.3", earlier), &request)), false).1
+            } else {
+                show(&answer, false).1
+            };
             prop_assert!(CAUSES_5XX.iter().any(|cause| text.contains(cause)), "{text}");
         }
         prop_assert_eq!(method == "HEAD", answer.body == Body::None);

@@ -60,6 +60,26 @@ fn members_can_be_kept_from_being_stopped() {
 }
 
 #[test]
+fn what_is_no_request_gets_the_problem_document_of_2_0() {
+    let mock = Mock::start(&["idle", "--paused", "--kestra", "2.0"]);
+    let member = mock.member("standalone-1");
+    let problem = |name: &str, title: &str, status: u16, detail: &str, instance: &str| {
+        format!(
+            r#"{{"type":"https://kestra.io/docs/api-reference/problems/{name}","title":"{title}","status":{status},"detail":"{detail}","instance":"{instance}","errors":[{{"detail":"{detail}"}}]}}"#
+        )
+    };
+    // 2.0, standalone/verbs/protocol: malformed_line, bad_header, header_40k.
+    let body = problem("bad-request", "Bad request", 400, "Bad Request", "/bad-request");
+    let head = "HTTP/1.0 400 Bad Request\r\nContent-Type: application/problem+json\r\ncontent-length: 188\r\n\r\n";
+    assert_eq!(raw(&member, "GARBAGE\r\n\r\n"), format!("{head}{body}"));
+    let bad = raw(&member, "GET /health HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n");
+    assert!(bad.ends_with(&problem("bad-request", "Bad request", 400, "Bad Request", "/health")), "{bad}");
+    let fat = raw(&member, &format!("GET /health HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(40_000)));
+    let body = problem("payload-too-large", "Payload too large", 413, "Request Entity Too Large", "/health");
+    assert!(fat.ends_with(&body) && fat.contains("content-length: 221\r\nconnection: close\r\n\r\n"), "{fat}");
+}
+
+#[test]
 fn a_chunked_body_is_read() {
     let mock = Mock::start(&["idle", "--paused"]);
     let member = mock.member("standalone-1");

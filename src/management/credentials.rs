@@ -3,22 +3,18 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::reply::Reply;
-use super::version::{ServerAuth, Version};
+use super::error::{Error, Kind};
+use super::route::Process;
+use super::uri::Target;
+use super::version::{OddCredentials, ServerAuth};
 use super::{Listener, Request};
 use crate::profile::Role;
-use crate::scenario::Settings;
 
 /// What the basic auth of the server answers a request, if it turns it away: only a process with a webserver has it. Where
 /// no password is set any credentials will do.
-pub(super) fn of_server(
-    request: &Request,
-    settings: &Settings,
-    version: &Version,
-    role: Role,
-    path: &str,
-    matched: bool,
-) -> Option<Reply> {
+pub(super) fn of_server(request: &Request, process: Process<'_>, target: Target<'_>, matched: bool) -> Option<Error> {
+    let Process { version, settings, role } = process;
+    let path = target.path;
     let endpoint = request.listener == Listener::Management && matched;
     let (enabled, covered, realm) = match version.server_auth {
         ServerAuth::Api => {
@@ -38,7 +34,7 @@ pub(super) fn of_server(
             STANDARD.decode(given.trim()).is_ok_and(|given| given == format!("{user}:{password}").as_bytes())
         }
     };
-    (!fits).then(|| Reply::bare(401, "Unauthorized").header("WWW-Authenticate", realm))
+    (!fits).then(|| Error::new(Kind::Unauthorized { challenge: Some(realm) }, "", target.href))
 }
 
 /// The header that carries a user and a password.
@@ -46,16 +42,17 @@ pub fn basic_auth(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// What an endpoint answers instead of doing its work: 401 without a word when it is sensitive or the credentials do not
-/// fit; odd credentials fail oddly (0.20 variants/basicauth/odd, 1.3 config/basic_auth).
-pub(super) fn of_endpoint(request: &Request, settings: &Settings, endpoint: &str, href: &str) -> Option<Reply> {
+/// What an endpoint answers instead of doing its work: 401 when it is sensitive or the credentials do not fit; odd
+/// credentials fail oddly (0.20 variants/basicauth/odd, 1.3 config/basic_auth) or are no credentials (2.0).
+pub(super) fn of_endpoint(request: &Request, process: Process<'_>, endpoint: &str, href: &str) -> Option<Error> {
+    let Process { version, settings, .. } = process;
     if endpoint.is_empty() {
         return None;
     }
-    let unauthorized = || Some(Reply::bare(401, "Unauthorized"));
+    let unauthorized = || Some(Error::new(Kind::Unauthorized { challenge: None }, "", href));
     // Levels can be set without a user unless that is forbidden too.
     let writes = endpoint == "loggers" && request.method == "POST";
-    if settings.sensitive(endpoint) && (!writes || settings.write_sensitive) {
+    if version.sensitive && settings.sensitive(endpoint) && (!writes || settings.write_sensitive) {
         return unauthorized();
     }
     let (user, password) = settings.credentials.both()?;
@@ -63,21 +60,23 @@ pub(super) fn of_endpoint(request: &Request, settings: &Settings, endpoint: &str
         return unauthorized();
     };
     // Six characters are cut off, whatever there is.
-    let Some(encoded) = given.get(1..) else {
-        let detail = "Range [6, 5) out of bounds for length 5";
-        return Some(Reply::exception(500, detail, href));
+    let odd = match given.get(1..).map(|encoded| STANDARD.decode(encoded).map_err(|_| encoded)) {
+        Some(Ok(given)) if given == format!("{user}:{password}").as_bytes() => return None,
+        Some(Ok(_)) => return unauthorized(),
+        Some(Err(encoded)) => Error::new(Kind::Argument, &complaint(encoded), href),
+        None => Error::internal("Range [6, 5) out of bounds for length 5", href),
     };
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-    if let Some(wrong) = encoded.chars().find(|c| !legal(*c)) {
-        let detail = format!("Illegal base64 character {:x}", u32::from(wrong));
-        return Some(Reply::error(422, "Illegal argument", &detail, href));
+    match version.odd_credentials {
+        OddCredentials::Failure => Some(odd),
+        OddCredentials::Unauthorized => unauthorized(),
     }
-    match STANDARD.decode(encoded) {
-        Ok(given) if given == format!("{user}:{password}").as_bytes() => None,
-        Ok(_) => unauthorized(),
-        Err(_) => {
-            let detail = "Input byte array has wrong 4-byte ending unit";
-            Some(Reply::error(422, "Illegal argument", detail, href))
-        }
+}
+
+/// What Java says of text that is no base 64.
+fn complaint(encoded: &str) -> String {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    match encoded.chars().find(|c| !legal(*c)) {
+        Some(wrong) => format!("Illegal base64 character {:x}", u32::from(wrong)),
+        None => "Input byte array has wrong 4-byte ending unit".to_owned(),
     }
 }

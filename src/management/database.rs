@@ -1,6 +1,7 @@
 //! What an answer that needs a database connection gets to see of it.
 
-use super::{Context, Outcome, Request};
+use super::version::H2Down;
+use super::{Context, Outcome, Request, fixed};
 use crate::profile::Probe;
 use crate::scenario::DatabaseKind;
 use crate::simulator::{DatabaseView, Simulation};
@@ -24,6 +25,8 @@ pub(super) struct Database {
     pub url: &'static str,
     /// Host, port and path cut from the configured URL: the key of `/health` while it is DOWN.
     pub address: &'static str,
+    /// Whether its driver gives up on a server that says nothing.
+    pub gives_up: bool,
     /// Product name.
     pub product: &'static str,
     /// Product version; H2 comes with Kestra, which knows it.
@@ -35,6 +38,7 @@ pub(super) static POSTGRESQL: Database = Database {
     datasource: "postgres",
     url: "jdbc:postgresql://postgres:5432/kestra",
     address: "postgres:5432/kestra",
+    gives_up: true,
     product: "PostgreSQL",
     version: Some("15.18 (Debian 15.18-0+deb12u1)"),
 };
@@ -42,11 +46,19 @@ static MYSQL: Database = Database {
     datasource: "mysql",
     url: "jdbc:mysql://mysql:3306/kestra",
     address: "mysql:3306/kestra",
+    gives_up: true,
     product: "MySQL",
     version: Some("8.0.33"),
 };
-static H2: Database =
-    Database { datasource: "h2", url: "jdbc:h2:mem:public", address: "null:-1null", product: "H2", version: None };
+/// Its driver waits for ever (2.0, dbdown/stall: no answer in 45 s).
+static H2: Database = Database {
+    datasource: "h2",
+    url: "jdbc:h2:mem:public",
+    address: "null:-1null",
+    gives_up: false,
+    product: "H2",
+    version: None,
+};
 
 impl Database {
     /// The database of the cluster.
@@ -56,6 +68,15 @@ impl Database {
             DatabaseKind::Mysql => &MYSQL,
             DatabaseKind::H2 => &H2,
         }
+    }
+    /// Its key in `/health` while it is DOWN: a data source whose URL cannot be read stands there itself, the same object as
+    /// long as the process lives (2.0, dbdown/refused).
+    pub fn down_key(&self, context: &Context<'_>) -> String {
+        if self.datasource != H2.datasource || context.version.h2_down == H2Down::Url {
+            return self.address.to_owned();
+        }
+        let life = (context.index as u64) << 32 | u64::from(context.member.life());
+        format!("io.micronaut.configuration.jdbc.hikari.HikariUrlDataSource@{:x}", fixed::identity_hash(life + 1))
     }
 }
 
@@ -91,6 +112,7 @@ pub(super) fn check(context: &Context<'_>) -> Result<Option<String>, Outcome> {
             return if slowdown > 1.0 && now < ready { Err(Outcome::Wait(ready)) } else { Ok(None) };
         }
         DatabaseView::Refused { since } => (since, true),
+        DatabaseView::Stalled { .. } if !Database::of(context).gives_up => return Err(Outcome::Hang),
         DatabaseView::Stalled { since } => (since, false),
     };
     if refused && arrived.since(since) < INVALID_FOR {

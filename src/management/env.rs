@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::error::Error;
 use super::reply::Reply;
 use super::{Context, Handled};
 
@@ -15,5 +16,5 @@ pub(super) fn one(context: &Context<'_>) -> Handled {
     let mut env: Value = serde_json::from_str(context.version.env).unwrap_or_default();
     let sources = env.get_mut("propertySources").and_then(Value::as_array_mut);
     let source = sources.into_iter().flatten().find(|source| source["name"] == context.variable.as_str());
-    Ok(source.map_or_else(|| Reply::not_found(context.target.href), |source| Reply::json(source.to_string())))
+    Ok(source.map(|source| Reply::json(source.to_string())).ok_or_else(|| Error::no_such(context.target.href))?)
 }

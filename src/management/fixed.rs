@@ -1,7 +1,9 @@
 //! Endpoints whose answer hardly depends on the member.
 
 use super::database::Database;
+use super::error::{Error, Kind};
 use super::reply::Reply;
+use super::version::Beans;
 use super::{Context, Handled, Listener, route};
 use crate::scenario::Settings;
 
@@ -10,15 +12,18 @@ pub(super) fn info(context: &Context<'_>) -> Handled {
     Ok(Reply::json(context.version.info))
 }
 
-/// `GET /beans`: 1.3 always fails at it.
+/// `GET /beans`: up to 1.3 it always fails. Of 2.0 there is the beginning of the list, where the recording was cut.
 pub(super) fn beans(context: &Context<'_>) -> Handled {
+    if let Beans::Listed(beans) = context.version.beans {
+        return Ok(Reply::json(beans));
+    }
     let detail = format!(
         "Duplicate key io.micronaut.context.DefaultRuntimeBeanDefinition (attempted merging values \
          {{dependencies=[], scope=null, type=io.micronaut.context.env.DefaultEnvironment, qualifier=@Primary}} and \
          {{dependencies=[], scope=null, type=org.flywaydb.core.Flyway, qualifier=@Named('{}')}})",
         Database::of(context).datasource
     );
-    Ok(Reply::error(409, "Illegal state", &detail, context.target.href))
+    Err(Error::new(Kind::Conflict, &detail, context.target.href).into())
 }
 
 /// `GET /flyway`: 1.3 fails at it while it writes the body, so HEAD succeeds. The report's identity hash is made from
@@ -28,8 +33,7 @@ pub(super) fn flyway(context: &Context<'_>) -> Handled {
         let name = if context.version.capitals { "Content-Type" } else { "content-type" };
         return Ok(Reply::bare(200, "OK").header(name, "application/json").dated());
     }
-    let mixed = (context.request.arrived.as_nanoseconds() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let hash = 0x4000_0000 | mixed >> 34;
+    let hash = identity_hash(context.request.arrived.as_nanoseconds() as u64);
     let detail = format!(
         "Error encoding object [io.micronaut.flyway.endpoint.FlywayReport@{hash:x}] to JSON: No serializer found for \
          class org.flywaydb.core.internal.resolver.sql.SqlMigrationExecutor and no properties discovered to create \
@@ -38,11 +42,18 @@ pub(super) fn flyway(context: &Context<'_>) -> Handled {
          org.flywaydb.core.internal.info.MigrationInfoImpl[\"resolvedMigration\"]->\
          org.flywaydb.core.internal.resolver.ResolvedMigrationImpl[\"executor\"])"
     );
-    Ok(Reply::micronaut(500, "Internal Server Error", &detail, Some(context.target.href)).dated())
+    Err(Error::new(Kind::Framework, &detail, context.target.href).into())
+}
+
+/// What Java prints behind the class of an object that does not say what it is.
+pub(super) fn identity_hash(key: u64) -> u64 {
+    0x4000_0000 | key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 34
 }
 
 /// `GET /routes`: all endpoints of the role. A real webserver lists its API too, which the mock does not have.
 pub(super) fn routes(context: &Context<'_>) -> Handled {
+    let settings = Settings::default();
+    let process = route::Process { version: context.version, settings: &settings, role: context.member.role() };
     let mut body = serde_json::Map::new();
     for line in context.version.routes.lines() {
         let Some(((method, path), java)) =
@@ -51,10 +62,7 @@ pub(super) fn routes(context: &Context<'_>) -> Handled {
             continue;
         };
         let sample = path.split_once('{').map_or(path.to_owned(), |(prefix, _)| format!("{prefix}x"));
-        let role = context.member.role();
-        let here = |listener| {
-            !matches!(route::find(&Settings::default(), listener, role, method, &sample), route::Found::Nothing)
-        };
+        let here = |listener| !matches!(route::find(process, listener, method, &sample), route::Found::Nothing);
         if !here(Listener::Management) && !here(Listener::Application) {
             continue;
         }

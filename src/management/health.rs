@@ -3,14 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::database::{self, Database};
+use super::error::{Error, Kind};
 use super::reply::Reply;
 use super::version::{Indicator, Version};
 use super::{Context, Handled, threads};
+use crate::profile::Role;
 use crate::scenario::HealthSettings;
-use crate::time::Duration;
-
-/// This long after `/stop` the beans of the process are gone, just before its port (standalone/stop).
-const BEANS_GONE: Duration = Duration::milliseconds(1_900);
 
 /// Which indicators are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +44,10 @@ impl Selection {
 struct View {
     database: &'static Database,
     database_version: &'static str,
-    /// Why the database is DOWN.
-    database_error: Option<String>,
-    deadlocked: bool,
+    /// Why the database is DOWN, and its key then.
+    database_error: Option<(String, String)>,
+    /// The names of the threads that wait for each other begin with this.
+    deadlocked: Option<&'static str>,
     disk: Disk,
 }
 
@@ -80,21 +79,20 @@ pub(super) fn selected(context: &Context<'_>) -> Handled {
                  No enum constant io.micronaut.management.health.indicator.HealthCheckType.{0}",
                 context.variable
             );
-            Ok(Reply::exception(422, &detail, context.target.href))
+            Err(Error::new(Kind::Value, &detail, context.target.href).into())
         }
     }
 }
 
 fn reply(context: &Context<'_>, selection: Selection) -> Handled {
-    if selection != Selection::Liveness
-        && context.version.indicators.contains(&Indicator::Shutdown)
-        && beans_gone(context)
-    {
+    if selection != Selection::Liveness && beans_gone(context) {
         let detail = "No bean of type [io.micronaut.runtime.graceful.GracefulShutdownManager] exists. ";
-        return Ok(Reply::exception(500, detail, context.target.href));
+        return Err(Error::internal(detail, context.target.href).into());
     }
     let settings = &context.simulation.plan().settings;
-    let indicators = selection.indicators(context.version, &settings.health);
+    let mut indicators = selection.indicators(context.version, &settings.health);
+    let without = context.member.role() == Role::Worker && !context.version.worker_database;
+    indicators.retain(|indicator| !without || *indicator != Indicator::Database);
     let asks = indicators.contains(&Indicator::Database);
     let database_error = if asks { database::check(context)? } else { None };
     let free = if context.member.disk_full() { FREE_WHEN_FULL } else { DISK.free };
@@ -104,8 +102,8 @@ fn reply(context: &Context<'_>, selection: Selection) -> Handled {
     let view = View {
         database,
         database_version: database.version.unwrap_or(context.version.h2),
-        database_error,
-        deadlocked: context.member.deadlocked(),
+        database_error: database_error.map(|error| (database.down_key(context), error)),
+        deadlocked: context.member.deadlocked().then_some(context.version.queue_thread),
         disk,
     };
     let (up, mut body) = render(&view, &indicators);
@@ -147,10 +145,12 @@ fn reason(code: u16) -> &'static str {
     }
 }
 
+/// Whether an idle process has lost its beans after `/stop` (standalone/stop).
 fn beans_gone(context: &Context<'_>) -> bool {
     let shutdown = context.member.shutdown().filter(|shutdown| shutdown.by_endpoint);
     let idle = context.member.running() == 0 && context.member.pending() == 0;
-    idle && shutdown.is_some_and(|shutdown| context.simulation.now().since(shutdown.since) >= BEANS_GONE)
+    let gone = |since, after| context.simulation.now().since(since) >= after;
+    idle && shutdown.zip(context.version.beans_gone).is_some_and(|(shutdown, after)| gone(shutdown.since, after))
 }
 
 /// Whether all indicators are UP, and the body. Without any it is UNKNOWN, which is well.
@@ -180,7 +180,7 @@ fn one(view: &View, indicator: Indicator) -> (&'static str, bool, Option<Value>)
             let details = json!({ "total": total, "free": free, "threshold": threshold });
             ("diskSpace", up, Some(if up { details } else { json!({ "error": error }) }))
         }
-        Indicator::Deadlock => ("deadlockedThreads", !view.deadlocked, view.deadlocked.then(threads::deadlock)),
+        Indicator::Deadlock => ("deadlockedThreads", view.deadlocked.is_none(), view.deadlocked.map(threads::deadlock)),
         Indicator::Shutdown => ("gracefulShutdown", true, Some(json!({ "activeTasks": 0 }))),
         Indicator::Database => {
             let database = Map::from_iter([match &view.database_error {
@@ -188,7 +188,7 @@ fn one(view: &View, indicator: Indicator) -> (&'static str, bool, Option<Value>)
                     let details = json!({ "database": view.database.product, "version": view.database_version });
                     (view.database.url.to_owned(), node(true, Some(details)))
                 }
-                Some(error) => (view.database.address.to_owned(), node(false, Some(json!({ "error": error })))),
+                Some((key, error)) => (key.clone(), node(false, Some(json!({ "error": error })))),
             }]);
             ("jdbc", view.database_error.is_none(), Some(Value::Object(database)))
         }
@@ -221,7 +221,7 @@ mod tests {
 
     fn view() -> View {
         let database_version = POSTGRESQL.version.unwrap();
-        View { database: &POSTGRESQL, database_version, database_error: None, deadlocked: false, disk: DISK }
+        View { database: &POSTGRESQL, database_version, database_error: None, deadlocked: None, disk: DISK }
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
                 "db_down/indexer_readiness_after_30s.http",
             ),
         ] {
-            let view = View { database_error: Some(error.to_owned()), ..view() };
+            let view = View { database_error: Some((POSTGRESQL.address.to_owned(), error.to_owned())), ..view() };
             let (up, body) = render(&view, version().readiness);
             assert_eq!((up, body.to_string()), (false, recorded(path)));
         }
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_deadlock_takes_health_and_liveness_down_but_not_readiness() {
-        let view = View { deadlocked: true, ..view() };
+        let view = View { deadlocked: Some("jdbc-queue-Execution"), ..view() };
         let up = [Selection::All, Selection::Liveness, Selection::Readiness]
             .map(|it| render(&view, &it.indicators(version(), &HealthSettings::default())).0);
         assert_eq!(up, [false, false, true]);

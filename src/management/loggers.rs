@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+use super::error::{Error, Kind};
 use super::reply::Reply;
-use super::version::{self, LoggerBodies};
+use super::version::{self, LoggerBodies, TextBody};
 use super::{Context, Handled};
 use crate::simulator::{Command, Level};
 
@@ -110,15 +111,12 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
 pub(super) fn post(context: &Context<'_>) -> Handled {
     let logger = logger(context);
     let content_type = context.request.header("content-type").unwrap_or_default();
-    let level = match requested(context.version.logger_bodies, content_type, &context.request.body) {
-        Ok(level) => level,
-        Err((409, detail)) => return Ok(Reply::error(409, "Illegal state", &detail, context.target.href)),
-        Err((status, detail)) => return Ok(Reply::exception(status, &detail, context.target.href)),
-    };
+    let level = requested(context.version.logger_bodies, content_type, &context.request.body)
+        .map_err(|(kind, detail)| Error::new(kind, &detail, context.target.href))?;
     let (level, asked) = level.map_or((None, "null"), |level| (level, name_of(level)));
     if logger == ROOT && level.is_none() {
         let detail = format!("Argument [LogLevel configuredLevel] not satisfied: Invalid log level specified: {asked}");
-        return Ok(Reply::exception(500, &detail, context.target.href));
+        return Err(Error::internal(&detail, context.target.href).into());
     }
     Ok(Reply::empty().with_command(Some(Command::SetLogger { member: context.index, logger, level })))
 }
@@ -127,29 +125,28 @@ fn logger(context: &Context<'_>) -> String {
     if context.variable.eq_ignore_ascii_case(ROOT) { ROOT.to_owned() } else { context.variable.clone() }
 }
 
-/// The level a body asks for: none when there is no `configuredLevel`. Errors are status and text; those for an unknown
+/// The level a body asks for: none when there is no `configuredLevel`. Errors are kind and text; those for an unknown
 /// name, an array, text and an early end are recorded, the others follow Jackson's wording.
-fn requested(form: LoggerBodies, content_type: &str, body: &[u8]) -> Result<Option<Option<Level>>, (u16, String)> {
+fn requested(form: LoggerBodies, content_type: &str, body: &[u8]) -> Result<Option<Option<Level>>, (Kind, String)> {
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
-    let strict = form == LoggerBodies::Strict;
-    if strict && content_type == "application/x-www-form-urlencoded" {
+    if form.forms && content_type == "application/x-www-form-urlencoded" {
         let text = String::from_utf8_lossy(body).into_owned();
         let fields = text.split('&').filter_map(|pair| pair.split_once('='));
         let level = fields.filter(|(key, _)| *key == "configuredLevel").map(|(_, value)| value.to_owned()).next();
         let asked = json!({ "configuredLevel": level });
         return requested(form, "application/json", asked.to_string().as_bytes());
     }
-    if strict && content_type == "text/plain" && !body.is_empty() {
-        return Err((409, "refCnt: 0, decrement: 1".to_owned()));
-    }
     if body.is_empty() || !["application/json", "text/plain"].contains(&content_type) {
         return Ok(None); // a body of another type is ignored, as recorded for forms
+    }
+    if content_type == "text/plain" && form.text == TextBody::IllegalState {
+        return Err((Kind::Conflict, "refCnt: 0, decrement: 1".to_owned()));
     }
     if content_type == "text/plain" {
         let detail = "Cannot convert type [class java.lang.String] to target type: interface \
                       io.micronaut.core.convert.value.ConvertibleValues. Considering defining a TypeConverter bean to \
                       handle this case.";
-        return Err((422, detail.to_owned()));
+        return Err((Kind::Value, detail.to_owned()));
     }
     let in_text = |line: usize, column: usize| {
         format!(
@@ -161,7 +158,7 @@ fn requested(form: LoggerBodies, content_type: &str, body: &[u8]) -> Result<Opti
         let detail = format!(
             "Failed to convert argument [configuredLevel] for value [null] due to: Cannot deserialize value of type {found}{place}"
         );
-        (422, detail)
+        (Kind::Json, detail)
     };
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         let what = if error.is_eof() {
@@ -169,7 +166,7 @@ fn requested(form: LoggerBodies, content_type: &str, body: &[u8]) -> Result<Opti
         } else {
             "Unexpected character"
         };
-        (500, format!("{what}{}", in_text(error.line(), error.column() + 1)))
+        (Kind::Internal, format!("{what}{}", in_text(error.line(), error.column() + 1)))
     })?;
     let Value::Object(members) = &value else {
         let (kind, token) = token(&value);
@@ -178,7 +175,7 @@ fn requested(form: LoggerBodies, content_type: &str, body: &[u8]) -> Result<Opti
     let refused = |found: &str| Err(failed(&format!("`io.micronaut.logging.LogLevel` from {found}"), IN_TREE));
     match members.get("configuredLevel") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => match named(text).filter(|_| !strict || *text == text.to_uppercase()) {
+        Some(Value::String(text)) => match named(text).filter(|_| form.any_case || *text == text.to_uppercase()) {
             Some(level) => Ok(Some(level)),
             None => refused(&format!(
                 "String \"{text}\": not one of the values accepted for Enum class: \

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::error::{Error, Kind};
 use super::reply::Reply;
 use super::{Context, Handled, Request};
 use crate::metrics::{Measured, java_double};
@@ -14,14 +15,14 @@ const BASE_UNITS: [(&str, Option<&str>); 3] =
     [("logback.events", Some("events")), ("process.start.time", None), ("process.uptime", None)];
 
 /// Why a request does not accept the one type there is.
-pub(super) fn not_acceptable(request: &Request, href: &str) -> Option<Reply> {
+pub(super) fn not_acceptable(request: &Request, href: &str) -> Option<Error> {
     let accepted: Vec<&str> = request.list("accept").filter(|entry| entry.contains('/')).collect();
     let fits = |entry: &&str| ["text/plain", "*/*"].contains(&bare(entry).as_str());
     if accepted.is_empty() || accepted.iter().any(fits) {
         return None;
     }
     let detail = format!("Specified Accept Types [{}] not supported. Supported types: [{TEXT}]", accepted.join(", "));
-    Some(Reply::error(406, "Not Acceptable", &detail, href))
+    Some(Error::new(Kind::NotAcceptable, &detail, href))
 }
 
 /// A type without its parameters.
@@ -51,14 +52,14 @@ pub(super) fn one(context: &Context<'_>) -> Handled {
             [key, value] => tags.push((key.to_owned(), value.to_owned())),
             _ => {
                 let detail = "Argument [List tags] not satisfied: Tags must be in the form key:value";
-                return Ok(Reply::exception(500, detail, context.target.href));
+                return Err(Error::internal(detail, context.target.href).into());
             }
         }
     }
     let look = context.simulation.look(context.index);
     let measured = context.member.registry().measure(&context.variable, &tags, &look);
-    let shown = measured.map(|measured| Reply::json(show(&context.variable, &measured)));
-    Ok(shown.unwrap_or_else(|| Reply::not_found(context.target.href)))
+    let measured = measured.ok_or_else(|| Error::no_such(context.target.href))?;
+    Ok(Reply::json(show(&context.variable, &measured)))
 }
 
 /// The body; numbers have Java's form, and what is no number is text.

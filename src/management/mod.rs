@@ -11,6 +11,7 @@ mod credentials;
 mod database;
 mod date;
 mod env;
+mod error;
 mod fixed;
 mod health;
 mod loggers;
@@ -29,6 +30,7 @@ pub use reply::{Malformed, malformed};
 use crate::profile::{Quirk, Role};
 use crate::simulator::{Command, Member, Port, Simulation};
 use crate::time::Instant;
+use error::{Error, Kind, Refusal};
 use reply::Reply;
 use version::Version;
 
@@ -128,18 +130,25 @@ struct Context<'a> {
     variable: String,
 }
 
-/// What an endpoint says: a reply, or an outcome without one.
-type Handled = Result<Reply, Outcome>;
+/// What an endpoint says: a reply, an error, or nothing.
+type Handled = Result<Reply, Refusal>;
 
 /// What a client gets that sends `request` to a port of `member` now. An unknown member is refused.
 ///
 /// A request that has to wait (a stalled database, a stop-the-world pause) gets [`Outcome::Wait`]; ask again then with
 /// the same request, its `arrived` unchanged.
 pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outcome {
-    match reachable(simulation, member).and_then(|state| reply_to(request, simulation, member, state)) {
-        Ok(reply) => Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now())))),
-        Err(outcome) => outcome,
-    }
+    let state = match reachable(simulation, member) {
+        Ok(state) => state,
+        Err(outcome) => return outcome,
+    };
+    let version = Version::of(state.profile().recorded());
+    let reply = match reply_to(request, simulation, member, version) {
+        Ok(reply) => reply,
+        Err(Refusal::Error(error)) => error.reply(version, request.method == "HEAD", request.arrived),
+        Err(Refusal::Unanswered(outcome)) => return outcome,
+    };
+    Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now()), version)))
 }
 
 /// What comes before any endpoint: whether the process of `member` takes requests at all now. A scrape that needs no text
@@ -161,59 +170,52 @@ pub fn reachable(simulation: &Simulation, member: usize) -> Result<&Member, Outc
     }
 }
 
-fn reply_to(request: &Request, simulation: &Simulation, index: usize, member: &Member) -> Handled {
-    let target = match uri::Target::read(&request.target) {
-        Ok(target) => target,
-        Err(unreadable) => return Ok(unreadable.reply()),
-    };
-    if foreign_origin(request) {
-        return Ok(Reply::bare(403, "Forbidden"));
-    }
-    let version = Version::of(member.profile().recorded());
-    let settings = &simulation.plan().settings;
+fn reply_to(request: &Request, simulation: &Simulation, index: usize, version: &'static Version) -> Handled {
+    let Some(member) = simulation.members().get(index) else { return Err(Outcome::Refused.into()) };
+    let target = uri::Target::read(&request.target, version.double_slash).map_err(|unreadable| unreadable.error())?;
     let href = target.href;
+    if foreign_origin(request) {
+        return Err(Error::new(Kind::Forbidden, "", href).into());
+    }
+    let settings = &simulation.plan().settings;
     if member.profile().has(Quirk::RequestsReadSettings)
         && member.role().runs(Role::Webserver)
         && let Some(error) = database::read_settings(request, simulation, index)?
     {
-        return Ok(Reply::exception(500, error, href));
+        return Err(Error::internal(error, href).into());
     }
-    let found = route::find(settings, request.listener, member.role(), &request.method, target.path);
+    let process = route::Process { version, settings, role: member.role() };
+    let found = route::find(process, request.listener, &request.method, target.path);
     // What is not acceptable is no match.
     let unacceptable = match &found {
         route::Found::Handler(_, _, "prometheus") => metrics::not_acceptable(request, href),
         _ => None,
     };
     let matched = matches!(found, route::Found::Handler(..)) && unacceptable.is_none();
-    if let Some(refusal) = credentials::of_server(request, settings, version, member.role(), target.path, matched) {
-        return Ok(refusal);
+    if let Some(refusal) = credentials::of_server(request, process, target, matched) {
+        return Err(refusal.into());
     }
     if let Some(refusal) = unacceptable {
-        return Ok(refusal);
+        return Err(refusal.into());
     }
     match found {
         route::Found::Handler(handler, variable, endpoint) => {
-            if let Some(refusal) = credentials::of_endpoint(request, settings, endpoint, href) {
-                return Ok(refusal);
+            if let Some(refusal) = credentials::of_endpoint(request, process, endpoint, href) {
+                return Err(refusal.into());
             }
             handler(&Context { request, simulation, index, member, version, target, variable })
         }
         route::Found::WrongMethod(_) if wrong_type(request) && version.type_before_method => {
             let content_type = request.header("content-type").unwrap_or_default();
-            Ok(Reply::error(
-                415,
-                "Unsupported Media Type",
-                &format!("Content Type [{content_type}] not allowed. Allowed types: [application/json]"),
-                href,
-            ))
+            let detail = format!("Content Type [{content_type}] not allowed. Allowed types: [application/json]");
+            Err(Error::new(Kind::WrongType, &detail, href).into())
         }
-        route::Found::WrongMethod(allowed) => Ok(Reply::error(
-            405,
-            "Method Not Allowed",
-            &format!("Method [{}] not allowed for URI [{href}]. Allowed methods: {allowed}", request.method),
-            href,
-        )),
-        route::Found::Nothing => Ok(Reply::not_found(href)),
+        route::Found::WrongMethod(allowed) => {
+            let method = &request.method;
+            let detail = format!("Method [{method}] not allowed for URI [{href}]. Allowed methods: [{allowed}]");
+            Err(Error::new(Kind::WrongMethod { allowed }, &detail, href).into())
+        }
+        route::Found::Nothing => Err(Error::new(Kind::NotFound { matched: false }, "", href).into()),
     }
 }
 

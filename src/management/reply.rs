@@ -1,13 +1,15 @@
-//! The forms of an answer: which headers in which order, error bodies, HEAD, compression.
+//! The forms of an answer: which headers in which order, HEAD, compression.
 
 use std::io::Write;
 
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, GzBuilder};
-use serde_json::json;
 
+use super::error::{Error, Kind};
+use super::version::Version;
 use super::{Answer, Body, Request, date};
 use crate::simulator::Command;
+use crate::time::Instant;
 
 /// Bodies from this size on are compressed (Micronaut's default; 419 bytes of /health never were).
 const COMPRESSION_THRESHOLD: usize = 1024;
@@ -19,6 +21,8 @@ pub(super) struct Reply {
     pub reason: String,
     /// In order; the value of `date` is filled in at the end.
     headers: Vec<(&'static str, String)>,
+    /// What the writer of the body adds behind all others; for HEAD it does not run.
+    written: Option<(&'static str, String)>,
     pub body: Vec<u8>,
     chunked: bool,
     pub command: Option<Command>,
@@ -27,7 +31,7 @@ pub(super) struct Reply {
 impl Reply {
     /// `200 OK`: date, then the type of the body, as Micronaut writes a body that is ready.
     pub fn ok(content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
-        Reply::bare(200, "OK").dated().header("content-type", content_type).with_body(body)
+        Reply::bare(200, "OK").dated().written("content-type", content_type).with_body(body)
     }
     /// `200 OK` with JSON.
     pub fn json(body: impl Into<Vec<u8>>) -> Reply {
@@ -39,7 +43,7 @@ impl Reply {
         let reply = match (capitals, method) {
             (false, _) => Reply::bare(200, "OK").header("content-type", "application/json").dated(),
             (true, "HEAD") => Reply::bare(200, "OK").header("Content-Type", "application/json").dated(),
-            (true, _) => Reply::bare(200, "OK").dated().header("Content-Type", "application/json"),
+            (true, _) => Reply::bare(200, "OK").dated().written("Content-Type", "application/json"),
         };
         let reply = reply.with_body(body);
         Reply { chunked: true, ..reply }
@@ -50,32 +54,8 @@ impl Reply {
     }
     /// An answer of a filter: no date, no type.
     pub fn bare(status: u16, reason: &str) -> Reply {
-        let (headers, body) = (Vec::new(), Vec::new());
-        Reply { status, reason: reason.to_owned(), headers, body, chunked: false, command: None }
-    }
-    /// Kestra's JSON for an error: the reason phrase is its own text, and so begins the message.
-    pub fn error(status: u16, reason: &str, detail: &str, href: &str) -> Reply {
-        let message = if detail.is_empty() { reason.to_owned() } else { format!("{reason}: {detail}") };
-        let body = json!({ "message": message, "logref": null, "path": null, "_links": link(href), "_embedded": {} });
-        Reply::bare(status, reason).header("content-type", "application/json").dated().with_body(body.to_string())
-    }
-    /// 404, for whatever is not there.
-    pub fn not_found(href: &str) -> Reply {
-        Reply::error(404, "Not Found", "", href)
-    }
-    /// An exception no handler of Kestra knows: `500 Internal server error` (422 when a value could not be converted).
-    pub fn exception(status: u16, detail: &str, href: &str) -> Reply {
-        Reply::error(status, "Internal server error", detail, href)
-    }
-    /// Micronaut's own JSON for an error, where Kestra's does not get to it.
-    pub fn micronaut(status: u16, reason: &str, detail: &str, href: Option<&str>) -> Reply {
-        let links = href.map_or_else(|| json!({}), link);
-        let message = if detail.is_empty() { reason.to_owned() } else { format!("{reason}: {detail}") };
-        let inner = json!({ "message": message, "logref": null, "path": null, "_links": {}, "_embedded": {} });
-        let body = json!({
-            "message": reason, "logref": null, "path": null, "_links": links, "_embedded": { "errors": [inner] }
-        });
-        Reply::bare(status, reason).header("Content-Type", "application/json").with_body(body.to_string())
+        let reason = reason.to_owned();
+        Reply { status, reason, headers: Vec::new(), written: None, body: Vec::new(), chunked: false, command: None }
     }
     /// With the date at this place.
     pub fn dated(self) -> Reply {
@@ -84,6 +64,11 @@ impl Reply {
     /// One more header.
     pub fn header(mut self, name: &'static str, value: &str) -> Reply {
         self.headers.push((name, value.to_owned()));
+        self
+    }
+    /// With this header behind all others.
+    pub fn written(mut self, name: &'static str, value: &str) -> Reply {
+        self.written = Some((name, value.to_owned()));
         self
     }
     /// This body.
@@ -102,33 +87,30 @@ impl Reply {
         self
     }
 
-    /// The answer to this very request.
-    pub fn finish(self, request: &Request, date: jiff::Timestamp) -> Answer {
-        let Reply { status, reason, headers, mut body, chunked, command } = self;
+    /// The answer of a version to this very request.
+    pub fn finish(self, request: &Request, date: jiff::Timestamp, version: &Version) -> Answer {
+        let Reply { status, reason, headers, written, mut body, chunked, command } = self;
         let chunked = chunked && !request.http10;
         let dated = |(name, value): (&str, String)| match name {
             "date" => (name.to_owned(), date::http(date)),
             _ => (name.to_owned(), value),
         };
-        let mut headers: Vec<(String, String)> = headers.into_iter().map(dated).collect();
         let head = request.method == "HEAD";
-        if head {
-            // The writer of the body adds what follows the date, and for HEAD it does not run.
-            if let Some(date) = headers.iter().position(|(name, _)| name == "date") {
-                headers.truncate(date + 1);
+        let everywhere = version.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let written = written.filter(|_| !head);
+        let mut headers: Vec<(String, String)> =
+            headers.into_iter().chain(everywhere).chain(written).map(dated).collect();
+        if !head {
+            if chunked {
+                headers.push(("transfer-encoding".to_owned(), "chunked".to_owned()));
             }
-        } else if chunked {
-            headers.push(("transfer-encoding".to_owned(), "chunked".to_owned()));
             if let Some((encoding, compressed)) = compress(request, status, &body) {
                 headers.push(("content-encoding".to_owned(), encoding.to_owned()));
                 body = compressed;
             }
-        } else {
-            if let Some((encoding, compressed)) = compress(request, status, &body) {
-                headers.push(("content-encoding".to_owned(), encoding.to_owned()));
-                body = compressed;
+            if !chunked {
+                headers.push(("content-length".to_owned(), body.len().to_string()));
             }
-            headers.push(("content-length".to_owned(), body.len().to_string()));
         }
         let asked = request.list("connection").any(|value| value.eq_ignore_ascii_case("close"));
         if (head || asked) && !request.http10 {
@@ -141,13 +123,6 @@ impl Reply {
         };
         Answer { status, reason, headers, body, close: head || asked || request.http10, command }
     }
-}
-
-fn link(href: &str) -> serde_json::Value {
-    json!({ "self": {
-        "href": href, "templated": false, "profile": null, "deprecation": null,
-        "title": null, "hreflang": null, "type": null, "name": null
-    } })
 }
 
 /// gzip and deflate as the recorded server picks them; it knows neither br nor zstd.
@@ -196,19 +171,21 @@ pub enum Malformed<'a> {
     HeadersTooLong(&'a str),
 }
 
-/// The answer to a request that cannot be read. The connection closes after it.
-pub fn malformed(what: Malformed<'_>) -> Answer {
-    let (status, reason, href) = match what {
-        Malformed::RequestLine => (400, "Bad Request", None),
-        Malformed::LineTooLong => (413, "Request Entity Too Large", None),
-        Malformed::Header(target) => (400, "Bad Request", Some(target)),
-        Malformed::HeadersTooLong(target) => (413, "Request Entity Too Large", Some(target)),
+/// The answer of a recorded version to a request that cannot be read. The connection closes after it.
+pub fn malformed(what: Malformed<'_>, version: &str) -> Answer {
+    let (kind, href) = match what {
+        Malformed::RequestLine => (Kind::Unreadable, None),
+        Malformed::LineTooLong => (Kind::TooLong, None),
+        Malformed::Header(target) => (Kind::Unreadable, Some(target)),
+        Malformed::HeadersTooLong(target) => (Kind::TooLong, Some(target)),
     };
-    let reply = Reply::micronaut(status, reason, "", Some(href.unwrap_or("/bad-request")));
+    let error = Error::new(kind, "", href.unwrap_or("/bad-request"));
+    let reply = error.reply(Version::of(version), false, Instant::START);
     let mut headers: Vec<_> = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     headers.push(("content-length".to_owned(), reply.body.len().to_string()));
     if href.is_some() {
         headers.push(("connection".to_owned(), "close".to_owned()));
     }
-    Answer { status, reason: reply.reason, headers, body: Body::Sized(reply.body), close: true, command: None }
+    let Reply { status, reason, body, .. } = reply;
+    Answer { status, reason, headers, body: Body::Sized(body), close: true, command: None }
 }

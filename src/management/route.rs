@@ -6,6 +6,7 @@ use super::{
 };
 use crate::profile::Role;
 use crate::scenario::Settings;
+use version::Version;
 
 type Handler = fn(&Context<'_>) -> Handled;
 
@@ -38,7 +39,7 @@ impl Route {
     }
 }
 
-/// Recorded from 1.3.19, all roles.
+/// Recorded from 1.3.19, all roles; what other versions have not is said there.
 static ROUTES: &[Route] = &[
     management("GET", "/prometheus", metrics::prometheus),
     management("GET", "/health", health::all),
@@ -69,14 +70,23 @@ static ROUTES: &[Route] = &[
 pub(super) enum Found {
     /// This endpoint, the decoded text of `{}`, and the name by which it is configured.
     Handler(Handler, String, &'static str),
-    /// The path with other methods, as the error names them.
+    /// The path with other methods, separated by commas.
     WrongMethod(String),
     /// No such path.
     Nothing,
 }
 
+/// What decides which routes there are.
+#[derive(Clone, Copy)]
+pub(super) struct Process<'a> {
+    pub version: &'static Version,
+    pub settings: &'a Settings,
+    pub role: Role,
+}
+
 /// Looks a request up. Paths are case-sensitive and compared before decoding; one slash at the end is tolerated.
-pub(super) fn find(settings: &Settings, listener: Listener, role: Role, method: &str, path: &str) -> Found {
+pub(super) fn find(process: Process<'_>, listener: Listener, method: &str, path: &str) -> Found {
+    let Process { version, settings, role } = process;
     let path = match (listener, settings.path.as_str()) {
         (Listener::Application, _) | (_, "") => path,
         // All endpoints lie below the configured path.
@@ -84,6 +94,7 @@ pub(super) fn find(settings: &Settings, listener: Listener, role: Role, method: 
     };
     let here: Vec<(&Route, &str)> = ROUTES
         .iter()
+        .filter(|route| !version.lacks.contains(&route.path))
         .filter(|route| route.id().is_empty() || settings.enabled(route.id()))
         .filter(|route| route.listener == listener && route.part.is_none_or(|part| role.runs(part)))
         .filter_map(|route| Some((route, matches(route.path, path)?)))
@@ -99,7 +110,7 @@ pub(super) fn find(settings: &Settings, listener: Listener, role: Role, method: 
         .filter(|(_, of)| here.iter().any(|(route, _)| route.method == *of))
         .map(|(method, _)| method)
         .collect();
-    if allowed.is_empty() { Found::Nothing } else { Found::WrongMethod(format!("[{}]", allowed.join(", "))) }
+    if allowed.is_empty() { Found::Nothing } else { Found::WrongMethod(allowed.join(", ")) }
 }
 
 /// The text of `{}` (empty without one) when the path fits.

@@ -1,16 +1,22 @@
-//! `GET /scheduler`: the triggers of the store that the scheduler evaluates.
+//! `GET /scheduler`: the triggers of the store that the scheduler evaluates, all of them or those that are due.
 
 use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
+use super::version::Schedulables;
 use super::{Context, Handled, Outcome, database, date};
 use crate::flow::{Trigger, TriggerAction};
+use crate::simulator::Schedulable;
+use crate::time::Duration;
+
+/// A trigger counts as due so long before its date (2.0, seen once: about 0.1 s).
+const ALMOST: Duration = Duration::milliseconds(100);
 
 /// Asks the trigger store. What comes when the pool times out was never recorded: the request hangs, and its process does
 /// not live long.
 pub(super) fn get(context: &Context<'_>) -> Handled {
     if database::check(context)?.is_some() {
-        return Err(Outcome::Hang);
+        return Err(Outcome::Hang.into());
     }
     let (flows, calendar) = (&context.simulation.plan().flows, context.simulation.calendar());
     let shown: Vec<Value> = context
@@ -19,9 +25,13 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
         .iter()
         .filter_map(|schedulable| {
             let flow = flows.get(schedulable.flow)?;
+            let definition = flow.triggers.get(schedulable.trigger)?;
+            if context.version.schedulables == Schedulables::Due && !due(context, schedulable, definition) {
+                return None;
+            }
             let mut shown = json!({ "flowId": flow.id, "namespace": flow.namespace, "revision": 1 });
             let members = shown.as_object_mut()?;
-            members.insert("trigger".to_owned(), trigger(flow.triggers.get(schedulable.trigger)?));
+            members.insert("trigger".to_owned(), trigger(definition));
             if let Some(next) = schedulable.next {
                 members.insert("next".to_owned(), date::java(calendar.date(next)).into());
             }
@@ -29,6 +39,13 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
         })
         .collect();
     Ok(Reply::json(json!({ "schedulableCount": shown.len(), "schedulable": shown }).to_string()))
+}
+
+/// Whether 2.0 lists a trigger now: it never listed a schedule, and others only around their date (standalone/activity and
+/// sleep20, six answers).
+fn due(context: &Context<'_>, schedulable: &Schedulable, definition: &Trigger) -> bool {
+    let schedule = matches!(definition.action, TriggerAction::Schedule(_));
+    !schedule && schedulable.next.is_some_and(|next| next <= context.simulation.now() + ALMOST)
 }
 
 /// A trigger's definition as Kestra prints it, without values that are the default. Properties of plugins are not known

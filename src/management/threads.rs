@@ -4,21 +4,25 @@ use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
 use super::{Context, Handled};
+use crate::profile::Role;
 
 /// Two queue threads that wait for each other: id, the other's id, and the lock it waits for.
 const DEADLOCKED: [(u32, u32, &str); 2] =
     [(61, 62, "java.lang.Object@5e9f23b4"), (62, 61, "java.lang.Object@1d7acb34")];
 
-/// `GET /threaddump`: an array, sent in chunks. The recording of a standalone was cut at 25 threads; a process of another
-/// role is shown without the standalone's own.
+/// `GET /threaddump`: an array, sent in chunks. The recordings of standalones were cut, 1.3's at 25 threads and 2.0's at 11,
+/// which is filled up from 1.3's; a process of another role is shown without the standalone's own, one without a database
+/// without its pool's.
 pub(super) fn get(context: &Context<'_>) -> Handled {
     let role = context.member.role();
     let own = |thread: &Value| thread["threadName"].as_str().is_some_and(|name| name.starts_with("standalone"));
     let mut threads = read(context.version.threads);
-    threads.retain(|thread| role.server_type() == "STANDALONE" || !own(thread));
+    threads.retain(|thread| role == Role::Standalone || !own(thread));
+    let pool = |thread: &Value| thread["threadName"].as_str().is_some_and(|name| name.starts_with("HikariPool"));
+    threads.retain(|thread| context.version.worker_database || role != Role::Worker || !pool(thread));
     if context.member.deadlocked() {
         threads.extend(DEADLOCKED.map(|(id, other, lock)| {
-            let (name, owner) = (name(id), name(other));
+            let [name, owner] = [id, other].map(|id| name(context.version.queue_thread, id));
             json!({
                 "threadName": name, "threadId": id, "blockedTime": -1, "blockedCount": 1, "waitedTime": -1,
                 "waitedCount": 0, "lockName": lock, "lockOwnerId": other, "lockOwnerName": owner, "daemon": false,
@@ -32,19 +36,19 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
 
 /// What the indicator `deadlockedThreads` tells. Never recorded: the members are those of its source
 /// (facts/management-port.md, section 10).
-pub(super) fn deadlock() -> Value {
+pub(super) fn deadlock(queue_thread: &str) -> Value {
     let thread = |(id, other, lock): (u32, u32, &str)| {
         json!({
-            "threadId": id.to_string(), "threadName": name(id), "threadState": "BLOCKED", "daemon": "false",
-            "priority": "5", "suspended": "false", "inNative": "false", "lockName": lock, "lockOwnerName": name(other),
+            "threadId": id.to_string(), "threadName": name(queue_thread, id), "threadState": "BLOCKED", "daemon": "false",
+            "priority": "5", "suspended": "false", "inNative": "false", "lockName": lock, "lockOwnerName": name(queue_thread, other),
             "lockOwnerId": other.to_string(), "lockedSynchronizers": "[]", "stackTrace": "[]"
         })
     };
     json!(DEADLOCKED.map(thread))
 }
 
-fn name(id: u32) -> String {
-    format!("jdbc-queue-Execution_{id}")
+fn name(queue_thread: &str, id: u32) -> String {
+    format!("{queue_thread}_{id}")
 }
 
 /// Reads threads: a line of fields with tabs, then its frames, each followed by the monitors it locked, then the

@@ -1,6 +1,7 @@
 //! The request target, read as `java.net.URI` reads it: the recorded server answers its complaints with 500.
 
-use super::reply::Reply;
+use super::error::{Error, Kind};
+use super::version::DoubleSlash;
 
 /// A target that can be routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +24,11 @@ pub(super) enum Unreadable {
 }
 
 impl Unreadable {
-    /// The answer to it.
-    pub fn reply(self) -> Reply {
+    /// What the server says to it.
+    pub fn error(&self) -> Error {
         match self {
-            Unreadable::Empty => Reply::micronaut(500, "Internal Server Error", "URI cannot be empty", None).dated(),
-            Unreadable::Illegal(complaint) => Reply::exception(500, &complaint, "/"),
+            Unreadable::Empty => Error::new(Kind::Framework, "URI cannot be empty", ""),
+            Unreadable::Illegal(complaint) => Error::internal(complaint, "/"),
         }
     }
 }
@@ -38,7 +39,7 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// What is wrong with a target that is no URI.
-    pub fn read(target: &'a str) -> Result<Target<'a>, Unreadable> {
+    pub fn read(target: &'a str, double_slash: DoubleSlash) -> Result<Target<'a>, Unreadable> {
         let href = target.split_once("://").map_or(target, |(scheme, rest)| match rest.find('/') {
             _ if scheme.contains(['/', '?']) => target,
             Some(slash) => &rest[slash..],
@@ -46,7 +47,8 @@ impl<'a> Target<'a> {
         });
         let (path, query) = href.split_once('?').unwrap_or((href, ""));
         let plain = |part: &'a str| part.split('#').next().unwrap_or(part);
-        if path.strip_prefix("//").is_some_and(|authority| !authority.contains('/')) {
+        let host = |rest: &str| double_slash == DoubleSlash::Host && !rest.contains('/');
+        if path.strip_prefix("//").is_some_and(host) {
             return Err(Unreadable::Empty);
         }
         let complaint = complain(plain(path), "path", ";/:@&=+$,", 0, href)
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn targets_are_split_and_odd_ones_refused_with_the_place() {
-        let target = Target::read("http://kestra-0:8081/metrics/x?tag=a%3Ab&tag=c:d+e").unwrap();
+        let target = Target::read("http://kestra-0:8081/metrics/x?tag=a%3Ab&tag=c:d+e", DoubleSlash::Host).unwrap();
         assert_eq!((target.path, target.href), ("/metrics/x", "/metrics/x?tag=a%3Ab&tag=c:d+e"));
         assert_eq!(target.parameters("tag").collect::<Vec<_>>(), ["a:b", "c:d e"]);
         for (text, complaint) in [
@@ -105,7 +107,9 @@ mod tests {
             ("/a?b={", "Illegal character in query at index 5: /a?b={"),
             ("/%e", "Malformed escape pair at index 1: /%e"),
         ] {
-            assert_eq!(Target::read(text), Err(Unreadable::Illegal(complaint.to_owned())));
+            assert_eq!(Target::read(text, DoubleSlash::Host), Err(Unreadable::Illegal(complaint.to_owned())));
         }
+        assert_eq!(Target::read("//health", DoubleSlash::Host), Err(Unreadable::Empty));
+        assert_eq!(Target::read("//health", DoubleSlash::Path).map(|target| target.path), Ok("//health"));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::reply::Reply;
+use crate::time::Duration;
 
 /// The fixed parts of one version's answers, and in which of the recorded ways it answers.
 #[derive(Debug)]
@@ -20,6 +21,16 @@ pub(super) struct Version {
     pub threads: &'static str,
     /// `/api/v1/configs`.
     pub configs: &'static str,
+    /// Paths of the table of routes that it has not.
+    pub lacks: &'static [&'static str],
+    /// How it answers `/beans`.
+    pub beans: Beans,
+    /// The form of its errors.
+    pub errors: ErrorForm,
+    /// Headers of every answer that comes from a filter or an endpoint.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// A 404 tells the edition, and whether a route was found.
+    pub not_found_headers: bool,
     /// What H2 calls its version.
     pub h2: &'static str,
     /// The keys that the first `/refresh` names.
@@ -30,10 +41,30 @@ pub(super) struct Version {
     pub liveness: &'static [Indicator],
     /// What `/health/readiness` asks.
     pub readiness: &'static [Indicator],
+    /// This long after `/stop` the beans of an idle process are gone, just before its port; `/health` fails then.
+    pub beans_gone: Option<Duration>,
+    /// Which key a database has in `/health` while it is DOWN, where its URL is none that Java can read (H2).
+    pub h2_down: H2Down,
+    /// Workers have a database.
+    pub worker_database: bool,
+    /// Threads that read queues are named after this.
+    pub queue_thread: &'static str,
+    /// Which triggers `/scheduler` lists.
+    pub schedulables: Schedulables,
+    /// So long after the ports open the worker has not started yet, and `/worker` fails.
+    pub worker_start: Duration,
+    /// How `/worker` shows a task run.
+    pub task_runs: TaskRuns,
     /// Answers that are written while they are made: `date` comes first, and `Content-Type` has capitals.
     pub capitals: bool,
     /// What the basic auth of the server covers.
     pub server_auth: ServerAuth,
+    /// `endpoints.*.sensitive` closes an endpoint.
+    pub sensitive: bool,
+    /// What endpoints say to credentials that are none.
+    pub odd_credentials: OddCredentials,
+    /// What a target is that begins with two slashes.
+    pub double_slash: DoubleSlash,
     /// A body of a wrong type is told before a wrong method.
     pub type_before_method: bool,
     /// What a `POST /loggers/{name}` is read as.
@@ -68,17 +99,99 @@ pub(super) enum ServerAuth {
 
 /// How bodies that set a level are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LoggerBodies {
-    /// Levels in any case; a form counts as no body; a text cannot be converted.
-    Lenient,
-    /// Levels in capitals only; a form is read; a text ends in an illegal state.
-    Strict,
+pub(super) struct LoggerBodies {
+    /// Levels in any case, not in capitals only.
+    pub any_case: bool,
+    /// A form is read; otherwise it counts as no body.
+    pub forms: bool,
+    /// What a text is.
+    pub text: TextBody,
+}
+
+/// What a text is that should set a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextBody {
+    /// A value that cannot be converted.
+    Value,
+    /// The end in an illegal state.
+    IllegalState,
+}
+
+/// The form of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorForm {
+    /// Kestra's JSON, with its nulls.
+    Json,
+    /// A problem document.
+    Problem,
+}
+
+/// How `/beans` is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beans {
+    /// It fails at a duplicate key.
+    Duplicate,
+    /// With these.
+    Listed(&'static str),
+}
+
+/// The key of an H2 database that is DOWN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum H2Down {
+    /// Host, port and path of a URL that has none.
+    Url,
+    /// The data source itself, as Java prints an object.
+    Object,
+}
+
+/// Which triggers `/scheduler` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schedulables {
+    /// All of the store.
+    All,
+    /// Those that are due now, schedules never.
+    Due,
+}
+
+/// How `/worker` shows a task run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TaskRuns {
+    /// RUNNING; outputs before the state.
+    Running,
+    /// As the worker got it, SUBMITTED; outputs behind the state.
+    Submitted,
+}
+
+/// What endpoints say to credentials that are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OddCredentials {
+    /// They fail at them: 422 or 500.
+    Failure,
+    /// 401, as to all others.
+    Unauthorized,
+}
+
+/// What a target is that begins with two slashes and has no third.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DoubleSlash {
+    /// A host without a path, which is no URI.
+    Host,
+    /// A path.
+    Path,
 }
 
 use Indicator::{Database, Deadlock, Discovery, Disk, Service, Shutdown};
 
+/// The headers of a filter of newer sources than anything published, which ran on the published core of 2.0.0 when it was
+/// recorded: nobody proved that 2.0.0 has it. An empty list is a server without.
+const SECURITY: &[(&str, &str)] = &[
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "strict-origin-when-cross-origin"),
+];
+
 /// The first one also answers for versions that are not here yet.
-pub(super) static VERSIONS: [Version; 2] = [
+pub(super) static VERSIONS: [Version; 3] = [
     Version {
         name: "1.3",
         info: include_str!("data/1.3/info.json"),
@@ -87,15 +200,30 @@ pub(super) static VERSIONS: [Version; 2] = [
         routes: include_str!("data/1.3/routes.txt"),
         threads: include_str!("data/1.3/threads.txt"),
         configs: include_str!("data/1.3/configs.json"),
+        lacks: &[],
+        beans: Beans::Duplicate,
+        errors: ErrorForm::Json,
+        headers: &[],
+        not_found_headers: false,
         h2: "2.4.240 (2025-09-22)",
         refreshed: r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","jdk.jfr.repository","polyglot.engine.warn-interpreter-only"]"#,
         indicators: &[Service, Deadlock, Shutdown, Database],
         liveness: &[Deadlock],
         readiness: &[Service, Shutdown, Database],
+        beans_gone: Some(Duration::milliseconds(1_900)),
+        h2_down: H2Down::Url,
+        worker_database: true,
+        queue_thread: "jdbc-queue-Execution",
+        schedulables: Schedulables::All,
+        worker_start: Duration::ZERO,
+        task_runs: TaskRuns::Running,
         capitals: false,
         server_auth: ServerAuth::Api,
+        sensitive: true,
+        odd_credentials: OddCredentials::Failure,
+        double_slash: DoubleSlash::Host,
         type_before_method: false,
-        logger_bodies: LoggerBodies::Lenient,
+        logger_bodies: LoggerBodies { any_case: true, forms: false, text: TextBody::Value },
     },
     Version {
         name: "0.20",
@@ -105,22 +233,74 @@ pub(super) static VERSIONS: [Version; 2] = [
         routes: include_str!("data/0.20/routes.txt"),
         threads: include_str!("data/0.20/threads.txt"),
         configs: include_str!("data/0.20/configs.json"),
+        lacks: &[],
+        beans: Beans::Duplicate,
+        errors: ErrorForm::Json,
+        headers: &[],
+        not_found_headers: false,
         h2: "2.3.232 (2024-08-11)",
         refreshed: r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","polyglot.engine.warn-interpreter-only"]"#,
         indicators: &[Discovery, Service, Disk, Database],
         liveness: &[],
         readiness: &[Discovery, Service, Disk, Database],
+        beans_gone: None,
+        h2_down: H2Down::Url,
+        worker_database: true,
+        queue_thread: "jdbc-queue-Execution",
+        schedulables: Schedulables::All,
+        worker_start: Duration::ZERO,
+        task_runs: TaskRuns::Running,
         capitals: true,
         server_auth: ServerAuth::AllButEndpoints,
+        sensitive: true,
+        odd_credentials: OddCredentials::Failure,
+        double_slash: DoubleSlash::Host,
         type_before_method: true,
-        logger_bodies: LoggerBodies::Strict,
+        logger_bodies: LoggerBodies { any_case: false, forms: true, text: TextBody::IllegalState },
+    },
+    // Errors, `Allow` and the headers of 404 come, like the security headers, from sources newer than anything published.
+    // Of the routes and threads that the recordings were cut before, there are those of 1.3.
+    Version {
+        name: "2.0",
+        info: include_str!("data/2.0/info.json"),
+        env: include_str!("data/2.0/env.json"),
+        loggers: include_str!("data/2.0/loggers.txt"),
+        routes: include_str!("data/2.0/routes.txt"),
+        threads: include_str!("data/2.0/threads.txt"),
+        // The part of the webserver that has it was not there when 2.0 was recorded.
+        configs: "",
+        lacks: &["/flyway", "/api/v1/configs"],
+        beans: Beans::Listed(include_str!("data/2.0/beans.json")),
+        errors: ErrorForm::Problem,
+        headers: SECURITY,
+        not_found_headers: true,
+        h2: "2.4.240 (2025-09-22)",
+        refreshed: r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","jdk.jfr.repository"]"#,
+        indicators: &[Service, Deadlock, Shutdown, Database],
+        liveness: &[Deadlock],
+        readiness: &[Service, Shutdown, Database],
+        beans_gone: None,
+        h2_down: H2Down::Object,
+        worker_database: false,
+        queue_thread: "queue-async-execution",
+        schedulables: Schedulables::Due,
+        // 2.9 s in a standalone, 4.5 s in a worker (logs/*_startup.log).
+        worker_start: Duration::seconds(3),
+        task_runs: TaskRuns::Submitted,
+        capitals: false,
+        server_auth: ServerAuth::Api,
+        sensitive: false,
+        odd_credentials: OddCredentials::Unauthorized,
+        double_slash: DoubleSlash::Path,
+        type_before_method: false,
+        logger_bodies: LoggerBodies { any_case: true, forms: true, text: TextBody::Value },
     },
 ];
 
 impl Version {
-    /// The version of a profile's name.
-    pub fn of(profile: &str) -> &'static Version {
-        VERSIONS.iter().find(|version| version.name == profile).unwrap_or(&VERSIONS[0])
+    /// The recorded version of this name.
+    pub fn of(name: &str) -> &'static Version {
+        VERSIONS.iter().find(|version| version.name == name).unwrap_or(&VERSIONS[0])
     }
 }
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::error::Error;
 use super::reply::Reply;
+use super::version::TaskRuns;
 use super::{Context, Handled, date, scheduler};
 use crate::flow::{Flow, Task};
 use crate::simulator::{Job, RunningJob};
@@ -10,41 +12,55 @@ use crate::time::{Calendar, Instant};
 
 /// The count is of task attempts only; the list has triggers too.
 pub(super) fn get(context: &Context<'_>) -> Handled {
+    if context.simulation.now().since(context.member.up_since()) < context.version.worker_start {
+        return Err(Error::internal("", context.target.href).into());
+    }
     let running = context.simulation.running(context.index);
     let tasks = running.iter().filter(|running| matches!(running.job, Job::Task { .. })).count();
     let flows = &context.simulation.plan().flows;
     let shown: Vec<Value> = running
         .iter()
-        .filter_map(|running| show(running, flows.get(running.flow)?, context.simulation.calendar()))
+        .filter_map(|running| {
+            show(running, flows.get(running.flow)?, context.version.task_runs, context.simulation.calendar())
+        })
         .collect();
     Ok(Reply::json(json!({ "runningCount": tasks, "runnings": shown }).to_string()))
 }
 
 /// One job. Other properties of plugins are not known to the simulation and left out.
-fn show(running: &RunningJob, flow: &Flow, calendar: Calendar) -> Option<Value> {
+fn show(running: &RunningJob, flow: &Flow, form: TaskRuns, calendar: Calendar) -> Option<Value> {
     match &running.job {
         Job::Trigger { trigger } => {
             Some(json!({ "type": "trigger", "trigger": scheduler::trigger(flow.triggers.get(*trigger)?) }))
         }
         Job::Task { task, task_run, execution, history } => {
             let task = flow.tasks.iter().chain(&flow.errors).nth(*task)?;
+            // What the worker got does not know that it runs.
+            let told = |(state, _): &&(&str, Instant)| form == TaskRuns::Running || *state != "RUNNING";
+            let history: Vec<&(&str, Instant)> = history.iter().filter(told).collect();
             let histories: Vec<Value> = history
                 .iter()
                 .map(|(state, since)| json!({ "state": state, "date": state_date(state, *since, calendar) }))
                 .collect();
-            let run = json!({
+            let mut run = json!({
                 "id": task_run,
                 "executionId": execution,
                 "namespace": flow.namespace,
                 "flowId": flow.id,
                 "taskId": task.id,
-                "outputs": null,
-                "state": {
-                    "current": history.last().map(|(state, _)| *state),
-                    "histories": histories,
-                    "startDate": history.first().map(|(state, since)| state_date(state, *since, calendar)),
-                },
             });
+            let state = json!({
+                "current": history.last().map(|(state, _)| *state),
+                "histories": histories,
+                "startDate": history.first().map(|(state, since)| state_date(state, *since, calendar)),
+            });
+            let [first, second] = match form {
+                TaskRuns::Running => [("outputs", Value::Null), ("state", state)],
+                TaskRuns::Submitted => [("state", state), ("outputs", Value::Null)],
+            };
+            for (key, value) in [first, second] {
+                run[key] = value;
+            }
             Some(json!({ "type": "task", "taskRun": run, "task": definition(task) }))
         }
     }
@@ -110,6 +126,11 @@ mod tests {
             ],
         };
         let recorded = r#"{"type":"task","taskRun":{"id":"1lywPOfQjU1mnMSfYaKHoa","executionId":"bH7itEtG60VPkdeUz0HfR","namespace":"company.team","flowId":"longsleep","taskId":"sleep","outputs":null,"state":{"current":"RUNNING","histories":[{"state":"CREATED","date":"2026-11-25T02:01:30.583600Z"},{"state":"SUBMITTED","date":"2026-11-25T02:01:30.834599Z"},{"state":"RUNNING","date":"2026-11-25T02:01:31.067932722Z"}],"startDate":"2026-11-25T02:01:30.583600Z"}},"task":{"id":"sleep","type":"io.kestra.plugin.core.flow.Sleep","duration":"PT5M"}}"#;
-        assert_eq!(show(&RunningJob { flow: 0, job }, &flow, calendar).unwrap().to_string(), recorded);
+        let running = RunningJob { flow: 0, job };
+        let shown = |form| show(&running, &flow, form, calendar).unwrap().to_string();
+        assert_eq!(shown(TaskRuns::Running), recorded);
+        // 2.0, standalone/sleep20, with these names, ids and dates.
+        let recorded = r#"{"type":"task","taskRun":{"id":"1lywPOfQjU1mnMSfYaKHoa","executionId":"bH7itEtG60VPkdeUz0HfR","namespace":"company.team","flowId":"longsleep","taskId":"sleep","state":{"current":"SUBMITTED","histories":[{"state":"CREATED","date":"2026-11-25T02:01:30.583600Z"},{"state":"SUBMITTED","date":"2026-11-25T02:01:30.834599Z"}],"startDate":"2026-11-25T02:01:30.583600Z"},"outputs":null},"task":{"id":"sleep","type":"io.kestra.plugin.core.flow.Sleep","duration":"PT5M"}}"#;
+        assert_eq!(shown(TaskRuns::Submitted), recorded);
     }
 }

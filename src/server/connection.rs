@@ -108,10 +108,11 @@ impl Connection {
     async fn run(&mut self) -> End {
         let mut changes = self.shared.changes.subscribe();
         let life = self.life();
+        let version = self.version();
         loop {
             // Wait for a request, or for the end of the process.
             let head = tokio::select! {
-                head = next_head(&mut self.buffer, &mut self.read, self.which) => head,
+                head = next_head(&mut self.buffer, &mut self.read, self.which, version) => head,
                 () = dead(&self.shared, self.member, life, &mut changes) => return End::Reset,
             };
             let Some(head) = head else { return End::Closed };
@@ -164,6 +165,11 @@ impl Connection {
         }
     }
 
+    /// The recorded version that the member answers as: what cannot be read is answered in its form too.
+    fn version(&self) -> &'static str {
+        self.shared.world().simulation.members().get(self.member).map_or("", |member| member.profile().recorded())
+    }
+
     fn life(&self) -> Option<u32> {
         self.shared.world().simulation.members().get(self.member).map(|member| member.life())
     }
@@ -194,9 +200,9 @@ async fn left(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf) {
 }
 
 /// Reads until a request head is complete. None when the client has left.
-async fn next_head(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf, which: Listener) -> Option<Head> {
+async fn next_head(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf, which: Listener, version: &str) -> Option<Head> {
     loop {
-        if let Some((head, used)) = parse_head(buffer, which) {
+        if let Some((head, used)) = parse_head(buffer, which, version) {
             buffer.drain(..used);
             return Some(head);
         }
@@ -208,11 +214,11 @@ async fn next_head(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf, which: Listen
 }
 
 /// A head from the beginning of what was read, and how many bytes it took. None when more is needed.
-fn parse_head(buffer: &[u8], which: Listener) -> Option<(Head, usize)> {
+fn parse_head(buffer: &[u8], which: Listener, version: &str) -> Option<(Head, usize)> {
     // Empty lines before a request are skipped, as everywhere.
     let skipped = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let text = &buffer[skipped..];
-    let broken = |what: Malformed<'_>| Some((Head::Malformed(malformed(what)), buffer.len()));
+    let broken = |what: Malformed<'_>| Some((Head::Malformed(malformed(what, version)), buffer.len()));
     let line_end = text.iter().position(|byte| *byte == b'\n');
     if line_end.unwrap_or(text.len()) > MAX_LINE {
         return broken(Malformed::LineTooLong);

@@ -189,6 +189,10 @@ impl Member {
     pub fn started(&self) -> Instant {
         self.started
     }
+    /// When its ports opened.
+    pub fn up_since(&self) -> Instant {
+        self.up_since
+    }
     /// How many processes it had before this one. A change tells that open connections were reset.
     pub fn life(&self) -> u32 {
         self.life

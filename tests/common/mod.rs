@@ -1,6 +1,7 @@
 //! What several tests need: recorded answers, and small plans made by hand.
 #![allow(dead_code)]
 
+pub mod exchange;
 pub mod peers;
 pub mod server;
 
