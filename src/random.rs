@@ -56,6 +56,11 @@ impl Stream {
     pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
     }
+    /// An id as Kestra makes them: 22 characters of base 62.
+    pub fn id(&mut self) -> String {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        (0..22).map(|_| char::from(DIGITS[self.below(62) as usize])).collect()
+    }
     /// True with probability `share`.
     pub fn chance(&mut self, share: f64) -> bool {
         self.uniform() < share

@@ -13,7 +13,7 @@ use crate::profile::Role;
 /// What the basic auth of the server answers a request, if it turns it away: only a process with a webserver has it. Where
 /// no password is set any credentials will do.
 pub(super) fn of_server(request: &Request, process: Process<'_>, target: Target<'_>, matched: bool) -> Option<Error> {
-    let Process { version, settings, role } = process;
+    let Process { version, settings, role, .. } = process;
     let path = target.path;
     let endpoint = request.listener == Listener::Management && matched;
     let (enabled, covered, realm) = match version.server_auth {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::reply::Reply;
 use super::version::{ErrorForm, Version};
-use crate::random::{Seed, name_key};
+use crate::simulator::Simulation;
 use crate::time::Instant;
 
 /// Why a request gets no reply of an endpoint.
@@ -163,7 +163,7 @@ impl Error {
             "detail": detail, "instance": path
         });
         if status == 500 {
-            body["traceId"] = trace_id(arrived, &self.href).into();
+            body["traceId"] = Simulation::trace_id(&self.href, arrived).into();
         }
         if edge {
             body["errors"] = json!([{ "detail": reason }]);
@@ -223,13 +223,6 @@ fn link(href: &str) -> Value {
     } })
 }
 
-/// 22 characters of base 62, random on a real server; here always the same for the same request at the same instant.
-fn trace_id(arrived: Instant, href: &str) -> String {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut draws = Seed(name_key("traceId")).numbered(name_key(href), arrived.as_nanoseconds() as u64);
-    (0..22).map(|_| char::from(DIGITS[draws.below(62) as usize])).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_trace_id_belongs_to_a_request_and_its_instant() {
-        let id = |seconds, href| trace_id(Instant::from_nanoseconds(seconds), href);
+        let id = |seconds, href| Simulation::trace_id(href, Instant::from_nanoseconds(seconds));
         assert_eq!(id(1, "/a"), id(1, "/a"));
         assert_ne!(id(1, "/a"), id(2, "/a"));
         assert_ne!(id(1, "/a"), id(1, "/b"));

@@ -14,6 +14,7 @@ mod env;
 mod error;
 mod fixed;
 mod health;
+mod kafka;
 mod loggers;
 mod metrics;
 mod reply;
@@ -184,7 +185,7 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, version: &
     {
         return Err(Error::internal(error, href).into());
     }
-    let process = route::Process { version, settings, role: member.role() };
+    let process = route::Process { version, settings, role: member.role(), kafka: simulation.plan().cluster.kafka };
     let found = route::find(process, request.listener, &request.method, target.path);
     // What is not acceptable is no match.
     let unacceptable = match &found {

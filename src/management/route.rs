@@ -1,8 +1,8 @@
 //! The one table of routes.
 
 use super::{
-    Context, Handled, Listener, application, control, env, fixed, health, loggers, metrics, scheduler, threads, uri,
-    version, worker,
+    Context, Handled, Listener, application, control, env, fixed, health, kafka, loggers, metrics, scheduler, threads,
+    uri, version, worker,
 };
 use crate::profile::Role;
 use crate::scenario::Settings;
@@ -10,7 +10,8 @@ use version::Version;
 
 type Handler = fn(&Context<'_>) -> Handled;
 
-/// A method on a path; HEAD follows each GET. `{}` as the last part stands for any text without a slash.
+/// A method on a path; HEAD follows each GET. `{}` as the last part stands for any text without a slash, `{}/{}` for two
+/// with one between them.
 struct Route {
     listener: Listener,
     method: &'static str,
@@ -59,6 +60,10 @@ static ROUTES: &[Route] = &[
     management("GET", "/threaddump", threads::get),
     management("GET", "/worker", worker::get).of(Role::Worker),
     management("GET", "/scheduler", scheduler::get).of(Role::Scheduler),
+    management("GET", "/kafkastreams", kafka::all).of(Role::Executor),
+    management("GET", "/kafkastreams", kafka::all).of(Role::Scheduler),
+    management("GET", "/kafkastreams/{}/{}", kafka::one).of(Role::Executor),
+    management("GET", "/kafkastreams/{}/{}", kafka::one).of(Role::Scheduler),
     management("POST", "/refresh", control::refresh),
     management("POST", "/stop", control::stop),
     application("/ping", None, application::ping),
@@ -82,11 +87,13 @@ pub(super) struct Process<'a> {
     pub version: &'static Version,
     pub settings: &'a Settings,
     pub role: Role,
+    /// It has the queues of Kafka.
+    pub kafka: bool,
 }
 
 /// Looks a request up. Paths are case-sensitive and compared before decoding; one slash at the end is tolerated.
 pub(super) fn find(process: Process<'_>, listener: Listener, method: &str, path: &str) -> Found {
-    let Process { version, settings, role } = process;
+    let Process { version, settings, role, kafka } = process;
     let path = match (listener, settings.path.as_str()) {
         (Listener::Application, _) | (_, "") => path,
         // All endpoints lie below the configured path.
@@ -94,7 +101,7 @@ pub(super) fn find(process: Process<'_>, listener: Listener, method: &str, path:
     };
     let here: Vec<(&Route, &str)> = ROUTES
         .iter()
-        .filter(|route| !version.lacks.contains(&route.path))
+        .filter(|route| !version.lacks.contains(&route.path) && (kafka || route.id() != "kafkastreams"))
         .filter(|route| route.id().is_empty() || settings.enabled(route.id()))
         .filter(|route| route.listener == listener && route.part.is_none_or(|part| role.runs(part)))
         .filter_map(|route| Some((route, matches(route.path, path)?)))
@@ -116,8 +123,10 @@ pub(super) fn find(process: Process<'_>, listener: Listener, method: &str, path:
 /// The text of `{}` (empty without one) when the path fits.
 fn matches<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
     let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
-    match pattern.strip_suffix("{}") {
-        Some(prefix) => path.strip_prefix(prefix).filter(|text| !text.is_empty() && !text.contains('/')),
-        None => (path == pattern).then_some(""),
-    }
+    let Some(prefix) = pattern.find('{').map(|at| &pattern[..at]) else {
+        return (path == pattern).then_some("");
+    };
+    let parts = pattern.matches("{}").count();
+    let fits = |text: &&str| text.split('/').count() == parts && text.split('/').all(|part| !part.is_empty());
+    path.strip_prefix(prefix).filter(fits)
 }

@@ -1,10 +1,12 @@
-//! `/threaddump`: the threads of an idle server as recorded, and two more while it is deadlocked.
+//! `/threaddump`: the threads of an idle server as recorded, those of the worker that run something, and two more while it is
+//! deadlocked.
 
 use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
 use super::{Context, Handled};
 use crate::profile::Role;
+use crate::simulator::Job;
 
 /// Two queue threads that wait for each other: id, the other's id, and the lock it waits for.
 const DEADLOCKED: [(u32, u32, &str); 2] =
@@ -20,6 +22,7 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
     threads.retain(|thread| role == Role::Standalone || !own(thread));
     let pool = |thread: &Value| thread["threadName"].as_str().is_some_and(|name| name.starts_with("HikariPool"));
     threads.retain(|thread| context.version.worker_database || role != Role::Worker || !pool(thread));
+    threads.extend(busy(context));
     if context.member.deadlocked() {
         threads.extend(DEADLOCKED.map(|(id, other, lock)| {
             let [name, owner] = [id, other].map(|id| name(context.version.queue_thread, id));
@@ -33,6 +36,40 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
     }
     Ok(Reply::chunked(Value::from(threads).to_string(), context.version.capitals, &context.request.method))
 }
+
+/// Worker threads that run something. Nobody recorded one: their names follow those of all pools, and of their frames there
+/// are those that must be: the task's or trigger's own, below it Java's pool.
+fn busy(context: &Context<'_>) -> Vec<Value> {
+    let flows = &context.simulation.plan().flows;
+    let running = context.simulation.running(context.index);
+    let threads = running.iter().enumerate().filter_map(|(number, running)| {
+        let flow = flows.get(running.flow)?;
+        let (class, method, sleeps) = match &running.job {
+            Job::Task { task, .. } => {
+                let task = flow.tasks.iter().chain(&flow.errors).nth(*task)?;
+                (task.kind.as_str(), "run", task.sleep.is_some())
+            }
+            Job::Trigger { trigger } => (flow.triggers.get(*trigger)?.kind.as_str(), "evaluate", false),
+        };
+        let state = if sleeps { "TIMED_WAITING" } else { "RUNNABLE" };
+        let id = FIRST_WORKER_THREAD + number;
+        let mut thread = thread(&format!("{}_{number}\t{id}\t{state}\t5\t--\t0\t1\t", context.version.worker_thread));
+        let own = format!("app//{class}.{method}({}.java)", class.rsplit('.').next().unwrap_or(class));
+        let frames = sleeps.then_some(SLEEP).into_iter().chain([own.as_str()]).chain(POOL.iter().copied());
+        thread.insert("stackTrace".to_owned(), frames.map(frame).collect());
+        Some(Value::Object(thread))
+    });
+    threads.collect()
+}
+
+/// Ids of worker threads begin behind those of the recorded ones.
+const FIRST_WORKER_THREAD: usize = 200;
+const SLEEP: &str = "java.base/java.lang.Thread.sleep(Thread.java)";
+const POOL: [&str; 3] = [
+    "java.base/java.util.concurrent.ThreadPoolExecutor.runWorker(ThreadPoolExecutor.java)",
+    "java.base/java.util.concurrent.ThreadPoolExecutor$Worker.run(ThreadPoolExecutor.java)",
+    "java.base/java.lang.Thread.run(Thread.java)",
+];
 
 /// What the indicator `deadlockedThreads` tells. Never recorded: the members are those of its source
 /// (facts/management-port.md, section 10).
@@ -129,6 +166,7 @@ fn frame(text: &str) -> Value {
             put("moduleName", module.into());
             put("moduleVersion", version.into());
         }
+        None if origin.starts_with("java.") => put("moduleName", origin.into()),
         None => put("classLoaderName", origin.into()),
     }
     put("methodName", method.into());
@@ -145,6 +183,10 @@ fn frame(text: &str) -> Value {
         None if native => {
             put("fileName", file().into());
             -2
+        }
+        None if place.ends_with(".java") => {
+            put("fileName", place.into());
+            -1
         }
         None => -1,
     };

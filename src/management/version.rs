@@ -49,6 +49,8 @@ pub(super) struct Version {
     pub worker_database: bool,
     /// Threads that read queues are named after this.
     pub queue_thread: &'static str,
+    /// Threads that run tasks are named after this, the name of their pool.
+    pub worker_thread: &'static str,
     /// Which triggers `/scheduler` lists.
     pub schedulables: Schedulables,
     /// So long after the ports open the worker has not started yet, and `/worker` fails.
@@ -214,6 +216,7 @@ pub(super) static VERSIONS: [Version; 3] = [
         h2_down: H2Down::Url,
         worker_database: true,
         queue_thread: "jdbc-queue-Execution",
+        worker_thread: "worker",
         schedulables: Schedulables::All,
         worker_start: Duration::ZERO,
         task_runs: TaskRuns::Running,
@@ -247,6 +250,7 @@ pub(super) static VERSIONS: [Version; 3] = [
         h2_down: H2Down::Url,
         worker_database: true,
         queue_thread: "jdbc-queue-Execution",
+        worker_thread: "worker",
         schedulables: Schedulables::All,
         worker_start: Duration::ZERO,
         task_runs: TaskRuns::Running,
@@ -283,6 +287,7 @@ pub(super) static VERSIONS: [Version; 3] = [
         h2_down: H2Down::Object,
         worker_database: false,
         queue_thread: "queue-async-execution",
+        worker_thread: "worker-default",
         schedulables: Schedulables::Due,
         // 2.9 s in a standalone, 4.5 s in a worker (logs/*_startup.log).
         worker_start: Duration::seconds(3),
@@ -307,11 +312,16 @@ impl Version {
 /// `GET /version`.
 pub(super) fn get(context: &Context<'_>) -> super::Handled {
     let release = context.member.profile().release();
-    let body = serde_json::json!({
+    let mut body = serde_json::json!({
         "version": format!("{}-oss", release.version),
         "commit": release.commit,
         "commitDate": release.commit_date,
         "type": context.member.role().server_type(),
     });
+    if release.commit_date.is_empty()
+        && let Some(members) = body.as_object_mut()
+    {
+        members.remove("commitDate");
+    }
     Ok(Reply::json(body.to_string()))
 }

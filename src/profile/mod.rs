@@ -73,7 +73,7 @@ pub struct Release {
     pub version: String,
     /// Short id of the commit.
     pub commit: String,
-    /// Date of the commit, ISO 8601.
+    /// Date of the commit, ISO 8601; empty where the version does not tell it.
     pub commit_date: String,
 }
 

@@ -17,6 +17,9 @@ struct Variant {
     text: TextForm,
     #[serde(default)]
     without: Vec<String>,
+    /// `/version` does not tell the date of the commit.
+    #[serde(default)]
+    without_commit_date: bool,
     #[serde(default)]
     quirks_without: Vec<Quirk>,
 }
@@ -33,6 +36,9 @@ pub(super) fn derive(name: &str, recorded: impl Fn(&str) -> Result<Profile, Stri
     profile.name = variant.name;
     profile.text = variant.text;
     profile.release.version = variant.version;
+    if variant.without_commit_date {
+        profile.release.commit_date.clear();
+    }
     profile.quirks.retain(|quirk| !variant.quirks_without.contains(quirk));
     for without in &variant.without {
         let (name, value) = match without.split_once('{') {

@@ -388,12 +388,14 @@ impl Simulation {
         }
     }
 
-    /// An id as Kestra makes them: 22 characters of base 62.
+    /// An id of something of a flow.
     fn id(&self, what: &str, flow: u32, number: u64, part: u32) -> String {
-        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        let mut draws =
-            self.seed.numbered(name_key(what) ^ self.flows[flow as usize].key, number ^ (u64::from(part) << 40));
-        (0..22).map(|_| char::from(DIGITS[draws.below(62) as usize])).collect()
+        let key = name_key(what) ^ self.flows[flow as usize].key;
+        self.seed.numbered(key, number ^ (u64::from(part) << 40)).id()
+    }
+    /// An id of a request to a member, always the same for the same request at the same instant.
+    pub fn trace_id(target: &str, arrived: Instant) -> String {
+        Seed(name_key("traceId")).numbered(name_key(target), arrived.as_nanoseconds() as u64).id()
     }
 
     /// The plan it runs.
