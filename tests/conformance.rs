@@ -36,6 +36,7 @@ fn idle(role: Role) -> Simulation {
 
 /// Recorded exchanges of 1.3 whose body is another one here, and why.
 const OTHER_BODIES_1_3: Table = &[
+    ("server_local GET_env", "that server had other files of configuration"),
     (
         "GET_metrics_kestra.queue.receive.duration",
         "the tags of this start of the server; the profile has those of another",
@@ -109,6 +110,8 @@ fn v0_20_answers_as_recorded() {
 const CONFIGURATIONS: &[(&str, &str, &str, &str)] = &[
     ("0.20", "alloff", "postgresql", "{ endpoints: { all: { enabled: false } } }"),
     ("0.20", "basicauth", "postgresql", "{ endpoints: { all: { basic-auth: { username: prom, password: s3cret } } } }"),
+    ("0.20", "server_local", "h2-file", "{}"),
+    ("1.3", "server_local", "h2-file", "{}"),
     ("0.20", "sensitive", "postgresql", "{ endpoints: { all: { sensitive: true } } }"),
     (
         "0.20",

@@ -59,6 +59,8 @@ static H2: Database = Database {
     product: "H2",
     version: None,
 };
+/// That of `kestra server local` (1.3 config/server_local_h2, 0.20.7 local_h2).
+static H2_FILE: Database = Database { url: "jdbc:h2:file:/app/data/database", ..H2 };
 
 impl Database {
     /// The database of the cluster.
@@ -67,6 +69,7 @@ impl Database {
             DatabaseKind::Postgresql => &POSTGRESQL,
             DatabaseKind::Mysql => &MYSQL,
             DatabaseKind::H2 => &H2,
+            DatabaseKind::H2File => &H2_FILE,
         }
     }
     /// Its key in `/health` while it is DOWN: a data source whose URL cannot be read stands there itself, the same object as

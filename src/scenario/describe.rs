@@ -19,6 +19,7 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
         DatabaseKind::Postgresql => "PostgreSQL",
         DatabaseKind::Mysql => "MySQL",
         DatabaseKind::H2 => "H2",
+        DatabaseKind::H2File => "H2 in a file",
     };
     let queue = if plan.cluster.kafka { " with the queues of Kafka" } else { "" };
     let age = match plan.cluster.booting {

@@ -43,7 +43,12 @@ pub(super) const CLUSTER: &[Field] = &[
         "{ webserver: 1, executor: 1, scheduler: 1, worker: 2 }",
         "Processes by role.",
     ),
-    Field::new("database", Kind::Choice(&["postgresql", "mysql", "h2"]), "postgresql", "Kind of database."),
+    Field::new(
+        "database",
+        Kind::Choice(&["postgresql", "mysql", "h2", "h2-file"]),
+        "postgresql",
+        "Kind of database; `h2-file` is that of `kestra server local`.",
+    ),
     Field::new(
         "queue",
         Kind::Choice(&["jdbc", "kafka"]),

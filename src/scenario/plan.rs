@@ -60,6 +60,8 @@ pub enum DatabaseKind {
     Mysql,
     /// `h2`: in memory, inside the process.
     H2,
+    /// H2 in a file, as `kestra server local` has it.
+    H2File,
 }
 
 /// One member of the cluster: one process.

@@ -38,7 +38,12 @@ pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &str, reading: &
         add_members(&mut plan.members, Role::Standalone, 1, &defaults);
         return plan;
     };
-    let kinds = [("postgresql", DatabaseKind::Postgresql), ("mysql", DatabaseKind::Mysql), ("h2", DatabaseKind::H2)];
+    let kinds = [
+        ("postgresql", DatabaseKind::Postgresql),
+        ("mysql", DatabaseKind::Mysql),
+        ("h2", DatabaseKind::H2),
+        ("h2-file", DatabaseKind::H2File),
+    ];
     if let Some(node) = object.get("database") {
         plan.database = reading.choice(node, "kind of database", &kinds).unwrap_or(plan.database);
     }
