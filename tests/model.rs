@@ -10,6 +10,7 @@ use common::{exposition, families};
 use mock_kestra::flow::{
     Concurrency, ConcurrencyBehavior, Flow, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
 };
+use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::profile::Role;
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
@@ -166,40 +167,47 @@ prop_compose! {
 fn plan() -> impl Strategy<Value = Arc<Plan>> {
     members().prop_flat_map(|members| {
         let parts = ((flow(0), flow(1)), 0.0..0.5, 0.0..0.4, 500u64..20_000, timeline(members.len()), any::<bool>());
-        (Just(members), parts).prop_map(|(members, ((a, b), rate, fails, median, timeline, booting))| {
-            Arc::new(Plan {
-                name: "random".into(),
-                summary: String::new(),
-                kestra: "1.3".into(),
-                duration: Duration::minutes(10),
-                start: None,
-                cluster: ClusterPlan {
-                    booting,
-                    age: if booting { Duration::ZERO } else { Duration::minutes(1) },
-                    database: DatabaseKind::Postgresql,
-                    kafka: false,
-                    members,
-                },
-                flows: vec![a, b],
-                behaviour: vec![Behaviour {
-                    duration: Some(DurationDistribution {
-                        median: Duration::milliseconds(median),
-                        p99: Duration::milliseconds(median * 4),
-                    }),
-                    fails: Some(fails),
-                    fires: Some(0.5),
-                    ..Behaviour::default()
-                }],
-                arrivals: vec![
-                    Arrivals { flow: 0, rate, webhook: false },
-                    Arrivals { flow: 1, rate: rate / 2.0, webhook: true },
-                ],
-                pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
-                settings: mock_kestra::scenario::Settings::default(),
-                timeline,
-                expectations: Vec::new(),
-            })
-        })
+        let version = select(vec!["0.20", "1.3", "2.0", "2.0"]);
+        (Just(members), parts, version).prop_map(
+            |(mut members, ((a, b), rate, fails, median, timeline, booting), version)| {
+                // Half of the larger clusters of 2.0 have a controller of its own.
+                if version == "2.0" && members.len() > 4 {
+                    members.push(member("controller-1", Role::Controller, 1, Restart::Kubernetes, 30));
+                }
+                Arc::new(Plan {
+                    name: "random".into(),
+                    summary: String::new(),
+                    kestra: version.into(),
+                    duration: Duration::minutes(10),
+                    start: None,
+                    cluster: ClusterPlan {
+                        booting,
+                        age: if booting { Duration::ZERO } else { Duration::minutes(1) },
+                        database: DatabaseKind::Postgresql,
+                        kafka: false,
+                        members,
+                    },
+                    flows: vec![a, b],
+                    behaviour: vec![Behaviour {
+                        duration: Some(DurationDistribution {
+                            median: Duration::milliseconds(median),
+                            p99: Duration::milliseconds(median * 4),
+                        }),
+                        fails: Some(fails),
+                        fires: Some(0.5),
+                        ..Behaviour::default()
+                    }],
+                    arrivals: vec![
+                        Arrivals { flow: 0, rate, webhook: false },
+                        Arrivals { flow: 1, rate: rate / 2.0, webhook: true },
+                    ],
+                    pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
+                    settings: mock_kestra::scenario::Settings::default(),
+                    timeline,
+                    expectations: Vec::new(),
+                })
+            },
+        )
     })
 }
 
@@ -251,6 +259,58 @@ proptest! {
                         prop_assert!(value >= 0.0 || may_be_negative, "{} is {} at {}", line, value, simulation.now());
                     }
                 }
+            }
+        }
+    }
+
+    /// Endpoints that show the same thing say the same at the same instant.
+    #[test]
+    fn worker_scheduler_and_metrics_agree(plan in plan(), at in 0u64..600_000) {
+        let mut simulation = start(&plan);
+        simulation.advance(Instant::START + Duration::milliseconds(at)).expect("no limit");
+        let now = simulation.now();
+        for (index, member) in simulation.members().iter().enumerate() {
+            let get = |path: &str| match answer(&Request::get(path, now), &simulation, index) {
+                Outcome::Answer(answer) if answer.status == 200 => match answer.body {
+                    Body::Sized(body) => serde_json::from_slice::<serde_json::Value>(&body).ok(),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let shown = |line: &str| {
+                let families = families(&exposition(&simulation, index));
+                families.iter().find_map(|family| {
+                    let at = family.series.iter().position(|series| series == line)?;
+                    family.values[at].parse::<f64>().ok()
+                })
+            };
+            let controlled = plan.kestra == "2.0";
+            if let Some(worker) = get("/worker") {
+                let listed = worker["runnings"].as_array().map_or(0, Vec::len);
+                let line = if controlled { "kestra_worker_running_count{worker_group=\"default\"}" } else { "kestra_worker_job_running" };
+                prop_assert_eq!(Some(listed as f64), shown(line), "{} at {}", member.plan().name, now);
+                let tasks = worker["runnings"].as_array().into_iter().flatten().filter(|one| one["type"] == "task").count();
+                prop_assert_eq!(worker["runningCount"].as_u64(), Some(tasks as u64));
+            }
+            if let Some(scheduler) = get("/scheduler") {
+                let listed = scheduler["schedulable"].as_array().map_or(0, Vec::len);
+                prop_assert_eq!(scheduler["schedulableCount"].as_u64(), Some(listed as u64));
+                let all = plan.flows.iter().flat_map(|flow| &flow.triggers);
+                let evaluated = all.filter(|trigger| matches!(trigger.action, TriggerAction::Schedule(_) | TriggerAction::Poll { .. })).count();
+                let fits = if controlled { listed <= evaluated } else { listed == evaluated };
+                prop_assert!(fits, "{listed} of {evaluated}");
+            }
+            // The two ways to read one meter.
+            for (dotted, line) in [("process.uptime", "process_uptime_seconds"), ("jvm.threads.live", "jvm_threads_live_threads")] {
+                if let Some(metric) = get(&format!("/metrics/{dotted}")) {
+                    prop_assert_eq!(metric["measurements"][0]["value"].as_f64(), shown(line), "{}", dotted);
+                }
+            }
+            if controlled && member.port() == Port::Open && matches!(member.role(), Role::Standalone | Role::Controller) {
+                let of = |name: &str, label: &str| shown(&format!("kestra_controller_{name}{{{label}=\"default\"}}")).unwrap_or(-1.0);
+                let (inflight, capacity) = (of("job_inflight", "worker_queue"), of("capacity_shared_allocated", "worker_group"));
+                prop_assert!(inflight >= 0.0 && inflight <= capacity, "{} of {}", inflight, capacity);
+                prop_assert_eq!(inflight, of("capacity_shared_used", "worker_group"));
             }
         }
     }
