@@ -99,7 +99,7 @@ impl Error {
     pub fn reply(&self, version: &Version, head: bool, arrived: Instant) -> Reply {
         match version.errors {
             ErrorForm::Json => self.json(),
-            ErrorForm::Problem => self.problem(version, head, arrived),
+            ErrorForm::Problem => self.problem(head, arrived),
         }
     }
 
@@ -133,7 +133,7 @@ impl Error {
 
     /// A problem document (2.0, standalone and config/basic-auth; nobody saw 409 and 415 there, their words follow the
     /// others).
-    fn problem(&self, version: &Version, head: bool, arrived: Instant) -> Reply {
+    fn problem(&self, head: bool, arrived: Instant) -> Reply {
         let (status, reason, name, title) = match &self.kind {
             Kind::NotFound { .. } => (404, "Not Found", "not-found", "Resource not found"),
             Kind::WrongMethod { .. } => (405, "Method Not Allowed", "method-not-allowed", "Method not allowed"),
@@ -180,14 +180,9 @@ impl Error {
             Kind::Forbidden => typed_unless(head, reply, TYPE),
             Kind::WrongMethod { allowed } => reply.header("content-type", TYPE).header("Allow", allowed).dated(),
             Kind::NotFound { matched } => {
+                let matched = if *matched { "true" } else { "false" };
                 let reply = reply.header("content-type", TYPE).dated();
-                match version.not_found_headers {
-                    true => {
-                        let matched = if *matched { "true" } else { "false" };
-                        reply.header("X-Kestra-Edition", "OSS").header("X-Kestra-Route-Matched", matched)
-                    }
-                    false => reply,
-                }
+                reply.header("X-Kestra-Edition", "OSS").header("X-Kestra-Route-Matched", matched)
             }
             _ => reply.header("content-type", TYPE).dated(),
         };

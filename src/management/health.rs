@@ -7,7 +7,6 @@ use super::error::{Error, Kind};
 use super::reply::Reply;
 use super::version::{Indicator, Version};
 use super::{Context, Handled, threads};
-use crate::profile::Role;
 use crate::scenario::HealthSettings;
 
 /// Which indicators are asked.
@@ -91,8 +90,7 @@ fn reply(context: &Context<'_>, selection: Selection) -> Handled {
     }
     let settings = &context.simulation.plan().settings;
     let mut indicators = selection.indicators(context.version, &settings.health);
-    let without = context.member.role() == Role::Worker && !context.version.worker_database;
-    indicators.retain(|indicator| !without || *indicator != Indicator::Database);
+    indicators.retain(|indicator| context.member.has_database() || *indicator != Indicator::Database);
     let asks = indicators.contains(&Indicator::Database);
     let database_error = if asks { database::check(context)? } else { None };
     let free = if context.member.disk_full() { FREE_WHEN_FULL } else { DISK.free };

@@ -96,7 +96,7 @@ impl Reply {
             _ => (name.to_owned(), value),
         };
         let head = request.method == "HEAD";
-        let everywhere = version.headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let everywhere = version.headers().iter().map(|(name, value)| (*name, (*value).to_owned()));
         let written = written.filter(|_| !head);
         let mut headers: Vec<(String, String)> =
             headers.into_iter().chain(everywhere).chain(written).map(dated).collect();

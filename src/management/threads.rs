@@ -21,7 +21,7 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
     let mut threads = read(context.version.threads);
     threads.retain(|thread| role == Role::Standalone || !own(thread));
     let pool = |thread: &Value| thread["threadName"].as_str().is_some_and(|name| name.starts_with("HikariPool"));
-    threads.retain(|thread| context.version.worker_database || role != Role::Worker || !pool(thread));
+    threads.retain(|thread| context.member.has_database() || !pool(thread));
     threads.extend(busy(context));
     if context.member.deadlocked() {
         threads.extend(DEADLOCKED.map(|(id, other, lock)| {

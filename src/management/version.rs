@@ -27,10 +27,6 @@ pub(super) struct Version {
     pub beans: Beans,
     /// The form of its errors.
     pub errors: ErrorForm,
-    /// Headers of every answer that comes from a filter or an endpoint.
-    pub headers: &'static [(&'static str, &'static str)],
-    /// A 404 tells the edition, and whether a route was found.
-    pub not_found_headers: bool,
     /// What H2 calls its version.
     pub h2: &'static str,
     /// The keys that the first `/refresh` names.
@@ -45,8 +41,6 @@ pub(super) struct Version {
     pub beans_gone: Option<Duration>,
     /// Which key a database has in `/health` while it is DOWN, where its URL is none that Java can read (H2).
     pub h2_down: H2Down,
-    /// Workers have a database.
-    pub worker_database: bool,
     /// Threads that read queues are named after this.
     pub queue_thread: &'static str,
     /// Threads that run tasks are named after this, the name of their pool.
@@ -124,7 +118,9 @@ pub(super) enum TextBody {
 pub(super) enum ErrorForm {
     /// Kestra's JSON, with its nulls.
     Json,
-    /// A problem document.
+    /// A problem document. With it come `Allow`, security headers on every answer, and two headers of a 404: all from sources
+    /// newer than anything published, that ran on the published core of 2.0.0 when it was recorded. Nobody proved that 2.0.0
+    /// has them; this is the one switch.
     Problem,
 }
 
@@ -184,8 +180,7 @@ pub(super) enum DoubleSlash {
 
 use Indicator::{Database, Deadlock, Discovery, Disk, Service, Shutdown};
 
-/// The headers of a filter of newer sources than anything published, which ran on the published core of 2.0.0 when it was
-/// recorded: nobody proved that 2.0.0 has it. An empty list is a server without.
+/// The headers of answers in the form of problem documents.
 const SECURITY: &[(&str, &str)] = &[
     ("X-Frame-Options", "SAMEORIGIN"),
     ("X-Content-Type-Options", "nosniff"),
@@ -205,8 +200,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         lacks: &[],
         beans: Beans::Duplicate,
         errors: ErrorForm::Json,
-        headers: &[],
-        not_found_headers: false,
         h2: "2.4.240 (2025-09-22)",
         refreshed: r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","jdk.jfr.repository","polyglot.engine.warn-interpreter-only"]"#,
         indicators: &[Service, Deadlock, Shutdown, Database],
@@ -214,7 +207,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         readiness: &[Service, Shutdown, Database],
         beans_gone: Some(Duration::milliseconds(1_900)),
         h2_down: H2Down::Url,
-        worker_database: true,
         queue_thread: "jdbc-queue-Execution",
         worker_thread: "worker",
         schedulables: Schedulables::All,
@@ -239,8 +231,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         lacks: &[],
         beans: Beans::Duplicate,
         errors: ErrorForm::Json,
-        headers: &[],
-        not_found_headers: false,
         h2: "2.3.232 (2024-08-11)",
         refreshed: r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","polyglot.engine.warn-interpreter-only"]"#,
         indicators: &[Discovery, Service, Disk, Database],
@@ -248,7 +238,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         readiness: &[Discovery, Service, Disk, Database],
         beans_gone: None,
         h2_down: H2Down::Url,
-        worker_database: true,
         queue_thread: "jdbc-queue-Execution",
         worker_thread: "worker",
         schedulables: Schedulables::All,
@@ -262,7 +251,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         type_before_method: true,
         logger_bodies: LoggerBodies { any_case: false, forms: true, text: TextBody::IllegalState },
     },
-    // Errors, `Allow` and the headers of 404 come, like the security headers, from sources newer than anything published.
     // Of the routes and threads that the recordings were cut before, there are those of 1.3.
     Version {
         name: "2.0",
@@ -276,8 +264,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         lacks: &["/flyway", "/api/v1/configs"],
         beans: Beans::Listed(include_str!("data/2.0/beans.json")),
         errors: ErrorForm::Problem,
-        headers: SECURITY,
-        not_found_headers: true,
         h2: "2.4.240 (2025-09-22)",
         refreshed: r#"["com.zaxxer.hikari.pool-number","io.netty.allocator.max-order","jdk.jfr.repository"]"#,
         indicators: &[Service, Deadlock, Shutdown, Database],
@@ -285,7 +271,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         readiness: &[Service, Shutdown, Database],
         beans_gone: None,
         h2_down: H2Down::Object,
-        worker_database: false,
         queue_thread: "queue-async-execution",
         worker_thread: "worker-default",
         schedulables: Schedulables::Due,
@@ -303,6 +288,10 @@ pub(super) static VERSIONS: [Version; 3] = [
 ];
 
 impl Version {
+    /// Headers of every answer that comes from a filter or an endpoint.
+    pub fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        if self.errors == ErrorForm::Problem { SECURITY } else { &[] }
+    }
     /// The recorded version of this name.
     pub fn of(name: &str) -> &'static Version {
         VERSIONS.iter().find(|version| version.name == name).unwrap_or(&VERSIONS[0])

@@ -35,7 +35,7 @@ impl Simulation {
 
     /// Whether a member's process has no database of its own.
     pub(super) fn without_database(&self, member: usize) -> bool {
-        self.members[member].plan.role == Role::Worker && self.controlled(member)
+        !self.members[member].has_database()
     }
 
     /// The process whose controller the workers are connected to, whatever becomes of its database.

@@ -205,6 +205,10 @@ impl Member {
     pub fn loggers(&self) -> &BTreeMap<String, Option<Level>> {
         &self.loggers
     }
+    /// Whether its process has a database: workers that are given their jobs by a controller have none.
+    pub fn has_database(&self) -> bool {
+        self.plan.role != Role::Worker || !self.profile.has(Quirk::Controller)
+    }
     /// Whether two of its threads are deadlocked.
     pub fn deadlocked(&self) -> bool {
         self.deadlocked

@@ -444,7 +444,7 @@ impl Simulation {
     }
     /// How a member sees its database. One without any never misses it.
     pub fn database(&self, member: usize) -> DatabaseView {
-        match self.members.get(member).is_some_and(|_| self.without_database(member)) {
+        match self.members.get(member).is_some_and(|it| !it.has_database()) {
             true => DatabaseView::Reachable { slowdown: 1.0 },
             false => self.database.view(),
         }
