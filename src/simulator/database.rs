@@ -3,9 +3,11 @@
 //! Recorded from 1.3.19: a process that loses its database does not report DOWN for long, it dies. How soon depends on the
 //! role and on how the database went away. Nothing recovers without a new process.
 
-use super::DatabaseView;
-use crate::profile::Role;
-use crate::random::Stream;
+use super::event::{Event, ExitCause};
+use super::member::Phase;
+use super::{DatabaseView, Port, Simulation};
+use crate::profile::{Quirk, Role};
+use crate::random::{Stream, name_key};
 use crate::scenario::DatabaseFault;
 use crate::time::{Duration, Instant};
 
@@ -166,4 +168,81 @@ pub(super) fn pool_use(role: Role, running: usize, slowdown: f64) -> (f64, f64) 
 /// How busily idle loops poll when queries take `slowdown` times as long; 1 at normal speed.
 pub(super) fn poll_rate(slowdown: f64) -> f64 {
     (HOLD + SLEEP) / (HOLD * slowdown + SLEEP)
+}
+
+impl Simulation {
+    /// The database went away: each process that uses it will die.
+    pub(super) fn lose_database(&mut self, how: Loss) {
+        for member in 0..self.members.len() {
+            if self.without_database(member) {
+                continue;
+            }
+            let it = &mut self.members[member];
+            match it.phase {
+                Phase::Up | Phase::Stopping => {
+                    let mut draws = self.seed.numbered(it.key ^ name_key("database lost"), u64::from(it.life));
+                    let lingers = it.profile.has(Quirk::LingersWithoutDatabase);
+                    let lives = if lingers {
+                        Some(ports_without(how, it.plan.role, &mut draws))
+                    } else if it.profile.has(Quirk::OutlivesStall) {
+                        life_of_survivor(how, it.plan.role, &mut draws)
+                    } else {
+                        Some(life_without(how, it.plan.role, it.running.len(), &mut draws))
+                    };
+                    it.log_warn += 10;
+                    it.log_error += 1;
+                    if let Some(lives) = lives {
+                        // What waits for the pool to give up is saved by a database that comes back.
+                        it.doomed |= how != Loss::Stalled && !(lingers && lives > Duration::seconds(10));
+                        let (life, generation) = (it.life, it.loss_generation);
+                        self.events.push(self.now + lives, Event::GivesUp { member: member as u32, life, generation });
+                    }
+                }
+                Phase::Booting => {
+                    let exit = Event::Exit { member: member as u32, life: it.life, cause: ExitCause::NoDatabase };
+                    self.events.push(self.now + Duration::seconds(2), exit);
+                }
+                Phase::Dead => {}
+            }
+            self.pace(member);
+        }
+    }
+
+    /// The database is back: a process that outlived a stall may have missed too much of it.
+    pub(super) fn outlived(&mut self, member: usize, lost: Duration) {
+        let it = &mut self.members[member];
+        if !it.profile.has(Quirk::OutlivesStall) {
+            return;
+        }
+        it.pool_timeouts += timeouts(lost);
+        if let Some(lives) = life_after_stall(it.plan.role, lost) {
+            let (life, generation) = (it.life, it.loss_generation);
+            self.events.push(self.now + lives, Event::GivesUp { member: member as u32, life, generation });
+        }
+    }
+
+    /// A process without its database gives up: it exits, or in some versions lingers with closed ports.
+    pub(super) fn give_up(&mut self, member: usize) {
+        if self.without_database(member) {
+            return self.exit(member, ExitCause::NoController);
+        }
+        if !self.members[member].profile.has(Quirk::LingersWithoutDatabase) {
+            return self.exit(member, ExitCause::DatabaseLost);
+        }
+        let lost = match self.database {
+            Database::Lost { since, .. } => self.now.since(since),
+            Database::Reachable(_) => Duration::ZERO,
+        };
+        self.note(format!("{} closes its ports: it lost its database", self.members[member].plan.name));
+        let it = &mut self.members[member];
+        (it.phase, it.port, it.doomed) = (Phase::Stopping, Port::Closing, true);
+        let (role, life) = (it.plan.role, it.life);
+        self.stall_jobs(member);
+        self.service_silent(member);
+        self.pace(member);
+        if let Some(more) = lingers(role, lost) {
+            let exit = Event::Exit { member: member as u32, life, cause: ExitCause::DatabaseLost };
+            self.events.push(self.now + more, exit);
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod executor;
 mod faults;
 mod integral;
 mod jvm;
+mod life;
 pub mod limits;
 mod liveness;
 mod look;
