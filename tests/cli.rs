@@ -158,7 +158,7 @@ fn what_is_configured_on_kestra_is_what_prometheus_meets() {
     std::fs::write(&file, text(", kestra: { url: \"http://x\", queue: { type: postgres } }")).expect("written");
     let (code, _, err) = run(&["check", path]);
     assert_eq!(code, Some(0));
-    assert!(err.contains("have no effect here: kestra.url, kestra.queue.type"), "{err}");
+    assert!(err.contains("have no effect in Kestra 1.3: kestra.url, kestra.queue.type"), "{err}");
     std::fs::write(&file, text(", endpoints.helth.enabled: true")).expect("written");
     let (code, _, err) = run(&["check", path]);
     assert_eq!(code, Some(2));

@@ -78,3 +78,26 @@ fn series_of_a_tagged_server_stand_in_the_recorded_order() {
         assert!(!shared.is_empty(), "{}", family.name);
     }
 }
+
+#[test]
+fn labels_of_flows_stand_on_the_meters_of_2_0_as_recorded() {
+    let plan = plan(
+        "name: x\nkestra: \"2.0\"\nconfiguration: { kestra: { metrics: { prefix: acme, labels: [ team ] } } }\nflows:\n  - { id: ok, namespace: company.team, labels: { team: data }, triggers: [ { id: s, type: io.kestra.plugin.core.trigger.Schedule, cron: \"* * * * *\" } ], tasks: [ { id: a, type: a.b.C } ] }\narrivals: [ { flow: ok, rate: 6/min } ]\n",
+    );
+    let text = exposition(&simulate(&plan, 1, Instant::START + Duration::minutes(5)), 0);
+    let ours = families(&text);
+    let recorded = families(&capture_of("2.0", "configuration/prefix_labels.txt"));
+    let mut compared = 0;
+    for family in recorded.iter().filter(|it| it.name.starts_with("acme_") && !it.name.contains("jdbc_query")) {
+        let Some(same) = ours.iter().find(|it| it.name == family.name) else { continue };
+        assert_eq!(
+            (same.keys(), &same.kind, &same.help),
+            (family.keys(), &family.kind, &family.help),
+            "{}",
+            family.name
+        );
+        compared += 1;
+    }
+    assert!(compared > 60, "{compared} families");
+    assert!(text.contains("acme_scheduler_trigger_count_total{flow_id=\"ok\",label_team=\"data\""));
+}

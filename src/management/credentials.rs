@@ -45,14 +45,14 @@ pub fn basic_auth(user: &str, password: &str) -> String {
 /// What an endpoint answers instead of doing its work: 401 when it is sensitive or the credentials do not fit; odd
 /// credentials fail oddly (0.20 variants/basicauth/odd, 1.3 config/basic_auth) or are no credentials (2.0).
 pub(super) fn of_endpoint(request: &Request, process: Process<'_>, endpoint: &str, href: &str) -> Option<Error> {
-    let Process { version, settings, .. } = process;
+    let Process { version, settings, sensitive, .. } = process;
     if endpoint.is_empty() {
         return None;
     }
     let unauthorized = || Some(Error::new(Kind::Unauthorized { challenge: None }, "", href));
     // Levels can be set without a user unless that is forbidden too.
     let writes = endpoint == "loggers" && request.method == "POST";
-    if version.sensitive && settings.sensitive(endpoint) && (!writes || settings.write_sensitive) {
+    if sensitive && settings.sensitive(endpoint) && (!writes || settings.write_sensitive) {
         return unauthorized();
     }
     let (user, password) = settings.credentials.both()?;

@@ -53,12 +53,7 @@ pub(super) fn identity_hash(key: u64) -> u64 {
 /// `GET /routes`: all endpoints of the role. A real webserver lists its API too, which the mock does not have.
 pub(super) fn routes(context: &Context<'_>) -> Handled {
     let settings = Settings::default();
-    let process = route::Process {
-        version: context.version,
-        settings: &settings,
-        role: context.member.role(),
-        kafka: context.simulation.plan().cluster.kafka,
-    };
+    let process = route::Process::of(context.member, context.simulation.plan(), &settings);
     let mut body = serde_json::Map::new();
     for line in context.version.routes.lines() {
         let Some(((method, path), java)) =

@@ -185,7 +185,7 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, version: &
     {
         return Err(Error::internal(error, href).into());
     }
-    let process = route::Process { version, settings, role: member.role(), kafka: simulation.plan().cluster.kafka };
+    let process = route::Process::of(member, simulation.plan(), settings);
     let found = route::find(process, request.listener, &request.method, target.path);
     // What is not acceptable is no match.
     let unacceptable = match &found {

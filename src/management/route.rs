@@ -4,8 +4,9 @@ use super::{
     Context, Handled, Listener, application, control, env, fixed, health, kafka, loggers, metrics, scheduler, threads,
     uri, version, worker,
 };
-use crate::profile::Role;
-use crate::scenario::Settings;
+use crate::profile::{Quirk, Role};
+use crate::scenario::{Plan, Settings};
+use crate::simulator::Member;
 use version::Version;
 
 type Handler = fn(&Context<'_>) -> Handled;
@@ -87,13 +88,29 @@ pub(super) struct Process<'a> {
     pub version: &'static Version,
     pub settings: &'a Settings,
     pub role: Role,
+    /// Endpoints can be closed by `sensitive`.
+    pub sensitive: bool,
     /// It has the queues of Kafka.
     pub kafka: bool,
 }
 
+impl<'a> Process<'a> {
+    /// That of a member, configured like this.
+    pub fn of(member: &Member, plan: &Plan, settings: &'a Settings) -> Process<'a> {
+        let profile = member.profile();
+        Process {
+            version: Version::of(profile.recorded()),
+            settings,
+            role: member.role(),
+            sensitive: !profile.has(Quirk::IgnoresSensitive),
+            kafka: plan.cluster.kafka,
+        }
+    }
+}
+
 /// Looks a request up. Paths are case-sensitive and compared before decoding; one slash at the end is tolerated.
 pub(super) fn find(process: Process<'_>, listener: Listener, method: &str, path: &str) -> Found {
-    let Process { version, settings, role, kafka } = process;
+    let Process { version, settings, role, kafka, .. } = process;
     let path = match (listener, settings.path.as_str()) {
         (Listener::Application, _) | (_, "") => path,
         // All endpoints lie below the configured path.

@@ -55,8 +55,6 @@ pub(super) struct Version {
     pub capitals: bool,
     /// What the basic auth of the server covers.
     pub server_auth: ServerAuth,
-    /// `endpoints.*.sensitive` closes an endpoint.
-    pub sensitive: bool,
     /// What endpoints say to credentials that are none.
     pub odd_credentials: OddCredentials,
     /// What a target is that begins with two slashes.
@@ -214,7 +212,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         task_runs: TaskRuns::Running,
         capitals: false,
         server_auth: ServerAuth::Api,
-        sensitive: true,
         odd_credentials: OddCredentials::Failure,
         double_slash: DoubleSlash::Host,
         type_before_method: false,
@@ -245,7 +242,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         task_runs: TaskRuns::Running,
         capitals: true,
         server_auth: ServerAuth::AllButEndpoints,
-        sensitive: true,
         odd_credentials: OddCredentials::Failure,
         double_slash: DoubleSlash::Host,
         type_before_method: true,
@@ -279,7 +275,6 @@ pub(super) static VERSIONS: [Version; 3] = [
         task_runs: TaskRuns::Submitted,
         capitals: false,
         server_auth: ServerAuth::Api,
-        sensitive: false,
         odd_credentials: OddCredentials::Unauthorized,
         double_slash: DoubleSlash::Path,
         type_before_method: false,

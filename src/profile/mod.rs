@@ -50,6 +50,8 @@ pub enum Quirk {
     NamedQueues,
     /// A database that stalls kills no process before it comes back, and a scheduler lives through all (2.0).
     OutlivesStall,
+    /// `endpoints.*.sensitive` closes no endpoint (2.0).
+    IgnoresSensitive,
     /// SIGTERM does not wait for tasks: they are cut off after ten seconds, and the ports stay open till the end (2.0).
     StopsByForce,
 }

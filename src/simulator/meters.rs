@@ -299,11 +299,12 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
     let meter = profile.meter_of(id)?;
     // A version that knows fewer keys shows these only.
     tags.retain(|(key, _)| meter.keys.iter().any(|known| known == key));
-    // Labels of flows, on what tells of executions and of task runs that begin (1.3 config/prefix_tags_labels).
-    let labelled =
-        meter.name.starts_with("kestra.executor.execution.") || meter.name == "kestra.executor.taskrun.created.count";
+    // Labels of flows, on what tells of executions, of task runs that begin and of triggers (1.3 config/prefix_tags_labels,
+    // 2.0 config/never-prefix-tags-labels-worker-disabled).
+    let labelled = meter.name == "kestra.executor.taskrun.created.count"
+        || ["kestra.executor.execution.", "kestra.scheduler.trigger."].iter().any(|it| meter.name.starts_with(it));
     let mut more: Vec<(String, &str)> = Vec::new();
-    if let Subject::Flow(index) | Subject::FlowState(index, _) = subject
+    if let Subject::Flow(index) | Subject::FlowState(index, _) | Subject::TriggerKind(index, _) = subject
         && labelled
         && profile.has(Quirk::FlowLabels)
     {

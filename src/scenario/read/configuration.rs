@@ -1,6 +1,7 @@
 //! `configuration`: nested as in Kestra's own file, or keys with dots; capitals and dashes as Micronaut takes them.
 
 use crate::document::{Node, Place, Reading, Value};
+use crate::profile::{Profile, Quirk};
 use crate::scenario::Settings;
 use crate::scenario::units;
 
@@ -30,7 +31,8 @@ const ENDPOINTS: &[&str] = &[
     "worker",
 ];
 
-pub(super) fn settings(node: Option<&Node>, reading: &mut Reading) -> Settings {
+/// Reads what is configured for a version of Kestra.
+pub(super) fn settings(node: Option<&Node>, profile: &Profile, reading: &mut Reading) -> Settings {
     let mut settings = Settings::default();
     let Some(node) = node else { return settings };
     if !matches!(node.value, Value::Mapping(_)) {
@@ -42,15 +44,26 @@ pub(super) fn settings(node: Option<&Node>, reading: &mut Reading) -> Settings {
     flatten(node, "", &mut all);
     let mut ignored: Vec<Setting<'_>> = Vec::new();
     for setting in all {
-        if !apply(&setting, &mut settings, reading) {
+        if !has_effect(&setting.key, profile) || !apply(&setting, &mut settings, reading) {
             ignored.push(setting);
         }
     }
     if let Some(first) = ignored.first() {
         let keys: Vec<&str> = ignored.iter().map(|setting| setting.key.as_str()).take(20).collect();
-        reading.warning(first.place, format!("these settings have no effect here: {}", keys.join(", ")), "");
+        reading.warning(
+            first.place,
+            format!("these settings have no effect in Kestra {}: {}", profile.name(), keys.join(", ")),
+            "",
+        );
     }
     settings
+}
+
+/// Whether a version does anything with a key that others know.
+fn has_effect(key: &str, profile: &Profile) -> bool {
+    let sensitive = key.starts_with("endpoints.") && (key.ends_with(".sensitive") || key.ends_with(".write-sensitive"));
+    let labels = key.starts_with("kestra.metrics.labels");
+    !(sensitive && profile.has(Quirk::IgnoresSensitive) || labels && !profile.has(Quirk::FlowLabels))
 }
 
 fn flatten<'n>(node: &'n Node, prefix: &str, all: &mut Vec<Setting<'n>>) {

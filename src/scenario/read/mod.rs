@@ -134,6 +134,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         })
     });
     let kestra = kestra.unwrap_or("1.3");
+    let profile = Profile::named(kestra).unwrap_or_else(Profile::default_profile);
     let cluster = cluster(object.get("cluster"), root, kestra, reading);
     let flows = flows(object.get("flows"), loader, reading);
     let mut plan = Plan {
@@ -147,7 +148,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         behaviour: Vec::new(),
         arrivals: Vec::new(),
         pollers: pollers(object.get("polled_by"), reading),
-        settings: configuration::settings(object.get("configuration"), reading),
+        settings: configuration::settings(object.get("configuration"), profile, reading),
         timeline: Vec::new(),
         expectations: Vec::new(),
     };
