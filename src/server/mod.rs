@@ -129,6 +129,8 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
     let outcome = runtime.block_on(async {
+        // Before anybody knows of a port: whoever ends it right after the start is heard.
+        let stop = stop_signal();
         let (shared, sockets, control) = open(plan, seed, calendar, options).await?;
         let addresses = &shared.addresses;
         if let Some(path) = &shared.options.ready_file {
@@ -143,7 +145,7 @@ pub fn serve(
         tokio::spawn(clock::pace(shared.clone()));
         tokio::spawn(control::run(shared.clone(), control));
         ready(addresses);
-        stop_signal().await;
+        stop.await;
         Ok(())
     });
     // Requests that hang on purpose would hold the runtime for ever.
@@ -195,20 +197,25 @@ async fn bind(address: SocketAddr, option: &'static str) -> Result<TcpListener, 
     })
 }
 
-async fn stop_signal() {
+/// Begins to listen for SIGINT and SIGTERM, so that none is missed from here on; the future is done when one has come.
+fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        [signal(SignalKind::interrupt()), signal(SignalKind::terminate())]
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
             tokio::select! {
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
             }
             return;
         }
-    }
-    // Without a way to hear of signals the default of the system ends the process.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+        // Without a way to hear of signals the default of the system ends the process.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
