@@ -166,6 +166,18 @@ fn what_is_configured_on_kestra_is_what_prometheus_meets() {
 }
 
 #[test]
+fn explain_knows_meters_of_other_versions_and_rules_that_record() {
+    let (code, out, _) = run(&["explain", "hidden-backlog", "--alert", "KestraWorkerJobsPending"]);
+    assert_eq!(code, Some(0));
+    for part in [
+        "the rule that records `kestra:worker_jobs_pending:sum` finds nothing",
+        "there is no series called `kestra_worker_job_pending`: Kestra 2.0 has no such meter, 1.3 has, here `kestra_worker_queue_size`",
+    ] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+}
+
+#[test]
 fn explain_says_what_keeps_an_alert_quiet() {
     let rules = scratch("rules.yml");
     let file = rules.to_str().expect("UTF-8");

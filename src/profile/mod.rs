@@ -111,6 +111,8 @@ pub struct Meter {
     pub start: Vec<Start>,
     /// The keys its series have; the first registration wins.
     pub keys: Vec<String>,
+    /// Meters of other versions that told what it tells.
+    was: Vec<String>,
     /// The name by which the model moves it, when that is the name of another version, or `nothing`.
     model: Option<String>,
 }
@@ -223,7 +225,7 @@ impl Profile {
                 Some(Start { tags, .. }) => tags.keys().cloned().collect(),
                 None => meter.tags,
             };
-            let known = Meter { name: name.clone(), kind, unit, help, start, keys, model: meter.model };
+            let known = Meter { name: name.clone(), kind, unit, help, start, keys, was: meter.was, model: meter.model };
             if meters.insert(name.clone(), known).is_some() {
                 return Err(format!("meter {name} twice"));
             }
@@ -313,6 +315,23 @@ impl Profile {
         let called = || self.meter(name).filter(|id| self.meter_of(*id).is_some_and(|meter| meter.model.is_none()));
         said.map(|index| MeterId(index as u32)).or_else(called)
     }
+    /// What is to be said of a metric, by a name that Prometheus sees, which this version does not have and another one has:
+    /// which one, and the metric that tells the same here, if there is one.
+    pub fn elsewhere(&self, metric: &str) -> Option<(&'static str, Option<String>)> {
+        let plain = ["_count", "_sum", "_max", "_bucket"].iter().find_map(|suffix| metric.strip_suffix(suffix));
+        let is = |meter: &&Meter| {
+            let name = meter.prometheus_name();
+            name == metric || plain == Some(name.as_str())
+        };
+        if self.meters.values().any(|meter| is(&meter)) {
+            return None;
+        }
+        let others = ["1.3", "2.0", "0.20"].into_iter().filter_map(Profile::named);
+        let (other, meter) =
+            others.flat_map(|other| other.meters.values().find(is).map(|meter| (other, meter))).next()?;
+        let same = |here: &&Meter| here.was.contains(&meter.name) || meter.was.contains(&here.name);
+        Some((&other.name, self.meters.values().find(same).map(Meter::prometheus_name)))
+    }
     /// The meter of an id.
     pub fn meter_of(&self, id: MeterId) -> Option<&Meter> {
         self.meters.get_index(id.0 as usize).map(|(_, meter)| meter)
@@ -381,6 +400,8 @@ struct MeterFile {
     #[serde(default)]
     tags: Vec<String>,
     model: Option<String>,
+    #[serde(default)]
+    was: Vec<String>,
     #[serde(default)]
     start: Vec<StartFile>,
 }
@@ -490,6 +511,28 @@ mod tests {
         for name in Profile::NAMES {
             Profile::load(name).expect("a sound file");
         }
+    }
+
+    #[test]
+    fn a_metric_of_another_version_is_known_by_what_tells_the_same_here() {
+        let profile = |name| Profile::named(name).expect("a profile");
+        let recorded = ["0.20", "1.3", "2.0"].map(profile);
+        for here in recorded {
+            for was in here.meters.values().flat_map(|meter| &meter.was) {
+                assert!(here.meter(was).is_none(), "{was} is there");
+                assert!(recorded.iter().any(|other| other.meter(was).is_some()), "{was} is nowhere");
+            }
+        }
+        let same = |name, metric| profile(name).elsewhere(metric);
+        let here = Some("kestra_worker_running_count".to_owned());
+        assert_eq!(same("2.0", "kestra_worker_job_running"), Some(("1.3", here)));
+        assert_eq!(
+            same("1.3", "kestra_worker_queue_size"),
+            Some(("2.0", Some("kestra_worker_job_pending".to_owned())))
+        );
+        assert_eq!(same("1.3", "kestra_sse_connections"), None);
+        assert_eq!(same("0.20", "kestra_executor_taskrun_created_count_total").map(|it| it.0), Some("1.3"));
+        assert_eq!(same("1.3", "http_server_requests_seconds_count"), None);
     }
 
     #[test]

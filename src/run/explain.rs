@@ -360,7 +360,16 @@ impl Why<'_> {
         }
         let empty = |part: &&Part| part.kind != PartKind::Literal && rows(part).is_ok_and(|rows| rows.is_empty());
         match (&part.kind, part.parts.as_slice()) {
-            (PartKind::Selector { name, asked, range }, _) => self.no_series(part, name.as_deref(), asked, *range),
+            (PartKind::Selector { name, asked, range }, _) => {
+                // A series that a rule records is not there when the rule finds nothing.
+                let rule = name.as_deref().and_then(|name| self.watching.recording(name));
+                match rule.map(|rule| (rule, rule.expression.outline())).filter(|(_, outline)| empty(&outline)) {
+                    Some((rule, outline)) => {
+                        format!("the rule that records `{}` finds nothing: {}", rule.name, deeper(&outline))
+                    }
+                    None => self.no_series(part, name.as_deref(), asked, *range),
+                }
+            }
             (PartKind::Set(op), [left, right]) => match op.as_str() {
                 "or" => format!("{}; {}", deeper(left), deeper(right)),
                 _ if empty(&left) => deeper(left),
@@ -413,6 +422,9 @@ impl Why<'_> {
         let Some(name) = name else { return format!("no series is like `{shown}`") };
         let of_name = self.rows(name).unwrap_or_default();
         if of_name.is_empty() {
+            if let Some(elsewhere) = self.watching.plan().elsewhere(name) {
+                return format!("there is no series called `{name}`: {elsewhere}");
+            }
             let all = names("__name__", &self.rows("{__name__!=\"\"}").unwrap_or_default());
             let near = crate::document::nearest(name, all.iter().map(String::as_str));
             let hint = near.filter(|near| *near != name).map(|near| format!("; did you mean `{near}`?"));

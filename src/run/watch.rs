@@ -1,8 +1,10 @@
 //! A Prometheus that watches a run: it scrapes every member on its own grid, and evaluates rule groups on theirs.
 
+use std::sync::Arc;
+
 use super::locate::{Found, discover, locate};
 use crate::management::{self, Listener, Outcome};
-use crate::monitor::{AlertRule, GrafanaRule, Job, Located, Monitor, Rule, RuleSet, Setup, Target};
+use crate::monitor::{AlertRule, GrafanaRule, Job, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Target};
 use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
@@ -67,6 +69,7 @@ struct Place {
 /// A watch under way.
 #[derive(Debug)]
 pub(super) struct Watching {
+    plan: Arc<Plan>,
     monitor: Monitor,
     strict: bool,
     /// By target.
@@ -177,7 +180,7 @@ impl Watching {
             at + Duration::milliseconds((tick - late).rem_euclid(tick) as u64)
         });
         let grafana = of_grafana.collect();
-        Watching { monitor, strict: watch.strict, places, evaluations, grafana }
+        Watching { plan: simulation.plan().clone(), monitor, strict: watch.strict, places, evaluations, grafana }
     }
 
     /// All turns begin at the start, together.
@@ -233,6 +236,19 @@ impl Watching {
             Rule::Alert(rule) if rule.name == alert => Some((&**rule, self.grid(group, calendar, until))),
             _ => None,
         })
+    }
+
+    /// The rule that records a series of this name.
+    pub(super) fn recording(&self, name: &str) -> Option<&RecordRule> {
+        self.monitor.groups().iter().flat_map(|group| &group.rules).find_map(|rule| match rule {
+            Rule::Record(rule) if rule.name == name => Some(&**rule),
+            _ => None,
+        })
+    }
+
+    /// What is watched.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Everything that was scraped and found.

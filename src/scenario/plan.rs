@@ -83,6 +83,20 @@ pub struct MemberPlan {
     pub grace: Duration,
 }
 
+impl Plan {
+    /// What is to be said of a metric that no member's version of Kestra has, and another version has.
+    pub fn elsewhere(&self, metric: &str) -> Option<String> {
+        let mut profiles = self.cluster.members.iter().map(|member| member.profile(&self.kestra));
+        let first = profiles.next()?;
+        let (version, same) = first.elsewhere(metric)?;
+        if profiles.any(|profile| profile.elsewhere(metric).is_none()) {
+            return None;
+        }
+        let same = same.map(|same| format!(", here `{same}` tells the same")).unwrap_or_default();
+        Some(format!("Kestra {} has no such meter, {version} has{same}", first.name()))
+    }
+}
+
 impl MemberPlan {
     /// What it runs in a cluster of this version.
     pub fn profile(&self, cluster: &str) -> &'static Profile {

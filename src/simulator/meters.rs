@@ -75,20 +75,22 @@ meters! {
     HttpRequest = "http.server.requests",
 }
 
-macro_rules! classes {
-    ($($name:ident = $text:literal,)+) => {
-        /// A class of messages, as the labels `queue_type` and `type` name it.
+macro_rules! names {
+    ($(#[doc = $doc:literal])+ $kind:ident: $($name:ident = $text:literal,)+) => {
+        $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Class { $($name,)+ }
-        impl Class {
+        pub(super) enum $kind { $($name,)+ }
+        impl $kind {
             const fn name(self) -> &'static str {
-                match self { $(Class::$name => $text),+ }
+                match self { $($kind::$name => $text),+ }
             }
         }
     };
 }
 
-classes! {
+names! {
+    /// A class of messages, as the labels `queue_type` and `type` name it.
+    Class:
     Execution = "io.kestra.core.models.executions.Execution",
     LogEntry = "io.kestra.core.models.executions.LogEntry",
     Statistic = "io.kestra.core.models.executions.statistics.ExecutionStatistic",
@@ -99,20 +101,9 @@ classes! {
     WorkerTriggerResult = "io.kestra.core.runners.WorkerTriggerResult",
 }
 
-macro_rules! queues {
-    ($($name:ident = $text:literal,)+) => {
-        /// A queue of 2.0, as the label `queue_name` names it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum QueueName { $($name,)+ }
-        impl QueueName {
-            const fn name(self) -> &'static str {
-                match self { $(QueueName::$name => $text),+ }
-            }
-        }
-    };
-}
-
-queues! {
+names! {
+    /// A queue of 2.0, as the label `queue_name` names it.
+    QueueName:
     ExecutionCommand = "execution_command",
     ExecutionEvent = "execution_event",
     Statistic = "execution_statistic",
