@@ -140,10 +140,12 @@ pub(super) fn find(process: Process<'_>, listener: Listener, method: &str, path:
 /// The text of `{}` (empty without one) when the path fits.
 fn matches<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
     let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
-    let Some(prefix) = pattern.find('{').map(|at| &pattern[..at]) else {
+    let Some((prefix, _)) = pattern.split_once('{') else {
         return (path == pattern).then_some("");
     };
+    // Most paths end here.
+    let text = path.strip_prefix(prefix)?;
     let parts = pattern.matches("{}").count();
-    let fits = |text: &&str| text.split('/').count() == parts && text.split('/').all(|part| !part.is_empty());
-    path.strip_prefix(prefix).filter(fits)
+    let fits = text.split('/').count() == parts && text.split('/').all(|part| !part.is_empty());
+    fits.then_some(text)
 }
