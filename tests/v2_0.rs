@@ -149,6 +149,20 @@ fn a_killed_worker_is_missed_by_the_controller_at_once_and_by_the_executor_after
 }
 
 #[test]
+fn a_webserver_shows_its_queues_once_a_worker_has_registered() {
+    let active = "kestra_controller_worker_active{worker_queue=\"default\"}";
+    let all = "kestra_controller_worker_active_all";
+    let alone = plan("cluster: { members: { webserver: 1, executor: 1, scheduler: 1, indexer: 1 } }\n");
+    let alone = simulate(&alone, 1, at(10));
+    assert_eq!((value(&alone, "webserver-1", active), value(&alone, "webserver-1", all)), (None, Some(0.0)));
+    let with = plan("cluster: { members: { webserver: 2, executor: 1, scheduler: 1, indexer: 1, worker: 2 } }\n");
+    let with = simulate(&with, 1, at(10));
+    assert_eq!((value(&with, "webserver-1", active), value(&with, "webserver-1", all)), (Some(2.0), Some(2.0)));
+    // The other one has no worker.
+    assert_eq!((value(&with, "webserver-2", active), value(&with, "webserver-2", all)), (None, Some(0.0)));
+}
+
+#[test]
 fn without_a_controller_workers_give_up_after_a_minute() {
     let text = sleeps("members: { executor: 1, scheduler: 1, webserver: 1, worker: 1, indexer: 1 }", 20, "PT5S");
     // Nothing says that a webserver does not come back in time: then the worker goes on.

@@ -131,14 +131,19 @@ impl Registry {
     pub fn configured(profile: &'static Profile, role: Role, born: Instant, common: Common) -> Registry {
         let registered = profile.meters().map(|_| None).collect();
         let mut registry = Registry { profile, common, registered, series: Vec::new(), families: BTreeMap::new() };
-        for (id, meter) in profile.meters() {
+        registry.start(role, "", born);
+        registry
+    }
+
+    /// Registers what a process of a role shows at start, of the meters whose dotted name begins so; what is there stays.
+    pub fn start(&mut self, role: Role, prefix: &str, now: Instant) {
+        for (id, meter) in self.profile.meters().filter(|(_, meter)| meter.name.starts_with(prefix)) {
             for start in meter.start.iter().filter(|start| start.roles.contains(&role)) {
                 for tags in combinations(&start.tags) {
-                    registry.register(id, &tags, start.source, born);
+                    self.register(id, &tags, start.source, now);
                 }
             }
         }
-        registry
     }
 
     /// The profile whose meters these are.

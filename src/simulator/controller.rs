@@ -150,7 +150,7 @@ impl Simulation {
             return;
         }
         match self.controller_of(worker) {
-            Some(controller) => self.count(controller, Meter::ControllerRegistered, Subject::Dispatch),
+            Some(controller) => self.count_registered(controller),
             None => {
                 // The cluster has never heard of it.
                 let life = self.members[worker].life;
@@ -158,6 +158,14 @@ impl Simulation {
                 self.search_controller(worker);
             }
         }
+    }
+
+    /// A worker registers with a controller. One inside a webserver shows nothing of its queues before (recorded), and then what
+    /// all controllers show.
+    fn count_registered(&mut self, controller: usize) {
+        let now = self.now;
+        self.members[controller].meters.start(Role::Controller, "kestra.controller.", now);
+        self.count(controller, Meter::ControllerRegistered, Subject::Dispatch);
     }
 
     /// A worker that was up is gone: its controller notices at once (recorded: within 1.5 s).
@@ -194,7 +202,7 @@ impl Simulation {
                         self.exit(worker, ExitCause::Disconnected);
                         continue;
                     }
-                    self.count(controller, Meter::ControllerRegistered, Subject::Dispatch);
+                    self.count_registered(controller);
                     if self.members[worker].moves() && self.can_report(worker) {
                         self.resume_jobs(worker);
                     }

@@ -5,7 +5,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::flow::State;
 use crate::metrics::{Registry, SeriesId};
-use crate::profile::{MeterId, Profile, Quirk};
+use crate::profile::{MeterId, Profile, Quirk, Role};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -220,6 +220,11 @@ impl Meters {
 
     pub(super) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Shows what a process of another role shows at start, of the meters whose name begins so.
+    pub(super) fn start(&mut self, role: Role, prefix: &str, now: Instant) {
+        self.registry.start(role, prefix, now);
     }
 
     /// Counts up.
