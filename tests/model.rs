@@ -311,6 +311,13 @@ proptest! {
                 let (inflight, capacity) = (of("job_inflight", "worker_queue"), of("capacity_shared_allocated", "worker_group"));
                 prop_assert!(inflight >= 0.0 && inflight <= capacity, "{} of {}", inflight, capacity);
                 prop_assert_eq!(inflight, of("capacity_shared_used", "worker_group"));
+                // Nobody leaves, and nothing goes on, that has not come and paused before; one resumption is there at start.
+                let counted = |name: &str| shown(&format!("kestra_controller_{name}")).unwrap_or(0.0);
+                let left = counted("worker_unregistered_total{worker_group=\"default\",worker_queue=\"default\"}");
+                let came = counted("worker_registered_total{worker_group=\"default\",worker_queue=\"default\"}");
+                prop_assert!(came - left >= of("worker_active", "worker_queue"), "{} came, {} left", came, left);
+                let (paused, resumed) = (of("subscription_paused_total", "worker_queue").max(0.0), of("subscription_resumed_total", "worker_queue"));
+                prop_assert!(resumed - 1.0 <= paused, "{} resumed of {}", resumed, paused);
             }
         }
     }

@@ -146,7 +146,9 @@ pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outc
     let version = Version::of(state.profile().recorded());
     let reply = match reply_to(request, simulation, member, version) {
         Ok(reply) => reply,
-        Err(Refusal::Error(error)) => error.reply(version, request.method == "HEAD", request.arrived),
+        Err(Refusal::Error(error)) => {
+            error.reply(version, request.method == "HEAD", || simulation.request_id(&request.target, request.arrived))
+        }
         Err(Refusal::Unanswered(outcome)) => return outcome,
     };
     Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now()), version)))

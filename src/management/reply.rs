@@ -9,7 +9,6 @@ use super::error::{Error, Kind};
 use super::version::Version;
 use super::{Answer, Body, Request, date};
 use crate::simulator::Command;
-use crate::time::Instant;
 
 /// Bodies from this size on are compressed (Micronaut's default; 419 bytes of /health never were).
 const COMPRESSION_THRESHOLD: usize = 1024;
@@ -180,7 +179,7 @@ pub fn malformed(what: Malformed<'_>, version: &str) -> Answer {
         Malformed::HeadersTooLong(target) => (Kind::TooLong, Some(target)),
     };
     let error = Error::new(kind, "", href.unwrap_or("/bad-request"));
-    let reply = error.reply(Version::of(version), false, Instant::START);
+    let reply = error.reply(Version::of(version), false, String::new);
     let mut headers: Vec<_> = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     headers.push(("content-length".to_owned(), reply.body.len().to_string()));
     if href.is_some() {

@@ -2,6 +2,7 @@
 
 mod number;
 mod registry;
+mod series;
 mod window;
 
 pub use number::java_double;

@@ -4,14 +4,13 @@
 //! Everything constant of a line is written once, when the series is registered; a look writes numbers only.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use indexmap::IndexMap;
 
 use super::Look;
-use super::number::{integer, java_double};
-use super::window::WindowMax;
-use crate::profile::{Kind, Linear, MeterId, Profile, Role, Source, TextForm};
+use super::number::java_double;
+use super::series::{Series, bound_text};
+use crate::profile::{Kind, Linear, MeterId, Profile, Role, Source};
 use crate::time::Instant;
 
 /// Series a process may have.
@@ -77,22 +76,6 @@ struct Family {
     lines: [String; 4],
     /// In the order of the exposition: by label values.
     order: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Series {
-    labels: Vec<(String, String)>,
-    source: Source,
-    kind: Kind,
-    /// Of counters and gauges the value, of timers the sum.
-    added: f64,
-    recorded: u64,
-    max: WindowMax,
-    /// Beginnings of the lines, one after another, and where each ends.
-    text: Vec<u8>,
-    ends: Vec<u32>,
-    /// The beginning of the line of the maximum.
-    max_text: Vec<u8>,
 }
 
 /// One sample of a look.
@@ -349,108 +332,6 @@ impl Registry {
     }
 }
 
-impl Series {
-    fn new(
-        name: &str,
-        labels: Vec<(String, String)>,
-        kind: Kind,
-        source: Source,
-        profile: &Profile,
-        now: Instant,
-    ) -> Series {
-        let (mut text, mut ends, mut max_text) = (Vec::new(), Vec::new(), Vec::new());
-        let form = profile.text();
-        let mut line = |suffix: &str, le: Option<&str>| {
-            beginning(name, suffix, &labels, le, form, &mut text);
-            ends.push(text.len() as u32);
-        };
-        match source {
-            Source::Plain(_) => line("", None),
-            Source::Timer { shape, .. } => {
-                if shape.is_some() {
-                    for bound in profile.buckets() {
-                        line("_bucket", Some(&bound_text(*bound)));
-                    }
-                    line("_bucket", Some("+Inf"));
-                }
-                line("_count", None);
-                line("_sum", None);
-                beginning(name, "_max", &labels, None, form, &mut max_text);
-            }
-        }
-        Series { labels, source, kind, added: 0.0, recorded: 0, max: WindowMax::new(now), text, ends, max_text }
-    }
-
-    /// Of counters and gauges.
-    fn value(&self, look: &Look) -> f64 {
-        match &self.source {
-            Source::Plain(source) => {
-                let value = look.value(source) + self.added;
-                // What a formula says of whole things (bytes, threads, counts) is rounded down to them.
-                let scaled = source.probe.is_some() && source.factor != 1.0;
-                if self.kind == Kind::Counter || scaled { libm::floor(value) } else { value }
-            }
-            Source::Timer { .. } => 0.0,
-        }
-    }
-
-    fn count(&self, look: &Look) -> f64 {
-        match &self.source {
-            Source::Timer { count, .. } => libm::floor(look.value(count)) + self.recorded as f64,
-            Source::Plain(_) => 0.0,
-        }
-    }
-
-    fn sum(&self, look: &Look) -> f64 {
-        match &self.source {
-            // Timers keep whole nanoseconds.
-            Source::Timer { sum, .. } => libm::round((look.value(sum) + self.added) * 1e9) / 1e9,
-            Source::Plain(_) => 0.0,
-        }
-    }
-
-    fn maximum(&self, look: &Look) -> f64 {
-        match &self.source {
-            Source::Timer { max, .. } => look.value(max).max(self.max.at(look.now)),
-            Source::Plain(_) => 0.0,
-        }
-    }
-
-    fn render(&self, look: &Look, profile: &Profile, out: &mut Vec<u8>) {
-        match self.source {
-            Source::Plain(_) => {
-                out.extend_from_slice(&self.text);
-                java_double(self.value(look), out);
-                out.push(b'\n');
-            }
-            Source::Timer { shape, .. } => {
-                let total = self.count(look);
-                let buckets = shape.map_or(&[][..], |shape| profile.shape(shape));
-                let mut values = buckets.iter().map(|share| libm::floor(total * share)).chain([total, total]);
-                let counts = self.ends.len() - 1;
-                let mut begin = 0;
-                let mut line = |end: u32, out: &mut Vec<u8>| {
-                    let part: Range<usize> = begin..end as usize;
-                    begin = end as usize;
-                    out.extend_from_slice(&self.text[part]);
-                };
-                for end in &self.ends[..counts] {
-                    line(*end, out);
-                    let value = if counts == 1 { total } else { values.next().unwrap_or(total) };
-                    match profile.text() {
-                        TextForm::New => integer(value as i64, out),
-                        TextForm::Old => java_double(value, out),
-                    }
-                    out.push(b'\n');
-                }
-                line(self.ends[counts], out);
-                java_double(self.sum(look), out);
-                out.push(b'\n');
-            }
-        }
-    }
-}
-
 /// All combinations of tag values.
 fn combinations(tags: &IndexMap<String, Vec<String>>) -> Vec<Vec<(&str, &str)>> {
     let mut all = vec![Vec::new()];
@@ -469,12 +350,6 @@ fn combinations(tags: &IndexMap<String, Vec<String>>) -> Vec<Vec<(&str, &str)>> 
     all
 }
 
-fn bound_text(bound: f64) -> String {
-    let mut text = Vec::new();
-    java_double(bound, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
-}
-
 /// `# HELP` and `# TYPE`; a family without help text has two spaces there (recorded).
 fn header(name: &str, help: &str, kind: Kind) -> Vec<u8> {
     let kind = match kind {
@@ -485,40 +360,6 @@ fn header(name: &str, help: &str, kind: Kind) -> Vec<u8> {
     };
     let help = if help.is_empty() { " ".to_owned() } else { help.replace('\\', "\\\\").replace('\n', "\\n") };
     format!("# HELP {name} {help}\n# TYPE {name} {kind}\n").into_bytes()
-}
-
-/// The beginning of a line, up to the value. `le` stands last.
-fn beginning(
-    name: &str,
-    suffix: &str,
-    labels: &[(String, String)],
-    le: Option<&str>,
-    form: TextForm,
-    out: &mut Vec<u8>,
-) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(suffix.as_bytes());
-    let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).chain(le.map(|le| ("le", le)));
-    let mut open = b'{';
-    for (key, value) in labels {
-        out.push(open);
-        open = b',';
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b"=\"");
-        for byte in value.bytes() {
-            match byte {
-                b'\\' => out.extend_from_slice(b"\\\\"),
-                b'"' => out.extend_from_slice(b"\\\""),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                byte => out.push(byte),
-            }
-        }
-        out.push(b'"');
-    }
-    if open == b',' {
-        out.extend_from_slice(if form == TextForm::Old { b",}" } else { b"}" });
-    }
-    out.push(b' ');
 }
 
 #[cfg(test)]

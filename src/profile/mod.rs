@@ -2,15 +2,18 @@
 //! Nothing here knows the simulator: what moves is named by a [`Probe`], which the simulator fills in.
 
 mod probe;
+mod read;
+mod role;
 mod source;
 mod variant;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
 
 pub use probe::Probe;
+pub use role::Role;
 pub use source::{Linear, Source};
 
 use crate::time::Duration;
@@ -155,24 +158,11 @@ impl Profile {
     /// The profile of a version.
     pub fn named(name: &str) -> Option<&'static Profile> {
         // In the order of the names, each read at its first use.
-        static PROFILES: [LazyLock<Profile>; Profile::NAMES.len()] = [
-            LazyLock::new(|| Profile::shipped("0.17")),
-            LazyLock::new(|| Profile::shipped("0.18")),
-            LazyLock::new(|| Profile::shipped("0.19")),
-            LazyLock::new(|| Profile::shipped("0.20")),
-            LazyLock::new(|| Profile::shipped("1.0")),
-            LazyLock::new(|| Profile::shipped("1.1")),
-            LazyLock::new(|| Profile::shipped("1.2")),
-            LazyLock::new(|| Profile::shipped("1.3")),
-            LazyLock::new(|| Profile::shipped("2.0")),
-        ];
+        static PROFILES: [OnceLock<Profile>; Profile::NAMES.len()] = [const { OnceLock::new() }; Profile::NAMES.len()];
         let index = Profile::NAMES.iter().position(|known| *known == name)?;
-        PROFILES.get(index).map(|profile| &**profile)
-    }
-
-    /// A broken file cannot pass the tests: they read it. An empty profile shows no metrics at all.
-    fn shipped(name: &str) -> Profile {
-        Profile::load(name).unwrap_or_else(|_| Profile::empty())
+        // A broken file cannot pass the tests: they read it. An empty profile shows no metrics at all.
+        let read = || Profile::load(name).unwrap_or_else(|_| Profile::empty());
+        PROFILES.get(index).map(|profile| profile.get_or_init(read))
     }
 
     /// Reads what is shipped for a name.
@@ -189,80 +179,6 @@ impl Profile {
     pub fn default_profile() -> &'static Profile {
         static EMPTY: LazyLock<Profile> = LazyLock::new(Profile::empty);
         Profile::named("1.3").unwrap_or(&EMPTY)
-    }
-
-    /// Reads a profile's file.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    fn parse(text: &str) -> Result<Profile, String> {
-        let file: File = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-        let seconds = Duration::seconds;
-        let mut shapes = IndexMap::new();
-        for (name, steps) in &file.shapes {
-            let steps: Vec<(f64, f64)> = steps
-                .iter()
-                .map(|(bound, share)| {
-                    Ok((bound.parse().map_err(|_| format!("shape {name}: {bound} is no bound"))?, *share))
-                })
-                .collect::<Result<_, String>>()?;
-            let share =
-                |bound: f64| steps.iter().rev().find(|(from, _)| *from <= bound).map_or(0.0, |(_, share)| *share);
-            shapes.insert(name.clone(), file.buckets.iter().map(|bound| share(*bound)).collect());
-        }
-        let mut meters = IndexMap::new();
-        for meter in file.meters {
-            let roles = if meter.roles.is_empty() { Role::ALL.to_vec() } else { meter.roles };
-            let start = meter.start.into_iter().map(|start| {
-                let tags = start.tags.into_iter().map(|(key, values)| (key, values.list())).collect();
-                let roles = if start.roles.is_empty() { roles.clone() } else { start.roles };
-                let source = start.is.resolve(&shapes).map_err(|error| format!("meter {}: {error}", meter.name))?;
-                Ok(Start { roles, tags, source })
-            });
-            let start: Vec<Start> = start.collect::<Result<_, String>>()?;
-            let (name, kind, unit, help) = (meter.name, meter.kind, meter.unit, meter.help);
-            let keys = match start.first() {
-                Some(Start { tags, .. }) => tags.keys().cloned().collect(),
-                None => meter.tags,
-            };
-            let known = Meter { name: name.clone(), kind, unit, help, start, keys, was: meter.was, model: meter.model };
-            if meters.insert(name.clone(), known).is_some() {
-                return Err(format!("meter {name} twice"));
-            }
-        }
-        Ok(Profile {
-            recorded: file.name.clone(),
-            text: TextForm::New,
-            name: file.name,
-            release: file.release,
-            liveness: Liveness {
-                heartbeat: seconds(file.liveness.heartbeat),
-                interval: seconds(file.liveness.interval),
-                timeout: seconds(file.liveness.timeout),
-                initial_delay: seconds(file.liveness.initial_delay),
-            },
-            quirks: file.quirks,
-            buckets: file.buckets,
-            shapes,
-            meters,
-        })
-    }
-
-    fn empty() -> Profile {
-        let release = Release { version: String::new(), commit: String::new(), commit_date: String::new() };
-        let second = Duration::seconds(1);
-        let liveness = Liveness { heartbeat: second, interval: second, timeout: second, initial_delay: second };
-        Profile {
-            name: String::new(),
-            recorded: String::new(),
-            text: TextForm::New,
-            release,
-            liveness,
-            quirks: Vec::new(),
-            buckets: Vec::new(),
-            shapes: IndexMap::new(),
-            meters: IndexMap::new(),
-        }
     }
 
     /// For example `1.3`.
@@ -326,9 +242,13 @@ impl Profile {
         if self.meters.values().any(|meter| is(&meter)) {
             return None;
         }
-        let others = ["1.3", "2.0", "0.20"].into_iter().filter_map(Profile::named);
-        let (other, meter) =
-            others.flat_map(|other| other.meters.values().find(is).map(|meter| (other, meter))).next()?;
+        // Of the recorded versions the one that is nearest.
+        let place = |profile: &Profile| Profile::NAMES.iter().position(|name| *name == profile.name);
+        let far = |other: &&Profile| place(other).unwrap_or_default().abs_diff(place(self).unwrap_or_default());
+        let recorded =
+            Profile::NAMES.iter().filter_map(|name| Profile::named(name)).filter(|it| it.name == it.recorded);
+        let found = recorded.filter_map(|other| Some((other, other.meters.values().find(is)?)));
+        let (other, meter) = found.min_by_key(|(other, _)| far(other))?;
         let same = |here: &&Meter| here.was.contains(&meter.name) || meter.was.contains(&here.name);
         Some((&other.name, self.meters.values().find(same).map(Meter::prometheus_name)))
     }
@@ -360,142 +280,6 @@ impl Meter {
             }
         }
         name
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: String,
-    release: Release,
-    liveness: LivenessFile,
-    #[serde(default)]
-    quirks: Vec<Quirk>,
-    buckets: Vec<f64>,
-    shapes: IndexMap<String, IndexMap<String, f64>>,
-    meters: Vec<MeterFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LivenessFile {
-    heartbeat: u64,
-    interval: u64,
-    timeout: u64,
-    initial_delay: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MeterFile {
-    name: String,
-    kind: Kind,
-    #[serde(default)]
-    unit: String,
-    #[serde(default)]
-    help: String,
-    #[serde(default)]
-    roles: Vec<Role>,
-    /// Of a meter without series at start: its keys, for the reader of the file.
-    #[serde(default)]
-    tags: Vec<String>,
-    model: Option<String>,
-    #[serde(default)]
-    was: Vec<String>,
-    #[serde(default)]
-    start: Vec<StartFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StartFile {
-    #[serde(default)]
-    roles: Vec<Role>,
-    #[serde(default)]
-    tags: IndexMap<String, Values>,
-    is: source::SourceFile,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Values {
-    Many(Vec<String>),
-    One(String),
-}
-
-impl Values {
-    fn list(self) -> Vec<String> {
-        match self {
-            Values::Many(values) => values,
-            Values::One(value) => vec![value],
-        }
-    }
-}
-
-/// What a process runs (Kestra's server types).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Everything in one process.
-    Standalone,
-    /// API and UI, with an embedded indexer.
-    Webserver,
-    /// The executor.
-    Executor,
-    /// The scheduler.
-    Scheduler,
-    /// A worker.
-    Worker,
-    /// An indexer.
-    Indexer,
-    /// The controller of 2.0.
-    Controller,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Role; 7] = [
-        Role::Standalone,
-        Role::Webserver,
-        Role::Executor,
-        Role::Scheduler,
-        Role::Worker,
-        Role::Indexer,
-        Role::Controller,
-    ];
-
-    /// As a scenario writes it and members are named: `worker`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Role::Standalone => "standalone",
-            Role::Webserver => "webserver",
-            Role::Executor => "executor",
-            Role::Scheduler => "scheduler",
-            Role::Worker => "worker",
-            Role::Indexer => "indexer",
-            Role::Controller => "controller",
-        }
-    }
-
-    /// As `/version` shows it: `WORKER`.
-    pub const fn server_type(self) -> &'static str {
-        match self {
-            Role::Standalone => "STANDALONE",
-            Role::Webserver => "WEBSERVER",
-            Role::Executor => "EXECUTOR",
-            Role::Scheduler => "SCHEDULER",
-            Role::Worker => "WORKER",
-            Role::Indexer => "INDEXER",
-            Role::Controller => "CONTROLLER",
-        }
-    }
-
-    /// Whether a process of this role runs what `part` alone would run. The webserver carries an indexer
-    /// (recorded from 1.3: service INDEXER beside WEBSERVER) and, where the version has one, a controller (2.0).
-    pub const fn runs(self, part: Role) -> bool {
-        self as u8 == part as u8
-            || matches!(self, Role::Standalone)
-            || matches!((self, part), (Role::Webserver, Role::Indexer | Role::Controller))
     }
 }
 

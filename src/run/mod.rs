@@ -4,6 +4,7 @@ mod explain;
 mod judge;
 mod locate;
 mod watch;
+mod why;
 
 use std::sync::Arc;
 

@@ -5,11 +5,10 @@
 use super::Simulation;
 use super::event::{Event, ExitCause};
 use super::member::Phase;
-use super::meters::{Class, Meter, QueueName, Subject};
+use super::meters::{Meter, QueueName, Subject};
 use super::queue::QueueKind;
 use super::worker::JobOrder;
 use crate::profile::{Quirk, Role};
-use crate::random::noise;
 use crate::time::Duration;
 
 /// A worker that cannot reach a controller gives up after this long (recorded: 63 s of attempts, one each three seconds).
@@ -69,18 +68,6 @@ impl Simulation {
         }
     }
 
-    /// A worker that takes jobs now; with several, `salt` decides.
-    pub(super) fn pick_worker(&self, salt: u64) -> Option<usize> {
-        let mut takes =
-            (0..self.members.len()).filter(|member| self.available(*member, Role::Worker) && self.room(*member) > 0);
-        let first = takes.next()?;
-        let others = takes.clone().count();
-        match (noise(self.seed.0 ^ 0x91c4, salt) * (others + 1) as f64) as usize {
-            0 => Some(first),
-            n => takes.nth(n - 1),
-        }
-    }
-
     /// Gives a job to a worker, through the controller where there is one.
     pub(super) fn hand_out(&mut self, worker: usize, order: JobOrder) {
         if let Some(controller) = self.controller_of(worker) {
@@ -90,25 +77,22 @@ impl Simulation {
         self.lease(worker, order);
     }
 
-    /// No worker has room for the jobs that wait: the controller puts what it had read back and stops asking.
-    pub(super) fn pause_dispatch(&mut self) {
+    /// While no worker has room for the jobs that wait, the controller does not ask for more: it has put what it had read back.
+    pub(super) fn pause_dispatch(&mut self, paused: bool) {
+        if self.dispatch_paused == paused {
+            return;
+        }
         let Some(controller) = self.controller() else { return };
-        if !std::mem::replace(&mut self.dispatch_paused, true) {
+        self.dispatch_paused = paused;
+        let worker_jobs = Subject::Named(QueueName::WorkerJobEvent);
+        if paused {
             self.count(controller, Meter::ControllerPaused, Subject::Dispatch);
-            self.count(controller, Meter::SubscriberPaused, Subject::Named(QueueName::WorkerJobEvent));
+            self.count(controller, Meter::SubscriberPaused, worker_jobs);
             self.count(controller, Meter::ControllerRequeued, Subject::Dispatch);
-        }
-    }
-
-    /// A worker has room again.
-    pub(super) fn resume_dispatch(&mut self) {
-        if std::mem::take(&mut self.dispatch_paused)
-            && let Some(controller) = self.controller()
-        {
+        } else {
             self.count(controller, Meter::ControllerResumed, Subject::Dispatch);
-            self.count(controller, Meter::SubscriberResumed, Subject::Named(QueueName::WorkerJobEvent));
+            self.count(controller, Meter::SubscriberResumed, worker_jobs);
         }
-        self.kick(QueueKind::WorkerJob);
     }
 
     /// The controller of a worker: a standalone's own, else the one there is.
@@ -191,6 +175,8 @@ impl Simulation {
         if std::mem::replace(&mut self.connected, controller) == controller {
             return;
         }
+        // A new one has not paused yet.
+        self.dispatch_paused = false;
         for worker in 0..self.members.len() {
             if !self.without_database(worker) || !matches!(self.members[worker].phase, Phase::Up | Phase::Stopping) {
                 continue;
@@ -198,11 +184,11 @@ impl Simulation {
             match controller {
                 Some((controller, _)) => {
                     self.members[worker].loss_generation += 1;
+                    self.count_registered(controller);
                     if !self.service_answers_again(worker) {
                         self.exit(worker, ExitCause::Disconnected);
                         continue;
                     }
-                    self.count_registered(controller);
                     if self.members[worker].moves() && self.can_report(worker) {
                         self.resume_jobs(worker);
                     }
@@ -217,44 +203,5 @@ impl Simulation {
             }
         }
         self.kick(QueueKind::WorkerJob);
-    }
-
-    /// A member's process takes a message of a queue.
-    pub(super) fn consumed(&mut self, member: usize, queue: QueueName) {
-        self.handled(member, Meter::QueueConsumed, queue);
-    }
-
-    /// A member's process takes a batch of messages of a queue.
-    pub(super) fn consumed_batch(&mut self, member: usize, queue: QueueName) {
-        self.handled(member, Meter::QueueBatch, queue);
-    }
-
-    fn handled(&mut self, member: usize, meter: Meter, queue: QueueName) {
-        if self.named_queues(member) {
-            self.messages += 1;
-            let slowdown = self.database.slowdown().unwrap_or(1.0);
-            let spread = 0.4 + 1.2 * noise(0xc0e5, self.messages);
-            self.time(member, meter, Subject::Named(queue), Duration::microseconds(1_900).times(spread * slowdown));
-        }
-    }
-
-    /// Whether the queues of a member's version have names of their own.
-    pub(super) fn named_queues(&self, member: usize) -> bool {
-        self.members[member].profile.has(Quirk::NamedQueues)
-    }
-
-    /// A member's process sends messages to a queue that has a name. What a worker sends, its controller writes.
-    pub(super) fn emit(&mut self, member: usize, queue: QueueName, messages: u32) {
-        let sender = if self.without_database(member) { self.controller() } else { Some(member) };
-        if let Some(sender) = sender {
-            self.count_many(sender, Meter::QueueProduced, Subject::Named(queue), f64::from(messages));
-        }
-    }
-
-    /// The same for a class of messages.
-    pub(super) fn emit_class(&mut self, member: usize, class: Class, messages: u32) {
-        for queue in class.queues() {
-            self.emit(member, *queue, messages);
-        }
     }
 }

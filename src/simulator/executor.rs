@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 
 use super::behaviour::{self, TaskModel};
 use super::event::Event;
+use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, TaskEnd, Work};
 use super::{LimitReached, Simulation, limits};
 use crate::flow::{ConcurrencyBehavior, Flow, Retry, RetryPause, State};
-use crate::profile::Role;
+use crate::profile::{Quirk, Role};
 use crate::random::name_key;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
@@ -111,10 +112,7 @@ impl Simulation {
             flow_attempt,
         });
         self.truth.live += 1;
-        match self.named_queues(creator) {
-            true => self.emit(creator, QueueName::ExecutionCommand, 1),
-            false => self.produce(creator, Class::Execution, 1),
-        }
+        self.tell(creator, Moment::Asked);
         self.index(creator, Class::Execution, 1);
         self.send(QueueKind::Execution, Message::Execution { slot, number });
         (slot, number)
@@ -130,9 +128,9 @@ impl Simulation {
         let (flow, state) = (execution.flow, execution.state);
         if state == State::Created {
             self.message(executor, flow, State::Created);
-            if self.named_queues(executor) {
-                self.consumed(executor, QueueName::ExecutionCommand);
-                self.produce(executor, Class::Execution, 1);
+            self.consumed(executor, QueueName::ExecutionCommand);
+            self.tell(executor, Moment::Seen);
+            if self.members[executor].profile.has(Quirk::NamedQueues) {
                 // Registered for this state too.
                 self.count_many(executor, Meter::DelayCreated, Subject::FlowState(flow, State::Created), 0.0);
             }
@@ -222,11 +220,7 @@ impl Simulation {
         self.truth.attempts += 1;
         self.message(executor, flow, State::Running);
         self.count(executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
-        if !self.named_queues(executor) {
-            self.produce(executor, Class::Execution, 1);
-        }
-        self.tell_flows(executor);
-        self.produce(executor, Class::WorkerJob, 1);
+        self.tell(executor, Moment::TaskRun);
         let work = Work::Task { slot, number, flow, task, attempt };
         self.send(QueueKind::WorkerJob, Message::Job(JobOrder { work, created: now, resubmitted: false }));
     }
@@ -394,18 +388,7 @@ impl Simulation {
         let Some(execution) = self.executions.remove(slot) else { return };
         self.truth.live -= 1;
         self.truth.ended[state as usize] += 1;
-        if self.named_queues(executor) {
-            self.produce(executor, Class::Execution, 1);
-            self.produce(executor, Class::Statistic, 1);
-            if let Some(indexer) = self.pick(Role::Indexer, execution.number) {
-                self.index(indexer, Class::Statistic, 1);
-                self.consumed_batch(indexer, QueueName::Statistic);
-            }
-        } else {
-            // The end, and once more for those who wait for it.
-            self.produce(executor, Class::Execution, 2);
-        }
-        self.tell_flows(executor);
+        self.tell(executor, Moment::Closed);
         if execution.holds_place {
             let flow = &mut self.flows[execution.flow as usize];
             flow.running -= 1;
@@ -417,12 +400,6 @@ impl Simulation {
         if let Some(trigger) = execution.trigger {
             self.unlock(trigger);
         }
-    }
-
-    /// A state of an execution goes to the flows that wait for such.
-    fn tell_flows(&mut self, executor: usize) {
-        self.produce(executor, Class::MultipleConditionEvent, 1);
-        self.consumed(executor, QueueName::MultipleConditionEvent);
     }
 
     fn age(&self, slot: u32) -> Duration {

@@ -1,6 +1,7 @@
 //! What someone sees who looks at a process: the value of every probe, as formulas of the state at this instant.
 
 use super::Simulation;
+use super::controller::Held;
 use super::database::{self, Database, Loss, POOL};
 use super::member::Phase;
 use crate::metrics::Look;
@@ -100,7 +101,7 @@ impl Simulation {
         look.set(Probe::WorkerCompleted, it.worker_completed as f64);
         look.set(Probe::WorkerBusyTime, it.worker_busy.as_nanoseconds() as f64);
         if it.profile.has(Quirk::Controller) {
-            let held = self.held(member);
+            let held = if role.runs(Role::Controller) { self.held(member) } else { Held::default() };
             look.set(Probe::WorkerRoom, self.room(member) as f64);
             look.set(Probe::WorkerPolls, libm::floor(now.since(it.started).as_seconds_f64()));
             look.set(Probe::ControllerWorkers, held.workers as f64);

@@ -19,6 +19,7 @@ pub mod limits;
 mod liveness;
 mod look;
 mod member;
+mod messages;
 mod meters;
 mod queue;
 mod scheduler;
@@ -47,7 +48,7 @@ use event::{Event, EventQueue};
 use executor::{Execution, FlowModel};
 use liveness::Service;
 use member::Phase;
-use meters::{Class, Meter, QueueName, Subject};
+use meters::{Class, QueueName};
 use queue::{Message, POLL_SIZE, Queue, QueueKind};
 use scheduler::TriggerState;
 use slots::Slots;
@@ -278,12 +279,17 @@ impl Simulation {
 
     /// A member that does the work of a role now; with several, `salt` decides.
     fn pick(&self, part: Role, salt: u64) -> Option<usize> {
-        let mut available = (0..self.members.len()).filter(|member| self.available(*member, part));
-        let first = available.next()?;
-        let others = available.clone().count();
-        match (noise(self.seed.0 ^ 0x91c4, salt) * (others + 1) as f64) as usize {
+        self.choose(salt, |member| self.available(member, part))
+    }
+
+    /// A member that fits; with several, `salt` decides.
+    fn choose(&self, salt: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut fitting = (0..self.members.len()).filter(|member| fits(*member));
+        let first = fitting.next()?;
+        let mut others = (first + 1..self.members.len()).filter(|member| fits(*member));
+        match (noise(self.seed.0 ^ 0x91c4, salt) * (others.clone().count() + 1) as f64) as usize {
             0 => Some(first),
-            n => available.nth(n - 1),
+            n => others.nth(n - 1),
         }
     }
 
@@ -296,13 +302,16 @@ impl Simulation {
     /// Plans the next delivery of a queue, if messages wait and somebody takes them.
     fn kick(&mut self, kind: QueueKind) {
         let Some(slowdown) = self.database.slowdown() else { return };
-        if self.queues[kind as usize].is_empty() {
+        let empty = self.queues[kind as usize].is_empty();
+        let paused = kind == QueueKind::WorkerJob && self.dispatch_paused;
+        if empty && !paused {
             return;
         }
-        if self.taker(kind, 0).is_none() {
-            if kind == QueueKind::WorkerJob {
-                self.pause_dispatch();
-            }
+        let taken = self.taker(kind, 0).is_some();
+        if kind == QueueKind::WorkerJob {
+            self.pause_dispatch(!taken);
+        }
+        if empty || !taken {
             return;
         }
         let query = Duration::milliseconds(2).times(slowdown);
@@ -354,39 +363,8 @@ impl Simulation {
 
     /// Who takes messages of a queue now.
     fn taker(&self, kind: QueueKind, salt: u64) -> Option<usize> {
-        if kind == QueueKind::WorkerJob { self.pick_worker(salt) } else { self.pick(kind.consumer(), salt) }
-    }
-
-    /// A member's process sends messages of a class: what its counter shows of it.
-    fn produce(&mut self, member: usize, class: Class, messages: u32) {
-        if self.named_queues(member) {
-            return self.emit_class(member, class, messages);
-        }
-        self.count_many(member, Meter::QueueProduced, Subject::Queue(class), f64::from(messages));
-    }
-
-    /// A member's process writes rows of a class to the repository, as one batch.
-    fn index(&mut self, member: usize, class: Class, rows: u32) {
-        if self.named_queues(member) && !class.indexed() {
-            return;
-        }
-        let subject = Subject::Indexed(class);
-        let slowdown = self.database.slowdown().unwrap_or(1.0);
-        self.messages += 1;
-        let time = Duration::microseconds(2_400).times((0.5 + noise(0x1d3, self.messages)) * slowdown);
-        self.count_many(member, Meter::IndexerIn, subject, f64::from(rows));
-        self.count_many(member, Meter::IndexerOut, subject, f64::from(rows));
-        self.count(member, Meter::IndexerRequest, subject);
-        self.time(member, Meter::IndexerDuration, subject, time);
-    }
-
-    /// A member's process writes log lines of an execution.
-    fn write_logs(&mut self, member: usize, lines: u32) {
-        if lines > 0 {
-            self.truth.log_lines += u64::from(lines);
-            self.produce(member, Class::LogEntry, lines);
-            self.send(QueueKind::LogEntry, Message::Logs(lines));
-        }
+        let room = |member| kind != QueueKind::WorkerJob || self.room(member) > 0;
+        self.choose(salt, |member| self.available(member, kind.consumer()) && room(member))
     }
 
     /// An id of something of a flow.
@@ -394,9 +372,9 @@ impl Simulation {
         let key = name_key(what) ^ self.flows[flow as usize].key;
         self.seed.numbered(key, number ^ (u64::from(part) << 40)).id()
     }
-    /// An id of a request to a member, always the same for the same request at the same instant.
-    pub fn trace_id(target: &str, arrived: Instant) -> String {
-        Seed(name_key("traceId")).numbered(name_key(target), arrived.as_nanoseconds() as u64).id()
+    /// An id that Kestra draws for a request, always the same for the same request at the same instant.
+    pub fn request_id(&self, target: &str, arrived: Instant) -> String {
+        self.seed.numbered(name_key("request") ^ name_key(target), arrived.as_nanoseconds() as u64).id()
     }
 
     /// The plan it runs.

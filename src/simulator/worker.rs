@@ -212,8 +212,8 @@ impl Simulation {
         self.fill_threads(member);
         self.pace(member);
         self.close_if_idle(member);
-        if self.dispatch_paused && self.taker(QueueKind::WorkerJob, 0).is_some() {
-            self.resume_dispatch();
+        if self.dispatch_paused {
+            self.kick(QueueKind::WorkerJob);
         }
     }
 

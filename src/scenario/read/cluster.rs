@@ -78,11 +78,10 @@ pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &str, reading: &
                     let before = plan.members.len();
                     role_members(entry, role, &defaults, &mut plan.members, reading);
                     if let Some(unfit) = plan.members[before..].iter().find_map(|member| member.unfit(kestra)) {
-                        reading.error(
-                            &entry.place,
-                            unfit,
-                            "leave it out, or write a version that has it: `kestra: \"2.0\"`",
-                        );
+                        let has = |name: &&str| Profile::named(name).is_some_and(|it| it.roles().any(|it| it == role));
+                        let versions: Vec<&str> = Profile::NAMES.iter().copied().filter(has).collect();
+                        let advice = format!("leave it out, or write a version that has it: {}", versions.join(", "));
+                        reading.error(&entry.place, unfit, advice);
                     }
                 }
             }

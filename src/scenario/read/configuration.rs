@@ -44,7 +44,8 @@ pub(super) fn settings(node: Option<&Node>, profile: &Profile, reading: &mut Rea
     flatten(node, "", &mut all);
     let mut ignored: Vec<Setting<'_>> = Vec::new();
     for setting in all {
-        if !has_effect(&setting.key, profile) || !apply(&setting, &mut settings, reading) {
+        // Another version may be served with it.
+        if !apply(&setting, &mut settings, reading) || !has_effect(&setting.key, profile) {
             ignored.push(setting);
         }
     }
