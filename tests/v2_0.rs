@@ -163,6 +163,25 @@ fn a_webserver_shows_its_queues_once_a_worker_has_registered() {
 }
 
 #[test]
+fn a_controller_that_takes_over_begins_anew() {
+    let members = "members: { webserver: 2, executor: 1, scheduler: 1, indexer: 1, worker: { count: 1, threads: 1 } }";
+    let text = sleeps(members, 60, "PT20S");
+    let plan = plan(&format!("{text}timeline: [ {{ at: 60s, kill: webserver-1 }} ]\n"));
+    let mut simulation = simulate(&plan, 1, at(59));
+    let count = |simulation: &Simulation, name: &str, what: &str, tags: &str| {
+        value(simulation, name, &format!("kestra_controller_{what}_total{{{tags}worker_queue=\"default\"}}"))
+            .unwrap_or(0.0)
+    };
+    assert!(count(&simulation, "webserver-1", "subscription_paused", "") >= 1.0, "the worker is full");
+    simulation.advance(at(120)).expect("no limit");
+    let of = |what, tags| count(&simulation, "webserver-2", what, tags);
+    assert_eq!(of("worker_registered", "worker_group=\"default\","), 1.0);
+    // One resumption is there at start. It paused first, and does so now.
+    let (paused, resumed) = (of("subscription_paused", ""), of("subscription_resumed", "") - 1.0);
+    assert!(resumed >= 1.0 && paused == resumed + 1.0, "{paused} pauses, {resumed} resumptions");
+}
+
+#[test]
 fn without_a_controller_workers_give_up_after_a_minute() {
     let text = sleeps("members: { executor: 1, scheduler: 1, webserver: 1, worker: 1, indexer: 1 }", 20, "PT5S");
     // Nothing says that a webserver does not come back in time: then the worker goes on.
