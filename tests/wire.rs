@@ -5,7 +5,7 @@ mod common;
 
 use std::io::{ErrorKind, Read, Write};
 
-use common::server::{Mock, ask, connect, eventually, raw, try_ask};
+use common::server::{Mock, ask, connect, eventually, raw, scratch, try_ask};
 
 #[test]
 fn answers_are_recorded_bytes() {
@@ -77,6 +77,20 @@ fn what_is_no_request_gets_the_problem_document_of_2_0() {
     let fat = raw(&member, &format!("GET /health HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(40_000)));
     let body = problem("payload-too-large", "Payload too large", 413, "Request Entity Too Large", "/health");
     assert!(fat.ends_with(&body) && fat.contains("content-length: 221\r\nconnection: close\r\n\r\n"), "{fat}");
+}
+
+#[test]
+fn a_request_that_hangs_is_answered_when_the_database_is_back() {
+    // Its driver waits for ever, and no port and no process changes when the stall is over.
+    let file = scratch("stalled.yaml");
+    let text = "name: stalled\nkestra: \"2.0\"\ncluster: { database: h2, standalone: 1 }\n\
+                timeline: [ { at: 1s, database: stalled, for: 25s } ]\n";
+    std::fs::write(&file, text).expect("a file");
+    let mock = Mock::start(&[file.to_str().expect("UTF-8"), "--speed", "10"]);
+    let member = mock.member("standalone-1");
+    eventually("the database stalls", || !mock.ask("GET", "/api/faults", "").1.to_string().contains("[]"));
+    let answer = raw(&member, "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 Ok"), "{answer}");
 }
 
 #[test]

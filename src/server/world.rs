@@ -11,7 +11,7 @@ use super::{Addresses, Options};
 use crate::management::{self, Outcome, Request};
 use crate::random::Seed;
 use crate::scenario::Plan;
-use crate::simulator::{Command, LimitReached, Port, Simulation};
+use crate::simulator::{Command, DatabaseView, LimitReached, Port, Simulation};
 use crate::time::{Calendar, Instant};
 
 /// Answers that are remembered for a member while nothing changes.
@@ -28,7 +28,7 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) addresses: Addresses,
     pub(super) metrics: OwnMetrics,
-    /// A number that grows whenever a port, a life, the clock or the world itself changes.
+    /// A number that grows whenever a port, a life, a database, the clock or the world itself changes.
     pub(super) changes: watch::Sender<u64>,
     /// Turns for looks at other instants.
     pub(super) looks: Arc<Semaphore>,
@@ -45,7 +45,8 @@ pub(super) struct World {
     pub(super) limit: Option<LimitReached>,
     /// Grows with each command and reset: what was remembered before is void.
     pub(super) generation: u64,
-    ports: Vec<(Port, u32)>,
+    /// Of each member its port, its life and its database, as they were last.
+    seen: Vec<(Port, u32, DatabaseView)>,
     remembered: Vec<Remembered>,
 }
 
@@ -107,7 +108,7 @@ impl Shared {
         let mut world = self.world();
         let result = change(&mut world);
         world.generation += 1;
-        world.ports_changed();
+        world.members_changed();
         drop(world);
         self.changes.send_modify(|number| *number += 1);
         result
@@ -159,12 +160,12 @@ impl World {
         let limit = simulation.advance(Instant::START).err();
         let remembered = (0..members).map(|_| Remembered::default()).collect();
         let mut world =
-            World { simulation, clock, commands: Vec::new(), limit, generation: 0, ports: Vec::new(), remembered };
-        world.ports_changed();
+            World { simulation, clock, commands: Vec::new(), limit, generation: 0, seen: Vec::new(), remembered };
+        world.members_changed();
         world
     }
 
-    /// Moves the simulation to where the clock is, at a multiple of the tick while it runs. True when a port changed.
+    /// Moves the simulation to where the clock is, at a multiple of the tick while it runs. True when a member changed.
     fn catch_up(&mut self, tick: u64) -> bool {
         self.clock.settle();
         let now = self.clock.now();
@@ -174,7 +175,7 @@ impl World {
             false => Instant::from_nanoseconds(now.as_nanoseconds().div_euclid(tick).saturating_mul(tick)),
         };
         self.advance(shown);
-        self.ports_changed()
+        self.members_changed()
     }
 
     /// Moves the simulation; at a limit the clock stops.
@@ -188,11 +189,14 @@ impl World {
         }
     }
 
-    fn ports_changed(&mut self) -> bool {
-        let ports = || self.simulation.members().iter().map(|member| (member.port(), member.life()));
-        let changed = !self.ports.iter().copied().eq(ports());
+    /// Whether a request that waits must ask again: a port, a process or its database is not what it was.
+    fn members_changed(&mut self) -> bool {
+        let simulation = &self.simulation;
+        let members = || simulation.members().iter().enumerate();
+        let seen = || members().map(|(index, member)| (member.port(), member.life(), simulation.database(index)));
+        let changed = !self.seen.iter().copied().eq(seen());
         if changed {
-            self.ports = ports().collect();
+            self.seen = seen().collect();
         }
         changed
     }
