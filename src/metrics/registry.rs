@@ -48,7 +48,7 @@ impl Common {
 }
 
 /// All meters of a process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Registry {
     profile: &'static Profile,
     common: Common,
@@ -60,7 +60,7 @@ pub struct Registry {
 }
 
 /// A meter that has series.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Registered {
     keys: Vec<String>,
     /// Label values, in the order of the keys, to series.
@@ -68,7 +68,7 @@ struct Registered {
 }
 
 /// A family of the exposition: a meter, or the maximum of one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Family {
     maximum: bool,
     header: Vec<u8>,

@@ -8,7 +8,7 @@ use super::window::WindowMax;
 use crate::profile::{Kind, Profile, Source, TextForm};
 use crate::time::Instant;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Series {
     pub(super) labels: Vec<(String, String)>,
     pub(super) source: Source,

@@ -91,7 +91,7 @@ impl ExitCause {
 }
 
 /// Events to come.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct EventQueue {
     heap: BinaryHeap<Reverse<(Instant, bool, u64, Event)>>,
     sequence: u64,

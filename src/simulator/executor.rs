@@ -17,7 +17,7 @@ use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
 /// A flow, made ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct FlowModel {
     pub(super) key: u64,
     /// Tasks, then those of `errors`.

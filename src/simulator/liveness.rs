@@ -12,7 +12,7 @@ use crate::random::noise;
 use crate::time::Instant;
 
 /// A process as the cluster knows it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Service {
     member: usize,
     life: u32,

@@ -15,7 +15,7 @@ use crate::scenario::MemberPlan;
 use crate::time::{Duration, Instant};
 
 /// One member of the cluster and its current process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Member {
     pub(super) plan: MemberPlan,
     pub(super) profile: &'static Profile,

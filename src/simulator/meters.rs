@@ -205,7 +205,7 @@ impl Subject {
 const WORKER_GROUP: &str = "default";
 
 /// The registry of one process and its cache.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Meters {
     registry: Registry,
     ids: Vec<Option<MeterId>>,

@@ -56,7 +56,7 @@ use webserver::ArrivalProcess;
 use worker::RunningWork;
 
 /// A running cluster.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Simulation {
     plan: Arc<Plan>,
     seed: Seed,

@@ -69,7 +69,7 @@ pub(super) enum Message {
 }
 
 /// The rows of one queue, and how its consumers poll it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Queue {
     kind: QueueKind,
     rows: VecDeque<Message>,

@@ -13,7 +13,7 @@ use crate::scenario::Plan;
 use crate::time::{Calendar, Duration, Instant};
 
 /// A trigger the scheduler evaluates.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct TriggerState {
     /// Index of its flow, and of the trigger in it.
     pub(super) place: (u32, u32),

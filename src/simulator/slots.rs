@@ -1,7 +1,7 @@
 //! Slots that are used again, for what lives a while and is named by a small number.
 
 /// Values in numbered slots; the slot freed last is used first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slots<T> {
     values: Vec<Option<T>>,
     free: Vec<u32>,

@@ -9,7 +9,7 @@ use crate::time::{Duration, Instant};
 
 /// The process behind one entry of `arrivals`. Each gap is drawn as a share of the mean gap, so that a changed rate
 /// stretches the same sequence instead of drawing another one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ArrivalProcess {
     draws: Stream,
     /// What is left of the current gap, in mean gaps.
