@@ -300,7 +300,9 @@ fn running_tasks_and_triggers_show_as_recorded() {
 
 fn fault(simulation: &mut Simulation, fault: Fault) {
     let (name, at) = ("fault".to_owned(), simulation.now());
-    simulation.command(Command::Inject(TimelineEntry { name, at, fault, lasts: None, every: None, until: None }));
+    simulation
+        .command(Command::Inject(TimelineEntry { name, at, fault, lasts: None, every: None, until: None }))
+        .expect("possible");
 }
 
 #[test]
@@ -367,7 +369,7 @@ fn a_stalled_database_that_comes_back_lets_waiting_requests_go() {
     fault(&mut simulation, Fault::Database(DatabaseFault::Stalled));
     let asked = get("/health", after(&mut simulation, 1_000));
     assert!(matches!(ask(&mut simulation, &asked), Outcome::Wait(_)));
-    simulation.command(Command::Clear("fault".to_owned()));
+    simulation.command(Command::Clear("fault".to_owned())).expect("it is there");
     after(&mut simulation, 5_000);
     assert_eq!(answered(ask(&mut simulation, &asked)).status, 200);
 }

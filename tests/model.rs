@@ -374,7 +374,7 @@ proptest! {
         entries.sort_by_key(|entry| entry.at);
         for entry in entries {
             by_hand.advance(entry.at).expect("no limit");
-            by_hand.command(Command::Inject(entry));
+            by_hand.command(Command::Inject(entry)).expect("possible");
         }
         written.advance(second(600)).expect("no limit");
         by_hand.advance(second(600)).expect("no limit");

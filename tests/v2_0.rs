@@ -54,7 +54,7 @@ fn open(simulation: &Simulation, name: &str) -> bool {
 
 /// Seconds after the start at which the journal says something.
 fn when(simulation: &Simulation, part: &str) -> f64 {
-    let line = simulation.journal().iter().find(|line| line.text.contains(part));
+    let line = simulation.journal().iter().find(|line| line.text(simulation.plan()).contains(part));
     let line = line.unwrap_or_else(|| panic!("no {part} in {:#?}", simulation.journal()));
     line.at.since(Instant::START).as_seconds_f64()
 }

@@ -8,7 +8,7 @@ use crate::simulator::Command;
 pub(super) fn refresh(context: &Context<'_>) -> Handled {
     let force = serde_json::from_slice(&context.request.body)
         .is_ok_and(|body: serde_json::Value| body.get("force") == Some(&serde_json::Value::Bool(true)));
-    let first = !context.member.refreshed();
+    let first = !context.process.refreshed();
     let command = first.then_some(Command::Refresh { member: context.index });
     Ok(Reply::json(if first && !force { context.version.refreshed } else { "[]" }).with_command(command))
 }

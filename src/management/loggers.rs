@@ -65,7 +65,7 @@ impl<'a> Loggers<'a> {
             LazyLock::new(|| version::VERSIONS.iter().map(|version| (version.name, fresh(version.loggers))).collect());
         static NONE: Levels<'static> = Levels::new();
         let fresh = FRESH.get(context.version.name).unwrap_or(&NONE);
-        Loggers { fresh, set: context.member.loggers() }
+        Loggers { fresh, set: context.process.loggers() }
     }
     fn configured(&self, name: &str) -> Option<Level> {
         match self.set.get(name) {

@@ -29,7 +29,7 @@ pub use credentials::basic_auth;
 pub use reply::{Malformed, malformed};
 
 use crate::profile::{Quirk, Role};
-use crate::simulator::{Command, Member, Port, Simulation};
+use crate::simulator::{Command, Member, Port, Process, Simulation};
 use crate::time::Instant;
 use error::{Error, Kind, Refusal};
 use reply::Reply;
@@ -125,6 +125,7 @@ struct Context<'a> {
     simulation: &'a Simulation,
     index: usize,
     member: &'a Member,
+    process: &'a Process,
     version: &'static Version,
     target: uri::Target<'a>,
     /// The `{name}` of the path, decoded.
@@ -167,7 +168,7 @@ pub fn reachable(simulation: &Simulation, member: usize) -> Result<&Member, Outc
         Port::Frozen => return Err(Outcome::Hang),
         Port::Open => {}
     }
-    match state.paused_until().filter(|until| *until > simulation.now()) {
+    match state.process().and_then(Process::paused_until).filter(|until| *until > simulation.now()) {
         Some(until) => Err(Outcome::Wait(until)),
         None => Ok(state),
     }
@@ -175,6 +176,7 @@ pub fn reachable(simulation: &Simulation, member: usize) -> Result<&Member, Outc
 
 fn reply_to(request: &Request, simulation: &Simulation, index: usize, version: &'static Version) -> Handled {
     let Some(member) = simulation.members().get(index) else { return Err(Outcome::Refused.into()) };
+    let Some(running) = member.process() else { return Err(Outcome::Refused.into()) };
     let target = uri::Target::read(&request.target, version.double_slash).map_err(|unreadable| unreadable.error())?;
     let href = target.href;
     if foreign_origin(request) {
@@ -206,7 +208,7 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, version: &
             if let Some(refusal) = credentials::of_endpoint(request, process, endpoint, href) {
                 return Err(refusal.into());
             }
-            handler(&Context { request, simulation, index, member, version, target, variable })
+            handler(&Context { request, simulation, index, member, process: running, version, target, variable })
         }
         route::Found::WrongMethod(_) if wrong_type(request) && version.type_before_method => {
             let content_type = request.header("content-type").unwrap_or_default();

@@ -50,7 +50,7 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
         seed: seed.0,
         start: calendar.start().to_string(),
         duration: plan.duration,
-        timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text.clone() }).collect(),
+        timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text(plan) }).collect(),
         closing: closing(&simulation),
         members: simulation.members().iter().map(member_line).collect(),
         expectations: expectations.collect(),
@@ -154,8 +154,9 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
         let wanted = state.map(State::name);
         let mut sum = 0.0;
         for (index, member) in simulation.members().iter().enumerate().filter(|(_, it)| it.port() != Port::Refused) {
+            let Some(registry) = member.registry() else { continue };
             let look = simulation.look(index);
-            member.registry().samples(&look, |sample| {
+            registry.samples(&look, |sample| {
                 let matches = |wanted: &str| sample.labels.iter().any(|(key, is)| key == "state" && is == wanted);
                 if sample.name == meter && wanted.is_none_or(matches) {
                     sum += sample.value;

@@ -354,13 +354,15 @@ impl Watching {
         match self.refusal(simulation, index) {
             None => {
                 let member = self.places[index].found.member;
-                let it = &simulation.members()[member];
                 let look = simulation.look(member);
                 let wanted = self.monitor.wanted().filter(|_| !all_wanted).cloned();
                 let mut scrape = self.monitor.scrape(index, time);
                 let wants = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
-                let all = it.registry().some_samples(&look, wants, |sample| {
-                    scrape.sample(sample.name, sample.labels, sample.le, sample.value);
+                let registry = simulation.members()[member].registry();
+                let all = registry.map_or(0, |registry| {
+                    registry.some_samples(&look, wants, |sample| {
+                        scrape.sample(sample.name, sample.labels, sample.le, sample.value);
+                    })
                 });
                 scrape.end(Some(all), Duration::milliseconds(12) + now.since(begun));
             }

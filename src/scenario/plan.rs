@@ -254,6 +254,26 @@ pub enum Fault {
     Deadlock(Vec<usize>),
 }
 
+impl Fault {
+    /// The members it is done to; none for one that is done to something else.
+    pub fn members(&self) -> &[usize] {
+        match self {
+            Fault::Kill(members)
+            | Fault::Stop(members)
+            | Fault::Start(members)
+            | Fault::Restart(members)
+            | Fault::Hang(members)
+            | Fault::DiskFull(members)
+            | Fault::Deadlock(members)
+            | Fault::HeapLeak { members, .. }
+            | Fault::GcPause { members, .. } => members,
+            Fault::Database(_) | Fault::Arrivals { .. } | Fault::TaskDuration { .. } | Fault::TaskFailures { .. } => {
+                &[]
+            }
+        }
+    }
+}
+
 /// `database`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DatabaseFault {
