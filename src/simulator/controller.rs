@@ -160,3 +160,53 @@ impl Cluster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::process::Cause;
+    use super::super::testing::world;
+    use super::super::worker::{JobOrder, Work};
+    use super::*;
+    use crate::time::Instant;
+
+    const MEMBERS: &str = "members: { webserver: 1, executor: 1, scheduler: 1, worker: 2, controller: 1 }, threads: 2";
+
+    fn order(number: u64) -> JobOrder {
+        let work = Work::Task { slot: 0, number, flow: 0, task: 0, attempt: 1 };
+        JobOrder { work, created: Instant::START, resubmitted: false }
+    }
+
+    fn name(cluster: &Cluster, member: Option<usize>) -> &str {
+        member.map_or("nobody", |member| cluster.members[member].name())
+    }
+
+    #[test]
+    fn a_controller_of_its_own_comes_before_one_inside_a_webserver() {
+        let (cx, mut cluster) = world(MEMBERS, "kestra: \"2.0\"\n");
+        assert_eq!(name(&cluster, cluster.controller()), "controller-1");
+        let controller = cluster.controller().expect("there is one");
+        cluster.members[controller].process.as_mut().map(|process| process.on(cx.now, Cause::Hangs));
+        let next = cluster.find_controller();
+        assert_eq!(name(&cluster, next.map(|it| it.0)), "webserver-1");
+        assert!(cluster.link.connect(next) && !cluster.link.connect(next));
+    }
+
+    #[test]
+    fn a_worker_holds_one_job_that_waits_for_each_thread_and_no_more() {
+        let (mut cx, mut cluster) =
+            world(MEMBERS, "kestra: \"2.0\"\nflows: [ { id: f, namespace: n, tasks: [ { id: t, type: t.T } ] } ]\n");
+        let worker = cluster.members.iter().position(|it| it.name() == "worker-1").expect("a worker");
+        assert_eq!(cluster.room(worker), 2);
+        (0..4).for_each(|number| cluster.hand_out(&mut cx, worker, order(number)));
+        assert_eq!((cluster.members[worker].running(), cluster.room(worker)), (2, 0));
+        let held = cluster.held(cluster.controller().expect("there is one"));
+        assert_eq!((held.workers, held.inflight, held.permits, held.capacity), (2, 4, 2, 8));
+    }
+
+    #[test]
+    fn before_2_0_nobody_hands_out_jobs_and_a_worker_takes_all() {
+        let (_, cluster) = world("members: { webserver: 1, worker: 1 }", "");
+        assert_eq!((cluster.controller(), cluster.room(1)), (None, usize::MAX));
+        assert!(!cluster.without_database(1));
+    }
+}

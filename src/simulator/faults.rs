@@ -11,8 +11,8 @@ use super::happening::Happening;
 use super::member::{AfterExit, Levels};
 use super::process::Cause;
 use super::{Simulation, behaviour, limits};
-use crate::scenario::{DatabaseFault, Fault, RateChange, TimelineEntry};
-use crate::time::{Duration, Instant};
+use crate::scenario::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, TimelineEntry};
+use crate::time::Instant;
 
 /// A fault that is there: in force, or to happen again.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,14 +63,13 @@ impl Faults {
     /// What the faults in force make of a member's place.
     fn levels(&self, member: usize) -> Levels {
         let mut levels = Levels::default();
-        for active in self.in_force() {
-            match &active.entry.fault {
-                Fault::Kill(members) | Fault::Stop(members) => levels.held_down |= members.contains(&member),
-                Fault::Hang(members) => levels.hung |= members.contains(&member),
-                Fault::DiskFull(members) => levels.disk_full |= members.contains(&member),
-                Fault::Deadlock(members) => levels.deadlocked |= members.contains(&member),
-                Fault::HeapLeak { members, rate } if members.contains(&member) => levels.leak += rate,
-                _ => {}
+        for ActiveFault { entry: TimelineEntry { fault, .. }, .. } in self.in_force() {
+            if !fault.members().contains(&member) {
+                continue;
+            }
+            levels.held_down |= fault.kind.lasts() == Lasts::HoldsDown;
+            if let Handler::Place(set) = handler(fault.kind) {
+                set(&mut levels, fault.amount);
             }
         }
         levels
@@ -78,27 +77,55 @@ impl Faults {
 
     /// What the last fault in force does to the database.
     fn last_of_database(&self) -> Option<DatabaseFault> {
-        self.in_force().rev().find_map(|active| match active.entry.fault {
-            Fault::Database(fault) => Some(fault),
+        self.in_force().rev().find_map(|active| match active.entry.fault.amount {
+            Amount::Manner(manner) => Some(manner),
             _ => None,
         })
     }
 
     /// The rate of an entry of `arrivals` whose flow is this.
     fn rate(&self, flow: usize, written: f64) -> f64 {
-        self.in_force().fold(written, |rate, active| match &active.entry.fault {
-            Fault::Arrivals { flow: of, change } if of.is_none_or(|of| of == flow) => match change {
-                RateChange::Rate(new) => *new,
-                RateChange::Times(times) => rate * times,
+        self.in_force().fold(written, |rate, active| match active.entry.fault {
+            Fault { target: Target::Flow(of), amount, .. } if of.is_none_or(|of| of == flow) => match amount {
+                Amount::Rate(new) => new,
+                Amount::Times(times) => rate * times,
+                _ => rate,
             },
             _ => rate,
         })
     }
 }
 
-/// Whether a fault of this kind without `for` is over at once.
-fn is_over_at_once(fault: &Fault) -> bool {
-    matches!(fault, Fault::Kill(_) | Fault::Stop(_) | Fault::Start(_) | Fault::Restart(_) | Fault::GcPause { .. })
+/// What a fault does. Those of the database, of arrivals and of tasks are folded where these are set.
+enum Handler {
+    /// It does something to each of its members at once.
+    Act(fn(&mut Simulation, usize, &TimelineEntry)),
+    /// It makes something of the place of each of its members, as long as it is in force.
+    Place(fn(&mut Levels, Amount)),
+    /// It is folded into what the whole cluster works with.
+    Cluster,
+}
+
+const fn handler(kind: FaultKind) -> Handler {
+    match kind {
+        FaultKind::Kill => Handler::Act(|simulation, member, _| simulation.kill(member)),
+        // One that is started again by the end of the fault is not told to stay away.
+        FaultKind::Stop => Handler::Act(|simulation, member, entry| simulation.stop(member, entry.lasts.is_none())),
+        FaultKind::Start => Handler::Act(|simulation, member, _| simulation.start(member)),
+        FaultKind::Restart => Handler::Act(|simulation, member, _| simulation.restart(member)),
+        FaultKind::GcPause => Handler::Act(|simulation, member, entry| simulation.pause(member, entry.fault.amount)),
+        FaultKind::Hang => Handler::Place(|levels, _| levels.hung = true),
+        FaultKind::DiskFull => Handler::Place(|levels, _| levels.disk_full = true),
+        FaultKind::Deadlock => Handler::Place(|levels, _| levels.deadlocked = true),
+        FaultKind::HeapLeak => Handler::Place(|levels, amount| {
+            if let Amount::Leak(rate) = amount {
+                levels.leak += rate;
+            }
+        }),
+        FaultKind::Database | FaultKind::Arrivals | FaultKind::TaskDuration | FaultKind::TaskFailures => {
+            Handler::Cluster
+        }
+    }
 }
 
 impl Simulation {
@@ -131,7 +158,11 @@ impl Simulation {
         let again = entry.every.filter(|every| !every.is_zero()).map(|every| now + every);
         fault.again = again.filter(|again| entry.until.is_none_or(|until| *again <= until));
         (fault.since, fault.times) = (now, fault.times + 1);
-        fault.in_force = !is_over_at_once(&entry.fault) || entry.lasts.is_some() && holds(&entry.fault);
+        fault.in_force = match entry.fault.kind.lasts() {
+            Lasts::No => false,
+            Lasts::HoldsDown => entry.lasts.is_some(),
+            Lasts::UntilCleared => true,
+        };
         let (times, in_force, again) = (fault.times, fault.in_force, fault.again);
         if let Some(again) = again {
             self.cx.events.push(again, Event::FaultRepeats { fault: number });
@@ -178,23 +209,8 @@ impl Simulation {
         for member in 0..self.cluster.members.len() {
             self.cluster.members[member].lasting.levels.held_down |= self.faults.levels(member).held_down;
         }
-        match &entry.fault {
-            Fault::Kill(members) => members.iter().for_each(|member| self.kill(*member)),
-            Fault::Stop(members) => {
-                // One that is started again by the end of the fault is not told to stay away.
-                members.iter().for_each(|member| self.stop(*member, entry.lasts.is_none()));
-            }
-            Fault::Start(members) => members.iter().for_each(|member| self.start(*member)),
-            Fault::Restart(members) => members.iter().for_each(|member| self.restart(*member)),
-            Fault::GcPause { members, pause } => members.iter().for_each(|member| self.pause(*member, *pause)),
-            Fault::Hang(_)
-            | Fault::Database(_)
-            | Fault::Arrivals { .. }
-            | Fault::TaskDuration { .. }
-            | Fault::TaskFailures { .. }
-            | Fault::HeapLeak { .. }
-            | Fault::DiskFull(_)
-            | Fault::Deadlock(_) => {}
+        if let Handler::Act(act) = handler(entry.fault.kind) {
+            entry.fault.members().iter().for_each(|member| act(self, *member, entry));
         }
     }
 
@@ -236,8 +252,9 @@ impl Simulation {
     }
 
     /// A long collection begins.
-    fn pause(&mut self, member: usize, pause: Duration) {
+    fn pause(&mut self, member: usize, amount: Amount) {
         let now = self.cx.now;
+        let Amount::Pause(pause) = amount else { return };
         let process = self.cluster.members[member].process.as_mut();
         if let Some(process) = process.filter(|process| process.came_up()) {
             process.jvm.full_collection(pause, now);
@@ -300,13 +317,11 @@ impl Simulation {
             for ((id, kind), model) in tasks.chain(triggers).zip(model.tasks.iter_mut().chain(&mut model.triggers)) {
                 let (mut times, mut failing) = (1.0, None);
                 for active in self.faults.in_force() {
-                    match &active.entry.fault {
-                        Fault::TaskDuration { select, times: more } if behaviour::selects(select, flow, id, kind) => {
-                            times *= more;
-                        }
-                        Fault::TaskFailures { select, share } if behaviour::selects(select, flow, id, kind) => {
-                            failing = Some(*share);
-                        }
+                    let Fault { target: Target::Tasks(select), amount, .. } = &active.entry.fault else { continue };
+                    match amount {
+                        _ if !behaviour::selects(select, flow, id, kind) => {}
+                        Amount::Times(more) => times *= more,
+                        Amount::Share(share) => failing = Some(*share),
                         _ => {}
                     }
                 }
@@ -314,9 +329,4 @@ impl Simulation {
             }
         }
     }
-}
-
-/// Whether `for` keeps the members of such a fault down.
-fn holds(fault: &Fault) -> bool {
-    matches!(fault, Fault::Kill(_) | Fault::Stop(_))
 }

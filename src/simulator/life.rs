@@ -84,10 +84,10 @@ impl Simulation {
         self.comes(member, Cause::ComesUp);
         let now = self.cx.now;
         let it = &mut self.cluster.members[member];
-        let (role, life, key, heap) = (it.role(), it.life(), it.key(), it.plan().heap);
+        let (role, life, key, draw_key, heap) = (it.role(), it.life(), it.key(), it.draw_key(), it.plan().heap);
         let Some(process) = &mut it.process else { return };
         process.up_since = now;
-        process.jvm = Jvm::new(role, heap, now);
+        process.jvm = Jvm::new(role, draw_key, heap, now);
         self.liveness.joins(&self.cx, member, life);
         for index in 0..self.cx.plan.pollers.len() {
             let every = self.cx.plan.pollers[index].every;

@@ -221,3 +221,84 @@ impl Liveness {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{second, world};
+    use super::*;
+
+    fn order() -> JobOrder {
+        let work = Work::Task { slot: 0, number: 1, flow: 0, task: 0, attempt: 1 };
+        JobOrder { work, created: second(0), resubmitted: false }
+    }
+
+    /// An executor and a worker that the cluster knows.
+    fn start() -> (Context, Cluster, Liveness) {
+        let (cx, cluster) = world("members: { executor: 1, worker: 1 }, grace: 2m", "");
+        let mut liveness = Liveness::default();
+        for (index, member) in cluster.members.iter().enumerate() {
+            liveness.joins(&cx, index, member.life());
+        }
+        (cx, cluster, liveness)
+    }
+
+    fn told(cx: &Context) -> Vec<&'static str> {
+        cx.journal.iter().map(|line| line.what.kind()).collect()
+    }
+
+    fn check_at(cx: &mut Context, cluster: &mut Cluster, liveness: &mut Liveness, at: u64) {
+        cx.now = second(at);
+        liveness.check(cx, cluster);
+    }
+
+    #[test]
+    fn who_is_silent_is_missed_after_the_timeout_and_written_off_after_its_grace_period() {
+        let (mut cx, mut cluster, mut liveness) = start();
+        let life = cluster.members[1].life();
+        cluster.members[1].end(cx.now);
+        liveness.ended(&mut cx, &cluster, (1, life), vec![order()], false);
+        check_at(&mut cx, &mut cluster, &mut liveness, 115);
+        assert_eq!(told(&cx), [""; 0]);
+        check_at(&mut cx, &mut cluster, &mut liveness, 125);
+        assert_eq!((told(&cx), liveness.orphans()), (vec!["disconnected"], 1));
+        check_at(&mut cx, &mut cluster, &mut liveness, 240);
+        assert_eq!(told(&cx).len(), 1);
+        check_at(&mut cx, &mut cluster, &mut liveness, 246);
+        assert_eq!((told(&cx), liveness.orphans()), (vec!["disconnected", "inactive"], 0));
+        let jobs = cluster.drain(QueueKind::WorkerJob);
+        assert!(matches!(jobs.as_slice(), [Message::Job(JobOrder { resubmitted: true, .. })]), "{jobs:?}");
+        assert_eq!(cx.truth.resubmitted, 1);
+    }
+
+    #[test]
+    fn one_that_says_goodbye_with_nothing_left_is_not_missed() {
+        let (mut cx, mut cluster, mut liveness) = start();
+        let life = cluster.members[1].life();
+        cluster.members[1].end(cx.now);
+        liveness.ended(&mut cx, &cluster, (1, life), Vec::new(), true);
+        check_at(&mut cx, &mut cluster, &mut liveness, 900);
+        assert_eq!(told(&cx), [""; 0]);
+    }
+
+    #[test]
+    fn one_that_answers_in_time_stays_and_one_that_was_given_up_learns_of_it() {
+        let (mut cx, mut cluster, mut liveness) = start();
+        liveness.silent(&mut cx, &cluster, 1);
+        cx.now = second(100);
+        assert!(liveness.answers_again(&cx, &cluster, 1));
+        check_at(&mut cx, &mut cluster, &mut liveness, 400);
+        assert_eq!(told(&cx), [""; 0]);
+        liveness.silent(&mut cx, &cluster, 1);
+        check_at(&mut cx, &mut cluster, &mut liveness, 500);
+        assert!(!liveness.answers_again(&cx, &cluster, 1));
+    }
+
+    #[test]
+    fn without_an_executor_nobody_is_missed() {
+        let (mut cx, mut cluster, mut liveness) = start();
+        cluster.members[0].end(cx.now);
+        liveness.silent(&mut cx, &cluster, 1);
+        check_at(&mut cx, &mut cluster, &mut liveness, 900);
+        assert_eq!(told(&cx), [""; 0]);
+    }
+}

@@ -3,6 +3,7 @@
 use super::Simulation;
 use super::controller::Held;
 use super::database::{self, Database, Loss, Outage, POOL};
+use super::jvm::Threads;
 use super::member::{Member, Process};
 use crate::metrics::Look;
 use crate::profile::{Probe, Quirk, Role};
@@ -147,13 +148,13 @@ impl Simulation {
 }
 
 fn look_at_threads(it: &Member, process: &Process, look: &mut Look) {
-    let live = f64::from(process.jvm.base_threads()) + process.worker.pool() as f64;
+    let Threads { live, peak, started } = process.jvm.threads(process.worker.pool(), look.now);
     let blocked = if it.deadlocked() { 2.0 } else { 0.0 };
     let runnable = 10.0;
     let waiting = libm::floor((live - runnable - blocked) * 0.06).max(0.0);
     look.set(Probe::ThreadsLive, live);
-    look.set(Probe::ThreadsPeak, live + 1.0);
-    look.set(Probe::ThreadsStarted, live + 2.0);
+    look.set(Probe::ThreadsPeak, peak);
+    look.set(Probe::ThreadsStarted, started);
     look.set(Probe::ThreadsRunnable, runnable);
     look.set(Probe::ThreadsBlocked, blocked);
     look.set(Probe::ThreadsWaiting, waiting);

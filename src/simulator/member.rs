@@ -126,7 +126,7 @@ impl Member {
             started: now,
             up_since: now,
             meters: Meters::new(self.profile, registry),
-            jvm: Jvm::new(self.plan.role, self.plan.heap, now),
+            jvm: Jvm::new(self.plan.role, self.draw_key(), self.plan.heap, now),
             polling: Polling::new(now),
             worker: Worker::new(self.plan.threads),
             logged: Logged { info: 11, warn: 4, error: 0 },
@@ -136,6 +136,11 @@ impl Member {
             loggers: BTreeMap::new(),
             refreshed: false,
         })
+    }
+
+    /// The key of what its present process draws when it is looked at.
+    pub(super) fn draw_key(&self) -> u64 {
+        self.key ^ u64::from(self.lasting.life).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// The process is gone: what was left of it, and after which pause another one is started, if one is.

@@ -38,6 +38,8 @@ mod queue;
 mod scheduler;
 mod slots;
 mod streams;
+#[cfg(test)]
+mod testing;
 mod traffic;
 mod truth;
 mod view;
@@ -54,7 +56,7 @@ pub use truth::Truth;
 pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};
 
 use crate::random::{Seed, name_key};
-use crate::scenario::{Fault, Plan};
+use crate::scenario::{Fault, Plan, Target};
 use crate::time::{Calendar, Instant};
 use cluster::Cluster;
 use context::Context;
@@ -297,7 +299,7 @@ impl Simulation {
             return Err(CommandError::NoMember(*unknown, members));
         }
         let flows = self.cx.plan.flows.len();
-        if let Fault::Arrivals { flow: Some(flow), .. } = fault
+        if let Target::Flow(Some(flow)) = &fault.target
             && *flow >= flows
         {
             return Err(CommandError::NoFlow(*flow, flows));

@@ -236,3 +236,87 @@ impl Scheduler {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{events, second, world};
+    use super::*;
+
+    const FLOW: &str = "flows:\n  - id: f\n    namespace: n\n    tasks: [ { id: t, type: t.T } ]\n    triggers:\n";
+    const MINUTELY: &str = "      - { id: s, type: io.kestra.plugin.core.trigger.Schedule, cron: \"* * * * *\" }\n";
+    const POLLING: &str = "      - { id: p, type: io.kestra.plugin.core.http.Trigger, interval: PT30S }\n";
+
+    struct World {
+        cx: Context,
+        cluster: Cluster,
+        executor: Executor,
+        scheduler: Scheduler,
+    }
+
+    impl World {
+        fn new(triggers: &str) -> World {
+            let (cx, cluster) = world("standalone: 1, age: 1m", &format!("{FLOW}{triggers}"));
+            let (executor, scheduler) = (Executor::new(&cx.plan), Scheduler::new(&cx));
+            World { cx, cluster, executor, scheduler }
+        }
+
+        /// Lets the loop find what is due up to an instant.
+        fn run(&mut self, until: Instant) {
+            let World { cx, cluster, executor, scheduler } = self;
+            scheduler.plan_all(cx);
+            while let Some((at, event)) = cx.events.pop(until) {
+                cx.now = at;
+                if let Event::TriggerDue { trigger, generation } = event {
+                    scheduler.due(cx, cluster, executor, trigger, generation);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_schedule_creates_one_execution_and_waits_for_its_end() {
+        let mut world = World::new(MINUTELY);
+        world.run(second(400));
+        // Since a minute before the start it was due each minute, and its one execution never ends.
+        assert_eq!(world.cx.truth.triggered, 1);
+        world.scheduler.unlock(&mut world.cx, 0);
+        world.run(second(500));
+        assert_eq!(world.cx.truth.triggered, 2, "what it missed is made up for, one after another");
+    }
+
+    #[test]
+    fn a_polling_trigger_asks_a_worker_and_fires_when_it_found_something() {
+        let mut world = World::new(POLLING);
+        world.run(second(400));
+        assert_eq!((world.cx.truth.polls, world.cx.truth.triggered), (1, 0));
+        let jobs = world.cluster.drain(QueueKind::WorkerJob);
+        let expected = matches!(
+            jobs.as_slice(),
+            [Message::Job(JobOrder { work: Work::Trigger { trigger: 0, flow: 0, index: 0, evaluation: 1 }, .. })]
+        );
+        assert!(expected, "{jobs:?}");
+        let World { cx, cluster, executor, scheduler } = &mut world;
+        scheduler.evaluated(cx, cluster, executor, 0, (0, false));
+        assert_eq!((cx.truth.polls_ended, cx.truth.triggered), (1, 0));
+        scheduler.evaluated(cx, cluster, executor, 0, (0, true));
+        assert_eq!(cx.truth.triggered, 1);
+    }
+
+    #[test]
+    fn without_a_scheduler_nothing_is_due() {
+        let mut world = World::new(MINUTELY);
+        world.cluster.members[0].end(world.cx.now);
+        world.run(second(400));
+        assert_eq!(world.cx.truth.triggered, 0);
+        assert!(events(&mut world.cx, second(9_999)).is_empty());
+    }
+
+    #[test]
+    fn disabled_triggers_and_flows_are_not_evaluated() {
+        let mut off = World::new(&MINUTELY.replace("id: s,", "id: s, disabled: true,"));
+        assert!(off.scheduler.schedulable().is_empty());
+        off.run(second(400));
+        assert_eq!(off.cx.truth.triggered, 0);
+        assert_eq!(World::new(MINUTELY).scheduler.schedulable().len(), 1);
+    }
+}
