@@ -309,13 +309,13 @@ fn an_outage_whose_manner_changes_has_one_beginning_and_no_counter_falls() {
     let text = format!(
         "name: x\nkestra: \"2.0\"\ncluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: 1 }} }}\ntimeline:\n{timeline}"
     );
-    let plan = mock_kestra::scenario::read("x.yaml", &text, &mock_kestra::scenario::NoFiles).0.expect("a plan");
-    let mut simulation = Simulation::new(std::sync::Arc::new(plan), mock_kestra::random::Seed(1), Default::default());
+    let plan = read("x.yaml", &text, &NoFiles).0.expect("a plan");
+    let mut simulation = Simulation::new(Arc::new(plan), mock_kestra::random::Seed(1), Default::default());
     let (mut last, mut most) = (0.0, 0.0);
     let scheduler = member(&simulation, "scheduler-1");
     for step in 0..100 {
         simulation.advance(Instant::START + Duration::seconds(step * 3)).expect("no limit");
-        let shown = common::exposition(&simulation, scheduler);
+        let shown = exposition(&simulation, scheduler);
         let line =
             shown.lines().find(|line| line.starts_with("hikaricp_connections_timeout_total{")).expect("a scheduler");
         let value: f64 = line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number");
