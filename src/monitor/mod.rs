@@ -7,6 +7,7 @@ mod grafana;
 mod relabel;
 mod rules;
 mod scrape;
+mod sink;
 mod template;
 mod turns;
 
@@ -20,7 +21,8 @@ pub use grafana::{
     Reducer,
 };
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules};
-pub use scrape::{Scrape, Target};
+pub use scrape::{Kept, Scrape, Target};
+pub use sink::Sink;
 pub use template::{Context, Template};
 
 use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Row, Semantics, Table, Value, Vector};
@@ -57,6 +59,9 @@ pub struct Monitor {
     database: Database,
     evaluator: Evaluator,
     targets: Vec<Target>,
+    /// What came of the last scrape, and when it was.
+    taken: Vec<(u32, f64)>,
+    taken_at: i64,
     /// Metric names the rules read; none when a selector could mean any.
     wanted: Option<Arc<BTreeSet<String>>>,
     alerts: BTreeMap<Key, AlertState>,
@@ -113,6 +118,8 @@ impl Monitor {
             database: Database::default(),
             evaluator: Evaluator::new(semantics, step),
             targets,
+            taken: Vec::new(),
+            taken_at: 0,
             wanted: wanted.map(Arc::new),
             alerts: BTreeMap::new(),
             written: BTreeMap::new(),

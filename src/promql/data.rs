@@ -106,12 +106,18 @@ impl Database {
 
     /// Adds a sample. One that is not newer than the last is dropped, as Prometheus drops it.
     pub fn append(&mut self, series: u32, time: i64, value: f64) {
-        if let Some(series) = self.series.get_mut(series as usize)
-            && series.samples.last().is_none_or(|(last, _)| *last < time)
-        {
+        self.try_append(series, time, value);
+    }
+
+    /// The same; tells whether it was kept.
+    pub fn try_append(&mut self, series: u32, time: i64, value: f64) -> bool {
+        let Some(series) = self.series.get_mut(series as usize) else { return false };
+        let newer = series.samples.last().is_none_or(|(last, _)| *last < time);
+        if newer {
             series.samples.push((time, value));
             series.interrupted |= stale(value);
         }
+        newer
     }
 
     /// All series, in the order in which they appeared.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::flow::State;
 use crate::management::{self, Outcome, Request};
+use crate::metrics::Selection;
 use crate::random::Seed;
 use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
 use crate::scenario::{Expectation, Plan};
@@ -152,12 +153,13 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
         let renamed = prefix.as_ref().map(|prefix| meter.replacen("kestra", prefix, 1));
         let meter = renamed.as_deref().unwrap_or(meter);
         let wanted = state.map(State::name);
+        let selection = Selection::of(Arc::new([meter.to_owned()].into()));
         let mut sum = 0.0;
         for (index, member) in simulation.members().iter().enumerate().filter(|(_, it)| it.port() != Port::Refused) {
             let look = simulation.look(index);
-            member.registry().samples(&look, |sample| {
+            member.registry().some_samples(&look, &selection, |sample| {
                 let matches = |wanted: &str| sample.labels.iter().any(|(key, is)| key == "state" && is == wanted);
-                if sample.name == meter && wanted.is_none_or(matches) {
+                if wanted.is_none_or(matches) {
                     sum += sample.value;
                 }
             });

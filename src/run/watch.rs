@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::locate::{Found, discover, locate};
 use crate::management::{self, Listener, Outcome};
-use crate::monitor::{AlertRule, GrafanaRule, Job, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Target};
+use crate::metrics::{Registry, Selected, Selection};
+use crate::monitor::{AlertRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Target};
 use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
@@ -64,6 +65,8 @@ struct Place {
     next: Instant,
     /// Since when an answer is waited for.
     waiting_since: Option<Instant>,
+    /// The lines that are of use, and what becomes of each; of the process that was last scraped.
+    lines: Option<(Selected, Vec<Kept>)>,
 }
 
 /// A watch under way.
@@ -153,7 +156,7 @@ impl Watching {
                 Scraping::Jobs(_) => format!("{member} {}", target.describe()),
             };
             let next = first(&name, target.interval);
-            places.push(Place { found, path, basic_auth, next, waiting_since: None });
+            places.push(Place { found, path, basic_auth, next, waiting_since: None, lines: None });
             targets.push(target);
         }
         let queries = plan.expectations.iter().filter_map(|expectation| match expectation {
@@ -346,7 +349,7 @@ impl Watching {
     fn scrape(&mut self, simulation: &Simulation, index: usize) {
         let now = simulation.now();
         let target = &self.monitor.targets()[index];
-        let (interval, timeout, all_wanted) = (target.interval, target.timeout, target.counts_all());
+        let (interval, timeout) = (target.interval, target.timeout);
         // A sample has the time at which its scrape began.
         let begun = self.places[index].waiting_since.take().unwrap_or(now);
         let time = milliseconds(&simulation.calendar(), begun);
@@ -354,15 +357,19 @@ impl Watching {
         match self.refusal(simulation, index) {
             None => {
                 let member = self.places[index].found.member;
-                let it = &simulation.members()[member];
+                let registry = simulation.members()[member].registry();
                 let look = simulation.look(member);
-                let wanted = self.monitor.wanted().filter(|_| !all_wanted).cloned();
+                let place = &mut self.places[index];
+                let lines = match place.lines.take() {
+                    Some(lines) if lines.0.is_of(registry) => lines,
+                    before => learn(&mut self.monitor, index, registry, before),
+                };
                 let mut scrape = self.monitor.scrape(index, time);
-                let wants = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
-                let all = it.registry().some_samples(&look, wants, |sample| {
-                    scrape.sample(sample.name, sample.labels, sample.le, sample.value);
-                });
-                scrape.end(Some(all), Duration::milliseconds(12) + now.since(begun));
+                for (line, kept) in lines.0.lines().iter().zip(&lines.1) {
+                    scrape.push(*kept, registry.value(*line, &look));
+                }
+                scrape.end(Some(registry.lines()), Duration::milliseconds(12) + now.since(begun));
+                place.lines = Some(lines);
             }
             // An answer that comes before the time is over is waited for.
             Some(Outcome::Wait(until)) if until > now && until <= begun + timeout => {
@@ -374,6 +381,24 @@ impl Watching {
             Some(_) => self.monitor.scrape_failed(index, time, Duration::milliseconds(1) + now.since(begun)),
         }
     }
+}
+
+/// Finds the lines of a process that are of use, and learns what becomes of those that were not there before.
+fn learn(
+    monitor: &mut Monitor,
+    target: usize,
+    registry: &Registry,
+    before: Option<(Selected, Vec<Kept>)>,
+) -> (Selected, Vec<Kept>) {
+    let all = monitor.targets().get(target).is_none_or(Target::counts_all);
+    let selection = monitor.wanted().filter(|_| !all).map_or(Selection::ALL, |names| Selection::of(names.clone()));
+    let mut kept = Vec::new();
+    let known = |place: usize| before.as_ref().and_then(|(_, kept)| kept.get(place).copied());
+    let selected = registry.select(&selection, before.as_ref().map(|(selected, _)| selected), |found| {
+        let known = found.before.and_then(known);
+        kept.push(known.unwrap_or_else(|| monitor.learn(target, found.name, found.labels, found.le)));
+    });
+    (selected, kept)
 }
 
 /// Instants from a first one on, at an interval, up to an instant.

@@ -126,7 +126,7 @@ impl Member {
             after_exit: AfterExit::Policy,
             ended: None,
             crashes: 0,
-            meters: Meters::new(profile, Registry::configured(profile, plan.role, now, common.clone())),
+            meters: Meters::new(Registry::configured(profile, plan.role, now, common.clone())),
             common,
             jvm: Jvm::new(plan.role, plan.heap, now),
             polls: Integral::starting(now, 0.0),

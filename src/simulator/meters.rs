@@ -5,7 +5,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::flow::State;
 use crate::metrics::{Registry, SeriesId};
-use crate::profile::{MeterId, Profile, Quirk, Role};
+use crate::profile::{MeterId, Quirk, Role};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -16,7 +16,6 @@ macro_rules! meters {
         pub(super) enum Meter { $($name,)+ }
 
         impl Meter {
-            const ALL: &[Meter] = &[$(Meter::$name),+];
             /// Its dotted name, as `/metrics` lists it.
             const fn name(self) -> &'static str {
                 match self { $(Meter::$name => $text),+ }
@@ -208,14 +207,12 @@ const WORKER_GROUP: &str = "default";
 #[derive(Clone, Debug)]
 pub(super) struct Meters {
     registry: Registry,
-    ids: Vec<Option<MeterId>>,
     cache: IndexMap<u64, Option<SeriesId>, FxBuildHasher>,
 }
 
 impl Meters {
-    pub(super) fn new(profile: &'static Profile, registry: Registry) -> Meters {
-        let ids = Meter::ALL.iter().map(|meter| profile.modelled(meter.name())).collect();
-        Meters { registry, ids, cache: IndexMap::default() }
+    pub(super) fn new(registry: Registry) -> Meters {
+        Meters { registry, cache: IndexMap::default() }
     }
 
     pub(super) fn registry(&self) -> &Registry {
@@ -246,7 +243,8 @@ impl Meters {
         if let Some(known) = self.cache.get(&key) {
             return *known;
         }
-        let series = self.ids[meter as usize].and_then(|id| register(&mut self.registry, id, subject, plan, now));
+        let id = self.registry.profile().modelled(meter.name());
+        let series = id.and_then(|id| register(&mut self.registry, id, subject, plan, now));
         self.cache.insert(key, series);
         series
     }

@@ -1,0 +1,202 @@
+//! What someone reads of an exposition: found once for a process, then only values are asked for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Look;
+use super::layout::{Families, Family, Layout};
+use super::prototype::Prototype;
+use super::registry::Registry;
+use super::series::Series;
+use crate::profile::Source;
+
+/// Metrics by the names of their lines, for example `http_server_requests_seconds_count`; or all there are.
+#[derive(Clone, Debug, Default)]
+pub struct Selection(Option<Arc<BTreeSet<String>>>);
+
+impl Selection {
+    /// Every line.
+    pub const ALL: Selection = Selection(None);
+
+    /// The lines of these names.
+    pub fn of(names: Arc<BTreeSet<String>>) -> Selection {
+        Selection(Some(names))
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.0.as_ref().is_none_or(|names| names.contains(name))
+    }
+
+    /// Which lines of a family are wanted: plain ones, buckets, counts, sums.
+    fn wants_of(&self, family: &Family) -> [bool; 4] {
+        family.text.names.each_ref().map(|name| self.wants(name))
+    }
+}
+
+/// The lines that a selection means in a process, in the order of the exposition. It holds until the process registers
+/// another series.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    origin: Arc<Prototype>,
+    own: Arc<Layout>,
+    /// Families of the prototype that have wanted lines.
+    families: Arc<[u32]>,
+    lines: Vec<Line>,
+}
+
+/// A line of the exposition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    series: u32,
+    part: Part,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Value,
+    Maximum,
+    Bucket(u16),
+    Infinite,
+    Count,
+    Sum,
+}
+
+/// A line that a selection found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found<'a> {
+    /// Its place in the selection before, if it was there.
+    pub before: Option<usize>,
+    /// Its name, for example `http_server_requests_seconds_count`.
+    pub name: &'a str,
+    /// Labels in the order of their keys.
+    pub labels: &'a [(String, String)],
+    /// The bound of a bucket, the value of its label `le`.
+    pub le: Option<&'a str>,
+}
+
+impl Selected {
+    /// Its lines, in the order of the exposition.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Whether it still means all lines it should of a process.
+    pub fn is_of(&self, registry: &Registry) -> bool {
+        Arc::ptr_eq(&self.origin, &registry.origin) && Arc::ptr_eq(&self.own, &registry.own)
+    }
+
+    fn series(&self, number: u32) -> Option<&Series> {
+        series_of(&self.origin.layout, &self.own, number)
+    }
+}
+
+/// The series with a number in two layouts.
+pub(super) fn series_of<'a>(first: &'a Layout, own: &'a Layout, number: u32) -> Option<&'a Series> {
+    let number = number as usize;
+    let found = first.series.get(number).or_else(|| own.series.get(number - first.series.len()));
+    found.map(|series| &**series)
+}
+
+impl Registry {
+    /// The lines that a selection means; `each` is told every one of them in their order. `before` is what the same selection
+    /// meant before, in this process or in one like it: lines that were among them need not be learnt again.
+    pub fn select(
+        &self,
+        selection: &Selection,
+        before: Option<&Selected>,
+        mut each: impl FnMut(Found<'_>),
+    ) -> Selected {
+        let before = before.filter(|it| Arc::ptr_eq(&it.origin, &self.origin));
+        let families = before.map_or_else(|| self.wanted_families(selection), |before| before.families.clone());
+        let mut selected =
+            Selected { origin: self.origin.clone(), own: self.own.clone(), families, lines: Vec::new() };
+        let known = before.map_or(&[][..], |before| &before.lines);
+        selected.lines.reserve(known.len());
+        let mut place = 0;
+        self.walk(selection, &selected.families, |line, series, name, le| {
+            // Both are in the order of the exposition: what is gone is passed over, what is left keeps its place.
+            let of_then = |place: usize| before.zip(known.get(place)).and_then(|(it, line)| it.series(line.series));
+            let is = |then: Option<&Series>, now: Option<&Series>| match (then, now) {
+                (Some(then), Some(now)) => std::ptr::eq(then, now),
+                _ => false,
+            };
+            while place < known.len() && !is(of_then(place), self.series_of(known[place].series)) {
+                place += 1;
+            }
+            let again = known.get(place).is_some_and(|known| known.part == line.part) && is(of_then(place), Some(series));
+            each(Found { before: again.then_some(place), name, labels: &series.labels, le });
+            place += usize::from(again);
+            selected.lines.push(line);
+        });
+        selected
+    }
+
+    /// How many lines the exposition has.
+    pub fn lines(&self) -> usize {
+        self.origin.layout.lines + self.own.lines
+    }
+
+    /// The value of a line at a look.
+    pub fn value(&self, line: Line, look: &Look) -> f64 {
+        let number = line.series as usize;
+        let (Some(series), Some(value)) = (self.series_of(line.series), self.values.get(number)) else { return 0.0 };
+        match line.part {
+            Part::Value => series.value(value, look),
+            Part::Maximum => series.maximum(value, look),
+            Part::Infinite | Part::Count => series.count(value, look),
+            Part::Sum => series.sum(value, look),
+            Part::Bucket(bucket) => {
+                let Source::Timer { shape: Some(shape), .. } = series.source else { return 0.0 };
+                let share = self.origin.profile.shape(shape).get(usize::from(bucket)).copied().unwrap_or(0.0);
+                libm::floor(series.count(value, look) * share)
+            }
+        }
+    }
+
+    /// The families of the prototype that have wanted lines.
+    pub(super) fn wanted_families(&self, selection: &Selection) -> Arc<[u32]> {
+        let families = self.origin.layout.families.iter().enumerate();
+        let wanted = families.filter(|(_, family)| selection.wants_of(family).contains(&true));
+        wanted.map(|(number, _)| number as u32).collect()
+    }
+
+    /// Every line of some families of the prototype, and of what was registered since, whose name is wanted: with its series,
+    /// its name and the bound of a bucket.
+    pub(super) fn walk(
+        &self,
+        selection: &Selection,
+        families: &[u32],
+        mut each: impl FnMut(Line, &Series, &str, Option<&str>),
+    ) {
+        for family in Families::new(&self.origin.layout, families.iter().copied(), &self.own) {
+            let wanted = selection.wants_of(family);
+            if !wanted.contains(&true) {
+                continue;
+            }
+            for number in &family.order {
+                let Some(series) = self.series_of(*number) else { continue };
+                // By kind of line: plain, bucket, count, sum.
+                let mut line = |kind: usize, part: Part, le: Option<&str>| {
+                    if wanted[kind] {
+                        each(Line { series: *number, part }, series, &family.text.names[kind], le);
+                    }
+                };
+                match series.source {
+                    _ if family.text.maximum => line(0, Part::Maximum, None),
+                    Source::Plain(_) => line(0, Part::Value, None),
+                    Source::Timer { shape, .. } => {
+                        if let Some(shape) = shape {
+                            let shares = self.origin.profile.shape(shape);
+                            for (at, (bound, _)) in self.origin.bounds.iter().zip(shares).enumerate() {
+                                line(1, Part::Bucket(at as u16), Some(bound));
+                            }
+                            line(1, Part::Infinite, Some("+Inf"));
+                        }
+                        line(2, Part::Count, None);
+                        line(3, Part::Sum, None);
+                    }
+                }
+            }
+        }
+    }
+}
