@@ -32,9 +32,7 @@ impl Prototype {
         static KNOWN: Mutex<Vec<Arc<Prototype>>> = Mutex::new(Vec::new());
         // What a panic leaves behind is whole: a push.
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |it: &&Arc<Prototype>| {
-            std::ptr::eq(it.profile, profile) && it.role == role && it.common == *common
-        };
+        let same = |it: &&Arc<Prototype>| std::ptr::eq(it.profile, profile) && it.role == role && it.common == *common;
         if let Some(found) = known.iter().find(same) {
             return found.clone();
         }

@@ -353,6 +353,55 @@ mod tests {
     }
 
     #[test]
+    fn two_processes_of_a_kind_show_the_same_and_share_their_text() {
+        let common = || Common { prefix: Some("acme".into()), tags: vec![("pod".to_owned(), "p-1".to_owned())] };
+        let of = |born| Registry::configured(Profile::default_profile(), Role::Worker, born, common());
+        let now = Instant::START + Duration::minutes(5);
+        let (first, second) = (of(Instant::START), of(now));
+        assert_eq!(text(&first, now), text(&second, now));
+        assert!(text(&first, now).contains("acme_worker_job_running{pod=\"p-1\"} 0.0"));
+        assert!(Arc::ptr_eq(&first.origin, &second.origin));
+        assert!(!text(&registry(), now).contains("acme"));
+    }
+
+    #[test]
+    fn a_clone_is_independent_of_its_origin_and_both_of_the_next_process() {
+        let (fresh, mut origin) = (text(&registry(), Instant::START), registry());
+        let meter = origin.profile().meter("http.server.requests").expect("a meter");
+        let shared = origin.series(meter, &[("uri", "/a")], Instant::START).expect("registered");
+        origin.record(shared, 1.0, Instant::START);
+        let mut clone = origin.clone();
+        let then = text(&clone, Instant::START);
+        assert_eq!(then, text(&origin, Instant::START));
+        // Values part.
+        origin.record(shared, 3.0, Instant::START);
+        assert!(text(&origin, Instant::START).contains("http_server_requests_seconds_sum{uri=\"/a\"} 4.0"));
+        assert_eq!(text(&clone, Instant::START), then);
+        // So do series, also those of one number.
+        let of_origin = origin.series(meter, &[("uri", "/b")], Instant::START);
+        assert_eq!(text(&clone, Instant::START), then);
+        let of_clone = clone.series(meter, &[("uri", "/0")], Instant::START);
+        assert_eq!(of_origin, of_clone);
+        assert!(!text(&clone, Instant::START).contains("/b"));
+        assert!(!text(&origin, Instant::START).contains("/0"));
+        assert_eq!(text(&registry(), Instant::START), fresh);
+    }
+
+    #[test]
+    fn a_new_series_takes_its_place_among_those_that_were_there_at_start() {
+        let mut registry = registry();
+        let meter = registry.profile().meter("jvm.memory.used").expect("a meter");
+        let tags = [("area", "heap"), ("id", "B")];
+        let series = registry.series(meter, &tags, Instant::START).expect("registered");
+        registry.add(series, 7.0);
+        let text = text(&registry, Instant::START);
+        let family: Vec<&str> = text.lines().filter(|line| line.starts_with("jvm_memory_used_bytes{")).collect();
+        assert!(family.len() > 3 && family.is_sorted(), "{family:?}");
+        assert!(family.contains(&"jvm_memory_used_bytes{area=\"heap\",id=\"B\"} 7.0"));
+        assert_eq!(text.matches("# TYPE jvm_memory_used_bytes ").count(), 1);
+    }
+
+    #[test]
     fn there_is_a_limit_of_series() {
         let mut registry = registry();
         let meter = registry.profile().meter("http.server.requests").expect("a meter");

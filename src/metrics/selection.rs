@@ -1,6 +1,7 @@
 //! What someone reads of an exposition: found once for a process, then only values are asked for.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::Look;
@@ -23,13 +24,19 @@ impl Selection {
         Selection(Some(names))
     }
 
-    fn wants(&self, name: &str) -> bool {
-        self.0.as_ref().is_none_or(|names| names.contains(name))
-    }
-
     /// Which lines of a family are wanted: plain ones, buckets, counts, sums.
     fn wants_of(&self, family: &Family) -> [bool; 4] {
-        family.text.names.each_ref().map(|name| self.wants(name))
+        let Some(names) = &self.0 else { return [true; 4] };
+        let plain = family.text.names[0].as_str();
+        let mut wanted = [false; 4];
+        // All four begin alike.
+        let from = (Bound::Included(plain), Bound::Unbounded);
+        for name in names.range::<str, _>(from).take_while(|name| name.starts_with(plain)) {
+            for (wanted, line) in wanted.iter_mut().zip(&family.text.names) {
+                *wanted |= line == name;
+            }
+        }
+        wanted
     }
 }
 
@@ -108,8 +115,7 @@ impl Registry {
     ) -> Selected {
         let before = before.filter(|it| Arc::ptr_eq(&it.origin, &self.origin));
         let families = before.map_or_else(|| self.wanted_families(selection), |before| before.families.clone());
-        let mut selected =
-            Selected { origin: self.origin.clone(), own: self.own.clone(), families, lines: Vec::new() };
+        let mut selected = Selected { origin: self.origin.clone(), own: self.own.clone(), families, lines: Vec::new() };
         let known = before.map_or(&[][..], |before| &before.lines);
         selected.lines.reserve(known.len());
         let mut place = 0;
@@ -123,7 +129,8 @@ impl Registry {
             while place < known.len() && !is(of_then(place), self.series_of(known[place].series)) {
                 place += 1;
             }
-            let again = known.get(place).is_some_and(|known| known.part == line.part) && is(of_then(place), Some(series));
+            let again =
+                known.get(place).is_some_and(|known| known.part == line.part) && is(of_then(place), Some(series));
             each(Found { before: again.then_some(place), name, labels: &series.labels, le });
             place += usize::from(again);
             selected.lines.push(line);
@@ -195,6 +202,110 @@ impl Registry {
                         line(2, Part::Count, None);
                         line(3, Part::Sum, None);
                     }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::metrics::Common;
+    use crate::profile::{MeterId, Profile, Role};
+    use crate::time::Instant;
+
+    /// Lines by name, labels, bound and bits of their value.
+    type Seen = Vec<(String, Vec<(String, String)>, Option<String>, u64)>;
+
+    fn registers() -> impl Strategy<Value = Vec<(u32, u8, u8)>> {
+        prop::collection::vec((0..200u32, 0..3u8, 0..6u8), 0..40)
+    }
+
+    /// A process that registers some series and records something of each.
+    fn grow(registry: &mut Registry, what: &[(u32, u8, u8)]) {
+        for (meter, keys, value) in what {
+            let value = format!("v{value}");
+            let tags: Vec<(&str, &str)> = ["a", "b"][..usize::from(*keys)].iter().map(|key| (*key, &*value)).collect();
+            if let Some(series) = registry.series(MeterId(*meter), &tags, Instant::START) {
+                registry.record(series, f64::from(*meter) + 0.5, Instant::START);
+            }
+        }
+    }
+
+    fn seen(registry: &Registry, selection: &Selection) -> Seen {
+        let mut all = Seen::new();
+        registry.some_samples(&Look::at(Instant::START), selection, |it| {
+            all.push((it.name.to_owned(), it.labels.to_vec(), it.le.map(str::to_owned), it.value.to_bits()));
+        });
+        all
+    }
+
+    /// What is found line by line, and which of the lines were there before.
+    fn found(
+        registry: &Registry,
+        selection: &Selection,
+        before: Option<&Selected>,
+    ) -> (Selected, Seen, Vec<Option<usize>>) {
+        let (mut all, mut places) = (Seen::new(), Vec::new());
+        let selected = registry.select(selection, before, |it| {
+            all.push((it.name.to_owned(), it.labels.to_vec(), it.le.map(str::to_owned), 0));
+            places.push(it.before);
+        });
+        for (line, seen) in selected.lines().iter().zip(&mut all) {
+            seen.3 = registry.value(*line, &Look::at(Instant::START)).to_bits();
+        }
+        (selected, all, places)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_selection_sees_what_a_full_walk_filtered_by_name_sees(
+            profile in prop::sample::select(vec!["0.18", "1.3", "2.0"]),
+            role in prop::sample::select(Role::ALL.to_vec()),
+            first in registers(),
+            then in registers(),
+            every in 1..60usize,
+        ) {
+            let profile = Profile::named(profile).expect("a profile");
+            let mut registry = Registry::configured(profile, role, Instant::START, Common::default());
+            grow(&mut registry, &first);
+            let mut names: BTreeSet<String> =
+                seen(&registry, &Selection::ALL).into_iter().map(|it| it.0).step_by(every).collect();
+            names.insert("http_server_requests_seconds_sum".into());
+            names.insert("nobody_has_this".into());
+            let selection = Selection::of(Arc::new(names.clone()));
+            let (mut before, mut known) = (None, Seen::new());
+            for more in [&[][..], &then[..]] {
+                grow(&mut registry, more);
+                let mut expected = seen(&registry, &Selection::ALL);
+                prop_assert_eq!(registry.lines(), expected.len());
+                expected.retain(|it| names.contains(&it.0));
+                prop_assert_eq!(&seen(&registry, &selection), &expected);
+                let (selected, all, places) = found(&registry, &selection, before.as_ref());
+                prop_assert_eq!(&all, &expected);
+                prop_assert!(selected.is_of(&registry));
+                // A process only ever registers more: all lines that were there are there again.
+                prop_assert_eq!(places.iter().flatten().copied().collect::<Vec<_>>(), (0..known.len()).collect::<Vec<_>>());
+                for (place, line) in places.iter().zip(&all) {
+                    if let Some(place) = place {
+                        prop_assert_eq!(&known[*place].1, &line.1);
+                        prop_assert_eq!((&known[*place].0, &known[*place].2), (&line.0, &line.2));
+                    }
+                }
+                (before, known) = (Some(selected), all);
+            }
+            // The next process of the kind has what they all have at start, and nothing of this one's.
+            let mut next = Registry::configured(profile, role, Instant::START, Common::default());
+            grow(&mut next, &then);
+            let (_, all, places) = found(&next, &selection, before.as_ref());
+            prop_assert_eq!(&all, &found(&next, &selection, None).1);
+            for (place, line) in places.iter().zip(&all) {
+                if let Some(place) = place {
+                    prop_assert_eq!((&known[*place].0, &known[*place].1), (&line.0, &line.1));
                 }
             }
         }

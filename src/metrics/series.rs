@@ -126,14 +126,7 @@ impl Series {
     }
 
     /// Writes its other lines; `names` are those of its family.
-    pub(super) fn render(
-        &self,
-        of: &Value,
-        look: &Look,
-        names: &[String; 4],
-        origin: &Prototype,
-        out: &mut Vec<u8>,
-    ) {
+    pub(super) fn render(&self, of: &Value, look: &Look, names: &[String; 4], origin: &Prototype, out: &mut Vec<u8>) {
         let profile = origin.profile;
         let Text { bytes, ends } = self.text(names, &origin.bounds, profile.text());
         match self.source {
@@ -177,13 +170,7 @@ pub(super) fn bound_text(bound: f64) -> String {
 }
 
 /// The beginning of a line, up to the value. `le` stands last.
-fn beginning(
-    name: &str,
-    labels: &[(String, String)],
-    le: Option<&str>,
-    form: TextForm,
-    out: &mut Vec<u8>,
-) {
+fn beginning(name: &str, labels: &[(String, String)], le: Option<&str>, form: TextForm, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).chain(le.map(|le| ("le", le)));
     let mut open = b'{';

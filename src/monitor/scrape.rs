@@ -28,8 +28,8 @@ pub struct Target {
     counted: Vec<u32>,
     /// The scrape that `counted` is of, in the order of the exposition; none after one that was refused.
     counted_of: Option<Vec<u32>>,
-    /// Series that Prometheus itself adds, in the order of [`OWN`].
-    own: [Option<u32>; OWN.len()],
+    /// What becomes of what Prometheus itself adds, in the order of [`OWN`]; not known before the first scrape.
+    own: Option<[Kept; OWN.len()]>,
 }
 
 /// What Prometheus itself tells of a scrape.
@@ -91,7 +91,7 @@ impl Target {
             present: Vec::new(),
             counted: Vec::new(),
             counted_of: None,
-            own: [None; OWN.len()],
+            own: None,
         }
     }
 
@@ -138,9 +138,7 @@ impl Monitor {
         let name_now = all.get("__name__").cloned();
         Kept(match name_now.filter(|_| !dropped) {
             None => Fate::Dropped,
-            Some(name) if self.wants(&name) => {
-                Fate::Series(self.database.series(&all.into_iter().collect::<Labels>()))
-            }
+            Some(name) if self.wants(&name) => Fate::Series(self.database.series(&all.into_iter().collect::<Labels>())),
             Some(_) => Fate::Unread,
         })
     }
@@ -217,10 +215,14 @@ impl Scrape<'_> {
         }
         let up = if samples.is_some() && !refused { 1.0 } else { 0.0 };
         let own = [up, took.as_seconds_f64(), scraped as f64, left as f64, added as f64];
-        for ((name, value), known) in OWN.into_iter().zip(own).zip(&mut target.own) {
-            if monitor.wanted.as_ref().is_none_or(|wanted| wanted.contains(name)) {
-                let series =
-                    *known.get_or_insert_with(|| monitor.database.series(&own_labels(&target.labels, name)));
+        let known = *target.own.get_or_insert_with(|| {
+            OWN.map(|name| match monitor.wanted.as_ref().is_none_or(|wanted| wanted.contains(name)) {
+                true => Kept(Fate::Series(monitor.database.series(&own_labels(&target.labels, name)))),
+                false => Kept(Fate::Unread),
+            })
+        });
+        for (kept, value) in known.into_iter().zip(own) {
+            if let Kept(Fate::Series(series)) = kept {
                 taken.push((series, value));
             }
         }

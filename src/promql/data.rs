@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
 /// Labels of a series, sorted by name; the metric's name is `__name__`.
 pub type Labels = Arc<[(Arc<str>, Arc<str>)]>;
 
@@ -86,7 +89,7 @@ pub type Vector = Vec<(Labels, f64)>;
 #[derive(Debug, Default)]
 pub struct Database {
     series: Vec<Series>,
-    by_labels: BTreeMap<Labels, u32>,
+    by_labels: IndexMap<Labels, u32, FxBuildHasher>,
     by_name: BTreeMap<Arc<str>, Vec<u32>>,
 }
 
@@ -118,6 +121,17 @@ impl Database {
             series.interrupted |= stale(value);
         }
         newer
+    }
+
+    /// Forgets all samples that are older than an instant; the series stay.
+    pub fn forget_before(&mut self, time: i64) {
+        for series in &mut self.series {
+            let old = series.samples.partition_point(|(at, _)| *at < time);
+            // Samples are moved when half of them go, so that each is moved once in all.
+            if old > series.samples.len() / 2 {
+                series.samples.drain(..old);
+            }
+        }
     }
 
     /// All series, in the order in which they appeared.

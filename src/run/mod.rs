@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::flow::State;
 use crate::management::{self, Outcome, Request};
 use crate::metrics::Selection;
+use crate::monitor::Sink;
 use crate::random::Seed;
 use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
 use crate::scenario::{Expectation, Plan};
@@ -61,30 +62,27 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
     })
 }
 
-/// What a watched run leaves behind: everything that was scraped, and the life of every alert.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// The series, those that rules wrote included.
-    pub series: Vec<crate::promql::Series>,
-    /// Names of series that recording rules wrote.
-    pub recorded: std::collections::BTreeSet<String>,
-    /// The life of every alert.
-    pub alerts: Vec<AlertLine>,
-}
-
-/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase, and keeps everything.
+/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase; the life of every alert. What
+/// is scraped, as far as rules read it, goes to the sink.
 ///
 /// # Errors
 /// A limit of the simulation was reached.
-pub fn record(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: &Watch) -> Result<Record, LimitReached> {
+pub fn record(
+    plan: &Arc<Plan>,
+    seed: Seed,
+    calendar: Calendar,
+    watch: &Watch,
+    sink: Option<Box<dyn Sink + Send>>,
+) -> Result<Vec<AlertLine>, LimitReached> {
     let mut simulation = Simulation::new(plan.clone(), seed, calendar);
     simulation.advance(Instant::START)?;
     let mut watching = watch::Watching::new(watch, plan, &simulation);
     watching.on_grid();
+    sink.into_iter().for_each(|sink| watching.hand_to(sink));
     let end = Instant::START + plan.duration;
     watch::advance(&mut simulation, Some(&mut watching), end)?;
     watching.evaluate(&calendar, end);
-    Ok(watching.record(&calendar))
+    Ok(watching.alerts(&calendar))
 }
 
 impl AlertLine {
