@@ -53,17 +53,29 @@ pub(super) struct FamilyText {
 }
 
 impl FamilyText {
+    fn key(shown: &str) -> &str {
+        shown.strip_suffix("_total").unwrap_or(shown)
+    }
+
     pub(super) fn new(shown: &str, help: &str, kind: Kind, maximum: bool) -> FamilyText {
         FamilyText {
-            key: shown.strip_suffix("_total").unwrap_or(shown).to_owned(),
+            key: FamilyText::key(shown).to_owned(),
             maximum,
-            names: ["", "_bucket", "_count", "_sum"].map(|suffix| format!("{shown}{suffix}")),
+            names: ["", "_bucket", "_count", "_sum"].map(|suffix| [shown, suffix].concat()),
             header: header(shown, help, kind),
         }
     }
 }
 
 impl Layout {
+    /// The numbers of the families that could have a line of a name, first those it is the plain name of.
+    pub(super) fn families_of(&self, line: &str) -> impl Iterator<Item = u32> {
+        let suffixes = ["", "_bucket", "_count", "_sum"].into_iter();
+        let keys = suffixes.filter_map(|suffix| line.strip_suffix(suffix)).map(FamilyText::key);
+        let found = keys.filter_map(|key| self.families.binary_search_by(|family| (*family.text.key).cmp(key)).ok());
+        found.map(|number| number as u32)
+    }
+
     /// What there is of a meter.
     pub(super) fn metered(&self, id: MeterId) -> Option<&Metered> {
         self.meters.binary_search_by_key(&id.0, |it| it.id.0).ok().map(|place| &self.meters[place])
@@ -76,12 +88,13 @@ impl Layout {
         self.lines += new.lines(origin.bounds.len());
         self.series.push(Arc::new(new));
         let Layout { series, meters, families, .. } = self;
-        let values = |number: u32| {
-            let own = || series.get(number as usize - first.series.len());
-            first.series.get(number as usize).or_else(own).into_iter().flat_map(|series| series.values())
+        let of = |number: u32| match (number as usize).checked_sub(first.series.len()) {
+            None => &*first.series[number as usize],
+            Some(own) => &*series[own],
         };
+        let new = of(number);
         let put = |order: &mut Vec<u32>| {
-            let place = order.partition_point(|other| values(*other).lt(values(number)));
+            let place = order.partition_point(|other| of(*other).values().lt(new.values()));
             order.insert(place, number);
         };
         let metered = metered_mut(meters, id, || first.metered(id).cloned().unwrap_or_else(|| origin.names(id)));
@@ -157,5 +170,5 @@ fn header(name: &str, help: &str, kind: Kind) -> Vec<u8> {
         Kind::Histogram => "histogram",
     };
     let help = if help.is_empty() { " ".to_owned() } else { help.replace('\\', "\\\\").replace('\n', "\\n") };
-    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n").into_bytes()
+    ["# HELP ", name, " ", &help, "\n# TYPE ", name, " ", kind, "\n"].concat().into_bytes()
 }

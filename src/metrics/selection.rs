@@ -46,7 +46,7 @@ impl Selection {
 pub struct Selected {
     origin: Arc<Prototype>,
     own: Arc<Layout>,
-    /// Families of the prototype that have wanted lines.
+    /// Families of the prototype that could have wanted lines.
     families: Arc<[u32]>,
     lines: Vec<Line>,
 }
@@ -160,11 +160,16 @@ impl Registry {
         }
     }
 
-    /// The families of the prototype that have wanted lines.
+    /// The families of the prototype that could have wanted lines.
     pub(super) fn wanted_families(&self, selection: &Selection) -> Arc<[u32]> {
-        let families = self.origin.layout.families.iter().enumerate();
-        let wanted = families.filter(|(_, family)| selection.wants_of(family).contains(&true));
-        wanted.map(|(number, _)| number as u32).collect()
+        let layout = &self.origin.layout;
+        match &selection.0 {
+            None => (0..layout.families.len() as u32).collect(),
+            Some(names) => {
+                let found: BTreeSet<u32> = names.iter().flat_map(|name| layout.families_of(name)).collect();
+                found.into_iter().collect()
+            }
+        }
     }
 
     /// Every line of some families of the prototype, and of what was registered since, whose name is wanted: with its series,

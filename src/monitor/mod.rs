@@ -215,6 +215,11 @@ impl Monitor {
         self.take(key, vector, now);
     }
 
+    /// Whether nothing follows from an evaluation of a rule that gives nothing: no alert is active, no series was written.
+    fn is_quiet(&self, key: Key) -> bool {
+        self.alerts.get(&key).is_none_or(AlertState::is_quiet) && self.written.get(&key).is_none_or(BTreeSet::is_empty)
+    }
+
     /// What an evaluation of a rule leads to.
     fn take(&mut self, key: Key, vector: Result<Vector, String>, now: i64) {
         let group = &self.groups[key.0];
@@ -230,10 +235,6 @@ impl Monitor {
                     true => Ok(output),
                     false => Err("vector contains metrics with the same labelset after applying rule labels".into()),
                 }
-            }
-            // Most often nothing is wrong, and nothing was.
-            Rule::Alert(_) if vector.is_empty() && self.alerts.get(&key).is_none_or(AlertState::is_quiet) => {
-                Ok(Vec::new())
             }
             Rule::Alert(rule) => {
                 let query = |text: &str| query(&self.evaluator, &self.database, text, now);

@@ -516,7 +516,7 @@ timeline: [ { at: 10m, hang: worker-1, for: 3m }, { at: 20m, kill: executor-1, f
 groups:
   - name: a
     rules:
-      - { record: failed, expr: 'sum by (instance) (rate(kestra_worker_ended_count_total{state=\"FAILED\"}[5m]))' }
+      - { record: failed, expr: 'sum by (instance) (rate(kestra_executor_execution_end_count_total{state=\"FAILED\"}[5m]))' }
       - { alert: Down, expr: up == 0, for: 1m, annotations: { text: '{{ $labels.instance }}' } }
       - { alert: Failing, expr: 'sum(failed offset 2m) > 0.03', keep_firing_for: 2m }
       - { alert: Often, expr: 'max_over_time(sum(failed)[10m:1m]) > 0.05 or vector(2) < 1' }
