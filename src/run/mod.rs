@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use crate::flow::State;
 use crate::management::{self, Outcome, Request};
+use crate::metrics::Selection;
+use crate::monitor::Sink;
 use crate::random::Seed;
 use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
 use crate::scenario::{Expectation, Plan};
@@ -60,30 +62,27 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
     })
 }
 
-/// What a watched run leaves behind: everything that was scraped, and the life of every alert.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// The series, those that rules wrote included.
-    pub series: Vec<crate::promql::Series>,
-    /// Names of series that recording rules wrote.
-    pub recorded: std::collections::BTreeSet<String>,
-    /// The life of every alert.
-    pub alerts: Vec<AlertLine>,
-}
-
-/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase, and keeps everything.
+/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase; the life of every alert. What
+/// is scraped, as far as rules read it, goes to the sink.
 ///
 /// # Errors
 /// A limit of the simulation was reached.
-pub fn record(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: &Watch) -> Result<Record, LimitReached> {
+pub fn record(
+    plan: &Arc<Plan>,
+    seed: Seed,
+    calendar: Calendar,
+    watch: &Watch,
+    sink: Option<Box<dyn Sink + Send>>,
+) -> Result<Vec<AlertLine>, LimitReached> {
     let mut simulation = Simulation::new(plan.clone(), seed, calendar);
     simulation.advance(Instant::START)?;
     let mut watching = watch::Watching::new(watch, plan, &simulation);
     watching.on_grid();
+    sink.into_iter().for_each(|sink| watching.hand_to(sink));
     let end = Instant::START + plan.duration;
     watch::advance(&mut simulation, Some(&mut watching), end)?;
     watching.evaluate(&calendar, end);
-    Ok(watching.record(&calendar))
+    Ok(watching.alerts(&calendar))
 }
 
 impl AlertLine {
@@ -152,13 +151,14 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
         let renamed = prefix.as_ref().map(|prefix| meter.replacen("kestra", prefix, 1));
         let meter = renamed.as_deref().unwrap_or(meter);
         let wanted = state.map(State::name);
+        let selection = Selection::of(Arc::new([meter.to_owned()].into()));
         let mut sum = 0.0;
         for (index, member) in simulation.members().iter().enumerate().filter(|(_, it)| it.port() != Port::Refused) {
             let Some(registry) = member.registry() else { continue };
             let look = simulation.look(index);
-            registry.samples(&look, |sample| {
+            registry.some_samples(&look, &selection, |sample| {
                 let matches = |wanted: &str| sample.labels.iter().any(|(key, is)| key == "state" && is == wanted);
-                if sample.name == meter && wanted.is_none_or(matches) {
+                if wanted.is_none_or(matches) {
                     sum += sample.value;
                 }
             });

@@ -125,7 +125,7 @@ impl Member {
             after: AfterExit::Policy,
             started: now,
             up_since: now,
-            meters: Meters::new(self.profile, registry),
+            meters: Meters::new(registry),
             jvm: Jvm::new(self.plan.role, self.draw_key(), self.plan.heap, now),
             polling: Polling::new(now),
             worker: Worker::new(self.plan.threads),
