@@ -5,12 +5,15 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use common::{Family, body, exposition, families, simulate};
 use mock_kestra::metrics::{Look, Registry};
 use mock_kestra::profile::{Profile, Role};
+use mock_kestra::random::Seed;
 use mock_kestra::scenario::{NoFiles, read};
-use mock_kestra::time::{Duration, Instant};
+use mock_kestra::simulator::Simulation;
+use mock_kestra::time::{Calendar, Duration, Instant};
 
 /// Families of a recording that a process of ours does not show at the same moment, with the reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
@@ -122,7 +125,7 @@ fn a_busy_server_shows_only_families_that_a_real_one_has_shown() {
 
 fn busy(version: &str, least: usize) {
     let text = format!("{BUSY}kestra: \"{version}\"\n");
-    let plan = std::sync::Arc::new(read("busy.yaml", &text, &NoFiles).0.expect("a plan"));
+    let plan = Arc::new(read("busy.yaml", &text, &NoFiles).0.expect("a plan"));
     let simulation = simulate(&plan, 1, Instant::START + Duration::minutes(30));
     let recorded = all_recorded(version);
     let families = families(&exposition(&simulation, 0));
@@ -189,5 +192,36 @@ fn versions_between_are_their_neighbours_with_the_differences_that_are_known() {
             let expected: Vec<&str> = new.lines().filter(|line| !later(line)).collect();
             assert_eq!(undone, expected, "{version} {}", role.name());
         }
+    }
+}
+
+#[test]
+fn maxima_and_threads_of_a_calm_cluster_move_as_recorded() {
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/healthy.yaml")).expect("readable");
+    let plan = read("healthy.yaml", &text, &NoFiles).0.expect("a plan");
+    let mut simulation = Simulation::new(Arc::new(plan), Seed(1), Calendar::default());
+    let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for minute in 0..25 {
+        simulation.advance(Instant::START + Duration::minutes(minute)).expect("no limit");
+        for family in families(&exposition(&simulation, 0)) {
+            for (series, value) in family.series.into_iter().zip(family.values) {
+                seen.entry(series).or_default().push(value);
+            }
+        }
+    }
+    let moving = |name: &str| {
+        let of_name = seen.iter().filter(|(series, _)| series.split('{').next() == Some(name));
+        let changes = of_name.map(|(_, values)| values.windows(2).filter(|pair| pair[0] != pair[1]).count());
+        changes.max().unwrap_or_else(|| panic!("no {name}"))
+    };
+    for name in [
+        "hikaricp_connections_acquire_seconds_max",
+        "hikaricp_connections_usage_seconds_max",
+        "kestra_jdbc_query_duration_seconds_max",
+        "jvm_gc_pause_seconds_max",
+        "jvm_threads_live_threads",
+    ] {
+        assert!(moving(name) >= 5, "{name} changes {} times in 25 minutes", moving(name));
     }
 }

@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("flow", &["document", "time"]),
     ("profile", &["document", "time"]),
     ("scenario", &["document", "flow", "profile", "time"]),
-    ("metrics", &["profile", "time"]),
+    ("metrics", &["profile", "random", "time"]),
     ("simulator", &["scenario", "flow", "profile", "metrics", "random", "time"]),
     ("promql", &["time"]),
     ("monitor", &["document", "promql", "time"]),

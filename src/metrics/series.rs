@@ -7,7 +7,8 @@ use super::Look;
 use super::number::{integer, java_double};
 use super::prototype::Prototype;
 use super::window::WindowMax;
-use crate::profile::{Kind, Source, TextForm};
+use crate::profile::{Kind, Probe, Source, TextForm};
+use crate::random::name_key;
 
 /// What never changes of a series. Processes share it.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(super) struct Series {
     pub(super) labels: Vec<(String, String)>,
     pub(super) source: Source,
     pub(super) kind: Kind,
+    /// The key of what differs from series to series when they are looked at.
+    key: u64,
     /// Beginnings of its lines but that of the maximum; written when they are first asked for: who never renders never pays.
     text: OnceLock<Text>,
     /// The beginning of the line of the maximum.
@@ -40,7 +43,11 @@ pub(super) struct Value {
 
 impl Series {
     pub(super) fn new(labels: Vec<(String, String)>, kind: Kind, source: Source) -> Series {
-        Series { labels, source, kind, text: OnceLock::new(), max_text: OnceLock::new() }
+        let mut key = 0u64;
+        for (_, value) in &labels {
+            key = name_key(value) ^ key.rotate_left(7);
+        }
+        Series { labels, source, kind, key, text: OnceLock::new(), max_text: OnceLock::new() }
     }
 
     /// The values of its labels, by which families are in order.
@@ -109,7 +116,13 @@ impl Series {
 
     pub(super) fn maximum(&self, of: &Value, look: &Look) -> f64 {
         match &self.source {
-            Source::Timer { max, .. } => look.value(max).max(of.max.as_ref().map_or(0.0, |max| max.at(look.now))),
+            Source::Timer { max, .. } => {
+                let recorded = of.max.as_ref().map_or(0.0, |max| max.at(look.now));
+                // Of what a process does by itself, only how long it takes on the whole is a formula.
+                let sways = matches!(max.probe, Some(Probe::PollPeak | Probe::SlowPollPeak));
+                let sway = if sways { look.longest(self.key) } else { 1.0 };
+                (look.value(max) * sway).max(recorded)
+            }
             Source::Plain(_) => 0.0,
         }
     }

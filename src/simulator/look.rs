@@ -12,9 +12,9 @@ use crate::random::noise;
 impl Simulation {
     /// The probes of a member's process at the current instant; all zero when there is none.
     pub fn look(&self, member: usize) -> Look {
-        let mut look = Look::at(self.cx.now);
-        let Some(it) = self.cluster.members.get(member) else { return look };
-        let Some(process) = it.process() else { return look };
+        let found = self.cluster.members.get(member).and_then(|it| Some((it, it.process()?)));
+        let Some((it, process)) = found else { return Look::at(self.cx.now) };
+        let mut look = Look::of(it.draw_key(), self.cx.now);
         self.look_at_processor(it, process, &mut look);
         self.look_at_memory(it, process, &mut look);
         self.look_at_database(it, process, &mut look);
