@@ -94,9 +94,9 @@ impl Simulation {
     /// A cluster at the beginning of its life: at the scenario's start, or `age` before it.
     pub fn new(plan: Arc<Plan>, seed: Seed, calendar: Calendar) -> Simulation {
         let born = Instant::START.before(plan.cluster.age);
-        let profile = Profile::named(&plan.kestra).unwrap_or_else(Profile::default_profile);
+        let profile = plan.kestra;
         let members = plan.cluster.members.iter().map(|member| {
-            let profile = member.profile(&plan.kestra);
+            let profile = member.profile(plan.kestra);
             let settings = &plan.settings;
             let common = Common { prefix: settings.metrics_prefix.clone(), tags: settings.metrics_tags.clone() };
             Member::new(member.clone(), profile, common, born)

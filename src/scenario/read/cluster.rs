@@ -1,6 +1,6 @@
 //! The members of a cluster.
 
-use super::duration;
+use super::{duration, version};
 use crate::document::{Entry, Node, Object, Reading, Value};
 use crate::profile::{Profile, Quirk, Role};
 use crate::scenario::fields::{CLUSTER, MEMBER, MEMBERS};
@@ -14,11 +14,11 @@ struct Defaults {
     heap: u64,
     restart: Restart,
     grace: Duration,
-    kestra: Option<String>,
+    kestra: Option<&'static Profile>,
 }
 
 /// Reads the cluster of a scenario for this version of Kestra.
-pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &str, reading: &mut Reading) -> ClusterPlan {
+pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &'static Profile, reading: &mut Reading) -> ClusterPlan {
     let mut plan = ClusterPlan {
         booting: false,
         age: Duration::minutes(10),
@@ -78,7 +78,7 @@ pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &str, reading: &
                     let before = plan.members.len();
                     role_members(entry, role, &defaults, &mut plan.members, reading);
                     if let Some(unfit) = plan.members[before..].iter().find_map(|member| member.unfit(kestra)) {
-                        let has = |name: &&str| Profile::named(name).is_some_and(|it| it.roles().any(|it| it == role));
+                        let has = |name: &&str| Profile::named(name).is_ok_and(|it| it.roles().any(|it| it == role));
                         let versions: Vec<&str> = Profile::NAMES.iter().copied().filter(has).collect();
                         let advice = format!("leave it out, or write a version that has it: {}", versions.join(", "));
                         reading.error(&entry.place, unfit, advice);
@@ -135,8 +135,7 @@ fn member_settings(object: &Object<'_>, defaults: &mut Defaults, reading: &mut R
         defaults.grace = duration(reading, node, "`grace`").unwrap_or(defaults.grace);
     }
     if let Some(node) = object.get("version") {
-        let versions: Vec<(&'static str, &'static str)> = Profile::NAMES.iter().map(|name| (*name, *name)).collect();
-        defaults.kestra = reading.choice(node, "version of Kestra we know", &versions).map(str::to_owned);
+        defaults.kestra = version(reading, Some(node), node);
     }
 }
 
@@ -159,7 +158,7 @@ fn add_members(members: &mut Vec<MemberPlan>, role: Role, count: u64, defaults: 
         members.push(MemberPlan {
             name: format!("{}-{number}", role.name()),
             role,
-            kestra: defaults.kestra.clone(),
+            kestra: defaults.kestra,
             threads: defaults.threads,
             heap: defaults.heap,
             restart: defaults.restart,
