@@ -92,7 +92,7 @@ fn file(reading: &mut Reading, folder: &Folder, name: &str) -> Option<Node> {
         reading.error(&place, format!("a version has no `{name}`"), "every folder of a version has it");
         return None;
     }
-    let (node, diagnostics) = document::parse(&source);
+    let (node, diagnostics) = document::parse_plain(&source);
     reading.extend(diagnostics);
     node
 }
