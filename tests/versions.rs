@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use common::{exposition, families, simulate};
 use mock_kestra::document::render;
 use mock_kestra::management::{Answer, Body, Outcome, Request, answer, basic_auth};
-use mock_kestra::profile::{Endpoint, Profile, Says};
+use mock_kestra::profile::{Endpoint, Profile, Quirk, Says};
 use mock_kestra::random::Seed;
 use mock_kestra::run::run;
 use mock_kestra::scenario::{NoFiles, Plan, read};
@@ -103,11 +103,20 @@ fn a_new_version_is_some_twenty_lines_of_data() {
 }
 
 #[test]
+fn the_version_that_the_readme_shows_can_be_loaded() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("readable");
+    let (_, shown) = readme.split_once("# versions/2.1/version.yaml\n").expect("an example");
+    let (shown, _) = shown.split_once("```").expect("its end");
+    let loaded = Profile::load("2.1", &[("version.yaml", shown)]).unwrap_or_else(|told| panic!("{}", render(&told)));
+    assert!(loaded.meter("kestra.worker.tasks.active").is_some() && !loaded.has(Quirk::FlowLabels));
+}
+
+#[test]
 fn renamed_meters_move_as_the_old_ones_did_and_the_old_names_are_gone() {
     let [old, new] = [plan(), plan_2_1()].map(|plan| simulate(&Arc::new(plan), 1, at(600)));
     for (before, after) in RENAMED {
         let moved = total(&old, 0, before);
-        assert!(moved.is_some_and(|moved| moved > 10.0), "{before}: {moved:?}");
+        assert!(moved.is_some_and(|moved| moved > 5.0), "{before}: {moved:?}");
         assert_eq!(total(&new, 0, after), moved, "{after}");
         assert_eq!((total(&new, 0, before), total(&old, 0, after)), (None, None));
     }
@@ -211,12 +220,14 @@ fn a_member_can_have_the_made_up_version_among_members_of_the_one_before() {
     }
     let simulation = simulate(&Arc::new(plan), 1, at(600));
     let index = |name: &str| simulation.members().iter().position(|it| it.plan().name == name).expect(name);
-    let status = |name: &str, target: &str| ask(&simulation, index(name), &Request::get(target, simulation.now())).status;
+    let status =
+        |name: &str, target: &str| ask(&simulation, index(name), &Request::get(target, simulation.now())).status;
     assert_eq!(["webserver-1", "webserver-2"].map(|name| status(name, "/licences/x")), [200, 404]);
     // It is an endpoint of the webserver.
     assert_eq!(status("executor-1", "/licences/x"), 404);
     let [(old, new), _] = RENAMED;
-    let shown = ["executor-1", "executor-2"].map(|it| [old, new].map(|name| total(&simulation, index(it), name).is_some()));
+    let shown =
+        ["executor-1", "executor-2"].map(|it| [old, new].map(|name| total(&simulation, index(it), name).is_some()));
     assert_eq!(shown, [[false, true], [true, false]]);
 }
 

@@ -202,7 +202,11 @@ impl Reading {
                 Some(Entry { value: Node { value: Value::Null, .. }, place, .. })
                     if !matches!(field.kind, Kind::List(_) | Kind::Any) =>
                 {
-                    self.error(place, format!("`{}` is empty", field.key), format!("write for example `{}`", example()));
+                    self.error(
+                        place,
+                        format!("`{}` is empty", field.key),
+                        format!("write for example `{}`", example()),
+                    );
                 }
                 _ => {}
             }

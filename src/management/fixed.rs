@@ -47,8 +47,9 @@ pub(super) fn identity_hash(key: u64) -> u64 {
 pub(super) fn routes(context: &Context<'_>) -> Handled {
     let settings = Settings::default();
     let process = route::Process::of(context.member, context.simulation.plan(), &settings);
+    let here = process.profile.endpoints().iter().filter(|endpoint| process.has(endpoint));
     let mut listed: Vec<(&Endpoint, &str)> =
-        process.endpoints().filter_map(|endpoint| Some((endpoint, endpoint.java.as_deref()?))).collect();
+        here.filter_map(|endpoint| Some((endpoint, endpoint.java.as_deref()?))).collect();
     listed.sort_by_key(|(endpoint, _)| (&endpoint.path, endpoint.method.name()));
     let mut body = serde_json::Map::new();
     for (Endpoint { path, method, says, .. }, java) in listed {

@@ -144,9 +144,9 @@ pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outc
     let profile = state.profile();
     let reply = match reply_to(request, simulation, member, profile) {
         Ok(reply) => reply,
-        Err(Refusal::Error(error)) => {
-            error.reply(profile.answers(), request.method == "HEAD", || simulation.request_id(&request.target, request.arrived))
-        }
+        Err(Refusal::Error(error)) => error.reply(profile.answers(), request.method == "HEAD", || {
+            simulation.request_id(&request.target, request.arrived)
+        }),
         Err(Refusal::Unanswered(outcome)) => return outcome,
     };
     Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now()), profile.answers())))
@@ -190,7 +190,9 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, profile: &
     let found = route::find(process, request.listener, &request.method, target.path);
     // What is not acceptable is no match.
     let unacceptable = match &found {
-        route::Found::Endpoint(endpoint, _) if endpoint.says == Says::Handler(Handler::Prometheus) => metrics::not_acceptable(request, href),
+        route::Found::Endpoint(endpoint, _) if endpoint.says == Says::Handler(Handler::Prometheus) => {
+            metrics::not_acceptable(request, href)
+        }
         _ => None,
     };
     let matched = matches!(found, route::Found::Endpoint(..)) && unacceptable.is_none();

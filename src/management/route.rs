@@ -75,14 +75,12 @@ impl<'a> Process<'a> {
         }
     }
 
-    /// What it has, in the order of the table.
-    pub fn endpoints(self) -> impl Iterator<Item = &'static Endpoint> {
-        let Process { profile, settings, role, kafka, .. } = self;
-        profile.endpoints().iter().filter(move |endpoint| {
-            (kafka || !endpoint.kafka)
-                && endpoint.id().is_none_or(|id| settings.enabled(id))
-                && (endpoint.roles.is_empty() || endpoint.roles.iter().any(|part| role.runs(*part)))
-        })
+    /// Whether it has an endpoint of its version.
+    pub fn has(self, endpoint: &Endpoint) -> bool {
+        let Process { settings, role, kafka, .. } = self;
+        (kafka || !endpoint.kafka)
+            && endpoint.id().is_none_or(|id| settings.enabled(id))
+            && (endpoint.roles.is_empty() || endpoint.roles.iter().any(|part| role.runs(*part)))
     }
 }
 
@@ -97,13 +95,15 @@ pub(super) fn find(process: Process<'_>, listener: Listener, method: &str, path:
         "" => path,
         prefix => path.strip_prefix('/').and_then(|path| path.strip_prefix(prefix)).unwrap_or("\0"),
     };
-    let here: Vec<(&'static Endpoint, &str)> = process
-        .endpoints()
-        .filter(|endpoint| endpoint.port == port)
+    let endpoints = process.profile.endpoints().iter().filter(|endpoint| endpoint.port == port);
+    let here: Vec<(&'static Endpoint, &str)> = endpoints
         .filter_map(|endpoint| Some((endpoint, endpoint.matches(path)?)))
+        .filter(|(endpoint, _)| process.has(endpoint))
         .collect();
     let wanted = if method == "HEAD" { "GET" } else { method };
-    if let Some((endpoint, variable)) = here.iter().find(|(endpoint, _)| endpoint.method.name() == wanted) {
+    let fits = here.iter().filter(|(endpoint, _)| endpoint.method.name() == wanted);
+    // A path that is written out goes before one with variables.
+    if let Some((endpoint, variable)) = fits.min_by_key(|(_, variable)| !variable.is_empty()) {
         return Found::Endpoint(endpoint, uri::decode(variable));
     }
     // In the order of the Java set that the recorded server prints.

@@ -48,6 +48,10 @@ impl Linear {
 
     /// Reads `polls * 1.3 + 43`, a part of it, or a number.
     pub(super) fn parse(text: &str) -> Result<Linear, NoLinear<'_>> {
+        // Most are numbers.
+        if let Ok(value) = number(text) {
+            return Ok(Linear::constant(value));
+        }
         let (scaled, offset) = match text.split_once(" + ") {
             Some((scaled, offset)) => (scaled, number(offset)?),
             None => (text, 0.0),

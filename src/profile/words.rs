@@ -9,7 +9,7 @@ macro_rules! words {
 
         impl $name {
             /// The words that the data of a version writes.
-            pub const WORDS: &[(&str, $name)] = &[$(($text, $name::$variant)),+];
+            pub(super) const WORDS: &[(&str, $name)] = &[$(($text, $name::$variant)),+];
         }
     )+};
 }

@@ -167,11 +167,7 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
     if truth.lost_requests > 0 {
         figures.push(figure("requests nobody answered", truth.lost_requests, (None, None)));
     }
-    figures.push(figure(
-        "attempts of task runs",
-        truth.attempts,
-        shown("kestra.executor.taskrun.created.count", None),
-    ));
+    figures.push(figure("attempts of task runs", truth.attempts, shown("kestra.executor.taskrun.created.count", None)));
     figures.push(figure("  ended", truth.attempts_ended, shown("kestra.executor.taskrun.ended.count", None)));
     if truth.resubmitted > 0 {
         let meter = "kestra.executor.worker.job.resubmit.count";

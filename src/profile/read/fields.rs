@@ -115,7 +115,12 @@ pub(super) const ENDPOINT: &[Field] = &[
     Field::new("roles", TEXTS, "[worker]", "Parts of which a process must run one."),
     Field::new("queue", Kind::Text, "kafka", "Only with these queues."),
     Field::new("handler", Kind::Text, "health", "What makes its answer."),
-    Field::new("answers", Kind::Object(FIXED), "{ type: application/json, body: '{}' }", "Its answer, always the same."),
+    Field::new(
+        "answers",
+        Kind::Object(FIXED),
+        "{ type: application/json, body: '{}' }",
+        "Its answer, always the same.",
+    ),
     Field::new("java", Kind::Text, "void a.b.C.d()", "What /routes shows of it."),
 ];
 

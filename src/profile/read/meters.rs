@@ -48,8 +48,7 @@ pub(super) fn meter(reading: &mut Reading, node: &Node, shapes: &Shapes) -> Opti
     let kind = one(reading, &object, "kind", "kind of meter", Kind::WORDS)?;
     let roles = object.get("roles").map_or_else(|| Role::ALL.to_vec(), |node| roles(reading, node));
     let list = object.get("start").map_or(&[][..], |node| reading.list(node, "`start`"));
-    let start: Vec<Start> =
-        list.iter().filter_map(|node| start(reading, node, kind, &roles, shapes)).collect();
+    let start: Vec<Start> = list.iter().filter_map(|node| start(reading, node, kind, &roles, shapes)).collect();
     let optional = |reading: &mut Reading, key| text(reading, &object, key).unwrap_or_default();
     let tags = object.get("tags").map_or_else(Vec::new, |node| texts(reading, node, "`tags`"));
     let keys = start.first().map(|start| start.tags.keys().cloned().collect());

@@ -113,8 +113,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
     let (meters, names_meters) = all_meters(reading, layers, &shapes)?;
     let endpoints = all_endpoints(reading, layers)?;
     strangers(reading, own, &endpoints);
-    let [env, loggers, threads] =
-        [ENV_FILE, LOGGERS_FILE, THREADS_FILE].map(|name| recorded(reading, layers, name));
+    let [env, loggers, threads] = [ENV_FILE, LOGGERS_FILE, THREADS_FILE].map(|name| recorded(reading, layers, name));
     Some(Profile {
         name: own.folder.name,
         names_meters,

@@ -18,7 +18,12 @@ struct Defaults {
 }
 
 /// Reads the cluster of a scenario for this version of Kestra.
-pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &'static Profile, reading: &mut Reading) -> ClusterPlan {
+pub(super) fn cluster(
+    node: Option<&Node>,
+    root: &Node,
+    kestra: &'static Profile,
+    reading: &mut Reading,
+) -> ClusterPlan {
     let mut plan = ClusterPlan {
         booting: false,
         age: Duration::minutes(10),
