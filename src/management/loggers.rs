@@ -192,3 +192,19 @@ fn token(value: &Value) -> (&'static str, &'static str) {
         Value::Object(_) => ("Object", "START_OBJECT"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+
+    #[test]
+    fn every_level_of_every_version_is_a_level() {
+        for version in Profile::NAMES {
+            let loggers = Profile::named(version).unwrap().loggers();
+            assert!(loggers.len() > 100 && loggers.get(ROOT).is_some(), "{version}");
+            let unknown: Vec<_> = loggers.iter().filter(|(_, level)| named(level).is_none()).collect();
+            assert!(unknown.is_empty(), "{version}: {unknown:?}");
+        }
+    }
+}

@@ -152,6 +152,9 @@ fn a_version_that_extends_none_must_tell_everything_and_a_file_that_nothing_read
     let files = [("version.yaml", "extends: \"2.0\"\n"), ("metres.yaml", "[]")];
     let told = Profile::load("2.1", &files).expect_err("a stranger");
     assert_eq!((told.len(), told[0].what.as_str()), (1, "`metres.yaml` is no file of a version"));
+    let files = [("version.yaml", "extends: \"2.0\"\n"), ("env.json", "{")];
+    let told = Profile::load("2.1", &files).expect_err("half a file");
+    assert!(told.len() == 1 && told[0].what.starts_with("`env.json` is no JSON: EOF"), "{}", told[0].what);
     let told = Profile::load("2.1", &[]).expect_err("no file");
     assert_eq!(told[0].what, "a version has no `version.yaml`");
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use serde::de::IgnoredAny;
 
 use super::endpoint::{Endpoint, Says};
 use super::shipped::Folder;
@@ -347,6 +348,10 @@ fn recorded(reading: &mut Reading, layers: &[Layer], name: &str) -> Option<&'sta
     if let (None, Some(own)) = (found, layers.first()) {
         let what = format!("the version has no `{name}`");
         reading.error(&own.root.place, what, "add it to the folder, or extend a version that has it");
+    }
+    let broken = found.filter(|_| name == ENV_FILE).and_then(|text| serde_json::from_str::<IgnoredAny>(text).err());
+    if let (Some(error), Some(own)) = (broken, layers.first()) {
+        reading.error(&own.root.place, format!("`{name}` is no JSON: {error}"), "write what /env answers");
     }
     found
 }
