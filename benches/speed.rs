@@ -133,7 +133,7 @@ fn virtual_speed() {
             if scrape {
                 for member in 0..simulation.members().len() {
                     let look = simulation.look(member);
-                    simulation.members()[member].registry().samples(&look, |sample| {
+                    simulation.members()[member].registry().expect("a process").samples(&look, |sample| {
                         samples += u64::from(black_box(sample.value) >= 0.0);
                     });
                 }
@@ -195,7 +195,7 @@ fn exposition_of(version: &str) {
         let begun = Wall::now();
         for _ in 0..20 {
             out.clear();
-            simulation.members()[0].registry().render(&simulation.look(0), &mut out);
+            simulation.members()[0].registry().expect("a process").render(&simulation.look(0), &mut out);
         }
         begun.elapsed().as_secs_f64() / 20.0
     });

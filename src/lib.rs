@@ -46,11 +46,12 @@
 //!
 //! simulation.advance(Instant::START + Duration::seconds(59)).expect("no limit is reached");
 //! let mut exposition = Vec::new();
-//! simulation.members()[0].registry().render(&simulation.look(0), &mut exposition);
+//! simulation.members()[0].registry().expect("a process").render(&simulation.look(0), &mut exposition);
 //! assert!(String::from_utf8_lossy(&exposition).contains("kestra_worker_job_running 0.0"));
 //!
 //! simulation.advance(Instant::START + Duration::seconds(61)).expect("no limit is reached");
-//! assert_eq!(simulation.journal()[1].text, "standalone-1 is killed");
+//! let last = simulation.journal().iter().next_back().expect("something happened");
+//! assert_eq!(last.text(simulation.plan()), "standalone-1 is killed");
 //! ```
 
 pub mod cli;

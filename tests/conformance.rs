@@ -14,7 +14,7 @@ use common::exchange::{
 use mock_kestra::flow::{Flow, Schedule, Task, Trigger, TriggerAction};
 use mock_kestra::management::{Body, Listener, Outcome, answer};
 use mock_kestra::profile::Role;
-use mock_kestra::scenario::{Arrivals, DatabaseFault, DatabaseKind, Fault, TimelineEntry};
+use mock_kestra::scenario::{Amount, Arrivals, DatabaseFault, DatabaseKind, Fault, FaultKind, TimelineEntry};
 use mock_kestra::simulator::{Command, Simulation};
 use mock_kestra::time::Duration;
 use serde_json::Value;
@@ -300,7 +300,9 @@ fn running_tasks_and_triggers_show_as_recorded() {
 
 fn fault(simulation: &mut Simulation, fault: Fault) {
     let (name, at) = ("fault".to_owned(), simulation.now());
-    simulation.command(Command::Inject(TimelineEntry { name, at, fault, lasts: None, every: None, until: None }));
+    simulation
+        .command(Command::Inject(TimelineEntry { name, at, fault, lasts: None, every: None, until: None }))
+        .expect("possible");
 }
 
 #[test]
@@ -347,7 +349,7 @@ fn after_stop_health_stays_up_for_two_seconds_then_fails_once_then_the_port_is_c
 #[test]
 fn with_a_stalled_database_health_hangs_and_liveness_and_prometheus_answer() {
     let mut simulation = idle(Role::Standalone);
-    fault(&mut simulation, Fault::Database(DatabaseFault::Stalled));
+    fault(&mut simulation, Fault::of_database(DatabaseFault::Stalled));
     let at = after(&mut simulation, 1_000);
     for path in ["/health", "/health/readiness", "/scheduler"] {
         let outcome = ask(&mut simulation, &get(path, at));
@@ -364,10 +366,10 @@ fn with_a_stalled_database_health_hangs_and_liveness_and_prometheus_answer() {
 #[test]
 fn a_stalled_database_that_comes_back_lets_waiting_requests_go() {
     let mut simulation = idle(Role::Standalone);
-    fault(&mut simulation, Fault::Database(DatabaseFault::Stalled));
+    fault(&mut simulation, Fault::of_database(DatabaseFault::Stalled));
     let asked = get("/health", after(&mut simulation, 1_000));
     assert!(matches!(ask(&mut simulation, &asked), Outcome::Wait(_)));
-    simulation.command(Command::Clear("fault".to_owned()));
+    simulation.command(Command::Clear("fault".to_owned())).expect("it is there");
     after(&mut simulation, 5_000);
     assert_eq!(answered(ask(&mut simulation, &asked)).status, 200);
 }
@@ -375,7 +377,7 @@ fn a_stalled_database_that_comes_back_lets_waiting_requests_go() {
 #[test]
 fn with_a_refused_database_the_first_readiness_is_down_as_recorded() {
     let mut simulation = idle(Role::Executor);
-    fault(&mut simulation, Fault::Database(DatabaseFault::Refused));
+    fault(&mut simulation, Fault::of_database(DatabaseFault::Refused));
     let at = after(&mut simulation, 300);
     let (head, body) = show(&answered(ask(&mut simulation, &get("/health/readiness", at))), false);
     let recorded = common::capture("db_down/executor_readiness_refused.http");
@@ -387,7 +389,7 @@ fn with_a_refused_database_the_first_readiness_is_down_as_recorded() {
 #[test]
 fn an_indexer_that_lost_its_database_says_down_after_thirty_seconds() {
     let mut simulation = idle(Role::Indexer);
-    fault(&mut simulation, Fault::Database(DatabaseFault::Refused));
+    fault(&mut simulation, Fault::of_database(DatabaseFault::Refused));
     let request = get("/health/readiness", after(&mut simulation, 600));
     let Outcome::Wait(until) = ask(&mut simulation, &request) else { panic!("it waits for the pool") };
     simulation.advance(until).expect("no limit");
@@ -403,14 +405,20 @@ fn an_indexer_that_lost_its_database_says_down_after_thirty_seconds() {
 
 #[test]
 fn dead_hung_and_paused_members_do_not_answer() {
-    for (what, outcome) in [(Fault::Kill(vec![0]), Outcome::Refused), (Fault::Hang(vec![0]), Outcome::Hang)] {
+    for (what, outcome) in [
+        (Fault::of_members(FaultKind::Kill, vec![0]), Outcome::Refused),
+        (Fault::of_members(FaultKind::Hang, vec![0]), Outcome::Hang),
+    ] {
         let mut simulation = idle(Role::Worker);
         fault(&mut simulation, what);
         let at = after(&mut simulation, 10);
         assert_eq!(ask(&mut simulation, &get("/health/liveness", at)), outcome);
     }
     let mut simulation = idle(Role::Worker);
-    fault(&mut simulation, Fault::GcPause { members: vec![0], pause: Duration::seconds(8) });
+    fault(
+        &mut simulation,
+        Fault { amount: Amount::Pause(Duration::seconds(8)), ..Fault::of_members(FaultKind::GcPause, vec![0]) },
+    );
     let asked = get("/health/liveness", after(&mut simulation, 10));
     let Outcome::Wait(until) = ask(&mut simulation, &asked) else { panic!("the process stands still") };
     simulation.advance(until).expect("no limit");
@@ -421,7 +429,7 @@ fn dead_hung_and_paused_members_do_not_answer() {
 #[test]
 fn a_deadlock_takes_liveness_down() {
     let mut simulation = idle(Role::Worker);
-    fault(&mut simulation, Fault::Deadlock(vec![0]));
+    fault(&mut simulation, Fault::of_members(FaultKind::Deadlock, vec![0]));
     let at = after(&mut simulation, 10);
     let down = answered(ask(&mut simulation, &get("/health/liveness", at)));
     assert_eq!((down.status, down.reason.as_str()), (503, "Service Unavailable"));

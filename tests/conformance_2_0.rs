@@ -104,8 +104,10 @@ fn standalone(flows: Vec<Flow>, arrivals: Vec<Arrivals>) -> Simulation {
 }
 
 fn lose_database(simulation: &mut Simulation, how: DatabaseFault) {
-    let (name, at, fault) = ("fault".to_owned(), simulation.now(), Fault::Database(how));
-    simulation.command(Command::Inject(TimelineEntry { name, at, fault, lasts: None, every: None, until: None }));
+    let (name, at, fault) = ("fault".to_owned(), simulation.now(), Fault::of_database(how));
+    simulation
+        .command(Command::Inject(TimelineEntry { name, at, fault, lasts: None, every: None, until: None }))
+        .expect("possible");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use mock_kestra::promql::{Expression, Grid};
 use mock_kestra::random::Seed;
 use mock_kestra::report::Report;
 use mock_kestra::run::{Watch, run};
-use mock_kestra::scenario::{Fault, NoFiles, Plan, read};
+use mock_kestra::scenario::{Fault, FaultKind, NoFiles, Plan, read};
 use mock_kestra::time::{Calendar, Duration, Instant};
 use proptest::prelude::*;
 
@@ -291,7 +291,11 @@ fn nothing_differs_before_the_first_fault() {
 
 #[test]
 fn every_way_a_process_can_go_away_is_seen_by_up() {
-    let members = [Fault::Kill(vec![3]), Fault::Stop(vec![3]), Fault::Hang(vec![3])];
+    let members = [
+        Fault::of_members(FaultKind::Kill, vec![3]),
+        Fault::of_members(FaultKind::Stop, vec![3]),
+        Fault::of_members(FaultKind::Hang, vec![3]),
+    ];
     for fault in members {
         let mut plan = plan(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/worker-killed.yaml")));
         let words = fault.sentence(&plan);

@@ -14,8 +14,8 @@ use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
-    Arrivals, Behaviour, ClusterPlan, DatabaseFault, DatabaseKind, DurationDistribution, Fault, MemberPlan, Plan,
-    Poller, RateChange, Restart, TaskSelector, TimelineEntry,
+    Amount, Arrivals, Behaviour, ClusterPlan, DatabaseFault, DatabaseKind, DurationDistribution, Fault, FaultKind,
+    MemberPlan, Plan, Poller, Restart, Target, TaskSelector, TimelineEntry,
 };
 use mock_kestra::simulator::{Command, Port, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -126,26 +126,42 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
     )
 }
 
+fn of(kind: FaultKind, target: Target, amount: Amount) -> Fault {
+    Fault { kind, target, amount }
+}
+
 fn fault(members: usize) -> impl Strategy<Value = (Fault, bool)> {
     let one = (0..members).prop_map(|index| vec![index]);
     prop_oneof![
-        one.clone().prop_map(|of| (Fault::Kill(of), false)),
-        one.clone().prop_map(|of| (Fault::Kill(of), true)),
-        one.clone().prop_map(|of| (Fault::Stop(of), true)),
-        one.clone().prop_map(|of| (Fault::Restart(of), false)),
-        one.clone().prop_map(|of| (Fault::Hang(of), true)),
-        one.clone().prop_map(|members| (Fault::GcPause { members, pause: Duration::seconds(8) }, false)),
-        one.prop_map(|members| (Fault::HeapLeak { members, rate: 8.0e6 }, true)),
+        one.clone().prop_map(|of| (Fault::of_members(FaultKind::Kill, of), false)),
+        one.clone().prop_map(|of| (Fault::of_members(FaultKind::Kill, of), true)),
+        one.clone().prop_map(|of| (Fault::of_members(FaultKind::Stop, of), true)),
+        one.clone().prop_map(|of| (Fault::of_members(FaultKind::Restart, of), false)),
+        one.clone().prop_map(|of| (Fault::of_members(FaultKind::Hang, of), true)),
+        one.clone().prop_map(|members| (
+            Fault { amount: Amount::Pause(Duration::seconds(8)), ..Fault::of_members(FaultKind::GcPause, members) },
+            false
+        )),
+        one.prop_map(|members| (
+            Fault { amount: Amount::Leak(8.0e6), ..Fault::of_members(FaultKind::HeapLeak, members) },
+            true
+        )),
         select(vec![
             DatabaseFault::Refused,
             DatabaseFault::Stalled,
             DatabaseFault::ShutDown,
             DatabaseFault::Slow(10.0),
         ])
-        .prop_map(|fault| (Fault::Database(fault), true)),
-        (0.0..5.0).prop_map(|times| (Fault::Arrivals { flow: None, change: RateChange::Times(times) }, true)),
-        (0.1..5.0).prop_map(|times| (Fault::TaskDuration { select: TaskSelector::default(), times }, true)),
-        (0.0..1.0).prop_map(|share| (Fault::TaskFailures { select: TaskSelector::default(), share }, true)),
+        .prop_map(|fault| (Fault::of_database(fault), true)),
+        (0.0..5.0).prop_map(|times| (of(FaultKind::Arrivals, Target::Flow(None), Amount::Times(times)), true)),
+        (0.1..5.0).prop_map(|times| (
+            of(FaultKind::TaskDuration, Target::Tasks(TaskSelector::default()), Amount::Times(times)),
+            true
+        )),
+        (0.0..1.0).prop_map(|share| (
+            of(FaultKind::TaskFailures, Target::Tasks(TaskSelector::default()), Amount::Share(share)),
+            true
+        )),
     ]
 }
 
@@ -374,7 +390,7 @@ proptest! {
         entries.sort_by_key(|entry| entry.at);
         for entry in entries {
             by_hand.advance(entry.at).expect("no limit");
-            by_hand.command(Command::Inject(entry));
+            by_hand.command(Command::Inject(entry)).expect("possible");
         }
         written.advance(second(600)).expect("no limit");
         by_hand.advance(second(600)).expect("no limit");
@@ -392,4 +408,31 @@ proptest! {
         without.advance(before).expect("no limit");
         prop_assert_eq!(picture(&with), picture(&without));
     }
+}
+
+/// A flow of one task of two seconds that may run once at a time, and is asked for once a second.
+fn limited(limit: u32, seed: u64) -> u64 {
+    let text = format!(
+        "name: x\ncluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: {{ count: 2, threads: 8 }} }} }}\n\
+         flows:\n  - id: f\n    namespace: n\n    concurrency: {{ limit: {limit}, behavior: QUEUE }}\n\
+         \x20   tasks: [ {{ id: t, type: io.kestra.plugin.scripts.shell.Commands }} ]\n\
+         behaviour: [ {{ task: t, duration: 2s }} ]\narrivals: [ {{ flow: f, rate: 60/min }} ]\n"
+    );
+    let plan = mock_kestra::scenario::read("x.yaml", &text, &mock_kestra::scenario::NoFiles).0.expect("a plan");
+    let mut simulation = Simulation::new(Arc::new(plan), Seed(seed), Calendar::default());
+    let mut most = 0;
+    for step in 0..30 * 60 * 2 {
+        simulation.advance(Instant::START + Duration::milliseconds(step * 500)).expect("no limit");
+        most = most.max(simulation.members().iter().map(|member| member.running() as u64).sum());
+    }
+    assert!(simulation.truth().queued > 0, "more come than there is room for");
+    most
+}
+
+#[test]
+fn a_concurrency_limit_is_never_exceeded() {
+    for seed in 1..=10 {
+        assert_eq!(limited(1, seed), 1, "seed {seed}");
+    }
+    assert_eq!(limited(3, 1), 3);
 }

@@ -6,13 +6,13 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::peers::{Prometheus, peer};
 use common::server::{Mock, ask, binary, eventually, scratch};
 use common::{body, capture, exposition, families, labels, scenario_files, simulate};
 use mock_kestra::monitor::Configuration;
-use mock_kestra::promql::Expression;
+use mock_kestra::promql::{Database, Expression};
 use mock_kestra::random::Seed;
 use mock_kestra::run::{Scraping, Watch, record};
 use mock_kestra::scenario::{NoFiles, read};
@@ -217,9 +217,12 @@ fn a_configuration_means_here_what_it_means_to_prometheus() {
         also: vec![Expression::parse("{__name__!=\"\"}").expect("an expression")],
         ..Watch::default()
     };
-    let record = record(&Arc::new(plan), Seed(1), Calendar::default(), &watch).expect("no limit");
-    let ours: Known = record
-        .series
+    let database = Arc::new(Mutex::new(Database::default()));
+    record(&Arc::new(plan), Seed(1), Calendar::default(), &watch, Some(Box::new(database.clone()))).expect("no limit");
+    let ours: Known = database
+        .lock()
+        .expect("no panic before")
+        .all()
         .iter()
         .map(|series| {
             let labels: BTreeMap<String, String> =

@@ -51,7 +51,7 @@ fn value(simulation: &Simulation, member: usize, name: &str, wanted: &[(&str, &s
 
 /// When the journal first says this.
 fn when(simulation: &Simulation, text: &str) -> f64 {
-    let line = simulation.journal().iter().find(|line| line.text.contains(text));
+    let line = simulation.journal().iter().find(|line| line.text(simulation.plan()).contains(text));
     let line = line.unwrap_or_else(|| panic!("no {text} in {:#?}", simulation.journal()));
     line.at.as_nanoseconds() as f64 / 1e9
 }
@@ -192,7 +192,7 @@ fn idle_roles_refuse_at_once_after_sigterm_and_exit_within_seconds() {
 fn post_stop_leaves_the_port_open_for_two_seconds_with_one_last_error() {
     let mut simulation = simulation("name: x\ncluster: { standalone: 1, restart: never }\n");
     simulation.advance(at(60.0)).expect("no limit");
-    simulation.command(mock_kestra::simulator::Command::Stop { member: 0 });
+    simulation.command(mock_kestra::simulator::Command::Stop { member: 0 }).expect("a process");
     let seen: Vec<String> = (0..30)
         .map(|tenth| {
             simulation.advance(at(60.0 + f64::from(tenth) * 0.1 + 0.05)).expect("no limit");

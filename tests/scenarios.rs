@@ -9,7 +9,7 @@ use common::scenario_files;
 use mock_kestra::document;
 use mock_kestra::random::Seed;
 use mock_kestra::run::run;
-use mock_kestra::scenario::{NoFiles, Plan, read, schema};
+use mock_kestra::scenario::{NoFiles, Plan, faults_table, read, schema};
 use mock_kestra::time::Calendar;
 
 fn plan(path: &std::path::Path) -> Plan {
@@ -55,4 +55,11 @@ fn every_scenario_validates_against_the_schema() {
         wrong["timelime"] = serde_json::json!([]);
         assert!(!validator.is_valid(&wrong), "an unknown key is refused");
     }
+}
+
+#[test]
+fn readme_has_the_table_of_faults_as_their_rows_tell_it() {
+    let readme = include_str!("../README.md");
+    let table = faults_table();
+    assert!(readme.contains(&table), "README's table of faults should be\n\n{table}");
 }

@@ -95,7 +95,7 @@ fn masked(text: &str) -> String {
 /// Lines of the journal, with their times.
 fn journal(simulation: &Simulation) -> Vec<(u64, String)> {
     let line = |line: &mock_kestra::simulator::JournalEntry| {
-        (line.at.since(Instant::START).as_milliseconds(), line.text.clone())
+        (line.at.since(Instant::START).as_milliseconds(), line.text(simulation.plan()))
     };
     simulation.journal().iter().map(line).collect()
 }

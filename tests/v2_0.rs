@@ -54,7 +54,7 @@ fn open(simulation: &Simulation, name: &str) -> bool {
 
 /// Seconds after the start at which the journal says something.
 fn when(simulation: &Simulation, part: &str) -> f64 {
-    let line = simulation.journal().iter().find(|line| line.text.contains(part));
+    let line = simulation.journal().iter().find(|line| line.text(simulation.plan()).contains(part));
     let line = line.unwrap_or_else(|| panic!("no {part} in {:#?}", simulation.journal()));
     line.at.since(Instant::START).as_seconds_f64()
 }
@@ -301,4 +301,27 @@ fn a_controller_belongs_to_versions_that_have_one() {
     );
     assert!(plan.is_none());
     assert!(render(&told_1_3).contains("Kestra 1.3 has no controller"), "{}", render(&told_1_3));
+}
+
+#[test]
+fn an_outage_whose_manner_changes_has_one_beginning_and_no_counter_falls() {
+    let timeline = "  - { at: 1m, database: refused, for: 2m }\n  - { at: 2m30s, database: stalled, for: 1m }\n";
+    let text = format!(
+        "name: x\nkestra: \"2.0\"\ncluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: 1 }} }}\ntimeline:\n{timeline}"
+    );
+    let plan = read("x.yaml", &text, &NoFiles).0.expect("a plan");
+    let mut simulation = Simulation::new(Arc::new(plan), mock_kestra::random::Seed(1), Default::default());
+    let (mut last, mut most) = (0.0, 0.0);
+    let scheduler = member(&simulation, "scheduler-1");
+    for step in 0..100 {
+        simulation.advance(Instant::START + Duration::seconds(step * 3)).expect("no limit");
+        let shown = exposition(&simulation, scheduler);
+        let line =
+            shown.lines().find(|line| line.starts_with("hikaricp_connections_timeout_total{")).expect("a scheduler");
+        let value: f64 = line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number");
+        assert!(value >= last, "it fell from {last} to {value} at {}", simulation.now());
+        (last, most) = (value, f64::max(most, value));
+    }
+    assert_eq!(simulation.members()[scheduler].life(), 0, "the scheduler outlives it");
+    assert!(most >= 17.0, "150 s without a database: {most}");
 }

@@ -184,28 +184,11 @@ impl Builder {
                 (value, anchor, range.end)
             }
             Event::SequenceStart(_, anchor, _) => {
-                let mut items = Vec::new();
-                let end = loop {
-                    match self.next(parser)? {
-                        (Event::SequenceEnd, range) => break range.end,
-                        (event, range) => items.push(self.node(parser, event, range, depth + 1)?),
-                    }
-                };
+                let (items, end) = self.sequence(parser, depth)?;
                 (Value::Sequence(items), anchor, end)
             }
             Event::MappingStart(_, anchor, _) => {
-                let mut entries: Vec<Entry> = Vec::new();
-                let end = loop {
-                    match self.next(parser)? {
-                        (Event::MappingEnd, range) => break range.end,
-                        (event, range) => {
-                            let key = self.node(parser, event, range, depth + 1)?;
-                            let (event, range) = self.next(parser)?;
-                            let value = self.node(parser, event, range, depth + 1)?;
-                            self.entry(&mut entries, key, value);
-                        }
-                    }
-                };
+                let (entries, end) = self.mapping(parser, depth)?;
                 (Value::Mapping(entries), anchor, end)
             }
             _ => {
@@ -220,6 +203,33 @@ impl Builder {
             self.anchors.push((anchor, node.clone()));
         }
         Ok(node)
+    }
+
+    /// The items of a sequence, and where it ends.
+    fn sequence(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<(Vec<Node>, usize), Stop> {
+        let mut items = Vec::new();
+        loop {
+            match self.next(parser)? {
+                (Event::SequenceEnd, range) => return Ok((items, range.end)),
+                (event, range) => items.push(self.node(parser, event, range, depth + 1)?),
+            }
+        }
+    }
+
+    /// The entries of a mapping, and where it ends.
+    fn mapping(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<(Vec<Entry>, usize), Stop> {
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            match self.next(parser)? {
+                (Event::MappingEnd, range) => return Ok((entries, range.end)),
+                (event, range) => {
+                    let key = self.node(parser, event, range, depth + 1)?;
+                    let (event, range) = self.next(parser)?;
+                    let value = self.node(parser, event, range, depth + 1)?;
+                    self.entry(&mut entries, key, value);
+                }
+            }
+        }
     }
 
     fn entry(&mut self, entries: &mut Vec<Entry>, key: Node, value: Node) {

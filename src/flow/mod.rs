@@ -150,7 +150,7 @@ pub enum TriggerAction {
 }
 
 /// The dates of a Schedule trigger.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Schedule {
     /// `cron` as written; five fields, six with seconds when `with_seconds`.
     pub cron: String,

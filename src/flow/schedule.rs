@@ -1,16 +1,40 @@
 //! Dates of Schedule triggers.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use croner::parser::{CronParser, Seconds};
 
 use super::Schedule;
+
+type Parsed = (croner::Cron, jiff::tz::TimeZone);
+
+/// Schedules that are remembered.
+const REMEMBERED: usize = 4_096;
 
 impl Schedule {
     /// The first date after `date` at which the trigger is due, in its own time zone. None when there is none, or when
     /// the expression or the zone is not valid (readers refuse those).
     pub fn next_after(&self, date: jiff::Timestamp) -> Option<jiff::Timestamp> {
-        let cron = self.parse().ok()?;
-        let zone = jiff::tz::TimeZone::get(&self.timezone).ok()?;
-        cron.find_next_occurrence(&date.to_zoned(zone), false).ok().map(|next| next.timestamp())
+        let parsed = self.parsed()?;
+        let (cron, zone) = &*parsed;
+        cron.find_next_occurrence(&date.to_zoned(zone.clone()), false).ok().map(|next| next.timestamp())
+    }
+
+    /// The expression and the zone as they are reckoned with. They are read once and remembered, because reading costs a
+    /// hundred times what a date does; what is read does not depend on what was remembered.
+    fn parsed(&self) -> Option<Arc<Parsed>> {
+        static KNOWN: Mutex<BTreeMap<Schedule, Arc<Parsed>>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(self) {
+            return Some(found.clone());
+        }
+        let parsed = Arc::new((self.parse().ok()?, jiff::tz::TimeZone::get(&self.timezone).ok()?));
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(self.clone(), parsed.clone());
+        Some(parsed)
     }
 
     /// Checks the cron expression.

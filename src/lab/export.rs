@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::monitor::{Group, Rule};
-use crate::promql::{Semantics, stale};
+use crate::monitor::{Group, Rule, Sink};
+use crate::promql::{Grid, Labels, Semantics, stale};
 use crate::random::Seed;
 use crate::report::AlertLine;
 use crate::run::{self, Scraping, Watch};
@@ -81,52 +81,45 @@ pub fn promtool(
             }
         }
     }
-    let on_grid = |semantics| run::record(plan, seed, calendar, &Watch { semantics, ..on_interval(watch, interval) });
-    let (new, old) = (on_grid(Semantics::V3)?, on_grid(Semantics::V2_42)?);
     let steps = plan.duration.as_nanoseconds() / interval.as_nanoseconds().max(1);
     let begin = calendar.start().as_millisecond();
     let step = interval.as_milliseconds().max(1) as i64;
+    let grid = Grid { first: begin, step, count: steps as usize + 1 };
+    let scraped = Arc::new(Mutex::new(Scraped { grid, rows: BTreeMap::new() }));
+    let on_grid = |semantics, sink: Option<Box<dyn Sink + Send>>| {
+        run::record(plan, seed, calendar, &Watch { semantics, ..on_interval(watch, interval) }, sink)
+    };
+    let (new, old) = (on_grid(Semantics::V3, Some(Box::new(scraped.clone())))?, on_grid(Semantics::V2_42, None)?);
 
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write_head(&mut text, plan, interval, rule_files);
-    for series in &new.series {
+    let rules = watch.rules.groups.iter().flat_map(|group| &group.rules);
+    let recorded: BTreeSet<&str> = rules.filter(|rule| matches!(rule, Rule::Record(_))).map(Rule::name).collect();
+    for row in scraped.lock().unwrap_or_else(PoisonError::into_inner).rows.values() {
         let name_of = |key: &str| key == "__name__";
-        let name = series.labels.iter().find(|(key, _)| name_of(key)).map_or("", |(_, name)| name);
+        let name = row.labels.iter().find(|(key, _)| name_of(key)).map_or("", |(_, name)| name);
         // What rules write is written by promtool itself.
-        if name == "ALERTS" || name == "ALERTS_FOR_STATE" || new.recorded.contains(name) {
+        if name == "ALERTS" || name == "ALERTS_FOR_STATE" || recorded.contains(name) {
             continue;
         }
-        let labels: Vec<String> = series
+        let labels: Vec<String> = row
             .labels
             .iter()
             .filter(|(key, _)| !name_of(key))
             .map(|(key, value)| format!("{key}={}", serde_json::Value::from(&**value)))
             .collect();
-        let mut values: Vec<String> = Vec::new();
-        let mut samples = series.samples.iter().peekable();
-        for index in 0..=steps as i64 {
-            let time = begin + index * step;
-            while samples.next_if(|(at, _)| *at < time).is_some() {}
-            values.push(match samples.next_if(|(at, _)| *at == time) {
-                Some((_, value)) if stale(*value) => "stale".into(),
-                Some((_, value)) => number(*value),
-                None => "_".into(),
-            });
-        }
-        while values.last().is_some_and(|value| value == "_") {
-            values.pop();
-        }
         let line = serde_json::Value::from(format!("{name}{{{}}}", labels.join(", ")));
-        let _ = writeln!(text, "      - series: {line}\n        values: {}", serde_json::Value::from(packed(&values)));
+        let _ =
+            writeln!(text, "      - series: {line}\n        values: {}", serde_json::Value::from(row.values.text()));
     }
     let _ = writeln!(text, "    promql_expr_test:");
     let mut checks = 0;
     for name in &names {
-        for index in instants(name, &[&new.alerts, &old.alerts], steps as i64, interval) {
+        for index in instants(name, &[&new, &old], steps as i64, interval) {
             let at = Instant::START + Duration::nanoseconds(interval.as_nanoseconds().saturating_mul(index as u64));
             checks += 1;
-            let _ = write_check(&mut text, name, at, &firing(&new.alerts, name, at));
+            let _ = write_check(&mut text, name, at, &firing(&new, name, at));
         }
     }
     if checks == 0 {
@@ -214,20 +207,98 @@ fn number(value: f64) -> String {
     }
 }
 
-/// Runs of the same value in short: `5x3` is four times 5, `_x3` three times nothing.
-fn packed(values: &[String]) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut index = 0;
-    while index < values.len() {
-        let value = &values[index];
-        let run = values[index..].iter().take_while(|other| *other == value).count();
-        let short = run > 2 && value != "stale" && !value.contains(|c: char| c.is_ascii_alphabetic());
-        match (short, value.as_str()) {
-            (true, "_") => parts.push(format!("_x{run}")),
-            (true, _) => parts.push(format!("{value}x{}", run - 1)),
-            (false, _) => parts.extend(std::iter::repeat_n(value.clone(), run)),
+/// What was scraped, as promtool is told of it: one row a series, a value a step. Its size follows what changes, not how long
+/// the run is.
+#[derive(Debug)]
+struct Scraped {
+    grid: Grid,
+    /// By number of the series.
+    rows: BTreeMap<u32, Scrapes>,
+}
+
+#[derive(Debug)]
+struct Scrapes {
+    labels: Labels,
+    values: Packed,
+}
+
+impl Sink for Scraped {
+    fn sample(&mut self, series: u32, labels: &Labels, time: i64, value: f64) {
+        let late = time - self.grid.first;
+        // Promtool has no samples between steps.
+        if late < 0 || late % self.grid.step != 0 || time > self.grid.last() {
+            return;
         }
-        index += run;
+        let row =
+            self.rows.entry(series).or_insert_with(|| Scrapes { labels: labels.clone(), values: Packed::default() });
+        let step = (late / self.grid.step) as usize;
+        row.values.push("_", step - row.values.count);
+        row.values.push(&if stale(value) { "stale".to_owned() } else { number(value) }, 1);
     }
-    parts.join(" ")
+}
+
+/// Values in short: `5x3` is four times 5, `_x3` three times nothing.
+#[derive(Debug, Default)]
+struct Packed {
+    /// All runs of one value but the last.
+    text: String,
+    value: String,
+    run: usize,
+    /// Values in all.
+    count: usize,
+}
+
+impl Packed {
+    fn push(&mut self, value: &str, times: usize) {
+        if times == 0 {
+            return;
+        }
+        if self.value != value {
+            let last = self.last();
+            self.text.push_str(&last);
+            value.clone_into(&mut self.value);
+            self.run = 0;
+        }
+        self.run += times;
+        self.count += times;
+    }
+
+    /// The last run, as it stands behind those before it.
+    fn last(&self) -> String {
+        let between = if self.text.is_empty() { "" } else { " " };
+        let short = self.run > 2 && self.value != "stale" && !self.value.contains(|c: char| c.is_ascii_alphabetic());
+        match (short, self.value.as_str()) {
+            _ if self.run == 0 => String::new(),
+            (true, "_") => format!("{between}_x{}", self.run),
+            (true, value) => format!("{between}{value}x{}", self.run - 1),
+            (false, value) => format!("{between}{}", vec![value; self.run].join(" ")),
+        }
+    }
+
+    fn text(&self) -> String {
+        format!("{}{}", self.text, self.last())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_packed_and_what_does_not_lie_on_a_step_is_left_out() {
+        let mut scraped = Scraped { grid: Grid { first: 1_000, step: 10, count: 100 }, rows: BTreeMap::new() };
+        let labels: Labels = Vec::new().into();
+        let mut at = |step: i64, value: f64| scraped.sample(7, &labels, 1_000 + 10 * step, value);
+        (4..8).for_each(|step| at(step, 5.0));
+        [(8, 1.5), (9, 1.5), (13, f64::NAN), (14, f64::NAN), (15, f64::NAN), (16, crate::promql::NO_SAMPLE)]
+            .into_iter()
+            .for_each(|(step, value)| at(step, value));
+        at(18, f64::INFINITY);
+        scraped.sample(7, &labels, 1_185, 9.0);
+        scraped.sample(7, &labels, 990, 9.0);
+        scraped.sample(7, &labels, 2_000, 9.0);
+        let row = &scraped.rows[&7].values;
+        assert_eq!(row.text(), "_x4 5x3 1.5 1.5 _x3 NaN NaN NaN stale _ Inf");
+        assert_eq!(row.count, 19);
+    }
 }

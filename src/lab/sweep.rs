@@ -108,6 +108,8 @@ pub fn sweep(
     let named = |name: &str| plan.timeline.iter().find(|entry| entry.name == name);
     let entry = runs.from.and_then(named).or_else(|| plan.timeline.iter().min_by_key(|entry| entry.at));
     let fault = entry.map_or(Instant::START, |entry| entry.at);
+    // Nobody asks what was expected: rules are evaluated on the way, and old samples forgotten.
+    let plan = &Arc::new(Plan { expectations: Vec::new(), ..(**plan).clone() });
     let one = |index: usize| run::run(plan, Seed(runs.first + index as u64), calendar, Some(watch));
     let results = parallel(runs.count, runs.jobs, one, progress);
     let mut alerts: Vec<Detection> = Vec::new();

@@ -8,7 +8,7 @@ use crate::simulator::Command;
 pub(super) fn refresh(context: &Context<'_>) -> Handled {
     let force = serde_json::from_slice(&context.request.body)
         .is_ok_and(|body: serde_json::Value| body.get("force") == Some(&serde_json::Value::Bool(true)));
-    let first = !context.member.refreshed();
+    let first = !context.process.refreshed();
     let command = first.then_some(Command::Refresh { member: context.index });
     let keys: &[String] = if first && !force { &context.answers.refreshed } else { &[] };
     Ok(Reply::json(serde_json::json!(keys).to_string()).with_command(command))

@@ -145,7 +145,7 @@ fn reason(code: u16) -> &'static str {
 
 /// Whether an idle process has lost its beans after `/stop` (standalone/stop).
 fn beans_gone(context: &Context<'_>) -> bool {
-    let shutdown = context.member.shutdown().filter(|shutdown| shutdown.by_endpoint);
+    let shutdown = context.process.shutdown().filter(|shutdown| shutdown.by_endpoint);
     let idle = context.member.running() == 0 && context.member.pending() == 0;
     let gone = |since, after| context.simulation.now().since(since) >= after;
     idle && shutdown.zip(context.answers.beans_gone).is_some_and(|(shutdown, after)| gone(shutdown.since, after))

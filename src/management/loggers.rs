@@ -48,7 +48,7 @@ struct Loggers<'a> {
 impl<'a> Loggers<'a> {
     fn of(context: &Context<'a>) -> Loggers<'a> {
         let fresh = context.member.profile().loggers();
-        Loggers { fresh, set: context.member.loggers() }
+        Loggers { fresh, set: context.process.loggers() }
     }
     fn configured(&self, name: &str) -> Option<Level> {
         let fresh = || self.fresh.get(name).and_then(|level| named(level)).flatten();
@@ -132,6 +132,11 @@ fn requested(form: LoggerBodies, content_type: &str, body: &[u8]) -> Result<Opti
                       handle this case.";
         return Err((Kind::Value, detail.to_owned()));
     }
+    level_in_json(form, body)
+}
+
+/// The level in a JSON body, or what Jackson says of it.
+fn level_in_json(form: LoggerBodies, body: &[u8]) -> Result<Option<Option<Level>>, (Kind, String)> {
     let in_text = |line: usize, column: usize| {
         format!(
             "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); \

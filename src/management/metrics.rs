@@ -31,13 +31,13 @@ pub(super) fn prometheus(context: &Context<'_>) -> Handled {
     let accepted: Vec<&str> = context.request.list("accept").filter(|entry| entry.contains('/')).collect();
     let content_type = accepted.first().copied().filter(|entry| bare(entry) == "text/plain").unwrap_or(TEXT);
     let mut body = Vec::new();
-    context.member.registry().render(&context.simulation.look(context.index), &mut body);
+    context.process.registry().render(&context.simulation.look(context.index), &mut body);
     Ok(Reply::ok(content_type, body))
 }
 
 /// `GET /metrics`.
 pub(super) fn names(context: &Context<'_>) -> Handled {
-    Ok(Reply::json(json!({ "names": context.member.registry().names() }).to_string()))
+    Ok(Reply::json(json!({ "names": context.process.registry().names() }).to_string()))
 }
 
 /// `GET /metrics/{name}?tag=key:value`; several tags must all fit.
@@ -53,7 +53,7 @@ pub(super) fn one(context: &Context<'_>) -> Handled {
         }
     }
     let look = context.simulation.look(context.index);
-    let measured = context.member.registry().measure(&context.variable, &tags, &look);
+    let measured = context.process.registry().measure(&context.variable, &tags, &look);
     let measured = measured.ok_or_else(|| Error::no_such(context.target.href))?;
     let profile = context.member.profile();
     let meter = profile.meter(&context.variable).and_then(|id| profile.meter_of(id));

@@ -28,7 +28,7 @@ pub use credentials::basic_auth;
 pub use reply::{Malformed, malformed};
 
 use crate::profile::{Answers, Handler, Profile, Quirk, Role, Says};
-use crate::simulator::{Command, Member, Port, Simulation};
+use crate::simulator::{Command, Member, Port, Process, Simulation};
 use crate::time::Instant;
 use error::{Error, Kind, Refusal};
 use reply::Reply;
@@ -123,6 +123,7 @@ struct Context<'a> {
     simulation: &'a Simulation,
     index: usize,
     member: &'a Member,
+    process: &'a Process,
     answers: &'static Answers,
     target: uri::Target<'a>,
     /// The `{name}` of the path, decoded.
@@ -165,7 +166,7 @@ pub fn reachable(simulation: &Simulation, member: usize) -> Result<&Member, Outc
         Port::Frozen => return Err(Outcome::Hang),
         Port::Open => {}
     }
-    match state.paused_until().filter(|until| *until > simulation.now()) {
+    match state.process().and_then(Process::paused_until).filter(|until| *until > simulation.now()) {
         Some(until) => Err(Outcome::Wait(until)),
         None => Ok(state),
     }
@@ -173,6 +174,7 @@ pub fn reachable(simulation: &Simulation, member: usize) -> Result<&Member, Outc
 
 fn reply_to(request: &Request, simulation: &Simulation, index: usize, profile: &'static Profile) -> Handled {
     let Some(member) = simulation.members().get(index) else { return Err(Outcome::Refused.into()) };
+    let Some(running) = member.process() else { return Err(Outcome::Refused.into()) };
     let answers = profile.answers();
     let target = uri::Target::read(&request.target, answers.double_slash).map_err(|unreadable| unreadable.error())?;
     let href = target.href;
@@ -208,7 +210,8 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, profile: &
             if let Some(refusal) = endpoint.id().and_then(refused) {
                 return Err(refusal.into());
             }
-            route::reply(endpoint, &Context { request, simulation, index, member, answers, target, variable })
+            let context = Context { request, simulation, index, member, process: running, answers, target, variable };
+            route::reply(endpoint, &context)
         }
         route::Found::WrongMethod(_) if wrong_type(request) && answers.type_before_method => {
             let content_type = request.header("content-type").unwrap_or_default();

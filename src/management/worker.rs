@@ -12,7 +12,7 @@ use crate::time::{Calendar, Instant};
 
 /// The count is of task attempts only; the list has triggers too.
 pub(super) fn get(context: &Context<'_>) -> Handled {
-    if context.simulation.now().since(context.member.up_since()) < context.answers.worker_start {
+    if context.simulation.now().since(context.process.up_since()) < context.answers.worker_start {
         return Err(Error::internal("", context.target.href).into());
     }
     let running = context.simulation.running(context.index);

@@ -1,12 +1,16 @@
 //! Micrometer's registry as Kestra uses it, and the two ways it is read: Prometheus text and `/metrics` JSON.
 
+mod layout;
 mod number;
+mod prototype;
 mod registry;
+mod selection;
 mod series;
 mod window;
 
 pub use number::java_double;
 pub use registry::{Common, Measured, Registry, Sample, SeriesId};
+pub use selection::{Found, Line, Selected, Selection};
 
 use crate::profile::{Linear, Probe};
 use crate::time::Instant;

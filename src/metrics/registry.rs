@@ -1,15 +1,18 @@
 //! The meters of one process.
 //!
 //! A series has a source by formula (what its profile says it shows at start), and what events added; it shows the sum.
-//! Everything constant of a line is written once, when the series is registered; a look writes numbers only.
+//! Everything constant of a line is written once for all processes that have it; a look writes numbers only.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::Look;
-use super::number::java_double;
-use super::series::{Series, bound_text};
+use super::layout::{Families, Layout, Metered};
+use super::prototype::Prototype;
+use super::selection::{Selection, series_of};
+use super::series::{Series, Value};
+use super::window::WindowMax;
 use crate::profile::{Kind, Linear, MeterId, Profile, Role, Source};
 use crate::time::Instant;
 
@@ -31,7 +34,7 @@ pub struct Common {
 
 impl Common {
     /// A dotted name as it is registered.
-    fn name(&self, meter: &str) -> String {
+    pub(super) fn name(&self, meter: &str) -> String {
         match (&self.prefix, meter.strip_prefix("kestra.")) {
             (Some(prefix), Some(rest)) => format!("{prefix}.{rest}"),
             _ => meter.to_owned(),
@@ -47,35 +50,17 @@ impl Common {
     }
 }
 
-/// All meters of a process.
+/// All meters of a process. A clone shares everything but the values.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    profile: &'static Profile,
-    common: Common,
-    /// By number of the meter in the profile: what is registered of it.
-    registered: Vec<Option<Registered>>,
-    series: Vec<Series>,
-    /// Families in the order of the exposition.
-    families: BTreeMap<String, Family>,
-}
-
-/// A meter that has series.
-#[derive(Clone, Debug)]
-struct Registered {
-    keys: Vec<String>,
-    /// Label values, in the order of the keys, to series.
-    by_values: IndexMap<Vec<String>, u32>,
-}
-
-/// A family of the exposition: a meter, or the maximum of one.
-#[derive(Clone, Debug)]
-struct Family {
-    maximum: bool,
-    header: Vec<u8>,
-    /// Names of its lines: the plain one, and those of buckets, counts and sums.
-    lines: [String; 4],
-    /// In the order of the exposition: by label values.
-    order: Vec<u32>,
+    /// What it shares with all processes of its kind.
+    pub(super) origin: Arc<Prototype>,
+    /// What it registered since it began; a clone shares it until one of the two registers more.
+    pub(super) own: Arc<Layout>,
+    /// When the process began, and with it the windows of all maxima there were at start.
+    born: Instant,
+    /// By number of the series.
+    pub(super) values: Vec<Value>,
 }
 
 /// One sample of a look.
@@ -110,17 +95,21 @@ impl Registry {
         Registry::configured(profile, role, born, Common::default())
     }
 
-    /// The same with what is configured for all of them.
+    /// The same with what is configured for all of them. It costs little: what a process shows at start is built once for
+    /// all of its kind.
     pub fn configured(profile: &'static Profile, role: Role, born: Instant, common: Common) -> Registry {
-        let registered = profile.meters().map(|_| None).collect();
-        let mut registry = Registry { profile, common, registered, series: Vec::new(), families: BTreeMap::new() };
-        registry.start(role, "", born);
-        registry
+        Registry::like(Prototype::of(profile, role, &common), born)
+    }
+
+    /// A process like others.
+    pub(super) fn like(origin: Arc<Prototype>, born: Instant) -> Registry {
+        let values = vec![Value::default(); origin.layout.series.len()];
+        Registry { origin, own: Arc::default(), born, values }
     }
 
     /// Registers what a process of a role shows at start, of the meters whose dotted name begins so; what is there stays.
     pub fn start(&mut self, role: Role, prefix: &str, now: Instant) {
-        for (id, meter) in self.profile.meters().filter(|(_, meter)| meter.origin().starts_with(prefix)) {
+        for (id, meter) in self.profile().meters().filter(|(_, meter)| meter.origin().starts_with(prefix)) {
             for start in meter.start.iter().filter(|start| start.roles.contains(&role)) {
                 for tags in combinations(&start.tags) {
                     self.register(id, &tags, start.source, now);
@@ -131,14 +120,24 @@ impl Registry {
 
     /// The profile whose meters these are.
     pub fn profile(&self) -> &'static Profile {
-        self.profile
+        self.origin.profile
+    }
+
+    /// The series with a number.
+    pub(super) fn series_of(&self, number: u32) -> Option<&Series> {
+        series_of(&self.origin.layout, &self.own, number)
+    }
+
+    /// What there is of a meter.
+    fn metered(&self, id: MeterId) -> Option<&Metered> {
+        self.own.metered(id).or_else(|| self.origin.layout.metered(id))
     }
 
     /// The series of a meter with these tags; registers it when it is new. None when the meter exists with another set of
     /// keys (the first one wins, as in the real registry), or when there are too many series.
     pub fn series(&mut self, meter: MeterId, tags: &[(&str, &str)], now: Instant) -> Option<SeriesId> {
         let zero = Linear::constant(0.0);
-        let source = match self.profile.meter_of(meter)?.kind {
+        let source = match self.profile().meter_of(meter)?.kind {
             Kind::Counter | Kind::Gauge => Source::Plain(zero),
             _ => Source::Timer { count: zero, sum: zero, max: zero, shape: None },
         };
@@ -146,84 +145,67 @@ impl Registry {
     }
 
     fn register(&mut self, id: MeterId, tags: &[(&str, &str)], source: Source, now: Instant) -> Option<SeriesId> {
-        let meter = self.profile.meter_of(id)?;
+        let meter = self.profile().meter_of(id)?;
         let mut tags = tags.to_vec();
         // A tag of a meter wins over a common one.
-        let common = self.common.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let common = self.origin.common.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let common: Vec<(&str, &str)> = common.filter(|(key, _)| tags.iter().all(|(own, _)| own != key)).collect();
         tags.extend(common);
         tags.sort_unstable_by_key(|(key, _)| *key);
-        let registered = self.registered.get_mut(id.0 as usize)?;
-        let registered = registered.get_or_insert_with(|| Registered {
-            keys: tags.iter().map(|(key, _)| (*key).to_owned()).collect(),
-            by_values: IndexMap::new(),
-        });
-        if !registered.keys.iter().map(String::as_str).eq(tags.iter().map(|(key, _)| *key)) {
-            return None;
-        }
-        let values: Vec<String> = tags.iter().map(|(_, value)| (*value).to_owned()).collect();
-        if let Some(known) = registered.by_values.get(&values) {
-            return Some(SeriesId(*known));
-        }
-        if self.series.len() >= MAX_SERIES {
-            return None;
-        }
-        let index = self.series.len() as u32;
-        registered.by_values.insert(values, index);
-        let name = meter.prometheus_name_of(&self.common.name(&meter.name));
-        let labels = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        self.series.push(Series::new(&name, labels, meter.kind, source, self.profile, now));
-        let has_max = !matches!(meter.kind, Kind::Counter | Kind::Gauge);
-        for maximum in [false, true] {
-            if maximum && !has_max {
-                continue;
+        let values = || tags.iter().map(|(_, value)| *value);
+        let of = |number: &u32| self.series_of(*number).into_iter().flat_map(Series::values);
+        if let Some(known) = self.metered(id) {
+            let first = known.order.first().and_then(|number| self.series_of(*number))?;
+            if !first.labels.iter().map(|(key, _)| key.as_str()).eq(tags.iter().map(|(key, _)| *key)) {
+                return None;
             }
-            let shown = if maximum { format!("{name}_max") } else { name.clone() };
-            // Families are in the order of their names, that of a counter without its `_total` (recorded).
-            let key = shown.strip_suffix("_total").unwrap_or(&shown).to_owned();
-            let family = self.families.entry(key).or_insert_with(|| Family {
-                maximum,
-                lines: ["", "_bucket", "_count", "_sum"].map(|suffix| format!("{shown}{suffix}")),
-                header: header(&shown, &meter.help, if maximum { Kind::Gauge } else { meter.kind }),
-                order: Vec::new(),
-            });
-            let series = &self.series;
-            let values = |of: u32| series[of as usize].labels.iter().map(|(_, value)| value.as_str());
-            let place = family.order.partition_point(|other| values(*other).lt(values(index)));
-            family.order.insert(place, index);
+            if let Ok(place) = known.order.binary_search_by(|other| of(other).cmp(values())) {
+                return Some(SeriesId(known.order[place]));
+            }
         }
-        Some(SeriesId(index))
+        if self.values.len() >= MAX_SERIES {
+            return None;
+        }
+        let labels = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let has_max = !matches!(meter.kind, Kind::Counter | Kind::Gauge);
+        let series = Series::new(labels, meter.kind, source);
+        Arc::make_mut(&mut self.own).insert(&self.origin, id, series);
+        let max = has_max.then(|| Box::new(WindowMax::new(now)));
+        self.values.push(Value { max, ..Value::default() });
+        Some(SeriesId(self.values.len() as u32 - 1))
     }
 
     /// Adds to a counter, or moves a gauge.
     pub fn add(&mut self, series: SeriesId, amount: f64) {
-        if let Some(series) = self.series.get_mut(series.0 as usize) {
-            series.added += amount;
+        if let Some(value) = self.values.get_mut(series.0 as usize) {
+            value.added += amount;
         }
     }
 
     /// Records an amount, for timers in seconds.
     pub fn record(&mut self, series: SeriesId, amount: f64, now: Instant) {
-        if let Some(series) = self.series.get_mut(series.0 as usize) {
-            series.recorded += 1;
-            series.added += amount;
-            series.max.record(amount, now);
+        if let Some(value) = self.values.get_mut(series.0 as usize) {
+            value.recorded += 1;
+            value.added += amount;
+            value.max.get_or_insert_with(|| Box::new(WindowMax::new(self.born))).record(amount, now);
         }
     }
 
     /// Writes everything in the Prometheus text format, as recorded from Micrometer 1.15 with the 1.3 client.
     pub fn render(&self, look: &Look, out: &mut Vec<u8>) {
         out.reserve(160 * 1024);
-        for family in self.families.values() {
-            out.extend_from_slice(&family.header);
-            for series in &family.order {
-                let series = &self.series[*series as usize];
-                if family.maximum {
-                    out.extend_from_slice(&series.max_text);
-                    java_double(series.maximum(look), out);
-                    out.push(b'\n');
-                } else {
-                    series.render(look, self.profile, out);
+        let form = self.profile().text();
+        let first = &self.origin.layout;
+        for family in Families::new(first, 0..first.families.len() as u32, &self.own) {
+            let text = &*family.text;
+            out.extend_from_slice(&text.header);
+            for number in &family.order {
+                let (Some(series), Some(value)) = (self.series_of(*number), self.values.get(*number as usize)) else {
+                    continue;
+                };
+                match text.maximum {
+                    true => series.render_maximum(value, look, &text.names[0], form, out),
+                    false => series.render(value, look, &text.names, &self.origin, out),
                 }
             }
         }
@@ -231,54 +213,21 @@ impl Registry {
 
     /// Every sample of a look, in the order of the exposition.
     pub fn samples(&self, look: &Look, each: impl FnMut(Sample<'_>)) {
-        self.some_samples(look, |_| true, each);
+        self.some_samples(look, &Selection::ALL, each);
     }
 
-    /// The samples of a look whose name is wanted, in the order of the exposition. Returns how many there are in all.
-    pub fn some_samples(&self, look: &Look, wanted: impl Fn(&str) -> bool, mut each: impl FnMut(Sample<'_>)) -> usize {
-        let mut count = 0;
-        for family in self.families.values() {
-            let [name, bucket, total, sum] = &family.lines;
-            let first = family.order.first().map(|series| &self.series[*series as usize]);
-            // Lines of a series that are not its maximum.
-            let lines = if family.maximum { 1 } else { first.map_or(0, |series| series.ends.len()) };
-            count += lines * family.order.len();
-            let plain = family.maximum || first.is_some_and(|series| matches!(series.source, Source::Plain(_)));
-            let some = if plain { wanted(name) } else { wanted(bucket) || wanted(total) || wanted(sum) };
-            if !some {
-                continue;
-            }
-            for index in &family.order {
-                let series = &self.series[*index as usize];
-                let mut sample = |name: &str, le: Option<&str>, value: f64| {
-                    if wanted(name) {
-                        each(Sample { name, labels: &series.labels, le, value });
-                    }
-                };
-                match series.source {
-                    _ if family.maximum => sample(name, None, series.maximum(look)),
-                    Source::Plain(_) => sample(name, None, series.value(look)),
-                    Source::Timer { shape, .. } => {
-                        let all = series.count(look);
-                        if let Some(shape) = shape.filter(|_| wanted(bucket)) {
-                            for (bound, share) in self.profile.buckets().iter().zip(self.profile.shape(shape)) {
-                                sample(bucket, Some(&bound_text(*bound)), libm::floor(all * share));
-                            }
-                            sample(bucket, Some("+Inf"), all);
-                        }
-                        sample(total, None, all);
-                        sample(sum, None, series.sum(look));
-                    }
-                }
-            }
-        }
-        count
+    /// The samples of a look whose name is wanted, in the order of the exposition. Who asks often keeps a
+    /// [`select`](Registry::select)ion.
+    pub fn some_samples(&self, look: &Look, selection: &Selection, mut each: impl FnMut(Sample<'_>)) {
+        self.walk(selection, &self.wanted_families(selection), |line, series, name, le| {
+            each(Sample { name, labels: &series.labels, le, value: self.value(line, look) });
+        });
     }
 
     /// The dotted names of all meters that have series, sorted.
     pub fn names(&self) -> Vec<String> {
-        let named = self.profile.meters().filter(|(id, _)| self.registered[id.0 as usize].is_some());
-        let mut names: Vec<String> = named.map(|(_, meter)| self.common.name(&meter.name)).collect();
+        let named = self.profile().meters().filter(|(id, _)| self.metered(*id).is_some());
+        let mut names: Vec<String> = named.map(|(_, meter)| self.origin.common.name(&meter.name)).collect();
         names.sort_unstable();
         names
     }
@@ -286,23 +235,24 @@ impl Registry {
     /// What `/metrics/{name}` shows, summed over the series that carry all of `tags`. None when there is no such meter, or
     /// no such series.
     pub fn measure(&self, name: &str, tags: &[(String, String)], look: &Look) -> Option<Measured> {
-        let id = self.profile.meter(&self.common.meter(name)?)?;
-        let meter = self.profile.meter_of(id)?;
-        let registered = self.registered[id.0 as usize].as_ref()?;
-        let mut found = registered
-            .by_values
-            .values()
-            .map(|index| &self.series[*index as usize])
-            .filter(|series| tags.iter().all(|tag| series.labels.contains(tag)))
+        let id = self.profile().meter(&self.origin.common.meter(name)?)?;
+        let meter = self.profile().meter_of(id)?;
+        // In the order of their registration.
+        let mut numbers = self.metered(id)?.order.clone();
+        numbers.sort_unstable();
+        let mut found = numbers
+            .iter()
+            .filter_map(|number| Some((self.series_of(*number)?, self.values.get(*number as usize)?)))
+            .filter(|(series, _)| tags.iter().all(|tag| series.labels.contains(tag)))
             .peekable();
         found.peek()?;
         let (mut value, mut count, mut sum, mut max) = (0.0, 0.0, 0.0, 0.0f64);
         let mut rest: IndexMap<&str, Vec<String>> = IndexMap::new();
-        for series in found {
-            value += series.value(look);
-            count += series.count(look);
-            sum += series.sum(look);
-            max = max.max(series.maximum(look));
+        for (series, of) in found {
+            value += series.value(of, look);
+            count += series.count(of, look);
+            sum += series.sum(of, look);
+            max = max.max(series.maximum(of, look));
             for (key, value) in &series.labels {
                 if tags.iter().any(|(chosen, _)| chosen == key) {
                     continue;
@@ -350,18 +300,6 @@ fn combinations(tags: &IndexMap<String, Vec<String>>) -> Vec<Vec<(&str, &str)>> 
     all
 }
 
-/// `# HELP` and `# TYPE`; a family without help text has two spaces there (recorded).
-fn header(name: &str, help: &str, kind: Kind) -> Vec<u8> {
-    let kind = match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Timer | Kind::Summary => "summary",
-        Kind::Histogram => "histogram",
-    };
-    let help = if help.is_empty() { " ".to_owned() } else { help.replace('\\', "\\\\").replace('\n', "\\n") };
-    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n").into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,7 +318,7 @@ mod tests {
     #[test]
     fn the_first_set_of_keys_wins_and_a_later_one_is_dropped() {
         let mut registry = registry();
-        let meter = registry.profile.meter("kestra.worker.started.count").expect("a meter");
+        let meter = registry.profile().meter("kestra.worker.started.count").expect("a meter");
         let first =
             registry.series(meter, &[("task_type", "a"), ("flow_id", "f")], Instant::START).expect("registered");
         assert_eq!(registry.series(meter, &[("flow_id", "f")], Instant::START), None);
@@ -397,7 +335,7 @@ mod tests {
     #[test]
     fn a_timer_counts_sums_and_remembers_its_maximum_for_some_minutes() {
         let mut registry = registry();
-        let meter = registry.profile.meter("http.server.requests").expect("a meter");
+        let meter = registry.profile().meter("http.server.requests").expect("a meter");
         assert!(!text(&registry, Instant::START).contains("http_server_requests"), "not before its first event");
         let series = registry.series(meter, &[("uri", "/\"x\"")], Instant::START).expect("registered");
         registry.record(series, 0.25, Instant::START);
@@ -415,12 +353,61 @@ mod tests {
     }
 
     #[test]
+    fn two_processes_of_a_kind_show_the_same_and_share_their_text() {
+        let common = || Common { prefix: Some("acme".into()), tags: vec![("pod".to_owned(), "p-1".to_owned())] };
+        let of = |born| Registry::configured(Profile::default_profile(), Role::Worker, born, common());
+        let now = Instant::START + Duration::minutes(5);
+        let (first, second) = (of(Instant::START), of(now));
+        assert_eq!(text(&first, now), text(&second, now));
+        assert!(text(&first, now).contains("acme_worker_job_running{pod=\"p-1\"} 0.0"));
+        assert!(Arc::ptr_eq(&first.origin, &second.origin));
+        assert!(!text(&registry(), now).contains("acme"));
+    }
+
+    #[test]
+    fn a_clone_is_independent_of_its_origin_and_both_of_the_next_process() {
+        let (fresh, mut origin) = (text(&registry(), Instant::START), registry());
+        let meter = origin.profile().meter("http.server.requests").expect("a meter");
+        let shared = origin.series(meter, &[("uri", "/a")], Instant::START).expect("registered");
+        origin.record(shared, 1.0, Instant::START);
+        let mut clone = origin.clone();
+        let then = text(&clone, Instant::START);
+        assert_eq!(then, text(&origin, Instant::START));
+        // Values part.
+        origin.record(shared, 3.0, Instant::START);
+        assert!(text(&origin, Instant::START).contains("http_server_requests_seconds_sum{uri=\"/a\"} 4.0"));
+        assert_eq!(text(&clone, Instant::START), then);
+        // So do series, also those of one number.
+        let of_origin = origin.series(meter, &[("uri", "/b")], Instant::START);
+        assert_eq!(text(&clone, Instant::START), then);
+        let of_clone = clone.series(meter, &[("uri", "/0")], Instant::START);
+        assert_eq!(of_origin, of_clone);
+        assert!(!text(&clone, Instant::START).contains("/b"));
+        assert!(!text(&origin, Instant::START).contains("/0"));
+        assert_eq!(text(&registry(), Instant::START), fresh);
+    }
+
+    #[test]
+    fn a_new_series_takes_its_place_among_those_that_were_there_at_start() {
+        let mut registry = registry();
+        let meter = registry.profile().meter("jvm.memory.used").expect("a meter");
+        let tags = [("area", "heap"), ("id", "B")];
+        let series = registry.series(meter, &tags, Instant::START).expect("registered");
+        registry.add(series, 7.0);
+        let text = text(&registry, Instant::START);
+        let family: Vec<&str> = text.lines().filter(|line| line.starts_with("jvm_memory_used_bytes{")).collect();
+        assert!(family.len() > 3 && family.is_sorted(), "{family:?}");
+        assert!(family.contains(&"jvm_memory_used_bytes{area=\"heap\",id=\"B\"} 7.0"));
+        assert_eq!(text.matches("# TYPE jvm_memory_used_bytes ").count(), 1);
+    }
+
+    #[test]
     fn there_is_a_limit_of_series() {
         let mut registry = registry();
-        let meter = registry.profile.meter("http.server.requests").expect("a meter");
+        let meter = registry.profile().meter("http.server.requests").expect("a meter");
         let refused = (0..MAX_SERIES + 1)
             .filter(|n| registry.series(meter, &[("uri", &n.to_string())], Instant::START).is_none())
             .count();
-        assert!(refused > 0 && registry.series.len() == MAX_SERIES);
+        assert!(refused > 0 && registry.values.len() == MAX_SERIES);
     }
 }

@@ -1,66 +1,89 @@
 //! A series of a registry: what it shows, and the text of its lines.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::Look;
 use super::number::{integer, java_double};
+use super::prototype::Prototype;
 use super::window::WindowMax;
-use crate::profile::{Kind, Profile, Source, TextForm};
-use crate::time::Instant;
+use crate::profile::{Kind, Source, TextForm};
 
-#[derive(Clone, Debug)]
+/// What never changes of a series. Processes share it.
+#[derive(Debug)]
 pub(super) struct Series {
     pub(super) labels: Vec<(String, String)>,
     pub(super) source: Source,
     pub(super) kind: Kind,
+    /// Beginnings of its lines but that of the maximum; written when they are first asked for: who never renders never pays.
+    text: OnceLock<Text>,
+    /// The beginning of the line of the maximum.
+    max_text: OnceLock<Box<[u8]>>,
+}
+
+/// Beginnings of lines, one after another, and where each ends.
+#[derive(Debug)]
+struct Text {
+    bytes: Box<[u8]>,
+    ends: Box<[u32]>,
+}
+
+/// What events made of a series in one process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Value {
     /// Of counters and gauges the value, of timers the sum.
     pub(super) added: f64,
     pub(super) recorded: u64,
-    pub(super) max: WindowMax,
-    /// Beginnings of the lines, one after another, and where each ends.
-    pub(super) text: Vec<u8>,
-    pub(super) ends: Vec<u32>,
-    /// The beginning of the line of the maximum.
-    pub(super) max_text: Vec<u8>,
+    /// None as long as nothing was recorded.
+    pub(super) max: Option<Box<WindowMax>>,
 }
 
 impl Series {
-    pub(super) fn new(
-        name: &str,
-        labels: Vec<(String, String)>,
-        kind: Kind,
-        source: Source,
-        profile: &Profile,
-        now: Instant,
-    ) -> Series {
-        let (mut text, mut ends, mut max_text) = (Vec::new(), Vec::new(), Vec::new());
-        let form = profile.text();
-        let mut line = |suffix: &str, le: Option<&str>| {
-            beginning(name, suffix, &labels, le, form, &mut text);
-            ends.push(text.len() as u32);
-        };
-        match source {
-            Source::Plain(_) => line("", None),
-            Source::Timer { shape, .. } => {
-                if shape.is_some() {
-                    for bound in profile.buckets() {
-                        line("_bucket", Some(&bound_text(*bound)));
-                    }
-                    line("_bucket", Some("+Inf"));
-                }
-                line("_count", None);
-                line("_sum", None);
-                beginning(name, "_max", &labels, None, form, &mut max_text);
-            }
+    pub(super) fn new(labels: Vec<(String, String)>, kind: Kind, source: Source) -> Series {
+        Series { labels, source, kind, text: OnceLock::new(), max_text: OnceLock::new() }
+    }
+
+    /// The values of its labels, by which families are in order.
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(|(_, value)| value.as_str())
+    }
+
+    /// How many lines it has, that of the maximum among them.
+    pub(super) fn lines(&self, bounds: usize) -> usize {
+        match self.source {
+            Source::Plain(_) => 1,
+            Source::Timer { shape, .. } => 3 + shape.map_or(0, |_| bounds + 1),
         }
-        Series { labels, source, kind, added: 0.0, recorded: 0, max: WindowMax::new(now), text, ends, max_text }
+    }
+
+    fn text(&self, names: &[String; 4], bounds: &[String], form: TextForm) -> &Text {
+        self.text.get_or_init(|| {
+            let [name, bucket, count, sum] = names;
+            let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+            let mut line = |name: &str, le: Option<&str>| {
+                beginning(name, &self.labels, le, form, &mut bytes);
+                ends.push(bytes.len() as u32);
+            };
+            match self.source {
+                Source::Plain(_) => line(name, None),
+                Source::Timer { shape, .. } => {
+                    if shape.is_some() {
+                        bounds.iter().for_each(|bound| line(bucket, Some(bound)));
+                        line(bucket, Some("+Inf"));
+                    }
+                    line(count, None);
+                    line(sum, None);
+                }
+            }
+            Text { bytes: bytes.into(), ends: ends.into() }
+        })
     }
 
     /// Of counters and gauges.
-    pub(super) fn value(&self, look: &Look) -> f64 {
+    pub(super) fn value(&self, of: &Value, look: &Look) -> f64 {
         match &self.source {
             Source::Plain(source) => {
-                let value = look.value(source) + self.added;
+                let value = look.value(source) + of.added;
                 // What a formula says of whole things (bytes, threads, counts) is rounded down to them.
                 let scaled = source.probe.is_some() && source.factor != 1.0;
                 if self.kind == Kind::Counter || scaled { libm::floor(value) } else { value }
@@ -69,47 +92,61 @@ impl Series {
         }
     }
 
-    pub(super) fn count(&self, look: &Look) -> f64 {
+    pub(super) fn count(&self, of: &Value, look: &Look) -> f64 {
         match &self.source {
-            Source::Timer { count, .. } => libm::floor(look.value(count)) + self.recorded as f64,
+            Source::Timer { count, .. } => libm::floor(look.value(count)) + of.recorded as f64,
             Source::Plain(_) => 0.0,
         }
     }
 
-    pub(super) fn sum(&self, look: &Look) -> f64 {
+    pub(super) fn sum(&self, of: &Value, look: &Look) -> f64 {
         match &self.source {
             // Timers keep whole nanoseconds.
-            Source::Timer { sum, .. } => libm::round((look.value(sum) + self.added) * 1e9) / 1e9,
+            Source::Timer { sum, .. } => libm::round((look.value(sum) + of.added) * 1e9) / 1e9,
             Source::Plain(_) => 0.0,
         }
     }
 
-    pub(super) fn maximum(&self, look: &Look) -> f64 {
+    pub(super) fn maximum(&self, of: &Value, look: &Look) -> f64 {
         match &self.source {
-            Source::Timer { max, .. } => look.value(max).max(self.max.at(look.now)),
+            Source::Timer { max, .. } => look.value(max).max(of.max.as_ref().map_or(0.0, |max| max.at(look.now))),
             Source::Plain(_) => 0.0,
         }
     }
 
-    pub(super) fn render(&self, look: &Look, profile: &Profile, out: &mut Vec<u8>) {
+    /// Writes the line of its maximum.
+    pub(super) fn render_maximum(&self, of: &Value, look: &Look, name: &str, form: TextForm, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.max_text.get_or_init(|| {
+            let mut bytes = Vec::new();
+            beginning(name, &self.labels, None, form, &mut bytes);
+            bytes.into()
+        }));
+        java_double(self.maximum(of, look), out);
+        out.push(b'\n');
+    }
+
+    /// Writes its other lines; `names` are those of its family.
+    pub(super) fn render(&self, of: &Value, look: &Look, names: &[String; 4], origin: &Prototype, out: &mut Vec<u8>) {
+        let profile = origin.profile;
+        let Text { bytes, ends } = self.text(names, &origin.bounds, profile.text());
         match self.source {
             Source::Plain(_) => {
-                out.extend_from_slice(&self.text);
-                java_double(self.value(look), out);
+                out.extend_from_slice(bytes);
+                java_double(self.value(of, look), out);
                 out.push(b'\n');
             }
             Source::Timer { shape, .. } => {
-                let total = self.count(look);
+                let total = self.count(of, look);
                 let buckets = shape.map_or(&[][..], |shape| profile.shape(shape));
                 let mut values = buckets.iter().map(|share| libm::floor(total * share)).chain([total, total]);
-                let counts = self.ends.len() - 1;
+                let counts = ends.len() - 1;
                 let mut begin = 0;
                 let mut line = |end: u32, out: &mut Vec<u8>| {
                     let part: Range<usize> = begin..end as usize;
                     begin = end as usize;
-                    out.extend_from_slice(&self.text[part]);
+                    out.extend_from_slice(&bytes[part]);
                 };
-                for end in &self.ends[..counts] {
+                for end in &ends[..counts] {
                     line(*end, out);
                     let value = if counts == 1 { total } else { values.next().unwrap_or(total) };
                     match profile.text() {
@@ -118,8 +155,8 @@ impl Series {
                     }
                     out.push(b'\n');
                 }
-                line(self.ends[counts], out);
-                java_double(self.sum(look), out);
+                line(ends[counts], out);
+                java_double(self.sum(of, look), out);
                 out.push(b'\n');
             }
         }
@@ -133,16 +170,8 @@ pub(super) fn bound_text(bound: f64) -> String {
 }
 
 /// The beginning of a line, up to the value. `le` stands last.
-fn beginning(
-    name: &str,
-    suffix: &str,
-    labels: &[(String, String)],
-    le: Option<&str>,
-    form: TextForm,
-    out: &mut Vec<u8>,
-) {
+fn beginning(name: &str, labels: &[(String, String)], le: Option<&str>, form: TextForm, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(suffix.as_bytes());
     let labels = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).chain(le.map(|le| ("le", le)));
     let mut open = b'{';
     for (key, value) in labels {

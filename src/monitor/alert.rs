@@ -220,6 +220,11 @@ impl AlertState {
         series
     }
 
+    /// Whether none is active.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.active.is_empty()
+    }
+
     pub(super) fn episodes(&self) -> &[Episode] {
         &self.episodes
     }

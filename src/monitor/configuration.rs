@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::relabel::{self, Relabel, Set};
 use super::scrape::Target;
-use crate::document::{self, Diagnostic, Field, Kind, Node, Reading, Source, Value};
+use crate::document::{self, Diagnostic, Field, Kind, Node, Object, Reading, Source, Value};
 use crate::time::Duration;
 
 /// A configuration of Prometheus.
@@ -163,6 +163,24 @@ fn file(root: &Node, reading: &mut Reading) -> Option<Configuration> {
     Some(Configuration { evaluation_interval, external_labels: external_labels.unwrap_or_default(), rule_files, jobs })
 }
 
+/// The targets of `static_configs`, and their labels.
+fn statics(object: &Object<'_>, reading: &mut Reading) -> Vec<(String, Vec<(String, String)>)> {
+    let mut statics = Vec::new();
+    for node in object.get("static_configs").map(|node| reading.list(node, "`static_configs`")).unwrap_or_default() {
+        let Some(group) = reading.object(node, "an entry of `static_configs`", STATIC) else { continue };
+        let labels = group.get("labels").map(|node| pairs(node, "`labels`", reading)).unwrap_or_default();
+        for node in group.get("targets").map(|node| reading.list(node, "`targets`")).unwrap_or_default() {
+            if let Some(address) = reading.text(node, "a target") {
+                if address.contains('/') {
+                    reading.error(&node.place, format!("`{address}` is no target"), "write HOST:PORT, without a path");
+                }
+                statics.push((address.to_owned(), labels.clone()));
+            }
+        }
+    }
+    statics
+}
+
 fn job(node: &Node, (interval, timeout): (Duration, Duration), reading: &mut Reading) -> Option<Job> {
     let object = reading.open(node, "a job", JOB)?;
     let name = reading.text(object.get("job_name")?, "`job_name`")?.to_owned();
@@ -187,19 +205,7 @@ fn job(node: &Node, (interval, timeout): (Duration, Duration), reading: &mut Rea
     };
     let honor_labels = object.get("honor_labels").and_then(|node| reading.boolean(node, "`honor_labels`"));
     let sample_limit = object.get("sample_limit").and_then(|node| reading.count(node, "`sample_limit`", 0..=1 << 40));
-    let mut statics = Vec::new();
-    for node in object.get("static_configs").map(|node| reading.list(node, "`static_configs`")).unwrap_or_default() {
-        let Some(group) = reading.object(node, "an entry of `static_configs`", STATIC) else { continue };
-        let labels = group.get("labels").map(|node| pairs(node, "`labels`", reading)).unwrap_or_default();
-        for node in group.get("targets").map(|node| reading.list(node, "`targets`")).unwrap_or_default() {
-            if let Some(address) = reading.text(node, "a target") {
-                if address.contains('/') {
-                    reading.error(&node.place, format!("`{address}` is no target"), "write HOST:PORT, without a path");
-                }
-                statics.push((address.to_owned(), labels.clone()));
-            }
-        }
-    }
+    let statics = statics(&object, reading);
     let mut params = Vec::new();
     if let Some(Node { value: Value::Mapping(entries), .. }) = object.get("params") {
         for entry in entries {

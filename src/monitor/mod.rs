@@ -7,6 +7,7 @@ mod grafana;
 mod relabel;
 mod rules;
 mod scrape;
+mod sink;
 mod template;
 mod turns;
 
@@ -20,7 +21,8 @@ pub use grafana::{
     Reducer,
 };
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules};
-pub use scrape::{Scrape, Target};
+pub use scrape::{Kept, Scrape, Target};
+pub use sink::Sink;
 pub use template::{Context, Template};
 
 use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Row, Semantics, Table, Value, Vector};
@@ -57,6 +59,13 @@ pub struct Monitor {
     database: Database,
     evaluator: Evaluator,
     targets: Vec<Target>,
+    /// What came of the last scrape, and when it was.
+    taken: Vec<(u32, f64)>,
+    taken_at: i64,
+    /// How far back rules look, in milliseconds; none when there is no bound.
+    reach: Option<i64>,
+    /// Whether a rule reads `ALERTS` or `ALERTS_FOR_STATE`.
+    reads_alerts: bool,
     /// Metric names the rules read; none when a selector could mean any.
     wanted: Option<Arc<BTreeSet<String>>>,
     alerts: BTreeMap<Key, AlertState>,
@@ -80,6 +89,8 @@ impl Monitor {
             also,
         } = setup;
         let mut wanted = Some(BTreeSet::new());
+        let step = evaluation_interval.as_milliseconds() as i64;
+        let mut reach = reach_of(&groups, &grafana, step);
         let of_grafana = grafana.iter().flat_map(|group| group.rules.iter().flat_map(|rule| rule.expressions()));
         let expressions = groups.iter().flat_map(|group| group.rules.iter().map(Rule::expression)).chain(&also);
         let expressions = expressions.chain(of_grafana);
@@ -101,9 +112,10 @@ impl Monitor {
         let mut templates =
             prometheus.chain(of_grafana).flat_map(|(labels, annotations)| labels.iter().chain(annotations));
         if templates.any(|(_, template)| template.text().contains("query")) {
-            wanted = None;
+            (wanted, reach) = (None, None);
         }
-        let step = evaluation_interval.as_milliseconds() as i64;
+        let reads = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
+        let reads_alerts = reads("ALERTS") || reads("ALERTS_FOR_STATE");
         Monitor {
             groups,
             grafana,
@@ -113,6 +125,10 @@ impl Monitor {
             database: Database::default(),
             evaluator: Evaluator::new(semantics, step),
             targets,
+            taken: Vec::new(),
+            taken_at: 0,
+            reach,
+            reads_alerts,
             wanted: wanted.map(Arc::new),
             alerts: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -137,6 +153,15 @@ impl Monitor {
     /// What was scraped and recorded.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+    /// How far back rules look at an evaluation, in milliseconds. None when there is no bound, or when one looks into its
+    /// future: all must be there then before anything is evaluated.
+    pub fn reach(&self) -> Option<i64> {
+        self.reach
+    }
+    /// Forgets samples older than an instant, in milliseconds since 1970.
+    pub fn forget_before(&mut self, time: i64) {
+        self.database.forget_before(time);
     }
     /// Evaluations of groups so far.
     pub fn evaluations(&self) -> u64 {
@@ -190,6 +215,11 @@ impl Monitor {
         self.take(key, vector, now);
     }
 
+    /// Whether nothing follows from an evaluation of a rule that gives nothing: no alert is active, no series was written.
+    fn is_quiet(&self, key: Key) -> bool {
+        self.alerts.get(&key).is_none_or(AlertState::is_quiet) && self.written.get(&key).is_none_or(BTreeSet::is_empty)
+    }
+
     /// What an evaluation of a rule leads to.
     fn take(&mut self, key: Key, vector: Result<Vector, String>, now: i64) {
         let group = &self.groups[key.0];
@@ -212,11 +242,7 @@ impl Monitor {
                     Surroundings { external_labels: &self.external_labels, query: &query, nodes: &|_| Vec::new() };
                 let state = self.alerts.entry(key).or_default();
                 state.update(rule, &vector, now, group.limit, &around)?;
-                let read = self
-                    .wanted
-                    .as_ref()
-                    .is_none_or(|wanted| wanted.contains("ALERTS") || wanted.contains("ALERTS_FOR_STATE"));
-                Ok(if read { state.series() } else { Vec::new() })
+                Ok(if self.reads_alerts { state.series() } else { Vec::new() })
             }
         });
         match outcome {
@@ -315,6 +341,21 @@ impl Monitor {
         });
         prometheus.chain(grafana).collect()
     }
+}
+
+/// How far back some rules look, if there is a bound.
+fn reach_of(groups: &[Group], grafana: &[GrafanaGroup], step: i64) -> Option<i64> {
+    let rules = groups.iter().flat_map(|group| group.rules.iter().map(|rule| rule.expression().reach(step)));
+    let nodes = grafana.iter().flat_map(|group| &group.rules).flat_map(|rule| &rule.nodes);
+    let of_grafana = nodes.filter_map(|node| match &node.kind {
+        NodeKind::Instant(expression, back) => Some((expression, *back)),
+        // It begins on a multiple of its step.
+        NodeKind::Range { expression, from, step, .. } => Some((expression, *from + *step)),
+        _ => None,
+    });
+    let of_grafana = of_grafana
+        .map(|(expression, back)| Some(expression.reach(step)?.saturating_add(back.as_milliseconds() as i64)));
+    rules.chain(of_grafana).try_fold(0, |most, reach| Some(most.max(reach?)))
 }
 
 /// The labels of a recorded series.

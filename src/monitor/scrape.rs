@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Monitor;
 use super::relabel::{self, Relabel, Set};
+use super::{Monitor, Sink};
 use crate::promql::{Labels, NO_SAMPLE};
 use crate::time::Duration;
 
@@ -26,24 +26,40 @@ pub struct Target {
     present: Vec<u32>,
     /// Series that Prometheus remembers, in order; one that two samples give stands there twice.
     counted: Vec<u32>,
+    /// The scrape that `counted` is of, in the order of the exposition; none after one that was refused.
+    counted_of: Option<Vec<u32>>,
+    /// What becomes of what Prometheus itself adds, in the order of [`OWN`]; not known before the first scrape.
+    own: Option<[Kept; OWN.len()]>,
 }
+
+/// What Prometheus itself tells of a scrape.
+const OWN: [&str; 5] = [
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+];
 
 #[derive(Clone, Debug)]
 struct Known {
     name: String,
     labels: Vec<(String, String)>,
     le: Option<String>,
-    series: Kept,
+    kept: Kept,
 }
 
-/// What becomes of a sample.
+/// What becomes of the samples of a line of a target's exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
-    /// It is stored.
+pub struct Kept(Fate);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// They are stored.
     Series(u32),
-    /// Nobody reads it.
+    /// Nobody reads them.
     Unread,
-    /// Relabelling drops it.
+    /// Relabelling drops them.
     Dropped,
 }
 
@@ -74,6 +90,8 @@ impl Target {
             known: Vec::new(),
             present: Vec::new(),
             counted: Vec::new(),
+            counted_of: None,
+            own: None,
         }
     }
 
@@ -102,7 +120,36 @@ impl Monitor {
 
     /// Begins a scrape that was answered, at an instant in milliseconds since 1970.
     pub fn scrape(&mut self, target: usize, time: i64) -> Scrape<'_> {
-        Scrape { monitor: self, target, time, position: 0, samples: Vec::new(), dropped: 0 }
+        let mut samples = std::mem::take(&mut self.taken);
+        samples.clear();
+        self.taken_at = time;
+        Scrape { monitor: self, target, time, position: 0, samples, dropped: 0 }
+    }
+
+    /// What becomes of a line of a target's exposition; `le` is the bound of a bucket. It stays so for as long as the monitor
+    /// lives: whoever knows which line it is need not tell its labels at each scrape.
+    pub fn learn(&mut self, target: usize, name: &str, labels: &[(String, String)], le: Option<&str>) -> Kept {
+        let Some(target) = self.targets.get(target) else { return Kept(Fate::Unread) };
+        if !target.counts_all() && !self.wants(name) {
+            return Kept(Fate::Unread);
+        }
+        let mut all = target.labelled(name, labels, le);
+        let dropped = !relabel::apply(&target.relabel, &mut all);
+        let name_now = all.get("__name__").cloned();
+        Kept(match name_now.filter(|_| !dropped) {
+            None => Fate::Dropped,
+            Some(name) if self.wants(&name) => Fate::Series(self.database.series(&all.into_iter().collect::<Labels>())),
+            Some(_) => Fate::Unread,
+        })
+    }
+
+    /// Gives a sink what came of the last scrape, markers and what Prometheus adds included.
+    pub fn hand_to(&self, sink: &mut dyn Sink) {
+        for (series, value) in &self.taken {
+            if let Some(of) = self.database.all().get(*series as usize) {
+                sink.sample(*series, &of.labels, self.taken_at, *value);
+            }
+        }
     }
 
     /// A scrape that failed: refused, reset, or not answered in time. All series of the target end.
@@ -121,20 +168,72 @@ impl Scrape<'_> {
         }
         let same = |known: &Known| known.name == name && known.le.as_deref() == le && known.labels == labels;
         let kept = match target.known.get(self.position).filter(|known| same(known)) {
-            Some(known) => known.series,
-            None => self.learn(name, labels, le),
+            Some(known) => known.kept,
+            None => {
+                let kept = self.monitor.learn(self.target, name, labels, le);
+                let known = &mut self.monitor.targets[self.target].known;
+                // What stood here and after it may have moved: it is learnt anew.
+                known.truncate(self.position);
+                known.push(Known { name: name.to_owned(), labels: labels.to_vec(), le: le.map(str::to_owned), kept });
+                kept
+            }
         };
         self.position += 1;
-        match kept {
-            Kept::Series(series) => self.samples.push((series, value)),
-            Kept::Unread => {}
-            Kept::Dropped => self.dropped += 1,
+        self.push(kept, value);
+    }
+
+    /// The same of a line that was [learnt](Monitor::learn) for this target.
+    pub fn push(&mut self, kept: Kept, value: f64) {
+        match kept.0 {
+            Fate::Series(series) => self.samples.push((series, value)),
+            Fate::Unread => {}
+            Fate::Dropped => self.dropped += 1,
         }
     }
 
-    /// What becomes of a sample that stands where another one stood.
-    fn learn(&mut self, name: &str, labels: &[(String, String)], le: Option<&str>) -> Kept {
-        let target = &self.monitor.targets[self.target];
+    /// Ends it: what is gone gets a marker, and Prometheus adds what it knows itself. `samples` is how many there were in
+    /// all, none when the scrape failed.
+    pub fn end(self, samples: Option<usize>, took: Duration) {
+        let Scrape { monitor, target, time, position, samples: mut taken, dropped } = self;
+        let target = &mut monitor.targets[target];
+        target.known.truncate(position);
+        let scraped = samples.unwrap_or(0);
+        let left = scraped.saturating_sub(dropped);
+        // With too many samples nothing is kept, and the scrape has failed.
+        let refused = target.sample_limit > 0 && left > target.sample_limit;
+        let added = target.count(&taken, samples.is_some(), refused);
+        if refused {
+            taken.clear();
+        }
+        // Most often nothing has changed.
+        if !taken.iter().map(|(series, _)| series).eq(&target.present) {
+            let present: Vec<u32> = taken.iter().map(|(series, _)| *series).collect();
+            let before = std::mem::replace(&mut target.present, present);
+            let (before, present): (BTreeSet<u32>, BTreeSet<u32>) =
+                (before.into_iter().collect(), target.present.iter().copied().collect());
+            taken.extend(before.difference(&present).map(|series| (*series, NO_SAMPLE)));
+        }
+        let up = if samples.is_some() && !refused { 1.0 } else { 0.0 };
+        let own = [up, took.as_seconds_f64(), scraped as f64, left as f64, added as f64];
+        let known = *target.own.get_or_insert_with(|| {
+            OWN.map(|name| match monitor.wanted.as_ref().is_none_or(|wanted| wanted.contains(name)) {
+                true => Kept(Fate::Series(monitor.database.series(&own_labels(&target.labels, name)))),
+                false => Kept(Fate::Unread),
+            })
+        });
+        for (kept, value) in known.into_iter().zip(own) {
+            if let Kept(Fate::Series(series)) = kept {
+                taken.push((series, value));
+            }
+        }
+        taken.retain(|(series, value)| monitor.database.try_append(*series, time, *value));
+        monitor.taken = taken;
+    }
+}
+
+impl Target {
+    /// The labels of a sample: its own and those of the target, before relabelling.
+    fn labelled(&self, name: &str, labels: &[(String, String)], le: Option<&str>) -> Set {
         let mut all: Set = Set::from([(Arc::from("__name__"), Arc::from(name))]);
         let own: Vec<(&str, &str)> = labels
             .iter()
@@ -145,99 +244,52 @@ impl Scrape<'_> {
         for (key, value) in &own {
             // A label of the target wins; that of the exposition is kept under another name. Or it is honoured.
             let mut key = (*key).to_owned();
-            if !target.honor_labels && target.labels.iter().any(|(taken, _)| **taken == *key) {
-                while target.labels.iter().any(|(taken, _)| **taken == *key) || own.iter().any(|(own, _)| *own == key) {
+            if !self.honor_labels && self.labels.iter().any(|(taken, _)| **taken == *key) {
+                while self.labels.iter().any(|(taken, _)| **taken == *key) || own.iter().any(|(own, _)| *own == key) {
                     key = format!("exported_{key}");
                 }
             }
             all.insert(key.into(), (*value).into());
         }
-        for (key, value) in &target.labels {
-            match target.honor_labels {
+        for (key, value) in &self.labels {
+            match self.honor_labels {
                 true => all.entry(key.clone()).or_insert_with(|| value.clone()),
                 false => all.entry(key.clone()).insert_entry(value.clone()).into_mut(),
             };
         }
-        let dropped = !relabel::apply(&target.relabel, &mut all);
-        let name_now = all.get("__name__").cloned();
-        let series = match name_now.filter(|_| !dropped) {
-            None => Kept::Dropped,
-            Some(name) if self.monitor.wants(&name) => {
-                Kept::Series(self.monitor.database.series(&all.into_iter().collect::<Labels>()))
-            }
-            Some(_) => Kept::Unread,
-        };
-        let learnt = Known { name: name.to_owned(), labels: labels.to_vec(), le: le.map(str::to_owned), series };
-        let known = &mut self.monitor.targets[self.target].known;
-        // What stood here and after it may have moved: it is learnt anew.
-        known.truncate(self.position);
-        known.push(learnt);
-        series
+        all
     }
 
-    /// Ends it: what is gone gets a marker, and Prometheus adds what it knows itself. `samples` is how many there were in
-    /// all, none when the scrape failed.
-    pub fn end(mut self, samples: Option<usize>, took: Duration) {
-        let target = &mut self.monitor.targets[self.target];
-        target.known.truncate(self.position);
-        let scraped = samples.unwrap_or(0);
-        let left = scraped.saturating_sub(self.dropped);
-        // With too many samples nothing is kept, and the scrape has failed.
-        let refused = target.sample_limit > 0 && left > target.sample_limit;
-        // Series count as added that Prometheus did not remember: it forgets none when a scrape fails, and reads up to the
-        // limit before it refuses one (seen with 2.42 and 3.5).
-        let seen = if refused { target.sample_limit.min(self.samples.len()) } else { self.samples.len() };
-        let mut seen: Vec<u32> = self.samples[..seen].iter().map(|(series, _)| *series).collect();
-        seen.sort_unstable();
-        let added = more(&seen, &target.counted);
+    /// How many series count as added: those that Prometheus did not remember. It forgets none when a scrape fails, and reads
+    /// up to the limit before it refuses one (seen with 2.42 and 3.5).
+    fn count(&mut self, taken: &[(u32, f64)], answered: bool, refused: bool) -> usize {
+        let seen = if refused { self.sample_limit.min(taken.len()) } else { taken.len() };
+        let seen = taken[..seen].iter().map(|(series, _)| *series);
+        if !refused && self.counted_of.as_ref().is_some_and(|known| seen.clone().eq(known.iter().copied())) {
+            return 0;
+        }
+        let mut sorted: Vec<u32> = seen.clone().collect();
+        sorted.sort_unstable();
+        let added = more(&sorted, &self.counted);
         if refused {
-            target.counted.extend(seen);
-            target.counted.sort_unstable();
-            target.counted.dedup();
-        } else if samples.is_some() {
-            target.counted = seen;
+            self.counted.extend(sorted);
+            self.counted.sort_unstable();
+            self.counted.dedup();
+            self.counted_of = None;
+        } else if answered {
+            self.counted = sorted;
+            self.counted_of = Some(seen.collect());
         }
-        if refused {
-            self.samples.clear();
-        }
-        let present: Vec<u32> = self.samples.iter().map(|(series, _)| *series).collect();
-        let before = std::mem::replace(&mut target.present, present);
-        let database = &mut self.monitor.database;
-        for (series, value) in &self.samples {
-            database.append(*series, self.time, *value);
-        }
-        let present = &self.monitor.targets[self.target].present;
-        // Most often nothing has changed.
-        if before != *present {
-            let (before, present): (BTreeSet<u32>, BTreeSet<u32>) =
-                (before.into_iter().collect(), present.iter().copied().collect());
-            for series in before.difference(&present) {
-                database.append(*series, self.time, NO_SAMPLE);
-            }
-        }
-        let up = if samples.is_some() && !refused { 1.0 } else { 0.0 };
-        for (name, value) in [
-            ("up", up),
-            ("scrape_duration_seconds", took.as_seconds_f64()),
-            ("scrape_samples_scraped", scraped as f64),
-            ("scrape_samples_post_metric_relabeling", left as f64),
-            ("scrape_series_added", added as f64),
-        ] {
-            self.own(name, value);
-        }
+        added
     }
+}
 
-    fn own(&mut self, name: &str, value: f64) {
-        if !self.monitor.wants(name) {
-            return;
-        }
-        let mut labels: Vec<(Arc<str>, Arc<str>)> = self.monitor.targets[self.target].labels.clone();
-        labels.push(("__name__".into(), name.into()));
-        labels.sort();
-        let labels: Labels = labels.into();
-        let series = self.monitor.database.series(&labels);
-        self.monitor.database.append(series, self.time, value);
-    }
+/// The labels of a series that Prometheus adds for a target.
+fn own_labels(target: &[(Arc<str>, Arc<str>)], name: &str) -> Labels {
+    let mut labels = target.to_vec();
+    labels.push(("__name__".into(), name.into()));
+    labels.sort();
+    labels.into()
 }
 
 /// How many of some numbers in order are not among others in order.

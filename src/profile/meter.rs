@@ -92,15 +92,16 @@ impl Meter {
 
     /// The same of another dotted name, for meters that are registered under one.
     pub fn prometheus_name_of(&self, dotted: &str) -> String {
-        let mut name: String =
-            dotted.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
+        let mut name = String::with_capacity(dotted.len() + 16);
+        name.extend(dotted.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }));
         let unit = match self.kind {
             Kind::Timer | Kind::Histogram => "seconds",
             _ => &self.unit,
         };
         let counter = if self.kind == Kind::Counter { "total" } else { "" };
         for suffix in [unit, counter] {
-            if !suffix.is_empty() && !name.ends_with(&format!("_{suffix}")) {
+            let there = name.strip_suffix(suffix).is_some_and(|name| name.ends_with('_'));
+            if !suffix.is_empty() && !there {
                 name.push('_');
                 name.push_str(suffix);
             }

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
 /// Labels of a series, sorted by name; the metric's name is `__name__`.
 pub type Labels = Arc<[(Arc<str>, Arc<str>)]>;
 
@@ -86,7 +89,7 @@ pub type Vector = Vec<(Labels, f64)>;
 #[derive(Debug, Default)]
 pub struct Database {
     series: Vec<Series>,
-    by_labels: BTreeMap<Labels, u32>,
+    by_labels: IndexMap<Labels, u32, FxBuildHasher>,
     by_name: BTreeMap<Arc<str>, Vec<u32>>,
 }
 
@@ -106,11 +109,28 @@ impl Database {
 
     /// Adds a sample. One that is not newer than the last is dropped, as Prometheus drops it.
     pub fn append(&mut self, series: u32, time: i64, value: f64) {
-        if let Some(series) = self.series.get_mut(series as usize)
-            && series.samples.last().is_none_or(|(last, _)| *last < time)
-        {
+        self.try_append(series, time, value);
+    }
+
+    /// The same; tells whether it was kept.
+    pub fn try_append(&mut self, series: u32, time: i64, value: f64) -> bool {
+        let Some(series) = self.series.get_mut(series as usize) else { return false };
+        let newer = series.samples.last().is_none_or(|(last, _)| *last < time);
+        if newer {
             series.samples.push((time, value));
             series.interrupted |= stale(value);
+        }
+        newer
+    }
+
+    /// Forgets all samples that are older than an instant; the series stay.
+    pub fn forget_before(&mut self, time: i64) {
+        for series in &mut self.series {
+            let old = series.samples.partition_point(|(at, _)| *at < time);
+            // Samples are moved when half of them go, so that each is moved once in all.
+            if old > series.samples.len() / 2 {
+                series.samples.drain(..old);
+            }
         }
     }
 

@@ -66,12 +66,14 @@ pub(super) struct Window {
 #[derive(Debug)]
 pub struct Evaluator {
     semantics: Semantics,
-    lookback: i64,
     /// The step of subqueries that name none, in milliseconds.
     step: i64,
     /// By expression and address of the selector in it.
     selected: RefCell<BTreeMap<(u64, usize), Selected>>,
 }
+
+/// An instant selector takes the newest sample of this time, in milliseconds.
+pub(super) const LOOKBACK: i64 = 300_000;
 
 /// Values that one table may hold; Prometheus has the same limit for the samples of a query.
 const MAX_VALUES: usize = 50_000_000;
@@ -93,7 +95,7 @@ pub(super) struct At<'a> {
 impl Evaluator {
     /// An evaluator for one database; `step` is the evaluation interval in milliseconds.
     pub fn new(semantics: Semantics, step: i64) -> Evaluator {
-        Evaluator { semantics, lookback: 300_000, step, selected: RefCell::default() }
+        Evaluator { semantics, step, selected: RefCell::default() }
     }
 
     /// The value of an expression at an instant, in milliseconds since 1970.
@@ -302,7 +304,7 @@ impl<'a> At<'a> {
                 while samples.get(end).is_some_and(|(time, _)| time <= at) {
                     end += 1;
                 }
-                let oldest = at - self.evaluator.lookback;
+                let oldest = at - LOOKBACK;
                 let found = end.checked_sub(1).map(|last| samples[last]).filter(|(time, value)| {
                     (if left_open { *time > oldest } else { *time >= oldest }) && !stale(*value)
                 });

@@ -10,6 +10,7 @@ mod evaluate;
 mod functions;
 mod outline;
 mod range;
+mod reach;
 
 pub use data::{Database, Grid, Labels, NO_SAMPLE, Row, Series, Vector, stale, without_name};
 pub use evaluate::{Evaluator, Failure, Table, Value};

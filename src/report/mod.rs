@@ -177,6 +177,10 @@ impl Report {
                 writeln!(out, "  {rule} could not be evaluated: {why}")?;
             }
         }
+        self.write_expectations(out)
+    }
+
+    fn write_expectations(&self, out: &mut String) -> std::fmt::Result {
         if !self.expectations.is_empty() {
             writeln!(out, "\nExpectations")?;
         }

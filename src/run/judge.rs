@@ -39,13 +39,14 @@ pub(super) fn judge(
             let hit = simulation
                 .journal()
                 .iter()
-                .find(|line| line.at >= from && line.at <= until && line.text.contains(text.as_str()));
+                .find(|line| line.at >= from && line.at <= until && line.text(plan).contains(text.as_str()));
             let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
             Verdict {
                 expectation: format!("event \"{text}\"{at}{}", span(within)),
                 met: Some(hit.is_some()),
-                seen: hit
-                    .map_or("nothing like it".into(), |line| format!("\"{}\" at {}", line.text, line.at.rounded())),
+                seen: hit.map_or("nothing like it".into(), |line| {
+                    format!("\"{}\" at {}", line.text(plan), line.at.rounded())
+                }),
             }
         }
     }

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use crate::flow::State;
 use crate::management::{self, Outcome, Request};
+use crate::metrics::Selection;
+use crate::monitor::Sink;
 use crate::random::Seed;
 use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
 use crate::scenario::{Expectation, Plan};
@@ -50,7 +52,7 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
         seed: seed.0,
         start: calendar.start().to_string(),
         duration: plan.duration,
-        timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text.clone() }).collect(),
+        timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text(plan) }).collect(),
         closing: closing(&simulation),
         members: simulation.members().iter().map(member_line).collect(),
         expectations: expectations.collect(),
@@ -60,30 +62,27 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
     })
 }
 
-/// What a watched run leaves behind: everything that was scraped, and the life of every alert.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// The series, those that rules wrote included.
-    pub series: Vec<crate::promql::Series>,
-    /// Names of series that recording rules wrote.
-    pub recorded: std::collections::BTreeSet<String>,
-    /// The life of every alert.
-    pub alerts: Vec<AlertLine>,
-}
-
-/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase, and keeps everything.
+/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase; the life of every alert. What
+/// is scraped, as far as rules read it, goes to the sink.
 ///
 /// # Errors
 /// A limit of the simulation was reached.
-pub fn record(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: &Watch) -> Result<Record, LimitReached> {
+pub fn record(
+    plan: &Arc<Plan>,
+    seed: Seed,
+    calendar: Calendar,
+    watch: &Watch,
+    sink: Option<Box<dyn Sink + Send>>,
+) -> Result<Vec<AlertLine>, LimitReached> {
     let mut simulation = Simulation::new(plan.clone(), seed, calendar);
     simulation.advance(Instant::START)?;
     let mut watching = watch::Watching::new(watch, plan, &simulation);
     watching.on_grid();
+    sink.into_iter().for_each(|sink| watching.hand_to(sink));
     let end = Instant::START + plan.duration;
     watch::advance(&mut simulation, Some(&mut watching), end)?;
     watching.evaluate(&calendar, end);
-    Ok(watching.record(&calendar))
+    Ok(watching.alerts(&calendar))
 }
 
 impl AlertLine {
@@ -197,10 +196,12 @@ fn shown(simulation: &Simulation, meter: &str, state: Option<State>) -> (Option<
     for (index, member) in simulation.members().iter().enumerate() {
         let Some(called) = called(member) else { continue };
         let sum: &mut f64 = sum.get_or_insert(0.0);
-        if member.port() != Port::Refused {
-            member.registry().samples(&simulation.look(index), |sample| {
+        let registry = member.registry().filter(|_| member.port() != Port::Refused);
+        if let Some(registry) = registry {
+            let selection = Selection::of(Arc::new([called.clone()].into()));
+            registry.some_samples(&simulation.look(index), &selection, |sample| {
                 let matches = |wanted: &str| sample.labels.iter().any(|(key, is)| key == "state" && is == wanted);
-                if sample.name == called && wanted.is_none_or(matches) {
+                if wanted.is_none_or(matches) {
                     *sum += sample.value;
                 }
             });

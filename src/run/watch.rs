@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::locate::{Found, discover, locate};
 use crate::management::{self, Listener, Outcome};
-use crate::monitor::{AlertRule, GrafanaRule, Job, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Target};
+use crate::metrics::{Registry, Selected, Selection};
+use crate::monitor::{
+    AlertRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Sink, Target,
+};
 use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
@@ -64,12 +67,16 @@ struct Place {
     next: Instant,
     /// Since when an answer is waited for.
     waiting_since: Option<Instant>,
+    /// The lines that are of use, and what becomes of each; of the process that was last scraped.
+    lines: Option<(Selected, Vec<Kept>)>,
 }
 
 /// A watch under way.
 #[derive(Debug)]
 pub(super) struct Watching {
     plan: Arc<Plan>,
+    /// Whether the plan says nothing about how servers are reached.
+    plain: bool,
     monitor: Monitor,
     strict: bool,
     /// By target.
@@ -78,7 +85,19 @@ pub(super) struct Watching {
     evaluations: Vec<Instant>,
     /// By group of Grafana: its first evaluation.
     grafana: Vec<Instant>,
+    /// By group, those of Grafana after the others: how many of its evaluations are done.
+    done: Vec<usize>,
+    /// How far back samples are kept, when rules are evaluated on the way and nobody asks for what was before.
+    kept: Option<Duration>,
+    /// When rules are evaluated next on the way, and how long from one time to the next.
+    turn: Instant,
+    window: Duration,
+    /// Whoever takes the samples too.
+    sink: Option<Box<dyn Sink + Send>>,
 }
+
+/// Rules are evaluated over this long at once, when they are evaluated on the way.
+const TURN: Duration = Duration::minutes(60);
 
 /// How long before the start a Prometheus has watched already, if the cluster is that old.
 const BEFORE: Duration = Duration::minutes(10);
@@ -153,7 +172,7 @@ impl Watching {
                 Scraping::Jobs(_) => format!("{member} {}", target.describe()),
             };
             let next = first(&name, target.interval);
-            places.push(Place { found, path, basic_auth, next, waiting_since: None });
+            places.push(Place { found, path, basic_auth, next, waiting_since: None, lines: None });
             targets.push(target);
         }
         let queries = plan.expectations.iter().filter_map(|expectation| match expectation {
@@ -179,8 +198,33 @@ impl Watching {
             let late = milliseconds(&calendar, at).rem_euclid(tick);
             at + Duration::milliseconds((tick - late).rem_euclid(tick) as u64)
         });
-        let grafana = of_grafana.collect();
-        Watching { plan: simulation.plan().clone(), monitor, strict: watch.strict, places, evaluations, grafana }
+        let grafana: Vec<Instant> = of_grafana.collect();
+        // Expectations about alerts and queries ask at the end, for values or for why there are none.
+        let asked = |it: &Expectation| matches!(it, Expectation::Alert(_) | Expectation::Query { .. });
+        let kept = match plan.expectations.iter().any(asked) || !watch.also.is_empty() {
+            true => None,
+            false => monitor.reach().map(|reach| Duration::milliseconds(reach.unsigned_abs())),
+        };
+        let plain = simulation.plan().settings == Settings::default();
+        Watching {
+            plan: simulation.plan().clone(),
+            plain,
+            monitor,
+            strict: watch.strict,
+            places,
+            evaluations,
+            done: vec![0; watch.rules.groups.len() + grafana.len()],
+            grafana,
+            kept,
+            turn: begin + TURN,
+            window: TURN,
+            sink: None,
+        }
+    }
+
+    /// Hands all samples to a sink as well, as they are scraped.
+    pub(super) fn hand_to(&mut self, sink: Box<dyn Sink + Send>) {
+        self.sink = Some(sink);
     }
 
     /// All turns begin at the start, together.
@@ -199,15 +243,33 @@ impl Watching {
         grid_of(self.grafana[group], self.monitor.grafana()[group].interval, calendar, until)
     }
 
-    /// Evaluates all rules at all their instants, up to an instant.
+    /// Evaluates all rules at all their instants that are left, up to an instant.
     pub(super) fn evaluate(&mut self, calendar: &Calendar, until: Instant) {
-        let grids: Vec<Grid> = (0..self.evaluations.len()).map(|group| self.grid(group, calendar, until)).collect();
-        self.monitor.evaluate_all(&grids);
-        for group in 0..self.grafana.len() {
-            self.grafana_grid(group, calendar, until)
-                .times()
-                .for_each(|time| self.monitor.evaluate_grafana(group, time));
+        let groups = self.evaluations.len();
+        let grids = (0..groups).map(|group| self.grid(group, calendar, until));
+        let all: Vec<Grid> =
+            grids.chain((0..self.grafana.len()).map(|group| self.grafana_grid(group, calendar, until))).collect();
+        let left = all.iter().zip(&mut self.done).map(|(grid, done)| {
+            let before = std::mem::replace(done, grid.count.max(*done));
+            Grid { first: grid.time(before), count: grid.count.saturating_sub(before), ..*grid }
+        });
+        let left: Vec<Grid> = left.collect();
+        let (prometheus, grafana) = left.split_at(groups);
+        self.monitor.evaluate_all(prometheus);
+        for (group, grid) in grafana.iter().enumerate() {
+            grid.times().for_each(|time| self.monitor.evaluate_grafana(group, time));
         }
+    }
+
+    /// Evaluates what can be evaluated, and forgets what no evaluation will look at. An evaluation sees all samples up to its
+    /// own instant: those that are still to come are of scrapes that have begun, or will.
+    fn evaluate_on_the_way(&mut self, calendar: &Calendar, now: Instant) {
+        let Some(kept) = self.kept.filter(|_| now >= self.turn) else { return };
+        let begun = self.places.iter().map(|place| place.waiting_since.unwrap_or(place.next));
+        let Some(settled) = begun.chain([now]).min() else { return };
+        self.turn = now + self.window;
+        self.evaluate(calendar, settled.before(Duration::milliseconds(1)));
+        self.monitor.forget_before(milliseconds(calendar, settled.before(kept + Duration::milliseconds(1))));
     }
 
     /// The rule of Grafana with this title, and when it is evaluated.
@@ -249,16 +311,6 @@ impl Watching {
     /// What is watched.
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
-    }
-
-    /// Everything that was scraped and found.
-    pub(super) fn record(&self, calendar: &Calendar) -> super::Record {
-        let rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
-        super::Record {
-            series: self.monitor.database().all().iter().filter(|series| !series.samples.is_empty()).cloned().collect(),
-            recorded: rules.filter(|rule| matches!(rule, Rule::Record(_))).map(|rule| rule.name().to_owned()).collect(),
-            alerts: self.alerts(calendar),
-        }
     }
 
     pub(super) fn strict(&self) -> bool {
@@ -315,65 +367,95 @@ impl Watching {
         self.places.iter().enumerate().map(|(index, place)| (place.next, index)).min()
     }
 
-    /// What a request to a target comes to, when it is not the exposition of a member.
-    fn refusal(&self, simulation: &Simulation, index: usize) -> Option<Outcome> {
+    /// The meters that a request to a target shows, or what it comes to instead.
+    fn exposed<'s>(&self, simulation: &'s Simulation, index: usize) -> Result<&'s Registry, Outcome> {
         let Place { found, path, basic_auth, .. } = &self.places[index];
-        let Some(listener) = found.listener else { return Some(Outcome::Refused) };
-        match management::reachable(simulation, found.member) {
-            Err(outcome) => Some(outcome),
-            // Nothing stands between the request and the metrics: the text need not be written to be read again.
-            Ok(_)
-                if listener == Listener::Management
-                    && path.split('?').next() == Some("/prometheus")
-                    && simulation.plan().settings == Settings::default()
-                    && matches!(simulation.database(found.member), DatabaseView::Reachable { .. }) =>
-            {
-                None
-            }
-            Ok(_) => {
-                let mut request = management::Request { listener, ..management::Request::get(path, simulation.now()) };
-                if let Some((user, password)) = basic_auth {
-                    request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
-                }
-                match management::answer(&request, simulation, found.member) {
-                    Outcome::Answer(answer) if answer.status == 200 && answer.is_exposition() => None,
-                    other => Some(other),
-                }
-            }
+        let listener = found.listener.ok_or(Outcome::Refused)?;
+        let member = management::reachable(simulation, found.member)?;
+        let registry = member.registry().ok_or(Outcome::Refused)?;
+        // Nothing stands between the request and the metrics: the text need not be written to be read again.
+        if listener == Listener::Management
+            && path.split('?').next() == Some("/prometheus")
+            && self.plain
+            && matches!(simulation.database(found.member), DatabaseView::Reachable { .. })
+        {
+            return Ok(registry);
+        }
+        let mut request = management::Request { listener, ..management::Request::get(path, simulation.now()) };
+        if let Some((user, password)) = basic_auth {
+            request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
+        }
+        match management::answer(&request, simulation, found.member) {
+            Outcome::Answer(answer) if answer.status == 200 && answer.is_exposition() => Ok(registry),
+            other => Err(other),
         }
     }
 
     fn scrape(&mut self, simulation: &Simulation, index: usize) {
         let now = simulation.now();
         let target = &self.monitor.targets()[index];
-        let (interval, timeout, all_wanted) = (target.interval, target.timeout, target.counts_all());
+        let (interval, timeout) = (target.interval, target.timeout);
         // A sample has the time at which its scrape began.
         let begun = self.places[index].waiting_since.take().unwrap_or(now);
         let time = milliseconds(&simulation.calendar(), begun);
         self.places[index].next = begun + interval;
-        match self.refusal(simulation, index) {
-            None => {
+        match self.exposed(simulation, index) {
+            Ok(registry) => {
                 let member = self.places[index].found.member;
-                let it = &simulation.members()[member];
                 let look = simulation.look(member);
-                let wanted = self.monitor.wanted().filter(|_| !all_wanted).cloned();
+                let place = &mut self.places[index];
+                let lines = match place.lines.take() {
+                    Some(lines) if lines.0.is_of(registry) => lines,
+                    before => learn(&mut self.monitor, index, registry, before),
+                };
                 let mut scrape = self.monitor.scrape(index, time);
-                let wants = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
-                let all = it.registry().some_samples(&look, wants, |sample| {
-                    scrape.sample(sample.name, sample.labels, sample.le, sample.value);
-                });
-                scrape.end(Some(all), Duration::milliseconds(12) + now.since(begun));
+                for (line, kept) in lines.0.lines().iter().zip(&lines.1) {
+                    scrape.push(*kept, registry.value(*line, &look));
+                }
+                scrape.end(Some(registry.lines()), Duration::milliseconds(12) + now.since(begun));
+                place.lines = Some(lines);
+                self.hand_on();
             }
             // An answer that comes before the time is over is waited for.
-            Some(Outcome::Wait(until)) if until > now && until <= begun + timeout => {
+            Err(Outcome::Wait(until)) if until > now && until <= begun + timeout => {
                 self.places[index].waiting_since = Some(begun);
                 self.places[index].next = until;
             }
-            Some(Outcome::Wait(_) | Outcome::Hang) => self.monitor.scrape_failed(index, time, timeout),
+            Err(Outcome::Wait(_) | Outcome::Hang) => self.fail(index, time, timeout),
             // A refused or reset connection and a wrong answer fail at once.
-            Some(_) => self.monitor.scrape_failed(index, time, Duration::milliseconds(1) + now.since(begun)),
+            Err(_) => self.fail(index, time, Duration::milliseconds(1) + now.since(begun)),
         }
     }
+
+    fn fail(&mut self, index: usize, time: i64, took: Duration) {
+        self.monitor.scrape_failed(index, time, took);
+        self.hand_on();
+    }
+
+    /// Gives the samples of a scrape to whoever takes them too.
+    fn hand_on(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            self.monitor.hand_to(&mut **sink);
+        }
+    }
+}
+
+/// Finds the lines of a process that are of use, and learns what becomes of those that were not there before.
+fn learn(
+    monitor: &mut Monitor,
+    target: usize,
+    registry: &Registry,
+    before: Option<(Selected, Vec<Kept>)>,
+) -> (Selected, Vec<Kept>) {
+    let all = monitor.targets().get(target).is_none_or(Target::counts_all);
+    let selection = monitor.wanted().filter(|_| !all).map_or(Selection::ALL, |names| Selection::of(names.clone()));
+    let mut kept = Vec::new();
+    let known = |place: usize| before.as_ref().and_then(|(_, kept)| kept.get(place).copied());
+    let selected = registry.select(&selection, before.as_ref().map(|(selected, _)| selected), |found| {
+        let known = found.before.and_then(known);
+        kept.push(known.unwrap_or_else(|| monitor.learn(target, found.name, found.labels, found.le)));
+    });
+    (selected, kept)
 }
 
 /// Instants from a first one on, at an interval, up to an instant.
@@ -401,8 +483,89 @@ pub(super) fn advance(
             && at <= to
         {
             simulation.advance(at)?;
+            watching.evaluate_on_the_way(&simulation.calendar(), at);
             watching.scrape(simulation, target);
         }
     }
     simulation.advance(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::read_rules;
+    use crate::random::Seed;
+    use crate::scenario::{NoFiles, read};
+
+    const SCENARIO: &str = "
+name: x
+duration: 40m
+cluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 2 } }
+flows: [ { id: f, namespace: n, tasks: [ { id: t, type: io.kestra.plugin.core.log.Log } ] } ]
+behaviour: [ { task: t, duration: 20s, fails: 20% } ]
+arrivals: [ { flow: n.f, rate: 20/min } ]
+timeline: [ { at: 10m, hang: worker-1, for: 3m }, { at: 20m, kill: executor-1, for: 4m } ]
+";
+
+    const RULES: &str = "
+groups:
+  - name: a
+    rules:
+      - { record: failed, expr: 'sum by (instance) (rate(kestra_executor_execution_end_count_total{state=\"FAILED\"}[5m]))' }
+      - { alert: Down, expr: up == 0, for: 1m, annotations: { text: '{{ $labels.instance }}' } }
+      - { alert: Failing, expr: 'sum(failed offset 2m) > 0.03', keep_firing_for: 2m }
+      - { alert: Often, expr: 'max_over_time(sum(failed)[10m:1m]) > 0.05 or vector(2) < 1' }
+  - name: b
+    interval: 40s
+    rules:
+      - { alert: Late, expr: 'ALERTS{alertname=\"Down\"} == 1 and on () failed > 0', for: 40s }
+      - { alert: Twice, expr: 'up == 0 or ignoring (x) label_replace(up == 0, \"x\", \"\", \"\", \"\")' }
+";
+
+    /// The life of every alert, rules that failed, and samples that were left at the end.
+    fn outcome(
+        scenario: &str,
+        rules: &str,
+        window: Option<Duration>,
+    ) -> (Vec<AlertLine>, Vec<(String, String)>, usize) {
+        let plan = Arc::new(read("x.yaml", scenario, &NoFiles).0.expect("a plan"));
+        let rules = read_rules("r.yml", rules).unwrap_or_else(|told| panic!("{}", crate::document::render(&told))).0;
+        let mut simulation = Simulation::new(plan.clone(), Seed(3), Calendar::default());
+        let mut watching = Watching::new(&Watch { rules, ..Watch::default() }, &plan, &simulation);
+        match window {
+            Some(window) => (watching.window, watching.turn) = (window, watching.turn.before(TURN) + window),
+            None => watching.kept = None,
+        }
+        let end = Instant::START + plan.duration;
+        advance(&mut simulation, Some(&mut watching), end).expect("no limit is reached");
+        watching.evaluate(&simulation.calendar(), end);
+        let left = watching.monitor.database().all().iter().map(|series| series.samples.len()).sum();
+        (watching.alerts(&simulation.calendar()), watching.failures(), left)
+    }
+
+    #[test]
+    fn rules_evaluated_on_the_way_come_to_the_same_as_at_the_end_and_old_samples_are_forgotten() {
+        let (alerts, failures, all) = outcome(SCENARIO, RULES, None);
+        for name in ["Down", "Failing", "Often", "Late"] {
+            assert!(alerts.iter().any(|line| line.alert == name && line.firing.is_some()), "{name} fires");
+        }
+        for window in [Duration::seconds(15), Duration::seconds(100), Duration::minutes(17)] {
+            let on_the_way = outcome(SCENARIO, RULES, Some(window));
+            assert_eq!((&on_the_way.0, &on_the_way.1), (&alerts, &failures), "{window}");
+            assert!(on_the_way.2 < all, "{} samples of {all} are left", on_the_way.2);
+        }
+        // What is kept does not grow with time.
+        let longer = SCENARIO.replace("duration: 40m", "duration: 4h");
+        assert!(outcome(&longer, RULES, Some(Duration::minutes(5))).2 < all);
+    }
+
+    #[test]
+    fn who_asks_at_the_end_or_looks_into_the_future_keeps_every_sample() {
+        let future = "groups: [ { name: a, rules: [ { alert: A, expr: 'up offset -5m == 0' } ] } ]";
+        let asked = SCENARIO.to_owned() + "expect: [ { alert: Down, fires: { after: 1m } } ]";
+        for (scenario, rules) in [(SCENARIO, future), (&asked, RULES)] {
+            let turns = outcome(scenario, rules, Some(Duration::minutes(1)));
+            assert_eq!(turns, outcome(scenario, rules, None));
+        }
+    }
 }

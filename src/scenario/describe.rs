@@ -13,21 +13,7 @@ pub fn describe(plan: &Plan) -> String {
     text
 }
 
-fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "{}: {}", plan.name, plan.summary)?;
-    let database = match plan.cluster.database {
-        DatabaseKind::Postgresql => "PostgreSQL",
-        DatabaseKind::Mysql => "MySQL",
-        DatabaseKind::H2 => "H2",
-        DatabaseKind::H2File => "H2 in a file",
-    };
-    let queue = if plan.cluster.kafka { " with the queues of Kafka" } else { "" };
-    let age = match plan.cluster.booting {
-        true => "booting".to_owned(),
-        false => format!("running since {}", plan.cluster.age),
-    };
-    writeln!(out, "  Kestra {} on {database}{queue}, {age}, runs for {}", plan.kestra, plan.duration)?;
-    let settings = &plan.settings;
+fn write_settings(settings: &Settings, out: &mut String) -> std::fmt::Result {
     let mut configured: Vec<String> = Vec::new();
     if !settings.path.is_empty() {
         configured.push(format!("endpoints below /{}", settings.path));
@@ -42,6 +28,24 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
     if !configured.is_empty() {
         writeln!(out, "  configured: {}", configured.join(", "))?;
     }
+    Ok(())
+}
+
+fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "{}: {}", plan.name, plan.summary)?;
+    let database = match plan.cluster.database {
+        DatabaseKind::Postgresql => "PostgreSQL",
+        DatabaseKind::Mysql => "MySQL",
+        DatabaseKind::H2 => "H2",
+        DatabaseKind::H2File => "H2 in a file",
+    };
+    let queue = if plan.cluster.kafka { " with the queues of Kafka" } else { "" };
+    let age = match plan.cluster.booting {
+        true => "booting".to_owned(),
+        false => format!("running since {}", plan.cluster.age),
+    };
+    writeln!(out, "  Kestra {} on {database}{queue}, {age}, runs for {}", plan.kestra, plan.duration)?;
+    write_settings(&plan.settings, out)?;
     for member in &plan.cluster.members {
         let restart = match member.restart {
             Restart::Never => "never restarted".to_owned(),

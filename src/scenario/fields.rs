@@ -2,15 +2,17 @@
 
 use serde_json::{Value as Json, json};
 
+use super::faults::ROWS;
 use crate::document::{Field, Kind};
 use crate::flow::FLOW_FIELDS;
 
-const DURATION: Kind = Kind::Pattern("^-?([0-9.]+(ns|us|µs|ms|s|m|min|h|d|w))+$|^[Pp]|^0$");
-const RATE: Kind = Kind::Pattern("^[0-9.]+ */ *(s|sec|second|m|min|minute|h|hour|d|day)$");
-const SHARE: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *%?$")]);
+pub(super) const DURATION: Kind = Kind::Pattern("^-?([0-9.]+(ns|us|µs|ms|s|m|min|h|d|w))+$|^[Pp]|^0$");
+pub(super) const RATE: Kind = Kind::Pattern("^[0-9.]+ */ *(s|sec|second|m|min|minute|h|hour|d|day)$");
+pub(super) const SHARE: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *%?$")]);
 const SIZE: Kind = Kind::Pattern("^[0-9.]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB|k|K|m|M|g|G)$");
-const TIMES: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *x?$")]);
-const TARGET: Kind = Kind::AnyOf(&[Kind::Text, Kind::List(&Kind::Text)]);
+pub(super) const TIMES: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *x?$")]);
+pub(super) const SIZE_RATE: Kind = Kind::Pattern("^[0-9.]+ *[kKMG]?i?B? */ *(s|m|min|h)$");
+pub(super) const TARGET: Kind = Kind::AnyOf(&[Kind::Text, Kind::List(&Kind::Text)]);
 const RESTART: Kind = Kind::Pattern("^(never|kubernetes)$|^[0-9Pp]");
 
 /// Keys of a member, or of several of one role.
@@ -104,101 +106,6 @@ pub(super) const ARRIVALS: &[Field] = &[
 pub(super) const POLLER: &[Field] = &[
     Field::required("path", Kind::Text, "/prometheus", "The path asked on each member's management port."),
     Field::required("every", DURATION, "15s", "How often."),
-];
-
-const SLOW: &[Field] = &[Field::required("slow", TIMES, "10x", "Every query takes so many times as long.")];
-
-pub(super) const RATE_CHANGE: &[Field] = &[
-    Field::new("flow", Kind::Text, "company.team.ingest", "Of this flow; of all when left out."),
-    Field::new("rate", RATE, "96/min", "The new rate."),
-    Field::new("times", TIMES, "4x", "So many times the rate of the file."),
-];
-
-pub(super) const TASK_DURATION: &[Field] = &[
-    Field::new("namespace", Kind::Text, "company", "Which tasks."),
-    Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
-    Field::new("task", Kind::Text, "load", "Which tasks."),
-    Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
-    Field::required("times", TIMES, "5x", "So many times as long."),
-];
-
-pub(super) const TASK_FAILURES: &[Field] = &[
-    Field::new("namespace", Kind::Text, "company", "Which tasks."),
-    Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
-    Field::new("task", Kind::Text, "load", "Which tasks."),
-    Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
-    Field::required("share", SHARE, "50%", "So many of the attempts fail."),
-];
-
-pub(super) const LEAK: &[Field] = &[
-    Field::required("member", TARGET, "executor-1", "Whose heap."),
-    Field::required(
-        "rate",
-        Kind::Pattern("^[0-9.]+ *[kKMG]?i?B? */ *(s|m|min|h)$"),
-        "1MiB/s",
-        "Bytes that are never freed.",
-    ),
-];
-
-pub(super) const GC_PAUSE: &[Field] = &[
-    Field::required("member", TARGET, "executor-1", "Who stands still."),
-    Field::required("pause", DURATION, "8s", "How long."),
-];
-
-/// The faults: one keyword each.
-pub(super) const FAULTS: &[Field] = &[
-    Field::new(
-        "kill",
-        TARGET,
-        "worker-1",
-        "SIGKILL. With `for` it stays dead so long, else the restart policy decides.",
-    ),
-    Field::new("stop", TARGET, "worker-1", "SIGTERM. With `for` it is started again after that."),
-    Field::new("start", TARGET, "worker-1", "Starts a member that is not running."),
-    Field::new("restart", TARGET, "worker-1", "SIGTERM, then a new process."),
-    Field::new("hang", TARGET, "worker-1", "The process freezes: its port accepts and never answers."),
-    Field::new(
-        "database",
-        Kind::AnyOf(&[
-            Kind::Choice(&["refused", "unreachable", "stalled", "hanging", "shut-down"]),
-            Kind::Pattern("^slow: *[0-9.]+x?$"),
-            Kind::Object(SLOW),
-        ]),
-        "refused",
-        "Connections are refused, packets vanish, the server shuts down, or it is slow (`{ slow: 10x }`).",
-    ),
-    Field::new(
-        "arrivals",
-        Kind::Object(RATE_CHANGE),
-        "{ flow: ingest, times: 4x }",
-        "Changes how many executions come.",
-    ),
-    Field::new(
-        "task-duration",
-        Kind::Object(TASK_DURATION),
-        "{ task: load, times: 5x }",
-        "Tasks take longer, or less.",
-    ),
-    Field::new("task-failures", Kind::Object(TASK_FAILURES), "{ task: load, share: 50% }", "Tasks fail more, or less."),
-    Field::new(
-        "heap-leak",
-        Kind::Object(LEAK),
-        "{ member: executor-1, rate: 1MiB/s }",
-        "Memory that no collection frees.",
-    ),
-    Field::new(
-        "gc-pause",
-        Kind::Object(GC_PAUSE),
-        "{ member: executor-1, pause: 8s }",
-        "The whole process stands still.",
-    ),
-    Field::new(
-        "disk-full",
-        TARGET,
-        "worker-1",
-        "Their disk is full: tasks of plugins fail there (1.3 ships with the health indicator of the disk off).",
-    ),
-    Field::new("deadlock", TARGET, "executor-1", "Two threads wait for each other."),
 ];
 
 /// Keys of an entry of the timeline beside its fault.
@@ -314,12 +221,13 @@ pub(super) const SCENARIO: &[Field] = &[
 /// The JSON schema of scenario files, for editors.
 pub fn schema() -> Json {
     let mut schema = Kind::Object(SCENARIO).schema();
-    let faults: Vec<Json> = FAULTS
+    let faults: Vec<Json> = ROWS
         .iter()
-        .map(|fault| {
+        .map(|row| {
+            let fault = row.field();
             // Each keyword is an alternative of its own: exactly one of them stands in an entry.
             let mut entry = Kind::Object(WHEN).schema();
-            entry["properties"][fault.key] = described(fault);
+            entry["properties"][fault.key] = described(&fault);
             entry["required"] = json!([fault.key, "at"]);
             entry
         })

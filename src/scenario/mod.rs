@@ -1,14 +1,15 @@
 //! Scenario files: what a user writes to say which cluster there is, what runs on it, what breaks and what must be seen.
 
 mod describe;
+mod faults;
 mod fields;
 mod plan;
 mod read;
-mod sentence;
 mod settings;
 mod units;
 
 pub use describe::describe;
+pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, faults_table};
 pub use fields::schema;
 pub use plan::*;
 pub use read::{Loader, NoFiles, beside, read, read_fault};

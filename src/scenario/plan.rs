@@ -1,6 +1,6 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
-use super::Settings;
+use super::{Fault, Settings};
 use crate::flow::Flow;
 use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
@@ -196,84 +196,6 @@ pub struct TimelineEntry {
     pub every: Option<Duration>,
     /// `until`: not after this.
     pub until: Option<Instant>,
-}
-
-/// What can be done to a cluster, from a scenario file or over the control port. Members are indices into [`ClusterPlan::members`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fault {
-    /// `kill`: SIGKILL; without `for` the restart policy decides what comes next, with `for` it stays dead that long.
-    Kill(Vec<usize>),
-    /// `stop`: SIGTERM.
-    Stop(Vec<usize>),
-    /// `start`: starts members that are not running.
-    Start(Vec<usize>),
-    /// `restart`: SIGTERM, then a new process.
-    Restart(Vec<usize>),
-    /// `hang`: the process freezes; its port accepts and never answers.
-    Hang(Vec<usize>),
-    /// `database`.
-    Database(DatabaseFault),
-    /// `arrivals` with `rate` or `times`.
-    Arrivals {
-        /// Index into [`Plan::flows`]; none means all.
-        flow: Option<usize>,
-        /// The new rate.
-        change: RateChange,
-    },
-    /// `task-duration` with `times`.
-    TaskDuration {
-        /// Which tasks.
-        select: TaskSelector,
-        /// Durations become this many times as long.
-        times: f64,
-    },
-    /// `task-failures` with `share`.
-    TaskFailures {
-        /// Which tasks.
-        select: TaskSelector,
-        /// The new share of failing attempts, 0 to 1.
-        share: f64,
-    },
-    /// `heap-leak` with `rate`: memory that no collection frees.
-    HeapLeak {
-        /// Whose heap.
-        members: Vec<usize>,
-        /// Bytes a second.
-        rate: f64,
-    },
-    /// `gc-pause` with `pause`: the whole process stands still this long.
-    GcPause {
-        /// Who stands still.
-        members: Vec<usize>,
-        /// How long.
-        pause: Duration,
-    },
-    /// `disk-full`: the disk of these members is full.
-    DiskFull(Vec<usize>),
-    /// `deadlock`: two threads of the process wait for each other.
-    Deadlock(Vec<usize>),
-}
-
-/// `database`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum DatabaseFault {
-    /// `refused` (also `unreachable`): connections are cut, new ones refused.
-    Refused,
-    /// `stalled` (also `hanging`): packets vanish.
-    Stalled,
-    /// `shut-down`: the server says goodbye to each connection, then refuses.
-    ShutDown,
-    /// `slow: 10x`: every query takes this many times as long.
-    Slow(f64),
-}
-
-/// A new rate of arrivals.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RateChange {
-    /// `rate`: executions a second.
-    Rate(f64),
-    /// `times`: this many times the rate of the file.
-    Times(f64),
 }
 
 /// One entry of `expect`. Alerts are judged by `test`; the others by `run`.

@@ -204,8 +204,10 @@ impl World {
     /// Does something from outside, and keeps it for a replay.
     pub(super) fn command(&mut self, command: Command) {
         if self.commands.len() < MAX_COMMANDS {
-            self.commands.push((self.simulation.now(), command.clone()));
-            self.simulation.command(command);
+            let at = self.simulation.now();
+            if self.simulation.command(command.clone()).is_ok() {
+                self.commands.push((at, command));
+            }
         }
     }
 

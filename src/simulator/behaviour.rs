@@ -1,9 +1,40 @@
 //! How simulated tasks behave: the scenario's `behaviour` laid over defaults by type, and what faults change of it.
 
 use crate::flow::{Flow, Task};
-use crate::random::Stream;
+use crate::random::{Stream, name_key};
 use crate::scenario::{Behaviour, DurationDistribution, Plan, TaskSelector};
 use crate::time::Duration;
+
+/// A flow, made ready to run.
+#[derive(Clone, Debug)]
+pub(super) struct FlowModel {
+    pub(super) key: u64,
+    /// Tasks, then those of `errors`.
+    pub(super) tasks: Vec<TaskModel>,
+    pub(super) timeouts: Vec<Option<Duration>>,
+    pub(super) triggers: Vec<TaskModel>,
+    /// Executions ever asked for: the next one's number.
+    count: u64,
+}
+
+impl FlowModel {
+    pub(super) fn new(plan: &Plan, flow: &Flow) -> FlowModel {
+        FlowModel {
+            key: name_key(&format!("{}.{}", flow.namespace, flow.id)),
+            tasks: tasks(plan, flow),
+            timeouts: flow.tasks.iter().chain(&flow.errors).map(|task| task.timeout).collect(),
+            triggers: triggers(plan, flow),
+            count: 0,
+        }
+    }
+
+    /// The number of the next execution. One that nobody answered for takes a number too, so that an outage does not
+    /// change what later executions draw.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+}
 
 /// How one task, or polling trigger, behaves.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +83,7 @@ pub(super) fn task(flow: &Flow, index: usize) -> Option<&Task> {
 }
 
 /// The model of each task of a flow (those of `errors` after those of `tasks`).
-pub(super) fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
+fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
     flow.tasks
         .iter()
         .chain(&flow.errors)
@@ -67,7 +98,7 @@ pub(super) fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
 }
 
 /// The model of each trigger of a flow.
-pub(super) fn triggers(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
+fn triggers(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
     let poll = DurationDistribution { median: Duration::milliseconds(80), p99: Duration::milliseconds(600) };
     let base = TaskModel { duration: poll, fires: 0.1, logs: 1, ..by_type("") };
     flow.triggers.iter().map(|trigger| overlay(base, plan, flow, &trigger.id, &trigger.kind)).collect()

@@ -3,11 +3,9 @@
 //! Recorded from 1.3.19: a process that loses its database does not report DOWN for long, it dies. How soon depends on the
 //! role and on how the database went away. Nothing recovers without a new process.
 
-use super::event::{Event, ExitCause};
-use super::member::Phase;
-use super::{DatabaseView, Port, Simulation};
-use crate::profile::{Quirk, Role};
-use crate::random::{Stream, name_key};
+use super::DatabaseView;
+use crate::profile::Role;
+use crate::random::Stream;
 use crate::scenario::DatabaseFault;
 use crate::time::{Duration, Instant};
 
@@ -16,8 +14,25 @@ use crate::time::{Duration, Instant};
 pub(super) enum Database {
     /// Every query takes this many times as long as normal.
     Reachable(f64),
-    /// Gone in this way since the instant.
-    Lost { how: Loss, since: Instant },
+    /// Gone.
+    Lost(Outage),
+}
+
+/// A time without the database. It has one beginning, whatever its manner becomes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Outage {
+    /// When it began.
+    pub(super) began: Instant,
+    /// How the database is gone now.
+    pub(super) how: Loss,
+    /// Since when in this manner.
+    pub(super) since: Instant,
+}
+
+impl Default for Database {
+    fn default() -> Database {
+        Database::Reachable(1.0)
+    }
 }
 
 /// How a database goes away.
@@ -32,23 +47,35 @@ pub(super) enum Loss {
 }
 
 impl Database {
-    /// What the last active fault makes of it.
-    pub(super) fn under(fault: Option<DatabaseFault>, now: Instant) -> Database {
-        let lost = |how| Database::Lost { how, since: now };
-        match fault {
-            None => Database::Reachable(1.0),
-            Some(DatabaseFault::Slow(times)) => Database::Reachable(times),
-            Some(DatabaseFault::Refused) => lost(Loss::Refused),
-            Some(DatabaseFault::Stalled) => lost(Loss::Stalled),
-            Some(DatabaseFault::ShutDown) => lost(Loss::ShutDown),
-        }
+    /// What the last fault in force makes of it.
+    pub(super) fn under(self, fault: Option<DatabaseFault>, now: Instant) -> Database {
+        let how = match fault {
+            None => return Database::Reachable(1.0),
+            Some(DatabaseFault::Slow(times)) => return Database::Reachable(times),
+            Some(DatabaseFault::Refused) => Loss::Refused,
+            Some(DatabaseFault::Stalled) => Loss::Stalled,
+            Some(DatabaseFault::ShutDown) => Loss::ShutDown,
+        };
+        Database::Lost(match self {
+            Database::Lost(outage) if outage.how == how => outage,
+            Database::Lost(Outage { began, .. }) => Outage { began, how, since: now },
+            Database::Reachable(_) => Outage { began: now, how, since: now },
+        })
     }
 
     /// How many times as long as normal a query takes, if there is an answer at all.
     pub(super) fn slowdown(self) -> Option<f64> {
         match self {
             Database::Reachable(times) => Some(times),
-            Database::Lost { .. } => None,
+            Database::Lost(_) => None,
+        }
+    }
+
+    /// How long it has been gone; zero when it is there.
+    pub(super) fn away(self, now: Instant) -> Duration {
+        match self {
+            Database::Reachable(_) => Duration::ZERO,
+            Database::Lost(outage) => now.since(outage.began),
         }
     }
 
@@ -56,8 +83,8 @@ impl Database {
     pub(super) fn view(self) -> DatabaseView {
         match self {
             Database::Reachable(slowdown) => DatabaseView::Reachable { slowdown },
-            Database::Lost { how: Loss::Stalled, since } => DatabaseView::Stalled { since },
-            Database::Lost { since, .. } => DatabaseView::Refused { since },
+            Database::Lost(Outage { how: Loss::Stalled, since, .. }) => DatabaseView::Stalled { since },
+            Database::Lost(Outage { since, .. }) => DatabaseView::Refused { since },
         }
     }
 }
@@ -170,79 +197,37 @@ pub(super) fn poll_rate(slowdown: f64) -> f64 {
     (HOLD + SLEEP) / (HOLD * slowdown + SLEEP)
 }
 
-impl Simulation {
-    /// The database went away: each process that uses it will die.
-    pub(super) fn lose_database(&mut self, how: Loss) {
-        for member in 0..self.members.len() {
-            if self.without_database(member) {
-                continue;
-            }
-            let it = &mut self.members[member];
-            match it.phase {
-                Phase::Up | Phase::Stopping => {
-                    let mut draws = self.seed.numbered(it.key ^ name_key("database lost"), u64::from(it.life));
-                    let lingers = it.profile.has(Quirk::LingersWithoutDatabase);
-                    let lives = if lingers {
-                        Some(ports_without(how, it.plan.role, &mut draws))
-                    } else if it.profile.has(Quirk::OutlivesStall) {
-                        life_of_survivor(how, it.plan.role, &mut draws)
-                    } else {
-                        Some(life_without(how, it.plan.role, it.running.len(), &mut draws))
-                    };
-                    it.log_warn += 10;
-                    it.log_error += 1;
-                    if let Some(lives) = lives {
-                        // What waits for the pool to give up is saved by a database that comes back.
-                        it.doomed |= how != Loss::Stalled && !(lingers && lives > Duration::seconds(10));
-                        let (life, generation) = (it.life, it.loss_generation);
-                        self.events.push(self.now + lives, Event::GivesUp { member: member as u32, life, generation });
-                    }
-                }
-                Phase::Booting => {
-                    let exit = Event::Exit { member: member as u32, life: it.life, cause: ExitCause::NoDatabase };
-                    self.events.push(self.now + Duration::seconds(2), exit);
-                }
-                Phase::Dead => {}
-            }
-            self.pace(member);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(n: u64) -> Instant {
+        Instant::START + Duration::seconds(n)
+    }
+
+    #[test]
+    fn an_outage_has_one_beginning_whatever_its_manner() {
+        let there = Database::default();
+        let refused = there.under(Some(DatabaseFault::Refused), second(10));
+        let stalled = refused.under(Some(DatabaseFault::Stalled), second(70));
+        assert_eq!(stalled.away(second(100)), Duration::seconds(90));
+        assert_eq!(stalled.view(), DatabaseView::Stalled { since: second(70) });
+        assert_eq!(stalled.under(Some(DatabaseFault::Stalled), second(80)), stalled);
+        assert_eq!(stalled.under(None, second(80)), there);
+    }
+
+    #[test]
+    fn requests_for_a_connection_time_out_one_after_another() {
+        for (seconds, expected) in [(0, 0.0), (29, 0.0), (31, 1.0), (68, 6.0)] {
+            assert_eq!(timeouts(Duration::seconds(seconds)), expected, "{seconds}");
         }
     }
 
-    /// The database is back: a process that outlived a stall may have missed too much of it.
-    pub(super) fn outlived(&mut self, member: usize, lost: Duration) {
-        let it = &mut self.members[member];
-        if !it.profile.has(Quirk::OutlivesStall) {
-            return;
-        }
-        it.pool_timeouts += timeouts(lost);
-        if let Some(lives) = life_after_stall(it.plan.role, lost) {
-            let (life, generation) = (it.life, it.loss_generation);
-            self.events.push(self.now + lives, Event::GivesUp { member: member as u32, life, generation });
-        }
-    }
-
-    /// A process without its database gives up: it exits, or in some versions lingers with closed ports.
-    pub(super) fn give_up(&mut self, member: usize) {
-        if self.without_database(member) {
-            return self.exit(member, ExitCause::NoController);
-        }
-        if !self.members[member].profile.has(Quirk::LingersWithoutDatabase) {
-            return self.exit(member, ExitCause::DatabaseLost);
-        }
-        let lost = match self.database {
-            Database::Lost { since, .. } => self.now.since(since),
-            Database::Reachable(_) => Duration::ZERO,
-        };
-        self.note(format!("{} closes its ports: it lost its database", self.members[member].plan.name));
-        let it = &mut self.members[member];
-        (it.phase, it.port, it.doomed) = (Phase::Stopping, Port::Closing, true);
-        let (role, life) = (it.plan.role, it.life);
-        self.stall_jobs(member);
-        self.service_silent(member);
-        self.pace(member);
-        if let Some(more) = lingers(role, lost) {
-            let exit = Event::Exit { member: member as u32, life, cause: ExitCause::DatabaseLost };
-            self.events.push(self.now + more, exit);
-        }
+    #[test]
+    fn a_slower_database_keeps_more_connections_busy_and_lets_threads_wait() {
+        let (calm, _) = pool_use(Role::Executor, 0, 1.0);
+        let (busy, waiting) = pool_use(Role::Executor, 0, 200.0);
+        assert!(calm < 1.0 && busy == POOL && waiting > 0.0, "{calm} {busy} {waiting}");
+        assert!(!is_slow(1.0) && is_slow(10.0) && poll_rate(1.0) == 1.0 && poll_rate(10.0) < 1.0);
     }
 }

@@ -1,21 +1,22 @@
 //! The event queue: the least (time, rank, sequence) comes first, so that events of one instant keep the order they were
-//! made in. Entries of the timeline come after all else of their instant, as a fault injected from outside does.
+//! made in. Faults come after all else of their instant, as one that is injected from outside does.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use super::process::Cause;
 use super::queue::QueueKind;
 use crate::time::Instant;
 
 /// What happens at an instant. Indices and generations only: an event whose generation is over does nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// The next execution of an entry of `arrivals`.
     Arrival { arrivals: u32, generation: u32 },
     /// The consumers of a queue look at its rows.
     Deliver(QueueKind),
     /// A job ends in a worker.
-    JobEnd { job: u32, generation: u32 },
+    JobEnd { member: u32, life: u32, turn: u64 },
     /// A trigger is due.
     TriggerDue { trigger: u32, generation: u32 },
     /// The pause before a retry is over.
@@ -24,28 +25,20 @@ pub(super) enum Event {
     FlowRetryDue { flow: u32, number: u64, attempt: u32 },
     /// An executor looks for services that do not answer.
     LivenessCheck,
-    /// A process has started up.
-    Up { member: u32, life: u32 },
     /// Somebody starts the member again.
     Start { member: u32, life: u32 },
-    /// The ports of a process that shuts down are closed.
-    Closed { member: u32, life: u32 },
-    /// A process ends.
-    Exit { member: u32, life: u32, cause: ExitCause },
-    /// A process that lost its database gives up, unless the database came back before that.
-    GivesUp { member: u32, life: u32, generation: u32 },
-    /// The ports of a process accept connections and close them without an answer from now on.
-    Deaf { member: u32, life: u32 },
-    /// A long collection is over.
-    PauseEnds { member: u32, life: u32 },
+    /// Something comes to a process.
+    Comes { member: u32, life: u32, cause: Cause },
     /// A declared poller asks a member.
     Poll { member: u32, poller: u32, life: u32 },
-    /// The heap is full.
-    OutOfMemory { member: u32, life: u32, generation: u32 },
+    /// The heap is full, if the forecast still holds.
+    HeapFull { member: u32, life: u32, forecast: u32 },
     /// An entry of the timeline begins.
     FaultBegins { entry: u32 },
-    /// An active fault ends by itself.
-    FaultEnds { fault: u32 },
+    /// A fault that is there begins once more.
+    FaultRepeats { fault: u32 },
+    /// A fault ends by itself, unless it began once more.
+    FaultEnds { fault: u32, times: u32 },
 }
 
 /// Why a process ends by itself.
@@ -55,6 +48,8 @@ pub(super) enum ExitCause {
     Stopped,
     /// Its grace period was over before its tasks were.
     Forced,
+    /// It did not hear SIGTERM, and whoever sent it killed it when the grace period was over.
+    Killed,
     /// A queue thread met a fatal database error.
     DatabaseLost,
     /// The database was not there at start.
@@ -68,11 +63,12 @@ pub(super) enum ExitCause {
 }
 
 impl ExitCause {
-    /// The exit code, as recorded from 1.3.19 (143 after SIGTERM, 1 after a fatal error).
+    /// The exit code, as recorded from 1.3.19 (143 after SIGTERM, 1 after a fatal error); 137 is that of SIGKILL.
     pub(super) const fn code(self) -> u8 {
         match self {
             ExitCause::Stopped | ExitCause::Forced | ExitCause::Disconnected | ExitCause::NoController => 143,
-            _ => 1,
+            ExitCause::Killed => 137,
+            ExitCause::DatabaseLost | ExitCause::NoDatabase | ExitCause::OutOfMemory => 1,
         }
     }
 
@@ -81,6 +77,7 @@ impl ExitCause {
         match self {
             ExitCause::Stopped => "stopped",
             ExitCause::Forced => "stopped with tasks still running, the grace period is over",
+            ExitCause::Killed => "did not answer SIGTERM, killed as the grace period is over",
             ExitCause::DatabaseLost => "fatal error in a queue thread: database lost",
             ExitCause::NoDatabase => "cannot start without a database",
             ExitCause::OutOfMemory => "out of memory",
@@ -93,21 +90,56 @@ impl ExitCause {
 /// Events to come.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EventQueue {
-    heap: BinaryHeap<Reverse<(Instant, bool, u64, Event)>>,
+    heap: BinaryHeap<Planned>,
     sequence: u64,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    at: Instant,
+    last: bool,
+    sequence: u64,
+    event: Event,
+}
+
+impl Planned {
+    const fn key(&self) -> (Instant, bool, u64) {
+        (self.at, self.last, self.sequence)
+    }
+}
+
+impl Ord for Planned {
+    /// The heap gives the greatest first: the earliest.
+    fn cmp(&self, other: &Planned) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+impl PartialOrd for Planned {
+    fn partial_cmp(&self, other: &Planned) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Planned) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Planned {}
 
 impl EventQueue {
     /// Adds an event.
     pub(super) fn push(&mut self, at: Instant, event: Event) {
-        let last = matches!(event, Event::FaultBegins { .. });
-        self.heap.push(Reverse((at, last, self.sequence, event)));
+        let last = matches!(event, Event::FaultBegins { .. } | Event::FaultRepeats { .. });
+        self.heap.push(Planned { at, last, sequence: self.sequence, event });
         self.sequence += 1;
     }
 
     /// When the next event is.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, ..))| *at)
+        self.heap.peek().map(|planned| planned.at)
     }
 
     /// Takes the next event, if it is not after `limit`.
@@ -115,6 +147,31 @@ impl EventQueue {
         if self.next()? > limit {
             return None;
         }
-        self.heap.pop().map(|Reverse((at, _, _, event))| (at, event))
+        self.heap.pop().map(|planned| (planned.at, planned.event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    #[test]
+    fn events_come_by_time_then_as_they_were_made_and_faults_last() {
+        let second = |n| Instant::START + Duration::seconds(n);
+        let mut queue = EventQueue::default();
+        queue.push(second(2), Event::FaultBegins { entry: 0 });
+        queue.push(second(2), Event::LivenessCheck);
+        queue.push(second(1), Event::Deliver(QueueKind::LogEntry));
+        queue.push(second(2), Event::Deliver(QueueKind::WorkerJob));
+        assert_eq!((queue.next(), queue.pop(second(0))), (Some(second(1)), None));
+        let order: Vec<Event> = std::iter::from_fn(|| queue.pop(second(9))).map(|(_, event)| event).collect();
+        let expected = [
+            Event::Deliver(QueueKind::LogEntry),
+            Event::LivenessCheck,
+            Event::Deliver(QueueKind::WorkerJob),
+            Event::FaultBegins { entry: 0 },
+        ];
+        assert_eq!(order, expected);
     }
 }

@@ -3,68 +3,50 @@
 
 use std::collections::VecDeque;
 
-use super::behaviour::{self, TaskModel};
+use super::behaviour;
+use super::cluster::Cluster;
+use super::context::Context;
 use super::event::Event;
+use super::limits;
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
+use super::slots::Slots;
 use super::worker::{JobOrder, TaskEnd, Work};
-use super::{LimitReached, Simulation, limits};
-use crate::flow::{ConcurrencyBehavior, Flow, Retry, RetryPause, State};
+use crate::flow::{ConcurrencyBehavior, Retry, RetryPause, State, Task};
 use crate::profile::{Quirk, Role};
 use crate::random::name_key;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
-/// A flow, made ready to run.
+/// All executions that have not ended.
 #[derive(Clone, Debug)]
-pub(super) struct FlowModel {
-    pub(super) key: u64,
-    /// Tasks, then those of `errors`.
-    pub(super) tasks: Vec<TaskModel>,
-    pub(super) timeouts: Vec<Option<Duration>>,
-    pub(super) triggers: Vec<TaskModel>,
-    /// Executions ever asked for: the next one's number.
-    count: u64,
-    /// Executions that hold a place of the concurrency limit.
-    running: u32,
+pub(super) struct Executor {
+    executions: Slots<Execution>,
+    /// By flow.
+    places: Vec<Places>,
+}
+
+/// The places of a flow's concurrency limit.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    /// Executions that hold one.
+    held: u32,
     /// Executions that wait for one.
     waiting: VecDeque<(u32, u64)>,
 }
 
-impl FlowModel {
-    pub(super) fn new(plan: &Plan, flow: &Flow) -> FlowModel {
-        FlowModel {
-            key: name_key(&format!("{}.{}", flow.namespace, flow.id)),
-            tasks: behaviour::tasks(plan, flow),
-            timeouts: flow.tasks.iter().chain(&flow.errors).map(|task| task.timeout).collect(),
-            triggers: behaviour::triggers(plan, flow),
-            count: 0,
-            running: 0,
-            waiting: VecDeque::new(),
-        }
-    }
-
-    /// The number of the next execution. One that nobody answered for takes a number too, so that an outage does not
-    /// change what later executions draw.
-    pub(super) fn next_number(&mut self) -> u64 {
-        self.count += 1;
-        self.count
-    }
-}
-
 /// An execution that has not ended.
 #[derive(Clone, Debug)]
-pub(super) struct Execution {
-    pub(super) flow: u32,
-    pub(super) number: u64,
-    pub(super) state: State,
+struct Execution {
+    flow: u32,
+    number: u64,
+    state: State,
     created: Instant,
     /// Index of the current task, those of `errors` after those of `tasks`.
     task: u32,
     attempt: u32,
     first_attempt: Instant,
-    task_created: Instant,
     failed: bool,
     warned: bool,
     retried: bool,
@@ -75,26 +57,29 @@ pub(super) struct Execution {
     flow_attempt: u32,
 }
 
-impl Simulation {
+/// A trigger whose execution has ended: it may fire again.
+pub(super) type Freed = Option<u32>;
+
+impl Executor {
+    pub(super) fn new(plan: &Plan) -> Executor {
+        Executor { executions: Slots::new(), places: vec![Places::default(); plan.flows.len()] }
+    }
+
     /// Creates an execution. `creator` is the member that writes it: a webserver, a scheduler, an executor.
     pub(super) fn create(
         &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
         creator: usize,
-        flow: u32,
-        number: u64,
-        trigger: Option<u32>,
-        flow_attempt: u32,
-    ) -> (u32, u64) {
-        let now = self.now;
+        (flow, number): (u32, u64),
+        (trigger, flow_attempt): (Option<u32>, u32),
+    ) {
+        let now = cx.now;
         if self.executions.len() >= limits::LIVE_EXECUTIONS {
-            self.limit.get_or_insert(LimitReached {
-                what: "the number of executions that have not ended",
-                limit: limits::LIVE_EXECUTIONS as u64,
-                at: now,
-            });
+            cx.reached("the number of executions that have not ended", limits::LIVE_EXECUTIONS as u64);
         }
-        self.truth.created += 1;
-        self.truth.triggered += u64::from(trigger.is_some());
+        cx.truth.created += 1;
+        cx.truth.triggered += u64::from(trigger.is_some());
         let slot = self.executions.insert(Execution {
             flow,
             number,
@@ -103,7 +88,6 @@ impl Simulation {
             task: 0,
             attempt: 1,
             first_attempt: now,
-            task_created: now,
             failed: false,
             warned: false,
             retried: false,
@@ -111,11 +95,10 @@ impl Simulation {
             trigger,
             flow_attempt,
         });
-        self.truth.live += 1;
-        self.tell(creator, Moment::Asked);
-        self.index(creator, Class::Execution, 1);
-        self.send(QueueKind::Execution, Message::Execution { slot, number });
-        (slot, number)
+        cx.truth.live += 1;
+        cluster.tell(cx, creator, Moment::Asked);
+        cluster.index(cx, creator, Class::Execution, 1);
+        cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
     }
 
     fn execution(&self, slot: u32, number: u64) -> Option<&Execution> {
@@ -123,64 +106,87 @@ impl Simulation {
     }
 
     /// An executor looks at an execution that was created, or that came from the concurrency queue.
-    pub(super) fn process_execution(&mut self, executor: usize, slot: u32, number: u64) {
-        let Some(execution) = self.execution(slot, number) else { return };
-        let (flow, state) = (execution.flow, execution.state);
+    pub(super) fn process(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        number: u64,
+    ) -> Freed {
+        let Execution { flow, state, .. } = *self.execution(slot, number)?;
         if state == State::Created {
-            self.message(executor, flow, State::Created);
-            self.consumed(executor, QueueName::ExecutionCommand);
-            self.tell(executor, Moment::Seen);
-            if self.members[executor].profile.has(Quirk::NamedQueues) {
+            message(cx, cluster, executor, flow, State::Created);
+            cluster.consumed(cx, executor, QueueName::ExecutionCommand);
+            cluster.tell(cx, executor, Moment::Seen);
+            if cluster.members[executor].profile().has(Quirk::NamedQueues) {
                 // Registered for this state too.
-                self.count_many(executor, Meter::DelayCreated, Subject::FlowState(flow, State::Created), 0.0);
+                let subject = Subject::FlowState(flow, State::Created);
+                cluster.count_many(cx, executor, Meter::DelayCreated, subject, 0.0);
             }
-            let plan = self.plan.clone();
-            if let Some(limit) = plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
-                && self.flows[flow as usize].running >= limit.limit
+            if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
+                && self.places[flow as usize].held >= limit.limit
             {
-                return self.refuse(executor, slot, limit.behavior);
+                return self.refuse(cx, cluster, executor, slot, limit.behavior);
             }
-            self.count(executor, Meter::ExecutionStarted, Subject::FlowState(flow, State::Created));
+            cluster.count(cx, executor, Meter::ExecutionStarted, Subject::FlowState(flow, State::Created));
+            self.places[flow as usize].held += 1;
         } else {
-            self.count(executor, Meter::ExecutionPopped, Subject::FlowState(flow, State::Running));
+            // It has got its place from the one that ended.
+            cluster.count(cx, executor, Meter::ExecutionPopped, Subject::FlowState(flow, State::Running));
         }
-        self.flows[flow as usize].running += 1;
         if let Some(execution) = self.executions.get_mut(slot) {
             execution.state = State::Running;
             execution.holds_place = true;
         }
         // Registered with nothing in it whenever a state is looked at for retries (recorded).
-        self.count_many(executor, Meter::DelayCreated, Subject::FlowState(flow, State::Running), 0.0);
-        self.members[executor].log_info += 1;
-        self.members[executor].jvm.work(1.5e6, 0.015, self.now);
+        cluster.count_many(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Running), 0.0);
+        cluster.log_info(executor);
+        cluster.members[executor].work(1.5e6, 0.015, cx.now);
         // Up to 0.20: what comes next, with the state before, and not for another attempt (standalone/activity_scrape1).
         let before = if state == State::Created { state } else { State::Running };
-        self.count(executor, Meter::TaskRunNext, Subject::FlowState(flow, before));
-        self.next_task(executor, slot, None);
+        cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(flow, before));
+        self.next_task(cx, cluster, executor, slot, None)
     }
 
     /// More executions than the limit of the flow allows. Ends by CANCEL and FAIL are never counted (recorded).
-    fn refuse(&mut self, executor: usize, slot: u32, behavior: ConcurrencyBehavior) {
-        let Some(execution) = self.executions.get_mut(slot) else { return };
+    fn refuse(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        behavior: ConcurrencyBehavior,
+    ) -> Freed {
+        let execution = self.executions.get_mut(slot)?;
         let (flow, number) = (execution.flow, execution.number);
         match behavior {
             ConcurrencyBehavior::Queue => {
                 execution.state = State::Queued;
-                self.truth.queued += 1;
-                self.flows[flow as usize].waiting.push_back((slot, number));
-                self.count(executor, Meter::ExecutionQueued, Subject::FlowState(flow, State::Queued));
-                self.produce(executor, Class::Execution, 1);
+                cx.truth.queued += 1;
+                self.places[flow as usize].waiting.push_back((slot, number));
+                cluster.count(cx, executor, Meter::ExecutionQueued, Subject::FlowState(flow, State::Queued));
+                cluster.produce(cx, executor, Class::Execution, 1);
+                None
             }
-            ConcurrencyBehavior::Cancel => self.close(executor, slot, State::Cancelled),
-            ConcurrencyBehavior::Fail => self.close(executor, slot, State::Failed),
+            ConcurrencyBehavior::Cancel => self.close(cx, cluster, executor, slot, State::Cancelled),
+            ConcurrencyBehavior::Fail => self.close(cx, cluster, executor, slot, State::Failed),
         }
     }
 
     /// Goes to the task after `done`, or ends the execution.
-    fn next_task(&mut self, executor: usize, slot: u32, done: Option<u32>) {
-        let plan = self.plan.clone();
-        let Some(execution) = self.executions.get(slot) else { return };
-        let Some(flow) = plan.flows.get(execution.flow as usize) else { return };
+    fn next_task(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        done: Option<u32>,
+    ) -> Freed {
+        let plan = cx.plan.clone();
+        let execution = self.executions.get_mut(slot)?;
+        let index = execution.flow;
+        let flow = plan.flows.get(index as usize)?;
         let mut next = done.map_or(0, |task| task + 1);
         let end = if execution.failed { flow.tasks.len() + flow.errors.len() } else { flow.tasks.len() } as u32;
         if execution.failed && next <= flow.tasks.len() as u32 {
@@ -195,223 +201,438 @@ impl Simulation {
                 (false, true) => State::Warning,
                 (false, false) => State::Success,
             };
-            return self.finish(executor, slot, state);
+            return self.finish(cx, cluster, executor, slot, state);
         }
-        let now = self.now;
+        (execution.task, execution.attempt, execution.first_attempt) = (next, 1, cx.now);
         if done.is_some() {
-            let flow = execution.flow;
-            self.count(executor, Meter::TaskRunNext, Subject::FlowState(flow, State::Running));
+            cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(index, State::Running));
         }
-        if let Some(execution) = self.executions.get_mut(slot) {
-            execution.task = next;
-            execution.attempt = 1;
-            execution.first_attempt = now;
-        }
-        self.create_task_run(executor, slot);
+        self.create_task_run(cx, cluster, executor, slot);
+        None
     }
 
     /// Creates a task run (an attempt) and hands it to the workers.
-    fn create_task_run(&mut self, executor: usize, slot: u32) {
-        let now = self.now;
+    fn create_task_run(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32) {
         let Some(execution) = self.executions.get_mut(slot) else { return };
-        execution.task_created = now;
         execution.state = State::Running;
-        let (flow, number, task, attempt) = (execution.flow, execution.number, execution.task, execution.attempt);
-        self.truth.attempts += 1;
-        self.message(executor, flow, State::Running);
-        self.count(executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
-        self.tell(executor, Moment::TaskRun);
+        let Execution { flow, number, task, attempt, .. } = *execution;
+        cx.truth.attempts += 1;
+        message(cx, cluster, executor, flow, State::Running);
+        cluster.count(cx, executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
+        cluster.tell(cx, executor, Moment::TaskRun);
         let work = Work::Task { slot, number, flow, task, attempt };
-        self.send(QueueKind::WorkerJob, Message::Job(JobOrder { work, created: now, resubmitted: false }));
+        let order = JobOrder { work, created: cx.now, resubmitted: false };
+        cluster.send(cx, QueueKind::WorkerJob, Message::Job(order));
     }
 
     /// A worker says that it runs a task.
-    pub(super) fn task_started(&mut self, executor: usize, slot: u32, number: u64) {
+    pub(super) fn task_started(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        number: u64,
+    ) {
         let Some(execution) = self.execution(slot, number) else { return };
-        let flow = execution.flow;
-        self.message(executor, flow, State::Running);
-        self.produce(executor, Class::Execution, 1);
+        message(cx, cluster, executor, execution.flow, State::Running);
+        cluster.produce(cx, executor, Class::Execution, 1);
     }
 
     /// A worker says how a task ended.
-    pub(super) fn task_ended(&mut self, executor: usize, slot: u32, number: u64, end: TaskEnd) {
-        let now = self.now;
-        let plan = self.plan.clone();
-        let Some(execution) = self.execution(slot, number) else { return };
-        if execution.attempt != end.attempt {
-            return;
-        }
+    pub(super) fn task_ended(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        (slot, number): (u32, u64),
+        end: TaskEnd,
+    ) -> Freed {
+        let plan = cx.plan.clone();
+        let execution = self.execution(slot, number).filter(|execution| execution.attempt == end.attempt)?;
         let (index, task_index) = (execution.flow, execution.task);
-        let Some(flow) = plan.flows.get(index as usize) else { return };
-        let Some(task) = behaviour::task(flow, task_index as usize) else { return };
-        let (attempt, first_attempt, in_errors) =
-            (execution.attempt, execution.first_attempt, task_index as usize >= flow.tasks.len());
-        self.truth.attempts_ended += 1;
-        self.message(executor, index, State::Running);
-        self.produce(executor, Class::Execution, 1);
-        self.count(executor, Meter::TaskRunEnded, Subject::FlowState(index, end.state));
-        self.time(executor, Meter::TaskRunDuration, Subject::FlowState(index, end.state), end.duration);
-        let mut state = end.state;
-        if state == State::Failed {
-            let draws = number << 16 | u64::from(attempt);
-            if let Some(retry) = &task.retry
-                && let Some(pause) = self.retry_pause(index, retry, attempt, first_attempt, draws)
-            {
-                if retry.new_execution {
-                    return self.retry_execution(executor, slot, pause);
-                }
-                if let Some(execution) = self.executions.get_mut(slot) {
-                    execution.state = State::Retrying;
-                    execution.attempt += 1;
-                    execution.retried = true;
-                }
-                // Each failed attempt is counted as a failed execution (recorded).
-                self.count(executor, Meter::ExecutionEnded, Subject::FlowState(index, State::Failed));
-                let age = self.age(slot);
-                self.time(executor, Meter::ExecutionDuration, Subject::FlowState(index, State::Failed), age);
-                self.count(executor, Meter::DelayCreated, Subject::FlowState(index, State::Retrying));
-                for _ in 0..3 {
-                    self.message(executor, index, State::Retrying);
-                }
-                self.produce(executor, Class::Execution, 2);
-                let event = Event::RetryDue { execution: slot, number };
-                self.events.push(now + pause, event);
-                return;
+        let flow = plan.flows.get(index as usize)?;
+        let task = behaviour::task(flow, task_index as usize)?;
+        let in_errors = task_index as usize >= flow.tasks.len();
+        cx.truth.attempts_ended += 1;
+        message(cx, cluster, executor, index, State::Running);
+        cluster.produce(cx, executor, Class::Execution, 1);
+        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(index, end.state));
+        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(index, end.state), end.duration);
+        if end.state == State::Failed
+            && let Some(retry) = &task.retry
+            && let Some(pause) = self.retry_pause(cx, slot, retry, end.attempt)
+        {
+            if retry.new_execution {
+                return self.retry_execution(cx, cluster, executor, slot, pause);
             }
-            if task.allow_failure {
-                state = State::Warning;
-            }
+            self.retry_task(cx, cluster, executor, slot, pause);
+            return None;
         }
-        if state == State::Success && task.retry.as_ref().is_some_and(|retry| retry.warning_on_retry) {
-            state = if self.executions.get(slot).is_some_and(|it| it.retried) { State::Warning } else { state };
-        }
-        if state == State::Warning && task.allow_warning {
-            state = State::Success;
-        }
-        if let Some(execution) = self.executions.get_mut(slot) {
-            execution.warned |= state == State::Warning;
-            execution.failed |= state == State::Failed;
-            execution.retried = false;
-        }
+        let execution = self.executions.get_mut(slot)?;
+        let state = counts_as(end.state, task, std::mem::take(&mut execution.retried));
+        execution.warned |= state == State::Warning;
+        execution.failed |= state == State::Failed;
         if state == State::Failed && !in_errors {
-            let flow_attempt = self.executions.get(slot).map_or(0, |execution| execution.flow_attempt);
+            let attempt = execution.flow_attempt + 1;
             if let Some(retry) = &flow.retry
-                && let Some(pause) =
-                    self.retry_pause(index, &retry.retry, flow_attempt + 1, first_attempt, number << 16 | 0xffff)
+                && let Some(pause) = self.retry_pause_of_flow(cx, slot, &retry.retry, attempt)
             {
-                return self.retry_execution(executor, slot, pause);
+                return self.retry_execution(cx, cluster, executor, slot, pause);
             }
         }
         // A task of `errors` that fails ends the list.
         let done = if state == State::Failed && in_errors { u32::MAX - 1 } else { task_index };
-        self.next_task(executor, slot, Some(done));
+        self.next_task(cx, cluster, executor, slot, Some(done))
     }
 
-    /// The pause before the next attempt, if there is one.
-    fn retry_pause(&self, flow: u32, retry: &Retry, attempt: u32, first: Instant, draws: u64) -> Option<Duration> {
-        if retry.max_attempts.is_some_and(|max| attempt >= max) {
-            return None;
+    fn retry_pause(&self, cx: &Context, slot: u32, retry: &Retry, attempt: u32) -> Option<Duration> {
+        let execution = self.executions.get(slot)?;
+        let draws = execution.number << 16 | u64::from(attempt);
+        retry_pause(cx, execution.flow, retry, attempt, execution.first_attempt, draws)
+    }
+
+    fn retry_pause_of_flow(&self, cx: &Context, slot: u32, retry: &Retry, attempt: u32) -> Option<Duration> {
+        let execution = self.executions.get(slot)?;
+        let draws = execution.number << 16 | 0xffff;
+        retry_pause(cx, execution.flow, retry, attempt, execution.first_attempt, draws)
+    }
+
+    /// An attempt of a task failed, and another one follows.
+    fn retry_task(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, pause: Duration) {
+        let age = self.age(cx, slot);
+        let Some(execution) = self.executions.get_mut(slot) else { return };
+        execution.state = State::Retrying;
+        execution.attempt += 1;
+        execution.retried = true;
+        let (flow, number) = (execution.flow, execution.number);
+        // Each failed attempt is counted as a failed execution (recorded).
+        cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, State::Failed));
+        cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, State::Failed), age);
+        cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retrying));
+        for _ in 0..3 {
+            message(cx, cluster, executor, flow, State::Retrying);
         }
-        let pause = match retry.pause {
-            RetryPause::Constant(interval) => interval,
-            RetryPause::Exponential { interval, factor, max } => {
-                interval.times(libm::pow(factor, f64::from(attempt.saturating_sub(1)))).min(max)
-            }
-            RetryPause::Random { min, max } => {
-                let key = self.flows[flow as usize].key ^ name_key("retry");
-                min + max.saturating_sub(min).times(self.seed.numbered(key, draws).uniform())
-            }
-        };
-        let late = retry.max_duration.is_some_and(|most| (self.now + pause).since(first) > most);
-        (!late).then_some(pause)
+        cluster.produce(cx, executor, Class::Execution, 2);
+        cx.after(pause, Event::RetryDue { execution: slot, number });
     }
 
     /// `retry` with CREATE_NEW_EXECUTION, of a task or of the flow: this execution ends as RETRIED, a new one follows.
-    fn retry_execution(&mut self, executor: usize, slot: u32, pause: Duration) {
-        let Some(execution) = self.executions.get(slot) else { return };
-        let (flow, number, flow_attempt) = (execution.flow, execution.number, execution.flow_attempt);
-        let new = self.flows[flow as usize].next_number();
-        self.count(executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
-        self.events.push(self.now + pause, Event::FlowRetryDue { flow, number: new, attempt: flow_attempt + 1 });
-        let _ = number;
+    fn retry_execution(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        pause: Duration,
+    ) -> Freed {
+        let age = self.age(cx, slot);
+        let Execution { flow, flow_attempt, .. } = *self.executions.get(slot)?;
+        let number = cx.next_number(flow);
+        cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
+        cx.after(pause, Event::FlowRetryDue { flow, number, attempt: flow_attempt + 1 });
         // Counted as FAILED: RETRIED never appears in the counter of ends (recorded).
-        self.message(executor, flow, State::Retried);
-        self.count(executor, Meter::ExecutionEnded, Subject::FlowState(flow, State::Failed));
-        let age = self.age(slot);
-        self.time(executor, Meter::ExecutionDuration, Subject::FlowState(flow, State::Failed), age);
-        self.close(executor, slot, State::Retried);
+        message(cx, cluster, executor, flow, State::Retried);
+        cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, State::Failed));
+        cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, State::Failed), age);
+        self.close(cx, cluster, executor, slot, State::Retried)
     }
 
     /// The pause before a new execution in place of a failed one is over.
-    pub(super) fn flow_retry_due(&mut self, flow: u32, number: u64, attempt: u32) {
-        match self.pick(Role::Executor, number) {
+    pub(super) fn flow_retry_due(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        flow: u32,
+        number: u64,
+        attempt: u32,
+    ) {
+        match cluster.pick(cx, Role::Executor, number) {
             Some(executor) => {
-                self.count(executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retried));
-                self.create(executor, flow, number, None, attempt);
+                cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retried));
+                self.create(cx, cluster, executor, (flow, number), (None, attempt));
             }
-            None => self.events.push(self.now + Duration::seconds(1), Event::FlowRetryDue { flow, number, attempt }),
+            None => cx.after(Duration::seconds(1), Event::FlowRetryDue { flow, number, attempt }),
         }
     }
 
     /// The pause before an attempt is over.
-    pub(super) fn retry_due(&mut self, slot: u32, number: u64) {
+    pub(super) fn retry_due(&mut self, cx: &mut Context, cluster: &mut Cluster, slot: u32, number: u64) {
         let Some(execution) = self.execution(slot, number) else { return };
         let flow = execution.flow;
-        match self.pick(Role::Executor, number) {
+        match cluster.pick(cx, Role::Executor, number) {
             Some(executor) => {
-                self.count(executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retrying));
-                self.create_task_run(executor, slot);
+                cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retrying));
+                self.create_task_run(cx, cluster, executor, slot);
             }
             // Delays are looked at each second by whatever executor there is.
-            None => {
-                let again = Event::RetryDue { execution: slot, number };
-                self.events.push(self.now + Duration::seconds(1), again);
-            }
+            None => cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number }),
         }
     }
 
     /// An execution ends by its tasks.
-    fn finish(&mut self, executor: usize, slot: u32, state: State) {
-        let Some(execution) = self.executions.get(slot) else { return };
-        let flow = execution.flow;
-        let age = self.age(slot);
-        self.message(executor, flow, state);
-        self.count(executor, Meter::ExecutionEnded, Subject::FlowState(flow, state));
-        self.time(executor, Meter::ExecutionDuration, Subject::FlowState(flow, state), age);
-        self.count_many(executor, Meter::DelayCreated, Subject::FlowState(flow, state), 0.0);
-        self.members[executor].log_info += 1;
-        self.close(executor, slot, state);
+    fn finish(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
+        let flow = self.executions.get(slot)?.flow;
+        let age = self.age(cx, slot);
+        message(cx, cluster, executor, flow, state);
+        cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, state));
+        cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, state), age);
+        cluster.count_many(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, state), 0.0);
+        cluster.log_info(executor);
+        self.close(cx, cluster, executor, slot, state)
     }
 
     /// An execution is over: its place goes to the next one that waits, its trigger is free again.
-    fn close(&mut self, executor: usize, slot: u32, state: State) {
-        let Some(execution) = self.executions.remove(slot) else { return };
-        self.truth.live -= 1;
-        self.truth.ended[state as usize] += 1;
-        self.tell(executor, Moment::Closed);
+    fn close(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
+        let execution = self.executions.remove(slot)?;
+        cx.truth.live -= 1;
+        cx.truth.ended[state as usize] += 1;
+        cluster.tell(cx, executor, Moment::Closed);
         if execution.holds_place {
-            let flow = &mut self.flows[execution.flow as usize];
-            flow.running -= 1;
-            if let Some((slot, number)) = flow.waiting.pop_front() {
-                self.truth.queued -= 1;
-                self.send(QueueKind::Execution, Message::Execution { slot, number });
+            let places = &mut self.places[execution.flow as usize];
+            match places.waiting.pop_front() {
+                // The place is never free in between: a new execution would take it.
+                Some((slot, number)) => {
+                    cx.truth.queued -= 1;
+                    if let Some(next) = self.executions.get_mut(slot) {
+                        next.holds_place = true;
+                    }
+                    cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
+                }
+                None => places.held -= 1,
             }
         }
-        if let Some(trigger) = execution.trigger {
-            self.unlock(trigger);
+        execution.trigger
+    }
+
+    fn age(&self, cx: &Context, slot: u32) -> Duration {
+        self.executions.get(slot).map_or(Duration::ZERO, |execution| cx.now.since(execution.created))
+    }
+
+    /// Executions that wait for the end of a pause.
+    pub(super) fn retrying(&self) -> u64 {
+        self.executions.iter().filter(|execution| execution.state == State::Retrying).count() as u64
+    }
+
+    /// What must always hold of executions.
+    ///
+    /// # Errors
+    /// What does not.
+    pub(super) fn laws(&self, cx: &Context) -> Result<(), String> {
+        let live = self.executions.len() as u64;
+        if cx.truth.live != live || cx.truth.created != cx.truth.ended_in_all() + live {
+            return Err(format!("{live} executions live: {:?}", cx.truth));
+        }
+        let waiting: usize = self.places.iter().map(|places| places.waiting.len()).sum();
+        if cx.truth.queued != waiting as u64 {
+            return Err(format!("{waiting} executions are queued, not {}", cx.truth.queued));
+        }
+        for (places, flow) in self.places.iter().zip(&cx.plan.flows) {
+            if flow.concurrency.is_some_and(|it| places.held > it.limit) {
+                return Err(format!("{} executions of {} hold a place", places.held, flow.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, seen from each execution: the costly part of the laws.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(super) fn laws_of_each(&self) -> Result<(), String> {
+        for (flow, places) in self.places.iter().enumerate() {
+            let held = self.executions.iter().filter(|it| it.flow as usize == flow && it.holds_place).count();
+            if held != places.held as usize {
+                return Err(format!("{held} executions of flow {flow} hold {} places", places.held));
+            }
+        }
+        let homeless = |it: &&Execution| matches!(it.state, State::Running | State::Retrying) && !it.holds_place;
+        match self.executions.iter().find(homeless) {
+            Some(execution) => Err(format!("an execution runs without a place: {execution:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An executor processes a message about an execution.
+fn message(cx: &mut Context, cluster: &mut Cluster, executor: usize, flow: u32, state: State) {
+    let times = cx.spread(0x3e55, 0.4, 1.6) * cx.slowdown();
+    let time = Duration::microseconds(1_800).times(times);
+    cluster.time(cx, executor, Meter::ExecutionMessage, Subject::FlowState(flow, state), time);
+}
+
+/// What the end of a task counts as for its execution.
+fn counts_as(end: State, task: &Task, retried: bool) -> State {
+    let mut state = end;
+    if state == State::Failed && task.allow_failure {
+        state = State::Warning;
+    }
+    if state == State::Success && retried && task.retry.as_ref().is_some_and(|retry| retry.warning_on_retry) {
+        state = State::Warning;
+    }
+    if state == State::Warning && task.allow_warning {
+        state = State::Success;
+    }
+    state
+}
+
+/// The pause before the next attempt, if there is one.
+fn retry_pause(cx: &Context, flow: u32, retry: &Retry, attempt: u32, first: Instant, draws: u64) -> Option<Duration> {
+    if retry.max_attempts.is_some_and(|max| attempt >= max) {
+        return None;
+    }
+    let pause = match retry.pause {
+        RetryPause::Constant(interval) => interval,
+        RetryPause::Exponential { interval, factor, max } => {
+            interval.times(libm::pow(factor, f64::from(attempt.saturating_sub(1)))).min(max)
+        }
+        RetryPause::Random { min, max } => {
+            let key = cx.flow_key(flow) ^ name_key("retry");
+            min + max.saturating_sub(min).times(cx.seed.numbered(key, draws).uniform())
+        }
+    };
+    let late = retry.max_duration.is_some_and(|most| (cx.now + pause).since(first) > most);
+    (!late).then_some(pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{events, second, world};
+    use super::*;
+
+    const FLOW: &str = "flows:\n  - id: f\n    namespace: n\n";
+
+    /// A standalone with one flow.
+    fn start(flow: &str) -> (Context, Cluster, Executor) {
+        let (cx, cluster) = world("standalone: 1", &format!("{FLOW}{flow}"));
+        let executor = Executor::new(&cx.plan);
+        (cx, cluster, executor)
+    }
+
+    fn create(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
+        let number = cx.next_number(0);
+        executor.create(cx, cluster, 0, (0, number), (None, 0));
+    }
+
+    /// Looks at all executions that wait to be looked at, and gives the jobs that come of it.
+    fn look(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) -> Vec<JobOrder> {
+        for message in cluster.drain(QueueKind::Execution) {
+            if let Message::Execution { slot, number } = message {
+                executor.process(cx, cluster, 0, slot, number);
+            }
+        }
+        jobs(cluster)
+    }
+
+    fn jobs(cluster: &mut Cluster) -> Vec<JobOrder> {
+        let orders = cluster.drain(QueueKind::WorkerJob).into_iter();
+        orders.filter_map(|message| if let Message::Job(order) = message { Some(order) } else { None }).collect()
+    }
+
+    /// A job ends so; the jobs that follow.
+    fn end(
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: &mut Executor,
+        order: &JobOrder,
+        state: State,
+    ) -> Vec<JobOrder> {
+        let Work::Task { slot, number, attempt, .. } = order.work else { return Vec::new() };
+        let end = TaskEnd { state, duration: Duration::seconds(1), attempt };
+        executor.task_ended(cx, cluster, 0, (slot, number), end);
+        executor.laws(cx).expect("the laws hold");
+        executor.laws_of_each().expect("the laws hold");
+        jobs(cluster)
+    }
+
+    fn task(order: &JobOrder) -> (u32, u32) {
+        if let Work::Task { task, attempt, .. } = order.work { (task, attempt) } else { (99, 99) }
+    }
+
+    #[test]
+    fn an_execution_goes_from_task_to_task_and_ends_as_they_did() {
+        let tasks = "    tasks: [ { id: a, type: t.A }, { id: skipped, type: t.B, disabled: true }, { id: c, type: t.C } ]\n\
+                     \x20   errors: [ { id: e, type: t.E } ]\n";
+        for (ends, expected) in [
+            (vec![State::Success, State::Success], State::Success),
+            (vec![State::Warning, State::Success], State::Warning),
+            // A failure leads to the tasks of `errors`.
+            (vec![State::Failed, State::Success], State::Failed),
+        ] {
+            let (mut cx, mut cluster, mut executor) = start(tasks);
+            create(&mut cx, &mut cluster, &mut executor);
+            let mut next = look(&mut cx, &mut cluster, &mut executor);
+            let mut ran = Vec::new();
+            for state in &ends {
+                ran.push(task(&next[0]));
+                next = end(&mut cx, &mut cluster, &mut executor, &next[0], *state);
+            }
+            assert!(next.is_empty());
+            assert_eq!(ran, if ends[0] == State::Failed { [(0, 1), (3, 1)] } else { [(0, 1), (2, 1)] });
+            assert_eq!((cx.truth.ended_in(expected), cx.truth.live), (1, 0), "{ends:?}");
         }
     }
 
-    fn age(&self, slot: u32) -> Duration {
-        self.executions.get(slot).map_or(Duration::ZERO, |execution| self.now.since(execution.created))
+    #[test]
+    fn a_place_passes_to_the_one_that_waits_before_anybody_else_can_take_it() {
+        let limited = "    concurrency: { limit: 1, behavior: QUEUE }\n    tasks: [ { id: a, type: t.A } ]\n";
+        let (mut cx, mut cluster, mut executor) = start(limited);
+        for _ in 0..2 {
+            create(&mut cx, &mut cluster, &mut executor);
+        }
+        let first = look(&mut cx, &mut cluster, &mut executor);
+        assert_eq!((first.len(), cx.truth.queued), (1, 1));
+        end(&mut cx, &mut cluster, &mut executor, &first[0], State::Success);
+        assert_eq!(cx.truth.queued, 0, "the second has its place, its message waits");
+        create(&mut cx, &mut cluster, &mut executor);
+        let next = look(&mut cx, &mut cluster, &mut executor);
+        assert_eq!((next.len(), cx.truth.queued), (1, 1), "the third waits");
+        end(&mut cx, &mut cluster, &mut executor, &next[0], State::Success);
+        let last = look(&mut cx, &mut cluster, &mut executor);
+        end(&mut cx, &mut cluster, &mut executor, &last[0], State::Success);
+        create(&mut cx, &mut cluster, &mut executor);
+        assert_eq!(look(&mut cx, &mut cluster, &mut executor).len(), 1, "a place is free again");
     }
 
-    /// An executor processes a message about an execution.
-    fn message(&mut self, executor: usize, flow: u32, state: State) {
-        let slowdown = self.database.slowdown().unwrap_or(1.0);
-        self.messages += 1;
-        let spread = 0.4 + 1.6 * crate::random::noise(0x3e55, self.messages);
-        let time = Duration::microseconds(1_800).times(spread * slowdown);
-        self.time(executor, Meter::ExecutionMessage, Subject::FlowState(flow, state), time);
+    #[test]
+    fn beyond_a_limit_executions_are_cancelled_or_fail_where_the_flow_says_so() {
+        for (behavior, state) in [("CANCEL", State::Cancelled), ("FAIL", State::Failed)] {
+            let limited = format!(
+                "    concurrency: {{ limit: 1, behavior: {behavior} }}\n    tasks: [ {{ id: a, type: t.A }} ]\n"
+            );
+            let (mut cx, mut cluster, mut executor) = start(&limited);
+            for _ in 0..3 {
+                create(&mut cx, &mut cluster, &mut executor);
+            }
+            assert_eq!(look(&mut cx, &mut cluster, &mut executor).len(), 1);
+            assert_eq!((cx.truth.ended_in(state), cx.truth.live), (2, 1));
+        }
+    }
+
+    #[test]
+    fn a_failed_attempt_is_followed_by_another_after_its_pause_until_there_are_enough() {
+        let retried =
+            "    tasks:\n      - { id: a, type: t.A, retry: { type: constant, interval: PT5S, maxAttempts: 2 } }\n";
+        let (mut cx, mut cluster, mut executor) = start(retried);
+        create(&mut cx, &mut cluster, &mut executor);
+        let first = look(&mut cx, &mut cluster, &mut executor);
+        assert!(end(&mut cx, &mut cluster, &mut executor, &first[0], State::Failed).is_empty());
+        assert_eq!(executor.retrying(), 1);
+        let due = events(&mut cx, second(100));
+        let Some((at, Event::RetryDue { execution, number })) =
+            due.iter().copied().find(|(_, event)| matches!(event, Event::RetryDue { .. }))
+        else {
+            panic!("no retry in {due:?}")
+        };
+        assert_eq!(at, second(65));
+        cx.now = at;
+        executor.retry_due(&mut cx, &mut cluster, execution, number);
+        let second_attempt = jobs(&mut cluster);
+        assert_eq!(task(&second_attempt[0]), (0, 2));
+        // What a late worker says of the first attempt is not heard.
+        end(&mut cx, &mut cluster, &mut executor, &first[0], State::Success);
+        assert_eq!(cx.truth.live, 1);
+        end(&mut cx, &mut cluster, &mut executor, &second_attempt[0], State::Failed);
+        assert_eq!((cx.truth.ended_in(State::Failed), cx.truth.live), (1, 0));
     }
 }

@@ -1,292 +1,327 @@
 //! Faults: what the timeline and the control port do to the cluster.
 //!
-//! Some happen and are over (a kill); others last, and what is in force is computed anew from all that last whenever one
-//! begins or ends, so that their order of ending does not matter.
+//! Some happen and are over (a kill); others last, and what is in force is folded anew from all that last whenever one
+//! begins or ends, so that their order of ending does not matter. A fault that happens again and again stays until its
+//! repetition is over, and can be cleared as a whole.
 
-use super::database::Database;
+use std::sync::Arc;
+
 use super::event::Event;
-use super::member::{AfterExit, Phase};
-use super::{LimitReached, Simulation, behaviour, limits};
-use crate::scenario::{DatabaseFault, Fault, RateChange, TimelineEntry};
-use crate::time::{Duration, Instant};
+use super::happening::Happening;
+use super::member::{AfterExit, Levels};
+use super::process::Cause;
+use super::{Simulation, behaviour, limits};
+use crate::scenario::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, TimelineEntry};
+use crate::time::Instant;
 
-/// A fault in force.
+/// A fault that is there: in force, or to happen again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActiveFault {
-    pub(super) number: u32,
+    number: u32,
     /// As the timeline or the control port wrote it.
     pub entry: TimelineEntry,
-    /// Since when.
+    /// Since when it is in force, or was last.
     pub since: Instant,
+    /// How often it began.
+    times: u32,
+    /// Whether it is in force, and does not only wait to happen again.
+    pub in_force: bool,
+    /// When it happens again.
+    pub again: Option<Instant>,
 }
 
 impl ActiveFault {
-    /// When it ends by itself.
+    /// When it ends by itself, as far as it is in force.
     pub fn ends(&self) -> Option<Instant> {
-        self.entry.lasts.map(|lasts| self.since + lasts)
+        self.entry.lasts.filter(|_| self.in_force).map(|lasts| self.since + lasts)
+    }
+}
+
+/// All faults that are there, oldest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Faults {
+    active: Vec<ActiveFault>,
+    count: u32,
+    /// What the database was last told to be.
+    database: Option<DatabaseFault>,
+}
+
+impl Faults {
+    /// Those that are there, oldest first.
+    pub(super) fn active(&self) -> &[ActiveFault] {
+        &self.active
+    }
+
+    fn in_force(&self) -> impl DoubleEndedIterator<Item = &ActiveFault> {
+        self.active.iter().filter(|fault| fault.in_force)
+    }
+
+    fn position(&self, number: u32) -> Option<usize> {
+        self.active.iter().position(|fault| fault.number == number)
+    }
+
+    /// What the faults in force make of a member's place.
+    fn levels(&self, member: usize) -> Levels {
+        let mut levels = Levels::default();
+        for ActiveFault { entry: TimelineEntry { fault, .. }, .. } in self.in_force() {
+            if !fault.members().contains(&member) {
+                continue;
+            }
+            levels.held_down |= fault.kind.lasts() == Lasts::HoldsDown;
+            if let Handler::Place(set) = handler(fault.kind) {
+                set(&mut levels, fault.amount);
+            }
+        }
+        levels
+    }
+
+    /// What the last fault in force does to the database.
+    fn last_of_database(&self) -> Option<DatabaseFault> {
+        self.in_force().rev().find_map(|active| match active.entry.fault.amount {
+            Amount::Manner(manner) => Some(manner),
+            _ => None,
+        })
+    }
+
+    /// The rate of an entry of `arrivals` whose flow is this.
+    fn rate(&self, flow: usize, written: f64) -> f64 {
+        self.in_force().fold(written, |rate, active| match active.entry.fault {
+            Fault { target: Target::Flow(of), amount, .. } if of.is_none_or(|of| of == flow) => match amount {
+                Amount::Rate(new) => new,
+                Amount::Times(times) => rate * times,
+                _ => rate,
+            },
+            _ => rate,
+        })
+    }
+}
+
+/// What a fault does. Those of the database, of arrivals and of tasks are folded where these are set.
+enum Handler {
+    /// It does something to each of its members at once.
+    Act(fn(&mut Simulation, usize, &TimelineEntry)),
+    /// It makes something of the place of each of its members, as long as it is in force.
+    Place(fn(&mut Levels, Amount)),
+    /// It is folded into what the whole cluster works with.
+    Cluster,
+}
+
+const fn handler(kind: FaultKind) -> Handler {
+    match kind {
+        FaultKind::Kill => Handler::Act(|simulation, member, _| simulation.kill(member)),
+        // One that is started again by the end of the fault is not told to stay away.
+        FaultKind::Stop => Handler::Act(|simulation, member, entry| simulation.stop(member, entry.lasts.is_none())),
+        FaultKind::Start => Handler::Act(|simulation, member, _| simulation.start(member)),
+        FaultKind::Restart => Handler::Act(|simulation, member, _| simulation.restart(member)),
+        FaultKind::GcPause => Handler::Act(|simulation, member, entry| simulation.pause(member, entry.fault.amount)),
+        FaultKind::Hang => Handler::Place(|levels, _| levels.hung = true),
+        FaultKind::DiskFull => Handler::Place(|levels, _| levels.disk_full = true),
+        FaultKind::Deadlock => Handler::Place(|levels, _| levels.deadlocked = true),
+        FaultKind::HeapLeak => Handler::Place(|levels, amount| {
+            if let Amount::Leak(rate) = amount {
+                levels.leak += rate;
+            }
+        }),
+        FaultKind::Database | FaultKind::Arrivals | FaultKind::TaskDuration | FaultKind::TaskFailures => {
+            Handler::Cluster
+        }
     }
 }
 
 impl Simulation {
     /// An entry of the timeline begins.
     pub(super) fn begin_entry(&mut self, index: usize) {
-        let Some(entry) = self.plan.timeline.get(index).cloned() else { return };
-        if let Some(every) = entry.every.filter(|every| !every.is_zero()) {
-            let next = self.now + every;
-            if entry.until.is_none_or(|until| next <= until) {
-                self.events.push(next, Event::FaultBegins { entry: index as u32 });
-            }
+        if let Some(entry) = self.cx.plan.timeline.get(index).cloned() {
+            self.begin(entry);
         }
-        self.begin(entry);
     }
 
-    /// A fault begins now.
+    /// A fault begins now, for the first time.
     pub(super) fn begin(&mut self, entry: TimelineEntry) {
-        let now = self.now;
-        if self.faults.len() >= limits::FAULTS {
-            self.limit.get_or_insert(LimitReached {
-                what: "the number of faults in force",
-                limit: limits::FAULTS as u64,
-                at: now,
-            });
+        if self.faults.active.len() >= limits::FAULTS {
+            return self.cx.reached("the number of faults in force", limits::FAULTS as u64);
+        }
+        self.faults.count += 1;
+        let number = self.faults.count;
+        let since = self.cx.now;
+        let fault = ActiveFault { number, entry, since, times: 0, in_force: false, again: None };
+        self.faults.active.push(fault);
+        self.happens(number);
+    }
+
+    /// A fault happens: for the first time, or once more.
+    pub(super) fn happens(&mut self, number: u32) {
+        let now = self.cx.now;
+        let Some(at) = self.faults.position(number) else { return };
+        let fault = &mut self.faults.active[at];
+        let entry = fault.entry.clone();
+        let again = entry.every.filter(|every| !every.is_zero()).map(|every| now + every);
+        fault.again = again.filter(|again| entry.until.is_none_or(|until| *again <= until));
+        (fault.since, fault.times) = (now, fault.times + 1);
+        fault.in_force = match entry.fault.kind.lasts() {
+            Lasts::No => false,
+            Lasts::HoldsDown => entry.lasts.is_some(),
+            Lasts::UntilCleared => true,
+        };
+        let (times, in_force, again) = (fault.times, fault.in_force, fault.again);
+        if let Some(again) = again {
+            self.cx.events.push(again, Event::FaultRepeats { fault: number });
+        }
+        let what = Arc::from(entry.fault.sentence(&self.cx.plan));
+        self.cx.tell(Happening::FaultBegins { name: Arc::from(entry.name.as_str()), what, lasts: entry.lasts });
+        self.act(&entry);
+        match entry.lasts.filter(|_| in_force) {
+            Some(lasts) => self.cx.after(lasts, Event::FaultEnds { fault: number, times }),
+            None if !in_force && again.is_none() => self.faults.active.retain(|fault| fault.number != number),
+            None => {}
+        }
+        self.fold();
+    }
+
+    /// A fault ends by itself, if it has not begun once more.
+    pub(super) fn fault_ends(&mut self, number: u32, times: u32) {
+        let Some(at) = self.faults.position(number) else { return };
+        let fault = &mut self.faults.active[at];
+        if fault.times != times || !fault.in_force {
             return;
         }
-        let text = entry.fault.sentence(&self.plan);
-        let lasting = entry.lasts.map(|lasts| format!(" for {lasts}")).unwrap_or_default();
-        self.note(format!("fault {}: {text}{lasting}", entry.name));
-        self.fault_count += 1;
-        let number = self.fault_count;
-        let holds = entry.lasts.is_some();
-        let keep = match &entry.fault {
-            Fault::Kill(members) | Fault::Stop(members) => {
-                for &member in members {
-                    self.members[member].held += u32::from(holds);
-                    if matches!(entry.fault, Fault::Stop(_)) {
-                        self.terminate(member, false, AfterExit::Stay);
-                    } else if self.members[member].phase != Phase::Dead {
-                        let name = &self.members[member].plan.name;
-                        self.note(format!("{name} is killed"));
-                        self.members[member].after_exit = if holds { AfterExit::Stay } else { AfterExit::Policy };
-                        self.end_process(member);
-                    }
-                }
-                holds
-            }
-            Fault::Start(members) => {
-                for &member in members {
-                    self.start(member);
-                }
-                false
-            }
-            Fault::Restart(members) => {
-                for &member in members {
-                    match self.members[member].phase {
-                        Phase::Dead => self.start(member),
-                        _ => self.terminate(member, false, AfterExit::Start),
-                    }
-                }
-                false
-            }
-            Fault::Hang(members) => {
-                for &member in members {
-                    self.members[member].frozen += 1;
-                    self.freeze(member);
-                }
-                true
-            }
-            Fault::GcPause { members, pause } => {
-                for &member in members {
-                    let it = &mut self.members[member];
-                    if matches!(it.phase, Phase::Up | Phase::Stopping) {
-                        let until = (now + *pause).max(it.paused_until.unwrap_or(now));
-                        it.jvm.full_collection(*pause, now);
-                        it.paused_until = Some(until);
-                        let life = it.life;
-                        self.freeze(member);
-                        self.events.push(until, Event::PauseEnds { member: member as u32, life });
-                    }
-                }
-                false
-            }
-            _ => true,
-        };
-        let level = !matches!(
-            entry.fault,
-            Fault::Kill(_)
-                | Fault::Stop(_)
-                | Fault::Start(_)
-                | Fault::Restart(_)
-                | Fault::Hang(_)
-                | Fault::GcPause { .. }
-        );
-        if keep {
-            if let Some(lasts) = entry.lasts {
-                self.events.push(now + lasts, Event::FaultEnds { fault: number });
-            }
-            let fault = ActiveFault { number, entry, since: now };
-            let before = self.faults.clone();
-            self.faults.push(fault);
-            if level {
-                self.apply_levels(&before);
-            }
+        fault.in_force = false;
+        let name = Arc::from(fault.entry.name.as_str());
+        if fault.again.is_none() {
+            self.faults.active.remove(at);
+        }
+        self.cx.tell(Happening::FaultEnds { name });
+        self.fold();
+    }
+
+    /// Clears a fault: it ends, and does not happen again. False when none of this name is there.
+    pub(super) fn clear(&mut self, name: &str) -> bool {
+        let Some(at) = self.faults.active.iter().position(|fault| fault.entry.name == name) else { return false };
+        let fault = self.faults.active.remove(at);
+        self.cx.tell(Happening::FaultEnds { name: Arc::from(fault.entry.name.as_str()) });
+        self.fold();
+        true
+    }
+
+    /// What a fault does at once.
+    fn act(&mut self, entry: &TimelineEntry) {
+        // A place that is held down must not be started again by the end of its process.
+        for member in 0..self.cluster.members.len() {
+            self.cluster.members[member].lasting.levels.held_down |= self.faults.levels(member).held_down;
+        }
+        if let Handler::Act(act) = handler(entry.fault.kind) {
+            entry.fault.members().iter().for_each(|member| act(self, *member, entry));
         }
     }
 
-    /// A fault ends by itself.
-    pub(super) fn fault_ends(&mut self, number: u32) {
-        if let Some(index) = self.faults.iter().position(|fault| fault.number == number) {
-            self.end(index);
+    /// SIGKILL.
+    fn kill(&mut self, member: usize) {
+        if self.cluster.members[member].process().is_some() {
+            self.cx.tell(Happening::Killed { member });
+            self.end_process(member);
         }
     }
 
-    /// Ends the fault in force at an index.
-    pub(super) fn end(&mut self, index: usize) {
-        let before = self.faults.clone();
-        let ActiveFault { entry, .. } = self.faults.remove(index);
-        self.note(format!("fault {} ends", entry.name));
-        match &entry.fault {
-            Fault::Kill(members) | Fault::Stop(members) => {
-                for &member in members {
-                    let it = &mut self.members[member];
-                    it.held = it.held.saturating_sub(1);
-                    if it.held == 0 {
-                        match it.phase {
-                            Phase::Dead => self.start(member),
-                            _ => it.after_exit = AfterExit::Start,
-                        }
-                    }
-                }
-            }
-            Fault::Hang(members) => {
-                for &member in members {
-                    let it = &mut self.members[member];
-                    it.frozen = it.frozen.saturating_sub(1);
-                    if it.frozen == 0 {
-                        self.thaw(member);
-                    }
-                }
-            }
-            _ => self.apply_levels(&before),
-        }
+    /// SIGTERM.
+    fn stop(&mut self, member: usize, for_good: bool) {
+        self.cluster.members[member].lasting.ordered_down |= for_good;
+        self.terminate(member, false, AfterExit::Policy);
     }
 
     fn start(&mut self, member: usize) {
-        let it = &self.members[member];
-        if it.phase == Phase::Dead && it.held == 0 {
-            let life = it.life;
-            self.events.push(self.now, Event::Start { member: member as u32, life });
-        }
+        self.cluster.members[member].lasting.ordered_down = false;
+        self.start_if_free(member);
     }
 
-    /// A long collection is over.
-    pub(super) fn pause_ends(&mut self, member: usize) {
-        let it = &mut self.members[member];
-        if it.paused_until.is_some_and(|until| until <= self.now) {
-            it.paused_until = None;
-            self.thaw(member);
-        }
-    }
-
-    /// Computes what the lasting faults make of the cluster, and sets what changed since `before`.
-    fn apply_levels(&mut self, before: &[ActiveFault]) {
-        let after = self.faults.clone();
-        let database = |faults: &[ActiveFault]| {
-            faults.iter().rev().find_map(|active| match active.entry.fault {
-                Fault::Database(fault) => Some((active.number, fault)),
-                _ => None,
-            })
-        };
-        if database(before) != database(&after) {
-            self.set_database(database(&after).map(|(_, fault)| fault));
-        }
-        self.set_rates(&after);
-        self.set_behaviour(&after);
-        for member in 0..self.members.len() {
-            let hit = |pick: &dyn Fn(&Fault) -> Option<&Vec<usize>>| {
-                after.iter().any(|active| pick(&active.entry.fault).is_some_and(|members| members.contains(&member)))
-            };
-            let disk_full = hit(&|fault| if let Fault::DiskFull(members) = fault { Some(members) } else { None });
-            let deadlocked = hit(&|fault| if let Fault::Deadlock(members) = fault { Some(members) } else { None });
-            let leak: f64 = after
-                .iter()
-                .filter_map(|active| match &active.entry.fault {
-                    Fault::HeapLeak { members, rate } if members.contains(&member) => Some(*rate),
-                    _ => None,
-                })
-                .sum();
-            let it = &mut self.members[member];
-            (it.disk_full, it.deadlocked) = (disk_full, deadlocked);
-            if it.leak_rate != leak {
-                it.leak_rate = leak;
-                self.watch_memory(member);
+    fn restart(&mut self, member: usize) {
+        match self.cluster.members[member].process() {
+            None => self.start(member),
+            Some(_) => {
+                self.cluster.members[member].lasting.ordered_down = false;
+                self.terminate(member, false, AfterExit::Start);
             }
         }
     }
 
-    fn set_database(&mut self, fault: Option<DatabaseFault>) {
-        let was = self.database;
-        self.database = Database::under(fault, self.now);
-        match self.database {
-            Database::Lost { how, .. } => self.lose_database(how),
-            Database::Reachable(_) => {
-                let lost = was.slowdown().is_none();
-                let away = if let Database::Lost { since, .. } = was { self.now.since(since) } else { Duration::ZERO };
-                for member in 0..self.members.len() {
-                    if lost && self.members[member].moves() && !self.members[member].doomed {
-                        if !self.without_database(member) {
-                            // Threads that waited for a connection get one before their time is over.
-                            self.members[member].loss_generation += 1;
-                            self.outlived(member, away);
-                        }
-                        if self.can_report(member) {
-                            self.resume_jobs(member);
-                        }
-                    }
-                    self.pace(member);
-                }
-                for member in 0..self.members.len() {
-                    if lost && self.members[member].moves() {
-                        self.somebody_came(member);
-                    }
-                }
-            }
+    fn start_if_free(&mut self, member: usize) {
+        let it = &self.cluster.members[member];
+        if it.may_start() {
+            let life = it.life();
+            self.cx.events.push(self.cx.now, Event::Start { member: member as u32, life });
         }
     }
 
-    fn set_rates(&mut self, faults: &[ActiveFault]) {
-        for index in 0..self.arrivals.len() {
-            let Some(arrivals) = self.plan.arrivals.get(index) else { continue };
-            let mut rate = arrivals.rate;
-            for active in faults {
-                if let Fault::Arrivals { flow, change } = &active.entry.fault
-                    && flow.is_none_or(|flow| flow == arrivals.flow)
-                {
-                    rate = match change {
-                        RateChange::Rate(new) => *new,
-                        RateChange::Times(times) => rate * times,
-                    };
-                }
-            }
-            self.arrivals[index].change_rate(self.now, rate);
-            self.plan_arrival(index);
+    /// A long collection begins.
+    fn pause(&mut self, member: usize, amount: Amount) {
+        let now = self.cx.now;
+        let Amount::Pause(pause) = amount else { return };
+        let process = self.cluster.members[member].process.as_mut();
+        if let Some(process) = process.filter(|process| process.came_up()) {
+            process.jvm.full_collection(pause, now);
+            self.comes(member, Cause::Pauses(now + pause));
         }
     }
 
-    fn set_behaviour(&mut self, faults: &[ActiveFault]) {
-        let plan = self.plan.clone();
-        for (flow, model) in plan.flows.iter().zip(&mut self.flows) {
+    /// Sets what the faults in force make of the cluster, where it is not so yet.
+    fn fold(&mut self) {
+        for member in 0..self.cluster.members.len() {
+            self.fold_place(member);
+        }
+        let database = self.faults.last_of_database();
+        if database != self.faults.database {
+            self.faults.database = database;
+            self.set_database(database);
+        }
+        self.fold_rates();
+        self.fold_behaviour();
+    }
+
+    fn fold_place(&mut self, member: usize) {
+        let lasting = &mut self.cluster.members[member].lasting;
+        let after = self.faults.levels(member);
+        let before = std::mem::replace(&mut lasting.levels, after);
+        if before.held_down && !after.held_down {
+            self.released(member);
+        }
+        match (before.hung, after.hung) {
+            (false, true) => self.comes(member, Cause::Hangs),
+            (true, false) => self.comes(member, Cause::Unhangs),
+            _ => {}
+        }
+        if before.leak != after.leak {
+            self.cluster.watch_memory(&mut self.cx, member);
+        }
+    }
+
+    /// Nothing holds a place down any more: whoever stopped it for a time starts it again.
+    fn released(&mut self, member: usize) {
+        match &mut self.cluster.members[member].process {
+            Some(process) => process.after = AfterExit::Start,
+            None => self.start_if_free(member),
+        }
+    }
+
+    fn fold_rates(&mut self) {
+        for index in 0..self.cx.plan.arrivals.len() {
+            let Some(arrivals) = self.cx.plan.arrivals.get(index) else { continue };
+            let rate = self.faults.rate(arrivals.flow, arrivals.rate);
+            self.traffic.change_rate(&mut self.cx, index, rate);
+        }
+    }
+
+    fn fold_behaviour(&mut self) {
+        let plan = self.cx.plan.clone();
+        for (flow, model) in plan.flows.iter().zip(&mut self.cx.flows) {
             let tasks = flow.tasks.iter().chain(&flow.errors).map(|task| (task.id.as_str(), task.kind.as_str()));
             let triggers = flow.triggers.iter().map(|trigger| (trigger.id.as_str(), trigger.kind.as_str()));
             for ((id, kind), model) in tasks.chain(triggers).zip(model.tasks.iter_mut().chain(&mut model.triggers)) {
                 let (mut times, mut failing) = (1.0, None);
-                for active in faults {
-                    match &active.entry.fault {
-                        Fault::TaskDuration { select, times: more } if behaviour::selects(select, flow, id, kind) => {
-                            times *= more;
-                        }
-                        Fault::TaskFailures { select, share } if behaviour::selects(select, flow, id, kind) => {
-                            failing = Some(*share);
-                        }
+                for active in self.faults.in_force() {
+                    let Fault { target: Target::Tasks(select), amount, .. } = &active.entry.fault else { continue };
+                    match amount {
+                        _ if !behaviour::selects(select, flow, id, kind) => {}
+                        Amount::Times(more) => times *= more,
+                        Amount::Share(share) => failing = Some(*share),
                         _ => {}
                     }
                 }

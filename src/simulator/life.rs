@@ -1,266 +1,361 @@
-//! The life of a process: it starts, is up, stands still, is told to stop, ends, and somebody starts it again.
+//! The life of processes as the cluster lives it: somebody starts one, it comes up, stands still, is told to stop, ends; what
+//! follows for the others. What a process itself does of it is in `process`.
 
+use super::Simulation;
+use super::controller::GIVES_UP;
+use super::database::{self, Database, Loss};
 use super::event::{Event, ExitCause};
+use super::grid::next_on_grid;
+use super::happening::Happening;
 use super::jvm::Jvm;
-use super::liveness::Service;
-use super::member::{AfterExit, Phase, Shutdown, next_on_grid};
+use super::member::AfterExit;
+use super::process::{Cause, Effect};
 use super::queue::QueueKind;
-use super::{Port, Simulation, database};
 use crate::profile::{Quirk, Role};
 use crate::random::{name_key, noise};
-use crate::scenario::Restart;
-use crate::time::Duration;
+use crate::scenario::DatabaseFault;
+use crate::time::{Duration, Instant};
 
 impl Simulation {
-    /// Starts a process.
-    pub(super) fn boot(&mut self, member: usize) {
-        let now = self.now;
-        if self.members[member].phase != Phase::Dead {
-            return;
-        }
-        self.members[member].reborn(now);
-        let it = &mut self.members[member];
-        it.phase = Phase::Booting;
-        let mut draws = self.seed.numbered(it.key ^ name_key("boot"), u64::from(it.life));
-        let boot = draws.log_normal(Duration::milliseconds(7_000), Duration::milliseconds(9_000));
-        let life = it.life;
-        let index = member as u32;
-        self.note(format!("{} starts", self.members[member].plan.name));
-        if self.database.slowdown().is_none() && !self.without_database(member) {
-            let exit = Event::Exit { member: index, life, cause: ExitCause::NoDatabase };
-            self.events.push(now + boot.times(0.6), exit);
-        }
-        self.events.push(now + boot, Event::Up { member: index, life });
+    /// Something comes to a process after a while, if it still lives then.
+    fn will_come(&mut self, member: usize, at: Instant, cause: Cause) {
+        let life = self.cluster.members[member].life();
+        self.cx.events.push(at, Event::Comes { member: member as u32, life, cause });
     }
 
-    /// A process is up: its port opens, it takes part.
-    pub(super) fn up(&mut self, member: usize) {
-        let now = self.now;
-        if self.database.slowdown().is_none() && !self.without_database(member) {
-            return self.exit(member, ExitCause::NoDatabase);
+    /// Something comes to a process now; what follows from it happens.
+    pub(super) fn comes(&mut self, member: usize, cause: Cause) {
+        let now = self.cx.now;
+        let Some(process) = &mut self.cluster.members[member].process else { return };
+        for effect in process.on(now, cause) {
+            match effect {
+                Effect::After(delay, cause) => self.will_come(member, now + delay, cause),
+                Effect::At(at, cause) => self.will_come(member, at, cause),
+                Effect::ShutsDown => self.cx.tell(Happening::ShutsDown { member }),
+                Effect::Slows => {
+                    self.cluster.pace(&self.cx, member);
+                    self.controller_changed();
+                }
+                Effect::MayBeIdle => self.close_if_idle(member),
+                Effect::Lingers => self.lingers(member),
+                Effect::Stands => self.stands(member),
+                Effect::GoesOn => self.goes_on(member),
+                Effect::Gone(cause) => self.exit(member, cause),
+            }
+            // What follows for a process that is gone follows for nobody.
+            if self.cluster.members[member].process.is_none() {
+                return;
+            }
         }
-        let it = &mut self.members[member];
-        it.phase = Phase::Up;
-        it.port = Port::Open;
-        it.up_since = now;
-        it.jvm = Jvm::new(it.plan.role, it.plan.heap, now);
-        let life = it.life;
-        self.services.push(Service::new(member, life, now));
-        for (index, poller) in self.plan.pollers.iter().enumerate() {
-            let phase = noise(self.members[member].key, index as u64 + 1);
-            let at = next_on_grid(now, poller.every, phase);
-            self.events.push(at, Event::Poll { member: member as u32, poller: index as u32, life });
+    }
+
+    /// Somebody starts a process.
+    pub(super) fn boot(&mut self, member: usize) {
+        let now = self.cx.now;
+        let it = &mut self.cluster.members[member];
+        if !it.may_start() {
+            return;
         }
-        if self.now > self.born {
-            self.note(format!("{} is up", self.members[member].plan.name));
+        let mut draws = self.cx.seed.numbered(it.key() ^ name_key("boot"), u64::from(it.life()));
+        let boot = draws.log_normal(Duration::milliseconds(7_000), Duration::milliseconds(9_000));
+        it.start(self.cx.seed, now);
+        self.cx.tell(Happening::Starts { member });
+        if self.misses_database(member) {
+            self.will_come(member, now + boot.times(0.6), Cause::Exits(ExitCause::NoDatabase));
+        }
+        self.will_come(member, now + boot, Cause::ComesUp);
+    }
+
+    /// A member whose process has always been there.
+    pub(super) fn begin_up(&mut self, member: usize) {
+        self.cluster.members[member].start(self.cx.seed, self.cx.now);
+        self.comes_up(member);
+    }
+
+    fn misses_database(&self, member: usize) -> bool {
+        self.cx.database.slowdown().is_none() && !self.cluster.without_database(member)
+    }
+
+    /// A process has started up: its port opens, it takes part.
+    pub(super) fn comes_up(&mut self, member: usize) {
+        if self.misses_database(member) {
+            return self.comes(member, Cause::Exits(ExitCause::NoDatabase));
+        }
+        self.comes(member, Cause::ComesUp);
+        let now = self.cx.now;
+        let it = &mut self.cluster.members[member];
+        let (role, life, key, draw_key, heap) = (it.role(), it.life(), it.key(), it.draw_key(), it.plan().heap);
+        let Some(process) = &mut it.process else { return };
+        process.up_since = now;
+        process.jvm = Jvm::new(role, draw_key, heap, now);
+        self.liveness.joins(&self.cx, member, life);
+        for index in 0..self.cx.plan.pollers.len() {
+            let every = self.cx.plan.pollers[index].every;
+            let at = next_on_grid(now, every, noise(key, index as u64 + 1));
+            self.cx.events.push(at, Event::Poll { member: member as u32, poller: index as u32, life });
+        }
+        if now > self.cx.born {
+            self.cx.tell(Happening::ComesUp { member });
         }
         self.controller_changed();
         self.register_worker(member);
-        self.pace(member);
-        self.watch_memory(member);
+        self.cluster.pace(&self.cx, member);
+        self.cluster.watch_memory(&mut self.cx, member);
+        if self.cluster.members[member].lasting.levels.hung {
+            return self.comes(member, Cause::Hangs);
+        }
         self.somebody_came(member);
     }
 
     /// What waits for a member of this kind goes on.
-    pub(super) fn somebody_came(&mut self, member: usize) {
+    fn somebody_came(&mut self, member: usize) {
         for kind in QueueKind::ALL {
-            self.kick(kind);
+            self.cluster.kick(&mut self.cx, kind);
         }
-        if self.members[member].plan.role.runs(Role::Scheduler) {
-            self.schedule_triggers();
+        let role = self.cluster.members[member].role();
+        if role.runs(Role::Scheduler) {
+            self.scheduler.plan_all(&mut self.cx);
         }
-        if self.members[member].plan.role.runs(Role::Executor) {
-            self.schedule_liveness();
-        }
-    }
-
-    /// Sets the rates of what a process does by itself, after something about it changed.
-    pub(super) fn pace(&mut self, member: usize) {
-        let (now, slowdown) = (self.now, self.database.slowdown());
-        let it = &mut self.members[member];
-        let rate = match slowdown {
-            Some(slowdown) if it.moves() && !it.doomed => database::poll_rate(slowdown),
-            _ => 0.0,
-        };
-        let slowdown = slowdown.unwrap_or(1.0);
-        if slowdown >= it.poll_peak.0 || now.since(it.poll_peak.1) > Duration::minutes(3) {
-            it.poll_peak = (slowdown, now);
-        }
-        it.polls.change(now, rate);
-        it.poll_cost.change(now, rate * slowdown);
-        let slow = if database::is_slow(slowdown) { rate } else { 0.0 };
-        it.slow_polls.change(now, slow);
-        it.slow_poll_cost.change(now, slow * slowdown);
-        let schedules = it.plan.role.runs(Role::Scheduler) && it.moves() && it.phase == Phase::Up;
-        it.scheduler_loops.change(now, if schedules && rate > 0.0 { 1.0 } else { 0.0 });
-        let moves = if it.moves() { 1.0 } else { 0.0 };
-        let running = if it.moves() { it.running.len() } else { 0 };
-        it.jvm.load(running, moves, now);
-    }
-
-    /// Plans the end by a full heap, after the leak changed.
-    pub(super) fn watch_memory(&mut self, member: usize) {
-        let now = self.now;
-        let it = &mut self.members[member];
-        if !matches!(it.phase, Phase::Up | Phase::Stopping) {
-            return;
-        }
-        it.jvm.leak(if it.moves() { it.leak_rate } else { 0.0 }, now);
-        it.memory_generation += 1;
-        if let Some(at) = it.jvm.full_at() {
-            let (life, generation) = (it.life, it.memory_generation);
-            self.events.push(at.max(now), Event::OutOfMemory { member: member as u32, life, generation });
+        if role.runs(Role::Executor) {
+            self.liveness.plan(&mut self.cx);
         }
     }
 
-    /// SIGTERM, or `POST /stop`.
+    /// SIGTERM, or `POST /stop`; what follows when the process is gone.
     pub(super) fn terminate(&mut self, member: usize, by_endpoint: bool, after: AfterExit) {
-        let now = self.now;
-        let it = &mut self.members[member];
-        match it.phase {
-            Phase::Dead => return,
-            // A process that has not come up yet ends at once.
-            Phase::Booting => {
-                it.after_exit = after;
-                return self.exit(member, ExitCause::Stopped);
-            }
-            Phase::Stopping => {
-                it.after_exit = after;
-                // One that lingers without its database ends now.
-                if it.shutdown.is_none() {
-                    let exit = Event::Exit { member: member as u32, life: it.life, cause: ExitCause::Stopped };
-                    self.events.push(now + Duration::seconds(3), exit);
-                }
-                return;
-            }
-            Phase::Up => {}
+        if let Some(process) = &mut self.cluster.members[member].process {
+            process.after = after;
         }
-        it.phase = Phase::Stopping;
-        it.after_exit = after;
-        it.shutdown = Some(Shutdown { since: now, by_endpoint, closing: false });
-        let (grace, life) = (it.plan.grace, it.life);
-        if it.profile.has(Quirk::ClosesAtOnce) {
-            match by_endpoint {
-                true => {
-                    self.events.push(now + Duration::milliseconds(500), Event::Deaf { member: member as u32, life })
-                }
-                false => it.port = Port::Closing,
-            }
-        }
-        // Tasks are cut off after ten seconds, and the process is gone three later (2.0 standalone/stop).
-        let grace = match it.profile.has(Quirk::StopsByForce) {
-            true => grace.min(Duration::seconds(10)) + Duration::seconds(3),
-            false => grace,
-        };
-        self.note(format!("{} shuts down", self.members[member].plan.name));
-        self.pace(member);
-        self.controller_changed();
-        let forced = Event::Exit { member: member as u32, life, cause: ExitCause::Forced };
-        self.events.push(now + grace, forced);
-        self.close_if_idle(member);
+        self.comes(member, Cause::Terminated { by_endpoint });
     }
 
-    /// A process that shuts down and has no job left closes its ports, then exits.
+    /// A process that shuts down and has no job left closes.
     pub(super) fn close_if_idle(&mut self, member: usize) {
-        let now = self.now;
-        let it = &mut self.members[member];
-        let Some(shutdown) = it.shutdown.as_mut() else { return };
-        if shutdown.closing || !it.running.is_empty() || !it.pending.is_empty() {
-            return;
+        let process = self.cluster.members[member].process();
+        if process.is_some_and(|process| process.shutdown().is_some() && process.worker.is_idle()) {
+            self.comes(member, Cause::Idle);
         }
-        shutdown.closing = true;
-        let mut draws = self.seed.numbered(it.key ^ name_key("close"), u64::from(it.life));
-        let (member, life) = (member as u32, it.life);
-        // Recorded: SIGTERM closes at once when nothing runs, and exits after 1.7 to 3.2 s; after `/stop` the ports stay
-        // open for some 2 s, exit after 2.6 s; once tasks had to be waited for, it is gone within a second.
-        let waited = now.since(shutdown.since) > Duration::seconds(1);
-        let at_once = it.profile.has(Quirk::ClosesAtOnce);
-        let by_force = it.profile.has(Quirk::StopsByForce);
-        let (closed, gone) = match (shutdown.by_endpoint, waited) {
-            // Of a process that had nothing to do there is no recording.
-            _ if by_force => (3_000, 3_000),
-            // Recorded from 0.20.7: exit 1.5 s after SIGTERM, 2 s after the last task, 4 s after `/stop`.
-            (true, _) if at_once => (1_600, 4_000),
-            (false, true) if at_once => (100, 2_000),
-            (false, false) if at_once => (100, 1_400 + draws.below(300)),
-            (true, _) => (2_100, 2_600),
-            (false, true) => (500, 1_000),
-            (false, false) => (100, 1_700 + draws.below(1_500)),
-        };
-        if !shutdown.by_endpoint && !by_force {
-            it.port = Port::Closing;
-        }
-        self.events.push(now + Duration::milliseconds(closed), Event::Closed { member, life });
-        let exit = Event::Exit { member, life, cause: ExitCause::Stopped };
-        self.events.push(now + Duration::milliseconds(gone), exit);
     }
 
     /// A process ends by itself.
-    pub(super) fn exit(&mut self, member: usize, cause: ExitCause) {
-        let name = &self.members[member].plan.name;
-        self.note(format!("{name} exits with code {}: {}", cause.code(), cause.text()));
+    fn exit(&mut self, member: usize, cause: ExitCause) {
+        self.cx.tell(Happening::exits(member, cause));
         self.end_process(member);
     }
 
     /// A process is gone. Its jobs are nobody's until the cluster gives them to somebody else.
     pub(super) fn end_process(&mut self, member: usize) {
-        let now = self.now;
-        self.truth.exits += 1;
-        let orphans = self.take_jobs(member);
-        let it = &mut self.members[member];
-        let (life, was_stopping) = (it.life, it.shutdown.is_some());
-        let was_up = matches!(it.phase, Phase::Up | Phase::Stopping);
-        let lived = now.since(it.up_since);
-        it.life += 1;
-        it.phase = Phase::Dead;
-        it.ended = was_up.then_some((now, was_stopping)).or(it.ended);
-        it.port = Port::Refused;
-        it.paused_until = None;
-        it.crashes = if was_up && lived > Duration::minutes(10) { 1 } else { it.crashes + 1 };
-        let after = std::mem::replace(&mut it.after_exit, AfterExit::Policy);
-        let (restart, held, crashes, new_life) = (it.plan.restart, it.held, it.crashes, it.life);
-        if was_up {
-            self.unregister_worker(member);
+        let now = self.cx.now;
+        let it = &mut self.cluster.members[member];
+        let life = it.life();
+        let Some((mut process, pause)) = it.end(now) else { return };
+        let new_life = it.life();
+        self.cx.truth.exits += 1;
+        let orphans = process.worker.take_all();
+        if process.came_up() {
+            self.cluster.unregister_worker(&self.cx, member);
             self.controller_changed();
-            self.service_ended(member, life, orphans, was_stopping);
+            let said_so = process.shutdown().is_some();
+            self.liveness.ended(&mut self.cx, &self.cluster, (member, life), orphans, said_so);
         }
-        let pause = match (after, restart) {
-            (AfterExit::Stay, _) | (AfterExit::Policy, Restart::Never) => None,
-            (AfterExit::Start, _) => Some(Duration::ZERO),
-            (AfterExit::Policy, Restart::After(pause)) => Some(pause),
-            // The kubelet: at once, then 10 s, 20 s, 40 s ... up to five minutes.
-            (AfterExit::Policy, Restart::Kubernetes) => Some(match crashes {
-                0 | 1 => Duration::ZERO,
-                n => Duration::seconds((10u64 << (n - 2).min(5)).min(300)),
-            }),
-        };
-        if let (Some(pause), 0) = (pause, held) {
-            self.events.push(now + pause, Event::Start { member: member as u32, life: new_life });
+        if let Some(pause) = pause {
+            self.cx.after(pause, Event::Start { member: member as u32, life: new_life });
         }
     }
 
-    /// Freezes a process (`hang`, a long collection) or lets it go on.
-    pub(super) fn freeze(&mut self, member: usize) {
+    /// A process closed its ports and lives on, for some time at least.
+    fn lingers(&mut self, member: usize) {
+        let lost = self.cx.database.away(self.cx.now);
+        self.cx.tell(Happening::ClosesPorts { member });
         self.stall_jobs(member);
-        self.service_silent(member);
-        self.controller_changed();
-        self.pace(member);
-        self.watch_memory(member);
+        self.liveness.silent(&mut self.cx, &self.cluster, member);
+        self.cluster.pace(&self.cx, member);
+        if let Some(more) = database::lingers(self.cluster.members[member].role(), lost) {
+            self.will_come(member, self.cx.now + more, Cause::Exits(ExitCause::DatabaseLost));
+        }
     }
 
-    /// A frozen process goes on, if nothing else holds it.
-    pub(super) fn thaw(&mut self, member: usize) {
-        if !self.members[member].moves() {
+    fn stall_jobs(&mut self, member: usize) {
+        if let Some(process) = &mut self.cluster.members[member].process {
+            process.worker.stall(self.cx.now);
+        }
+    }
+
+    /// A process stands still (`hang`, a long collection).
+    fn stands(&mut self, member: usize) {
+        self.stall_jobs(member);
+        self.liveness.silent(&mut self.cx, &self.cluster, member);
+        self.controller_changed();
+        self.cluster.pace(&self.cx, member);
+        self.cluster.watch_memory(&mut self.cx, member);
+    }
+
+    /// A process that stood still goes on.
+    fn goes_on(&mut self, member: usize) {
+        // A worker without a controller is not heard whatever it does.
+        let heard = !self.cluster.without_database(member) || self.cluster.controller().is_some();
+        if heard && !self.liveness.answers_again(&self.cx, &self.cluster, member) {
+            return self.comes(member, Cause::Exits(ExitCause::Disconnected));
+        }
+        self.controller_changed();
+        self.cluster.resume_jobs(&mut self.cx, member);
+        self.cluster.pace(&self.cx, member);
+        self.cluster.watch_memory(&mut self.cx, member);
+        self.somebody_came(member);
+    }
+
+    /// A worker is up: it registers, or looks for somebody to register with.
+    fn register_worker(&mut self, worker: usize) {
+        if !self.cluster.controlled(worker) || !self.cluster.members[worker].role().runs(Role::Worker) {
             return;
         }
-        if self.service_answers_again(member) {
-            self.controller_changed();
-            self.resume_jobs(member);
-            self.pace(member);
-            self.watch_memory(member);
-            self.somebody_came(member);
+        match self.cluster.controller_of(worker) {
+            Some(controller) => self.cluster.count_registered(&self.cx, controller),
+            None => {
+                // The cluster has never heard of it.
+                let life = self.cluster.members[worker].life();
+                self.liveness.forget(worker, life);
+                self.search_controller(worker);
+            }
+        }
+    }
+
+    /// From now on the worker has some time to find a controller.
+    fn search_controller(&mut self, worker: usize) {
+        if let Some(process) = &mut self.cluster.members[worker].process {
+            let patience = process.new_patience();
+            self.will_come(worker, self.cx.now + GIVES_UP, Cause::GivesUp { patience });
+        }
+    }
+
+    /// A process came, went or stands still: perhaps the workers have another controller now, or none.
+    fn controller_changed(&mut self) {
+        let controller = self.cluster.find_controller();
+        if !self.cluster.link.connect(controller) {
+            return;
+        }
+        for worker in 0..self.cluster.members.len() {
+            if !self.cluster.without_database(worker) || !self.cluster.members[worker].came_up() {
+                continue;
+            }
+            match controller {
+                Some((controller, _)) => self.connects(worker, controller),
+                None => {
+                    self.cx.tell(Happening::LosesController { member: worker });
+                    // Its heartbeats go through the controller too.
+                    self.liveness.silent(&mut self.cx, &self.cluster, worker);
+                    self.search_controller(worker);
+                }
+            }
+        }
+        self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);
+    }
+
+    /// A worker has another controller. One that stands still does so when it goes on.
+    fn connects(&mut self, worker: usize, controller: usize) {
+        if let Some(process) = &mut self.cluster.members[worker].process {
+            process.new_patience();
+        }
+        self.cluster.count_registered(&self.cx, controller);
+        if !self.cluster.members[worker].moves() {
+            return;
+        }
+        if !self.liveness.answers_again(&self.cx, &self.cluster, worker) {
+            return self.comes(worker, Cause::Exits(ExitCause::Disconnected));
+        }
+        if self.cluster.can_report(&self.cx, worker) {
+            self.cluster.resume_jobs(&mut self.cx, worker);
+        }
+    }
+
+    /// The database is what the last fault in force makes of it.
+    pub(super) fn set_database(&mut self, fault: Option<DatabaseFault>) {
+        let was = self.cx.database;
+        let now = self.cx.now;
+        self.cx.database = was.under(fault, now);
+        match (was, self.cx.database) {
+            (Database::Lost(before), Database::Lost(outage)) if before == outage => {}
+            (_, Database::Lost(outage)) => {
+                (0..self.cluster.members.len()).for_each(|member| self.loses_database(member, outage.how));
+            }
+            (Database::Lost(_), Database::Reachable(_)) => self.database_returns(was.away(now)),
+            (Database::Reachable(_), Database::Reachable(_)) => {
+                (0..self.cluster.members.len()).for_each(|member| self.cluster.pace(&self.cx, member));
+            }
+        }
+    }
+
+    /// The database went away: a process that uses it will die.
+    fn loses_database(&mut self, member: usize, how: Loss) {
+        if self.cluster.without_database(member) {
+            return;
+        }
+        let it = &mut self.cluster.members[member];
+        let (profile, role, running) = (it.profile(), it.role(), it.running());
+        let mut draws = self.cx.seed.numbered(it.key() ^ name_key("database lost"), u64::from(it.life()));
+        let Some(process) = &mut it.process else { return };
+        if !process.came_up() {
+            self.will_come(member, self.cx.now + Duration::seconds(2), Cause::Exits(ExitCause::NoDatabase));
+            return;
+        }
+        let lingers = profile.has(Quirk::LingersWithoutDatabase);
+        let lives = if lingers {
+            Some(database::ports_without(how, role, &mut draws))
+        } else if profile.has(Quirk::OutlivesStall) {
+            database::life_of_survivor(how, role, &mut draws)
         } else {
-            self.exit(member, ExitCause::Disconnected);
+            Some(database::life_without(how, role, running, &mut draws))
+        };
+        process.logged.warn += 10;
+        process.logged.error += 1;
+        let patience = process.patience();
+        if let Some(lives) = lives {
+            // What waits for the pool to give up is saved by a database that comes back.
+            if how != Loss::Stalled && !(lingers && lives > Duration::seconds(10)) {
+                self.comes(member, Cause::Doomed);
+            }
+            self.will_come(member, self.cx.now + lives, Cause::GivesUp { patience });
+        }
+        self.cluster.pace(&self.cx, member);
+    }
+
+    /// The database is back after so long.
+    fn database_returns(&mut self, away: Duration) {
+        for member in 0..self.cluster.members.len() {
+            self.outlived(member, away);
+            if self.cluster.members[member].moves()
+                && !self.cluster.members[member].doomed()
+                && self.cluster.can_report(&self.cx, member)
+            {
+                self.cluster.resume_jobs(&mut self.cx, member);
+            }
+            self.cluster.pace(&self.cx, member);
+        }
+        for member in 0..self.cluster.members.len() {
+            if self.cluster.members[member].moves() {
+                self.somebody_came(member);
+            }
+        }
+    }
+
+    /// A process that is there when the database comes back: threads that waited for a connection get one before their time
+    /// is over, but where a process outlives a stall it may have missed too much of it.
+    fn outlived(&mut self, member: usize, away: Duration) {
+        let it = &mut self.cluster.members[member];
+        if !it.has_database() {
+            return;
+        }
+        let (role, doomed, survives) = (it.role(), it.doomed(), it.profile().has(Quirk::OutlivesStall));
+        let Some(process) = it.process.as_mut().filter(|process| process.came_up()) else { return };
+        if survives {
+            process.polling.timed_out(database::timeouts(away));
+        }
+        if doomed {
+            return;
+        }
+        let patience = process.new_patience();
+        if let Some(lives) = database::life_after_stall(role, away).filter(|_| survives) {
+            self.will_come(member, self.cx.now + lives, Cause::GivesUp { patience });
         }
     }
 }

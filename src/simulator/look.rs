@@ -2,39 +2,50 @@
 
 use super::Simulation;
 use super::controller::Held;
-use super::database::{self, Database, Loss, POOL};
-use super::member::Phase;
+use super::database::{self, Database, Loss, Outage, POOL};
+use super::jvm::Threads;
+use super::member::{Member, Process};
 use crate::metrics::Look;
 use crate::profile::{Probe, Quirk, Role};
 use crate::random::noise;
-use crate::time::Duration;
 
 impl Simulation {
-    /// The probes of a member's process at the current instant.
+    /// The probes of a member's process at the current instant; all zero when there is none.
     pub fn look(&self, member: usize) -> Look {
-        let now = self.now;
-        let mut look = Look::at(now);
-        let Some(it) = self.members.get(member) else { return look };
-        let role = it.plan.role;
+        let mut look = Look::at(self.cx.now);
+        let Some(it) = self.cluster.members.get(member) else { return look };
+        let Some(process) = it.process() else { return look };
+        self.look_at_processor(it, process, &mut look);
+        self.look_at_memory(it, process, &mut look);
+        self.look_at_database(it, process, &mut look);
+        look_at_threads(it, process, &mut look);
+        self.look_at_work(member, it, process, &mut look);
+        look
+    }
+
+    fn look_at_processor(&self, it: &Member, process: &Process, look: &mut Look) {
+        let now = self.cx.now;
         // Noise changes once a second.
         let second = now.as_nanoseconds().div_euclid(crate::time::SECOND as i64) as u64;
-        let noise = |salt: u64| noise(it.key ^ salt, second);
-        let jvm = &it.jvm;
-
-        let started = self.calendar.date(it.started).as_millisecond();
-        look.set(Probe::Uptime, now.since(it.started).as_milliseconds() as f64 / 1000.0);
+        let noise = |salt: u64| noise(it.key() ^ salt, second);
+        let jvm = &process.jvm;
+        let started = self.cx.calendar.date(process.started()).as_millisecond();
+        look.set(Probe::Uptime, now.since(process.started()).as_milliseconds() as f64 / 1000.0);
         look.set(Probe::StartTime, started as f64 / 1000.0);
         look.set(Probe::CpuTime, libm::floor(jvm.cpu_seconds(now) * 100.0) * 1e7);
         let cpu = jvm.cpu_rate(now) / 2.0 * (0.7 + 0.6 * noise(1));
         look.set(Probe::CpuUsage, cpu.clamp(0.0, 1.0));
         look.set(Probe::SystemCpuUsage, (cpu * 1.2 + 0.02 * noise(2)).clamp(0.0, 1.0));
         // Linux reckons the load in steps of 1/2048 each five seconds.
-        let load = jvm.cpu_rate(now) * 1.3 + 0.15 * crate::random::noise(it.key ^ 3, second / 5);
+        let load = jvm.cpu_rate(now) * 1.3 + 0.15 * crate::random::noise(it.key() ^ 3, second / 5);
         look.set(Probe::LoadAverage, libm::floor(load * 2048.0) / 2048.0);
         look.set(Probe::CpuCount, 2.0);
         look.set(Probe::OpenFiles, 304.0);
+    }
 
-        look.set(Probe::HeapMax, it.plan.heap as f64);
+    fn look_at_memory(&self, it: &Member, process: &Process, look: &mut Look) {
+        let (now, jvm) = (self.cx.now, &process.jvm);
+        look.set(Probe::HeapMax, it.plan().heap as f64);
         look.set(Probe::EdenUsed, jvm.eden_used(now));
         look.set(Probe::EdenCommitted, jvm.eden_committed(now));
         look.set(Probe::SurvivorUsed, jvm.survivor_used(now));
@@ -51,59 +62,50 @@ impl Simulation {
         look.set(Probe::ConcurrentCount, concurrent);
         look.set(Probe::ConcurrentSeconds, libm::round(concurrent * 10.0) / 1000.0);
         look.set(Probe::ConcurrentMax, 0.0);
-        let classes = jvm.classes(now, it.started);
+        let classes = jvm.classes(now, process.started());
         look.set(Probe::ClassesLoaded, classes);
         look.set(Probe::Metaspace, libm::floor(classes * 6_466.0));
+    }
 
-        let pool = self.pool(member);
+    fn look_at_database(&self, it: &Member, process: &Process, look: &mut Look) {
+        let (now, polling) = (self.cx.now, &process.polling);
+        let pool = self.pool(it, process);
         look.set(Probe::PoolTotal, pool.total);
         look.set(Probe::PoolActive, pool.active);
         look.set(Probe::PoolIdle, pool.total - pool.active);
         look.set(Probe::PoolPending, pool.pending);
-        let timeouts = match self.database {
-            Database::Lost { since, .. } if it.profile.has(Quirk::OutlivesStall) => {
-                database::timeouts(now.since(since))
+        let timeouts = match self.cx.database {
+            Database::Lost(_) if it.profile().has(Quirk::OutlivesStall) => {
+                database::timeouts(self.cx.database.away(now))
             }
             _ => 0.0,
         };
-        look.set(Probe::PoolTimeouts, it.pool_timeouts + timeouts);
+        look.set(Probe::PoolTimeouts, polling.timeouts() + timeouts);
         look.set(Probe::PoolCreated, 0.0);
-        look.set(Probe::Polls, it.polls.at(now));
-        look.set(Probe::PollCost, it.poll_cost.at(now));
-        let (peak, since) = it.poll_peak;
-        let slowdown = self.database.slowdown().unwrap_or(1.0);
-        let recent = now.since(since) <= Duration::minutes(3);
-        look.set(Probe::PollPeak, if recent { peak.max(slowdown) } else { slowdown });
-
-        let peak = look.get(Probe::PollPeak);
-        look.set(Probe::SlowPolls, it.slow_polls.at(now));
-        look.set(Probe::SlowPollCost, it.slow_poll_cost.at(now));
+        look.set(Probe::Polls, polling.polls(now));
+        look.set(Probe::PollCost, polling.cost(now));
+        let peak = polling.peak(self.cx.slowdown(), now);
+        look.set(Probe::PollPeak, peak);
+        look.set(Probe::SlowPolls, polling.slow_polls(now));
+        look.set(Probe::SlowPollCost, polling.slow_cost(now));
         look.set(Probe::SlowPollPeak, if database::is_slow(peak) { peak } else { 0.0 });
+        look.set(Probe::SchedulerLoops, libm::floor(polling.scheduler_loops(now)));
+    }
 
-        let live = f64::from(jvm.base_threads()) + it.worker_pool as f64;
-        let blocked = if it.deadlocked { 2.0 } else { 0.0 };
-        let runnable = 10.0;
-        let waiting = libm::floor((live - runnable - blocked) * 0.06).max(0.0);
-        look.set(Probe::ThreadsLive, live);
-        look.set(Probe::ThreadsPeak, live + 1.0);
-        look.set(Probe::ThreadsStarted, live + 2.0);
-        look.set(Probe::ThreadsRunnable, runnable);
-        look.set(Probe::ThreadsBlocked, blocked);
-        look.set(Probe::ThreadsWaiting, waiting);
-        look.set(Probe::ThreadsTimedWaiting, (live - runnable - blocked - waiting).max(0.0));
-        look.set(Probe::ThreadsDeadlocked, blocked);
-
-        look.set(Probe::HttpRequests, it.http_requests as f64);
-        look.set(Probe::JobPending, it.pending.len() as f64);
-        look.set(Probe::JobRunning, it.running.len() as f64);
-        look.set(Probe::JobThreads, f64::from(it.plan.threads));
-        look.set(Probe::WorkerPoolSize, it.worker_pool as f64);
-        look.set(Probe::WorkerCompleted, it.worker_completed as f64);
-        look.set(Probe::WorkerBusyTime, it.worker_busy.as_nanoseconds() as f64);
-        if it.profile.has(Quirk::Controller) {
-            let held = if role.runs(Role::Controller) { self.held(member) } else { Held::default() };
-            look.set(Probe::WorkerRoom, self.room(member) as f64);
-            look.set(Probe::WorkerPolls, libm::floor(now.since(it.started).as_seconds_f64()));
+    fn look_at_work(&self, member: usize, it: &Member, process: &Process, look: &mut Look) {
+        let (role, worker) = (it.role(), &process.worker);
+        look.set(Probe::HttpRequests, process.http_requests as f64);
+        look.set(Probe::JobPending, worker.pending() as f64);
+        look.set(Probe::JobRunning, worker.running().len() as f64);
+        look.set(Probe::JobThreads, worker.threads() as f64);
+        look.set(Probe::WorkerPoolSize, worker.pool() as f64);
+        look.set(Probe::WorkerCompleted, worker.completed() as f64);
+        look.set(Probe::WorkerBusyTime, worker.busy().as_nanoseconds() as f64);
+        if it.profile().has(Quirk::Controller) {
+            let held = if role.runs(Role::Controller) { self.cluster.held(member) } else { Held::default() };
+            look.set(Probe::WorkerRoom, self.cluster.room(member) as f64);
+            let lived = self.cx.now.since(process.started()).as_seconds_f64();
+            look.set(Probe::WorkerPolls, libm::floor(lived));
             look.set(Probe::ControllerWorkers, held.workers as f64);
             look.set(Probe::ControllerPermits, held.permits as f64);
             look.set(Probe::ControllerInflight, held.inflight as f64);
@@ -111,42 +113,53 @@ impl Simulation {
         }
         // Twice the processors, whatever the role runs (recorded: 4 on 2 cores).
         look.set(Probe::ExecutorThreads, 4.0);
-        look.set(Probe::SchedulerLoops, libm::floor(it.scheduler_loops.at(now)));
         let start_lines = match role {
             Role::Webserver | Role::Standalone => 58,
             _ => 0,
         };
-        look.set(Probe::LogInfo, (it.log_info + start_lines) as f64);
-        look.set(Probe::LogWarn, it.log_warn as f64);
-        look.set(Probe::LogError, it.log_error as f64);
-        look
+        look.set(Probe::LogInfo, (process.logged.info + start_lines) as f64);
+        look.set(Probe::LogWarn, process.logged.warn as f64);
+        look.set(Probe::LogError, process.logged.error as f64);
     }
 
     /// How a member uses its connections.
-    fn pool(&self, member: usize) -> Pool {
-        let it = &self.members[member];
-        let role = it.plan.role;
-        match self.database {
+    fn pool(&self, it: &Member, process: &Process) -> Pool {
+        let (role, running) = (it.role(), process.worker.running().len());
+        match self.cx.database {
             Database::Reachable(slowdown) if slowdown > 1.0 => {
-                let (active, pending) = database::pool_use(role, it.running.len(), slowdown);
+                let (active, pending) = database::pool_use(role, running, slowdown);
                 Pool { total: POOL, active: libm::round(active), pending: libm::round(pending) }
             }
             Database::Reachable(_) => {
                 // An idle loop holds a connection for 2.65 ms in 78: now and then a look finds one in use.
-                let (mean, _) = database::pool_use(role, it.running.len(), 1.0);
-                let busy = noise(it.key ^ 0x9001, self.now.as_nanoseconds() as u64);
+                let (mean, _) = database::pool_use(role, running, 1.0);
+                let busy = noise(it.key() ^ 0x9001, self.cx.now.as_nanoseconds() as u64);
                 let active = libm::floor(mean) + if busy < mean - libm::floor(mean) { 1.0 } else { 0.0 };
-                let moves = matches!(it.phase, Phase::Up | Phase::Stopping);
-                Pool { total: POOL, active: if moves { active.min(POOL) } else { 0.0 }, pending: 0.0 }
+                Pool { total: POOL, active: if process.came_up() { active.min(POOL) } else { 0.0 }, pending: 0.0 }
             }
             // Recorded: all connections busy, 10 threads wait at once, 13 after some seconds.
-            Database::Lost { how: Loss::Stalled, since } => {
-                let more = (self.now.since(since).as_seconds_f64() / 3.0).min(3.0);
+            Database::Lost(Outage { how: Loss::Stalled, since, .. }) => {
+                let more = (self.cx.now.since(since).as_seconds_f64() / 3.0).min(3.0);
                 Pool { total: POOL, active: POOL, pending: 10.0_f64.min(database::loops(role)) + libm::floor(more) }
             }
-            Database::Lost { .. } => Pool { total: 0.0, active: 0.0, pending: 4.0_f64.min(database::loops(role)) },
+            Database::Lost(_) => Pool { total: 0.0, active: 0.0, pending: 4.0_f64.min(database::loops(role)) },
         }
     }
+}
+
+fn look_at_threads(it: &Member, process: &Process, look: &mut Look) {
+    let Threads { live, peak, started } = process.jvm.threads(process.worker.pool(), look.now);
+    let blocked = if it.deadlocked() { 2.0 } else { 0.0 };
+    let runnable = 10.0;
+    let waiting = libm::floor((live - runnable - blocked) * 0.06).max(0.0);
+    look.set(Probe::ThreadsLive, live);
+    look.set(Probe::ThreadsPeak, peak);
+    look.set(Probe::ThreadsStarted, started);
+    look.set(Probe::ThreadsRunnable, runnable);
+    look.set(Probe::ThreadsBlocked, blocked);
+    look.set(Probe::ThreadsWaiting, waiting);
+    look.set(Probe::ThreadsTimedWaiting, (live - runnable - blocked - waiting).max(0.0));
+    look.set(Probe::ThreadsDeadlocked, blocked);
 }
 
 struct Pool {

@@ -1,174 +1,176 @@
-//! Members: what there is of a process at an instant, and what it counts.
+//! Members: the place of a process in the cluster, what lasts there, and the process that is there now.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::event::Event;
-use super::integral::Integral;
 use super::jvm::Jvm;
 use super::meters::{Meter, Meters, Subject};
-use super::worker::JobOrder;
-use super::{DatabaseView, Level, Port, Simulation};
+use super::polling::{Pace, Polling};
+use super::process::{Cause, Course, Effect, Nature, Shutdown};
+use super::worker::Worker;
+use super::{Level, Port, limits};
 use crate::metrics::{Common, Registry};
 use crate::profile::{Profile, Quirk, Role};
-use crate::random::{name_key, noise};
-use crate::scenario::MemberPlan;
+use crate::random::{Seed, name_key};
+use crate::scenario::{MemberPlan, Plan, Restart};
 use crate::time::{Duration, Instant};
 
-/// One member of the cluster and its current process.
+/// One member of the cluster: a place, and its current process.
 #[derive(Clone, Debug)]
 pub struct Member {
-    pub(super) plan: MemberPlan,
-    pub(super) profile: &'static Profile,
+    plan: Arc<MemberPlan>,
+    profile: &'static Profile,
     /// The key of its draws.
-    pub(super) key: u64,
-    pub(super) life: u32,
-    pub(super) phase: Phase,
-    pub(super) port: Port,
-    pub(super) started: Instant,
-    pub(super) up_since: Instant,
-    /// Faults that freeze it.
-    pub(super) frozen: u32,
-    pub(super) paused_until: Option<Instant>,
-    /// Faults that keep it from being started again.
-    pub(super) held: u32,
-    /// Its queue threads met a fatal error: it takes no more messages and will exit.
-    pub(super) doomed: bool,
-    /// Changes when a database comes back in time.
-    pub(super) loss_generation: u32,
-    pub(super) shutdown: Option<Shutdown>,
-    pub(super) after_exit: AfterExit,
-    /// When the process before this one ended, and whether it said so.
-    pub(super) ended: Option<(Instant, bool)>,
-    /// Restarts in a row without ten minutes of life.
-    pub(super) crashes: u32,
-    pub(super) meters: Meters,
-    /// What is configured for all meters; a new process has it too.
+    key: u64,
+    /// What is configured for all meters of its processes.
     common: Common,
-    pub(super) jvm: Jvm,
-    pub(super) polls: Integral,
-    pub(super) poll_cost: Integral,
-    pub(super) poll_peak: (f64, Instant),
-    /// Polls that took longer than 2.0 begins to measure at, counted and weighted as the others.
-    pub(super) slow_polls: Integral,
-    pub(super) slow_poll_cost: Integral,
-    /// Requests for a connection that timed out in outages that are over.
-    pub(super) pool_timeouts: f64,
-    pub(super) scheduler_loops: Integral,
-    pub(super) last_ready_loop: Instant,
-    /// Jobs that run, oldest first.
-    pub(super) running: Vec<u32>,
-    pub(super) pending: VecDeque<JobOrder>,
-    pub(super) worker_pool: usize,
-    pub(super) worker_completed: u64,
-    pub(super) worker_busy: Duration,
-    pub(super) http_requests: u64,
-    pub(super) log_info: u64,
-    pub(super) log_warn: u64,
-    pub(super) log_error: u64,
-    pub(super) leak_rate: f64,
-    pub(super) memory_generation: u32,
-    pub(super) loggers: BTreeMap<String, Option<Level>>,
-    pub(super) refreshed: bool,
+    pub(super) lasting: Lasting,
+    pub(super) process: Option<Process>,
+}
+
+/// What belongs to the place and survives a restart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lasting {
+    /// Processes there were before the one that is there, or comes next.
+    pub(super) life: u32,
+    /// Restarts in a row without ten minutes of life.
+    crashes: u32,
+    /// Somebody told it to stop for good: the restart policy does not bring it back.
+    pub(super) ordered_down: bool,
+    /// What faults make of the place.
+    pub(super) levels: Levels,
+    /// When the last process that had come up ended, and whether it said so.
+    pub(super) ended: Option<(Instant, bool)>,
+}
+
+/// What the faults in force make of a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Levels {
+    /// No process is started here.
+    pub(super) held_down: bool,
+    /// Processes stand still.
+    pub(super) hung: bool,
+    /// Bytes a second that are never freed.
+    pub(super) leak: f64,
+    /// Two threads are deadlocked.
     pub(super) deadlocked: bool,
+    /// The disk is full.
     pub(super) disk_full: bool,
 }
 
-/// What a process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// There is none.
-    Dead,
-    /// Starts up, its port is closed.
-    Booting,
-    /// Works.
-    Up,
-    /// Was told to stop: takes nothing new, finishes what it has.
-    Stopping,
-}
-
-/// A shutdown under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shutdown {
-    /// Since when.
-    pub since: Instant,
-    /// Whether `POST /stop` asked for it, and not SIGTERM.
-    pub by_endpoint: bool,
-    /// It has nothing left to do and closes.
-    pub(super) closing: bool,
-}
-
-/// What follows when the process is gone.
+/// What follows when a process is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AfterExit {
     /// The restart policy decides.
     Policy,
-    /// It stays away.
-    Stay,
     /// It is started at once.
     Start,
 }
 
+/// A process: what there is of it at an instant, and what it counts.
+#[derive(Clone, Debug)]
+pub struct Process {
+    course: Course,
+    pub(super) after: AfterExit,
+    started: Instant,
+    pub(super) up_since: Instant,
+    pub(super) meters: Meters,
+    pub(super) jvm: Jvm,
+    pub(super) polling: Polling,
+    pub(super) worker: Worker,
+    pub(super) logged: Logged,
+    pub(super) http_requests: u64,
+    /// When its scheduler last found a trigger due.
+    pub(super) last_ready_loop: Instant,
+    /// Tells the end by a full heap from an earlier forecast.
+    memory_forecast: u32,
+    loggers: BTreeMap<String, Option<Level>>,
+    pub(super) refreshed: bool,
+}
+
+/// Lines a process logged, by level.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Logged {
+    pub(super) info: u64,
+    pub(super) warn: u64,
+    pub(super) error: u64,
+}
+
 impl Member {
-    pub(super) fn new(plan: MemberPlan, profile: &'static Profile, common: Common, now: Instant) -> Member {
+    pub(super) fn new(plan: &Plan, member: &MemberPlan) -> Member {
+        let settings = &plan.settings;
         Member {
-            key: name_key(&plan.name),
-            life: 0,
-            phase: Phase::Dead,
-            port: Port::Refused,
-            started: now,
-            up_since: now,
-            frozen: 0,
-            paused_until: None,
-            held: 0,
-            doomed: false,
-            loss_generation: 0,
-            shutdown: None,
-            after_exit: AfterExit::Policy,
-            ended: None,
-            crashes: 0,
-            meters: Meters::new(profile, Registry::configured(profile, plan.role, now, common.clone())),
-            common,
-            jvm: Jvm::new(plan.role, plan.heap, now),
-            polls: Integral::starting(now, 0.0),
-            poll_cost: Integral::starting(now, 0.0),
-            poll_peak: (1.0, now),
-            slow_polls: Integral::starting(now, 0.0),
-            slow_poll_cost: Integral::starting(now, 0.0),
-            pool_timeouts: 0.0,
-            scheduler_loops: Integral::starting(now, 0.0),
-            last_ready_loop: Instant::NEVER,
-            running: Vec::new(),
-            pending: VecDeque::new(),
-            worker_pool: 0,
-            worker_completed: 0,
-            worker_busy: Duration::ZERO,
-            http_requests: 0,
-            log_info: 11,
-            log_warn: 4,
-            log_error: 0,
-            leak_rate: 0.0,
-            memory_generation: 0,
-            loggers: BTreeMap::new(),
-            refreshed: false,
-            deadlocked: false,
-            disk_full: false,
-            plan,
-            profile,
+            profile: member.profile(plan.kestra),
+            key: name_key(&member.name),
+            common: Common { prefix: settings.metrics_prefix.clone(), tags: settings.metrics_tags.clone() },
+            lasting: Lasting::default(),
+            process: None,
+            plan: Arc::new(member.clone()),
         }
     }
 
-    /// A new process in the same place: nothing of the old one is left but what belongs to the member.
-    pub(super) fn reborn(&mut self, now: Instant) {
-        let fresh = Member::new(self.plan.clone(), self.profile, self.common.clone(), now);
-        let old = std::mem::replace(self, fresh);
-        (self.life, self.frozen, self.held, self.crashes) = (old.life, old.frozen, old.held, old.crashes);
-        (self.leak_rate, self.memory_generation) = (old.leak_rate, old.memory_generation + 1);
-        (self.deadlocked, self.disk_full, self.ended) = (old.deadlocked, old.disk_full, old.ended);
+    /// A new process begins to start up here: nothing of the one before is left but what belongs to the place.
+    pub(super) fn start(&mut self, seed: Seed, now: Instant) -> &mut Process {
+        let nature = Nature {
+            grace: self.plan.grace,
+            closes_at_once: self.profile.has(Quirk::ClosesAtOnce),
+            stops_by_force: self.profile.has(Quirk::StopsByForce),
+            lingers: self.profile.has(Quirk::LingersWithoutDatabase),
+            has_database: self.has_database(),
+            draws: (seed, self.key, self.lasting.life),
+        };
+        let registry = Registry::configured(self.profile, self.plan.role, now, self.common.clone());
+        self.process.insert(Process {
+            course: Course::new(nature),
+            after: AfterExit::Policy,
+            started: now,
+            up_since: now,
+            meters: Meters::new(registry),
+            jvm: Jvm::new(self.plan.role, self.draw_key(), self.plan.heap, now),
+            polling: Polling::new(now),
+            worker: Worker::new(self.plan.threads),
+            logged: Logged { info: 11, warn: 4, error: 0 },
+            http_requests: 0,
+            last_ready_loop: Instant::NEVER,
+            memory_forecast: 0,
+            loggers: BTreeMap::new(),
+            refreshed: false,
+        })
+    }
+
+    /// The key of what its present process draws when it is looked at.
+    pub(super) fn draw_key(&self) -> u64 {
+        self.key ^ u64::from(self.lasting.life).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// The process is gone: what was left of it, and after which pause another one is started, if one is.
+    pub(super) fn end(&mut self, now: Instant) -> Option<(Process, Option<Duration>)> {
+        let process = self.process.take()?;
+        let lasting = &mut self.lasting;
+        lasting.life += 1;
+        let came_up = process.course.came_up();
+        if came_up {
+            lasting.ended = Some((now, process.shutdown().is_some()));
+        }
+        let settled = came_up && now.since(process.up_since) > Duration::minutes(10);
+        lasting.crashes = if settled { 1 } else { lasting.crashes + 1 };
+        let pause = match (process.after, self.plan.restart) {
+            _ if lasting.ordered_down || lasting.levels.held_down => None,
+            (AfterExit::Start, _) => Some(Duration::ZERO),
+            (AfterExit::Policy, Restart::Never) => None,
+            (AfterExit::Policy, Restart::After(pause)) => Some(pause),
+            (AfterExit::Policy, Restart::Kubernetes) => Some(back_off(lasting.crashes)),
+        };
+        Some((process, pause))
     }
 
     /// Its plan: name, role, threads, heap.
     pub fn plan(&self) -> &MemberPlan {
         &self.plan
+    }
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.plan.name
     }
     /// What it runs.
     pub fn role(&self) -> Role {
@@ -178,29 +180,25 @@ impl Member {
     pub fn profile(&self) -> &'static Profile {
         self.profile
     }
+    /// The key of its draws.
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+    /// Its process, when there is one: also one that starts up, stands still or shuts down.
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
     /// What its ports do with a connection.
     pub fn port(&self) -> Port {
-        if self.frozen > 0 && self.port == Port::Open { Port::Frozen } else { self.port }
-    }
-    /// When its process started.
-    pub fn started(&self) -> Instant {
-        self.started
-    }
-    /// When its ports opened.
-    pub fn up_since(&self) -> Instant {
-        self.up_since
+        self.process.as_ref().map_or(Port::Refused, |process| process.course.port())
     }
     /// How many processes it had before this one. A change tells that open connections were reset.
     pub fn life(&self) -> u32 {
-        self.life
+        self.lasting.life
     }
     /// The meters of its process.
-    pub fn registry(&self) -> &Registry {
-        self.meters.registry()
-    }
-    /// Levels set over the management port; loggers that were only asked for have none.
-    pub fn loggers(&self) -> &BTreeMap<String, Option<Level>> {
-        &self.loggers
+    pub fn registry(&self) -> Option<&Registry> {
+        self.process.as_ref().map(Process::registry)
     }
     /// Whether its process has a database: workers that are given their jobs by a controller have none.
     pub fn has_database(&self) -> bool {
@@ -208,27 +206,11 @@ impl Member {
     }
     /// Whether two of its threads are deadlocked.
     pub fn deadlocked(&self) -> bool {
-        self.deadlocked
+        self.lasting.levels.deadlocked
     }
     /// Whether its disk is full.
     pub fn disk_full(&self) -> bool {
-        self.disk_full
-    }
-    /// Whether `/refresh` was asked before in this life.
-    pub fn refreshed(&self) -> bool {
-        self.refreshed
-    }
-    /// The shutdown under way after SIGTERM or `/stop`.
-    pub fn shutdown(&self) -> Option<Shutdown> {
-        self.shutdown
-    }
-    /// Since when it shuts down after SIGTERM or `/stop`.
-    pub fn stopping_since(&self) -> Option<Instant> {
-        self.shutdown.map(|shutdown| shutdown.since)
-    }
-    /// How long a garbage collection still holds up all answers.
-    pub fn paused_until(&self) -> Option<Instant> {
-        self.paused_until
+        self.lasting.levels.disk_full
     }
     /// Kestra's termination grace period.
     pub fn grace(&self) -> Duration {
@@ -236,78 +218,149 @@ impl Member {
     }
     /// Jobs its worker holds but has not started.
     pub fn pending(&self) -> usize {
-        self.pending.len()
+        self.process.as_ref().map_or(0, |process| process.worker.pending())
     }
     /// Jobs that run in its worker.
     pub fn running(&self) -> usize {
-        self.running.len()
+        self.process.as_ref().map_or(0, |process| process.worker.running().len())
     }
 
+    /// Whether its process does its part of the cluster's work, if it reaches what it needs for it.
+    pub(super) fn works(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.course.works())
+    }
+    /// Whether its process is up and moves.
+    pub(super) fn is_up(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.course.up())
+    }
     /// Whether its threads run at all.
     pub(super) fn moves(&self) -> bool {
-        matches!(self.phase, Phase::Up | Phase::Stopping) && self.frozen == 0 && self.paused_until.is_none()
+        self.process.as_ref().is_some_and(|process| process.course.moves())
     }
-}
+    /// Whether its process has come up, whatever became of it then.
+    pub(super) fn came_up(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.course.came_up())
+    }
+    /// Whether its process met a fatal error and will exit.
+    pub(super) fn doomed(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.course.doomed())
+    }
+    /// Whether somebody could start a process here.
+    pub(super) fn may_start(&self) -> bool {
+        self.process.is_none() && !self.lasting.levels.held_down && !self.lasting.ordered_down
+    }
 
-impl Simulation {
-    /// A declared poller asks a member: what a real server would count of it.
-    pub(super) fn poll(&mut self, member: usize, poller: usize) {
-        let Some(declared) = self.plan.pollers.get(poller) else { return };
-        let (path, every) = (declared.path.as_str(), declared.every);
-        let it = &mut self.members[member];
-        let life = it.life;
-        let stalled = matches!(self.database.view(), DatabaseView::Stalled { .. });
-        let refused = matches!(self.database.view(), DatabaseView::Refused { .. });
-        let reads_settings = it.profile.has(Quirk::RequestsReadSettings) && it.plan.role.runs(Role::Webserver);
-        let lost = self.database.slowdown().is_none();
-        let asks = path.starts_with("/health") && path != "/health/liveness";
-        let needs_database = asks && !self.without_database(member);
-        let it = &mut self.members[member];
-        // A request that hangs is never counted: the process dies before it ends.
-        if it.port() == Port::Open && it.moves() && !(stalled && needs_database) && !(lost && reads_settings) {
-            let down = match path {
-                "/health/liveness" => it.deadlocked,
-                "/health/readiness" => refused && needs_database,
-                "/health" => it.deadlocked || refused && needs_database,
-                _ => false,
-            };
-            let (route, time) = match (path, down) {
-                ("/prometheus", _) => (2, 12),
-                ("/health", false) => (3, 4),
-                ("/health", true) => (4, 4),
-                ("/health/liveness" | "/health/readiness", false) => (5, 3),
-                ("/health/liveness" | "/health/readiness", true) => (6, 3),
-                _ => (7, 1),
-            };
-            let spread =
-                0.6 + 0.8 * noise(it.key ^ 0x9011, self.now.as_nanoseconds() as u64 / crate::time::MILLISECOND);
-            it.http_requests += 1;
-            let time = Duration::milliseconds(time).times(spread);
-            it.meters.record(Meter::HttpRequest, Subject::Route(route), time, &self.plan, self.now);
+    /// Counts events of its process, or moves a gauge.
+    pub(super) fn add(&mut self, meter: Meter, subject: Subject, amount: f64, plan: &Plan, now: Instant) {
+        if let Some(process) = &mut self.process {
+            process.meters.add(meter, subject, amount, plan, now);
         }
-        self.events.push(self.now + every, Event::Poll { member: member as u32, poller: poller as u32, life });
     }
 
-    /// Counts an event of a member's process.
-    pub(super) fn count(&mut self, member: usize, meter: Meter, subject: Subject) {
-        self.count_many(member, meter, subject, 1.0);
+    /// Records a time of its process.
+    pub(super) fn record(&mut self, meter: Meter, subject: Subject, time: Duration, plan: &Plan, now: Instant) {
+        if let Some(process) = &mut self.process {
+            process.meters.record(meter, subject, time, plan, now);
+        }
     }
 
-    /// Counts several events of a member's process, or moves a gauge.
-    pub(super) fn count_many(&mut self, member: usize, meter: Meter, subject: Subject, amount: f64) {
-        self.members[member].meters.add(meter, subject, amount, &self.plan, self.now);
-    }
-
-    /// Records a time of a member's process.
-    pub(super) fn time(&mut self, member: usize, meter: Meter, subject: Subject, time: Duration) {
-        self.members[member].meters.record(meter, subject, time, &self.plan, self.now);
+    /// Something was done in its process: so many bytes allocated and processor seconds.
+    pub(super) fn work(&mut self, bytes: f64, cpu: f64, now: Instant) {
+        if let Some(process) = &mut self.process {
+            process.jvm.work(bytes, cpu, now);
+        }
     }
 }
 
-/// The next instant after `now` on a grid of `every` whose phase is a share of it.
-pub(super) fn next_on_grid(now: Instant, every: Duration, phase: f64) -> Instant {
-    let every_ns = i128::from(every.as_nanoseconds().max(1));
-    let phase_ns = (every.as_nanoseconds() as f64 * phase) as i128;
-    let since = (i128::from(now.as_nanoseconds()) - phase_ns).rem_euclid(every_ns);
-    now + Duration::nanoseconds((every_ns - since) as u64)
+/// The kubelet's pause: none, then 10 s, 20 s, 40 s ... up to five minutes.
+fn back_off(crashes: u32) -> Duration {
+    match crashes {
+        0 | 1 => Duration::ZERO,
+        n => Duration::seconds((10u64 << (n - 2).min(5)).min(300)),
+    }
+}
+
+impl Process {
+    /// When it started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+    /// When its ports opened.
+    pub fn up_since(&self) -> Instant {
+        self.up_since
+    }
+    /// Its meters.
+    pub fn registry(&self) -> &Registry {
+        self.meters.registry()
+    }
+    /// Levels set over the management port; loggers that were only asked for have none.
+    pub fn loggers(&self) -> &BTreeMap<String, Option<Level>> {
+        &self.loggers
+    }
+    /// Whether `/refresh` was asked before.
+    pub fn refreshed(&self) -> bool {
+        self.refreshed
+    }
+    /// The shutdown under way after SIGTERM or `/stop`.
+    pub fn shutdown(&self) -> Option<Shutdown> {
+        self.course.shutdown()
+    }
+    /// How long a garbage collection still holds up all answers.
+    pub fn paused_until(&self) -> Option<Instant> {
+        self.course.paused_until()
+    }
+
+    /// Whether it has come up, whatever became of it then.
+    pub(super) fn came_up(&self) -> bool {
+        self.course.came_up()
+    }
+    /// Something comes to it.
+    pub(super) fn on(&mut self, now: Instant, cause: Cause) -> Vec<Effect> {
+        self.course.on(now, cause)
+    }
+
+    /// With which patience it waits for what it lost.
+    pub(super) fn patience(&self) -> u32 {
+        self.course.patience()
+    }
+    /// What it waits for is there again, or is lost anew.
+    pub(super) fn new_patience(&mut self) -> u32 {
+        self.course.new_patience()
+    }
+
+    /// Sets a logger, or creates one that was only asked for. False when there are too many.
+    pub(super) fn set_logger(&mut self, logger: &str, level: Option<Option<Level>>) -> bool {
+        if self.loggers.len() >= limits::LOGGERS && !self.loggers.contains_key(logger) {
+            return false;
+        }
+        let entry = self.loggers.entry(logger.to_owned()).or_insert(None);
+        if let Some(level) = level {
+            *entry = level;
+        }
+        true
+    }
+
+    /// Sets the rates of what it does by itself, after something about it changed. `slowdown` is the database's.
+    pub(super) fn pace(&mut self, role: Role, slowdown: Option<f64>, now: Instant) {
+        let moves = self.course.moves();
+        let schedules = role.runs(Role::Scheduler) && self.course.up();
+        self.polling.pace(Pace { slowdown, polls: moves && !self.course.doomed(), schedules }, now);
+        let running = if moves { self.worker.running().len() } else { 0 };
+        self.jvm.load(running, if moves { 1.0 } else { 0.0 }, now);
+    }
+
+    /// Sets how fast its heap leaks. When it will be full, and which forecast this is.
+    pub(super) fn leak(&mut self, rate: f64, now: Instant) -> Option<(Instant, u32)> {
+        if !self.course.came_up() {
+            return None;
+        }
+        self.jvm.leak(if self.course.moves() { rate } else { 0.0 }, now);
+        self.memory_forecast += 1;
+        self.jvm.full_at().map(|at| (at.max(now), self.memory_forecast))
+    }
+
+    /// Whether a forecast of its heap still holds.
+    pub(super) fn is_forecast(&self, forecast: u32) -> bool {
+        self.memory_forecast == forecast
+    }
 }

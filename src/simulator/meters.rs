@@ -1,11 +1,8 @@
 //! The meters the model moves, and a cache of their series: one packed key, one look-up, one addition.
 
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
-
 use crate::flow::State;
 use crate::metrics::{Registry, SeriesId};
-use crate::profile::{MeterId, Profile, Quirk, Role};
+use crate::profile::{MeterId, Quirk, Role};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -16,7 +13,6 @@ macro_rules! meters {
         pub(super) enum Meter { $($name,)+ }
 
         impl Meter {
-            const ALL: &[Meter] = &[$(Meter::$name),+];
             /// Its dotted name, as `/metrics` lists it.
             const fn name(self) -> &'static str {
                 match self { $(Meter::$name => $text),+ }
@@ -208,14 +204,12 @@ const WORKER_GROUP: &str = "default";
 #[derive(Clone, Debug)]
 pub(super) struct Meters {
     registry: Registry,
-    ids: Vec<Option<MeterId>>,
-    cache: IndexMap<u64, Option<SeriesId>, FxBuildHasher>,
+    cache: Cache,
 }
 
 impl Meters {
-    pub(super) fn new(profile: &'static Profile, registry: Registry) -> Meters {
-        let ids = Meter::ALL.iter().map(|meter| profile.modelled(meter.name())).collect();
-        Meters { registry, ids, cache: IndexMap::default() }
+    pub(super) fn new(registry: Registry) -> Meters {
+        Meters { registry, cache: Cache::default() }
     }
 
     pub(super) fn registry(&self) -> &Registry {
@@ -243,12 +237,67 @@ impl Meters {
 
     fn series(&mut self, meter: Meter, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
         let key = ((meter as u64) << 56) | subject.key();
-        if let Some(known) = self.cache.get(&key) {
-            return *known;
+        if let Some(known) = self.cache.get(key) {
+            return known;
         }
-        let series = self.ids[meter as usize].and_then(|id| register(&mut self.registry, id, subject, plan, now));
+        let id = self.registry.profile().modelled(meter.name());
+        let series = id.and_then(|id| register(&mut self.registry, id, subject, plan, now));
         self.cache.insert(key, series);
         series
+    }
+}
+
+/// What was found for a key. A run looks up some 60,000 of a few hundred keys: open addressing, a slot or two a look.
+#[derive(Clone, Debug, Default)]
+struct Cache {
+    /// As many as a power of two, or none; at most half of them are taken.
+    slots: Vec<Slot>,
+    taken: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Slot {
+    #[default]
+    Free,
+    /// A meter that has no such series has none for good.
+    Taken(u64, Option<SeriesId>),
+}
+
+impl Cache {
+    /// The slot where a key is, or would be.
+    fn place(&self, key: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        // Fibonacci hashing: the upper bits depend on all bits of the key.
+        let mut place = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+        while matches!(self.slots[place], Slot::Taken(other, _) if other != key) {
+            place = (place + 1) & mask;
+        }
+        place
+    }
+
+    fn get(&self, key: u64) -> Option<Option<SeriesId>> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        match self.slots[self.place(key)] {
+            Slot::Taken(_, series) => Some(series),
+            Slot::Free => None,
+        }
+    }
+
+    fn insert(&mut self, key: u64, series: Option<SeriesId>) {
+        if 2 * (self.taken + 1) > self.slots.len() {
+            let larger = vec![Slot::Free; (2 * self.slots.len()).max(16)];
+            for slot in std::mem::replace(&mut self.slots, larger) {
+                if let Slot::Taken(key, _) = slot {
+                    let place = self.place(key);
+                    self.slots[place] = slot;
+                }
+            }
+        }
+        let place = self.place(key);
+        self.taken += usize::from(matches!(self.slots[place], Slot::Free));
+        self.slots[place] = Slot::Taken(key, series);
     }
 }
 
@@ -315,4 +364,44 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
     }
     tags.extend(more.iter().map(|(key, value)| (key.as_str(), *value)));
     registry.series(id, &tags, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+
+    #[test]
+    fn a_cache_gives_back_what_was_put_in_however_it_grew() {
+        let registry = Registry::new(Profile::default_profile(), Role::Worker, Instant::START);
+        let mut meters = Meters::new(registry);
+        let ids: Vec<Option<SeriesId>> = (0..3)
+            .map(|route| meters.series(Meter::HttpRequest, Subject::Route(route), &plan(), Instant::START))
+            .collect();
+        let mut cache = Cache::default();
+        let keys: Vec<u64> = (0..1_000u64).map(|n| (n % 7) << 52 | n << 28 | n % 3).collect();
+        for (n, key) in keys.iter().enumerate() {
+            assert_eq!(cache.get(*key), None);
+            cache.insert(*key, if n % 4 == 3 { None } else { ids[n % 3] });
+        }
+        for (n, key) in keys.iter().enumerate() {
+            assert_eq!(cache.get(*key), Some(if n % 4 == 3 { None } else { ids[n % 3] }));
+        }
+        assert_eq!(cache.taken, keys.len());
+    }
+
+    #[test]
+    fn one_subject_is_one_series() {
+        let registry = Registry::new(Profile::default_profile(), Role::Worker, Instant::START);
+        let mut meters = Meters::new(registry);
+        let mut of = |route| meters.series(Meter::HttpRequest, Subject::Route(route), &plan(), Instant::START);
+        let (first, second) = (of(2), of(3));
+        assert!(first.is_some() && second.is_some() && first != second);
+        assert_eq!((of(2), of(3)), (first, second));
+        assert_eq!(of(usize::MAX >> 40), None, "there is no such route");
+    }
+
+    fn plan() -> Plan {
+        crate::scenario::read("x.yaml", "name: x\n", &crate::scenario::NoFiles).0.expect("a plan")
+    }
 }

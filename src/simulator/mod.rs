@@ -4,16 +4,26 @@
 //! never changes anything. What comes from outside (a fault, a logger that someone sets) is a [`Command`]: it enters at the
 //! current instant and is journaled, so that a session can be replayed.
 //!
-//! Each part of the cluster has a file: [`Member`] is a process and its life, the others are what the processes do.
+//! Each part of the cluster has a file and a state of its own, that nobody else writes. What parts share is handed in: the
+//! [`Context`](context::Context) (time, plan, events to come, truth, journal) and the [`Cluster`](cluster::Cluster) (members
+//! and queues). A [`Member`] is a place; the [`Process`] there is a state machine ([`process`]) with its worker, its loops,
+//! its JVM and its meters. What concerns several parts (a process comes or goes, a fault begins) is wired here and in
+//! [`life`] and [`faults`].
 
 mod behaviour;
+mod cluster;
+mod context;
 mod controller;
 mod database;
 mod event;
 mod executor;
 mod faults;
+mod grid;
+mod happening;
 mod integral;
+mod jobs;
 mod jvm;
+mod laws;
 mod life;
 pub mod limits;
 mod liveness;
@@ -21,132 +31,83 @@ mod look;
 mod member;
 mod messages;
 mod meters;
+mod pollers;
+mod polling;
+mod process;
 mod queue;
 mod scheduler;
 mod slots;
 mod streams;
+#[cfg(test)]
+mod testing;
+mod traffic;
 mod truth;
 mod view;
-mod webserver;
 mod worker;
 
 use std::sync::Arc;
 
 pub use faults::ActiveFault;
-pub use member::{Member, Shutdown};
+pub use happening::{Happening, Journal, JournalEntry};
+pub use member::{Member, Process};
+pub use process::Shutdown;
 pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
-pub use view::{Backlog, Command, DatabaseView, Job, JournalEntry, Level, LimitReached, Port, RunningJob, Schedulable};
+pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};
 
-use crate::metrics::Common;
-use crate::profile::{Profile, Role};
-use crate::random::{Seed, name_key, noise};
-use crate::scenario::Plan;
-use crate::time::{Calendar, Duration, Instant};
-use database::Database;
-use event::{Event, EventQueue};
-use executor::{Execution, FlowModel};
-use liveness::Service;
-use member::Phase;
+use crate::random::{Seed, name_key};
+use crate::scenario::{Fault, Plan, Target};
+use crate::time::{Calendar, Instant};
+use cluster::Cluster;
+use context::Context;
+use event::{Event, ExitCause};
+use executor::Executor;
+use faults::Faults;
+use liveness::Liveness;
+use member::AfterExit;
 use meters::{Class, QueueName};
-use queue::{Message, POLL_SIZE, Queue, QueueKind};
-use scheduler::TriggerState;
-use slots::Slots;
-use webserver::ArrivalProcess;
-use worker::RunningWork;
+use process::Cause;
+use queue::{Message, POLL_SIZE, QueueKind};
+use scheduler::Scheduler;
+use traffic::Traffic;
 
-/// A running cluster.
+/// A running cluster. A copy goes its own way from the same instant on.
 #[derive(Clone, Debug)]
 pub struct Simulation {
-    plan: Arc<Plan>,
-    seed: Seed,
-    calendar: Calendar,
-    profile: &'static Profile,
-    born: Instant,
-    now: Instant,
-    events: EventQueue,
+    cx: Context,
+    cluster: Cluster,
+    executor: Executor,
+    scheduler: Scheduler,
+    traffic: Traffic,
+    liveness: Liveness,
+    faults: Faults,
     handled: u64,
-    members: Vec<Member>,
-    services: Vec<Service>,
-    liveness_planned: bool,
-    database: Database,
-    /// The controller that workers without a database are connected to, and its life.
-    connected: Option<(usize, u32)>,
-    /// The controller has stopped reading jobs: no worker has room.
-    dispatch_paused: bool,
-    queues: Vec<Queue>,
-    flows: Vec<FlowModel>,
-    executions: Slots<Execution>,
-    jobs: Slots<RunningWork>,
-    /// Tells the events of a job from those of an earlier one in the same slot.
-    generation: u32,
-    messages: u64,
-    triggers: Vec<TriggerState>,
-    arrivals: Vec<ArrivalProcess>,
-    faults: Vec<ActiveFault>,
-    fault_count: u32,
-    truth: Truth,
-    journal: Vec<JournalEntry>,
-    limit: Option<LimitReached>,
 }
 
 impl Simulation {
     /// A cluster at the beginning of its life: at the scenario's start, or `age` before it.
     pub fn new(plan: Arc<Plan>, seed: Seed, calendar: Calendar) -> Simulation {
-        let born = Instant::START.before(plan.cluster.age);
-        let profile = plan.kestra;
-        let members = plan.cluster.members.iter().map(|member| {
-            let profile = member.profile(plan.kestra);
-            let settings = &plan.settings;
-            let common = Common { prefix: settings.metrics_prefix.clone(), tags: settings.metrics_tags.clone() };
-            Member::new(member.clone(), profile, common, born)
-        });
-        let arrivals = plan.arrivals.iter().enumerate().map(|(index, arrivals)| {
-            let name = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
-            ArrivalProcess::new(seed, index, name, arrivals.rate, born)
-        });
+        let cx = Context::new(plan.clone(), seed, calendar);
         let mut simulation = Simulation {
-            seed,
-            calendar,
-            profile,
-            born,
-            now: born,
-            events: EventQueue::default(),
+            cluster: Cluster::new(&plan),
+            executor: Executor::new(&plan),
+            scheduler: Scheduler::new(&cx),
+            traffic: Traffic::new(&cx),
+            liveness: Liveness::default(),
+            faults: Faults::default(),
             handled: 0,
-            members: members.collect(),
-            services: Vec::new(),
-            liveness_planned: false,
-            database: Database::Reachable(1.0),
-            connected: None,
-            dispatch_paused: false,
-            queues: QueueKind::ALL.into_iter().map(Queue::new).collect(),
-            flows: plan.flows.iter().map(|flow| FlowModel::new(&plan, flow)).collect(),
-            executions: Slots::new(),
-            jobs: Slots::new(),
-            generation: 0,
-            messages: 0,
-            triggers: scheduler::triggers(&plan, &calendar, born),
-            arrivals: arrivals.collect(),
-            faults: Vec::new(),
-            fault_count: 0,
-            truth: Truth::default(),
-            journal: Vec::new(),
-            limit: None,
-            plan,
+            cx,
         };
-        for (index, entry) in simulation.plan.timeline.iter().enumerate() {
-            simulation.events.push(entry.at, Event::FaultBegins { entry: index as u32 });
+        for (index, entry) in plan.timeline.iter().enumerate() {
+            simulation.cx.events.push(entry.at, Event::FaultBegins { entry: index as u32 });
         }
-        for member in 0..simulation.members.len() {
-            if simulation.plan.cluster.booting {
-                simulation.boot(member);
-            } else {
-                simulation.up(member);
+        for member in 0..simulation.cluster.members.len() {
+            match plan.cluster.booting {
+                true => simulation.boot(member),
+                false => simulation.begin_up(member),
             }
         }
-        for index in 0..simulation.arrivals.len() {
-            simulation.plan_arrival(index);
-        }
+        simulation.traffic.begin(&mut simulation.cx);
         simulation
     }
 
@@ -155,251 +116,233 @@ impl Simulation {
     /// # Errors
     /// A limit was reached; `now` is the instant of it, and nothing moves any more.
     pub fn advance(&mut self, to: Instant) -> Result<(), LimitReached> {
-        while self.limit.is_none()
-            && let Some((at, event)) = self.events.pop(to)
+        while self.cx.limit.is_none()
+            && let Some((at, event)) = self.cx.events.pop(to)
         {
-            self.now = at;
+            self.cx.now = at;
             self.handled += 1;
             self.dispatch(event);
             if self.handled >= limits::EVENTS {
-                let what = "the number of events";
-                self.limit.get_or_insert(LimitReached { what, limit: limits::EVENTS, at });
+                self.cx.reached("the number of events", limits::EVENTS);
+            }
+            if cfg!(debug_assertions) {
+                self.assert_laws();
             }
         }
-        match &self.limit {
+        match &self.cx.limit {
             Some(limit) => Err(limit.clone()),
             None => {
-                self.now = self.now.max(to);
+                self.cx.now = self.cx.now.max(to);
                 Ok(())
             }
         }
     }
 
     fn dispatch(&mut self, event: Event) {
+        let Simulation { cx, cluster, executor, scheduler, traffic, .. } = self;
         match event {
-            Event::Arrival { arrivals, generation } => self.arrive(arrivals as usize, generation),
+            Event::Arrival { arrivals, generation } => {
+                traffic.arrive(cx, cluster, executor, arrivals as usize, generation);
+            }
             Event::Deliver(kind) => self.deliver(kind),
-            Event::JobEnd { job, generation } => self.job_ends(job, generation),
-            Event::TriggerDue { trigger, generation } => self.trigger_due(trigger, generation),
-            Event::RetryDue { execution, number } => self.retry_due(execution, number),
-            Event::FlowRetryDue { flow, number, attempt } => self.flow_retry_due(flow, number, attempt),
-            Event::LivenessCheck => self.check_liveness(),
+            Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
+            Event::RetryDue { execution, number } => executor.retry_due(cx, cluster, execution, number),
+            Event::FlowRetryDue { flow, number, attempt } => {
+                executor.flow_retry_due(cx, cluster, flow, number, attempt);
+            }
+            Event::LivenessCheck => self.liveness.check(cx, cluster),
             Event::FaultBegins { entry } => self.begin_entry(entry as usize),
-            Event::FaultEnds { fault } => self.fault_ends(fault),
-            Event::Start { member, life } if self.lives(member, life) => self.boot(member as usize),
-            Event::Up { member, life } if self.lives(member, life) => self.up(member as usize),
-            Event::Closed { member, life } if self.lives(member, life) => {
-                self.members[member as usize].port = Port::Refused;
+            Event::FaultRepeats { fault } => self.happens(fault),
+            Event::FaultEnds { fault, times } => self.fault_ends(fault, times),
+            Event::Start { member, life }
+            | Event::Comes { member, life, .. }
+            | Event::JobEnd { member, life, .. }
+            | Event::Poll { member, life, .. }
+            | Event::HeapFull { member, life, .. } => {
+                // What was about a process that is gone is about nothing.
+                if self.cluster.members.get(member as usize).is_some_and(|it| it.life() == life) {
+                    self.dispatch_to_member(member as usize, event);
+                }
             }
-            Event::Exit { member, life, cause } if self.lives(member, life) => self.exit(member as usize, cause),
-            Event::GivesUp { member, life, generation }
-                if self.lives(member, life) && self.members[member as usize].loss_generation == generation =>
-            {
-                self.give_up(member as usize);
+        }
+    }
+
+    fn dispatch_to_member(&mut self, member: usize, event: Event) {
+        match event {
+            Event::Start { .. } => self.boot(member),
+            Event::Comes { cause: Cause::ComesUp, .. } => self.comes_up(member),
+            Event::Comes { cause, .. } => self.comes(member, cause),
+            Event::Poll { poller, .. } => self.cluster.poll(&mut self.cx, member, poller as usize),
+            Event::HeapFull { forecast, .. } => {
+                if self.cluster.members[member].process().is_some_and(|it| it.is_forecast(forecast)) {
+                    self.comes(member, Cause::Exits(ExitCause::OutOfMemory));
+                }
             }
-            Event::Deaf { member, life } if self.lives(member, life) => {
-                self.members[member as usize].port = Port::Closing;
+            Event::JobEnd { turn, .. } => {
+                if self.cluster.job_ends(&mut self.cx, member, turn) {
+                    self.close_if_idle(member);
+                    if self.cluster.link.paused() {
+                        self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);
+                    }
+                }
             }
-            Event::PauseEnds { member, life } if self.lives(member, life) => self.pause_ends(member as usize),
-            Event::Poll { member, poller, life } if self.lives(member, life) => {
-                self.poll(member as usize, poller as usize);
-            }
-            Event::OutOfMemory { member, life, generation }
-                if self.lives(member, life) && self.members[member as usize].memory_generation == generation =>
-            {
-                self.exit(member as usize, event::ExitCause::OutOfMemory);
-            }
-            // The process this was about is gone.
             _ => {}
-        }
-    }
-
-    fn lives(&self, member: u32, life: u32) -> bool {
-        self.members.get(member as usize).is_some_and(|member| member.life == life)
-    }
-
-    /// Does something from outside at the current instant. Indices of members must be those of the plan.
-    pub fn command(&mut self, command: Command) {
-        match command {
-            Command::SetLogger { member, logger, level } => self.set_logger(member, logger, Some(level)),
-            Command::TouchLogger { member, logger } => self.set_logger(member, logger, None),
-            Command::Refresh { member } => {
-                if let Some(it) = self.members.get_mut(member) {
-                    it.refreshed = true;
-                }
-            }
-            Command::Stop { member } => {
-                if member < self.members.len() {
-                    self.terminate(member, true, member::AfterExit::Policy);
-                }
-            }
-            Command::Inject(entry) => self.begin(entry),
-            Command::Clear(name) => {
-                if let Some(index) = self.faults.iter().position(|fault| fault.entry.name == name) {
-                    self.end(index);
-                }
-            }
-        }
-    }
-
-    /// `level` is none when the logger was only asked for.
-    fn set_logger(&mut self, member: usize, logger: String, level: Option<Option<Level>>) {
-        let Some(it) = self.members.get_mut(member) else { return };
-        if it.loggers.len() >= limits::LOGGERS && !it.loggers.contains_key(&logger) {
-            return;
-        }
-        match level {
-            None => {
-                it.loggers.entry(logger).or_insert(None);
-            }
-            Some(level) => {
-                let name = level.map_or("inherited".to_owned(), |level| format!("{level:?}").to_uppercase());
-                let text = format!("{}: logger {logger} is {name} now", it.plan.name);
-                it.loggers.insert(logger, level);
-                self.note(text);
-            }
-        }
-    }
-
-    /// Adds a line to the journal.
-    fn note(&mut self, text: String) {
-        if self.journal.len() >= limits::JOURNAL {
-            let what = "the number of journal lines";
-            self.limit.get_or_insert(LimitReached { what, limit: limits::JOURNAL as u64, at: self.now });
-            return;
-        }
-        self.journal.push(JournalEntry { at: self.now, text });
-    }
-
-    /// Whether a member does the work of a role now: it is up, moves, and reaches the database.
-    fn available(&self, member: usize, part: Role) -> bool {
-        let it = &self.members[member];
-        it.phase == Phase::Up && it.plan.role.runs(part) && it.moves() && !it.doomed && self.can_report(member)
-    }
-
-    /// A member that does the work of a role now; with several, `salt` decides.
-    fn pick(&self, part: Role, salt: u64) -> Option<usize> {
-        self.choose(salt, |member| self.available(member, part))
-    }
-
-    /// A member that fits; with several, `salt` decides.
-    fn choose(&self, salt: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut fitting = (0..self.members.len()).filter(|member| fits(*member));
-        let first = fitting.next()?;
-        let mut others = (first + 1..self.members.len()).filter(|member| fits(*member));
-        match (noise(self.seed.0 ^ 0x91c4, salt) * (others.clone().count() + 1) as f64) as usize {
-            0 => Some(first),
-            n => others.nth(n - 1),
-        }
-    }
-
-    /// Puts a message into a queue.
-    fn send(&mut self, kind: QueueKind, message: Message) {
-        self.queues[kind as usize].push(message, self.now);
-        self.kick(kind);
-    }
-
-    /// Plans the next delivery of a queue, if messages wait and somebody takes them.
-    fn kick(&mut self, kind: QueueKind) {
-        let Some(slowdown) = self.database.slowdown() else { return };
-        let empty = self.queues[kind as usize].is_empty();
-        let paused = kind == QueueKind::WorkerJob && self.dispatch_paused;
-        if empty && !paused {
-            return;
-        }
-        let taken = self.taker(kind, 0).is_some();
-        if kind == QueueKind::WorkerJob {
-            self.pause_dispatch(!taken);
-        }
-        if empty || !taken {
-            return;
-        }
-        let query = Duration::milliseconds(2).times(slowdown);
-        if let Some(at) = self.queues[kind as usize].schedule(self.now, query) {
-            self.events.push(at, Event::Deliver(kind));
         }
     }
 
     /// A consumer polls a queue and takes what waits, up to the poll size.
     fn deliver(&mut self, kind: QueueKind) {
-        let queue = &mut self.queues[kind as usize];
+        let queue = &mut self.cluster.queues[kind as usize];
         queue.delivered();
         let salt = ((kind as u64) << 56) ^ queue.taken;
         // With nobody there the messages wait; whoever comes plans the next delivery.
-        let Some(mut consumer) = self.taker(kind, salt) else { return };
+        let Some(mut consumer) = self.cluster.taker(&self.cx, kind, salt) else { return };
         let mut taken = 0;
         while taken < POLL_SIZE
-            && let Some(message) = self.queues[kind as usize].pop()
+            && let Some(message) = self.cluster.queues[kind as usize].pop()
         {
             taken += 1;
-            match message {
-                Message::Execution { slot, number } => self.process_execution(consumer, slot, number),
-                Message::Job(order) => {
-                    self.hand_out(consumer, order);
-                    if self.room(consumer) == usize::MAX {
-                        continue;
-                    }
-                    // A worker with a small buffer takes one at a time; the rest waits.
-                    match self.taker(kind, salt + taken as u64) {
-                        Some(next) => consumer = next,
-                        None => break,
-                    }
-                }
-                Message::TaskStarted { slot, number } => self.task_started(consumer, slot, number),
-                Message::TaskEnded { slot, number, end } => self.task_ended(consumer, slot, number, end),
-                Message::TriggerEvaluated { trigger, fires } => self.trigger_evaluated(consumer, trigger, fires),
-                Message::Logs(lines) => {
-                    self.truth.log_lines_indexed += u64::from(lines);
-                    self.index(consumer, Class::LogEntry, lines);
-                    self.consumed_batch(consumer, QueueName::LogEntry);
+            self.take(consumer, message);
+            // A worker with a small buffer takes one at a time; the rest waits.
+            if matches!(message, Message::Job(_)) && self.cluster.room(consumer) != usize::MAX {
+                match self.cluster.taker(&self.cx, kind, salt + taken as u64) {
+                    Some(next) => consumer = next,
+                    None => break,
                 }
             }
         }
-        let slowdown = self.database.slowdown().unwrap_or(1.0);
-        let busy = kind.cost().times(taken as f64 * slowdown);
-        self.queues[kind as usize].busy(self.now + busy);
-        self.kick(kind);
+        let busy = kind.cost().times(taken as f64 * self.cx.slowdown());
+        self.cluster.queues[kind as usize].busy(self.cx.now + busy);
+        self.cluster.kick(&mut self.cx, kind);
     }
 
-    /// Who takes messages of a queue now.
-    fn taker(&self, kind: QueueKind, salt: u64) -> Option<usize> {
-        let room = |member| kind != QueueKind::WorkerJob || self.room(member) > 0;
-        self.choose(salt, |member| self.available(member, kind.consumer()) && room(member))
+    fn take(&mut self, consumer: usize, message: Message) {
+        let Simulation { cx, cluster, executor, scheduler, .. } = self;
+        let freed = match message {
+            Message::Execution { slot, number } => executor.process(cx, cluster, consumer, slot, number),
+            Message::TaskEnded { slot, number, end } => executor.task_ended(cx, cluster, consumer, (slot, number), end),
+            Message::TaskStarted { slot, number } => {
+                executor.task_started(cx, cluster, consumer, slot, number);
+                None
+            }
+            Message::Job(order) => {
+                cluster.hand_out(cx, consumer, order);
+                None
+            }
+            Message::TriggerEvaluated { trigger, fires } => {
+                scheduler.evaluated(cx, cluster, executor, consumer, (trigger, fires));
+                None
+            }
+            Message::Logs(lines) => {
+                cx.truth.log_lines_indexed += u64::from(lines);
+                cluster.index(cx, consumer, Class::LogEntry, lines);
+                cluster.consumed_batch(cx, consumer, QueueName::LogEntry);
+                None
+            }
+        };
+        if let Some(trigger) = freed {
+            scheduler.unlock(cx, trigger);
+        }
     }
 
-    /// An id of something of a flow.
-    fn id(&self, what: &str, flow: u32, number: u64, part: u32) -> String {
-        let key = name_key(what) ^ self.flows[flow as usize].key;
-        self.seed.numbered(key, number ^ (u64::from(part) << 40)).id()
+    /// Does something from outside at the current instant.
+    ///
+    /// # Errors
+    /// It cannot be done, and nothing is changed.
+    pub fn command(&mut self, command: Command) -> Result<(), CommandError> {
+        match command {
+            Command::SetLogger { member, logger, level } => self.set_logger(member, &logger, Some(level))?,
+            Command::TouchLogger { member, logger } => self.set_logger(member, &logger, None)?,
+            Command::Refresh { member } => self.process_of(member)?.refreshed = true,
+            Command::Stop { member } => {
+                self.process_of(member)?;
+                self.terminate(member, true, AfterExit::Policy);
+            }
+            Command::Inject(entry) => {
+                self.check_fault(&entry.fault)?;
+                self.begin(entry);
+            }
+            Command::Clear(name) => {
+                if !self.clear(&name) {
+                    return Err(CommandError::NoFault(name));
+                }
+            }
+        }
+        if cfg!(debug_assertions) {
+            self.assert_laws();
+        }
+        Ok(())
     }
+
+    fn process_of(&mut self, member: usize) -> Result<&mut Process, CommandError> {
+        let count = self.cluster.members.len();
+        let it = self.cluster.members.get_mut(member).ok_or(CommandError::NoMember(member, count))?;
+        let name = it.name().to_owned();
+        it.process.as_mut().ok_or(CommandError::NoProcess(name))
+    }
+
+    /// `level` is none when the logger was only asked for.
+    fn set_logger(&mut self, member: usize, logger: &str, level: Option<Option<Level>>) -> Result<(), CommandError> {
+        if !self.process_of(member)?.set_logger(logger, level) {
+            return Err(CommandError::TooMany("loggers", limits::LOGGERS));
+        }
+        if let Some(level) = level {
+            self.cx.tell(Happening::LoggerSet { member, logger: Arc::from(logger), level });
+        }
+        Ok(())
+    }
+
+    /// Whether all that a fault names is there, and there is room for it.
+    fn check_fault(&self, fault: &Fault) -> Result<(), CommandError> {
+        let members = self.cluster.members.len();
+        if let Some(unknown) = fault.members().iter().find(|member| **member >= members) {
+            return Err(CommandError::NoMember(*unknown, members));
+        }
+        let flows = self.cx.plan.flows.len();
+        if let Target::Flow(Some(flow)) = &fault.target
+            && *flow >= flows
+        {
+            return Err(CommandError::NoFlow(*flow, flows));
+        }
+        match self.faults.active().len() >= limits::FAULTS {
+            true => Err(CommandError::TooMany("faults", limits::FAULTS)),
+            false => Ok(()),
+        }
+    }
+
+    /// From now on old happenings make room for new ones, instead of an end at the limit: for what goes on for ever.
+    pub fn forget_old_happenings(&mut self) {
+        self.cx.journal.drop_oldest();
+    }
+
     /// An id that Kestra draws for a request, always the same for the same request at the same instant.
     pub fn request_id(&self, target: &str, arrived: Instant) -> String {
-        self.seed.numbered(name_key("request") ^ name_key(target), arrived.as_nanoseconds() as u64).id()
+        self.cx.seed.numbered(name_key("request") ^ name_key(target), arrived.as_nanoseconds() as u64).id()
     }
 
     /// The plan it runs.
     pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+        &self.cx.plan
     }
     /// The seed it runs with.
     pub fn seed(&self) -> Seed {
-        self.seed
+        self.cx.seed
     }
     /// Which date the scenario's start is.
     pub fn calendar(&self) -> Calendar {
-        self.calendar
+        self.cx.calendar
     }
     /// When the cluster began to live.
     pub fn born(&self) -> Instant {
-        self.born
+        self.cx.born
     }
     /// The current instant.
     pub fn now(&self) -> Instant {
-        self.now
+        self.cx.now
     }
     /// When something happens next, if anything will.
     pub fn next_event(&self) -> Option<Instant> {
-        self.events.next()
+        self.cx.events.next()
     }
     /// Events that happened so far.
     pub fn events(&self) -> u64 {
@@ -407,52 +350,33 @@ impl Simulation {
     }
     /// The members, in the order of the plan.
     pub fn members(&self) -> &[Member] {
-        &self.members
+        &self.cluster.members
     }
     /// What happened so far.
-    pub fn journal(&self) -> &[JournalEntry] {
-        &self.journal
+    pub fn journal(&self) -> &Journal {
+        &self.cx.journal
     }
     /// What really happened, counted.
     pub fn truth(&self) -> &Truth {
-        &self.truth
+        &self.cx.truth
     }
-    /// The faults in force, oldest first.
+    /// The faults that are there, oldest first.
     pub fn faults(&self) -> &[ActiveFault] {
-        &self.faults
+        self.faults.active()
+    }
+    /// The jobs that run in a member's worker, oldest first.
+    pub fn running(&self, member: usize) -> Vec<RunningJob> {
+        self.cluster.running(&self.cx, member)
+    }
+    /// All Schedule and polling triggers, as 1.3 lists them.
+    pub fn schedulable(&self) -> Vec<Schedulable> {
+        self.scheduler.schedulable()
     }
     /// How a member sees its database. One without any never misses it.
     pub fn database(&self, member: usize) -> DatabaseView {
-        match self.members.get(member).is_some_and(|it| !it.has_database()) {
+        match self.cluster.members.get(member).is_some_and(|it| !it.has_database()) {
             true => DatabaseView::Reachable { slowdown: 1.0 },
-            false => self.database.view(),
+            false => self.cx.database.view(),
         }
-    }
-
-    /// Where everything is that was begun and has not ended.
-    pub fn backlog(&self) -> Backlog {
-        let mut backlog = Backlog::default();
-        for queue in &self.queues {
-            backlog.sent += queue.sent;
-            backlog.taken += queue.taken;
-            for message in queue.rows() {
-                match message {
-                    Message::Job(_) => backlog.jobs_queued += 1,
-                    Message::TaskEnded { .. } => backlog.task_ends += 1,
-                    Message::TriggerEvaluated { .. } => backlog.trigger_ends += 1,
-                    Message::Logs(lines) => backlog.log_lines += u64::from(*lines),
-                    Message::Execution { .. } | Message::TaskStarted { .. } => {}
-                }
-                backlog.waiting += queue::weight(*message);
-            }
-        }
-        for member in &self.members {
-            backlog.jobs_pending += member.pending.len() as u64;
-            backlog.jobs_running += member.running.len() as u64;
-        }
-        backlog.jobs_orphaned = self.services.iter().map(Service::orphans).sum();
-        backlog.retrying =
-            self.executions.iter().filter(|execution| execution.state == crate::flow::State::Retrying).count() as u64;
-        backlog
     }
 }

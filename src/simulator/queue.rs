@@ -152,3 +152,51 @@ pub(super) fn weight(message: Message) -> u64 {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Instant {
+        Instant::START + Duration::milliseconds(milliseconds)
+    }
+
+    const QUERY: Duration = Duration::milliseconds(2);
+
+    #[test]
+    fn rows_are_taken_in_their_order_and_all_are_counted() {
+        let mut queue = Queue::new(QueueKind::LogEntry);
+        for lines in [3, 5] {
+            queue.push(Message::Logs(lines), at(0));
+        }
+        assert_eq!((queue.sent, queue.taken, queue.rows().count()), (8, 0, 2));
+        assert!(matches!(queue.pop(), Some(Message::Logs(3))));
+        assert_eq!((queue.sent, queue.taken, queue.is_empty()), (8, 3, false));
+    }
+
+    #[test]
+    fn one_delivery_is_under_way_at_a_time_and_none_while_nothing_waits() {
+        let mut queue = Queue::new(QueueKind::Execution);
+        assert_eq!(queue.schedule(at(0), QUERY), None);
+        queue.push(Message::Execution { slot: 0, number: 1 }, at(100));
+        let delivery = queue.schedule(at(100), QUERY).expect("it is planned");
+        assert!(delivery > at(102) && delivery <= at(127), "{delivery}");
+        assert_eq!(queue.schedule(at(101), QUERY), None);
+        queue.delivered();
+        assert!(queue.schedule(at(101), QUERY).is_some());
+    }
+
+    #[test]
+    fn consumers_poll_slower_the_longer_nothing_came_and_not_before_they_are_done() {
+        let mut queue = Queue::new(QueueKind::Execution);
+        queue.push(Message::Execution { slot: 0, number: 1 }, at(0));
+        let gap = |queue: &Queue, seconds: u64| {
+            let first = queue.next_poll(at(seconds * 1000));
+            queue.next_poll(first).since(first).as_milliseconds()
+        };
+        let gaps = [1, 13, 25, 37, 49, 70].map(|seconds| gap(&queue, seconds));
+        assert_eq!(gaps, [25, 50, 100, 200, 400, 500]);
+        queue.busy(at(5_000));
+        assert!(queue.schedule(at(10), QUERY).is_some_and(|delivery| delivery > at(5_000)));
+    }
+}

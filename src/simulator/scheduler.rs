@@ -1,22 +1,31 @@
 //! The scheduler: one loop a second over all triggers. Only loops that find a trigger ready are events.
 
+use super::Schedulable;
+use super::cluster::Cluster;
+use super::context::Context;
 use super::event::Event;
-use super::member::next_on_grid;
+use super::executor::Executor;
+use super::grid::next_on_grid;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, Work};
-use super::{Schedulable, Simulation};
-use crate::flow::TriggerAction;
+use crate::flow::{Schedule, State, TriggerAction};
 use crate::profile::Role;
 use crate::random::noise;
 use crate::scenario::Plan;
 use crate::time::{Calendar, Duration, Instant};
 
+/// All Schedule and polling triggers.
+#[derive(Clone, Debug)]
+pub(super) struct Scheduler {
+    triggers: Vec<TriggerState>,
+}
+
 /// A trigger the scheduler evaluates.
 #[derive(Clone, Debug)]
-pub(super) struct TriggerState {
+struct TriggerState {
     /// Index of its flow, and of the trigger in it.
-    pub(super) place: (u32, u32),
+    place: (u32, u32),
     /// When it is due next.
     next: Instant,
     /// Waits for the execution it created, or for its evaluation in a worker.
@@ -31,7 +40,7 @@ pub(super) struct TriggerState {
 const LOCK_RECORDED: Duration = Duration::seconds(10);
 
 /// All triggers that a scheduler evaluates: Schedule and polling ones.
-pub(super) fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState> {
+fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState> {
     let mut triggers = Vec::new();
     for (flow_index, flow) in plan.flows.iter().enumerate().filter(|(_, flow)| !flow.disabled) {
         for (index, trigger) in flow.triggers.iter().enumerate().filter(|(_, trigger)| !trigger.disabled) {
@@ -57,17 +66,20 @@ pub(super) fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<Tr
     triggers
 }
 
-impl Simulation {
+impl Scheduler {
+    pub(super) fn new(cx: &Context) -> Scheduler {
+        Scheduler { triggers: triggers(&cx.plan, &cx.calendar, cx.born) }
+    }
+
     /// Plans the next look at every trigger, when a scheduler comes.
-    pub(super) fn schedule_triggers(&mut self) {
+    pub(super) fn plan_all(&mut self, cx: &mut Context) {
         for trigger in 0..self.triggers.len() {
-            self.schedule_trigger(trigger as u32);
+            self.plan(cx, trigger as u32);
         }
     }
 
     /// Plans the look of the loop that will find a trigger due.
-    fn schedule_trigger(&mut self, trigger: u32) {
-        let now = self.now;
+    fn plan(&mut self, cx: &mut Context, trigger: u32) {
         let state = &mut self.triggers[trigger as usize];
         if state.next == Instant::NEVER {
             return;
@@ -75,99 +87,145 @@ impl Simulation {
         state.generation += 1;
         let generation = state.generation;
         // The loop looks once a second, at its own phase.
-        let phase = noise(self.seed.0 ^ 0x5c4e, 1);
-        let at = next_on_grid(state.next.max(now), Duration::seconds(1), phase);
-        self.events.push(at, Event::TriggerDue { trigger, generation });
+        let phase = noise(cx.seed.0 ^ 0x5c4e, 1);
+        let at = next_on_grid(state.next.max(cx.now), Duration::seconds(1), phase);
+        cx.events.push(at, Event::TriggerDue { trigger, generation });
     }
 
     /// A loop of the scheduler finds a trigger due.
-    pub(super) fn trigger_due(&mut self, trigger: u32, generation: u32) {
-        let now = self.now;
-        let state = &self.triggers[trigger as usize];
+    pub(super) fn due(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: &mut Executor,
+        trigger: u32,
+        generation: u32,
+    ) {
+        let now = cx.now;
+        let state = &mut self.triggers[trigger as usize];
         if state.generation != generation {
             return;
         }
         // With no scheduler nothing happens; one that comes plans anew.
-        let Some(scheduler) = self.pick(Role::Scheduler, 0) else { return };
+        let Some(scheduler) = cluster.pick(cx, Role::Scheduler, 0) else { return };
         let (flow, index) = state.place;
-        let plan = self.plan.clone();
-        let Some(action) =
-            plan.flows.get(flow as usize).and_then(|flow| flow.triggers.get(index as usize)).map(|it| &it.action)
-        else {
-            return;
-        };
+        let plan = cx.plan.clone();
+        let found = plan.flows.get(flow as usize).and_then(|flow| flow.triggers.get(index as usize));
+        let Some(action) = found.map(|it| &it.action) else { return };
         if state.locked {
+            state.late = true;
             let waited = now.since(state.next);
-            self.triggers[trigger as usize].late = true;
-            self.time(scheduler, Meter::SchedulerLock, Subject::Flow(flow), waited);
-            self.events.push(now + LOCK_RECORDED, Event::TriggerDue { trigger, generation });
+            cluster.time(cx, scheduler, Meter::SchedulerLock, Subject::Flow(flow), waited);
+            cx.after(LOCK_RECORDED, Event::TriggerDue { trigger, generation });
             return;
         }
-        self.count(scheduler, Meter::SchedulerEvaluate, Subject::Bare);
-        if self.members[scheduler].last_ready_loop != now {
-            self.members[scheduler].last_ready_loop = now;
-            self.count(scheduler, Meter::SchedulerLoop, Subject::Bare);
+        cluster.count(cx, scheduler, Meter::SchedulerEvaluate, Subject::Bare);
+        if let Some(process) = &mut cluster.members[scheduler].process
+            && process.last_ready_loop != now
+        {
+            process.last_ready_loop = now;
+            cluster.count(cx, scheduler, Meter::SchedulerLoop, Subject::Bare);
         }
         match action {
             TriggerAction::Schedule(schedule) => {
-                let evaluation = Duration::microseconds(400).times(0.5 + noise(0xe7a1, now.as_nanoseconds() as u64));
-                self.time(scheduler, Meter::SchedulerEvaluation, Subject::TriggerKind(flow, index), evaluation);
-                let state = &mut self.triggers[trigger as usize];
-                let due = state.next;
-                state.locked = true;
-                let was_late = std::mem::take(&mut state.late);
-                // Missed dates are made up for one after another (recoverMissedSchedules: ALL).
-                let date = self.calendar.date(due);
-                state.next = schedule.next_after(date).map_or(Instant::NEVER, |date| self.calendar.instant(date));
-                if !was_late {
-                    // Whole seconds (recorded).
-                    let delay = Duration::seconds(now.since(due).as_milliseconds() / 1000);
-                    let subject = Subject::FlowState(flow, crate::flow::State::Created);
-                    self.time(scheduler, Meter::SchedulerDelay, subject, delay);
-                }
-                self.fire(scheduler, trigger);
+                self.evaluate_schedule(cx, cluster, scheduler, trigger, schedule);
+                self.fire(cx, cluster, executor, scheduler, trigger);
             }
-            TriggerAction::Poll { interval } => {
-                let state = &mut self.triggers[trigger as usize];
-                state.locked = true;
-                state.late = false;
-                state.next = now + *interval;
-                state.evaluations += 1;
-                let evaluation = state.evaluations;
-                self.truth.polls += 1;
-                self.produce(scheduler, Class::WorkerJob, 1);
-                let work = Work::Trigger { trigger, evaluation };
-                self.send(QueueKind::WorkerJob, Message::Job(JobOrder { work, created: now, resubmitted: false }));
-            }
+            TriggerAction::Poll { interval } => self.ask_worker(cx, cluster, scheduler, trigger, *interval),
             TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime => return,
         }
-        self.schedule_trigger(trigger);
+        self.plan(cx, trigger);
+    }
+
+    fn evaluate_schedule(
+        &mut self,
+        cx: &Context,
+        cluster: &mut Cluster,
+        scheduler: usize,
+        trigger: u32,
+        schedule: &Schedule,
+    ) {
+        let now = cx.now;
+        let state = &mut self.triggers[trigger as usize];
+        let (flow, index) = state.place;
+        let evaluation = Duration::microseconds(400).times(0.5 + noise(0xe7a1, now.as_nanoseconds() as u64));
+        cluster.time(cx, scheduler, Meter::SchedulerEvaluation, Subject::TriggerKind(flow, index), evaluation);
+        let due = state.next;
+        state.locked = true;
+        let was_late = std::mem::take(&mut state.late);
+        // Missed dates are made up for one after another (recoverMissedSchedules: ALL).
+        let date = schedule.next_after(cx.calendar.date(due));
+        state.next = date.map_or(Instant::NEVER, |date| cx.calendar.instant(date));
+        if !was_late {
+            // Whole seconds (recorded).
+            let delay = Duration::seconds(now.since(due).as_milliseconds() / 1000);
+            let subject = Subject::FlowState(flow, State::Created);
+            cluster.time(cx, scheduler, Meter::SchedulerDelay, subject, delay);
+        }
+    }
+
+    fn ask_worker(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        scheduler: usize,
+        trigger: u32,
+        interval: Duration,
+    ) {
+        let state = &mut self.triggers[trigger as usize];
+        state.locked = true;
+        state.late = false;
+        state.next = cx.now + interval;
+        state.evaluations += 1;
+        let ((flow, index), evaluation) = (state.place, state.evaluations);
+        cx.truth.polls += 1;
+        cluster.produce(cx, scheduler, Class::WorkerJob, 1);
+        let work = Work::Trigger { trigger, flow, index, evaluation };
+        let order = JobOrder { work, created: cx.now, resubmitted: false };
+        cluster.send(cx, QueueKind::WorkerJob, Message::Job(order));
     }
 
     /// A worker tells what a polling trigger found.
-    pub(super) fn trigger_evaluated(&mut self, scheduler: usize, trigger: u32, fires: bool) {
-        self.truth.polls_ended += 1;
-        self.consumed(scheduler, QueueName::TriggerEvent);
-        if fires { self.fire(scheduler, trigger) } else { self.unlock(trigger) }
+    pub(super) fn evaluated(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: &mut Executor,
+        scheduler: usize,
+        (trigger, fires): (u32, bool),
+    ) {
+        cx.truth.polls_ended += 1;
+        cluster.consumed(cx, scheduler, QueueName::TriggerEvent);
+        match fires {
+            true => self.fire(cx, cluster, executor, scheduler, trigger),
+            false => self.unlock(cx, trigger),
+        }
     }
 
     /// A trigger creates an execution, and waits for it.
-    fn fire(&mut self, scheduler: usize, trigger: u32) {
+    fn fire(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: &mut Executor,
+        scheduler: usize,
+        trigger: u32,
+    ) {
         let (flow, _) = self.triggers[trigger as usize].place;
-        let number = self.flows[flow as usize].next_number();
-        self.count(scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, crate::flow::State::Created));
-        self.create(scheduler, flow, number, Some(trigger), 0);
-        self.members[scheduler].jvm.work(0.6e6, 0.005, self.now);
+        let number = cx.next_number(flow);
+        cluster.count(cx, scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, State::Created));
+        executor.create(cx, cluster, scheduler, (flow, number), (Some(trigger), 0));
+        cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
     }
 
     /// What a trigger waited for has ended.
-    pub(super) fn unlock(&mut self, trigger: u32) {
+    pub(super) fn unlock(&mut self, cx: &mut Context, trigger: u32) {
         self.triggers[trigger as usize].locked = false;
-        self.schedule_trigger(trigger);
+        self.plan(cx, trigger);
     }
 
     /// All Schedule and polling triggers, as 1.3 lists them.
-    pub fn schedulable(&self) -> Vec<Schedulable> {
+    pub(super) fn schedulable(&self) -> Vec<Schedulable> {
         self.triggers
             .iter()
             .map(|state| Schedulable {
@@ -176,5 +234,89 @@ impl Simulation {
                 next: (state.next != Instant::NEVER).then_some(state.next),
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{events, second, world};
+    use super::*;
+
+    const FLOW: &str = "flows:\n  - id: f\n    namespace: n\n    tasks: [ { id: t, type: t.T } ]\n    triggers:\n";
+    const MINUTELY: &str = "      - { id: s, type: io.kestra.plugin.core.trigger.Schedule, cron: \"* * * * *\" }\n";
+    const POLLING: &str = "      - { id: p, type: io.kestra.plugin.core.http.Trigger, interval: PT30S }\n";
+
+    struct World {
+        cx: Context,
+        cluster: Cluster,
+        executor: Executor,
+        scheduler: Scheduler,
+    }
+
+    impl World {
+        fn new(triggers: &str) -> World {
+            let (cx, cluster) = world("standalone: 1, age: 1m", &format!("{FLOW}{triggers}"));
+            let (executor, scheduler) = (Executor::new(&cx.plan), Scheduler::new(&cx));
+            World { cx, cluster, executor, scheduler }
+        }
+
+        /// Lets the loop find what is due up to an instant.
+        fn run(&mut self, until: Instant) {
+            let World { cx, cluster, executor, scheduler } = self;
+            scheduler.plan_all(cx);
+            while let Some((at, event)) = cx.events.pop(until) {
+                cx.now = at;
+                if let Event::TriggerDue { trigger, generation } = event {
+                    scheduler.due(cx, cluster, executor, trigger, generation);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_schedule_creates_one_execution_and_waits_for_its_end() {
+        let mut world = World::new(MINUTELY);
+        world.run(second(400));
+        // Since a minute before the start it was due each minute, and its one execution never ends.
+        assert_eq!(world.cx.truth.triggered, 1);
+        world.scheduler.unlock(&mut world.cx, 0);
+        world.run(second(500));
+        assert_eq!(world.cx.truth.triggered, 2, "what it missed is made up for, one after another");
+    }
+
+    #[test]
+    fn a_polling_trigger_asks_a_worker_and_fires_when_it_found_something() {
+        let mut world = World::new(POLLING);
+        world.run(second(400));
+        assert_eq!((world.cx.truth.polls, world.cx.truth.triggered), (1, 0));
+        let jobs = world.cluster.drain(QueueKind::WorkerJob);
+        let expected = matches!(
+            jobs.as_slice(),
+            [Message::Job(JobOrder { work: Work::Trigger { trigger: 0, flow: 0, index: 0, evaluation: 1 }, .. })]
+        );
+        assert!(expected, "{jobs:?}");
+        let World { cx, cluster, executor, scheduler } = &mut world;
+        scheduler.evaluated(cx, cluster, executor, 0, (0, false));
+        assert_eq!((cx.truth.polls_ended, cx.truth.triggered), (1, 0));
+        scheduler.evaluated(cx, cluster, executor, 0, (0, true));
+        assert_eq!(cx.truth.triggered, 1);
+    }
+
+    #[test]
+    fn without_a_scheduler_nothing_is_due() {
+        let mut world = World::new(MINUTELY);
+        world.cluster.members[0].end(world.cx.now);
+        world.run(second(400));
+        assert_eq!(world.cx.truth.triggered, 0);
+        assert!(events(&mut world.cx, second(9_999)).is_empty());
+    }
+
+    #[test]
+    fn disabled_triggers_and_flows_are_not_evaluated() {
+        let mut off = World::new(&MINUTELY.replace("id: s,", "id: s, disabled: true,"));
+        assert!(off.scheduler.schedulable().is_empty());
+        off.run(second(400));
+        assert_eq!(off.cx.truth.triggered, 0);
+        assert_eq!(World::new(MINUTELY).scheduler.schedulable().len(), 1);
     }
 }

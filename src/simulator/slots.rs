@@ -51,3 +51,18 @@ impl<T> Slots<T> {
         self.values.iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_was_freed_is_used_again_and_holds_nothing_of_before() {
+        let mut slots = Slots::new();
+        let (a, b) = (slots.insert('a'), slots.insert('b'));
+        assert_eq!((slots.remove(a), slots.remove(a), slots.len()), (Some('a'), None, 1));
+        assert_eq!((slots.insert('c'), slots.get(a), slots.get(b)), (a, Some(&'c'), Some(&'b')));
+        assert_eq!((slots.iter().count(), slots.get(9)), (2, None));
+        assert_eq!(slots.get_mut(b).copied(), Some('b'));
+    }
+}

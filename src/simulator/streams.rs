@@ -2,8 +2,7 @@
 //! Nobody recorded such a server. Names and members are those of the last public source (facts/management-port.md,
 //! section 4.16); states and lags are what Kafka's own documentation says of them.
 
-use super::database::{Database, Loss};
-use super::member::Phase;
+use super::database::{Database, Loss, Outage};
 use super::queue::QueueKind;
 use super::{Member, Simulation};
 use crate::profile::Role;
@@ -90,10 +89,12 @@ const STREAMS: &[(Role, &str, Stores)] = &[
 impl Simulation {
     /// The streams of a member's process.
     pub fn streams(&self, member: usize) -> Vec<Stream> {
-        let Some(it) = self.members.get(member).filter(|_| self.plan.cluster.kafka) else { return Vec::new() };
-        let runs = STREAMS.iter().filter(|(part, ..)| it.plan.role.runs(*part));
+        let Some(it) = self.cluster.members.get(member).filter(|_| self.cx.plan.cluster.kafka) else {
+            return Vec::new();
+        };
+        let runs = STREAMS.iter().filter(|(part, ..)| it.role().runs(*part));
         runs.map(|(part, client, stores)| {
-            let read = |kind: &Option<QueueKind>| kind.map(|kind| &self.queues[kind as usize]);
+            let read = |kind: &Option<QueueKind>| kind.map(|kind| &self.cluster.queues[kind as usize]);
             Stream {
                 client,
                 state: self.stream_state(*part),
@@ -112,12 +113,12 @@ impl Simulation {
 
     /// All threads of a part form one group.
     fn stream_state(&self, part: Role) -> StreamState {
-        match self.database {
-            Database::Lost { how: Loss::Stalled, .. } => return StreamState::Rebalancing,
-            Database::Lost { .. } => return StreamState::Error,
+        match self.cx.database {
+            Database::Lost(Outage { how: Loss::Stalled, .. }) => return StreamState::Rebalancing,
+            Database::Lost(_) => return StreamState::Error,
             Database::Reachable(_) => {}
         }
-        let group = self.members.iter().filter(|member| member.plan.role.runs(part));
+        let group = self.cluster.members.iter().filter(|member| member.role().runs(part));
         match group.clone().any(|member| self.moved(member)) {
             true => StreamState::Rebalancing,
             false => StreamState::Running,
@@ -127,14 +128,14 @@ impl Simulation {
     /// Whether a process joined or left its group just now. One that was killed is missed when its session is over.
     fn moved(&self, member: &Member) -> bool {
         let within = |since, from: Duration| {
-            let age = self.now.since(since);
+            let age = self.cx.now.since(since);
             age >= from && age < from + REBALANCE
         };
-        match (member.phase, member.ended) {
-            (Phase::Dead | Phase::Booting, Some((at, true))) => within(at, Duration::ZERO),
-            (Phase::Dead | Phase::Booting, Some((at, false))) => within(at, SESSION_TIMEOUT),
-            (Phase::Dead | Phase::Booting, None) => false,
-            _ => member.up_since > self.born && within(member.up_since, Duration::ZERO),
+        match (member.process().filter(|process| process.came_up()), member.lasting.ended) {
+            (None, Some((at, true))) => within(at, Duration::ZERO),
+            (None, Some((at, false))) => within(at, SESSION_TIMEOUT),
+            (None, None) => false,
+            (Some(process), _) => process.up_since > self.cx.born && within(process.up_since, Duration::ZERO),
         }
     }
 }

@@ -84,13 +84,24 @@ pub enum Command {
     Clear(String),
 }
 
-/// One line of the journal.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JournalEntry {
-    /// When.
-    pub at: Instant,
-    /// What happened, one line without a final dot.
-    pub text: String,
+/// Why a command does nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// It names a member by an index that the plan has not.
+    #[error("there is no member {0}: the plan has {1}")]
+    NoMember(usize, usize),
+    /// It names a flow by an index that the plan has not.
+    #[error("there is no flow {0}: the plan has {1}")]
+    NoFlow(usize, usize),
+    /// The member has no process that could do it.
+    #[error("{0} has no process")]
+    NoProcess(String),
+    /// A limit of a process or of the simulation.
+    #[error("there are too many {0}: {1} at most")]
+    TooMany(&'static str, usize),
+    /// No fault of this name is there.
+    #[error("no fault is called `{0}`")]
+    NoFault(String),
 }
 
 /// A job that runs in a worker, as `/worker` lists it.

@@ -1,13 +1,9 @@
 //! Workers: a number of threads, and a pending queue in memory that takes every job it can get (recorded: the first
 //! worker that polls leases up to 100 rows, whatever it can do at once).
 
-use super::behaviour;
-use super::event::Event;
-use super::meters::{Class, Meter, Subject};
-use super::queue::{Message, QueueKind};
-use super::{Job as JobView, RunningJob, Simulation};
+use std::collections::VecDeque;
+
 use crate::flow::State;
-use crate::profile::Quirk;
 use crate::time::{Duration, Instant};
 
 /// Something a worker is to do.
@@ -25,8 +21,8 @@ pub(super) struct JobOrder {
 pub(super) enum Work {
     /// An attempt of a task of an execution.
     Task { slot: u32, number: u64, flow: u32, task: u32, attempt: u32 },
-    /// An evaluation of a polling trigger.
-    Trigger { trigger: u32, evaluation: u64 },
+    /// An evaluation of a polling trigger: its number among all, its flow, its index there.
+    Trigger { trigger: u32, flow: u32, index: u32, evaluation: u64 },
 }
 
 /// How an attempt of a task ended.
@@ -39,249 +35,215 @@ pub(super) struct TaskEnd {
     pub(super) attempt: u32,
 }
 
-/// A job in a worker's thread.
-#[derive(Clone, Debug)]
-pub(super) struct RunningWork {
-    pub(super) order: JobOrder,
-    member: u32,
-    started: Instant,
-    ends: Instant,
-    /// What is left of it while the process stands still.
-    left: Option<Duration>,
-    generation: u32,
-    state: State,
-    timed_out: bool,
-    logs: u32,
-    fires: bool,
+/// What a job will come to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outcome {
+    pub(super) duration: Duration,
+    pub(super) state: State,
+    pub(super) timed_out: bool,
+    pub(super) logs: u32,
+    pub(super) fires: bool,
 }
 
-impl Simulation {
-    /// A worker takes a job from the queue.
-    pub(super) fn lease(&mut self, member: usize, order: JobOrder) {
-        self.members[member].pending.push_back(order);
-        self.fill_threads(member);
+/// A job in a worker's thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RunningWork {
+    pub(super) order: JobOrder,
+    pub(super) outcome: Outcome,
+    pub(super) started: Instant,
+    /// Tells it from every other one of this worker; another one each time that it goes on.
+    turn: u64,
+    ends: Instant,
+    /// What is left of it while the process stands still, or waits for a connection.
+    left: Option<Duration>,
+}
+
+/// When a job of a worker ends, if nothing stops it, and by which turn it is known then.
+pub(super) type Turn = (Instant, u64);
+
+/// The threads of one process and the jobs they have.
+#[derive(Clone, Debug)]
+pub(super) struct Worker {
+    threads: usize,
+    /// Jobs that run, oldest first.
+    running: Vec<RunningWork>,
+    pending: VecDeque<JobOrder>,
+    turns: u64,
+    /// Threads that were ever made.
+    pool: usize,
+    completed: u64,
+    busy: Duration,
+}
+
+impl Worker {
+    pub(super) fn new(threads: u32) -> Worker {
+        Worker {
+            threads: threads as usize,
+            running: Vec::new(),
+            pending: VecDeque::new(),
+            turns: 0,
+            pool: 0,
+            completed: 0,
+            busy: Duration::ZERO,
+        }
     }
 
-    /// Starts pending jobs while threads are free.
-    pub(super) fn fill_threads(&mut self, member: usize) {
-        loop {
-            let it = &mut self.members[member];
-            if it.running.len() >= it.plan.threads as usize || !it.moves() {
-                return;
-            }
-            let Some(order) = it.pending.pop_front() else { return };
-            self.start_job(member, order);
+    /// Takes a job from the queue.
+    pub(super) fn lease(&mut self, order: JobOrder) {
+        self.pending.push_back(order);
+    }
+
+    /// The job that a free thread takes next.
+    pub(super) fn next(&mut self) -> Option<JobOrder> {
+        if self.running.len() >= self.threads { None } else { self.pending.pop_front() }
+    }
+
+    /// A thread begins a job.
+    pub(super) fn start(&mut self, order: JobOrder, outcome: Outcome, now: Instant) -> Turn {
+        self.turns += 1;
+        let (turn, ends) = (self.turns, now + outcome.duration);
+        self.running.push(RunningWork { order, outcome, started: now, turn, ends, left: None });
+        self.pool = self.pool.max(self.running.len());
+        (ends, turn)
+    }
+
+    /// Whether a job of this turn ends now: it is there and moves.
+    pub(super) fn is_due(&self, turn: u64) -> bool {
+        self.running.iter().any(|job| job.turn == turn && job.left.is_none())
+    }
+
+    /// A job cannot write what came of it: its thread waits.
+    pub(super) fn wait(&mut self, turn: u64) {
+        for job in self.running.iter_mut().filter(|job| job.turn == turn) {
+            job.left = Some(Duration::ZERO);
         }
     }
 
-    fn start_job(&mut self, member: usize, order: JobOrder) {
-        let now = self.now;
-        let (attempt, logs, fires, timeout) = match order.work {
-            Work::Task { flow, number, task, attempt, .. } => {
-                let model = &self.flows[flow as usize];
-                let key = model.key ^ (u64::from(task) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                let mut draws = self.seed.numbered(key, (number << 16) | u64::from(attempt));
-                let behaviour = model.tasks[task as usize];
-                (behaviour.attempt(&mut draws), behaviour.logs, false, model.timeouts[task as usize])
-            }
-            Work::Trigger { trigger, evaluation } => {
-                let (flow, index) = self.triggers[trigger as usize].place;
-                let model = &self.flows[flow as usize];
-                let key = model.key ^ (u64::from(index) + 1).wrapping_mul(0xd1b5_4a32_d192_ed03);
-                let mut draws = self.seed.numbered(key, evaluation);
-                let behaviour = model.triggers[index as usize];
-                let attempt = behaviour.attempt(&mut draws);
-                let fires = draws.chance(behaviour.fires) && !attempt.fails;
-                (attempt, behaviour.logs, fires, None)
-            }
-        };
-        // Kestra's own tasks need no disk; those of plugins write files. Nobody has recorded this.
-        let disk_full = self.members[member].disk_full && self.needs_disk(&order.work);
-        let timed_out = timeout.is_some_and(|timeout| attempt.duration > timeout);
-        let (duration, state) = match timeout {
-            Some(timeout) if timed_out => (timeout, State::Failed),
-            _ if attempt.fails || disk_full => (attempt.duration, State::Failed),
-            _ if attempt.warns => (attempt.duration, State::Warning),
-            _ => (attempt.duration, State::Success),
-        };
-        self.generation += 1;
-        let generation = self.generation;
-        let ends = now + duration;
-        let work = RunningWork {
-            order,
-            member: member as u32,
-            started: now,
-            ends,
-            left: None,
-            generation,
-            state,
-            timed_out,
-            logs,
-            fires,
-        };
-        let job = self.jobs.insert(work);
-        self.events.push(ends, Event::JobEnd { job, generation });
-        let it = &mut self.members[member];
-        it.running.push(job);
-        it.worker_pool = it.worker_pool.max(it.running.len());
-        match order.work {
-            Work::Task { slot, number, flow, task, .. } => {
-                let subject = Subject::Task(flow, task);
-                self.count(member, Meter::WorkerStarted, subject);
-                self.time(member, Meter::WorkerQueued, subject, now.since(order.created));
-                self.count(member, Meter::WorkerRunning, subject);
-                self.produce(member, Class::WorkerTaskResult, 1);
-                self.write_logs(member, 1);
-                self.members[member].log_info += 1;
-                self.send(QueueKind::WorkerTaskResult, Message::TaskStarted { slot, number });
-            }
-            Work::Trigger { trigger, .. } => {
-                let (flow, index) = self.triggers[trigger as usize].place;
-                let subject = Subject::Trigger(flow, index);
-                self.count(member, Meter::TriggerStarted, subject);
-                self.count(member, Meter::TriggerRunning, subject);
-            }
-        }
-        self.pace(member);
-    }
-
-    fn needs_disk(&self, work: &Work) -> bool {
-        let Work::Task { flow, task, .. } = work else { return false };
-        let task = self.plan.flows.get(*flow as usize).and_then(|flow| behaviour::task(flow, *task as usize));
-        task.is_some_and(|task| !task.kind.starts_with("io.kestra.plugin.core."))
-    }
-
-    /// A job ends, unless its process stands still or cannot write the result.
-    pub(super) fn job_ends(&mut self, job: u32, generation: u32) {
-        let now = self.now;
-        let Some(work) = self.jobs.get(job) else { return };
-        if work.generation != generation || work.left.is_some() {
-            return;
-        }
-        let member = work.member as usize;
-        if !self.can_report(member) {
-            // The thread waits for a connection; the job ends when there is one, if the process lives that long.
-            if let Some(work) = self.jobs.get_mut(job) {
-                work.left = Some(Duration::ZERO);
-            }
-            return;
-        }
-        let Some(work) = self.jobs.remove(job) else { return };
-        let it = &mut self.members[member];
-        it.running.retain(|other| *other != job);
-        it.worker_completed += 1;
-        it.worker_busy += now.since(work.started);
-        it.jvm.work(2.5e6, 0.02, now);
-        let duration = now.since(work.order.created);
-        match work.order.work {
-            Work::Task { slot, number, flow, task, attempt } => {
-                let subject = Subject::Task(flow, task);
-                self.count(member, Meter::WorkerEnded, subject);
-                let waits = self.members[member].profile.has(Quirk::WorkerDurationIsWait);
-                let shown = if waits { work.started.since(work.order.created) } else { duration };
-                self.time(member, Meter::WorkerDuration, subject, shown);
-                self.count_many(member, Meter::WorkerRunning, subject, -1.0);
-                if work.timed_out {
-                    self.count(member, Meter::WorkerTimeout, Subject::Attempt(flow, task, attempt));
-                }
-                self.produce(member, Class::WorkerTaskResult, 1);
-                self.write_logs(member, 1 + work.logs);
-                self.members[member].log_info += 1;
-                let end = TaskEnd { state: work.state, duration, attempt };
-                self.send(QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
-            }
-            Work::Trigger { trigger, .. } => {
-                let (flow, index) = self.triggers[trigger as usize].place;
-                let subject = Subject::Trigger(flow, index);
-                self.count(member, Meter::TriggerEnded, subject);
-                self.count_many(member, Meter::TriggerRunning, subject, -1.0);
-                self.time(member, Meter::TriggerDuration, subject, now.since(work.started));
-                if work.state == State::Failed {
-                    self.count(member, Meter::TriggerError, subject);
-                }
-                if work.fires {
-                    self.count(member, Meter::TriggerExecution, subject);
-                }
-                self.produce(member, Class::WorkerTriggerResult, 1);
-                self.produce(member, Class::Trigger, 1);
-                self.index(member, Class::Trigger, 1);
-                self.write_logs(member, work.logs);
-                self.send(QueueKind::WorkerTriggerResult, Message::TriggerEvaluated { trigger, fires: work.fires });
-            }
-        }
-        self.fill_threads(member);
-        self.pace(member);
-        self.close_if_idle(member);
-        if self.dispatch_paused {
-            self.kick(QueueKind::WorkerJob);
-        }
+    /// A job ends.
+    pub(super) fn end(&mut self, turn: u64, now: Instant) -> Option<RunningWork> {
+        let at = self.running.iter().position(|job| job.turn == turn)?;
+        let job = self.running.remove(at);
+        self.completed += 1;
+        self.busy += now.since(job.started);
+        Some(job)
     }
 
     /// The process stands still: its jobs do too.
-    pub(super) fn stall_jobs(&mut self, member: usize) {
-        for job in self.members[member].running.clone() {
-            if let Some(work) = self.jobs.get_mut(job)
-                && work.left.is_none()
-            {
-                work.left = Some(work.ends.since(self.now));
-            }
+    pub(super) fn stall(&mut self, now: Instant) {
+        for job in &mut self.running {
+            job.left.get_or_insert(job.ends.since(now));
         }
     }
 
     /// Jobs that stood still, or waited for a connection, go on.
-    pub(super) fn resume_jobs(&mut self, member: usize) {
-        for job in self.members[member].running.clone() {
-            self.generation += 1;
-            let generation = self.generation;
-            if let Some(work) = self.jobs.get_mut(job)
-                && let Some(left) = work.left.take()
-            {
-                work.ends = self.now + left;
-                work.generation = generation;
-                self.events.push(work.ends, Event::JobEnd { job, generation });
+    pub(super) fn resume(&mut self, now: Instant) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        for job in &mut self.running {
+            if let Some(left) = job.left.take() {
+                self.turns += 1;
+                (job.ends, job.turn) = (now + left, self.turns);
+                turns.push((job.ends, job.turn));
             }
         }
-        self.fill_threads(member);
+        turns
     }
 
-    /// Takes all jobs from a worker: those that run and those that wait.
-    pub(super) fn take_jobs(&mut self, member: usize) -> Vec<JobOrder> {
-        let it = &mut self.members[member];
-        let (running, pending) = (std::mem::take(&mut it.running), std::mem::take(&mut it.pending));
-        running.into_iter().filter_map(|job| self.jobs.remove(job)).map(|work| work.order).chain(pending).collect()
+    /// Takes all jobs from it: those that run and those that wait.
+    pub(super) fn take_all(&mut self) -> Vec<JobOrder> {
+        let running = std::mem::take(&mut self.running).into_iter().map(|job| job.order);
+        running.chain(std::mem::take(&mut self.pending)).collect()
     }
 
-    /// The jobs that run in a member's worker, oldest first.
-    pub fn running(&self, member: usize) -> Vec<RunningJob> {
-        let Some(it) = self.members.get(member) else { return Vec::new() };
-        it.running.iter().filter_map(|job| self.jobs.get(*job)).map(|work| self.describe(work)).collect()
+    /// Jobs that run, oldest first.
+    pub(super) fn running(&self) -> &[RunningWork] {
+        &self.running
+    }
+    /// Jobs it holds and has not started.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.pending.is_empty()
+    }
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+    /// Threads that were ever made.
+    pub(super) fn pool(&self) -> usize {
+        self.pool
+    }
+    /// Jobs that ended.
+    pub(super) fn completed(&self) -> u64 {
+        self.completed
+    }
+    /// The time they took.
+    pub(super) fn busy(&self) -> Duration {
+        self.busy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTCOME: Outcome =
+        Outcome { duration: Duration::seconds(10), state: State::Success, timed_out: false, logs: 1, fires: false };
+
+    fn second(n: u64) -> Instant {
+        Instant::START + Duration::seconds(n)
     }
 
-    fn describe(&self, work: &RunningWork) -> RunningJob {
-        match work.order.work {
-            Work::Task { number, flow, task, attempt, .. } => {
-                let mut history = vec![("CREATED", work.order.created)];
-                // Handed to a worker some 40 ms before it starts when a thread is free (recorded).
-                let submitted = (work.order.created + Duration::milliseconds(30)).min(work.started);
-                history.push(("SUBMITTED", submitted));
-                if work.order.resubmitted {
-                    history.push(("RESUBMITTED", work.started));
-                }
-                history.push(("RUNNING", work.started));
-                RunningJob {
-                    flow: flow as usize,
-                    job: JobView::Task {
-                        task: task as usize,
-                        task_run: self.id("task run", flow, number, (task << 8) | attempt),
-                        execution: self.id("execution", flow, number, 0),
-                        history,
-                    },
-                }
-            }
-            Work::Trigger { trigger, .. } => {
-                let (flow, index) = self.triggers[trigger as usize].place;
-                RunningJob { flow: flow as usize, job: JobView::Trigger { trigger: index as usize } }
-            }
-        }
+    fn order(number: u64) -> JobOrder {
+        let work = Work::Task { slot: 0, number, flow: 0, task: 0, attempt: 1 };
+        JobOrder { work, created: Instant::START, resubmitted: false }
+    }
+
+    /// A worker of two threads that was given three jobs.
+    fn busy() -> (Worker, Vec<Turn>) {
+        let mut worker = Worker::new(2);
+        (0..3).for_each(|number| worker.lease(order(number)));
+        let turns = std::iter::from_fn(|| Some(worker.next()?).map(|order| worker.start(order, OUTCOME, second(0))));
+        let turns = turns.collect();
+        (worker, turns)
+    }
+
+    #[test]
+    fn it_runs_as_many_jobs_as_it_has_threads_and_holds_the_rest() {
+        let (mut worker, turns) = busy();
+        assert_eq!((worker.running().len(), worker.pending(), worker.pool()), (2, 1, 2));
+        assert_eq!(turns.iter().map(|turn| turn.0).collect::<Vec<_>>(), [second(10), second(10)]);
+        assert!(worker.end(turns[0].1, second(10)).is_some() && worker.next().is_some());
+        assert_eq!((worker.completed(), worker.busy()), (1, Duration::seconds(10)));
+        assert!(worker.end(turns[0].1, second(11)).is_none(), "a job ends once");
+    }
+
+    #[test]
+    fn a_job_that_stood_still_ends_later_by_as_much_and_not_at_its_old_time() {
+        let (mut worker, turns) = busy();
+        worker.stall(second(4));
+        assert!(!worker.is_due(turns[0].1));
+        let again = worker.resume(second(100));
+        assert_eq!(again.iter().map(|turn| turn.0).collect::<Vec<_>>(), [second(106), second(106)]);
+        assert!(!worker.is_due(turns[0].1) && worker.is_due(again[0].1));
+    }
+
+    #[test]
+    fn a_job_that_cannot_write_its_result_ends_as_soon_as_it_can() {
+        let (mut worker, turns) = busy();
+        worker.wait(turns[0].1);
+        assert!(!worker.is_due(turns[0].1) && worker.is_due(turns[1].1));
+        worker.stall(second(15));
+        assert_eq!(worker.resume(second(20))[0].0, second(20));
+    }
+
+    #[test]
+    fn all_jobs_are_taken_from_it_in_the_order_they_came() {
+        let (mut worker, _) = busy();
+        let numbers: Vec<u64> = worker
+            .take_all()
+            .iter()
+            .map(|order| if let Work::Task { number, .. } = order.work { number } else { 99 })
+            .collect();
+        assert_eq!((numbers.as_slice(), worker.is_idle()), ([0, 1, 2].as_slice(), true));
     }
 }

@@ -129,7 +129,7 @@ pub fn ask(simulation: &mut Simulation, request: &Request) -> Outcome {
     if let Outcome::Answer(answer) = &outcome
         && let Some(command) = &answer.command
     {
-        simulation.command(command.clone());
+        simulation.command(command.clone()).expect("what an answer asks for can be done");
     }
     outcome
 }

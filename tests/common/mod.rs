@@ -126,6 +126,8 @@ pub fn simulate(plan: &Arc<Plan>, seed: u64, at: Instant) -> Simulation {
 /// What a member's registry shows.
 pub fn exposition(simulation: &Simulation, member: usize) -> String {
     let mut out = Vec::new();
-    simulation.members()[member].registry().render(&simulation.look(member), &mut out);
+    if let Some(registry) = simulation.members()[member].registry() {
+        registry.render(&simulation.look(member), &mut out);
+    }
     String::from_utf8(out).expect("UTF-8")
 }

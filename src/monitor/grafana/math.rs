@@ -164,53 +164,61 @@ impl Parser<'_> {
                 let term = self.binary(0)?;
                 if self.take(")") { Ok(term) } else { Err("a `)` is missing".into()) }
             }
-            Some('$') => {
-                self.take("$");
-                if self.take("{") {
-                    let Some((name, rest)) = self.rest.split_once('}') else { return Err("a `}` is missing".into()) };
-                    let name = name.trim().to_owned();
-                    self.rest = rest;
-                    return Ok(Term::Variable(name));
-                }
-                let name = self.name();
-                if name.is_empty() { Err("a name must follow `$`".into()) } else { Ok(Term::Variable(name)) }
-            }
-            Some(c) if c.is_ascii_digit() || c == '.' => {
-                let text = self.rest.trim_start();
-                let mut end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-                // An exponent.
-                if let Some(after) = text[end..].strip_prefix(['e', 'E']) {
-                    let digits = after.trim_start_matches(['+', '-']);
-                    let more = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-                    if more > 0 {
-                        end = text.len() - digits.len() + more;
-                    }
-                }
-                self.rest = &text[end..];
-                text[..end].parse().map(Term::Number).map_err(|_| format!("`{}` is no number", &text[..end]))
-            }
-            Some(c) if c.is_alphabetic() => {
-                let name = self.name();
-                let constant = match name.as_str() {
-                    "inf" | "infn" => Some(f64::INFINITY),
-                    "nan" | "null" => Some(f64::NAN),
-                    _ => None,
-                };
-                if !self.take("(") {
-                    return Err(format!("`{name}` is not expected here: write ${name} for the node {name}"));
-                }
-                if let Some(constant) = constant {
-                    return if self.take(")") { Ok(Term::Number(constant)) } else { Err("a `)` is missing".into()) };
-                }
-                let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else {
-                    return Err(format!("the function `{name}` is not known"));
-                };
-                let term = self.binary(0)?;
-                if self.take(")") { Ok(Term::Call(*function, Box::new(term))) } else { Err("a `)` is missing".into()) }
-            }
+            Some('$') => self.variable(),
+            Some(c) if c.is_ascii_digit() || c == '.' => self.number(),
+            Some(c) if c.is_alphabetic() => self.call(),
             Some(other) => Err(format!("`{other}` is not expected here")),
             None => Err("it ends too early".into()),
         }
+    }
+
+    /// A node, as `$A` or `${A}`.
+    fn variable(&mut self) -> Result<Term, String> {
+        self.take("$");
+        if self.take("{") {
+            let Some((name, rest)) = self.rest.split_once('}') else { return Err("a `}` is missing".into()) };
+            let name = name.trim().to_owned();
+            self.rest = rest;
+            return Ok(Term::Variable(name));
+        }
+        let name = self.name();
+        if name.is_empty() { Err("a name must follow `$`".into()) } else { Ok(Term::Variable(name)) }
+    }
+
+    fn number(&mut self) -> Result<Term, String> {
+        let text = self.rest.trim_start();
+        let mut end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        // An exponent.
+        if let Some(after) = text[end..].strip_prefix(['e', 'E']) {
+            let digits = after.trim_start_matches(['+', '-']);
+            let more = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+            if more > 0 {
+                end = text.len() - digits.len() + more;
+            }
+        }
+        self.rest = &text[end..];
+        text[..end].parse().map(Term::Number).map_err(|_| format!("`{}` is no number", &text[..end]))
+    }
+
+    /// A function of a term, or a constant that is written as one.
+    fn call(&mut self) -> Result<Term, String> {
+        let name = self.name();
+        let constant = match name.as_str() {
+            "inf" | "infn" => Some(f64::INFINITY),
+            "nan" | "null" => Some(f64::NAN),
+            _ => None,
+        };
+        if !self.take("(") {
+            return Err(format!("`{name}` is not expected here: write ${name} for the node {name}"));
+        }
+        if let Some(constant) = constant {
+            return if self.take(")") { Ok(Term::Number(constant)) } else { Err("a `)` is missing".into()) };
+        }
+        let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else {
+            return Err(format!("the function `{name}` is not known"));
+        };
+        let term = self.binary(0)?;
+        if self.take(")") { Ok(Term::Call(*function, Box::new(term))) } else { Err("a `)` is missing".into()) }
     }
 }
 

@@ -210,6 +210,19 @@ struct Run<'a> {
     steps: usize,
 }
 
+/// What `range` goes over: keys and items.
+fn items(of: Value) -> Result<Vec<(Value, Value)>, String> {
+    Ok(match of {
+        Value::Samples(all) => {
+            let each = all.into_iter().enumerate();
+            each.map(|(index, (labels, value))| (Value::Int(index as i64), Value::Sample(labels, value))).collect()
+        }
+        Value::Map(all) => all.into_iter().map(|(key, value)| (Value::Text(key), Value::Text(value))).collect(),
+        Value::Nil => Vec::new(),
+        other => return Err(format!("range can't iterate over {}", other.print())),
+    })
+}
+
 impl Run<'_> {
     fn all(&mut self, nodes: &[Action], dot: &Value, depth: usize) -> Result<(), String> {
         if depth > MAX_DEPTH {
@@ -253,18 +266,7 @@ impl Run<'_> {
                 self.variables.truncate(known);
             }
             Action::Range(names, pipeline, body, otherwise) => {
-                let items: Vec<(Value, Value)> = match self.pipeline(pipeline, dot, depth)? {
-                    Value::Samples(all) => {
-                        let each = all.into_iter().enumerate();
-                        each.map(|(index, (labels, value))| (Value::Int(index as i64), Value::Sample(labels, value)))
-                            .collect()
-                    }
-                    Value::Map(all) => {
-                        all.into_iter().map(|(key, value)| (Value::Text(key), Value::Text(value))).collect()
-                    }
-                    Value::Nil => Vec::new(),
-                    other => return Err(format!("range can't iterate over {}", other.print())),
-                };
+                let items = items(self.pipeline(pipeline, dot, depth)?)?;
                 if items.is_empty() {
                     self.all(otherwise, dot, depth + 1)?;
                 }

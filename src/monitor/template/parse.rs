@@ -105,14 +105,16 @@ fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     Ok(all)
 }
 
+/// The name a text begins with, and its length.
+fn name(text: &str) -> (String, usize) {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    (text[..end].to_owned(), end)
+}
+
 /// The tokens of an action, what follows it, and whether blanks are to be trimmed there.
 fn tokens(text: &str) -> Result<(Vec<Token>, &str, bool), String> {
     let mut tokens = Vec::new();
     let mut rest = text;
-    let name = |text: &str| {
-        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-        (text[..end].to_owned(), end)
-    };
     loop {
         let blank = rest.len() - rest.trim_start().len();
         if blank > 0 {
@@ -190,6 +192,17 @@ struct Parser {
 }
 
 impl Parser {
+    /// A template of its own, up to its end.
+    fn define(&mut self, line: &mut Line, depth: usize) -> Result<(), String> {
+        let name = line.name_of_template("define")?;
+        let (body, end) = self.block(depth + 1)?;
+        if end.as_deref() != Some("end") {
+            return Err("unexpected EOF".into());
+        }
+        self.defined.insert(name, body);
+        Ok(())
+    }
+
     /// Everything up to `end` or `else`, and which it was, with what follows `else`.
     fn block(&mut self, depth: usize) -> Result<(Vec<Action>, Option<String>), String> {
         if depth > MAX_NESTING {
@@ -240,23 +253,8 @@ impl Parser {
                         _ => Action::Range(names, pipeline, body, otherwise),
                     });
                 }
-                "define" | "template" => {
-                    line.next();
-                    line.blanks();
-                    let Some(Token::Text(name)) = line.next() else { return Err(format!("{word} needs a name")) };
-                    if word == "template" {
-                        line.blanks();
-                        let pipeline = if line.peek().is_some() { Some(line.pipeline()?) } else { None };
-                        line.finished()?;
-                        nodes.push(Action::Template(name, pipeline));
-                    } else {
-                        let (body, end) = self.block(depth + 1)?;
-                        if end.as_deref() != Some("end") {
-                            return Err("unexpected EOF".into());
-                        }
-                        self.defined.insert(name, body);
-                    }
-                }
+                "template" => nodes.push(line.template()?),
+                "define" => self.define(&mut line, depth)?,
                 "block" | "break" | "continue" => return Err(format!("{{{{{word}}}}} is not supported")),
                 _ => {
                     let pipeline = line.pipeline()?;
@@ -317,6 +315,24 @@ struct Line {
 }
 
 impl Line {
+    /// The name after `define` or `template`.
+    fn name_of_template(&mut self, word: &str) -> Result<String, String> {
+        self.next();
+        self.blanks();
+        match self.next() {
+            Some(Token::Text(name)) => Ok(name),
+            _ => Err(format!("{word} needs a name")),
+        }
+    }
+
+    fn template(&mut self) -> Result<Action, String> {
+        let name = self.name_of_template("template")?;
+        self.blanks();
+        let pipeline = if self.peek().is_some() { Some(self.pipeline()?) } else { None };
+        self.finished()?;
+        Ok(Action::Template(name, pipeline))
+    }
+
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.at)
     }

@@ -43,6 +43,28 @@ pub(super) fn cluster(
         add_members(&mut plan.members, Role::Standalone, 1, &defaults);
         return plan;
     };
+    cluster_settings(&object, &mut plan, reading);
+    member_settings(&object, &mut defaults, reading);
+    match (object.entry("standalone"), object.entry("members")) {
+        (Some(_), Some(members)) => {
+            reading.error(&members.place, "a cluster is either `standalone` or has `members`", "keep one of them");
+        }
+        (Some(entry), None) => role_members(entry, Role::Standalone, &defaults, &mut plan.members, reading),
+        (None, Some(members)) => several_roles(members, kestra, &defaults, &mut plan.members, reading),
+        (None, None) => add_members(&mut plan.members, Role::Standalone, 1, &defaults),
+    }
+    if plan.members.is_empty() && !reading.failed() {
+        reading.error(&object.node.place, "the cluster has no members", "write for example `standalone: 1`");
+    }
+    if plan.members.len() > limits::MEMBERS {
+        let place = node.map_or(&root.place, |node| &node.place);
+        reading.error(place, format!("{} members", plan.members.len()), format!("at most {}", limits::MEMBERS));
+    }
+    plan
+}
+
+/// What is said of the cluster as a whole.
+fn cluster_settings(object: &Object<'_>, plan: &mut ClusterPlan, reading: &mut Reading) {
     let kinds = [
         ("postgresql", DatabaseKind::Postgresql),
         ("mysql", DatabaseKind::Mysql),
@@ -70,51 +92,42 @@ pub(super) fn cluster(
     if plan.booting {
         plan.age = Duration::ZERO;
     }
-    member_settings(&object, &mut defaults, reading);
-    match (object.entry("standalone"), object.entry("members")) {
-        (Some(_), Some(members)) => {
-            reading.error(&members.place, "a cluster is either `standalone` or has `members`", "keep one of them");
+}
+
+/// Members by their roles.
+fn several_roles(
+    members: &Entry,
+    kestra: &'static Profile,
+    defaults: &Defaults,
+    all: &mut Vec<MemberPlan>,
+    reading: &mut Reading,
+) {
+    let roles = reading.object(&members.value, "`members`", MEMBERS);
+    for entry in roles.iter().flat_map(|roles| roles.entries()) {
+        let Some(role) = Role::ALL.into_iter().find(|role| role.name() == entry.key) else { continue };
+        let before = all.len();
+        role_members(entry, role, defaults, all, reading);
+        if let Some(unfit) = all[before..].iter().find_map(|member| member.unfit(kestra)) {
+            let has = |name: &&str| Profile::named(name).is_ok_and(|it| it.roles().any(|it| it == role));
+            let versions: Vec<&str> = Profile::NAMES.iter().copied().filter(has).collect();
+            let advice = format!("leave it out, or write a version that has it: {}", versions.join(", "));
+            reading.error(&entry.place, unfit, advice);
         }
-        (Some(entry), None) => role_members(entry, Role::Standalone, &defaults, &mut plan.members, reading),
-        (None, Some(members)) => {
-            if let Some(roles) = reading.object(&members.value, "`members`", MEMBERS) {
-                for entry in roles.entries() {
-                    let Some(role) = Role::ALL.into_iter().find(|role| role.name() == entry.key) else { continue };
-                    let before = plan.members.len();
-                    role_members(entry, role, &defaults, &mut plan.members, reading);
-                    if let Some(unfit) = plan.members[before..].iter().find_map(|member| member.unfit(kestra)) {
-                        let has = |name: &&str| Profile::named(name).is_ok_and(|it| it.roles().any(|it| it == role));
-                        let versions: Vec<&str> = Profile::NAMES.iter().copied().filter(has).collect();
-                        let advice = format!("leave it out, or write a version that has it: {}", versions.join(", "));
-                        reading.error(&entry.place, unfit, advice);
-                    }
-                }
-            }
-            let controlled =
-                |member: &MemberPlan| member.role == Role::Worker && member.profile(kestra).has(Quirk::Controller);
-            let controller = plan.members.iter().any(controlled).then_some(Role::Controller);
-            let parts = [Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Indexer];
-            for part in parts.into_iter().chain(controller) {
-                let runs = |member: &MemberPlan| {
-                    let has = part != Role::Controller || member.profile(kestra).has(Quirk::Controller);
-                    has && member.role.runs(part)
-                };
-                let nobody = !plan.members.iter().any(runs);
-                if nobody && !plan.members.is_empty() && !reading.failed() {
-                    reading.warning(&members.place, format!("no member does the work of the role {}", part.name()), "");
-                }
-            }
+    }
+    warn_of_missing_roles(members, kestra, all, reading);
+}
+
+/// Tells of work that nobody does.
+fn warn_of_missing_roles(members: &Entry, kestra: &'static Profile, all: &[MemberPlan], reading: &mut Reading) {
+    let controls = |member: &MemberPlan| member.profile(kestra).has(Quirk::Controller);
+    let controlled = all.iter().any(|member| member.role == Role::Worker && controls(member));
+    let parts = [Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Indexer];
+    for part in parts.into_iter().chain(controlled.then_some(Role::Controller)) {
+        let runs = |member: &MemberPlan| (part != Role::Controller || controls(member)) && member.role.runs(part);
+        if !all.iter().any(runs) && !all.is_empty() && !reading.failed() {
+            reading.warning(&members.place, format!("no member does the work of the role {}", part.name()), "");
         }
-        (None, None) => add_members(&mut plan.members, Role::Standalone, 1, &defaults),
     }
-    if plan.members.is_empty() && !reading.failed() {
-        reading.error(&object.node.place, "the cluster has no members", "write for example `standalone: 1`");
-    }
-    if plan.members.len() > limits::MEMBERS {
-        let place = node.map_or(&root.place, |node| &node.place);
-        reading.error(place, format!("{} members", plan.members.len()), format!("at most {}", limits::MEMBERS));
-    }
-    plan
 }
 
 fn member_settings(object: &Object<'_>, defaults: &mut Defaults, reading: &mut Reading) {

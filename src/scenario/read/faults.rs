@@ -2,31 +2,33 @@
 
 use super::work::{flow_named, selector};
 use super::{instant, positive};
-use crate::document::{self, Entry, Field, Node, Reading, Value};
-use crate::scenario::fields::{FAULTS, GC_PAUSE, LEAK, RATE_CHANGE, TASK_DURATION, TASK_FAILURES, WHEN};
-use crate::scenario::{DatabaseFault, Fault, MemberPlan, Plan, RateChange, TimelineEntry, units};
+use crate::document::{self, Entry, Field, Node, Object, Reading, Value};
+use crate::scenario::faults::{Aim, ROWS, Row, Unit};
+use crate::scenario::fields::WHEN;
+use crate::scenario::{Amount, DatabaseFault, Fault, Lasts, MemberPlan, Plan, Target, TimelineEntry, units};
 use crate::time::Instant;
 
 /// Reads an entry of the timeline. With `now` it comes from outside: `at` may be missing and is ignored.
 pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mut Reading) -> Option<TimelineEntry> {
-    let fields: Vec<Field> = WHEN.iter().chain(FAULTS).copied().collect();
+    let fields: Vec<Field> = WHEN.iter().copied().chain(ROWS.iter().map(Row::field)).collect();
     let object = reading.object(node, "an entry of `timeline`", &fields)?;
-    let mut keywords = object.entries().iter().filter(|entry| FAULTS.iter().any(|fault| fault.key == entry.key));
-    let known = || FAULTS.iter().map(|fault| fault.key).collect::<Vec<_>>().join(", ");
-    let Some(keyword) = keywords.next() else {
+    let row_of = |entry: &&Entry| ROWS.iter().find(|row| row.keyword == entry.key);
+    let mut keywords = object.entries().iter().filter_map(|entry| Some((entry, row_of(&entry)?)));
+    let known = || ROWS.iter().map(|row| row.keyword).collect::<Vec<_>>().join(", ");
+    let Some((keyword, row)) = keywords.next() else {
         if object.entries().iter().all(|entry| fields.iter().any(|field| field.key == entry.key)) {
             reading.error(&node.place, "this entry says nothing of what happens", format!("add one of {}", known()));
         }
         return None;
     };
-    if let Some(second) = keywords.next() {
+    if let Some((second, _)) = keywords.next() {
         reading.error(
             &second.place,
             format!("`{}` and `{}` in one entry", keyword.key, second.key),
             "write an entry for each",
         );
     }
-    let fault = fault(keyword, plan, reading);
+    let fault = fault(keyword, row, plan, reading);
     let at = match (object.get("at"), now) {
         (_, Some(now)) => Some(now),
         (Some(node), None) => instant(reading, node, "`at`"),
@@ -36,9 +38,8 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
         }
     };
     let lasts = object.get("for").and_then(|node| positive(reading, node, "`for`"));
-    if let (Some(entry), true) = (object.entry("for"), matches!(keyword.key.as_str(), "start" | "restart" | "gc-pause"))
-    {
-        let advice = if keyword.key == "gc-pause" { "its length is `pause`" } else { "leave `for` out" };
+    if let (Some(entry), Lasts::No) = (object.entry("for"), row.lasts) {
+        let advice = if row.units.contains(&Unit::Pause) { "its length is `pause`" } else { "leave `for` out" };
         reading.error(&entry.place, format!("`{}` does not last", keyword.key), advice);
     }
     let every = object.get("every").and_then(|node| positive(reading, node, "`every`"));
@@ -60,32 +61,8 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
         })
     });
     let fault = fault?;
-    let name = name.unwrap_or_else(|| default_name(&keyword.key, &fault, plan));
+    let name = name.unwrap_or_else(|| fault.default_name(plan));
     Some(TimelineEntry { name, at: at?, fault, lasts, every, until })
-}
-
-fn default_name(keyword: &str, fault: &Fault, plan: &Plan) -> String {
-    let target = match fault {
-        Fault::Kill(members)
-        | Fault::Stop(members)
-        | Fault::Start(members)
-        | Fault::Restart(members)
-        | Fault::Hang(members)
-        | Fault::DiskFull(members)
-        | Fault::Deadlock(members)
-        | Fault::HeapLeak { members, .. }
-        | Fault::GcPause { members, .. } => match members.as_slice() {
-            [one] => plan.cluster.members.get(*one).map(|member| member.name.clone()),
-            _ => None,
-        },
-        Fault::Database(DatabaseFault::Refused) => Some("refused".into()),
-        Fault::Database(DatabaseFault::Stalled) => Some("stalled".into()),
-        Fault::Database(DatabaseFault::ShutDown) => Some("shut-down".into()),
-        Fault::Database(DatabaseFault::Slow(_)) => Some("slow".into()),
-        Fault::Arrivals { flow, .. } => flow.and_then(|flow| plan.flows.get(flow)).map(|flow| flow.id.clone()),
-        Fault::TaskDuration { select, .. } | Fault::TaskFailures { select, .. } => select.task.clone(),
-    };
-    target.map_or(keyword.to_owned(), |target| format!("{keyword}-{target}"))
 }
 
 /// Makes a name unique among the entries before it.
@@ -97,66 +74,53 @@ pub(super) fn unique_name(entry: &mut TimelineEntry, plan: &Plan) {
     }
 }
 
-fn fault(keyword: &Entry, plan: &Plan, reading: &mut Reading) -> Option<Fault> {
+fn fault(keyword: &Entry, row: &Row, plan: &Plan, reading: &mut Reading) -> Option<Fault> {
     let node = &keyword.value;
-    let what = format!("`{}`", keyword.key);
-    let object = |reading: &mut Reading, fields: &[Field]| reading.object(node, &what, fields);
-    match keyword.key.as_str() {
-        "kill" => targets(node, plan, reading).map(Fault::Kill),
-        "stop" => targets(node, plan, reading).map(Fault::Stop),
-        "start" => targets(node, plan, reading).map(Fault::Start),
-        "restart" => targets(node, plan, reading).map(Fault::Restart),
-        "hang" => targets(node, plan, reading).map(Fault::Hang),
-        "disk-full" => targets(node, plan, reading).map(Fault::DiskFull),
-        "deadlock" => targets(node, plan, reading).map(Fault::Deadlock),
-        "database" => database(node, reading).map(Fault::Database),
-        "arrivals" => {
-            let object = object(reading, RATE_CHANGE)?;
-            let flow = match object.get("flow") {
-                Some(node) => Some(flow_named(reading, node, plan)?),
-                None => None,
-            };
-            let rate = object.get("rate").and_then(|node| reading.parsed(node, "`rate`", units::read_rate));
-            let times = object.get("times").and_then(|node| reading.parsed(node, "`times`", units::times));
-            match (object.get("rate"), object.get("times")) {
-                (Some(_), None) => rate.map(RateChange::Rate),
-                (None, Some(_)) => times.map(RateChange::Times),
-                _ => {
-                    reading.error(
-                        &node.place,
-                        "`arrivals` needs either `rate` or `times`",
-                        "write for example `{ times: 4x }`",
-                    );
-                    None
-                }
-            }
-            .map(|change| Fault::Arrivals { flow, change })
+    let (kind, members) = (row.kind, |members| Target::Members(members));
+    if row.aim == Aim::Database {
+        return database(node, reading).map(Fault::of_database);
+    }
+    if row.fields.is_empty() {
+        let target = members(targets(node, plan, reading)?);
+        return Some(Fault { kind, target, amount: Amount::None });
+    }
+    let object = reading.object(node, &format!("`{}`", row.keyword), row.fields)?;
+    let target = match row.aim {
+        Aim::Members => object.get("member").and_then(|node| targets(node, plan, reading)).map(members),
+        Aim::Flow => match object.get("flow") {
+            Some(node) => flow_named(reading, node, plan).map(|flow| Target::Flow(Some(flow))),
+            None => Some(Target::Flow(None)),
+        },
+        Aim::Tasks => Some(Target::Tasks(selector(&object, plan, reading))),
+        Aim::Database => Some(Target::Database),
+    };
+    let amount = amount(&object, row, reading);
+    Some(Fault { kind, target: target?, amount: amount? })
+}
+
+/// The one amount of a fault that has one.
+fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amount> {
+    let mut given = row.units.iter().filter_map(|unit| Some((*unit, object.get(unit.key())?)));
+    let (unit, node) = match (given.next(), given.next()) {
+        (Some(first), None) => first,
+        // One that must be there is missed by the table of fields.
+        _ if row.units.len() == 1 => return None,
+        _ => {
+            let keys: Vec<String> = row.units.iter().map(|unit| format!("`{}`", unit.key())).collect();
+            let what = format!("`{}` needs either {}", row.keyword, keys.join(" or "));
+            let last = row.fields.last().map_or("", |field| field.example);
+            let key = row.units.last().map_or("", |unit| unit.key());
+            reading.error(&object.node.place, what, format!("write for example `{{ {key}: {last} }}`"));
+            return None;
         }
-        "task-duration" => {
-            let object = object(reading, TASK_DURATION)?;
-            let select = selector(&object, plan, reading);
-            let times = reading.parsed(object.get("times")?, "`times`", units::times)?;
-            Some(Fault::TaskDuration { select, times })
-        }
-        "task-failures" => {
-            let object = object(reading, TASK_FAILURES)?;
-            let select = selector(&object, plan, reading);
-            let share = reading.parsed(object.get("share")?, "`share`", units::share)?;
-            Some(Fault::TaskFailures { select, share })
-        }
-        "heap-leak" => {
-            let object = object(reading, LEAK)?;
-            let members = targets(object.get("member")?, plan, reading);
-            let rate = reading.parsed(object.get("rate")?, "`rate`", units::byte_rate)?;
-            Some(Fault::HeapLeak { members: members?, rate })
-        }
-        "gc-pause" => {
-            let object = object(reading, GC_PAUSE)?;
-            let members = targets(object.get("member")?, plan, reading);
-            let pause = positive(reading, object.get("pause")?, "`pause`")?;
-            Some(Fault::GcPause { members: members?, pause })
-        }
-        _ => None,
+    };
+    let what = format!("`{}`", unit.key());
+    match unit {
+        Unit::Rate => reading.parsed(node, &what, units::read_rate).map(Amount::Rate),
+        Unit::Times => reading.parsed(node, &what, units::times).map(Amount::Times),
+        Unit::Share => reading.parsed(node, &what, units::share).map(Amount::Share),
+        Unit::Leak => reading.parsed(node, &what, units::byte_rate).map(Amount::Leak),
+        Unit::Pause => positive(reading, node, &what).map(Amount::Pause),
     }
 }
 

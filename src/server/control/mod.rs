@@ -20,7 +20,7 @@ use super::clock::SPEEDS;
 use super::world::{self, Shared, World};
 use crate::document;
 use crate::scenario;
-use crate::simulator::{Command, Port, Simulation, limits as simulator_limits};
+use crate::simulator::{Command, JournalEntry, Port, Simulation, limits as simulator_limits};
 use crate::time::{Duration, Instant};
 
 /// Bytes of a request body.
@@ -142,7 +142,7 @@ fn cluster(shared: &Shared, simulation: &Simulation) -> Value {
                 "role": address.role,
                 "port": port_text(member.port()),
                 "process": member.life() + 1,
-                "stopping": member.shutdown().is_some(),
+                "stopping": member.process().is_some_and(|process| process.shutdown().is_some()),
                 "running": member.running(),
                 "pending": member.pending(),
                 "management": format!("http://{}:{}", address.host, address.management),
@@ -213,7 +213,8 @@ async fn at_instant<T: Send + 'static>(
         let mut simulation = Simulation::new(shared.plan.clone(), shared.seed, shared.calendar);
         let replayed = commands.into_iter().filter(|(when, _)| *when <= at).try_for_each(|(when, command)| {
             simulation.advance(when)?;
-            simulation.command(command);
+            // What could be done then can be done again.
+            let _ = simulation.command(command);
             Ok(())
         });
         replayed
@@ -387,19 +388,25 @@ async fn clear(State(shared): App, Path(name): Path<String>) -> Answered<Json<Va
 
 #[derive(Deserialize)]
 struct Since {
-    since: Option<usize>,
+    since: Option<u64>,
 }
 
 /// The journal, from line `since` on.
 async fn journal(State(shared): App, Query(query): Query<Since>) -> Json<Value> {
     let world = shared.world();
-    let lines = world.simulation.journal();
-    let from = query.since.unwrap_or(0).min(lines.len());
-    let shown: Vec<Value> = lines[from..]
-        .iter()
-        .map(|line| json!({ "at": line.at.rounded().to_string(), "seconds": seconds(line.at), "text": line.text }))
-        .collect();
-    Json(json!({ "next": lines.len(), "lines": shown }))
+    let (journal, plan) = (world.simulation.journal(), world.simulation.plan());
+    let line = |line: &JournalEntry| {
+        let member = line.what.member().and_then(|member| plan.cluster.members.get(member));
+        json!({
+            "at": line.at.rounded().to_string(),
+            "seconds": seconds(line.at),
+            "kind": line.what.kind(),
+            "member": member.map(|member| member.name.as_str()),
+            "text": line.text(plan),
+        })
+    };
+    let shown: Vec<Value> = journal.since(query.since.unwrap_or(0)).map(line).collect();
+    Json(json!({ "next": journal.next(), "dropped": journal.dropped(), "lines": shown }))
 }
 
 async fn reset(State(shared): App) -> Json<Value> {

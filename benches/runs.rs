@@ -1,0 +1,150 @@
+//! What a process, a run and a sweep cost, each beside something measured in the same run. `cargo bench --bench runs` prints
+//! one table; nothing here passes or fails.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench that cannot go on panics")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures real time and prints it")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant as Wall;
+
+use mock_kestra::lab::{Runs, sweep};
+use mock_kestra::metrics::{Common, Look, Registry};
+use mock_kestra::monitor::read_rules;
+use mock_kestra::profile::{Profile, Role};
+use mock_kestra::random::Seed;
+use mock_kestra::run::{Watch, run};
+use mock_kestra::scenario::{NoFiles, Plan, read};
+use mock_kestra::simulator::Simulation;
+use mock_kestra::time::{Calendar, Duration, Instant};
+
+const WORKER_KILLED: &str = include_str!("../scenarios/worker-killed.yaml");
+const RULES: &str = include_str!("../scenarios/rules/kestra.yml");
+
+fn main() {
+    row("what", "figure".into(), "beside".into());
+    boot();
+    watched();
+    swept();
+    crash_loop();
+}
+
+fn row(what: &str, figure: String, beside: String) {
+    println!("{what:<58} {figure:>14}   {beside}");
+}
+
+/// Seconds, the median of several measurements.
+fn time(runs: usize, mut work: impl FnMut()) -> f64 {
+    let mut all: Vec<f64> = (0..runs)
+        .map(|_| {
+            let begun = Wall::now();
+            work();
+            begun.elapsed().as_secs_f64()
+        })
+        .collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+fn plan(text: &str) -> Arc<Plan> {
+    Arc::new(read("bench.yaml", text, &NoFiles).0.expect("a plan"))
+}
+
+fn watch() -> Watch {
+    Watch { rules: read_rules("kestra.yml", RULES).expect("sound rules").0, ..Watch::default() }
+}
+
+/// A process that starts and is asked for the first time, a clone of it, and its exposition.
+fn boot() {
+    const TIMES: usize = 200;
+    let profile = Profile::named(Profile::DEFAULT).expect("a version");
+    let requests = profile.meter("http.server.requests").expect("a meter");
+    let now = Instant::START;
+    let born = || {
+        let mut registry = Registry::configured(profile, Role::Worker, now, Common::default());
+        for status in ["200", "503"] {
+            let tags = [("exception", "none"), ("method", "GET"), ("status", status), ("uri", "/health")];
+            let series = registry.series(requests, &tags, now).expect("registered");
+            registry.record(series, 0.01, now);
+        }
+        registry
+    };
+    let registry = born();
+    let (look, mut out) = (Look::at(now), Vec::new());
+    registry.render(&look, &mut out);
+    let each = |work: &mut dyn FnMut()| time(31, || (0..TIMES).for_each(|_| work())) / TIMES as f64;
+    let booted = each(&mut || drop(black_box(born())));
+    let cloned = each(&mut || drop(black_box(registry.clone())));
+    let rendered = each(&mut || {
+        out.clear();
+        registry.render(&look, &mut out);
+    });
+    let beside = |figure: f64| format!("{:.3} of its exposition ({:.0} us)", figure / rendered, rendered * 1e6);
+    row("boot of a worker and its first two series", format!("{:.1} us", booted * 1e6), beside(booted));
+    row("clone of a registry", format!("{:.1} us", cloned * 1e6), beside(cloned));
+}
+
+fn watched() {
+    let (plan, watch) = (plan(WORKER_KILLED), watch());
+    let once = |watch: Option<&Watch>| {
+        time(9, || drop(black_box(run(&plan, Seed(1), Calendar::default(), watch).expect("no limit"))))
+    };
+    let (alone, judged) = (once(None), once(Some(&watch)));
+    row(
+        "one run of worker-killed with the shipped rules",
+        format!("{:.1} ms", judged * 1e3),
+        format!("{:.2} times the run that nobody watches ({:.1} ms)", judged / alone, alone * 1e3),
+    );
+}
+
+fn swept() {
+    let (plan, watch) = (plan(WORKER_KILLED), watch());
+    let runs = Runs { first: 1, count: 20, jobs: 1, from: None };
+    let all = time(5, || drop(black_box(sweep(&plan, Calendar::default(), &watch, &runs, |_| {}).expect("no limit"))));
+    let single = time(5, || {
+        for seed in 1..=20 {
+            black_box(run(&plan, Seed(seed), Calendar::default(), Some(&watch)).expect("no limit"));
+        }
+    });
+    row(
+        "sweep of 20 seeds of worker-killed on one thread",
+        format!("{:.0} ms", all * 1e3),
+        format!("{:.2} times 20 runs ({:.0} ms)", all / single, single * 1e3),
+    );
+}
+
+/// Six hours in which every process fails for want of its database and is started again.
+fn crash_loop() {
+    let cluster = |restart: &str, timeline: &str| {
+        let member = format!("{{ count: 2, restart: {restart} }}");
+        plan(&format!(
+            "name: x
+duration: 6h
+cluster: {{ members: {{ webserver: {member}, executor: {member}, scheduler: {member}, worker: {member} }} }}
+timeline: [ {timeline} ]
+"
+        ))
+    };
+    let of = |plan: Arc<Plan>| {
+        let mut exits = 0;
+        let seconds = time(3, || {
+            let mut simulation = Simulation::new(plan.clone(), Seed(1), Calendar::default());
+            simulation.advance(Instant::START + Duration::minutes(360)).expect("no limit");
+            exits = simulation.truth().exits;
+        });
+        (seconds, exits)
+    };
+    let (healthy, _) = of(cluster("10s", ""));
+    for restart in ["10s", "kubernetes"] {
+        let (looping, exits) = of(cluster(restart, "{ at: 1m, database: refused }"));
+        row(
+            &format!("6 h of 8 members in a crash loop, restart: {restart}"),
+            format!("{:.0} ms", looping * 1e3),
+            format!(
+                "{:.1} times a healthy 6 h ({:.0} ms); {exits} exits, {:.1} us each",
+                looping / healthy,
+                healthy * 1e3,
+                looping / exits.max(1) as f64 * 1e6
+            ),
+        );
+    }
+}

@@ -1,0 +1,466 @@
+//! What can be done to a cluster: one row a fault. The reader of files and requests, the schema, sentences, names, advice and
+//! README's table come from the rows; what a fault does is its handler in the simulator.
+
+use super::fields::{DURATION, RATE, SHARE, SIZE_RATE, TARGET, TIMES};
+use super::{Plan, TaskSelector};
+use crate::document::{Field, Kind};
+use crate::time::Duration;
+
+/// A fault: which one, what it is done to, and how much of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Which one.
+    pub kind: FaultKind,
+    /// What it is done to.
+    pub target: Target,
+    /// How much of it.
+    pub amount: Amount,
+}
+
+/// What a fault is done to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// Members, by their indices in [`ClusterPlan::members`](super::ClusterPlan::members).
+    Members(Vec<usize>),
+    /// The database.
+    Database,
+    /// The executions of a flow, by its index in [`Plan::flows`]; none means all.
+    Flow(Option<usize>),
+    /// Tasks.
+    Tasks(TaskSelector),
+}
+
+/// How much of a fault.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Amount {
+    /// It has no measure.
+    None,
+    /// `rate`: executions a second.
+    Rate(f64),
+    /// `times`: so many times as many, or as long.
+    Times(f64),
+    /// `share`, 0 to 1.
+    Share(f64),
+    /// `rate` of memory: bytes a second.
+    Leak(f64),
+    /// `pause`.
+    Pause(Duration),
+    /// The manner in which the database is gone, or slow.
+    Manner(DatabaseFault),
+}
+
+/// `database`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DatabaseFault {
+    /// `refused` (also `unreachable`): connections are cut, new ones refused.
+    Refused,
+    /// `stalled` (also `hanging`): packets vanish.
+    Stalled,
+    /// `shut-down`: the server says goodbye to each connection, then refuses.
+    ShutDown,
+    /// `slow: 10x`: every query takes this many times as long.
+    Slow(f64),
+}
+
+/// How an amount is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Rate,
+    Times,
+    Share,
+    Leak,
+    Pause,
+}
+
+impl Unit {
+    /// The key it stands at.
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Unit::Rate | Unit::Leak => "rate",
+            Unit::Times => "times",
+            Unit::Share => "share",
+            Unit::Pause => "pause",
+        }
+    }
+}
+
+/// What a fault is done to, as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aim {
+    Members,
+    Database,
+    Flow,
+    Tasks,
+}
+
+/// How long a fault lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasts {
+    /// It is over at once; `for` means nothing.
+    No,
+    /// It is over at once; with `for` its members are held down so long.
+    HoldsDown,
+    /// Until `for` is over, or somebody clears it.
+    UntilCleared,
+}
+
+/// All there is to say of a fault.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) kind: FaultKind,
+    /// The key in an entry of the timeline.
+    pub(super) keyword: &'static str,
+    pub(super) aim: Aim,
+    /// Keys of its value; none when a target is all there is to say.
+    pub(super) fields: &'static [Field],
+    /// How its amount may be written; one of them must be.
+    pub(super) units: &'static [Unit],
+    pub(super) lasts: Lasts,
+    /// What it does, by unit; `{}` is the target, `{amount}` the amount.
+    pub(super) sentences: &'static [&'static str],
+    pub(super) example: &'static str,
+    pub(super) doc: &'static str,
+}
+
+macro_rules! faults {
+    ($($kind:ident { $($field:ident: $value:expr,)* })*) => {
+        /// Which fault.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "each is described by its row")]
+        pub enum FaultKind { $($kind,)* }
+
+        /// The faults there are, in the order in which they are told.
+        pub(super) const ROWS: &[Row] = &[$(Row { kind: FaultKind::$kind, $($field: $value,)* },)*];
+    };
+}
+
+faults! {
+    Kill {
+        keyword: "kill",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::HoldsDown,
+        sentences: &["kill {}"],
+        example: "worker-1",
+        doc: "SIGKILL: connections are reset, the port refuses. With `for` it stays dead so long, else the restart policy decides.",
+    }
+    Stop {
+        keyword: "stop",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::HoldsDown,
+        sentences: &["stop {}"],
+        example: "worker-1",
+        doc: "SIGTERM: tasks drain, the port stays UP meanwhile (as recorded of 1.3). With `for` it is started again after that, else when somebody does.",
+    }
+    Start {
+        keyword: "start",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::No,
+        sentences: &["start {}"],
+        example: "worker-1",
+        doc: "Starts a member that is not running.",
+    }
+    Restart {
+        keyword: "restart",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::No,
+        sentences: &["restart {}"],
+        example: "worker-1",
+        doc: "SIGTERM, then a new process.",
+    }
+    Hang {
+        keyword: "hang",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["hang {}"],
+        example: "worker-1",
+        doc: "The process freezes: its port accepts and never answers, and it hears SIGTERM only when it goes on.",
+    }
+    Database {
+        keyword: "database",
+        aim: Aim::Database,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["database {amount}"],
+        example: "refused",
+        doc: "Connections are `refused`, packets vanish (`stalled`), the server is `shut-down`, or it is slow (`{ slow: 10x }`); processes die of it as recorded, most of them before they report DOWN.",
+    }
+    Arrivals {
+        keyword: "arrivals",
+        aim: Aim::Flow,
+        fields: &[
+            Field::new("flow", Kind::Text, "company.team.ingest", "Of this flow; of all when left out."),
+            Field::new("rate", RATE, "96/min", "The new rate."),
+            Field::new("times", TIMES, "4x", "So many times the rate of the file."),
+        ],
+        units: &[Unit::Rate, Unit::Times],
+        lasts: Lasts::UntilCleared,
+        sentences: &["arrivals of {}: {amount}/min", "arrivals of {}: {amount} times as many"],
+        example: "{ flow: ingest, times: 4x }",
+        doc: "More executions come, or fewer.",
+    }
+    TaskDuration {
+        keyword: "task-duration",
+        aim: Aim::Tasks,
+        fields: &[
+            Field::new("namespace", Kind::Text, "company", "Which tasks."),
+            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
+            Field::new("task", Kind::Text, "load", "Which tasks."),
+            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            Field::required("times", TIMES, "5x", "So many times as long."),
+        ],
+        units: &[Unit::Times],
+        lasts: Lasts::UntilCleared,
+        sentences: &["{} take {amount} times as long"],
+        example: "{ task: load, times: 5x }",
+        doc: "Tasks take longer, or less.",
+    }
+    TaskFailures {
+        keyword: "task-failures",
+        aim: Aim::Tasks,
+        fields: &[
+            Field::new("namespace", Kind::Text, "company", "Which tasks."),
+            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
+            Field::new("task", Kind::Text, "load", "Which tasks."),
+            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            Field::required("share", SHARE, "50%", "So many of the attempts fail."),
+        ],
+        units: &[Unit::Share],
+        lasts: Lasts::UntilCleared,
+        sentences: &["{amount}% of {} fail"],
+        example: "{ task: load, share: 50% }",
+        doc: "Tasks fail more, or less.",
+    }
+    HeapLeak {
+        keyword: "heap-leak",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "executor-1", "Whose heap."),
+            Field::required("rate", SIZE_RATE, "1MiB/s", "Bytes that are never freed."),
+        ],
+        units: &[Unit::Leak],
+        lasts: Lasts::UntilCleared,
+        sentences: &["heap of {} leaks {amount} MiB/s"],
+        example: "{ member: executor-1, rate: 1MiB/s }",
+        doc: "Memory that no collection frees, until the process dies of it.",
+    }
+    GcPause {
+        keyword: "gc-pause",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "executor-1", "Who stands still."),
+            Field::required("pause", DURATION, "8s", "How long."),
+        ],
+        units: &[Unit::Pause],
+        lasts: Lasts::No,
+        sentences: &["garbage collection stops {} for {amount}"],
+        example: "{ member: executor-1, pause: 8s }",
+        doc: "The whole process stands still for a collection; requests wait.",
+    }
+    DiskFull {
+        keyword: "disk-full",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["disk of {} is full"],
+        example: "worker-1",
+        doc: "Their disk is full: tasks of plugins fail there (1.3 ships with the health indicator of the disk off).",
+    }
+    Deadlock {
+        keyword: "deadlock",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["deadlock in {}"],
+        example: "executor-1",
+        doc: "Two threads wait for each other, and `/health` is DOWN.",
+    }
+}
+
+impl FaultKind {
+    pub(super) fn row(self) -> &'static Row {
+        // Rows are in the order of the kinds, as both are made from one list.
+        &ROWS[self as usize]
+    }
+
+    /// How long it lasts.
+    pub fn lasts(self) -> Lasts {
+        self.row().lasts
+    }
+
+    /// The key in an entry of a timeline.
+    pub fn keyword(self) -> &'static str {
+        self.row().keyword
+    }
+}
+
+impl Row {
+    /// Its key as a field of an entry.
+    pub(super) const fn field(&self) -> Field {
+        let kind = match (self.aim, self.fields) {
+            (Aim::Database, _) => DATABASE,
+            (_, []) => TARGET,
+            (_, fields) => Kind::Object(fields),
+        };
+        Field::new(self.keyword, kind, self.example, self.doc)
+    }
+}
+
+const SLOW: &[Field] = &[Field::required("slow", TIMES, "10x", "Every query takes so many times as long.")];
+
+const DATABASE: Kind = Kind::AnyOf(&[
+    Kind::Choice(&["refused", "unreachable", "stalled", "hanging", "shut-down"]),
+    Kind::Pattern("^slow: *[0-9.]+x?$"),
+    Kind::Object(SLOW),
+]);
+
+/// The faults, as a table in Markdown: what README shows.
+pub fn faults_table() -> String {
+    let mut table = String::from("| fault | what it does |\n|-|-|\n");
+    for row in ROWS {
+        table += &format!("| `{}: {}` | {} |\n", row.keyword, row.example, row.doc);
+    }
+    table
+}
+
+impl Fault {
+    /// A fault of some members, without a measure.
+    pub fn of_members(kind: FaultKind, members: Vec<usize>) -> Fault {
+        Fault { kind, target: Target::Members(members), amount: Amount::None }
+    }
+
+    /// A fault of the database.
+    pub fn of_database(manner: DatabaseFault) -> Fault {
+        Fault { kind: FaultKind::Database, target: Target::Database, amount: Amount::Manner(manner) }
+    }
+
+    /// The members it is done to; none for one that is done to something else.
+    pub fn members(&self) -> &[usize] {
+        match &self.target {
+            Target::Members(members) => members,
+            Target::Database | Target::Flow(_) | Target::Tasks(_) => &[],
+        }
+    }
+
+    /// What it does, as a short phrase: `kill worker-1`, `database refused`.
+    pub fn sentence(&self, plan: &Plan) -> String {
+        let row = self.kind.row();
+        let unit = self.amount.unit().and_then(|unit| row.units.iter().position(|it| *it == unit)).unwrap_or(0);
+        let sentence = row.sentences.get(unit).copied().unwrap_or(row.keyword);
+        sentence.replace("{amount}", &self.amount.words()).replace("{}", &self.target.words(plan))
+    }
+
+    /// A name for an entry that gives it none.
+    pub(super) fn default_name(&self, plan: &Plan) -> String {
+        let keyword = self.kind.keyword();
+        let target = match (&self.target, &self.amount) {
+            (Target::Members(members), _) => match members.as_slice() {
+                [one] => plan.cluster.members.get(*one).map(|member| member.name.clone()),
+                _ => None,
+            },
+            (Target::Database, Amount::Manner(manner)) => Some(manner.word().to_owned()),
+            (Target::Database, _) => None,
+            (Target::Flow(flow), _) => flow.and_then(|flow| plan.flows.get(flow)).map(|flow| flow.id.clone()),
+            (Target::Tasks(select), _) => select.task.clone(),
+        };
+        target.map_or(keyword.to_owned(), |target| format!("{keyword}-{target}"))
+    }
+}
+
+impl DatabaseFault {
+    /// The word for it in a file.
+    const fn word(self) -> &'static str {
+        match self {
+            DatabaseFault::Refused => "refused",
+            DatabaseFault::Stalled => "stalled",
+            DatabaseFault::ShutDown => "shut-down",
+            DatabaseFault::Slow(_) => "slow",
+        }
+    }
+}
+
+impl Amount {
+    fn unit(self) -> Option<Unit> {
+        match self {
+            Amount::None | Amount::Manner(_) => None,
+            Amount::Rate(_) => Some(Unit::Rate),
+            Amount::Times(_) => Some(Unit::Times),
+            Amount::Share(_) => Some(Unit::Share),
+            Amount::Leak(_) => Some(Unit::Leak),
+            Amount::Pause(_) => Some(Unit::Pause),
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Amount::None => String::new(),
+            Amount::Rate(rate) => round(rate * 60.0).to_string(),
+            Amount::Times(times) => times.to_string(),
+            Amount::Share(share) => round(share * 100.0).to_string(),
+            Amount::Leak(rate) => round(rate / 1_048_576.0).to_string(),
+            Amount::Pause(pause) => pause.to_string(),
+            Amount::Manner(DatabaseFault::ShutDown) => "shut down".into(),
+            Amount::Manner(DatabaseFault::Slow(times)) => format!("{times}x slower"),
+            Amount::Manner(manner) => manner.word().into(),
+        }
+    }
+}
+
+/// Three digits after the point are enough for people.
+fn round(value: f64) -> f64 {
+    libm::round(value * 1000.0) / 1000.0
+}
+
+impl Target {
+    fn words(&self, plan: &Plan) -> String {
+        match self {
+            Target::Members(members) => {
+                let known = members.iter().filter_map(|member| plan.cluster.members.get(*member));
+                known.map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ")
+            }
+            Target::Database => String::new(),
+            Target::Flow(flow) => {
+                let of = flow.and_then(|flow| plan.flows.get(flow));
+                of.map_or("all flows".to_owned(), |flow| format!("{}.{}", flow.namespace, flow.id))
+            }
+            Target::Tasks(select) => {
+                let parts = [
+                    ("task", &select.task),
+                    ("type", &select.kind),
+                    ("flow", &select.flow),
+                    ("namespace", &select.namespace),
+                ];
+                let said = parts.iter().filter_map(|(name, value)| Some(format!(" of {name} {}", value.as_ref()?)));
+                std::iter::once("tasks".to_owned()).chain(said).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_by_its_kind_and_says_something_of_each_unit() {
+        for row in ROWS {
+            assert_eq!(row.kind.row().keyword, row.keyword);
+            assert_eq!(row.sentences.len(), row.units.len().max(1), "{}", row.keyword);
+            let fields: Vec<&str> = row.fields.iter().map(|field| field.key).collect();
+            assert!(row.units.iter().all(|unit| fields.contains(&unit.key())), "{}", row.keyword);
+            assert!(ROWS.iter().filter(|other| other.keyword == row.keyword).count() == 1, "{}", row.keyword);
+        }
+    }
+}

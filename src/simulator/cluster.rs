@@ -1,0 +1,125 @@
+//! The processes of the cluster and the queues between them: who is there, who takes what, what is counted where.
+
+use super::context::Context;
+use super::controller::Link;
+use super::event::Event;
+use super::member::Member;
+use super::meters::{Meter, Subject};
+use super::queue::{Message, Queue, QueueKind};
+use crate::profile::Role;
+use crate::random::noise;
+use crate::scenario::Plan;
+use crate::time::Duration;
+
+/// Members and queues.
+#[derive(Clone, Debug)]
+pub(super) struct Cluster {
+    pub(super) members: Vec<Member>,
+    pub(super) queues: Vec<Queue>,
+    pub(super) link: Link,
+}
+
+impl Cluster {
+    pub(super) fn new(plan: &Plan) -> Cluster {
+        Cluster {
+            members: plan.cluster.members.iter().map(|member| Member::new(plan, member)).collect(),
+            queues: QueueKind::ALL.into_iter().map(Queue::new).collect(),
+            link: Link::default(),
+        }
+    }
+
+    /// Counts an event of a member's process.
+    pub(super) fn count(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject) {
+        self.count_many(cx, member, meter, subject, 1.0);
+    }
+
+    /// Counts several events of a member's process, or moves a gauge.
+    pub(super) fn count_many(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject, amount: f64) {
+        self.members[member].add(meter, subject, amount, &cx.plan, cx.now);
+    }
+
+    /// Records a time of a member's process.
+    pub(super) fn time(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject, time: Duration) {
+        self.members[member].record(meter, subject, time, &cx.plan, cx.now);
+    }
+
+    /// A line of a member's own log.
+    pub(super) fn log_info(&mut self, member: usize) {
+        if let Some(process) = &mut self.members[member].process {
+            process.logged.info += 1;
+        }
+    }
+
+    /// Sets the rates of what a process does by itself, after something about it changed.
+    pub(super) fn pace(&mut self, cx: &Context, member: usize) {
+        let it = &mut self.members[member];
+        let role = it.role();
+        if let Some(process) = &mut it.process {
+            process.pace(role, cx.database.slowdown(), cx.now);
+        }
+    }
+
+    /// Plans the end by a full heap, after a leak changed.
+    pub(super) fn watch_memory(&mut self, cx: &mut Context, member: usize) {
+        let it = &mut self.members[member];
+        let (rate, life) = (it.lasting.levels.leak, it.life());
+        if let Some((at, forecast)) = it.process.as_mut().and_then(|process| process.leak(rate, cx.now)) {
+            cx.events.push(at, Event::HeapFull { member: member as u32, life, forecast });
+        }
+    }
+
+    /// Whether a member does the work of a role now: it is up, moves, and reaches the database.
+    pub(super) fn available(&self, cx: &Context, member: usize, part: Role) -> bool {
+        let it = &self.members[member];
+        it.works() && it.role().runs(part) && self.can_report(cx, member)
+    }
+
+    /// A member that does the work of a role now; with several, `salt` decides.
+    pub(super) fn pick(&self, cx: &Context, part: Role, salt: u64) -> Option<usize> {
+        self.choose(cx, salt, |member| self.available(cx, member, part))
+    }
+
+    /// A member that fits; with several, `salt` decides.
+    fn choose(&self, cx: &Context, salt: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut fitting = (0..self.members.len()).filter(|member| fits(*member));
+        let first = fitting.next()?;
+        let mut others = (first + 1..self.members.len()).filter(|member| fits(*member));
+        match (noise(cx.seed.0 ^ 0x91c4, salt) * (others.clone().count() + 1) as f64) as usize {
+            0 => Some(first),
+            n => others.nth(n - 1),
+        }
+    }
+
+    /// Who takes messages of a queue now.
+    pub(super) fn taker(&self, cx: &Context, kind: QueueKind, salt: u64) -> Option<usize> {
+        let room = |member| kind != QueueKind::WorkerJob || self.room(member) > 0;
+        self.choose(cx, salt, |member| self.available(cx, member, kind.consumer()) && room(member))
+    }
+
+    /// Puts a message into a queue.
+    pub(super) fn send(&mut self, cx: &mut Context, kind: QueueKind, message: Message) {
+        self.queues[kind as usize].push(message, cx.now);
+        self.kick(cx, kind);
+    }
+
+    /// Plans the next delivery of a queue, if messages wait and somebody takes them.
+    pub(super) fn kick(&mut self, cx: &mut Context, kind: QueueKind) {
+        let Some(slowdown) = cx.database.slowdown() else { return };
+        let empty = self.queues[kind as usize].is_empty();
+        let paused = kind == QueueKind::WorkerJob && self.link.paused();
+        if empty && !paused {
+            return;
+        }
+        let taken = self.taker(cx, kind, 0).is_some();
+        if kind == QueueKind::WorkerJob {
+            self.pause_dispatch(cx, !taken);
+        }
+        if empty || !taken {
+            return;
+        }
+        let query = Duration::milliseconds(2).times(slowdown);
+        if let Some(at) = self.queues[kind as usize].schedule(cx.now, query) {
+            cx.events.push(at, Event::Deliver(kind));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What all parts of a simulation share: the plan, the time, what will happen and what has happened. A part that is handed
+//! this can be run without the others.
+
+use std::sync::Arc;
+
+use super::LimitReached;
+use super::behaviour::FlowModel;
+use super::database::Database;
+use super::event::{Event, EventQueue};
+use super::happening::{Happening, Journal};
+use super::truth::Truth;
+use crate::profile::Profile;
+use crate::random::{Seed, name_key, noise};
+use crate::scenario::Plan;
+use crate::time::{Calendar, Duration, Instant};
+
+/// The world of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Context {
+    pub(super) plan: Arc<Plan>,
+    pub(super) seed: Seed,
+    pub(super) calendar: Calendar,
+    /// The version of the cluster's protocol between its members.
+    pub(super) profile: &'static Profile,
+    pub(super) born: Instant,
+    pub(super) now: Instant,
+    pub(super) events: EventQueue,
+    pub(super) database: Database,
+    pub(super) flows: Vec<FlowModel>,
+    pub(super) truth: Truth,
+    pub(super) journal: Journal,
+    pub(super) limit: Option<LimitReached>,
+    messages: u64,
+}
+
+impl Context {
+    pub(super) fn new(plan: Arc<Plan>, seed: Seed, calendar: Calendar) -> Context {
+        let born = Instant::START.before(plan.cluster.age);
+        Context {
+            seed,
+            calendar,
+            profile: plan.kestra,
+            born,
+            now: born,
+            events: EventQueue::default(),
+            database: Database::default(),
+            flows: plan.flows.iter().map(|flow| FlowModel::new(&plan, flow)).collect(),
+            truth: Truth::default(),
+            journal: Journal::default(),
+            limit: None,
+            messages: 0,
+            plan,
+        }
+    }
+
+    /// Plans an event.
+    pub(super) fn after(&mut self, delay: Duration, event: Event) {
+        self.events.push(self.now + delay, event);
+    }
+
+    /// Something happened, that people want to know of.
+    pub(super) fn tell(&mut self, happening: Happening) {
+        if let Err(limit) = self.journal.add(self.now, happening) {
+            self.reached("the number of journal lines", limit);
+        }
+    }
+
+    /// A limit is reached: nothing moves any more.
+    pub(super) fn reached(&mut self, what: &'static str, limit: u64) {
+        self.limit.get_or_insert(LimitReached { what, limit, at: self.now });
+    }
+
+    /// How many times as long as normal a query takes; what nobody waits for takes its normal time.
+    pub(super) fn slowdown(&self) -> f64 {
+        self.database.slowdown().unwrap_or(1.0)
+    }
+
+    /// A factor from `least` on, up to `spread` more, another one for each message.
+    pub(super) fn spread(&mut self, key: u64, least: f64, spread: f64) -> f64 {
+        self.messages += 1;
+        least + spread * noise(key, self.messages)
+    }
+
+    /// Messages handled so far.
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// The number of a flow's next execution.
+    pub(super) fn next_number(&mut self, flow: u32) -> u64 {
+        self.flows.get_mut(flow as usize).map_or(0, FlowModel::next_number)
+    }
+
+    /// The key of a flow's draws.
+    pub(super) fn flow_key(&self, flow: u32) -> u64 {
+        self.flows.get(flow as usize).map_or(0, |flow| flow.key)
+    }
+
+    /// An id of something of a flow.
+    pub(super) fn id(&self, what: &str, flow: u32, number: u64, part: u32) -> String {
+        let key = name_key(what) ^ self.flow_key(flow);
+        self.seed.numbered(key, number ^ (u64::from(part) << 40)).id()
+    }
+}

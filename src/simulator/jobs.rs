@@ -1,0 +1,207 @@
+//! Jobs in workers: how they are handed out, what they will come to, and what is told and counted of them.
+
+use super::behaviour;
+use super::cluster::Cluster;
+use super::context::Context;
+use super::event::Event;
+use super::meters::{Class, Meter, QueueName, Subject};
+use super::queue::{Message, QueueKind};
+use super::worker::{JobOrder, Outcome, RunningWork, TaskEnd, Work};
+use super::{Job, RunningJob};
+use crate::flow::State;
+use crate::profile::Quirk;
+use crate::time::Duration;
+
+impl Cluster {
+    /// Gives a job to a worker, through the controller where there is one.
+    pub(super) fn hand_out(&mut self, cx: &mut Context, worker: usize, order: JobOrder) {
+        if let Some(controller) = self.controller_of(worker) {
+            self.count(cx, controller, Meter::ControllerDispatched, Subject::Dispatch);
+            self.consumed(cx, controller, QueueName::WorkerJobEvent);
+        }
+        if let Some(process) = &mut self.members[worker].process {
+            process.worker.lease(order);
+        }
+        self.fill_threads(cx, worker);
+    }
+
+    /// Starts pending jobs while threads are free.
+    pub(super) fn fill_threads(&mut self, cx: &mut Context, member: usize) {
+        while self.members[member].moves()
+            && let Some(order) = self.members[member].process.as_mut().and_then(|process| process.worker.next())
+        {
+            self.start_job(cx, member, order);
+        }
+    }
+
+    fn start_job(&mut self, cx: &mut Context, member: usize, order: JobOrder) {
+        let now = cx.now;
+        let outcome = outcome(cx, &order.work, self.members[member].disk_full());
+        let life = self.members[member].life();
+        let Some(process) = &mut self.members[member].process else { return };
+        let (ends, turn) = process.worker.start(order, outcome, now);
+        cx.events.push(ends, Event::JobEnd { member: member as u32, life, turn });
+        match order.work {
+            Work::Task { slot, number, flow, task, .. } => {
+                let subject = Subject::Task(flow, task);
+                self.count(cx, member, Meter::WorkerStarted, subject);
+                self.time(cx, member, Meter::WorkerQueued, subject, now.since(order.created));
+                self.count(cx, member, Meter::WorkerRunning, subject);
+                self.produce(cx, member, Class::WorkerTaskResult, 1);
+                self.write_logs(cx, member, 1);
+                self.log_info(member);
+                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, number });
+            }
+            Work::Trigger { flow, index, .. } => {
+                let subject = Subject::Trigger(flow, index);
+                self.count(cx, member, Meter::TriggerStarted, subject);
+                self.count(cx, member, Meter::TriggerRunning, subject);
+            }
+        }
+        self.pace(cx, member);
+    }
+
+    /// A job ends, unless its process stands still or cannot write the result. True when one did.
+    pub(super) fn job_ends(&mut self, cx: &mut Context, member: usize, turn: u64) -> bool {
+        let can_report = self.can_report(cx, member);
+        let Some(process) = &mut self.members[member].process else { return false };
+        if !process.worker.is_due(turn) {
+            return false;
+        }
+        if !can_report {
+            // The thread waits for a connection; the job ends when there is one, if the process lives that long.
+            process.worker.wait(turn);
+            return false;
+        }
+        let Some(job) = process.worker.end(turn, cx.now) else { return false };
+        process.jvm.work(2.5e6, 0.02, cx.now);
+        match job.order.work {
+            Work::Task { .. } => self.task_ends(cx, member, &job),
+            Work::Trigger { .. } => self.evaluation_ends(cx, member, &job),
+        }
+        self.fill_threads(cx, member);
+        self.pace(cx, member);
+        true
+    }
+
+    fn task_ends(&mut self, cx: &mut Context, member: usize, job: &RunningWork) {
+        let Work::Task { slot, number, flow, task, attempt } = job.order.work else { return };
+        let subject = Subject::Task(flow, task);
+        let duration = cx.now.since(job.order.created);
+        self.count(cx, member, Meter::WorkerEnded, subject);
+        let waits = self.members[member].profile().has(Quirk::WorkerDurationIsWait);
+        let shown = if waits { job.started.since(job.order.created) } else { duration };
+        self.time(cx, member, Meter::WorkerDuration, subject, shown);
+        self.count_many(cx, member, Meter::WorkerRunning, subject, -1.0);
+        if job.outcome.timed_out {
+            self.count(cx, member, Meter::WorkerTimeout, Subject::Attempt(flow, task, attempt));
+        }
+        self.produce(cx, member, Class::WorkerTaskResult, 1);
+        self.write_logs(cx, member, 1 + job.outcome.logs);
+        self.log_info(member);
+        let end = TaskEnd { state: job.outcome.state, duration, attempt };
+        self.send(cx, QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
+    }
+
+    fn evaluation_ends(&mut self, cx: &mut Context, member: usize, job: &RunningWork) {
+        let Work::Trigger { trigger, flow, index, .. } = job.order.work else { return };
+        let subject = Subject::Trigger(flow, index);
+        self.count(cx, member, Meter::TriggerEnded, subject);
+        self.count_many(cx, member, Meter::TriggerRunning, subject, -1.0);
+        self.time(cx, member, Meter::TriggerDuration, subject, cx.now.since(job.started));
+        if job.outcome.state == State::Failed {
+            self.count(cx, member, Meter::TriggerError, subject);
+        }
+        if job.outcome.fires {
+            self.count(cx, member, Meter::TriggerExecution, subject);
+        }
+        self.produce(cx, member, Class::WorkerTriggerResult, 1);
+        self.produce(cx, member, Class::Trigger, 1);
+        self.index(cx, member, Class::Trigger, 1);
+        self.write_logs(cx, member, job.outcome.logs);
+        let fires = job.outcome.fires;
+        self.send(cx, QueueKind::WorkerTriggerResult, Message::TriggerEvaluated { trigger, fires });
+    }
+
+    /// Jobs of a process that stood still, or waited for a connection, go on.
+    pub(super) fn resume_jobs(&mut self, cx: &mut Context, member: usize) {
+        let life = self.members[member].life();
+        if let Some(process) = &mut self.members[member].process {
+            for (ends, turn) in process.worker.resume(cx.now) {
+                cx.events.push(ends, Event::JobEnd { member: member as u32, life, turn });
+            }
+        }
+        self.fill_threads(cx, member);
+    }
+
+    /// The jobs that run in a member's worker, oldest first.
+    pub(super) fn running(&self, cx: &Context, member: usize) -> Vec<RunningJob> {
+        let process = self.members.get(member).and_then(|it| it.process.as_ref());
+        process.map_or(&[][..], |process| process.worker.running()).iter().map(|job| describe(cx, job)).collect()
+    }
+}
+
+/// What a job will come to.
+fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
+    let (attempt, logs, fires, timeout) = match *work {
+        Work::Task { flow, number, task, attempt, .. } => {
+            let model = &cx.flows[flow as usize];
+            let key = model.key ^ (u64::from(task) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut draws = cx.seed.numbered(key, (number << 16) | u64::from(attempt));
+            let behaviour = model.tasks[task as usize];
+            (behaviour.attempt(&mut draws), behaviour.logs, false, model.timeouts[task as usize])
+        }
+        Work::Trigger { flow, index, evaluation, .. } => {
+            let model = &cx.flows[flow as usize];
+            let key = model.key ^ (u64::from(index) + 1).wrapping_mul(0xd1b5_4a32_d192_ed03);
+            let mut draws = cx.seed.numbered(key, evaluation);
+            let behaviour = model.triggers[index as usize];
+            let attempt = behaviour.attempt(&mut draws);
+            let fires = draws.chance(behaviour.fires) && !attempt.fails;
+            (attempt, behaviour.logs, fires, None)
+        }
+    };
+    let disk_full = disk_full && needs_disk(cx, work);
+    let timed_out = timeout.is_some_and(|timeout| attempt.duration > timeout);
+    let (duration, state) = match timeout {
+        Some(timeout) if timed_out => (timeout, State::Failed),
+        _ if attempt.fails || disk_full => (attempt.duration, State::Failed),
+        _ if attempt.warns => (attempt.duration, State::Warning),
+        _ => (attempt.duration, State::Success),
+    };
+    Outcome { duration, state, timed_out, logs, fires }
+}
+
+/// Kestra's own tasks need no disk; those of plugins write files. Nobody has recorded this.
+fn needs_disk(cx: &Context, work: &Work) -> bool {
+    let Work::Task { flow, task, .. } = work else { return false };
+    let task = cx.plan.flows.get(*flow as usize).and_then(|flow| behaviour::task(flow, *task as usize));
+    task.is_some_and(|task| !task.kind.starts_with("io.kestra.plugin.core."))
+}
+
+fn describe(cx: &Context, job: &RunningWork) -> RunningJob {
+    match job.order.work {
+        Work::Task { number, flow, task, attempt, .. } => {
+            let mut history = vec![("CREATED", job.order.created)];
+            // Handed to a worker some 40 ms before it starts when a thread is free (recorded).
+            let submitted = (job.order.created + Duration::milliseconds(30)).min(job.started);
+            history.push(("SUBMITTED", submitted));
+            if job.order.resubmitted {
+                history.push(("RESUBMITTED", job.started));
+            }
+            history.push(("RUNNING", job.started));
+            RunningJob {
+                flow: flow as usize,
+                job: Job::Task {
+                    task: task as usize,
+                    task_run: cx.id("task run", flow, number, (task << 8) | attempt),
+                    execution: cx.id("execution", flow, number, 0),
+                    history,
+                },
+            }
+        }
+        Work::Trigger { flow, index, .. } => {
+            RunningJob { flow: flow as usize, job: Job::Trigger { trigger: index as usize } }
+        }
+    }
+}

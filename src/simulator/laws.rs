@@ -1,0 +1,98 @@
+//! What must hold of every simulation at every instant. Asked after each event where debug assertions are on, and by the
+//! property tests.
+
+use super::queue::Message;
+use super::{Backlog, Port, Simulation};
+
+/// The laws that look at every row and job are asked after each so many events only.
+const SELDOM: u64 = 64;
+
+impl Simulation {
+    /// Whether all laws of the model hold: nothing is lost, nobody does more than he can, who stands still does nothing.
+    ///
+    /// # Errors
+    /// The first law that does not hold, and what breaks it.
+    pub fn laws(&self) -> Result<(), String> {
+        self.cheap_laws()?;
+        self.conservation()?;
+        self.executor.laws_of_each()
+    }
+
+    /// After an event.
+    pub(super) fn assert_laws(&self) {
+        let all = self.handled.is_multiple_of(SELDOM);
+        let found = if all { self.laws() } else { self.cheap_laws() };
+        debug_assert_eq!(found, Ok(()), "at {}, after event {}", self.cx.now, self.handled);
+    }
+
+    fn cheap_laws(&self) -> Result<(), String> {
+        self.executor.laws(&self.cx)?;
+        self.liveness.laws(&self.cluster)?;
+        for member in &self.cluster.members {
+            let name = member.name();
+            let Some(process) = member.process() else { continue };
+            if member.running() > process.worker.threads() {
+                return Err(format!("{name} runs {} jobs on {} threads", member.running(), process.worker.threads()));
+            }
+            if member.lasting.levels.hung && member.moves() {
+                return Err(format!("{name} moves, and a fault makes it stand still"));
+            }
+            if !process.came_up() && !process.worker.is_idle() {
+                return Err(format!("{name} has jobs and is not up yet"));
+            }
+            if !member.moves() && member.port() == Port::Open && process.paused_until().is_none() {
+                return Err(format!("{name} answers and does not move"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was begun has ended or is somewhere.
+    fn conservation(&self) -> Result<(), String> {
+        let (truth, backlog) = (&self.cx.truth, self.backlog());
+        let jobs = truth.attempts_ended
+            + truth.polls_ended
+            + backlog.jobs_queued
+            + backlog.jobs_pending
+            + backlog.jobs_running
+            + backlog.jobs_orphaned
+            + backlog.task_ends
+            + backlog.trigger_ends;
+        if truth.attempts + truth.polls != jobs {
+            return Err(format!("{jobs} jobs are somewhere: {truth:?} {backlog:?}"));
+        }
+        if backlog.sent != backlog.taken + backlog.waiting {
+            return Err(format!("messages are lost: {backlog:?}"));
+        }
+        if truth.log_lines != truth.log_lines_indexed + backlog.log_lines {
+            return Err(format!("log lines are lost: {truth:?} {backlog:?}"));
+        }
+        Ok(())
+    }
+
+    /// Where everything is that was begun and has not ended.
+    pub fn backlog(&self) -> Backlog {
+        let mut backlog = Backlog::default();
+        for queue in &self.cluster.queues {
+            backlog.sent += queue.sent;
+            backlog.taken += queue.taken;
+            for message in queue.rows() {
+                match message {
+                    Message::Job(_) => backlog.jobs_queued += 1,
+                    Message::TaskEnded { .. } => backlog.task_ends += 1,
+                    Message::TriggerEvaluated { .. } => backlog.trigger_ends += 1,
+                    Message::Logs(lines) => backlog.log_lines += u64::from(*lines),
+                    Message::Execution { .. } | Message::TaskStarted { .. } => {}
+                }
+                backlog.waiting += super::queue::weight(*message);
+            }
+        }
+        for member in &self.cluster.members {
+            backlog.jobs_pending += member.pending() as u64;
+            backlog.jobs_running += member.running() as u64;
+        }
+        backlog.jobs_orphaned = self.liveness.orphans();
+        backlog.retrying = self.executor.retrying();
+        backlog
+    }
+}

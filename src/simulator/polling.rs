@@ -1,0 +1,128 @@
+//! What a process does by itself: its queue loops poll the database, its scheduler looks once a second. Formulas of time
+//! between the few instants at which their pace changes.
+
+use super::database;
+use super::integral::Integral;
+use crate::time::{Duration, Instant};
+
+/// A peak is remembered so long, as the maximum of a timer is.
+const REMEMBERED: Duration = Duration::minutes(3);
+
+/// The loops of one process.
+#[derive(Clone, Debug)]
+pub(super) struct Polling {
+    polls: Integral,
+    cost: Integral,
+    peak: (f64, Instant),
+    /// Polls that took longer than 2.0 begins to measure at, counted and weighted as the others.
+    slow_polls: Integral,
+    slow_cost: Integral,
+    scheduler_loops: Integral,
+    /// Requests for a connection that timed out in outages that are over.
+    timeouts: f64,
+}
+
+/// How busily a process works by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// How many times as long as normal a query takes, if there is an answer and somebody asks.
+    pub(super) slowdown: Option<f64>,
+    /// Its threads read queues.
+    pub(super) polls: bool,
+    /// Its scheduler evaluates triggers.
+    pub(super) schedules: bool,
+}
+
+impl Polling {
+    pub(super) fn new(now: Instant) -> Polling {
+        let still = Integral::starting(now, 0.0);
+        Polling {
+            polls: still,
+            cost: still,
+            peak: (1.0, now),
+            slow_polls: still,
+            slow_cost: still,
+            scheduler_loops: still,
+            timeouts: 0.0,
+        }
+    }
+
+    /// Sets the rates from now on.
+    pub(super) fn pace(&mut self, pace: Pace, now: Instant) {
+        let rate = pace.slowdown.filter(|_| pace.polls).map_or(0.0, database::poll_rate);
+        let slowdown = pace.slowdown.unwrap_or(1.0);
+        if slowdown >= self.peak.0 || now.since(self.peak.1) > REMEMBERED {
+            self.peak = (slowdown, now);
+        }
+        self.polls.change(now, rate);
+        self.cost.change(now, rate * slowdown);
+        let slow = if database::is_slow(slowdown) { rate } else { 0.0 };
+        self.slow_polls.change(now, slow);
+        self.slow_cost.change(now, slow * slowdown);
+        self.scheduler_loops.change(now, if pace.schedules && rate > 0.0 { 1.0 } else { 0.0 });
+    }
+
+    /// An outage is over in which so many requests for a connection timed out.
+    pub(super) fn timed_out(&mut self, requests: f64) {
+        self.timeouts += requests;
+    }
+
+    pub(super) fn polls(&self, now: Instant) -> f64 {
+        self.polls.at(now)
+    }
+    pub(super) fn cost(&self, now: Instant) -> f64 {
+        self.cost.at(now)
+    }
+    pub(super) fn slow_polls(&self, now: Instant) -> f64 {
+        self.slow_polls.at(now)
+    }
+    pub(super) fn slow_cost(&self, now: Instant) -> f64 {
+        self.slow_cost.at(now)
+    }
+    pub(super) fn scheduler_loops(&self, now: Instant) -> f64 {
+        self.scheduler_loops.at(now)
+    }
+    /// Requests for a connection that timed out in outages that are over.
+    pub(super) fn timeouts(&self) -> f64 {
+        self.timeouts
+    }
+    /// The slowest of the last minutes, when a query takes `slowdown` now.
+    pub(super) fn peak(&self, slowdown: f64, now: Instant) -> f64 {
+        let (peak, since) = self.peak;
+        if now.since(since) <= REMEMBERED { peak.max(slowdown) } else { slowdown }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(n: u64) -> Instant {
+        Instant::START + Duration::seconds(n)
+    }
+
+    #[test]
+    fn it_polls_while_it_is_told_to_and_slower_when_queries_are() {
+        let mut polling = Polling::new(second(0));
+        let pace = |slowdown, polls| Pace { slowdown, polls, schedules: true };
+        polling.pace(pace(Some(1.0), true), second(0));
+        assert_eq!((polling.polls(second(10)), polling.scheduler_loops(second(10))), (10.0, 10.0));
+        polling.pace(pace(Some(10.0), true), second(10));
+        let slower = polling.polls(second(20)) - 10.0;
+        assert!(slower > 5.0 && slower < 10.0, "{slower}");
+        assert!(polling.slow_polls(second(20)) > 0.0 && polling.cost(second(20)) > polling.polls(second(20)));
+        for stands in [pace(None, true), pace(Some(1.0), false)] {
+            polling.pace(stands, second(20));
+            assert_eq!(polling.polls(second(20)), polling.polls(second(60)));
+            assert_eq!(polling.scheduler_loops(second(20)), polling.scheduler_loops(second(60)));
+        }
+    }
+
+    #[test]
+    fn a_peak_is_seen_for_three_minutes_after_it() {
+        let mut polling = Polling::new(second(0));
+        polling.pace(Pace { slowdown: Some(8.0), polls: true, schedules: false }, second(0));
+        polling.pace(Pace { slowdown: Some(1.0), polls: true, schedules: false }, second(60));
+        assert_eq!((polling.peak(1.0, second(180)), polling.peak(1.0, second(181))), (8.0, 1.0));
+    }
+}

@@ -1,0 +1,168 @@
+//! Executions that people and programs ask webservers for, as Poisson processes.
+
+use super::cluster::Cluster;
+use super::context::Context;
+use super::event::Event;
+use super::executor::Executor;
+use super::meters::{Meter, Subject};
+use crate::profile::Role;
+use crate::random::{Seed, Stream, name_key, noise};
+use crate::time::{Duration, Instant};
+
+/// All entries of `arrivals`.
+#[derive(Clone, Debug)]
+pub(super) struct Traffic {
+    processes: Vec<ArrivalProcess>,
+}
+
+/// The process behind one entry of `arrivals`. Each gap is drawn as a share of the mean gap, so that a changed rate
+/// stretches the same sequence instead of drawing another one.
+#[derive(Clone, Debug)]
+struct ArrivalProcess {
+    draws: Stream,
+    /// What is left of the current gap, in mean gaps.
+    left: f64,
+    rate: f64,
+    since: Instant,
+    generation: u32,
+}
+
+impl ArrivalProcess {
+    fn new(seed: Seed, index: usize, name: &str, rate: f64, now: Instant) -> ArrivalProcess {
+        let mut draws = seed.numbered(name_key(name) ^ name_key("arrivals"), index as u64);
+        let left = draws.exponential();
+        ArrivalProcess { draws, left, rate, since: now, generation: 0 }
+    }
+
+    /// From now on there are `rate` arrivals a second.
+    fn change_rate(&mut self, now: Instant, rate: f64) {
+        self.left = (self.left - self.rate * now.since(self.since).as_seconds_f64()).max(0.0);
+        (self.rate, self.since) = (rate, now);
+        self.generation += 1;
+    }
+
+    /// One arrives now.
+    fn arrive(&mut self, now: Instant) {
+        (self.left, self.since) = (self.draws.exponential(), now);
+        self.generation += 1;
+    }
+
+    /// When the next one arrives.
+    fn next(&self) -> Option<Instant> {
+        (self.rate > 0.0).then(|| self.since + Duration::from_seconds_f64(self.left / self.rate))
+    }
+}
+
+impl Traffic {
+    pub(super) fn new(cx: &Context) -> Traffic {
+        let processes = cx.plan.arrivals.iter().enumerate().map(|(index, arrivals)| {
+            let name = cx.plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
+            ArrivalProcess::new(cx.seed, index, name, arrivals.rate, cx.born)
+        });
+        Traffic { processes: processes.collect() }
+    }
+
+    /// Plans the first arrivals.
+    pub(super) fn begin(&self, cx: &mut Context) {
+        (0..self.processes.len()).for_each(|index| self.plan_arrival(cx, index));
+    }
+
+    fn plan_arrival(&self, cx: &mut Context, index: usize) {
+        let process = &self.processes[index];
+        if let Some(at) = process.next() {
+            let generation = process.generation;
+            cx.events.push(at, Event::Arrival { arrivals: index as u32, generation });
+        }
+    }
+
+    /// From now on there are so many arrivals a second of an entry.
+    pub(super) fn change_rate(&mut self, cx: &mut Context, index: usize, rate: f64) {
+        if self.processes[index].rate != rate {
+            self.processes[index].change_rate(cx.now, rate);
+            self.plan_arrival(cx, index);
+        }
+    }
+
+    /// Somebody asks for an execution.
+    pub(super) fn arrive(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: &mut Executor,
+        index: usize,
+        generation: u32,
+    ) {
+        let process = &mut self.processes[index];
+        if process.generation != generation {
+            return;
+        }
+        process.arrive(cx.now);
+        self.plan_arrival(cx, index);
+        let Some((flow, webhook)) = cx.plan.arrivals.get(index).map(|it| (it.flow as u32, it.webhook)) else {
+            return;
+        };
+        let number = cx.next_number(flow);
+        let Some(webserver) = cluster.pick(cx, Role::Webserver, number) else {
+            cx.truth.lost_requests += 1;
+            return;
+        };
+        let spread = 0.5 + noise(cx.flow_key(flow), number);
+        executor.create(cx, cluster, webserver, (flow, number), (None, 0));
+        cluster.write_logs(cx, webserver, 1);
+        // Whoever creates an execution over the API looks at it once; who calls a webhook does not.
+        let requests: &[(usize, u64)] = if webhook { &[(8, 20)] } else { &[(0, 24), (1, 9)] };
+        for &(route, milliseconds) in requests {
+            let time = Duration::milliseconds(milliseconds).times(spread * cx.slowdown());
+            cluster.time(cx, webserver, Meter::HttpRequest, Subject::Route(route), time);
+        }
+        if let Some(process) = &mut cluster.members[webserver].process {
+            process.http_requests += requests.len() as u64;
+            process.logged.info += 1;
+            process.jvm.work(1.2e6, 0.012, cx.now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(n: u64) -> Instant {
+        Instant::START + Duration::seconds(n)
+    }
+
+    /// The gaps of a process, in seconds, whose rate is set to `rate` at an instant between two arrivals.
+    fn arrivals(rate: f64, changed: Option<(Instant, f64)>) -> Vec<f64> {
+        let mut process = ArrivalProcess::new(Seed(1), 0, "f", rate, second(0));
+        let mut changed = changed;
+        let mut times = Vec::new();
+        while times.len() < 200 {
+            let Some(at) = process.next() else { break };
+            if let Some((when, rate)) = changed.filter(|(when, _)| *when < at) {
+                process.change_rate(when, rate);
+                changed = None;
+                continue;
+            }
+            process.arrive(at);
+            times.push(at.since(second(0)).as_seconds_f64());
+        }
+        times
+    }
+
+    #[test]
+    fn arrivals_come_at_their_rate() {
+        let last = arrivals(2.0, None)[199];
+        assert!((80.0..125.0).contains(&last), "200 arrivals at 2/s in {last} s");
+        assert!(arrivals(0.0, None).is_empty());
+    }
+
+    #[test]
+    fn a_changed_rate_stretches_the_same_sequence() {
+        let plain = arrivals(1.0, None);
+        let doubled = arrivals(1.0, Some((second(0), 2.0)));
+        for (one, other) in plain.iter().zip(&doubled) {
+            assert!((one - 2.0 * other).abs() < 1e-6, "{one} {other}");
+        }
+        assert!(arrivals(1.0, Some((second(10), 0.0))).iter().all(|at| *at <= 10.0));
+    }
+}

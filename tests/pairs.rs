@@ -1,0 +1,283 @@
+//! Every pair of faults, on every role of every recorded version: what stands still does nothing by itself, who is held down
+//! stays down, and the laws of the model hold after each event (they are asserted where debug assertions are on).
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::sync::Arc;
+
+use mock_kestra::profile::Role;
+use mock_kestra::random::Seed;
+use mock_kestra::scenario::{
+    Amount, DatabaseFault, Fault, FaultKind, NoFiles, Plan, Target, TaskSelector, TimelineEntry, read,
+};
+use mock_kestra::simulator::{Happening, Port, Simulation};
+use mock_kestra::time::{Calendar, Duration, Instant};
+
+fn second(n: u64) -> Instant {
+    Instant::START + Duration::seconds(n)
+}
+
+/// A fault and how long it lasts.
+type Kind = (&'static str, fn(usize) -> Fault, Option<u64>);
+
+const PAUSE: u64 = 70;
+
+fn of(kind: FaultKind, target: Target, amount: Amount) -> Fault {
+    Fault { kind, target, amount }
+}
+
+const KINDS: &[Kind] = &[
+    ("kill", |it| Fault::of_members(FaultKind::Kill, vec![it]), None),
+    ("kill for", |it| Fault::of_members(FaultKind::Kill, vec![it]), Some(120)),
+    ("stop", |it| Fault::of_members(FaultKind::Stop, vec![it]), None),
+    ("stop for", |it| Fault::of_members(FaultKind::Stop, vec![it]), Some(120)),
+    ("start", |it| Fault::of_members(FaultKind::Start, vec![it]), None),
+    ("restart", |it| Fault::of_members(FaultKind::Restart, vec![it]), None),
+    ("hang", |it| Fault::of_members(FaultKind::Hang, vec![it]), Some(150)),
+    ("long hang", |it| Fault::of_members(FaultKind::Hang, vec![it]), None),
+    (
+        "gc-pause",
+        |it| Fault {
+            amount: Amount::Pause(Duration::seconds(PAUSE)),
+            ..Fault::of_members(FaultKind::GcPause, vec![it])
+        },
+        None,
+    ),
+    ("refused", |_| Fault::of_database(DatabaseFault::Refused), Some(60)),
+    ("stalled", |_| Fault::of_database(DatabaseFault::Stalled), Some(20)),
+    ("long stalled", |_| Fault::of_database(DatabaseFault::Stalled), Some(90)),
+    ("shut-down", |_| Fault::of_database(DatabaseFault::ShutDown), Some(60)),
+    ("slow", |_| Fault::of_database(DatabaseFault::Slow(20.0)), Some(60)),
+    (
+        "heap-leak",
+        |it| Fault { amount: Amount::Leak(12.0e6), ..Fault::of_members(FaultKind::HeapLeak, vec![it]) },
+        Some(90),
+    ),
+    ("deadlock", |it| Fault::of_members(FaultKind::Deadlock, vec![it]), Some(60)),
+    ("disk-full", |it| Fault::of_members(FaultKind::DiskFull, vec![it]), Some(60)),
+    ("arrivals", |_| of(FaultKind::Arrivals, Target::Flow(None), Amount::Times(8.0)), Some(60)),
+    ("failures", |_| of(FaultKind::TaskFailures, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
+];
+
+fn plan(version: &str, cluster: &str, restart: &str, grace: &str) -> Plan {
+    let text = format!(
+        "name: pairs\nkestra: \"{version}\"\ncluster: {{ {cluster}, age: 1m, threads: 2, restart: {restart}, grace: {grace} }}\n\
+         flows:\n  - id: f\n    namespace: n\n    concurrency: {{ limit: 3, behavior: QUEUE }}\n    tasks: [ {{ id: t, type: io.kestra.plugin.scripts.shell.Commands }} ]\n\
+         \x20   triggers: [ {{ id: s, type: io.kestra.plugin.core.trigger.Schedule, cron: \"* * * * *\" }} ]\n\
+         arrivals: [ {{ flow: f, rate: 20/min }} ]\n"
+    );
+    let (plan, diagnostics) = read("pairs.yaml", &text, &NoFiles);
+    plan.unwrap_or_else(|| panic!("{diagnostics:?}"))
+}
+
+fn entry(kind: &Kind, member: usize, at: Instant, name: &str) -> TimelineEntry {
+    let (_, fault, lasts) = kind;
+    TimelineEntry {
+        name: name.into(),
+        at,
+        fault: fault(member),
+        lasts: lasts.map(Duration::seconds),
+        every: None,
+        until: None,
+    }
+}
+
+/// Whether a fault of the timeline holds a member down at an instant.
+fn held(entries: &[TimelineEntry], member: usize, at: Instant) -> bool {
+    entries.iter().any(|entry| {
+        let down =
+            matches!(entry.fault.kind, FaultKind::Kill | FaultKind::Stop) && entry.fault.members().contains(&member);
+        down && entry.lasts.is_some_and(|lasts| entry.at <= at && at < entry.at + lasts)
+    })
+}
+
+/// Whether a fault makes a member stand still at an instant. A collection stops the process that was there only.
+fn still(entries: &[TimelineEntry], member: usize, at: Instant, started: Instant) -> bool {
+    entries.iter().filter(|entry| entry.fault.members().contains(&member)).any(|entry| match entry.fault.kind {
+        FaultKind::Hang => entry.at < at && entry.lasts.is_none_or(|lasts| at < entry.at + lasts),
+        FaultKind::GcPause => started <= entry.at && entry.at < at && at < entry.at + Duration::seconds(PAUSE),
+        _ => false,
+    })
+}
+
+/// What a run did against what its faults allow.
+fn violations(simulation: &Simulation, entries: &[TimelineEntry], member: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    let (mut up, mut started) = (true, Instant::START.before(Duration::minutes(1)));
+    let mut stopped_for_good = false;
+    for line in simulation.journal().iter() {
+        let at = line.at;
+        for entry in entries.iter().filter(|entry| entry.at <= at) {
+            match entry.fault.kind {
+                FaultKind::Stop if entry.lasts.is_none() && !restarted(entries, entry.at, at) => {
+                    stopped_for_good = true
+                }
+                FaultKind::Start | FaultKind::Restart => stopped_for_good = false,
+                _ => {}
+            }
+        }
+        if line.what.member() != Some(member) {
+            continue;
+        }
+        let text = line.text(simulation.plan());
+        match &line.what {
+            Happening::Starts { .. } => {
+                if held(entries, member, at) {
+                    found.push(format!("{at}: {text}, and is held down"));
+                }
+                if stopped_for_good && !restarted(entries, Instant::START, at) {
+                    found.push(format!("{at}: {text}, and was told to stop"));
+                }
+                up = false;
+            }
+            Happening::ComesUp { .. } => (up, started) = (true, at),
+            Happening::Exits { code: 137, .. } => up = false,
+            Happening::Exits { .. } | Happening::ShutsDown { .. } | Happening::ClosesPorts { .. }
+                if up && still(entries, member, at, started) =>
+            {
+                found.push(format!("{at}: {text}, and stands still"));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether somebody starts or restarts members in a span.
+fn restarted(entries: &[TimelineEntry], from: Instant, to: Instant) -> bool {
+    let starts = |entry: &&TimelineEntry| matches!(entry.fault.kind, FaultKind::Start | FaultKind::Restart);
+    entries.iter().filter(starts).any(|entry| entry.at >= from && entry.at <= to)
+}
+
+fn every_pair(version: &str, cluster: &str, roles: &[Role]) {
+    // Two ways to be started again, and a grace period that is longer and one that is shorter than a hang.
+    let plans = [plan(version, cluster, "10s", "5m"), plan(version, cluster, "kubernetes", "30s")];
+    let mut failures = Vec::new();
+    for role in roles {
+        let member = plans[0].cluster.members.iter().position(|it| it.role == *role).expect("a member of the role");
+        for (a, first) in KINDS.iter().enumerate() {
+            for (b, second_kind) in KINDS.iter().enumerate() {
+                let mut plan = plans[(a + b) % 2].clone();
+                let entries =
+                    vec![entry(first, member, second(60), "one"), entry(second_kind, member, second(90), "two")];
+                plan.timeline.clone_from(&entries);
+                let mut simulation = Simulation::new(Arc::new(plan), Seed(3), Calendar::default());
+                simulation.advance(second(420)).expect("no limit");
+                simulation.laws().expect("the laws hold");
+                for violation in violations(&simulation, &entries, member) {
+                    failures.push(format!(
+                        "{version} {}: {} then {}: {violation}",
+                        role.name(),
+                        first.0,
+                        second_kind.0
+                    ));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} violations:\n{}", failures.len(), failures[..failures.len().min(40)].join("\n"));
+}
+
+const MEMBERS: &str = "members: { webserver: 1, executor: 1, scheduler: 1, worker: 2, indexer: 1 }";
+const ROLES: &[Role] = &[Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Indexer];
+
+#[test]
+fn every_pair_of_faults_on_a_standalone_of_each_version() {
+    for version in ["0.20", "1.3", "2.0"] {
+        every_pair(version, "standalone: 1", &[Role::Standalone]);
+    }
+}
+
+#[test]
+fn every_pair_of_faults_on_each_role_of_1_3() {
+    every_pair("1.3", MEMBERS, ROLES);
+}
+
+#[test]
+fn every_pair_of_faults_on_workers_and_webservers_of_0_20() {
+    every_pair("0.20", MEMBERS, &[Role::Webserver, Role::Worker]);
+}
+
+#[test]
+fn every_pair_of_faults_on_each_role_of_2_0() {
+    let members = "members: { webserver: 1, executor: 1, scheduler: 1, worker: 2, controller: 1 }";
+    every_pair("2.0", members, &[Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Controller]);
+}
+
+/// A run of 1.3 with these entries of a timeline, at an instant.
+fn run(timeline: &str, at: u64) -> Simulation {
+    let text = format!(
+        "name: x\ncluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: 1 }}, restart: 10s }}\ntimeline:\n{timeline}"
+    );
+    let plan = read("x.yaml", &text, &NoFiles).0.expect("a plan");
+    let mut simulation = Simulation::new(Arc::new(plan), Seed(1), Calendar::default());
+    simulation.advance(second(at)).expect("no limit");
+    simulation
+}
+
+fn worker(simulation: &Simulation) -> Port {
+    simulation.members().last().expect("a worker").port()
+}
+
+#[test]
+fn a_hung_process_hears_sigterm_when_it_goes_on() {
+    let timeline = "  - { at: 1m, hang: worker-1, for: 4m }\n  - { at: 90s, stop: worker-1 }\n";
+    assert_eq!(worker(&run(timeline, 299)), Port::Frozen);
+    let after = run(timeline, 310);
+    assert_eq!(worker(&after), Port::Refused);
+    let texts: Vec<String> = after.journal().iter().map(|line| line.text(after.plan())).collect();
+    assert!(texts.contains(&"worker-1 shuts down".to_owned()) || texts.iter().any(|it| it.contains("disconnected")));
+}
+
+#[test]
+fn a_hung_process_that_was_told_to_stop_is_killed_when_its_grace_period_is_over() {
+    let text = "name: x\ncluster: { standalone: 1, grace: 1m }\ntimeline:\n  - { at: 1m, hang: standalone-1, for: 10m }\n  - { at: 90s, stop: standalone-1 }\n";
+    let plan = Arc::new(read("x.yaml", text, &NoFiles).0.expect("a plan"));
+    let mut simulation = Simulation::new(plan, Seed(1), Calendar::default());
+    simulation.advance(second(149)).expect("no limit");
+    assert_eq!(worker(&simulation), Port::Frozen);
+    simulation.advance(second(151)).expect("no limit");
+    assert_eq!(worker(&simulation), Port::Refused);
+    let last = simulation.journal().iter().next_back().expect("something").text(simulation.plan());
+    assert_eq!(last, "standalone-1 exits with code 137: did not answer SIGTERM, killed as the grace period is over");
+}
+
+#[test]
+fn who_is_held_down_stays_down_until_the_last_hold_ends() {
+    let timeline = "  - { at: 1m, kill: worker-1 }\n  - { at: 65s, kill: worker-1, for: 2m }\n";
+    for at in [71, 90, 184] {
+        assert_eq!(worker(&run(timeline, at)), Port::Refused, "{at} s");
+    }
+    assert_eq!(worker(&run(timeline, 200)), Port::Open);
+    let overlapping = "  - { at: 1m, kill: worker-1, for: 1m }\n  - { at: 90s, stop: worker-1, for: 3m }\n";
+    assert_eq!(worker(&run(overlapping, 200)), Port::Refused);
+    assert_eq!(worker(&run(overlapping, 285)), Port::Open);
+}
+
+#[test]
+fn an_order_to_stop_outlives_the_restart_policy_until_somebody_starts_it() {
+    let timeline = "  - { at: 1m, kill: worker-1 }\n  - { at: 62s, stop: worker-1 }\n  - { at: 3m, start: worker-1 }\n";
+    for at in [80, 120, 179] {
+        assert_eq!(worker(&run(timeline, at)), Port::Refused, "{at} s");
+    }
+    assert_eq!(worker(&run(timeline, 195)), Port::Open);
+}
+
+#[test]
+fn a_fault_that_repeats_happens_until_its_end_and_can_be_cleared() {
+    let timeline = "  - { name: crash, at: 1m, kill: worker-1, every: 1m, until: 4m }\n";
+    let simulation = run(timeline, 600);
+    let kills: Vec<u64> = simulation
+        .journal()
+        .iter()
+        .filter(|line| matches!(line.what, Happening::Killed { .. }))
+        .map(|line| line.at.since(Instant::START).as_milliseconds() / 1000)
+        .collect();
+    assert_eq!(kills, [60, 120, 180, 240]);
+    assert!(simulation.faults().is_empty());
+    let mut cleared = run(timeline, 130);
+    assert_eq!(cleared.faults()[0].again, Some(second(180)));
+    cleared.command(mock_kestra::simulator::Command::Clear("crash".into())).expect("it is there");
+    cleared.advance(second(600)).expect("no limit");
+    let kills = cleared.journal().iter().filter(|line| matches!(line.what, Happening::Killed { .. })).count();
+    assert_eq!(kills, 2);
+}
