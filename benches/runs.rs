@@ -56,7 +56,7 @@ fn watch() -> Watch {
 /// A process that starts and is asked for the first time, a clone of it, and its exposition.
 fn boot() {
     const TIMES: usize = 200;
-    let profile = Profile::default_profile();
+    let profile = Profile::named(Profile::DEFAULT).expect("a version");
     let requests = profile.meter("http.server.requests").expect("a meter");
     let now = Instant::START;
     let born = || {

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration as Span, Instant as Wall};
 
 use mock_kestra::monitor::read_rules;
+use mock_kestra::profile::Profile;
 use mock_kestra::random::Seed;
 use mock_kestra::run::{Watch, run};
 use mock_kestra::scenario::{NoFiles, Plan, read};
@@ -186,7 +187,7 @@ fn exposition() {
 
 fn exposition_of(version: &str) {
     let mut plan = Plan::clone(&plan(include_str!("../scenarios/idle.yaml")));
-    plan.kestra = version.to_owned();
+    plan.kestra = Profile::named(version).expect("a version");
     let mut simulation = Simulation::new(Arc::new(plan), Seed(1), Calendar::default());
     simulation.advance(Instant::START).expect("no limit");
     let mut out = Vec::new();

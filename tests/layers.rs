@@ -81,7 +81,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["server"]),
     ("prometheus", &["server"]),
     ("clap", &["cli"]),
-    ("serde_saphyr", &["document", "profile"]),
+    ("granit_parser", &["document"]),
     ("croner", &["flow"]),
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),

@@ -11,7 +11,7 @@ use mock_kestra::flow::{
     Concurrency, ConcurrencyBehavior, Flow, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
 };
 use mock_kestra::management::{Body, Outcome, Request, answer};
-use mock_kestra::profile::Role;
+use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
     Amount, Arrivals, Behaviour, ClusterPlan, DatabaseFault, DatabaseKind, DurationDistribution, Fault, FaultKind,
@@ -193,7 +193,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                 Arc::new(Plan {
                     name: "random".into(),
                     summary: String::new(),
-                    kestra: version.into(),
+                    kestra: Profile::named(version).expect("a version"),
                     duration: Duration::minutes(10),
                     start: None,
                     cluster: ClusterPlan {
@@ -300,7 +300,7 @@ proptest! {
                     family.values[at].parse::<f64>().ok()
                 })
             };
-            let controlled = plan.kestra == "2.0";
+            let controlled = plan.kestra.name() == "2.0";
             if let Some(worker) = get("/worker") {
                 let listed = worker["runnings"].as_array().map_or(0, Vec::len);
                 let line = if controlled { "kestra_worker_running_count{worker_group=\"default\"}" } else { "kestra_worker_job_running" };

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser};
 
 use super::{Exit, complain, load, print};
+use crate::profile::Profile;
 use crate::random::Seed;
 use crate::scenario::Plan;
 use crate::server::{self, Addresses, Options};
@@ -18,8 +20,8 @@ pub(super) struct Serve {
     #[arg(default_value = "healthy")]
     scenario: String,
     /// Version of Kestra, instead of that of the scenario
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(crate::profile::Profile::NAMES))]
-    kestra: Option<String>,
+    #[arg(long, value_parser = versions())]
+    kestra: Option<&'static Profile>,
     /// First management port; member i has the one 10*i above, the application port is one below; 0 takes any [default:
     /// endpoints.all.port of the scenario's configuration, else 8081]
     #[arg(long)]
@@ -59,6 +61,11 @@ pub(super) struct Serve {
     ready_file: Option<PathBuf>,
 }
 
+/// The versions that ship.
+fn versions() -> impl TypedValueParser<Value = &'static Profile> {
+    clap::builder::PossibleValuesParser::new(Profile::NAMES).try_map(|name| Profile::named(&name))
+}
+
 fn speed(text: &str) -> Result<f64, String> {
     let speed: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
     let fits = |speed: &f64| (0.001..=100_000.0).contains(speed);
@@ -88,7 +95,7 @@ impl Serve {
         let Some(mut plan) = load::plan(&self.scenario) else { return Exit::Input };
         if let Some(kestra) = self.kestra {
             plan.kestra = kestra;
-            if let Some(unfit) = plan.cluster.members.iter().find_map(|member| member.unfit(&plan.kestra)) {
+            if let Some(unfit) = plan.cluster.members.iter().find_map(|member| member.unfit(plan.kestra)) {
                 complain(&format!("error: --kestra: {unfit}, and the scenario asks for one\n"));
                 return Exit::Input;
             }

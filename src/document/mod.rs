@@ -1,10 +1,12 @@
 //! YAML documents with positions, and the one form of diagnostics: what is wrong, where, and what to write instead.
 
 mod diagnostic;
+mod plain;
 mod reading;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Severity, Source, instead, nearest, render};
+pub use plain::parse_plain;
 pub use reading::{Field, Kind, Object, Reading};
 pub use yaml::{Entry, Node, Value, parse, parse_all};
 

@@ -192,17 +192,21 @@ impl Reading {
             return None;
         };
         for field in fields {
-            let example = format!("{}: {}", field.key, field.example);
+            let example = || format!("{}: {}", field.key, field.example);
             match entries.iter().find(|entry| entry.key == field.key) {
                 None if field.required => {
                     let place = first_line(&node.place);
-                    self.error(&place, format!("{what} has no `{}`", field.key), format!("add `{example}`"));
+                    self.error(&place, format!("{what} has no `{}`", field.key), format!("add `{}`", example()));
                 }
                 // An empty list is what is left when all its items are commented out.
                 Some(Entry { value: Node { value: Value::Null, .. }, place, .. })
                     if !matches!(field.kind, Kind::List(_) | Kind::Any) =>
                 {
-                    self.error(place, format!("`{}` is empty", field.key), format!("write for example `{example}`"));
+                    self.error(
+                        place,
+                        format!("`{}` is empty", field.key),
+                        format!("write for example `{}`", example()),
+                    );
                 }
                 _ => {}
             }

@@ -10,7 +10,8 @@ pub(super) fn refresh(context: &Context<'_>) -> Handled {
         .is_ok_and(|body: serde_json::Value| body.get("force") == Some(&serde_json::Value::Bool(true)));
     let first = !context.process.refreshed();
     let command = first.then_some(Command::Refresh { member: context.index });
-    Ok(Reply::json(if first && !force { context.version.refreshed } else { "[]" }).with_command(command))
+    let keys: &[String] = if first && !force { &context.answers.refreshed } else { &[] };
+    Ok(Reply::json(serde_json::json!(keys).to_string()).with_command(command))
 }
 
 /// `POST /stop`: says so at once; the process goes on for about two seconds (standalone/stop).

@@ -6,17 +6,16 @@ use base64::engine::general_purpose::STANDARD;
 use super::error::{Error, Kind};
 use super::route::Process;
 use super::uri::Target;
-use super::version::{OddCredentials, ServerAuth};
 use super::{Listener, Request};
-use crate::profile::Role;
+use crate::profile::{OddCredentials, Role, ServerAuth};
 
 /// What the basic auth of the server answers a request, if it turns it away: only a process with a webserver has it. Where
 /// no password is set any credentials will do.
 pub(super) fn of_server(request: &Request, process: Process<'_>, target: Target<'_>, matched: bool) -> Option<Error> {
-    let Process { version, settings, role, .. } = process;
+    let Process { profile, settings, role, .. } = process;
     let path = target.path;
     let endpoint = request.listener == Listener::Management && matched;
-    let (enabled, covered, realm) = match version.server_auth {
+    let (enabled, covered, realm) = match profile.answers().server_auth {
         ServerAuth::Api => {
             let api = path.starts_with("/api/v1/") && path.trim_end_matches('/') != "/api/v1/configs";
             (true, api, "Basic")
@@ -42,13 +41,10 @@ pub fn basic_auth(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// What an endpoint answers instead of doing its work: 401 when it is sensitive or the credentials do not fit; odd
+/// What an endpoint, by the name it is configured by, answers instead of doing its work: 401 when it is sensitive or the credentials do not fit; odd
 /// credentials fail oddly (0.20 variants/basicauth/odd, 1.3 config/basic_auth) or are no credentials (2.0).
 pub(super) fn of_endpoint(request: &Request, process: Process<'_>, endpoint: &str, href: &str) -> Option<Error> {
-    let Process { version, settings, sensitive, .. } = process;
-    if endpoint.is_empty() {
-        return None;
-    }
+    let Process { profile, settings, sensitive, .. } = process;
     let unauthorized = || Some(Error::new(Kind::Unauthorized { challenge: None }, "", href));
     // Levels can be set without a user unless that is forbidden too.
     let writes = endpoint == "loggers" && request.method == "POST";
@@ -66,7 +62,7 @@ pub(super) fn of_endpoint(request: &Request, process: Process<'_>, endpoint: &st
         Some(Err(encoded)) => Error::new(Kind::Argument, &complaint(encoded), href),
         None => Error::internal("Range [6, 5) out of bounds for length 5", href),
     };
-    match version.odd_credentials {
+    match profile.answers().odd_credentials {
         OddCredentials::Failure => Some(odd),
         OddCredentials::Unauthorized => unauthorized(),
     }

@@ -1,8 +1,7 @@
 //! What an answer that needs a database connection gets to see of it.
 
-use super::version::H2Down;
 use super::{Context, Outcome, Request, fixed};
-use crate::profile::Probe;
+use crate::profile::{H2Down, Probe};
 use crate::scenario::DatabaseKind;
 use crate::simulator::{DatabaseView, Simulation};
 use crate::time::Duration;
@@ -75,7 +74,7 @@ impl Database {
     /// Its key in `/health` while it is DOWN: a data source whose URL cannot be read stands there itself, the same object as
     /// long as the process lives (2.0, dbdown/refused).
     pub fn down_key(&self, context: &Context<'_>) -> String {
-        if self.datasource != H2.datasource || context.version.h2_down == H2Down::Url {
+        if self.datasource != H2.datasource || context.answers.h2_down == H2Down::Url {
             return self.address.to_owned();
         }
         let life = (context.index as u64) << 32 | u64::from(context.member.life());

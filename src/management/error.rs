@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::reply::Reply;
-use super::version::{ErrorForm, Version};
+use crate::profile::{Answers, ErrorForm};
 
 /// Why a request gets no reply of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,8 +94,8 @@ impl Error {
     }
 
     /// The reply in the form of a version. Problem documents want to know of HEAD, and an id where something is at fault.
-    pub fn reply(&self, version: &Version, head: bool, id: impl FnOnce() -> String) -> Reply {
-        match version.errors {
+    pub fn reply(&self, answers: &Answers, head: bool, id: impl FnOnce() -> String) -> Reply {
+        match answers.errors {
             ErrorForm::Json => self.json(),
             ErrorForm::Problem => self.problem(head, id),
         }
@@ -225,11 +225,12 @@ mod tests {
     fn the_two_forms_of_an_error() {
         let error = Error::new(Kind::NotFound { matched: false }, "", "/nope?x=1");
         let said = |version| {
-            let reply = error.reply(Version::of(version), false, String::new);
+            let answers = crate::profile::Profile::named(version).unwrap().answers();
+            let reply = error.reply(answers, false, String::new);
             let answer = reply.finish(
                 &crate::management::Request::get("/nope?x=1", crate::time::Instant::START),
                 jiff::Timestamp::UNIX_EPOCH,
-                Version::of(version),
+                answers,
             );
             let Body::Sized(body) = answer.body else { panic!("a body") };
             (answer.headers.len(), String::from_utf8(body).unwrap())

@@ -1,22 +1,14 @@
-//! Endpoints whose answer hardly depends on the member.
+//! Endpoints whose answer hardly depends on the member: two that fail, and the list of all.
 
 use super::database::Database;
 use super::error::{Error, Kind};
 use super::reply::Reply;
-use super::version::Beans;
-use super::{Context, Handled, Listener, route};
+use super::{Context, Handled, route};
+use crate::profile::{Endpoint, Fixed, Handler, Method, Says};
 use crate::scenario::Settings;
 
-/// `GET /info`.
-pub(super) fn info(context: &Context<'_>) -> Handled {
-    Ok(Reply::json(context.version.info))
-}
-
-/// `GET /beans`: up to 1.3 it always fails. Of 2.0 there is the beginning of the list, where the recording was cut.
-pub(super) fn beans(context: &Context<'_>) -> Handled {
-    if let Beans::Listed(beans) = context.version.beans {
-        return Ok(Reply::json(beans));
-    }
+/// `GET /beans`, where it always fails.
+pub(super) fn beans_duplicate(context: &Context<'_>) -> Handled {
     let detail = format!(
         "Duplicate key io.micronaut.context.DefaultRuntimeBeanDefinition (attempted merging values \
          {{dependencies=[], scope=null, type=io.micronaut.context.env.DefaultEnvironment, qualifier=@Primary}} and \
@@ -30,7 +22,7 @@ pub(super) fn beans(context: &Context<'_>) -> Handled {
 /// the instant of the request.
 pub(super) fn flyway(context: &Context<'_>) -> Handled {
     if context.request.method == "HEAD" {
-        let name = if context.version.capitals { "Content-Type" } else { "content-type" };
+        let name = if context.answers.capitals { "Content-Type" } else { "content-type" };
         return Ok(Reply::bare(200, "OK").header(name, "application/json").dated());
     }
     let hash = identity_hash(context.request.arrived.as_nanoseconds() as u64);
@@ -50,24 +42,23 @@ pub(super) fn identity_hash(key: u64) -> u64 {
     0x4000_0000 | key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 34
 }
 
-/// `GET /routes`: all endpoints of the role. A real webserver lists its API too, which the mock does not have.
+/// `GET /routes`: all endpoints of the role, also those that are switched off. A real webserver lists its API too, which the
+/// mock does not have.
 pub(super) fn routes(context: &Context<'_>) -> Handled {
     let settings = Settings::default();
     let process = route::Process::of(context.member, context.simulation.plan(), &settings);
+    let here = process.profile.endpoints().iter().filter(|endpoint| process.has(endpoint));
+    let mut listed: Vec<(&Endpoint, &str)> =
+        here.filter_map(|endpoint| Some((endpoint, endpoint.java.as_deref()?))).collect();
+    listed.sort_by_key(|(endpoint, _)| (&endpoint.path, endpoint.method.name()));
     let mut body = serde_json::Map::new();
-    for line in context.version.routes.lines() {
-        let Some(((method, path), java)) =
-            line.split_once('\t').and_then(|(route, java)| Some((route.split_once(' ')?, java)))
-        else {
-            continue;
+    for (Endpoint { path, method, says, .. }, java) in listed {
+        let produces = match says {
+            Says::Handler(Handler::Prometheus) => super::metrics::TEXT,
+            Says::Fixed(Fixed { content_type: Some(content_type), .. }) => content_type,
+            _ => "application/json",
         };
-        let sample = path.split_once('{').map_or(path.to_owned(), |(prefix, _)| format!("{prefix}x"));
-        let here = |listener| !matches!(route::find(process, listener, method, &sample), route::Found::Nothing);
-        if !here(Listener::Management) && !here(Listener::Application) {
-            continue;
-        }
-        let produces = if path == "/prometheus" { super::metrics::TEXT } else { "application/json" };
-        let methods = if method == "GET" { &["GET", "HEAD"][..] } else { &["POST"] };
+        let methods = if *method == Method::Get { &["GET", "HEAD"][..] } else { &["POST"] };
         for method in methods {
             let key = format!("{{[{path}],method=[{method}],produces=[{produces}]}}");
             body.insert(key, serde_json::json!({ "method": java }));

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::database::{self, Database};
 use super::error::{Error, Kind};
 use super::reply::Reply;
-use super::version::{Indicator, Version};
 use super::{Context, Handled, threads};
+use crate::profile::{Answers, Indicator};
 use crate::scenario::HealthSettings;
 
 /// Which indicators are asked.
@@ -19,11 +19,11 @@ enum Selection {
 
 impl Selection {
     /// What is asked, in order: what the version ships, and what is switched on and off.
-    fn indicators(self, version: &Version, settings: &HealthSettings) -> Vec<Indicator> {
+    fn indicators(self, answers: &Answers, settings: &HealthSettings) -> Vec<Indicator> {
         let shipped = match self {
-            Selection::All => version.indicators,
-            Selection::Liveness => return version.liveness.to_vec(),
-            Selection::Readiness => version.readiness,
+            Selection::All => &answers.health,
+            Selection::Liveness => return answers.liveness.clone(),
+            Selection::Readiness => &answers.readiness,
         };
         let order = [
             (Indicator::Discovery, settings.discovery),
@@ -89,7 +89,7 @@ fn reply(context: &Context<'_>, selection: Selection) -> Handled {
         return Err(Error::internal(detail, context.target.href).into());
     }
     let settings = &context.simulation.plan().settings;
-    let mut indicators = selection.indicators(context.version, &settings.health);
+    let mut indicators = selection.indicators(context.answers, &settings.health);
     indicators.retain(|indicator| context.member.has_database() || *indicator != Indicator::Database);
     let asks = indicators.contains(&Indicator::Database);
     let database_error = if asks { database::check(context)? } else { None };
@@ -99,9 +99,9 @@ fn reply(context: &Context<'_>, selection: Selection) -> Handled {
     let database = Database::of(context);
     let view = View {
         database,
-        database_version: database.version.unwrap_or(context.version.h2),
+        database_version: database.version.unwrap_or(&context.answers.h2),
         database_error: database_error.map(|error| (database.down_key(context), error)),
-        deadlocked: context.member.deadlocked().then_some(context.version.queue_thread),
+        deadlocked: context.member.deadlocked().then_some(context.answers.queue_thread.as_str()),
         disk,
     };
     let (up, mut body) = render(&view, &indicators);
@@ -148,7 +148,7 @@ fn beans_gone(context: &Context<'_>) -> bool {
     let shutdown = context.process.shutdown().filter(|shutdown| shutdown.by_endpoint);
     let idle = context.member.running() == 0 && context.member.pending() == 0;
     let gone = |since, after| context.simulation.now().since(since) >= after;
-    idle && shutdown.zip(context.version.beans_gone).is_some_and(|(shutdown, after)| gone(shutdown.since, after))
+    idle && shutdown.zip(context.answers.beans_gone).is_some_and(|(shutdown, after)| gone(shutdown.since, after))
 }
 
 /// Whether all indicators are UP, and the body. Without any it is UNKNOWN, which is well.
@@ -213,8 +213,8 @@ mod tests {
         text.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
-    fn version() -> &'static Version {
-        Version::of("1.3")
+    fn answers() -> &'static Answers {
+        crate::profile::Profile::named("1.3").unwrap().answers()
     }
 
     fn view() -> View {
@@ -233,7 +233,7 @@ mod tests {
             ),
         ] {
             let view = View { database_error: Some((POSTGRESQL.address.to_owned(), error.to_owned())), ..view() };
-            let (up, body) = render(&view, version().readiness);
+            let (up, body) = render(&view, &answers().readiness);
             assert_eq!((up, body.to_string()), (false, recorded(path)));
         }
     }
@@ -259,7 +259,7 @@ mod tests {
     fn a_deadlock_takes_health_and_liveness_down_but_not_readiness() {
         let view = View { deadlocked: Some("jdbc-queue-Execution"), ..view() };
         let up = [Selection::All, Selection::Liveness, Selection::Readiness]
-            .map(|it| render(&view, &it.indicators(version(), &HealthSettings::default())).0);
+            .map(|it| render(&view, &it.indicators(answers(), &HealthSettings::default())).0);
         assert_eq!(up, [false, false, true]);
     }
 

@@ -1,14 +1,13 @@
 //! `/loggers`: the tree of a fresh server, under what was set over the port.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
 use super::error::{Error, Kind};
 use super::reply::Reply;
-use super::version::{self, LoggerBodies, TextBody};
 use super::{Context, Handled};
+use crate::profile::{LoggerBodies, TextBody};
 use crate::simulator::{Command, Level};
 
 /// In the order of the Java enum, which numbers in a POST count; `None` is NOT_SPECIFIED.
@@ -26,19 +25,6 @@ const ROOT: &str = "ROOT";
 /// Where Jackson says it found a mistake in a tree it had read before.
 const IN_TREE: &str = "\n at [Source: UNKNOWN; byte offset: #UNKNOWN]";
 
-type Levels<'a> = BTreeMap<&'a str, Option<Level>>;
-
-/// Loggers of a fresh server by name; those above a logger exist too.
-fn fresh(text: &'static str) -> Levels<'static> {
-    let mut loggers = Levels::new();
-    for line in text.lines() {
-        let (name, level) = line.split_once(' ').unwrap_or((line, "NOT_SPECIFIED"));
-        ancestors(name).for_each(|above| _ = loggers.entry(above).or_insert(None));
-        loggers.insert(name, named(level).flatten());
-    }
-    loggers
-}
-
 /// `a.b` and `a` of `a.b.c`.
 fn ancestors(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(name.rsplit_once('.'), |(above, _)| above.rsplit_once('.')).map(|(above, _)| above)
@@ -54,25 +40,23 @@ fn name_of(level: Option<Level>) -> &'static str {
 
 /// The loggers of a member.
 struct Loggers<'a> {
-    fresh: &'a Levels<'static>,
+    /// Those of a fresh server, with the words of their levels.
+    fresh: BTreeMap<&'static str, &'static str>,
     set: &'a BTreeMap<String, Option<Level>>,
 }
 
 impl<'a> Loggers<'a> {
     fn of(context: &Context<'a>) -> Loggers<'a> {
-        // One tree a version, read at its first use.
-        static FRESH: LazyLock<BTreeMap<&'static str, Levels<'static>>> =
-            LazyLock::new(|| version::VERSIONS.iter().map(|version| (version.name, fresh(version.loggers))).collect());
-        static NONE: Levels<'static> = Levels::new();
-        let fresh = FRESH.get(context.version.name).unwrap_or(&NONE);
+        let fresh = context.member.profile().loggers();
         Loggers { fresh, set: context.process.loggers() }
     }
     fn configured(&self, name: &str) -> Option<Level> {
+        let fresh = || self.fresh.get(name).and_then(|level| named(level)).flatten();
         match self.set.get(name) {
             // ROOT always has a level.
-            Some(None) if name == ROOT => self.fresh.get(ROOT).copied().flatten(),
+            Some(None) if name == ROOT => fresh(),
             Some(level) => *level,
-            None => self.fresh.get(name).copied().flatten(),
+            None => fresh(),
         }
     }
     fn effective(&self, name: &str) -> Option<Level> {
@@ -111,7 +95,7 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
 pub(super) fn post(context: &Context<'_>) -> Handled {
     let logger = logger(context);
     let content_type = context.request.header("content-type").unwrap_or_default();
-    let level = requested(context.version.logger_bodies, content_type, &context.request.body)
+    let level = requested(context.answers.logger_bodies, content_type, &context.request.body)
         .map_err(|(kind, detail)| Error::new(kind, &detail, context.target.href))?;
     let (level, asked) = level.map_or((None, "null"), |level| (level, name_of(level)));
     if logger == ROOT && level.is_none() {
@@ -211,5 +195,21 @@ fn token(value: &Value) -> (&'static str, &'static str) {
         Value::String(_) => ("String", "VALUE_STRING"),
         Value::Array(_) => ("Array", "START_ARRAY"),
         Value::Object(_) => ("Object", "START_OBJECT"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+
+    #[test]
+    fn every_level_of_every_version_is_a_level() {
+        for version in Profile::NAMES {
+            let loggers = Profile::named(version).unwrap().loggers();
+            assert!(loggers.len() > 100 && loggers.contains_key(ROOT), "{version}");
+            let unknown: Vec<_> = loggers.iter().filter(|(_, level)| named(level).is_none()).collect();
+            assert!(unknown.is_empty(), "{version}: {unknown:?}");
+        }
     }
 }

@@ -10,10 +10,6 @@ use crate::metrics::{Measured, java_double};
 /// The content type of `/prometheus`, with a space.
 pub(super) const TEXT: &str = "text/plain; version=0.0.4";
 
-/// Base units that are not those of the Prometheus name, as recorded from `/metrics`.
-const BASE_UNITS: [(&str, Option<&str>); 3] =
-    [("logback.events", Some("events")), ("process.start.time", None), ("process.uptime", None)];
-
 /// Why a request does not accept the one type there is.
 pub(super) fn not_acceptable(request: &Request, href: &str) -> Option<Error> {
     let accepted: Vec<&str> = request.list("accept").filter(|entry| entry.contains('/')).collect();
@@ -59,11 +55,13 @@ pub(super) fn one(context: &Context<'_>) -> Handled {
     let look = context.simulation.look(context.index);
     let measured = context.process.registry().measure(&context.variable, &tags, &look);
     let measured = measured.ok_or_else(|| Error::no_such(context.target.href))?;
-    Ok(Reply::json(show(&context.variable, &measured)))
+    let profile = context.member.profile();
+    let meter = profile.meter(&context.variable).and_then(|id| profile.meter_of(id));
+    Ok(Reply::json(show(&context.variable, &measured, meter.and_then(|meter| meter.listed_unit.as_deref()))))
 }
 
-/// The body; numbers have Java's form, and what is no number is text.
-fn show(name: &str, measured: &Measured) -> String {
+/// The body, with a unit of its own where it has one; numbers have Java's form, and what is no number is text.
+fn show(name: &str, measured: &Measured, own_unit: Option<&str>) -> String {
     let text = |text: &str| Value::from(text).to_string();
     let number = |value: f64| {
         let mut digits = Vec::new();
@@ -79,8 +77,7 @@ fn show(name: &str, measured: &Measured) -> String {
     let tags = measured.tags.iter().map(|(tag, values)| json!({ "tag": tag, "values": values })).collect::<Value>();
     let mut body =
         format!(r#"{{"name":{},"measurements":[{}],"availableTags":{tags}"#, text(name), measurements.join(","));
-    let own_unit = BASE_UNITS.iter().find(|(other, _)| *other == name).map(|(_, unit)| *unit);
-    let unit = own_unit.unwrap_or(measured.base_unit.as_deref());
+    let unit = own_unit.or(measured.base_unit.as_deref()).filter(|unit| !unit.is_empty());
     for (key, value) in [("description", measured.description.as_deref()), ("baseUnit", unit)] {
         if let Some(value) = value {
             body += &format!(r#","{key}":{}"#, text(value));

@@ -5,7 +5,6 @@
 //! file that renders a small view of the member; what differs between Kestra versions is data.
 //! Reads that change a real server (an unknown logger, the first refresh) carry a [`Command`].
 
-mod application;
 mod control;
 mod credentials;
 mod database;
@@ -28,12 +27,11 @@ mod worker;
 pub use credentials::basic_auth;
 pub use reply::{Malformed, malformed};
 
-use crate::profile::{Quirk, Role};
+use crate::profile::{Answers, Handler, Profile, Quirk, Role, Says};
 use crate::simulator::{Command, Member, Port, Process, Simulation};
 use crate::time::Instant;
 use error::{Error, Kind, Refusal};
 use reply::Reply;
-use version::Version;
 
 /// A request as it came over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +124,7 @@ struct Context<'a> {
     index: usize,
     member: &'a Member,
     process: &'a Process,
-    version: &'static Version,
+    answers: &'static Answers,
     target: uri::Target<'a>,
     /// The `{name}` of the path, decoded.
     variable: String,
@@ -144,15 +142,15 @@ pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outc
         Ok(state) => state,
         Err(outcome) => return outcome,
     };
-    let version = Version::of(state.profile().recorded());
-    let reply = match reply_to(request, simulation, member, version) {
+    let profile = state.profile();
+    let reply = match reply_to(request, simulation, member, profile) {
         Ok(reply) => reply,
-        Err(Refusal::Error(error)) => {
-            error.reply(version, request.method == "HEAD", || simulation.request_id(&request.target, request.arrived))
-        }
+        Err(Refusal::Error(error)) => error.reply(profile.answers(), request.method == "HEAD", || {
+            simulation.request_id(&request.target, request.arrived)
+        }),
         Err(Refusal::Unanswered(outcome)) => return outcome,
     };
-    Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now()), version)))
+    Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now()), profile.answers())))
 }
 
 /// What comes before any endpoint: whether the process of `member` takes requests at all now. A scrape that needs no text
@@ -174,16 +172,17 @@ pub fn reachable(simulation: &Simulation, member: usize) -> Result<&Member, Outc
     }
 }
 
-fn reply_to(request: &Request, simulation: &Simulation, index: usize, version: &'static Version) -> Handled {
+fn reply_to(request: &Request, simulation: &Simulation, index: usize, profile: &'static Profile) -> Handled {
     let Some(member) = simulation.members().get(index) else { return Err(Outcome::Refused.into()) };
     let Some(running) = member.process() else { return Err(Outcome::Refused.into()) };
-    let target = uri::Target::read(&request.target, version.double_slash).map_err(|unreadable| unreadable.error())?;
+    let answers = profile.answers();
+    let target = uri::Target::read(&request.target, answers.double_slash).map_err(|unreadable| unreadable.error())?;
     let href = target.href;
     if foreign_origin(request) {
         return Err(Error::new(Kind::Forbidden, "", href).into());
     }
     let settings = &simulation.plan().settings;
-    if member.profile().has(Quirk::RequestsReadSettings)
+    if profile.has(Quirk::RequestsReadSettings)
         && member.role().runs(Role::Webserver)
         && let Some(error) = database::read_settings(request, simulation, index)?
     {
@@ -193,10 +192,12 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, version: &
     let found = route::find(process, request.listener, &request.method, target.path);
     // What is not acceptable is no match.
     let unacceptable = match &found {
-        route::Found::Handler(_, _, "prometheus") => metrics::not_acceptable(request, href),
+        route::Found::Endpoint(endpoint, _) if endpoint.says == Says::Handler(Handler::Prometheus) => {
+            metrics::not_acceptable(request, href)
+        }
         _ => None,
     };
-    let matched = matches!(found, route::Found::Handler(..)) && unacceptable.is_none();
+    let matched = matches!(found, route::Found::Endpoint(..)) && unacceptable.is_none();
     if let Some(refusal) = credentials::of_server(request, process, target, matched) {
         return Err(refusal.into());
     }
@@ -204,13 +205,15 @@ fn reply_to(request: &Request, simulation: &Simulation, index: usize, version: &
         return Err(refusal.into());
     }
     match found {
-        route::Found::Handler(handler, variable, endpoint) => {
-            if let Some(refusal) = credentials::of_endpoint(request, process, endpoint, href) {
+        route::Found::Endpoint(endpoint, variable) => {
+            let refused = |id| credentials::of_endpoint(request, process, id, href);
+            if let Some(refusal) = endpoint.id().and_then(refused) {
                 return Err(refusal.into());
             }
-            handler(&Context { request, simulation, index, member, process: running, version, target, variable })
+            let context = Context { request, simulation, index, member, process: running, answers, target, variable };
+            route::reply(endpoint, &context)
         }
-        route::Found::WrongMethod(_) if wrong_type(request) && version.type_before_method => {
+        route::Found::WrongMethod(_) if wrong_type(request) && answers.type_before_method => {
             let content_type = request.header("content-type").unwrap_or_default();
             let detail = format!("Content Type [{content_type}] not allowed. Allowed types: [application/json]");
             Err(Error::new(Kind::WrongType, &detail, href).into())

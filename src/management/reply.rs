@@ -6,8 +6,8 @@ use flate2::write::ZlibEncoder;
 use flate2::{Compression, GzBuilder};
 
 use super::error::{Error, Kind};
-use super::version::Version;
-use super::{Answer, Body, Request, date};
+use super::{Answer, Body, Request, date, version};
+use crate::profile::{Answers, Fixed, Profile};
 use crate::simulator::Command;
 
 /// Bodies from this size on are compressed (Micronaut's default; 419 bytes of /health never were).
@@ -46,6 +46,13 @@ impl Reply {
         };
         let reply = reply.with_body(body);
         Reply { chunked: true, ..reply }
+    }
+    /// An answer that is written in the data of a version.
+    pub fn fixed(fixed: &'static Fixed) -> Reply {
+        let reply = Reply::bare(fixed.status, &fixed.reason);
+        let reply = fixed.headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value)).dated();
+        let typed = fixed.content_type.iter().fold(reply, |reply, kind| reply.written("content-type", kind));
+        typed.with_body(fixed.body.as_bytes())
     }
     /// `200 OK` without a body, of a method that returns nothing.
     pub fn empty() -> Reply {
@@ -87,7 +94,7 @@ impl Reply {
     }
 
     /// The answer of a version to this very request.
-    pub fn finish(self, request: &Request, date: jiff::Timestamp, version: &Version) -> Answer {
+    pub fn finish(self, request: &Request, date: jiff::Timestamp, answers: &Answers) -> Answer {
         let Reply { status, reason, headers, written, mut body, chunked, command } = self;
         let chunked = chunked && !request.http10;
         let dated = |(name, value): (&str, String)| match name {
@@ -95,7 +102,7 @@ impl Reply {
             _ => (name.to_owned(), value),
         };
         let head = request.method == "HEAD";
-        let everywhere = version.headers().iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let everywhere = version::headers(answers).iter().map(|(name, value)| (*name, (*value).to_owned()));
         let written = written.filter(|_| !head);
         let mut headers: Vec<(String, String)> =
             headers.into_iter().chain(everywhere).chain(written).map(dated).collect();
@@ -170,8 +177,8 @@ pub enum Malformed<'a> {
     HeadersTooLong(&'a str),
 }
 
-/// The answer of a recorded version to a request that cannot be read. The connection closes after it.
-pub fn malformed(what: Malformed<'_>, version: &str) -> Answer {
+/// The answer of a version to a request that cannot be read. The connection closes after it.
+pub fn malformed(what: Malformed<'_>, profile: &Profile) -> Answer {
     let (kind, href) = match what {
         Malformed::RequestLine => (Kind::Unreadable, None),
         Malformed::LineTooLong => (Kind::TooLong, None),
@@ -179,7 +186,7 @@ pub fn malformed(what: Malformed<'_>, version: &str) -> Answer {
         Malformed::HeadersTooLong(target) => (Kind::TooLong, Some(target)),
     };
     let error = Error::new(kind, "", href.unwrap_or("/bad-request"));
-    let reply = error.reply(Version::of(version), false, String::new);
+    let reply = error.reply(profile.answers(), false, String::new);
     let mut headers: Vec<_> = reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     headers.push(("content-length".to_owned(), reply.body.len().to_string()));
     if href.is_some() {

@@ -1,91 +1,59 @@
-//! The one table of routes.
+//! Finding the endpoint of a request in the table of the version, and what makes its answer.
 
 use super::{
-    Context, Handled, Listener, application, control, env, fixed, health, kafka, loggers, metrics, scheduler, threads,
-    uri, version, worker,
+    Context, Handled, Listener, control, env, fixed, health, kafka, loggers, metrics, scheduler, threads, uri, version,
+    worker,
 };
-use crate::profile::{Quirk, Role};
+use crate::management::reply::Reply;
+use crate::profile::{Endpoint, Handler, Method, Port, Profile, Quirk, Role, Says};
 use crate::scenario::{Plan, Settings};
 use crate::simulator::Member;
-use version::Version;
 
-type Handler = fn(&Context<'_>) -> Handled;
-
-/// A method on a path; HEAD follows each GET. `{}` as the last part stands for any text without a slash, `{}/{}` for two
-/// with one between them.
-struct Route {
-    listener: Listener,
-    method: &'static str,
-    path: &'static str,
-    /// Which part of Kestra a process must run to have it; none means every process.
-    part: Option<Role>,
-    handler: Handler,
+/// What an endpoint replies.
+pub(super) fn reply(endpoint: &'static Endpoint, context: &Context<'_>) -> Handled {
+    let handler = match &endpoint.says {
+        Says::Fixed(fixed) => return Ok(Reply::fixed(fixed)),
+        Says::Handler(handler) => match handler {
+            Handler::Prometheus => metrics::prometheus,
+            Handler::Health => health::all,
+            Handler::HealthSelected => health::selected,
+            Handler::MetricNames => metrics::names,
+            Handler::Metric => metrics::one,
+            Handler::Version => version::get,
+            Handler::Loggers => loggers::all,
+            Handler::Logger => loggers::get,
+            Handler::SetLogger => loggers::post,
+            Handler::Env => env::all,
+            Handler::EnvSource => env::one,
+            Handler::BeansDuplicate => fixed::beans_duplicate,
+            Handler::Flyway => fixed::flyway,
+            Handler::Routes => fixed::routes,
+            Handler::Threads => threads::get,
+            Handler::Worker => worker::get,
+            Handler::Scheduler => scheduler::get,
+            Handler::KafkaStreams => kafka::all,
+            Handler::KafkaStream => kafka::one,
+            Handler::Refresh => control::refresh,
+            Handler::Stop => control::stop,
+        },
+    };
+    handler(context)
 }
-
-const fn management(method: &'static str, path: &'static str, handler: Handler) -> Route {
-    Route { listener: Listener::Management, method, path, part: None, handler }
-}
-const fn application(path: &'static str, part: Option<Role>, handler: Handler) -> Route {
-    Route { listener: Listener::Application, method: "GET", path, part, handler }
-}
-impl Route {
-    /// The name of the endpoint in the configuration; none for other routes.
-    fn id(&self) -> &'static str {
-        let name = self.path.trim_start_matches('/');
-        let name = name.split('/').next().unwrap_or(name);
-        if self.listener == Listener::Management { name } else { "" }
-    }
-    const fn of(mut self, part: Role) -> Route {
-        self.part = Some(part);
-        self
-    }
-}
-
-/// Recorded from 1.3.19, all roles; what other versions have not is said there.
-static ROUTES: &[Route] = &[
-    management("GET", "/prometheus", metrics::prometheus),
-    management("GET", "/health", health::all),
-    management("GET", "/health/{}", health::selected),
-    management("GET", "/metrics", metrics::names),
-    management("GET", "/metrics/{}", metrics::one),
-    management("GET", "/info", fixed::info),
-    management("GET", "/version", version::get),
-    management("GET", "/loggers", loggers::all),
-    management("GET", "/loggers/{}", loggers::get),
-    management("POST", "/loggers/{}", loggers::post),
-    management("GET", "/env", env::all),
-    management("GET", "/env/{}", env::one),
-    management("GET", "/beans", fixed::beans),
-    management("GET", "/flyway", fixed::flyway),
-    management("GET", "/routes", fixed::routes),
-    management("GET", "/threaddump", threads::get),
-    management("GET", "/worker", worker::get).of(Role::Worker),
-    management("GET", "/scheduler", scheduler::get).of(Role::Scheduler),
-    management("GET", "/kafkastreams", kafka::all).of(Role::Executor),
-    management("GET", "/kafkastreams", kafka::all).of(Role::Scheduler),
-    management("GET", "/kafkastreams/{}/{}", kafka::one).of(Role::Executor),
-    management("GET", "/kafkastreams/{}/{}", kafka::one).of(Role::Scheduler),
-    management("POST", "/refresh", control::refresh),
-    management("POST", "/stop", control::stop),
-    application("/ping", None, application::ping),
-    application("/", Some(Role::Webserver), application::root),
-    application("/api/v1/configs", Some(Role::Webserver), application::configs),
-];
 
 /// What the table has for a request.
 pub(super) enum Found {
-    /// This endpoint, the decoded text of `{}`, and the name by which it is configured.
-    Handler(Handler, String, &'static str),
+    /// This endpoint, and the decoded text of its variables.
+    Endpoint(&'static Endpoint, String),
     /// The path with other methods, separated by commas.
     WrongMethod(String),
     /// No such path.
     Nothing,
 }
 
-/// What decides which routes there are.
+/// What decides which endpoints there are.
 #[derive(Clone, Copy)]
 pub(super) struct Process<'a> {
-    pub version: &'static Version,
+    pub profile: &'static Profile,
     pub settings: &'a Settings,
     pub role: Role,
     /// Endpoints can be closed by `sensitive`.
@@ -99,53 +67,51 @@ impl<'a> Process<'a> {
     pub fn of(member: &Member, plan: &Plan, settings: &'a Settings) -> Process<'a> {
         let profile = member.profile();
         Process {
-            version: Version::of(profile.recorded()),
+            profile,
             settings,
             role: member.role(),
             sensitive: !profile.has(Quirk::IgnoresSensitive),
             kafka: plan.cluster.kafka,
         }
     }
+
+    /// Whether it has an endpoint of its version.
+    pub fn has(self, endpoint: &Endpoint) -> bool {
+        let Process { settings, role, kafka, .. } = self;
+        (kafka || !endpoint.kafka)
+            && endpoint.id().is_none_or(|id| settings.enabled(id))
+            && (endpoint.roles.is_empty() || endpoint.roles.iter().any(|part| role.runs(*part)))
+    }
 }
 
 /// Looks a request up. Paths are case-sensitive and compared before decoding; one slash at the end is tolerated.
 pub(super) fn find(process: Process<'_>, listener: Listener, method: &str, path: &str) -> Found {
-    let Process { version, settings, role, kafka, .. } = process;
-    let path = match (listener, settings.path.as_str()) {
-        (Listener::Application, _) | (_, "") => path,
-        // All endpoints lie below the configured path.
-        (_, prefix) => path.strip_prefix('/').and_then(|path| path.strip_prefix(prefix)).unwrap_or("\0"),
+    let (port, prefix) = match listener {
+        Listener::Application => (Port::Application, ""),
+        Listener::Management => (Port::Management, process.settings.path.as_str()),
     };
-    let here: Vec<(&Route, &str)> = ROUTES
-        .iter()
-        .filter(|route| !version.lacks.contains(&route.path) && (kafka || route.id() != "kafkastreams"))
-        .filter(|route| route.id().is_empty() || settings.enabled(route.id()))
-        .filter(|route| route.listener == listener && route.part.is_none_or(|part| role.runs(part)))
-        .filter_map(|route| Some((route, matches(route.path, path)?)))
+    // All endpoints lie below the configured path.
+    let path = match prefix {
+        "" => path,
+        prefix => path.strip_prefix('/').and_then(|path| path.strip_prefix(prefix)).unwrap_or("\0"),
+    };
+    let endpoints = process.profile.endpoints().iter().filter(|endpoint| endpoint.port == port);
+    let here: Vec<(&'static Endpoint, &str)> = endpoints
+        .filter_map(|endpoint| Some((endpoint, endpoint.matches(path)?)))
+        .filter(|(endpoint, _)| process.has(endpoint))
         .collect();
     let wanted = if method == "HEAD" { "GET" } else { method };
-    if let Some((route, variable)) = here.iter().find(|(route, _)| route.method == wanted) {
-        return Found::Handler(route.handler, uri::decode(variable), route.id());
+    let fits = here.iter().filter(|(endpoint, _)| endpoint.method.name() == wanted);
+    // A path that is written out goes before one with variables.
+    if let Some((endpoint, variable)) = fits.min_by_key(|(_, variable)| !variable.is_empty()) {
+        return Found::Endpoint(endpoint, uri::decode(variable));
     }
     // In the order of the Java set that the recorded server prints.
-    let methods = [("HEAD", "GET"), ("POST", "POST"), ("GET", "GET")];
+    let methods = [("HEAD", Method::Get), ("POST", Method::Post), ("GET", Method::Get)];
     let allowed: Vec<&str> = methods
         .into_iter()
-        .filter(|(_, of)| here.iter().any(|(route, _)| route.method == *of))
+        .filter(|(_, of)| here.iter().any(|(endpoint, _)| endpoint.method == *of))
         .map(|(method, _)| method)
         .collect();
     if allowed.is_empty() { Found::Nothing } else { Found::WrongMethod(allowed.join(", ")) }
-}
-
-/// The text of `{}` (empty without one) when the path fits.
-fn matches<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
-    let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
-    let Some((prefix, _)) = pattern.split_once('{') else {
-        return (path == pattern).then_some("");
-    };
-    // Most paths end here.
-    let text = path.strip_prefix(prefix)?;
-    let parts = pattern.matches("{}").count();
-    let fits = text.split('/').count() == parts && text.split('/').all(|part| !part.is_empty());
-    fits.then_some(text)
 }

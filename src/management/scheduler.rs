@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::reply::Reply;
-use super::version::Schedulables;
 use super::{Context, Handled, Outcome, database, date};
 use crate::flow::{Trigger, TriggerAction};
+use crate::profile::Schedulables;
 use crate::simulator::Schedulable;
 use crate::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
         .filter_map(|schedulable| {
             let flow = flows.get(schedulable.flow)?;
             let definition = flow.triggers.get(schedulable.trigger)?;
-            if context.version.schedulables == Schedulables::Due && !due(context, schedulable, definition) {
+            if context.answers.schedulables == Schedulables::Due && !due(context, schedulable, definition) {
                 return None;
             }
             let mut shown = json!({ "flowId": flow.id, "namespace": flow.namespace, "revision": 1 });

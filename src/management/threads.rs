@@ -18,14 +18,14 @@ const DEADLOCKED: [(u32, u32, &str); 2] =
 pub(super) fn get(context: &Context<'_>) -> Handled {
     let role = context.member.role();
     let own = |thread: &Value| thread["threadName"].as_str().is_some_and(|name| name.starts_with("standalone"));
-    let mut threads = read(context.version.threads);
+    let mut threads = read(context.member.profile().threads());
     threads.retain(|thread| role == Role::Standalone || !own(thread));
     let pool = |thread: &Value| thread["threadName"].as_str().is_some_and(|name| name.starts_with("HikariPool"));
     threads.retain(|thread| context.member.has_database() || !pool(thread));
     threads.extend(busy(context));
     if context.member.deadlocked() {
         threads.extend(DEADLOCKED.map(|(id, other, lock)| {
-            let [name, owner] = [id, other].map(|id| name(context.version.queue_thread, id));
+            let [name, owner] = [id, other].map(|id| name(&context.answers.queue_thread, id));
             json!({
                 "threadName": name, "threadId": id, "blockedTime": -1, "blockedCount": 1, "waitedTime": -1,
                 "waitedCount": 0, "lockName": lock, "lockOwnerId": other, "lockOwnerName": owner, "daemon": false,
@@ -34,7 +34,7 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
             })
         }));
     }
-    Ok(Reply::chunked(Value::from(threads).to_string(), context.version.capitals, &context.request.method))
+    Ok(Reply::chunked(Value::from(threads).to_string(), context.answers.capitals, &context.request.method))
 }
 
 /// Worker threads that run something. Nobody recorded one: their names follow those of all pools, and of their frames there
@@ -53,7 +53,7 @@ fn busy(context: &Context<'_>) -> Vec<Value> {
         };
         let state = if sleeps { "TIMED_WAITING" } else { "RUNNABLE" };
         let id = FIRST_WORKER_THREAD + number;
-        let mut thread = thread(&format!("{}_{number}\t{id}\t{state}\t5\t--\t0\t1\t", context.version.worker_thread));
+        let mut thread = thread(&format!("{}_{number}\t{id}\t{state}\t5\t--\t0\t1\t", context.answers.worker_thread));
         let own = format!("app//{class}.{method}({}.java)", class.rsplit('.').next().unwrap_or(class));
         let frames = sleeps.then_some(SLEEP).into_iter().chain([own.as_str()]).chain(POOL.iter().copied());
         thread.insert("stackTrace".to_owned(), frames.map(frame).collect());

@@ -1,7 +1,7 @@
 //! The request target, read as `java.net.URI` reads it: the recorded server answers its complaints with 500.
 
 use super::error::{Error, Kind};
-use super::version::DoubleSlash;
+use crate::profile::DoubleSlash;
 
 /// A target that can be routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,15 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::error::Error;
 use super::reply::Reply;
-use super::version::TaskRuns;
 use super::{Context, Handled, date, scheduler};
 use crate::flow::{Flow, Task};
+use crate::profile::TaskRuns;
 use crate::simulator::{Job, RunningJob};
 use crate::time::{Calendar, Instant};
 
 /// The count is of task attempts only; the list has triggers too.
 pub(super) fn get(context: &Context<'_>) -> Handled {
-    if context.simulation.now().since(context.process.up_since()) < context.version.worker_start {
+    if context.simulation.now().since(context.process.up_since()) < context.answers.worker_start {
         return Err(Error::internal("", context.target.href).into());
     }
     let running = context.simulation.running(context.index);
@@ -21,7 +21,7 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
     let shown: Vec<Value> = running
         .iter()
         .filter_map(|running| {
-            show(running, flows.get(running.flow)?, context.version.task_runs, context.simulation.calendar())
+            show(running, flows.get(running.flow)?, context.answers.task_runs, context.simulation.calendar())
         })
         .collect();
     Ok(Reply::json(json!({ "runningCount": tasks, "runnings": shown }).to_string()))

@@ -109,7 +109,7 @@ impl Registry {
 
     /// Registers what a process of a role shows at start, of the meters whose dotted name begins so; what is there stays.
     pub fn start(&mut self, role: Role, prefix: &str, now: Instant) {
-        for (id, meter) in self.profile().meters().filter(|(_, meter)| meter.name.starts_with(prefix)) {
+        for (id, meter) in self.profile().meters().filter(|(_, meter)| meter.origin().starts_with(prefix)) {
             for start in meter.start.iter().filter(|start| start.roles.contains(&role)) {
                 for tags in combinations(&start.tags) {
                     self.register(id, &tags, start.source, now);

@@ -1,78 +1,69 @@
-//! What differs between Kestra versions, as data: one YAML file a version, embedded, and validated by a test.
-//! Nothing here knows the simulator: what moves is named by a [`Probe`], which the simulator fills in.
+//! What differs between Kestra versions, as data: one folder a version, embedded. A version that `extends` another one tells
+//! its differences only (`versions/1.3/version.yaml` tells the form). Nothing here knows the simulator: what moves is named
+//! by a [`Probe`], which the simulator fills in, and what answers by a [`Handler`].
+//!
+//! There is no fallback: a name that exists nowhere is an error of the file that has it, and every shipped folder is read
+//! by a test. [`Profile::load`] reads a version from texts.
 
+mod answers;
+mod endpoint;
+mod meter;
 mod probe;
+mod quirk;
 mod read;
 mod role;
+mod shipped;
 mod source;
-mod variant;
+#[cfg(test)]
+mod tests;
+mod words;
 
-use std::sync::{LazyLock, OnceLock};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::OnceLock;
 
 use indexmap::IndexMap;
-use serde::Deserialize;
+use rustc_hash::FxBuildHasher;
 
+pub use answers::{
+    Answers, DoubleSlash, ErrorForm, H2Down, Indicator, LoggerBodies, OddCredentials, Schedulables, ServerAuth,
+    TaskRuns, TextBody,
+};
+pub use endpoint::{Endpoint, Fixed, Handler, Method, Port, Says};
+pub use meter::{Kind, Meter, MeterId, Start};
 pub use probe::Probe;
+pub use quirk::{Quirk, TextForm};
 pub use role::Role;
 pub use source::{Linear, Source};
 
+use crate::document::{Diagnostic, instead, render};
 use crate::time::Duration;
+use shipped::{FOLDERS, Folder};
 
-/// Everything that makes a version of Kestra what it is.
-#[derive(Debug)]
+/// Everything that makes a version of Kestra what it is. There is one of each, for the life of the process; two are the same
+/// when they are the same one.
 pub struct Profile {
-    name: String,
-    /// The profile of the recordings it is made from.
-    recorded: String,
+    name: &'static str,
+    /// It has meters that the version it extends has not, or under other names.
+    names_meters: bool,
     text: TextForm,
     release: Release,
     liveness: Liveness,
     quirks: Vec<Quirk>,
+    answers: Answers,
     buckets: Vec<f64>,
     shapes: IndexMap<String, Vec<f64>>,
-    meters: IndexMap<String, Meter>,
-}
-
-/// Something that one version does otherwise than the others: a closed set of behaviours, each implemented once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Quirk {
-    /// `kestra.worker.ended.duration` is the time a task waited, not that it ran (0.20).
-    WorkerDurationIsWait,
-    /// Every request to a process with a webserver reads a setting from the database first (0.20).
-    RequestsReadSettings,
-    /// SIGTERM closes the ports at once, not when the tasks are done (0.20).
-    ClosesAtOnce,
-    /// Labels of flows can be made labels of meters: `kestra.metrics.labels` (since 1.2).
-    FlowLabels,
-    /// A process that gives up without its database closes its ports and lives on for a while, or for ever (0.20).
-    LingersWithoutDatabase,
-    /// Workers have no database: a controller hands jobs to them, at most twice as many as they have threads (2.0).
-    Controller,
-    /// Queues have names of their own, an execution's messages go through several (2.0).
-    NamedQueues,
-    /// A database that stalls kills no process before it comes back, and a scheduler lives through all (2.0).
-    OutlivesStall,
-    /// `endpoints.*.sensitive` closes no endpoint (2.0).
-    IgnoresSensitive,
-    /// SIGTERM does not wait for tasks: they are cut off after ten seconds, and the ports stay open till the end (2.0).
-    StopsByForce,
-}
-
-/// How the text of `/prometheus` is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TextForm {
-    /// As recorded from 0.20 on.
-    #[default]
-    New,
-    /// Up to 0.18: a comma after the last label, and counts of timers as doubles (documentation).
-    Old,
+    meters: IndexMap<String, Meter, FxBuildHasher>,
+    /// By the name by which the model moves a meter.
+    models: IndexMap<String, MeterId, FxBuildHasher>,
+    endpoints: Vec<Endpoint>,
+    env: &'static str,
+    loggers: &'static str,
+    threads: &'static str,
 }
 
 /// Which build a profile was recorded from.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Release {
     /// For example `1.3.19`.
     pub version: String,
@@ -95,99 +86,68 @@ pub struct Liveness {
     pub initial_delay: Duration,
 }
 
-/// A meter, in the order of the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MeterId(pub(crate) u32);
-
-/// One meter of a profile.
-#[derive(Debug)]
-pub struct Meter {
-    /// Dotted name, as `/metrics` lists it.
-    pub name: String,
-    /// What it measures with.
-    pub kind: Kind,
-    /// Base unit, empty when there is none.
-    pub unit: String,
-    /// Help text, empty when there is none.
-    pub help: String,
-    /// Series at start.
-    pub start: Vec<Start>,
-    /// The keys its series have; the first registration wins.
-    pub keys: Vec<String>,
-    /// Meters of other versions that told what it tells.
-    was: Vec<String>,
-    /// The name by which the model moves it, when that is the name of another version, or `nothing`.
-    model: Option<String>,
+impl fmt::Debug for Profile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Profile").field(&self.name).finish()
+    }
 }
 
-/// Kinds of meters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Only grows.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Count, sum and maximum of times in seconds.
-    Timer,
-    /// Count, sum and maximum of other amounts.
-    Summary,
-    /// A timer with buckets.
-    Histogram,
+impl fmt::Display for Profile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name)
+    }
 }
 
-/// Series that a process shows at start.
-#[derive(Debug)]
-pub struct Start {
-    /// In which roles.
-    pub roles: Vec<Role>,
-    /// Keys, and the values of each; all combinations are series.
-    pub tags: IndexMap<String, Vec<String>>,
-    /// What they show.
-    pub source: Source,
+impl PartialEq for Profile {
+    fn eq(&self, other: &Profile) -> bool {
+        std::ptr::eq(self, other)
+    }
 }
-
-const V0_20_TEXT: &str = include_str!("0.20.yaml");
-const V1_3_TEXT: &str = include_str!("1.3.yaml");
-const V2_0_TEXT: &str = include_str!("2.0.yaml");
 
 impl Profile {
-    /// The names of all profiles.
-    pub const NAMES: &[&str] = &["0.17", "0.18", "0.19", "0.20", "1.0", "1.1", "1.2", "1.3", "2.0"];
+    /// The names of the versions that ship, from old to new.
+    pub const NAMES: &[&str] = shipped::NAMES;
+    /// The version of scenarios that name none.
+    pub const DEFAULT: &str = "1.3";
 
-    /// The profile of a version.
-    pub fn named(name: &str) -> Option<&'static Profile> {
-        // In the order of the names, each read at its first use.
-        static PROFILES: [OnceLock<Profile>; Profile::NAMES.len()] = [const { OnceLock::new() }; Profile::NAMES.len()];
-        let index = Profile::NAMES.iter().position(|known| *known == name)?;
-        // A broken file cannot pass the tests: they read it. An empty profile shows no metrics at all.
-        let read = || Profile::load(name).unwrap_or_else(|_| Profile::empty());
-        PROFILES.get(index).map(|profile| profile.get_or_init(read))
+    /// The profile of a version that ships, read at its first use.
+    ///
+    /// # Errors
+    /// No version is called so; which there are.
+    pub fn named(name: &str) -> Result<&'static Profile, String> {
+        static PROFILES: [OnceLock<Result<Profile, String>>; FOLDERS.len()] =
+            [const { OnceLock::new() }; FOLDERS.len()];
+        let slot = FOLDERS.iter().zip(&PROFILES).find(|(folder, _)| folder.name == name);
+        let Some((folder, slot)) = slot else {
+            let instead = instead(name, Profile::NAMES.iter().copied());
+            return Err(format!("`{name}` is no version of Kestra we know: {instead}"));
+        };
+        // The folder of a shipped version cannot be broken, the tests read them all; if it were, this says so.
+        let profile = slot.get_or_init(|| read::profile(*folder).map_err(|told| render(&told)));
+        profile.as_ref().map_err(Clone::clone)
     }
 
-    /// Reads what is shipped for a name.
-    fn load(name: &str) -> Result<Profile, String> {
-        match name {
-            "0.20" => Profile::parse(V0_20_TEXT),
-            "1.3" => Profile::parse(V1_3_TEXT),
-            "2.0" => Profile::parse(V2_0_TEXT),
-            variant => variant::derive(variant, Profile::load),
-        }
+    /// Reads a version from the texts of its folder, by file name. It may extend one that ships, and lives as long as the
+    /// process, as those do.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn load(name: &str, files: &[(&str, &str)]) -> Result<&'static Profile, Vec<Diagnostic>> {
+        let leaked = |text: &str| -> &'static str { String::leak(text.to_owned()) };
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (leaked(name), leaked(text))).collect();
+        let profile = read::profile(Folder { name: leaked(name), files: Vec::leak(files) })?;
+        Ok(Box::leak(Box::new(profile)))
     }
 
-    /// The profile of scenarios that name none.
-    pub fn default_profile() -> &'static Profile {
-        static EMPTY: LazyLock<Profile> = LazyLock::new(Profile::empty);
-        Profile::named("1.3").unwrap_or(&EMPTY)
+    /// That of scenarios that name none, for unit tests.
+    #[cfg(test)]
+    pub(crate) fn default_profile() -> &'static Profile {
+        Profile::named(Profile::DEFAULT).unwrap_or_else(|told| panic!("{told}"))
     }
 
     /// For example `1.3`.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-    /// The version whose recordings it is made from, for example `0.20` for `0.18`.
-    pub fn recorded(&self) -> &str {
-        &self.recorded
+    pub fn name(&self) -> &'static str {
+        self.name
     }
     /// How its metrics are written.
     pub fn text(&self) -> TextForm {
@@ -200,6 +160,33 @@ impl Profile {
     /// How dead processes are found.
     pub fn liveness(&self) -> &Liveness {
         &self.liveness
+    }
+    /// In which of the recorded ways it answers.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+    /// What there is on its ports.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+    /// `/env`, as recorded.
+    pub fn env(&self) -> &'static str {
+        self.env
+    }
+    /// `/threaddump`, in a form of our own: a line a thread, its frames below it.
+    pub fn threads(&self) -> &'static str {
+        self.threads
+    }
+    /// Loggers of a fresh server by name, each with its level; those above a logger exist too.
+    pub fn loggers(&self) -> BTreeMap<&'static str, &'static str> {
+        let mut loggers = BTreeMap::new();
+        for line in self.loggers.lines() {
+            let (name, level) = line.split_once(' ').unwrap_or((line, "NOT_SPECIFIED"));
+            let above = std::iter::successors(name.rsplit_once('.'), |(above, _)| above.rsplit_once('.'));
+            above.for_each(|(above, _)| _ = loggers.entry(above).or_insert("NOT_SPECIFIED"));
+            loggers.insert(name, level);
+        }
+        loggers
     }
     /// What a process of this version can run.
     pub fn roles(&self) -> impl Iterator<Item = Role> {
@@ -227,10 +214,13 @@ impl Profile {
     }
     /// The meter that the model moves by a name: one that says so, or the one of this name.
     pub fn modelled(&self, name: &str) -> Option<MeterId> {
-        let said = self.meters.values().position(|meter| meter.model.as_deref() == Some(name));
-        let called = || self.meter(name).filter(|id| self.meter_of(*id).is_some_and(|meter| meter.model.is_none()));
-        said.map(|index| MeterId(index as u32)).or_else(called)
+        self.models.get(name).copied()
     }
+    /// The meter of an id.
+    pub fn meter_of(&self, id: MeterId) -> Option<&Meter> {
+        self.meters.get_index(id.0 as usize).map(|(_, meter)| meter)
+    }
+
     /// What is to be said of a metric, by a name that Prometheus sees, which this version does not have and another one has:
     /// which one, and the metric that tells the same here, if there is one.
     pub fn elsewhere(&self, metric: &str) -> Option<(&'static str, Option<String>)> {
@@ -242,101 +232,19 @@ impl Profile {
         if self.meters.values().any(|meter| is(&meter)) {
             return None;
         }
-        // Of the recorded versions the one that is nearest.
-        let place = |profile: &Profile| Profile::NAMES.iter().position(|name| *name == profile.name);
-        let far = |other: &&Profile| place(other).unwrap_or_default().abs_diff(place(self).unwrap_or_default());
-        let recorded =
-            Profile::NAMES.iter().filter_map(|name| Profile::named(name)).filter(|it| it.name == it.recorded);
-        let found = recorded.filter_map(|other| Some((other, other.meters.values().find(is)?)));
+        // The nearest of those that have names of their own.
+        let far = |other: &&Profile| place(other.name).abs_diff(place(self.name));
+        let others = Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok()).filter(|it| it.names_meters);
+        let found = others.filter_map(|other| Some((other, other.meters.values().find(is)?)));
         let (other, meter) = found.min_by_key(|(other, _)| far(other))?;
         let same = |here: &&Meter| here.was.contains(&meter.name) || meter.was.contains(&here.name);
-        Some((&other.name, self.meters.values().find(same).map(Meter::prometheus_name)))
-    }
-    /// The meter of an id.
-    pub fn meter_of(&self, id: MeterId) -> Option<&Meter> {
-        self.meters.get_index(id.0 as usize).map(|(_, meter)| meter)
+        Some((other.name, self.meters.values().find(same).map(Meter::prometheus_name)))
     }
 }
 
-impl Meter {
-    /// The name Prometheus sees, by Micrometer's convention: unit and `_total` at the end, once.
-    pub fn prometheus_name(&self) -> String {
-        self.prometheus_name_of(&self.name)
-    }
-
-    /// The same of another dotted name, for meters that are registered under one.
-    pub fn prometheus_name_of(&self, dotted: &str) -> String {
-        let mut name = String::with_capacity(dotted.len() + 16);
-        name.extend(dotted.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }));
-        let unit = match self.kind {
-            Kind::Timer | Kind::Histogram => "seconds",
-            _ => &self.unit,
-        };
-        let counter = if self.kind == Kind::Counter { "total" } else { "" };
-        for suffix in [unit, counter] {
-            let there = name.strip_suffix(suffix).is_some_and(|name| name.ends_with('_'));
-            if !suffix.is_empty() && !there {
-                name.push('_');
-                name.push_str(suffix);
-            }
-        }
-        name
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_shipped_profile_parses_and_knows_its_name() {
-        for name in Profile::NAMES {
-            assert_eq!(Profile::named(name).expect("a shipped profile").name(), *name);
-        }
-        for name in Profile::NAMES {
-            Profile::load(name).expect("a sound file");
-        }
-    }
-
-    #[test]
-    fn a_metric_of_another_version_is_known_by_what_tells_the_same_here() {
-        let profile = |name| Profile::named(name).expect("a profile");
-        let recorded = ["0.20", "1.3", "2.0"].map(profile);
-        for here in recorded {
-            for was in here.meters.values().flat_map(|meter| &meter.was) {
-                assert!(here.meter(was).is_none(), "{was} is there");
-                assert!(recorded.iter().any(|other| other.meter(was).is_some()), "{was} is nowhere");
-            }
-        }
-        let same = |name, metric| profile(name).elsewhere(metric);
-        let here = Some("kestra_worker_running_count".to_owned());
-        assert_eq!(same("2.0", "kestra_worker_job_running"), Some(("1.3", here)));
-        assert_eq!(
-            same("1.3", "kestra_worker_queue_size"),
-            Some(("2.0", Some("kestra_worker_job_pending".to_owned())))
-        );
-        assert_eq!(same("1.3", "kestra_sse_connections"), None);
-        assert_eq!(same("0.20", "kestra_executor_taskrun_created_count_total").map(|it| it.0), Some("1.3"));
-        assert_eq!(same("1.3", "http_server_requests_seconds_count"), None);
-    }
-
-    #[test]
-    fn prometheus_names_follow_the_convention_once() {
-        let name = |dotted: &str| {
-            let profile = Profile::default_profile();
-            profile.meter(dotted).and_then(|id| profile.meter_of(id)).expect(dotted).prometheus_name()
-        };
-        assert_eq!(name("jvm.memory.used"), "jvm_memory_used_bytes");
-        assert_eq!(name("process.cpu.time"), "process_cpu_time_ns_total");
-        assert_eq!(name("kestra.queue.produce.count"), "kestra_queue_produce_count_total");
-        assert_eq!(name("http.server.requests"), "http_server_requests_seconds");
-        assert_eq!(name("kestra.queue.big_message.count"), "kestra_queue_big_message_count_total");
-    }
-
-    #[test]
-    fn a_broken_profile_is_refused_with_a_reason() {
-        let text = V1_3_TEXT.replace("is: heap.max", "is: heap.mox");
-        let error = Profile::parse(&text).expect_err("no such probe");
-        assert!(error.contains("heap.mox"), "{error}");
-    }
+/// Where a version stands among those that ship: as many are older.
+fn place(name: &str) -> usize {
+    let parts = |name: &str| -> Vec<u32> { name.split('.').filter_map(|part| part.parse().ok()).collect() };
+    let own = parts(name);
+    Profile::NAMES.iter().filter(|other| parts(other) < own).count()
 }

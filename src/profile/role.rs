@@ -1,10 +1,7 @@
 //! What a process runs.
 
-use serde::Deserialize;
-
 /// What a process runs (Kestra's server types).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Everything in one process.
     Standalone,

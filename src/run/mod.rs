@@ -15,7 +15,7 @@ use crate::monitor::Sink;
 use crate::random::Seed;
 use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
 use crate::scenario::{Expectation, Plan};
-use crate::simulator::{LimitReached, Port, Simulation};
+use crate::simulator::{LimitReached, Member, Port, Simulation};
 use crate::time::{Calendar, Duration, Instant};
 
 pub use explain::{Change, Explanation, PartLine, explain};
@@ -122,7 +122,7 @@ fn health(simulation: &Simulation, member: usize) -> &'static str {
     }
 }
 
-fn member_line(member: &crate::simulator::Member) -> MemberLine {
+fn member_line(member: &Member) -> MemberLine {
     MemberLine {
         name: member.plan().name.clone(),
         port: match member.port() {
@@ -140,31 +140,7 @@ fn member_line(member: &crate::simulator::Member) -> MemberLine {
 /// The closing numbers: truth, and what the counters say.
 fn closing(simulation: &Simulation) -> Vec<Figure> {
     let truth = simulation.truth();
-    let prefix = simulation.plan().settings.metrics_prefix.clone();
-    let shown = |meter: &str, state: Option<State>| {
-        // A meter that this version does not have shows nothing.
-        let has =
-            |member: &crate::simulator::Member| member.profile().meters().any(|(_, it)| it.prometheus_name() == meter);
-        if !simulation.members().iter().any(has) {
-            return (None, None);
-        }
-        let renamed = prefix.as_ref().map(|prefix| meter.replacen("kestra", prefix, 1));
-        let meter = renamed.as_deref().unwrap_or(meter);
-        let wanted = state.map(State::name);
-        let selection = Selection::of(Arc::new([meter.to_owned()].into()));
-        let mut sum = 0.0;
-        for (index, member) in simulation.members().iter().enumerate().filter(|(_, it)| it.port() != Port::Refused) {
-            let Some(registry) = member.registry() else { continue };
-            let look = simulation.look(index);
-            registry.some_samples(&look, &selection, |sample| {
-                let matches = |wanted: &str| sample.labels.iter().any(|(key, is)| key == "state" && is == wanted);
-                if wanted.is_none_or(matches) {
-                    sum += sample.value;
-                }
-            });
-        }
-        (Some(sum), Some(state.map_or(meter.to_owned(), |state| format!("{meter}{{state=\"{}\"}}", state.name()))))
-    };
+    let shown = |meter: &str, state: Option<State>| shown(simulation, meter, state);
     let figure = |name: &str, truth: u64, (shown, meter): (Option<f64>, Option<String>)| Figure {
         name: name.into(),
         truth,
@@ -172,9 +148,9 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
         meter,
     };
     let backlog = simulation.backlog();
-    let ends = "kestra_executor_execution_end_count_total";
+    let ends = "kestra.executor.execution.end.count";
     let mut figures = vec![
-        figure("executions created", truth.created, shown("kestra_executor_execution_started_count_total", None)),
+        figure("executions created", truth.created, shown("kestra.executor.execution.started.count", None)),
         figure("executions ended", truth.ended_in_all(), shown(ends, None)),
     ];
     for state in State::ALL {
@@ -190,20 +166,47 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
     if truth.lost_requests > 0 {
         figures.push(figure("requests nobody answered", truth.lost_requests, (None, None)));
     }
-    figures.push(figure(
-        "attempts of task runs",
-        truth.attempts,
-        shown("kestra_executor_taskrun_created_count_total", None),
-    ));
-    figures.push(figure("  ended", truth.attempts_ended, shown("kestra_executor_taskrun_ended_count_total", None)));
+    figures.push(figure("attempts of task runs", truth.attempts, shown("kestra.executor.taskrun.created.count", None)));
+    figures.push(figure("  ended", truth.attempts_ended, shown("kestra.executor.taskrun.ended.count", None)));
     if truth.resubmitted > 0 {
-        let meter = "kestra_executor_worker_job_resubmit_count_total";
+        let meter = "kestra.executor.worker.job.resubmit.count";
         figures.push(figure("  handed out again", truth.resubmitted, shown(meter, None)));
     }
     figures.push(figure("jobs waiting in the queue", backlog.jobs_queued, (None, None)));
-    figures.push(figure("jobs waiting in workers", backlog.jobs_pending, shown("kestra_worker_job_pending", None)));
+    figures.push(figure("jobs waiting in workers", backlog.jobs_pending, shown("kestra.worker.job.pending", None)));
     figures.push(figure("jobs of dead workers", backlog.jobs_orphaned, (None, None)));
     figures.push(figure("log lines indexed", truth.log_lines_indexed, (None, None)));
     figures.push(figure("processes ended", truth.exits, (None, None)));
     figures
+}
+
+/// What the series of a meter show in all, by the name by which the model knows it, and the series as a query names them.
+/// A meter that no member's version has shows nothing.
+fn shown(simulation: &Simulation, meter: &str, state: Option<State>) -> (Option<f64>, Option<String>) {
+    let prefix = simulation.plan().settings.metrics_prefix.as_deref();
+    let called = |member: &Member| {
+        let meter = member.profile().meter_of(member.profile().modelled(meter)?)?;
+        Some(match (prefix, meter.name.strip_prefix("kestra.")) {
+            (Some(prefix), Some(rest)) => meter.prometheus_name_of(&format!("{prefix}.{rest}")),
+            _ => meter.prometheus_name(),
+        })
+    };
+    let wanted = state.map(State::name);
+    let (mut sum, mut name) = (None, None);
+    for (index, member) in simulation.members().iter().enumerate() {
+        let Some(called) = called(member) else { continue };
+        let sum: &mut f64 = sum.get_or_insert(0.0);
+        let registry = member.registry().filter(|_| member.port() != Port::Refused);
+        if let Some(registry) = registry {
+            let selection = Selection::of(Arc::new([called.clone()].into()));
+            registry.some_samples(&simulation.look(index), &selection, |sample| {
+                let matches = |wanted: &str| sample.labels.iter().any(|(key, is)| key == "state" && is == wanted);
+                if wanted.is_none_or(matches) {
+                    *sum += sample.value;
+                }
+            });
+        }
+        name.get_or_insert(called);
+    }
+    (sum, name.map(|name| wanted.map_or(name.clone(), |state| format!("{name}{{state=\"{state}\"}}"))))
 }

@@ -12,8 +12,8 @@ pub struct Plan {
     pub name: String,
     /// `summary`: what it shows, in a sentence.
     pub summary: String,
-    /// `kestra`: the profile's name, for example `1.3`.
-    pub kestra: String,
+    /// `kestra`: the version.
+    pub kestra: &'static Profile,
     /// `duration`: where `run` and `test` end.
     pub duration: Duration,
     /// `start`: the date of the scenario's start, when the file fixes it.
@@ -71,8 +71,8 @@ pub struct MemberPlan {
     pub name: String,
     /// What it runs.
     pub role: Role,
-    /// Its profile, when it differs from the cluster's (`version`).
-    pub kestra: Option<String>,
+    /// Its version, when it differs from the cluster's (`version`).
+    pub kestra: Option<&'static Profile>,
     /// `threads`: worker threads; 8 per default cluster of two cores is `4 x cores` in Kestra.
     pub threads: u32,
     /// `heap`: -Xmx in bytes.
@@ -86,7 +86,7 @@ pub struct MemberPlan {
 impl Plan {
     /// What is to be said of a metric that no member's version of Kestra has, and another version has.
     pub fn elsewhere(&self, metric: &str) -> Option<String> {
-        let mut profiles = self.cluster.members.iter().map(|member| member.profile(&self.kestra));
+        let mut profiles = self.cluster.members.iter().map(|member| member.profile(self.kestra));
         let first = profiles.next()?;
         let (version, same) = first.elsewhere(metric)?;
         if profiles.any(|profile| profile.elsewhere(metric).is_none()) {
@@ -99,12 +99,12 @@ impl Plan {
 
 impl MemberPlan {
     /// What it runs in a cluster of this version.
-    pub fn profile(&self, cluster: &str) -> &'static Profile {
-        Profile::named(self.kestra.as_deref().unwrap_or(cluster)).unwrap_or_else(Profile::default_profile)
+    pub fn profile(&self, cluster: &'static Profile) -> &'static Profile {
+        self.kestra.unwrap_or(cluster)
     }
 
     /// Why it cannot be part of a cluster of this version, if so: the version has no such role.
-    pub fn unfit(&self, cluster: &str) -> Option<String> {
+    pub fn unfit(&self, cluster: &'static Profile) -> Option<String> {
         let profile = self.profile(cluster);
         let fits = profile.roles().any(|role| role == self.role);
         (!fits).then(|| format!("Kestra {} has no {}", profile.name(), self.role.name()))

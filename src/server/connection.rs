@@ -8,6 +8,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::world::{Reply, Shared};
 use crate::management::{Answer, Body, Listener, Malformed, Request, malformed};
+use crate::profile::Profile;
 use crate::time::Instant;
 
 /// Bytes of a request head (recorded: 30 KB pass, 40 KB do not).
@@ -165,9 +166,11 @@ impl Connection {
         }
     }
 
-    /// The recorded version that the member answers as: what cannot be read is answered in its form too.
-    fn version(&self) -> &'static str {
-        self.shared.world().simulation.members().get(self.member).map_or("", |member| member.profile().recorded())
+    /// The version that the member answers as: what cannot be read is answered in its form too.
+    fn version(&self) -> &'static Profile {
+        let world = self.shared.world();
+        let member = world.simulation.members().get(self.member);
+        member.map_or_else(|| world.simulation.plan().kestra, |member| member.profile())
     }
 
     fn life(&self) -> Option<u32> {
@@ -200,7 +203,7 @@ async fn left(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf) {
 }
 
 /// Reads until a request head is complete. None when the client has left.
-async fn next_head(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf, which: Listener, version: &str) -> Option<Head> {
+async fn next_head(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf, which: Listener, version: &Profile) -> Option<Head> {
     loop {
         if let Some((head, used)) = parse_head(buffer, which, version) {
             buffer.drain(..used);
@@ -214,7 +217,7 @@ async fn next_head(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf, which: Listen
 }
 
 /// A head from the beginning of what was read, and how many bytes it took. None when more is needed.
-fn parse_head(buffer: &[u8], which: Listener, version: &str) -> Option<(Head, usize)> {
+fn parse_head(buffer: &[u8], which: Listener, version: &Profile) -> Option<(Head, usize)> {
     // Empty lines before a request are skipped, as everywhere.
     let skipped = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let text = &buffer[skipped..];

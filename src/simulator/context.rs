@@ -39,7 +39,7 @@ impl Context {
         Context {
             seed,
             calendar,
-            profile: Profile::named(&plan.kestra).unwrap_or_else(Profile::default_profile),
+            profile: plan.kestra,
             born,
             now: born,
             events: EventQueue::default(),

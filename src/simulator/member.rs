@@ -100,7 +100,7 @@ impl Member {
     pub(super) fn new(plan: &Plan, member: &MemberPlan) -> Member {
         let settings = &plan.settings;
         Member {
-            profile: member.profile(&plan.kestra),
+            profile: member.profile(plan.kestra),
             key: name_key(&member.name),
             common: Common { prefix: settings.metrics_prefix.clone(), tags: settings.metrics_tags.clone() },
             lasting: Lasting::default(),

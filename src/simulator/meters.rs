@@ -346,8 +346,9 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
     tags.retain(|(key, _)| meter.keys.iter().any(|known| known == key));
     // Labels of flows, on what tells of executions, of task runs that begin and of triggers (1.3 config/prefix_tags_labels,
     // 2.0 config/never-prefix-tags-labels-worker-disabled).
-    let labelled = meter.name == "kestra.executor.taskrun.created.count"
-        || ["kestra.executor.execution.", "kestra.scheduler.trigger."].iter().any(|it| meter.name.starts_with(it));
+    let name = meter.origin();
+    let labelled = name == "kestra.executor.taskrun.created.count"
+        || ["kestra.executor.execution.", "kestra.scheduler.trigger."].iter().any(|it| name.starts_with(it));
     let mut more: Vec<(String, &str)> = Vec::new();
     if let Subject::Flow(index) | Subject::FlowState(index, _) | Subject::TriggerKind(index, _) = subject
         && labelled

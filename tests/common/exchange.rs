@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mock_kestra::flow::Flow;
 use mock_kestra::management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
-use mock_kestra::profile::Role;
+use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{Arrivals, ClusterPlan, DatabaseKind, MemberPlan, Plan, Poller, Restart, Settings};
 use mock_kestra::simulator::Simulation;
@@ -71,7 +71,7 @@ pub fn simulate(
     let plan = Plan {
         name: "idle".to_owned(),
         summary: String::new(),
-        kestra: version.to_owned(),
+        kestra: Profile::named(version).expect("a version"),
         duration: Duration::minutes(10),
         start: None,
         cluster,
@@ -280,7 +280,7 @@ impl Recordings {
         let port8080 = set == "port8080" || exchange.name.contains("port8080_");
         let listener = if port8080 { Listener::Application } else { Listener::Management };
         let shown = match malformed_as(self.version, &exchange.name) {
-            Some((what, http10)) => show(&malformed(what, self.version), http10),
+            Some((what, http10)) => show(&malformed(what, Profile::named(self.version).expect("a version")), http10),
             None => {
                 let request = read(&exchange.request, listener, simulation.now());
                 show(&answered(ask(simulation, &request)), request.http10)

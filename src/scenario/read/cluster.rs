@@ -1,6 +1,6 @@
 //! The members of a cluster.
 
-use super::duration;
+use super::{duration, version};
 use crate::document::{Entry, Node, Object, Reading, Value};
 use crate::profile::{Profile, Quirk, Role};
 use crate::scenario::fields::{CLUSTER, MEMBER, MEMBERS};
@@ -14,11 +14,16 @@ struct Defaults {
     heap: u64,
     restart: Restart,
     grace: Duration,
-    kestra: Option<String>,
+    kestra: Option<&'static Profile>,
 }
 
 /// Reads the cluster of a scenario for this version of Kestra.
-pub(super) fn cluster(node: Option<&Node>, root: &Node, kestra: &str, reading: &mut Reading) -> ClusterPlan {
+pub(super) fn cluster(
+    node: Option<&Node>,
+    root: &Node,
+    kestra: &'static Profile,
+    reading: &mut Reading,
+) -> ClusterPlan {
     let mut plan = ClusterPlan {
         booting: false,
         age: Duration::minutes(10),
@@ -90,14 +95,20 @@ fn cluster_settings(object: &Object<'_>, plan: &mut ClusterPlan, reading: &mut R
 }
 
 /// Members by their roles.
-fn several_roles(members: &Entry, kestra: &str, defaults: &Defaults, all: &mut Vec<MemberPlan>, reading: &mut Reading) {
+fn several_roles(
+    members: &Entry,
+    kestra: &'static Profile,
+    defaults: &Defaults,
+    all: &mut Vec<MemberPlan>,
+    reading: &mut Reading,
+) {
     let roles = reading.object(&members.value, "`members`", MEMBERS);
     for entry in roles.iter().flat_map(|roles| roles.entries()) {
         let Some(role) = Role::ALL.into_iter().find(|role| role.name() == entry.key) else { continue };
         let before = all.len();
         role_members(entry, role, defaults, all, reading);
         if let Some(unfit) = all[before..].iter().find_map(|member| member.unfit(kestra)) {
-            let has = |name: &&str| Profile::named(name).is_some_and(|it| it.roles().any(|it| it == role));
+            let has = |name: &&str| Profile::named(name).is_ok_and(|it| it.roles().any(|it| it == role));
             let versions: Vec<&str> = Profile::NAMES.iter().copied().filter(has).collect();
             let advice = format!("leave it out, or write a version that has it: {}", versions.join(", "));
             reading.error(&entry.place, unfit, advice);
@@ -107,7 +118,7 @@ fn several_roles(members: &Entry, kestra: &str, defaults: &Defaults, all: &mut V
 }
 
 /// Tells of work that nobody does.
-fn warn_of_missing_roles(members: &Entry, kestra: &str, all: &[MemberPlan], reading: &mut Reading) {
+fn warn_of_missing_roles(members: &Entry, kestra: &'static Profile, all: &[MemberPlan], reading: &mut Reading) {
     let controls = |member: &MemberPlan| member.profile(kestra).has(Quirk::Controller);
     let controlled = all.iter().any(|member| member.role == Role::Worker && controls(member));
     let parts = [Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Indexer];
@@ -142,8 +153,7 @@ fn member_settings(object: &Object<'_>, defaults: &mut Defaults, reading: &mut R
         defaults.grace = duration(reading, node, "`grace`").unwrap_or(defaults.grace);
     }
     if let Some(node) = object.get("version") {
-        let versions: Vec<(&'static str, &'static str)> = Profile::NAMES.iter().map(|name| (*name, *name)).collect();
-        defaults.kestra = reading.choice(node, "version of Kestra we know", &versions).map(str::to_owned);
+        defaults.kestra = version(reading, Some(node), node);
     }
 }
 
@@ -166,7 +176,7 @@ fn add_members(members: &mut Vec<MemberPlan>, role: Role, count: u64, defaults: 
         members.push(MemberPlan {
             name: format!("{}-{number}", role.name()),
             role,
-            kestra: defaults.kestra.clone(),
+            kestra: defaults.kestra,
             threads: defaults.threads,
             heap: defaults.heap,
             restart: defaults.restart,

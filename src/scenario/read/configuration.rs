@@ -1,7 +1,9 @@
 //! `configuration`: nested as in Kestra's own file, or keys with dots; capitals and dashes as Micronaut takes them.
 
+use std::collections::BTreeSet;
+
 use crate::document::{Node, Place, Reading, Value};
-use crate::profile::{Profile, Quirk};
+use crate::profile::{Endpoint, Profile, Quirk};
 use crate::scenario::Settings;
 use crate::scenario::units;
 
@@ -11,25 +13,6 @@ struct Setting<'n> {
     value: &'n Node,
     place: &'n Place,
 }
-
-/// The endpoints there are.
-const ENDPOINTS: &[&str] = &[
-    "beans",
-    "env",
-    "flyway",
-    "health",
-    "info",
-    "loggers",
-    "metrics",
-    "prometheus",
-    "refresh",
-    "routes",
-    "scheduler",
-    "stop",
-    "threaddump",
-    "version",
-    "worker",
-];
 
 /// Reads what is configured for a version of Kestra.
 pub(super) fn settings(node: Option<&Node>, profile: &Profile, reading: &mut Reading) -> Settings {
@@ -45,7 +28,7 @@ pub(super) fn settings(node: Option<&Node>, profile: &Profile, reading: &mut Rea
     let mut ignored: Vec<Setting<'_>> = Vec::new();
     for setting in all {
         // Another version may be served with it.
-        if !apply(&setting, &mut settings, reading) || !has_effect(&setting.key, profile) {
+        if !apply(&setting, &mut settings, profile, reading) || !has_effect(&setting.key, profile) {
             ignored.push(setting);
         }
     }
@@ -95,7 +78,7 @@ fn dashed(word: &str) -> String {
 }
 
 /// Does what a setting says. False when it says nothing that is known here.
-fn apply(setting: &Setting<'_>, settings: &mut Settings, reading: &mut Reading) -> bool {
+fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, reading: &mut Reading) -> bool {
     let Setting { key, value, .. } = setting;
     let what = format!("`{key}`");
     let text = |reading: &mut Reading| reading.text(value, &what).map(str::to_owned);
@@ -126,9 +109,15 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, reading: &mut Reading) 
         }
         ["endpoints", "health", "discovery-client", "enabled"] => health.discovery = flag(reading),
         ["endpoints", id, switch @ ("enabled" | "sensitive")] => {
-            if !ENDPOINTS.contains(id) {
-                reading.unknown(setting.place, "endpoint", id, ENDPOINTS.iter().copied());
-                return true;
+            if !has_endpoint(profile, id) {
+                // Another version may be served with it.
+                let others: Vec<&Profile> =
+                    Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok()).collect();
+                if !others.iter().any(|other| has_endpoint(other, id)) {
+                    let known: BTreeSet<&str> = others.iter().flat_map(|it| ids(it)).chain(ids(profile)).collect();
+                    reading.unknown(setting.place, "endpoint", id, known);
+                    return true;
+                }
             }
             let endpoint = settings.endpoints.entry((*id).to_owned()).or_default();
             match *switch {
@@ -152,6 +141,15 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, reading: &mut Reading) 
         _ => return false,
     }
     true
+}
+
+/// The names by which the endpoints of a version are configured.
+fn ids(profile: &Profile) -> impl Iterator<Item = &str> {
+    profile.endpoints().iter().filter_map(Endpoint::id)
+}
+
+fn has_endpoint(profile: &Profile, id: &str) -> bool {
+    ids(profile).any(|known| known == id)
 }
 
 /// A number of bytes, or with a unit as Spring and Micronaut write it: `10MB` is 10 MiB.

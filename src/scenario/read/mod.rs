@@ -119,8 +119,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
     };
     let name = text(reading, "name").unwrap_or_default();
     let summary = text(reading, "summary").unwrap_or_default();
-    let versions: Vec<(&'static str, &'static str)> = Profile::NAMES.iter().map(|name| (*name, *name)).collect();
-    let kestra = object.get("kestra").and_then(|node| reading.choice(node, "version of Kestra we know", &versions));
+    let kestra = version(reading, object.get("kestra"), root)?;
     let duration = object.get("duration").and_then(|node| duration(reading, node, "`duration`"));
     let duration = duration.unwrap_or(Duration::minutes(30));
     if duration.is_zero() || duration > limits::DURATION {
@@ -133,14 +132,12 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
             Err(_) => Err("write a date with its zone, such as 2026-01-05T08:00:00Z".into()),
         })
     });
-    let kestra = kestra.unwrap_or("1.3");
-    let profile = Profile::named(kestra).unwrap_or_else(Profile::default_profile);
     let cluster = cluster(object.get("cluster"), root, kestra, reading);
     let flows = flows(object.get("flows"), loader, reading);
     let mut plan = Plan {
         name,
         summary,
-        kestra: kestra.to_owned(),
+        kestra,
         duration,
         start,
         cluster,
@@ -148,7 +145,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         behaviour: Vec::new(),
         arrivals: Vec::new(),
         pollers: pollers(object.get("polled_by"), reading),
-        settings: configuration::settings(object.get("configuration"), profile, reading),
+        settings: configuration::settings(object.get("configuration"), kestra, reading),
         timeline: Vec::new(),
         expectations: Vec::new(),
     };
@@ -173,6 +170,19 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         plan.expectations.extend(expectation);
     }
     Some(plan)
+}
+
+/// The version a node names, the default one when it names none or one that does not exist, which is told.
+fn version(reading: &mut Reading, node: Option<&Node>, root: &Node) -> Option<&'static Profile> {
+    let versions: Vec<(&str, &str)> = Profile::NAMES.iter().map(|name| (*name, *name)).collect();
+    let named = node.and_then(|node| reading.choice(node, "version of Kestra we know", &versions));
+    match Profile::named(named.unwrap_or(Profile::DEFAULT)) {
+        Ok(profile) => Some(profile),
+        Err(told) => {
+            reading.error(&node.unwrap_or(root).place, told, "");
+            None
+        }
+    }
 }
 
 fn items<'n>(reading: &mut Reading, object: &Object<'n>, key: &str) -> &'n [Node] {

@@ -1,0 +1,37 @@
+//! What one version does otherwise than the others: a closed set of behaviours, each implemented once.
+
+use super::words::words;
+
+words! {
+    /// Something that one version does otherwise than the others.
+    Quirk {
+        /// `kestra.worker.ended.duration` is the time a task waited, not that it ran (0.20).
+        WorkerDurationIsWait = "worker-duration-is-wait",
+        /// Every request to a process with a webserver reads a setting from the database first (0.20).
+        RequestsReadSettings = "requests-read-settings",
+        /// SIGTERM closes the ports at once, not when the tasks are done (0.20).
+        ClosesAtOnce = "closes-at-once",
+        /// Labels of flows can be made labels of meters: `kestra.metrics.labels` (since 1.2).
+        FlowLabels = "flow-labels",
+        /// A process that gives up without its database closes its ports and lives on for a while, or for ever (0.20).
+        LingersWithoutDatabase = "lingers-without-database",
+        /// Workers have no database: a controller hands jobs to them, at most twice as many as they have threads (2.0).
+        Controller = "controller",
+        /// Queues have names of their own, an execution's messages go through several (2.0).
+        NamedQueues = "named-queues",
+        /// A database that stalls kills no process before it comes back, and a scheduler lives through all (2.0).
+        OutlivesStall = "outlives-stall",
+        /// `endpoints.*.sensitive` closes no endpoint (2.0).
+        IgnoresSensitive = "ignores-sensitive",
+        /// SIGTERM does not wait for tasks: they are cut off after ten seconds, and the ports stay open till the end (2.0).
+        StopsByForce = "stops-by-force",
+    }
+
+    /// How the text of `/prometheus` is written.
+    TextForm {
+        /// As recorded from 0.20 on.
+        New = "new",
+        /// Up to 0.18: a comma after the last label, and counts of timers as doubles (documentation).
+        Old = "old",
+    }
+}
