@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("document", &[]),
     ("flow", &["document", "time"]),
     ("profile", &["document", "time"]),
-    ("scenario", &["document", "flow", "profile", "time"]),
+    ("scenario", &["document", "flow", "profile", "promql", "time"]),
     ("metrics", &["profile", "time"]),
     ("simulator", &["scenario", "flow", "profile", "metrics", "random", "time"]),
     ("promql", &["time"]),
