@@ -70,7 +70,7 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(400))]
 
     #[test]
     fn a_mutated_scenario_gives_a_plan_or_an_error(text in mutated()) {
