@@ -153,6 +153,17 @@ mod tests {
     }
 
     #[test]
+    fn after_a_panic_no_more_work_is_begun() {
+        let begun = AtomicUsize::new(0);
+        let work = |index: usize| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            assert!(index != 7, "boom");
+        };
+        assert!(parallel(1_000, 1, work, |_| {}).is_err());
+        assert_eq!(begun.into_inner(), 8);
+    }
+
+    #[test]
     fn a_panic_of_who_is_told_loses_no_result_either() {
         for jobs in [1, 4] {
             let failed =
