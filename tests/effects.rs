@@ -226,3 +226,17 @@ fn the_closing_numbers_of_a_report_are_what_the_members_show() {
         }
     }
 }
+
+#[test]
+fn the_counters_of_a_dead_process_are_not_shown_at_the_end() {
+    let text = "name: x\nduration: 20m\ncluster: { restart: never, members: { webserver: 1, executor: 1, scheduler: 1, worker: 1 } }\n\
+                flows: [ { id: f, namespace: n, tasks: [ { id: t, type: a.Plugin } ] } ]\narrivals: [ { flow: f, rate: 30/min } ]\n";
+    let created = |timeline: &str| {
+        let plan = plan(&format!("{text}timeline: [ {timeline} ]\n"));
+        let report = run(&plan, Seed(1), Calendar::default(), None).expect("no limit");
+        let figure = report.closing.into_iter().find(|figure| figure.name == "executions created").expect("a figure");
+        (figure.truth > 0, figure.shown)
+    };
+    assert!(created("").1.is_some_and(|shown| shown > 500.0));
+    assert_eq!(created("{ at: 19m, kill: executor-1 }"), (true, Some(0.0)));
+}

@@ -31,6 +31,8 @@ const RULES: &str = "groups:
       - { alert: Slow, expr: 'up{role=\"worker\"} == 0', for: 90s }
       - { alert: Always, expr: 'up{role=\"executor\"} == 1' }
       - { alert: Never, expr: 'up > 1' }
+      - { alert: Both, expr: 'up{instance=\"worker-2:8081\"} == 0' }
+      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0' }
 ";
 
 fn plan(expectations: &[&str]) -> Plan {
@@ -76,6 +78,10 @@ fn health_of_several_members_is_that_of_all_of_them() {
             "worker-1 still UP, worker-2 still UP at 14m",
         ),
         ("{ health: worker, status: UP, at: 6m, within: 2m }", true, "UP at 7m"),
+        ("{ health: all, status: UP, at: 4m }", true, "UP at 4m"),
+        ("{ health: all, status: UP, at: 6m }", false, "worker-1 still refused at 6m"),
+        // The end of the run is still in it.
+        ("{ health: all, status: UP, at: 15m }", true, "UP at 15m"),
     ]);
     let [one] = &verdicts(&["{ health: worker, status: UP, of: first, after: 1m, within: 2m }"])[..] else {
         panic!("one")
@@ -132,6 +138,8 @@ fn an_alert_is_judged_by_how_often_and_how_long_it_fires() {
         ("{ alert: Gone, count: 0 }", false, "fired 2 times"),
         ("{ alert: Gone, of: second, count: 1 }", true, "fired at 12m"),
         ("{ alert: Gone, labels: { instance: \"worker-1:8081\" }, count: 1 }", true, "fired at 5m"),
+        // The first in time, whichever rule comes first.
+        ("{ alert: Both, count: 2 }", true, "fired at 5m"),
         ("{ alert: Never, count: 0 }", true, "never active"),
         ("{ alert: Never, never: true }", true, "never active"),
         ("{ alert: Gone, never: true }", false, "fired at 5m"),
