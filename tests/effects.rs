@@ -190,7 +190,7 @@ fn the_closing_numbers_of_a_report_are_what_the_members_show() {
             "name: x\nkestra: \"{version}\"\nduration: 20m\n\
              cluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: {{ count: 1, threads: 1 }} }} }}\n\
              flows: [ {{ id: f, namespace: n, tasks: [ {{ id: t, type: a.Plugin }} ] }} ]\n\
-             behaviour: [ {{ task: t, duration: 3s, fails: 10% }} ]\narrivals: [ {{ flow: f, rate: 19/min }} ]\n\
+             behaviour: [ {{ task: t, duration: 3s, fails: 10% }} ]\narrivals: [ {{ flow: f, rate: 22/min }} ]\n\
              timeline: [ {{ at: 5m, kill: worker-1, for: 5m }} ]\n"
         )
     };
@@ -223,6 +223,9 @@ fn the_closing_numbers_of_a_report_are_what_the_members_show() {
             let sum: f64 = (0..plan.cluster.members.len()).map(|it| shown(&simulation, it, name, &[state])).sum();
             assert_eq!(figure.shown, Some(sum), "{version}: {}", figure.name);
             assert!(sum > 0.0 || figure.truth == 0, "{version}: {} shows nothing of {}", figure.name, figure.truth);
+            // A gauge of what is there now does not lie.
+            let gauge = meter == "kestra_worker_job_pending";
+            assert!(!gauge || (sum == figure.truth as f64 && sum > 0.0), "{version}: {sum} of {}", figure.truth);
         }
     }
 }
@@ -239,4 +242,17 @@ fn the_counters_of_a_dead_process_are_not_shown_at_the_end() {
     };
     assert!(created("").1.is_some_and(|shown| shown > 500.0));
     assert_eq!(created("{ at: 19m, kill: executor-1 }"), (true, Some(0.0)));
+}
+
+#[test]
+fn a_tag_of_a_meter_wins_over_one_that_is_configured_for_all() {
+    let plan = plan("name: x\nconfiguration: { micronaut: { metrics: { tags: { id: mine } } } }\n");
+    let mut simulation = start(&plan);
+    simulation.advance(minute(1)).expect("no limit");
+    let text = exposition(&simulation, 0);
+    let series: Vec<String> = families(&text).into_iter().flat_map(|family| family.series).collect();
+    assert!(series.iter().all(|series| series.matches("id=\"").count() - series.matches("_id=\"").count() == 1));
+    let ids = |id: &str| series.iter().filter(|series| series.contains(id)).count();
+    assert!(ids("{area=\"heap\",id=\"G1 Eden Space\"}") > 0 && ids("{area=\"heap\",id=\"mine\"}") == 0);
+    assert!(series.iter().any(|series| series == "jvm_threads_live_threads{id=\"mine\"}"));
 }

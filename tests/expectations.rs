@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use mock_kestra::document::{self, Severity};
-use mock_kestra::monitor::read_rules;
+use mock_kestra::monitor::{Configuration, read_rules};
 use mock_kestra::random::Seed;
-use mock_kestra::report::Verdict;
-use mock_kestra::run::{Watch, run};
+use mock_kestra::report::{AlertLine, Report, Verdict};
+use mock_kestra::run::{Scraping, Watch, run};
 use mock_kestra::scenario::{NoFiles, Plan, describe, read};
-use mock_kestra::time::Calendar;
+use mock_kestra::time::{Calendar, Duration};
 
 /// Two workers, of which the first is dead from 5m to 7m and the second from 12m to 13m.
 const SCENARIO: &str = "name: x
@@ -31,8 +31,9 @@ const RULES: &str = "groups:
       - { alert: Slow, expr: 'up{role=\"worker\"} == 0', for: 90s }
       - { alert: Always, expr: 'up{role=\"executor\"} == 1' }
       - { alert: Never, expr: 'up > 1' }
-      - { alert: Both, expr: 'up{instance=\"worker-2:8081\"} == 0' }
-      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0' }
+      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', for: 90s, labels: { rule: a, role: \"\" } }
+      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', labels: { rule: b } }
+      - { alert: Long, expr: 'up{role=\"worker\"} == 0', for: 10m, annotations: { says: 'of {{ $labels.instance }}' } }
 ";
 
 fn plan(expectations: &[&str]) -> Plan {
@@ -138,7 +139,7 @@ fn an_alert_is_judged_by_how_often_and_how_long_it_fires() {
         ("{ alert: Gone, count: 0 }", false, "fired 2 times"),
         ("{ alert: Gone, of: second, count: 1 }", true, "fired at 12m"),
         ("{ alert: Gone, labels: { instance: \"worker-1:8081\" }, count: 1 }", true, "fired at 5m"),
-        // The first in time, whichever rule comes first.
+        // The first in time, whichever comes first by its labels.
         ("{ alert: Both, count: 2 }", true, "fired at 5m"),
         ("{ alert: Never, count: 0 }", true, "never active"),
         ("{ alert: Never, never: true }", true, "never active"),
@@ -258,5 +259,56 @@ fn what_lies_beyond_the_end_of_the_run_is_warned_of_where_it_stands() {
     ] {
         let (_, told) = read("x.yaml", &format!("{SCENARIO}  - {within}\n"), &NoFiles);
         assert!(told.is_empty(), "{within}: {}", document::render(&told));
+    }
+}
+
+fn report(text: &str, scraping: Scraping) -> Report {
+    let (plan, told) = read("x.yaml", text, &NoFiles);
+    let plan = plan.unwrap_or_else(|| panic!("{}", document::render(&told)));
+    let rules = read_rules("rules.yml", RULES).expect("sound rules").0;
+    let watch = Watch { rules, scraping, ..Watch::default() };
+    run(&Arc::new(plan), Seed(1), Calendar::default(), Some(&watch)).expect("no limit")
+}
+
+#[test]
+fn an_alert_that_only_waited_says_what_it_would_have_said_and_an_empty_label_is_none() {
+    let alerts =
+        report(&SCENARIO.replace("expect:", ""), Scraping::Every(Duration::seconds(15))).alerts.expect("alerts");
+    let long: Vec<_> = alerts.iter().filter(|line| line.alert == "Long").collect();
+    assert_eq!(long.len(), 2);
+    for line in long {
+        let instance = line.labels.iter().find(|(key, _)| key == "instance").map_or("", |(_, value)| value);
+        assert_eq!((line.firing, &line.annotations[..]), (None, &[("says".to_owned(), format!("of {instance}"))][..]));
+    }
+    let keys = |rule: &str| -> Vec<&str> {
+        let of = |line: &&AlertLine| line.labels.contains(&("rule".to_owned(), rule.to_owned()));
+        let line = alerts.iter().find(of).expect("an alert");
+        line.labels.iter().map(|(key, _)| key.as_str()).collect()
+    };
+    assert_eq!(keys("a"), ["instance", "job", "rule"]);
+    assert_eq!(keys("b"), ["instance", "job", "role", "rule"]);
+}
+
+#[test]
+fn a_prometheus_has_watched_for_ten_minutes_and_waits_for_an_answer_that_comes_in_time() {
+    let long = "name: x\ncluster: { age: 1h }\nexpect:\n\
+                - { query: \"count_over_time(up[30m])\", at: 0s, is: \">= 59\" }\n\
+                - { query: \"count_over_time(up[30m])\", at: 0s, is: \"<= 61\" }\n";
+    let watched = report(long, Scraping::Every(Duration::seconds(10)));
+    assert!(!watched.failed(), "{}", watched.text());
+    // Of 0.20 a request to a process with a webserver needs the database: while packets vanish it waits for up to 30 s, and fails.
+    for (timeout, duration) in [("40s", "< 31"), ("20s", "== 20")] {
+        let configuration = format!(
+            "scrape_configs: [ {{ job_name: j, metrics_path: /prometheus, scrape_interval: 1m, scrape_timeout: {timeout}, \
+             static_configs: [ {{ targets: [ \"standalone-1:8081\" ] }} ] }} ]\n"
+        );
+        let (configuration, _) = Configuration::read("prometheus.yml", &configuration).expect("a configuration");
+        let stalled = format!(
+            "name: x\nkestra: \"0.20\"\nduration: 10m\ntimeline: [ {{ at: 5m, database: stalled, for: 3m }} ]\nexpect:\n\
+             - {{ query: \"min_over_time(up[3m])\", at: 8m, is: \"== 0\" }}\n\
+             - {{ query: \"max_over_time(scrape_duration_seconds[3m])\", at: 8m, is: \"{duration}\" }}\n"
+        );
+        let report = report(&stalled, Scraping::Jobs(configuration.jobs));
+        assert!(!report.failed(), "{}", report.text());
     }
 }
