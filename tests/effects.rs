@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{exposition, families};
 use mock_kestra::document;
 use mock_kestra::flow::State;
-use mock_kestra::management::{Outcome, Request, answer};
+use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::random::Seed;
 use mock_kestra::run::run;
 use mock_kestra::scenario::{NoFiles, Plan, read};
@@ -66,6 +66,13 @@ fn shown(simulation: &Simulation, member: usize, name: &str, labels: &[&str]) ->
     let families = families(&text);
     let all = families.iter().flat_map(|family| family.series.iter().zip(&family.values));
     all.filter(|(series, _)| of(series)).map(|(_, value)| value.parse::<f64>().expect("a number")).sum()
+}
+
+/// What the first member answers.
+fn json(request: &Request, simulation: &Simulation) -> serde_json::Value {
+    let Outcome::Answer(answer) = answer(request, simulation, 0) else { panic!("no answer") };
+    let (Body::Sized(body) | Body::Chunked(body)) = &answer.body else { panic!("no body") };
+    serde_json::from_slice(body).expect("JSON")
 }
 
 /// Whether a number of random arrivals is what is to be expected of a mean, within five standard deviations.
@@ -255,4 +262,67 @@ fn a_tag_of_a_meter_wins_over_one_that_is_configured_for_all() {
     let ids = |id: &str| series.iter().filter(|series| series.contains(id)).count();
     assert!(ids("{area=\"heap\",id=\"G1 Eden Space\"}") > 0 && ids("{area=\"heap\",id=\"mine\"}") == 0);
     assert!(series.iter().any(|series| series == "jvm_threads_live_threads{id=\"mine\"}"));
+}
+
+#[test]
+fn a_meter_of_the_metrics_endpoint_is_what_its_series_show_together() {
+    let mut simulation = start(&busy("[]"));
+    simulation.advance(minute(5)).expect("no limit");
+    let request = Request::get("/metrics/http.server.requests", simulation.now());
+    let told = json(&request, &simulation);
+    let statistic = |name: &str| {
+        let all = told["measurements"].as_array().expect("measurements");
+        all.iter().find(|it| it["statistic"] == name).and_then(|it| it["value"].as_f64()).expect("a number")
+    };
+    let series = |name: &str| -> Vec<f64> {
+        let families = families(&exposition(&simulation, 0));
+        let all = families.iter().flat_map(|family| family.series.iter().zip(&family.values));
+        all.filter(|(series, _)| series.split('{').next() == Some(name))
+            .map(|(_, value)| value.parse().unwrap())
+            .collect()
+    };
+    let longest = series("http_server_requests_seconds_max");
+    assert!(longest.iter().filter(|value| **value > 0.0).count() >= 2, "{longest:?}");
+    assert_eq!(statistic("MAX"), longest.iter().copied().fold(0.0, f64::max));
+    assert_eq!(statistic("COUNT"), series("http_server_requests_seconds_count").iter().sum::<f64>());
+}
+
+#[test]
+fn the_scheduler_of_2_0_lists_a_trigger_that_polls_from_a_tenth_of_a_second_before_its_date() {
+    let plan = plan(
+        "name: x\nkestra: \"2.0\"\nflows: [ { id: f, namespace: n, tasks: [ { id: t, type: a.Plugin } ], \
+         triggers: [ { id: poll, type: io.kestra.plugin.core.http.Trigger, interval: PT1M } ] } ]\n",
+    );
+    let mut simulation = start(&plan);
+    let next = |simulation: &Simulation| simulation.schedulable()[0].next.expect("a date");
+    let listed = |simulation: &Simulation| {
+        let told = json(&Request::get("/scheduler", simulation.now()), simulation);
+        told["schedulableCount"].as_u64().expect("a count")
+    };
+    simulation.advance(minute(5)).expect("no limit");
+    while next(&simulation).since(simulation.now()) < Duration::seconds(1) {
+        let later = simulation.now() + Duration::seconds(1);
+        simulation.advance(later).expect("no limit");
+    }
+    let due = next(&simulation);
+    for (before, count) in [(101, 0), (99, 1)] {
+        simulation.advance(due.before(Duration::milliseconds(before))).expect("no limit");
+        assert_eq!((next(&simulation), listed(&simulation)), (due, count), "{before} ms before");
+    }
+}
+
+#[test]
+fn a_scrape_counts_all_samples_whichever_are_wanted() {
+    let mut simulation = start(&busy("[]"));
+    simulation.advance(minute(5)).expect("no limit");
+    for member in 0..simulation.members().len() {
+        let samples = exposition(&simulation, member).lines().filter(|line| !line.starts_with('#')).count();
+        let (registry, look) = (simulation.members()[member].registry(), simulation.look(member));
+        for wanted in ["", "up", "jvm_gc_pause_seconds_max"] {
+            let mut seen = 0;
+            let all = registry.some_samples(&look, |name| wanted.is_empty() || name == wanted, |_| seen += 1);
+            assert_eq!(all, samples, "member {member}, `{wanted}`");
+            assert!(!wanted.is_empty() || seen == samples);
+        }
+    }
 }
