@@ -13,7 +13,7 @@ use mock_kestra::monitor::read_rules;
 use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
 use mock_kestra::run::{Watch, run};
-use mock_kestra::scenario::{NoFiles, Plan, read};
+use mock_kestra::scenario::{Anchor, NoFiles, Plan, read};
 use mock_kestra::simulator::Simulation;
 use mock_kestra::time::{Calendar, Duration, Instant};
 
@@ -98,7 +98,7 @@ fn watched() {
 
 fn swept() {
     let (plan, watch) = (plan(WORKER_KILLED), watch());
-    let runs = Runs { first: 1, count: 20, jobs: 1, from: None };
+    let runs = Runs { first: 1, count: 20, jobs: 1, from: Anchor::first_fault(&plan) };
     let all = time(5, || drop(black_box(sweep(&plan, Calendar::default(), &watch, &runs, |_| {}).expect("no limit"))));
     let single = time(5, || {
         for seed in 1..=20 {

@@ -52,6 +52,16 @@ fn warnings_do_not_stop_a_scenario() {
     );
 }
 
+#[test]
+fn a_repeated_fault_that_is_never_over_is_warned_of() {
+    for (lasts, told) in [("4m59s", 0), ("5m", 1), ("5m1s", 1)] {
+        let text = format!("name: x\ntimeline: [ {{ at: 1m, kill: standalone-1, for: {lasts}, every: 5m }} ]\n");
+        let (plan, diagnostics) = read("x.yaml", &text, &NoFiles);
+        assert!(plan.is_some());
+        assert_eq!(diagnostics.len(), told, "{lasts}: {}", document::render(&diagnostics));
+    }
+}
+
 /// A shipped scenario with one piece cut out, doubled, or replaced.
 fn mutated() -> impl Strategy<Value = String> {
     let texts: Vec<String> =
@@ -70,7 +80,7 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(400))]
 
     #[test]
     fn a_mutated_scenario_gives_a_plan_or_an_error(text in mutated()) {

@@ -46,6 +46,10 @@ fn kafka_streams_follow_the_backlog_and_the_group() {
     let lag = |simulation: &Simulation| -> u64 {
         let (status, lags) = get(simulation, 3, "/kafkastreams/io.kestra.runner.kafka.KafkaScheduler/lag");
         assert_eq!((status, lags.as_array().expect("partitions").len()), (200, 32));
+        for partition in lags.as_array().expect("partitions") {
+            let number = |key: &str| partition[key].as_u64().expect("a number");
+            assert_eq!(number("offsetLag"), number("endOffsetPosition") - number("currentOffsetPosition"));
+        }
         simulation.streams(1)[0].stores.iter().map(mock_kestra::simulator::Store::lag).sum()
     };
     assert_eq!(state(&simulation, 1), "RUNNING");

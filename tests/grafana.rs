@@ -1,6 +1,8 @@
 //! Rules of Grafana: files that are wrong, states by hand, and laws beside a rule of Prometheus that means the same.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod common;
+
 use mock_kestra::document;
 use mock_kestra::monitor::{Episode, Monitor, Setup, Target, read_rules};
 use mock_kestra::promql::Grid;
@@ -196,7 +198,7 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(100))]
 
     /// While all series are there, a rule of Grafana and one of Prometheus that means the same live the same lives.
     #[test]

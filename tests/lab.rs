@@ -107,7 +107,7 @@ fn holds(scrapes: &[Scraped], step: usize, threshold: i32) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(200))]
 
     #[test]
     fn an_alert_fires_exactly_when_its_condition_has_held_for_long_enough(

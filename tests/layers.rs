@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("document", &[]),
     ("flow", &["document", "time"]),
     ("profile", &["document", "time"]),
-    ("scenario", &["document", "flow", "profile", "time"]),
+    ("scenario", &["document", "flow", "profile", "promql", "time"]),
     ("metrics", &["profile", "random", "time"]),
     ("simulator", &["scenario", "flow", "profile", "metrics", "random", "time"]),
     ("promql", &["time"]),
@@ -152,4 +152,20 @@ fn every_module_imports_only_what_lies_below_it() {
         }
     }
     assert!(wrong.is_empty(), "imports against the layers:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_property_is_tried_with_the_same_cases_each_time() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut files = Vec::new();
+    sources(&folder, &mut files);
+    let mut properties = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("readable");
+        let lines = |begin: &str| text.lines().filter(|line| line.trim_start().starts_with(begin)).count();
+        let (blocks, fixed) = (lines("proptest! {"), lines("#![proptest_config(common::config("));
+        assert_eq!(blocks, fixed, "{}: begin it with #![proptest_config(common::config(CASES))]", file.display());
+        properties += blocks;
+    }
+    assert!(properties >= 6, "{properties}");
 }

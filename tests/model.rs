@@ -246,7 +246,7 @@ fn picture(simulation: &Simulation) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(40))]
 
     #[test]
     fn nothing_is_lost_and_nothing_is_negative(plan in plan()) {

@@ -1,6 +1,8 @@
 //! The virtual Prometheus: rules that read each other, in any order and at any interval; and inputs that mean harm.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod common;
+
 use mock_kestra::document;
 use mock_kestra::monitor::{Configuration, Episode, Monitor, Setup, Target, Template, read_rules};
 use mock_kestra::promql::{Expression, Grid, Value};
@@ -72,7 +74,7 @@ fn rule() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(1_500))]
 
     /// Whatever rules read of each other, each over all its instants at once comes to the same as one instant after another.
     #[test]
@@ -226,7 +228,7 @@ fn a_number_that_is_no_time_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(2_000))]
 
     /// Whatever a text holds, reading it ends with an answer or an error, and what was read can be evaluated.
     #[test]

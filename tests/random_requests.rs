@@ -22,7 +22,7 @@ const CAUSES_5XX: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(10_000))]
 
     /// For all requests: an answer with a recorded status, 5xx for a recorded cause only, and reading again changes nothing.
     #[test]

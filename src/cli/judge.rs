@@ -47,21 +47,13 @@ impl Test {
         let Some(plans) = plans else { return Exit::Input };
         plans.iter().for_each(|plan| Rules::tell_notes(&watch, plan));
         let seeds: Vec<Seed> = self.seeds.map_or(vec![self.seed], |seeds| seeds.all().collect());
-        let count = plans.len() * seeds.len();
-        let one = |index: usize| {
-            let (plan, seed) = (&plans[index / seeds.len()], seeds[index % seeds.len()]);
-            run::run(plan, seed, calendar(plan), Some(&watch))
+        let runs: Vec<(Arc<Plan>, Seed)> =
+            plans.iter().flat_map(|plan| seeds.iter().map(|seed| (plan.clone(), *seed))).collect();
+        let one = |plan: &Arc<Plan>, seed: Seed| run::run(plan, seed, calendar(plan), Some(&watch));
+        let reports = match lab::run_all(&runs, self.runs.jobs(), one, self.runs.progress(runs.len())) {
+            Ok(reports) => reports,
+            Err(failed) => return failed_run(&failed),
         };
-        let mut reports: Vec<Report> = Vec::with_capacity(count);
-        for outcome in lab::parallel(count, self.runs.jobs(), one, self.runs.progress(count)) {
-            match outcome {
-                Ok(report) => reports.push(report),
-                Err(limit) => {
-                    complain(&format!("error: {limit}\n"));
-                    return Exit::Cannot;
-                }
-            }
-        }
         match self.format {
             super::Format::Text if seeds.len() == 1 => {
                 let texts: Vec<String> = reports.iter().map(Report::text).collect();
@@ -85,5 +77,22 @@ impl Test {
             print(&format!("\n{met} expectations met, {failed} not met\n"));
         }
         if failed > 0 { Exit::Found } else { Exit::Ok }
+    }
+}
+
+/// One of several runs has no result: without it nothing can be said of all.
+pub(super) fn failed_run(failed: &lab::RunFailed) -> Exit {
+    complain(&format!("error: {failed}\n"));
+    Exit::Cannot
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_a_result_is_exit_3() {
+        let failed = lab::RunFailed { scenario: "x".to_owned(), seed: 4, why: "it panicked: boom".to_owned() };
+        assert_eq!(failed_run(&failed), Exit::Cannot);
     }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
+use super::judge::failed_run;
 use super::rules::Rules;
 use super::{Exit, Format, Runs, calendar, complain, load, print};
 use crate::document;
 use crate::lab;
 use crate::random::Seed;
+use crate::scenario::Anchor;
 
 #[derive(Debug, Args)]
 pub(super) struct Sweep {
@@ -36,21 +38,20 @@ impl Sweep {
             return Exit::Input;
         };
         Rules::tell_notes(&watch, &plan);
-        if let Some(from) = &self.from {
-            let names: Vec<&str> = plan.timeline.iter().map(|entry| entry.name.as_str()).collect();
-            if !names.contains(&from.as_str()) {
-                let advice = document::instead(from, names);
-                complain(&format!("error: `{from}` is no entry of the timeline; {advice}\n"));
-                return Exit::Input;
-            }
-        }
-        let calendar = calendar(&plan);
-        let runs = lab::Runs {
-            first: self.seeds.first(),
-            count: self.seeds.count() as usize,
-            jobs: self.runs.jobs(),
-            from: self.from.as_deref(),
+        let from = match &self.from {
+            None => Anchor::first_fault(&plan),
+            Some(from) => match Anchor::named(from, &plan) {
+                Some(from) => from,
+                None => {
+                    let advice = document::instead(from, plan.timeline.iter().map(|entry| entry.name.as_str()));
+                    complain(&format!("error: `{from}` is no entry of the timeline; {advice}\n"));
+                    return Exit::Input;
+                }
+            },
         };
+        let calendar = calendar(&plan);
+        let runs =
+            lab::Runs { first: self.seeds.first(), count: self.seeds.count() as usize, jobs: self.runs.jobs(), from };
         let progress = self.runs.progress(runs.count);
         match lab::sweep(&Arc::new(plan), calendar, &watch, &runs, progress) {
             Ok(sweep) => {
@@ -62,10 +63,7 @@ impl Sweep {
                 }
                 Exit::Ok
             }
-            Err(limit) => {
-                complain(&format!("error: {limit}\n"));
-                Exit::Cannot
-            }
+            Err(failed) => failed_run(&failed),
         }
     }
 }

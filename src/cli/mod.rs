@@ -92,7 +92,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Input } else { Exit::Ok };
         }
     };
-    match arguments.command.unwrap_or_else(|| Command::Serve(serve::Serve::default())) {
+    let command = arguments.command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));
+    guarded(|| run(command))
+}
+
+/// A panic is a mistake of ours, and has said so: its exit code must not be taken for anything that was found.
+fn guarded(run: impl FnOnce() -> Exit) -> Exit {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        complain("error: this is a mistake of mock-kestra itself, not of its input\n");
+        Exit::Cannot
+    })
+}
+
+fn run(command: Command) -> Exit {
+    match command {
         Command::Serve(serve) => serve.run(),
         Command::Run(run) => run.run(),
         Command::Test(test) => test.run(),
@@ -225,4 +238,16 @@ fn start(text: &str) -> Result<jiff::Timestamp, String> {
         return Ok(jiff::Timestamp::now());
     }
     text.parse().map_err(|_| "write `now`, or a date with its zone such as 2026-01-05T08:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "a test that cannot go on panics")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_command_is_exit_3() {
+        assert_eq!(guarded(|| panic!("boom")), Exit::Cannot);
+        assert_eq!(guarded(|| Exit::Found), Exit::Found);
+    }
 }

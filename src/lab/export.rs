@@ -301,4 +301,45 @@ mod tests {
         assert_eq!(row.text(), "_x4 5x3 1.5 1.5 _x3 NaN NaN NaN stale _ Inf");
         assert_eq!(row.count, 19);
     }
+
+    #[test]
+    fn runs_of_a_value_are_written_in_short_and_mean_the_same() {
+        let packed = |values: &str| {
+            let mut packed = Packed::default();
+            values.split(' ').for_each(|value| packed.push(value, 1));
+            packed.text()
+        };
+        for (values, short) in [
+            ("5 5 5 5", "5x3"),
+            ("5 5", "5 5"),
+            ("_ _ _ 1.5 1.5 1.5", "_x3 1.5x2"),
+            ("stale stale stale", "stale stale stale"),
+            ("NaN NaN NaN 0", "NaN NaN NaN 0"),
+            ("1", "1"),
+        ] {
+            assert_eq!(packed(values), short);
+        }
+    }
+
+    #[test]
+    fn an_alert_fires_from_its_first_instant_until_before_the_one_at_which_it_is_resolved() {
+        let second = |n: u64| Instant::START + Duration::seconds(n);
+        let line = |firing: Option<u64>, resolved: Option<u64>| AlertLine {
+            alert: "A".to_owned(),
+            labels: Vec::new(),
+            pending: second(0),
+            firing: firing.map(second),
+            resolved: resolved.map(second),
+            value: 1.0,
+            reason: None,
+            annotations: Vec::new(),
+        };
+        let fires = |line: AlertLine| -> Vec<u64> {
+            (0..5).filter(|at| !firing(std::slice::from_ref(&line), "A", second(*at)).is_empty()).collect()
+        };
+        assert_eq!(fires(line(Some(1), Some(3))), [1, 2]);
+        assert_eq!(fires(line(Some(3), None)), [3, 4]);
+        assert_eq!(fires(line(None, Some(3))), [0; 0]);
+        assert!(firing(&[line(Some(1), None)], "B", second(2)).is_empty());
+    }
 }

@@ -1,17 +1,16 @@
 //! Detection as a figure: the same scenario with many seeds, and with them many phases of scrapes and evaluations. How often
 //! does each alert fire, and how long after the fault?
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::parallel::parallel;
+use super::parallel::{RunFailed, run_all};
 use crate::random::Seed;
+use crate::report::AlertLine;
 use crate::run::{self, Watch};
-use crate::scenario::Plan;
-use crate::simulator::LimitReached;
+use crate::scenario::{Anchor, Plan};
 use crate::time::{Calendar, Duration, Instant};
 
 /// How an alert did over all runs.
@@ -81,68 +80,135 @@ impl Sweep {
 }
 
 /// Which runs a sweep makes.
-#[derive(Clone, Copy, Debug)]
-pub struct Runs<'a> {
+#[derive(Clone, Debug)]
+pub struct Runs {
     /// The first seed.
     pub first: u64,
     /// How many seeds from there on.
     pub count: usize,
     /// Threads.
     pub jobs: usize,
-    /// Delays count from the entry of the timeline with this name, else from the first entry, else from the start.
-    pub from: Option<&'a str>,
+    /// What delays count from.
+    pub from: Anchor,
 }
 
 /// Runs a plan with many seeds. The result does not depend on the number of threads. `progress` is told how many runs are
 /// done.
 ///
 /// # Errors
-/// A limit of the simulation was reached in one of the runs.
+/// One of the runs reached a limit or panicked: shares of the others would not be what they seem.
 pub fn sweep(
     plan: &Arc<Plan>,
     calendar: Calendar,
     watch: &Watch,
-    runs: &Runs<'_>,
+    runs: &Runs,
     progress: impl FnMut(usize) + Send,
-) -> Result<Sweep, LimitReached> {
-    let named = |name: &str| plan.timeline.iter().find(|entry| entry.name == name);
-    let entry = runs.from.and_then(named).or_else(|| plan.timeline.iter().min_by_key(|entry| entry.at));
-    let fault = entry.map_or(Instant::START, |entry| entry.at);
+) -> Result<Sweep, RunFailed> {
     // Nobody asks what was expected: rules are evaluated on the way, and old samples forgotten.
-    let plan = &Arc::new(Plan { expectations: Vec::new(), ..(**plan).clone() });
-    let one = |index: usize| run::run(plan, Seed(runs.first + index as u64), calendar, Some(watch));
-    let results = parallel(runs.count, runs.jobs, one, progress);
-    let mut alerts: Vec<Detection> = Vec::new();
-    let mut delays: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let bare = Arc::new(Plan { expectations: Vec::new(), ..(**plan).clone() });
+    let with_seeds: Vec<_> = (0..runs.count).map(|n| (bare.clone(), Seed(runs.first + n as u64))).collect();
+    let one = |plan: &Arc<Plan>, seed: Seed| {
+        run::run(plan, seed, calendar, Some(watch)).map(|report| report.alerts.unwrap_or_default())
+    };
+    let lives = run_all(&with_seeds, runs.jobs, one, progress)?;
+    let mut names: Vec<&str> = Vec::new();
     for alert in watch.rules.alerts() {
-        if alerts.iter().all(|known| known.alert != alert) {
-            let alert = alert.to_owned();
-            alerts.push(Detection { alert, fired: 0, before: 0, p50: None, p95: None, p99: None, max: None });
+        if !names.contains(&alert) {
+            names.push(alert);
         }
     }
-    for report in results {
-        let lines = report?.alerts.unwrap_or_default();
-        for detection in &mut alerts {
-            let fires: Vec<Instant> =
-                lines.iter().filter(|line| line.alert == detection.alert).filter_map(|line| line.firing).collect();
-            detection.before += u64::from(fires.iter().any(|at| *at < fault && *at >= Instant::START));
-            if let Some(first) = fires.into_iter().filter(|at| *at >= fault).min() {
-                detection.fired += 1;
-                delays.entry(detection.alert.clone()).or_default().push(first.since(fault).as_seconds_f64());
+    Ok(Sweep {
+        scenario: plan.name.clone(),
+        from: runs.from.to_string(),
+        runs: runs.count as u64,
+        detections: names.into_iter().map(|alert| detection(alert, runs.from.instant(), &lives)).collect(),
+    })
+}
+
+/// How an alert did, by the lives of all alerts of each run.
+fn detection(alert: &str, fault: Instant, lives: &[Vec<AlertLine>]) -> Detection {
+    let (mut fired, mut before, mut delays) = (0, 0, Vec::new());
+    for lines in lives {
+        let fires = || lines.iter().filter(|line| line.alert == alert).filter_map(|line| line.firing);
+        before += u64::from(fires().any(|at| at < fault && at >= Instant::START));
+        if let Some(first) = fires().filter(|at| *at >= fault).min() {
+            fired += 1;
+            delays.push(first.since(fault).as_seconds_f64());
+        }
+    }
+    delays.sort_by(f64::total_cmp);
+    Detection {
+        alert: alert.to_owned(),
+        fired,
+        before,
+        p50: rank(&delays, 50),
+        p95: rank(&delays, 95),
+        p99: rank(&delays, 99),
+        max: delays.last().copied(),
+    }
+}
+
+/// The nearest rank: the least delay that was really seen and that so many in a hundred do not exceed.
+fn rank(sorted: &[f64], percent: usize) -> Option<f64> {
+    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    #[test]
+    fn a_rank_is_the_least_delay_that_so_many_in_a_hundred_do_not_exceed() {
+        let up_to = |n: u32| -> Vec<f64> { (1..=n).map(f64::from).collect() };
+        for (count, p50, p95, p99) in [
+            (1, 1.0, 1.0, 1.0),
+            (2, 1.0, 2.0, 2.0),
+            (20, 10.0, 19.0, 20.0),
+            (21, 11.0, 20.0, 21.0),
+            (200, 100.0, 190.0, 198.0),
+        ] {
+            let delays = up_to(count);
+            let ranks = [50, 95, 99].map(|percent| rank(&delays, percent));
+            assert_eq!(ranks, [Some(p50), Some(p95), Some(p99)], "of {count}");
+            for (percent, rank) in [(50, p50), (95, p95), (99, p99)] {
+                let not_above = |limit: f64| delays.iter().filter(|delay| **delay <= limit).count() * 100;
+                assert!(not_above(rank) >= percent * delays.len() && not_above(rank - 1.0) < percent * delays.len());
             }
         }
+        assert_eq!(rank(&[], 95), None);
     }
-    for detection in &mut alerts {
-        let Some(mut delays) = delays.remove(&detection.alert) else { continue };
-        delays.sort_by(f64::total_cmp);
-        // The nearest rank: a delay that was really seen.
-        let rank = |share: f64| {
-            let place = libm::ceil(share * delays.len() as f64) as usize;
-            delays.get(place.saturating_sub(1)).copied()
-        };
-        (detection.p50, detection.p95, detection.p99) = (rank(0.5), rank(0.95), rank(0.99));
-        detection.max = delays.last().copied();
+
+    fn line(alert: &str, firing: Option<i64>) -> AlertLine {
+        let second = |n: i64| Instant::from_nanoseconds(n * 1_000_000_000);
+        AlertLine {
+            alert: alert.to_owned(),
+            labels: Vec::new(),
+            pending: second(-700),
+            firing: firing.map(second),
+            resolved: None,
+            value: 1.0,
+            reason: None,
+            annotations: Vec::new(),
+        }
     }
-    let from = entry.map_or("the start".to_owned(), |entry| format!("{} at {}", entry.name, entry.at));
-    Ok(Sweep { scenario: plan.name.clone(), from, runs: runs.count as u64, detections: alerts })
+
+    #[test]
+    fn only_what_fires_from_the_fault_on_is_a_detection() {
+        let fault = Instant::START + Duration::seconds(100);
+        let lives = [
+            // The first of two firings counts, in whatever order they stand; another alert does not.
+            vec![line("A", Some(170)), line("A", Some(130)), line("B", Some(110))],
+            vec![line("A", Some(100))],
+            vec![line("A", Some(99)), line("A", Some(190))],
+            // Before the start nobody asked, and pending is not firing.
+            vec![line("A", Some(-5)), line("A", None)],
+            vec![],
+        ];
+        let found = detection("A", fault, &lives);
+        assert_eq!((found.fired, found.before), (3, 1));
+        assert_eq!((found.p50, found.p95, found.p99, found.max), (Some(30.0), Some(90.0), Some(90.0), Some(90.0)));
+        let nothing = detection("C", fault, &lives);
+        assert_eq!((nothing.fired, nothing.before, nothing.p50, nothing.max), (0, 0, None, None));
+    }
 }

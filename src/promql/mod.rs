@@ -67,6 +67,13 @@ impl Clone for Expression {
     }
 }
 
+impl PartialEq for Expression {
+    /// By what was written.
+    fn eq(&self, other: &Expression) -> bool {
+        self.text == other.text
+    }
+}
+
 impl Expression {
     /// Reads an expression.
     ///

@@ -124,6 +124,7 @@ mod tests {
             ("localhost:8091", Some("executor-1 management")),
             ("127.0.0.1:8110", Some("worker-2 application")),
             ("localhost:8121", None),
+            ("localhost:8086", None),
             ("node-exporter:9100", None),
             ("executor-1", Some("executor-1 nothing")),
             ("x:y", None),

@@ -9,14 +9,15 @@ mod why;
 use std::sync::Arc;
 
 use crate::flow::State;
-use crate::management::{self, Outcome, Request};
 use crate::metrics::Selection;
 use crate::monitor::Sink;
 use crate::random::Seed;
 use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
-use crate::scenario::{Expectation, Plan};
+use crate::scenario::Plan;
 use crate::simulator::{LimitReached, Member, Port, Simulation};
-use crate::time::{Calendar, Duration, Instant};
+use crate::time::{Calendar, Instant};
+
+use judge::Judge;
 
 pub use explain::{Change, Explanation, PartLine, explain};
 pub use watch::{Scraping, Watch};
@@ -30,22 +31,18 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
     let mut simulation = Simulation::new(plan.clone(), seed, calendar);
     let mut watching = watch.map(|watch| watch::Watching::new(watch, plan, &simulation));
     let end = Instant::START + plan.duration;
-    let mut seen = Vec::new();
-    for (index, at) in looks(plan, end) {
+    let mut judge = Judge::new(plan);
+    while let Some(at) = judge.next() {
         watch::advance(&mut simulation, watching.as_mut(), at)?;
-        if let Some(Expectation::Health { member, .. }) = plan.expectations.get(index) {
-            seen.push((index, at, health(&simulation, *member)));
-        }
+        judge.look(&simulation);
     }
     watch::advance(&mut simulation, watching.as_mut(), end)?;
     if let Some(watching) = &mut watching {
         watching.evaluate(&calendar, end);
     }
     let alerts = watching.as_ref().map(|watching| watching.alerts(&calendar));
-    let expectations = plan.expectations.iter().enumerate().map(|(index, expectation)| {
-        let seen: Vec<_> = seen.iter().filter(|(of, ..)| *of == index).map(|(_, at, health)| (*at, *health)).collect();
-        judge::judge(expectation, plan, &simulation, &seen, watching.as_ref(), alerts.as_deref())
-    });
+    let watched = watching.as_ref().zip(alerts.as_deref());
+    let expectations = judge.verdicts(&simulation, watched);
     Ok(Report {
         scenario: plan.name.clone(),
         summary: plan.summary.clone(),
@@ -55,7 +52,7 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
         timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text(plan) }).collect(),
         closing: closing(&simulation),
         members: simulation.members().iter().map(member_line).collect(),
-        expectations: expectations.collect(),
+        expectations,
         failed_rules: watching.as_ref().map(watch::Watching::failures).unwrap_or_default(),
         alerts: alerts.map(|alerts| alerts.into_iter().filter(|it| it.ends_after(Instant::START)).collect()),
         events: simulation.events(),
@@ -89,36 +86,6 @@ impl AlertLine {
     /// Whether it was still active at an instant, or later.
     fn ends_after(&self, at: Instant) -> bool {
         self.resolved.is_none_or(|resolved| resolved >= at)
-    }
-}
-
-/// The instants at which someone must look at a member's health for an expectation, in the order of time.
-fn looks(plan: &Plan, end: Instant) -> Vec<(usize, Instant)> {
-    let mut looks = Vec::new();
-    for (index, expectation) in plan.expectations.iter().enumerate() {
-        if let Expectation::Health { at, within, .. } = expectation {
-            // A probe a second, and not more than an hour of them.
-            let seconds = within.map_or(0, |within| within.as_milliseconds() / 1000).min(3_600);
-            looks.extend((0..=seconds).map(|n| (index, *at + Duration::seconds(n))).filter(|(_, at)| *at <= end));
-        }
-    }
-    looks.sort_by_key(|(_, at)| *at);
-    looks
-}
-
-/// What a probe of `/health` finds.
-fn health(simulation: &Simulation, member: usize) -> &'static str {
-    let settings = &simulation.plan().settings;
-    let mut request = Request::get(&settings.at("/health"), simulation.now());
-    if let Some((user, password)) = settings.credentials.both() {
-        request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
-    }
-    match management::answer(&request, simulation, member) {
-        Outcome::Refused | Outcome::Reset => "refused",
-        Outcome::Wait(_) | Outcome::Hang => "hangs",
-        // Under a path of its own the status line never tells.
-        Outcome::Answer(answer) if answer.status == 200 && !answer.says_down() => "UP",
-        Outcome::Answer(_) => "DOWN",
     }
 }
 

@@ -175,10 +175,7 @@ impl Watching {
             places.push(Place { found, path, basic_auth, next, waiting_since: None, lines: None });
             targets.push(target);
         }
-        let queries = plan.expectations.iter().filter_map(|expectation| match expectation {
-            Expectation::Query { expr, .. } => Expression::parse(expr).ok(),
-            _ => None,
-        });
+        let queries = plan.expectations.iter().flat_map(Expectation::expressions).cloned();
         let monitor = Monitor::new(Setup {
             rules: watch.rules.clone(),
             targets,

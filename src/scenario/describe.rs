@@ -73,8 +73,8 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
         let until = entry.until.map(|until| format!(" until {until}")).unwrap_or_default();
         writeln!(out, "  at {}: {}{lasts}{every}{until} ({})", entry.at, entry.fault.sentence(plan), entry.name)?;
     }
-    if !plan.expectations.is_empty() {
-        writeln!(out, "  {} expectations", plan.expectations.len())?;
+    for expectation in &plan.expectations {
+        writeln!(out, "  expects {}", expectation.sentence(plan))?;
     }
     Ok(())
 }

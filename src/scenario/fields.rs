@@ -13,6 +13,7 @@ const SIZE: Kind = Kind::Pattern("^[0-9.]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB|k|K|m|M|g
 pub(super) const TIMES: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *x?$")]);
 pub(super) const SIZE_RATE: Kind = Kind::Pattern("^[0-9.]+ *[kKMG]?i?B? */ *(s|m|min|h)$");
 pub(super) const TARGET: Kind = Kind::AnyOf(&[Kind::Text, Kind::List(&Kind::Text)]);
+const COMPARISON: Kind = Kind::Pattern("^ *(==|!=|>=|<=|>|<).");
 const RESTART: Kind = Kind::Pattern("^(never|kubernetes)$|^[0-9Pp]");
 
 /// Keys of a member, or of several of one role.
@@ -117,12 +118,13 @@ pub(super) const WHEN: &[Field] = &[
     Field::new("until", DURATION, "30m", "Not after this."),
 ];
 
-const BOUND: &[Field] = &[
-    Field::new("after", DURATION, "10m", "Not before this."),
-    Field::new("within", DURATION, "3m", "And not later than this after that."),
-];
+const OF: Field = Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that times count from.");
+const AT: Field =
+    Field::new("at", DURATION, "11m", "The instant that times count from; the start without it and `of`.");
+const AFTER: Field = Field::new("after", DURATION, "30s", "Not before this.");
+const WITHIN: Field = Field::new("within", DURATION, "3m", "And not later than this after that.");
 
-pub(super) const BOUNDS: &[Field] = BOUND;
+pub(super) const BOUND: &[Field] = &[WITHIN, AFTER];
 
 pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
     (
@@ -130,9 +132,15 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
         &[
             Field::required("alert", Kind::Text, "KestraWorkerDown", "The alert's exact name."),
             Field::new("labels", Kind::MapOf(&Kind::Text), "{ instance: \"worker-1:8081\" }", "Some of its labels."),
-            Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that `after` counts from."),
-            Field::new("fires", Kind::Object(BOUND), "{ after: 10m, within: 3m }", "When it fires."),
-            Field::new("resolves", Kind::Object(BOUND), "{ within: 5m }", "When it resolves."),
+            OF,
+            AT,
+            Field::new("fires", Kind::Object(BOUND), "{ within: 3m }", "When it fires."),
+            Field::new(
+                "resolves",
+                Kind::Object(BOUND),
+                "{ within: 5m }",
+                "When it resolves, counted from when it fired.",
+            ),
             Field::new("pending", Kind::Object(BOUND), "{ within: 1m }", "When it is pending."),
             Field::new("never", Kind::Bool, "true", "It must not fire at all."),
             Field::new("count", Kind::Number, "1", "How often it fires."),
@@ -141,10 +149,17 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
     (
         "health",
         &[
-            Field::required("health", Kind::Text, "worker-1", "The member that is asked."),
-            Field::required("status", Kind::Choice(&["UP", "DOWN", "refused", "hangs"]), "UP", "What it answers."),
-            Field::required("at", DURATION, "11m", "When it is asked."),
-            Field::new("within", DURATION, "30s", "Asked each second for so long."),
+            Field::required(
+                "health",
+                TARGET,
+                "worker-1",
+                "The members that are asked: all must have the status at once.",
+            ),
+            Field::required("status", Kind::Choice(&["UP", "DOWN", "refused", "hangs"]), "UP", "What they answer."),
+            OF,
+            AT,
+            AFTER,
+            Field::new("within", DURATION, "30s", "Asked each second for so long; once without it."),
         ],
     ),
     (
@@ -152,15 +167,22 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
         &[
             Field::required("query", Kind::Text, "sum(kestra_worker_job_pending)", "A PromQL expression."),
             Field::required("at", DURATION, "12m", "When it is asked."),
-            Field::required("is", Kind::Text, "\"> 10\"", "A comparison."),
+            Field::required(
+                "is",
+                COMPARISON,
+                "\"> 10\"",
+                "A comparison with a number, or with another scalar expression.",
+            ),
         ],
     ),
     (
         "event",
         &[
             Field::required("event", Kind::Text, "worker-1 is DISCONNECTED", "Part of a line of the timeline."),
-            Field::new("at", DURATION, "11m", "Not before this."),
-            Field::new("within", DURATION, "30s", "And not later than this after that."),
+            OF,
+            AT,
+            AFTER,
+            WITHIN,
         ],
     ),
 ];

@@ -1,6 +1,7 @@
 //! Scenario files: what a user writes to say which cluster there is, what runs on it, what breaks and what must be seen.
 
 mod describe;
+mod expectation;
 mod faults;
 mod fields;
 mod plan;
@@ -9,6 +10,7 @@ mod settings;
 mod units;
 
 pub use describe::describe;
+pub use expectation::*;
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, faults_table};
 pub use fields::schema;
 pub use plan::*;
@@ -26,6 +28,8 @@ pub mod limits {
     pub const FLOWS: usize = 10_000;
     /// The shortest time between two requests of a poller.
     pub const POLL: Duration = Duration::milliseconds(100);
+    /// The longest time for which a member is asked for its health each second.
+    pub const PROBED: Duration = Duration::minutes(60);
     /// The longest run.
     pub const DURATION: Duration = Duration::seconds(400 * 86_400);
 }

@@ -1,6 +1,6 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
-use super::{Fault, Settings};
+use super::{Expectation, Fault, Settings};
 use crate::flow::Flow;
 use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
@@ -196,70 +196,4 @@ pub struct TimelineEntry {
     pub every: Option<Duration>,
     /// `until`: not after this.
     pub until: Option<Instant>,
-}
-
-/// One entry of `expect`. Alerts are judged by `test`; the others by `run`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Expectation {
-    /// `alert`.
-    Alert(AlertExpectation),
-    /// `health`.
-    Health {
-        /// Index of the member.
-        member: usize,
-        /// `status`: `UP`, `DOWN`, or `refused`.
-        status: String,
-        /// `at`.
-        at: Instant,
-        /// `within`.
-        within: Option<Duration>,
-    },
-    /// `query`: a PromQL expression, compared at an instant.
-    Query {
-        /// The expression, unread here.
-        expr: String,
-        /// `at`.
-        at: Instant,
-        /// The comparison as written, for example `> 3`.
-        comparison: String,
-    },
-    /// `event`: a text that must appear in the journal.
-    Event {
-        /// Part of a journal line.
-        text: String,
-        /// `at`.
-        at: Option<Instant>,
-        /// `within`.
-        within: Option<Duration>,
-    },
-}
-
-/// An expectation on an alert.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AlertExpectation {
-    /// `alert`: its exact name.
-    pub alert: String,
-    /// `labels`: a subset of its labels.
-    pub labels: Vec<(String, String)>,
-    /// `of`: the timeline entry that `after` counts from; the first one when not given, else the start.
-    pub of: Option<String>,
-    /// `fires`.
-    pub fires: Option<Bound>,
-    /// `resolves`.
-    pub resolves: Option<Bound>,
-    /// `pending`.
-    pub pending: Option<Bound>,
-    /// `never: true`.
-    pub never: bool,
-    /// `count`: how many times it fires.
-    pub count: Option<u32>,
-}
-
-/// `{ after, within }`: not before `after`, and not later than `within` after that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bound {
-    /// `after`.
-    pub after: Option<Duration>,
-    /// `within`.
-    pub within: Option<Duration>,
 }

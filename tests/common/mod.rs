@@ -1,4 +1,4 @@
-//! What several tests need: recorded answers, and small plans made by hand.
+//! What several tests need: recorded answers, small plans made by hand, and how properties are tried.
 #![allow(dead_code)]
 
 pub mod exchange;
@@ -13,6 +13,17 @@ use mock_kestra::random::Seed;
 use mock_kestra::scenario::Plan;
 use mock_kestra::simulator::Simulation;
 use mock_kestra::time::{Calendar, Instant};
+use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
+
+/// How a property is tried: with the same cases each time, so that what is green stays green. `PROPTEST_RNG_SEED=N` draws
+/// others, `PROPTEST_CASES=N` so many. What fails is kept beside the test, in `*.proptest-regressions`, and tried first.
+pub fn config(cases: u32) -> Config {
+    let asked = Config::default();
+    let rng_seed = if asked.rng_seed == RngSeed::Random { RngSeed::Fixed(1) } else { asked.rng_seed };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { cases };
+    let kept = FileFailurePersistence::WithSource("proptest-regressions");
+    Config { cases, rng_seed, failure_persistence: Some(Box::new(kept)), ..asked }
+}
 
 /// A file of tests/captures/1.3.
 pub fn capture(path: &str) -> String {

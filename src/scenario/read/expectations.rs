@@ -2,9 +2,12 @@
 
 use super::faults::targets;
 use super::{duration, instant};
-use crate::document::{Entry, Node, Reading, Value};
-use crate::scenario::fields::{BOUNDS, EXPECTATIONS};
-use crate::scenario::{AlertExpectation, Bound, Expectation, Plan};
+use crate::document::{Entry, Node, Object, Reading, Value};
+use crate::scenario::fields::{BOUND, EXPECTATIONS};
+use crate::scenario::{
+    AlertExpectation, Anchor, Bound, Comparison, Expectation, HealthStatus, Plan, Window, comparable, limits,
+};
+use crate::time::Instant;
 
 pub(super) fn expectation(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
     let Value::Mapping(entries) = &node.value else {
@@ -18,51 +21,148 @@ pub(super) fn expectation(node: &Node, plan: &Plan, reading: &mut Reading) -> Op
         return None;
     };
     let object = reading.object(node, "an expectation", fields)?;
-    let at = object.get("at").and_then(|node| instant(reading, node, "`at`"));
-    let within = object.get("within").and_then(|node| duration(reading, node, "`within`"));
-    let text = |reading: &mut Reading, key: &str| {
-        object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
-    };
     match *key {
-        "health" => {
-            let named = targets(object.get("health")?, plan, reading)?;
-            let statuses = [("UP", "UP"), ("DOWN", "DOWN"), ("refused", "refused"), ("hangs", "hangs")];
-            let status = reading.choice(object.get("status")?, "status", &statuses)?;
-            Some(Expectation::Health { member: *named.first()?, status: status.to_owned(), at: at?, within })
+        "health" => health(&object, plan, reading),
+        "query" => query(&object, plan, reading),
+        "event" => event(&object, plan, reading),
+        _ => alert(&object, plan, reading).map(Expectation::Alert),
+    }
+}
+
+fn text(object: &Object<'_>, key: &str, reading: &mut Reading) -> Option<String> {
+    object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
+}
+
+fn health(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
+    let members = object.get("health").and_then(|node| targets(node, plan, reading));
+    let status = object.get("status").and_then(|node| reading.choice(node, "status", HealthStatus::NAMES));
+    if ["of", "at", "within"].iter().all(|key| object.entry(key).is_none()) {
+        reading.error(&object.node.place, "this does not say when the health is asked for", "add `at: 11m`");
+    }
+    let window = window(object, plan, reading);
+    if let (Some(node), Some(within)) = (object.get("within"), window.bound.within)
+        && within > limits::PROBED
+    {
+        let (what, most) = ("health is asked for each second", limits::PROBED);
+        reading.error(&node.place, format!("{what}: {within} is too long"), format!("write a duration up to {most}"));
+    }
+    Some(Expectation::Health { members: members?, status: status?, window })
+}
+
+fn query(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
+    let expr = object.get("query").and_then(|node| {
+        let text = reading.text(node, "`query`")?;
+        let sound = comparable(text);
+        sound.map_err(|why| reading.error(&node.place, format!("`query` cannot be asked: {why}"), QUERY_ADVICE)).ok()
+    });
+    let is = object.get("is").and_then(|node| reading.parsed(node, "`is`", str::parse::<Comparison>));
+    let at = object.get("at").and_then(|node| instant(reading, node, "`at`"));
+    if let (Some(node), Some(at)) = (object.get("at"), at) {
+        tell_late(node, "it is never asked", at, plan, reading);
+    }
+    Some(Expectation::Query { expr: expr?, at: at?, is: is? })
+}
+
+const QUERY_ADVICE: &str = "write PromQL that gives a number or a vector, for example `sum(kestra_worker_job_pending)`";
+
+fn event(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
+    let text = text(object, "event", reading);
+    if text.as_ref().is_some_and(String::is_empty) {
+        reading.error(&object.node.place, "an empty `event` is part of every line", "write what must be seen");
+    }
+    let window = window(object, plan, reading);
+    Some(Expectation::Event { text: text?, window })
+}
+
+fn alert(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<AlertExpectation> {
+    let from = anchor(object, plan, reading);
+    let mut bound = |key: &str| {
+        let inner = reading.object(object.get(key)?, &format!("`{key}`"), BOUND)?;
+        let bound = read_bound(&inner, reading);
+        if key != "resolves" {
+            tell_late_window(&inner, &Window { from: from.clone(), bound }, plan, reading);
         }
-        "query" => {
-            Some(Expectation::Query { expr: text(reading, "query")?, at: at?, comparison: text(reading, "is")? })
+        Some(bound)
+    };
+    let (fires, resolves, pending) = (bound("fires"), bound("resolves"), bound("pending"));
+    let alert = AlertExpectation {
+        alert: text(object, "alert", reading).unwrap_or_default(),
+        labels: object.get("labels").map(|node| labels(node, reading)).unwrap_or_default(),
+        from,
+        fires,
+        resolves,
+        pending,
+        never: object.get("never").and_then(|node| reading.boolean(node, "`never`")).unwrap_or(false),
+        count: object
+            .get("count")
+            .and_then(|node| reading.count(node, "`count`", 0..=1_000_000))
+            .map(|count| count as u32),
+    };
+    // What contradicts each other can never be met.
+    let none = alert.count == Some(0);
+    for (holds, one, other) in [
+        (alert.never && alert.count.is_some(), "never", "count"),
+        (alert.never && alert.fires.is_some(), "never", "fires"),
+        (alert.never && alert.resolves.is_some(), "never", "resolves"),
+        (none && alert.fires.is_some(), "count: 0", "fires"),
+        (none && alert.resolves.is_some(), "count: 0", "resolves"),
+    ] {
+        if let (true, Some(entry)) = (holds, object.entry(other)) {
+            let what = format!("`{one}` and `{other}` in one expectation");
+            reading.error(&entry.place, what, "leave one of them out");
         }
-        "event" => Some(Expectation::Event { text: text(reading, "event")?, at, within }),
-        _ => {
-            let of = object.get("of").and_then(|node| {
-                let name = reading.text(node, "`of`")?;
-                let names: Vec<&str> = plan.timeline.iter().map(|entry| entry.name.as_str()).collect();
-                if !names.contains(&name) {
-                    reading.unknown(&node.place, "entry of the timeline", name, names);
-                }
-                Some(name.to_owned())
-            });
-            let labels = object.get("labels").map(|node| labels(node, reading)).unwrap_or_default();
-            let bound = |reading: &mut Reading, key: &str| {
-                let object = reading.object(object.get(key)?, &format!("`{key}`"), BOUNDS)?;
-                let time = |reading: &mut Reading, key: &str| {
-                    object.get(key).and_then(|node| duration(reading, node, &format!("`{key}`")))
-                };
-                Some(Bound { after: time(reading, "after"), within: time(reading, "within") })
-            };
-            let count = object.get("count").and_then(|node| reading.count(node, "`count`", 0..=1_000_000));
-            Some(Expectation::Alert(AlertExpectation {
-                alert: text(reading, "alert")?,
-                labels,
-                of,
-                fires: bound(reading, "fires"),
-                resolves: bound(reading, "resolves"),
-                pending: bound(reading, "pending"),
-                never: object.get("never").and_then(|node| reading.boolean(node, "`never`")).unwrap_or(false),
-                count: count.map(|count| count as u32),
-            }))
+    }
+    let says = ["fires", "resolves", "pending", "count"].iter().any(|key| object.entry(key).is_some());
+    if !(says || alert.never) {
+        reading.error(&object.node.place, "this says nothing of what the alert does", "add `fires: { within: 3m }`");
+    }
+    Some(alert)
+}
+
+/// What the times of an expectation count from: `of`, or `at`, or the start.
+fn anchor(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Anchor {
+    if let (Some(_), Some(at)) = (object.entry("of"), object.entry("at")) {
+        reading.error(&at.place, "`of` and `at` in one expectation", "write `after` for a time after `of`");
+    }
+    let of = object.get("of").and_then(|node| {
+        let name = reading.text(node, "`of`")?;
+        let found = Anchor::named(name, plan);
+        if found.is_none() {
+            let names = plan.timeline.iter().map(|entry| entry.name.as_str());
+            reading.unknown(&node.place, "entry of the timeline", name, names);
         }
+        found
+    });
+    let at = object.get("at").and_then(|node| instant(reading, node, "`at`")).map(Anchor::At);
+    of.or(at).unwrap_or_default()
+}
+
+fn read_bound(object: &Object<'_>, reading: &mut Reading) -> Bound {
+    let mut time = |key: &str| object.get(key).and_then(|node| duration(reading, node, &format!("`{key}`")));
+    Bound { after: time("after"), within: time("within") }
+}
+
+fn window(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Window {
+    let window = Window { from: anchor(object, plan, reading), bound: read_bound(object, reading) };
+    tell_late_window(object, &window, plan, reading);
+    window
+}
+
+/// Warns of a window that begins or ends after the run.
+fn tell_late_window(object: &Object<'_>, window: &Window, plan: &Plan, reading: &mut Reading) {
+    let begin = ["after", "at", "of"].iter().find_map(|key| object.get(key));
+    let (from, end) = (window.from.instant(), Instant::START + plan.duration);
+    if window.begin() > end {
+        tell_late(begin.unwrap_or(object.node), "it is never seen", window.begin(), plan, reading);
+    } else if let (Some(node), Some(_)) = (object.get("within"), window.bound.within) {
+        tell_late(node, "nobody looks for so long", window.bound.end(from), plan, reading);
+    }
+}
+
+fn tell_late(node: &Node, what: &str, at: Instant, plan: &Plan, reading: &mut Reading) {
+    if at > Instant::START + plan.duration {
+        let what = format!("{what}: {at} is after the end of the run at {}", plan.duration);
+        reading.warning(&node.place, what, "make `duration` longer, or this shorter");
     }
 }
 
@@ -75,9 +175,13 @@ fn labels(node: &Node, reading: &mut Reading) -> Vec<(String, String)> {
         );
         return Vec::new();
     };
-    let text = |entry: &Entry| match &entry.value.value {
+    let mut text = |entry: &Entry| match &entry.value.value {
         Value::Scalar { text, .. } => Some((entry.key.clone(), text.clone())),
-        _ => None,
+        other => {
+            let what = format!("the label `{}` must be a text, not {}", entry.key, other.describe());
+            reading.error(&entry.value.place, what, "write the value it has");
+            None
+        }
     };
-    entries.iter().filter_map(text).collect()
+    entries.iter().filter_map(&mut text).collect()
 }

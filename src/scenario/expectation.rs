@@ -1,0 +1,351 @@
+//! What must be seen, and the one rule by which the times of an expectation count.
+
+use std::fmt;
+
+use super::{Plan, TimelineEntry};
+use crate::promql::Expression;
+use crate::time::{Duration, Instant};
+
+/// One entry of `expect`. Alerts and queries are judged by `test`; the others by `run` as well.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expectation {
+    /// `alert`.
+    Alert(AlertExpectation),
+    /// `health`: at one look all the members have this status.
+    Health {
+        /// Indices of the members.
+        members: Vec<usize>,
+        /// `status`.
+        status: HealthStatus,
+        /// When they are asked: each second of it, or once at its begin when it has no `within`.
+        window: Window,
+    },
+    /// `query`: a PromQL expression, compared at an instant.
+    Query {
+        /// The expression: a number, or a vector of which all samples must fit.
+        expr: Expression,
+        /// `at`.
+        at: Instant,
+        /// `is`.
+        is: Comparison,
+    },
+    /// `event`: a text that must appear in the journal.
+    Event {
+        /// Part of a journal line.
+        text: String,
+        /// When.
+        window: Window,
+    },
+}
+
+/// An expectation on an alert. Its times count from `from`, and what was before does not count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlertExpectation {
+    /// `alert`: its exact name.
+    pub alert: String,
+    /// `labels`: a subset of its labels.
+    pub labels: Vec<(String, String)>,
+    /// `of` or `at`.
+    pub from: Anchor,
+    /// `fires`.
+    pub fires: Option<Bound>,
+    /// `resolves`; counts from when it fired.
+    pub resolves: Option<Bound>,
+    /// `pending`.
+    pub pending: Option<Bound>,
+    /// `never: true`: it fires at no time.
+    pub never: bool,
+    /// `count`: how many times it begins to fire.
+    pub count: Option<u32>,
+}
+
+/// What the times of an expectation, or the delays of a sweep, count from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Anchor {
+    /// The start of the scenario.
+    #[default]
+    Start,
+    /// `at`.
+    At(Instant),
+    /// `of`: an entry of the timeline.
+    Entry {
+        /// Its name.
+        name: String,
+        /// When it begins.
+        at: Instant,
+    },
+}
+
+impl Anchor {
+    /// The entry of the timeline with this name.
+    pub fn named(name: &str, plan: &Plan) -> Option<Anchor> {
+        plan.timeline.iter().find(|entry| entry.name == name).map(Anchor::entry)
+    }
+
+    /// The entry that begins first; the start when the timeline is empty.
+    pub fn first_fault(plan: &Plan) -> Anchor {
+        plan.timeline.iter().min_by_key(|entry| entry.at).map_or(Anchor::Start, Anchor::entry)
+    }
+
+    fn entry(entry: &TimelineEntry) -> Anchor {
+        Anchor::Entry { name: entry.name.clone(), at: entry.at }
+    }
+
+    /// When it is.
+    pub fn instant(&self) -> Instant {
+        match self {
+            Anchor::Start => Instant::START,
+            Anchor::At(at) | Anchor::Entry { at, .. } => *at,
+        }
+    }
+}
+
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Anchor::Start => f.write_str("the start"),
+            Anchor::At(at) => write!(f, "{at}"),
+            Anchor::Entry { name, at } => write!(f, "{name} at {at}"),
+        }
+    }
+}
+
+/// `{ after, within }`: not before `after`, and not later than `within` after that; both ends belong to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// `after`.
+    pub after: Option<Duration>,
+    /// `within`.
+    pub within: Option<Duration>,
+}
+
+impl Bound {
+    /// Its first instant, when it counts from `from`.
+    pub fn begin(&self, from: Instant) -> Instant {
+        from + self.after.unwrap_or(Duration::ZERO)
+    }
+
+    /// Its last instant, when it counts from `from`; without `within` there is none.
+    pub fn end(&self, from: Instant) -> Instant {
+        self.within.map_or(Instant::NEVER, |within| self.begin(from) + within)
+    }
+
+    /// Whether an instant lies in it, when it counts from `from`.
+    pub fn holds(&self, from: Instant, at: Instant) -> bool {
+        at >= self.begin(from) && at <= self.end(from)
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.after.map_or(Ok(()), |after| write!(f, " after {after}"))?;
+        self.within.map_or(Ok(()), |within| write!(f, " within {within}"))
+    }
+}
+
+/// A bound and what it counts from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// `of`, `at`, or neither.
+    pub from: Anchor,
+    /// `after` and `within`.
+    pub bound: Bound,
+}
+
+impl Window {
+    /// Its first instant.
+    pub fn begin(&self) -> Instant {
+        self.bound.begin(self.from.instant())
+    }
+
+    /// Whether an instant lies in it.
+    pub fn holds(&self, at: Instant) -> bool {
+        self.bound.holds(self.from.instant(), at)
+    }
+
+    /// Each second of it; its begin alone when it has no `within`.
+    pub fn seconds(&self) -> impl Iterator<Item = Instant> + use<> {
+        let (begin, seconds) = (self.begin(), self.bound.within.map_or(0, |within| within.as_milliseconds() / 1000));
+        (0..=seconds).map(move |n| begin + Duration::seconds(n))
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.from {
+            Anchor::Start => {}
+            Anchor::At(at) => write!(f, " at {at}")?,
+            Anchor::Entry { name, .. } => write!(f, " of {name}")?,
+        }
+        self.bound.fmt(f)
+    }
+}
+
+/// What a probe of `/health` finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthStatus {
+    /// It answers that it is well.
+    Up,
+    /// It answers that it is not.
+    Down,
+    /// Nothing listens.
+    Refused,
+    /// It accepts and does not answer.
+    Hangs,
+}
+
+impl HealthStatus {
+    /// Each with the word that `status` takes.
+    pub const NAMES: &[(&str, HealthStatus)] = &[
+        ("UP", HealthStatus::Up),
+        ("DOWN", HealthStatus::Down),
+        ("refused", HealthStatus::Refused),
+        ("hangs", HealthStatus::Hangs),
+    ];
+
+    /// The word that `status` takes.
+    pub fn name(self) -> &'static str {
+        HealthStatus::NAMES.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// `is`: a comparison with a number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// How.
+    pub operator: Operator,
+    /// With what: a number, or another scalar expression.
+    pub than: Expression,
+}
+
+/// How numbers are compared, as PromQL does: what is no number equals nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `>=`
+    AtLeast,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `<`
+    Less,
+}
+
+impl Operator {
+    /// Each with its sign; a sign stands before those that it begins with.
+    pub const NAMES: &[(&str, Operator)] = &[
+        ("==", Operator::Equal),
+        ("!=", Operator::NotEqual),
+        (">=", Operator::AtLeast),
+        ("<=", Operator::AtMost),
+        (">", Operator::Greater),
+        ("<", Operator::Less),
+    ];
+
+    /// Whether it holds between two numbers.
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Operator::Equal => left == right,
+            Operator::NotEqual => left != right,
+            Operator::AtLeast => left >= right,
+            Operator::AtMost => left <= right,
+            Operator::Greater => left > right,
+            Operator::Less => left < right,
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = Operator::NAMES.iter().find(|(_, operator)| *operator == self.operator).map_or("", |(sign, _)| sign);
+        write!(f, "{sign} {}", self.than.text())
+    }
+}
+
+impl std::str::FromStr for Comparison {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Comparison, String> {
+        let text = text.trim();
+        let operator = Operator::NAMES.iter().find(|(sign, _)| text.starts_with(sign));
+        let Some((sign, operator)) = operator else {
+            let signs: Vec<&str> = Operator::NAMES.iter().map(|(sign, _)| *sign).collect();
+            return Err(format!("write one of {} and a number, for example `> 10`", signs.join(" ")));
+        };
+        let than = text[sign.len()..].trim();
+        if than.is_empty() {
+            return Err(format!("write a number after `{sign}`, for example `{sign} 10`"));
+        }
+        let expression =
+            Expression::parse(than).map_err(|why| format!("`{than}` is no number and no PromQL: {why}"))?;
+        // PromQL itself tells what is a scalar: `vector` takes nothing else.
+        match Expression::parse(&format!("vector({than}\n)")) {
+            Ok(_) => Ok(Comparison { operator: *operator, than: expression }),
+            Err(_) => Err(format!("compare with one number: `{than}` is none; `scalar(...)` makes one of a vector")),
+        }
+    }
+}
+
+/// Reads an expression that can be compared: a number or a vector, and no text, no range.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn comparable(text: &str) -> Result<Expression, String> {
+    let expression = Expression::parse(text).map_err(|why| why.to_string())?;
+    // PromQL itself tells what has a value at an instant: nothing else can be compared.
+    Expression::parse(&format!("({text}\n) == bool 0"))
+        .map_err(|why| format!("it has no value at an instant: {why}"))?;
+    Ok(expression)
+}
+
+impl Expectation {
+    /// In words.
+    pub fn sentence(&self, plan: &Plan) -> String {
+        match self {
+            Expectation::Alert(alert) => alert.sentence(),
+            Expectation::Health { members, status, window } => {
+                let names: Vec<&str> =
+                    members.iter().filter_map(|at| plan.cluster.members.get(*at)).map(|it| it.name.as_str()).collect();
+                format!("health of {} is {}{window}", names.join(", "), status.name())
+            }
+            Expectation::Query { expr, at, is } => format!("{} {is} at {at}", expr.text()),
+            Expectation::Event { text, window } => format!("event \"{text}\"{window}"),
+        }
+    }
+
+    /// The expressions that are asked for it.
+    pub fn expressions(&self) -> Vec<&Expression> {
+        match self {
+            Expectation::Query { expr, is, .. } => vec![expr, &is.than],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl AlertExpectation {
+    fn sentence(&self) -> String {
+        let mut text = format!("alert {}", self.alert);
+        for (key, value) in &self.labels {
+            text += &format!(" {key}=\"{value}\"");
+        }
+        text += &match &self.from {
+            Anchor::Start => String::new(),
+            Anchor::At(at) => format!(" (counted from {at})"),
+            Anchor::Entry { name, .. } => format!(" (counted from {name})"),
+        };
+        for (what, bound) in [("pending", &self.pending), ("fires", &self.fires), ("resolves", &self.resolves)] {
+            text += &bound.map(|bound| format!(" {what}{bound}")).unwrap_or_default();
+        }
+        if self.never {
+            text += " never";
+        }
+        if let Some(count) = self.count {
+            text += &format!(" {count} times");
+        }
+        text
+    }
+}

@@ -1,0 +1,314 @@
+//! Expectations are judged by what they say: all members that are named, in the time that is named, and nothing else.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::sync::Arc;
+
+use mock_kestra::document::{self, Severity};
+use mock_kestra::monitor::{Configuration, read_rules};
+use mock_kestra::random::Seed;
+use mock_kestra::report::{AlertLine, Report, Verdict};
+use mock_kestra::run::{Scraping, Watch, run};
+use mock_kestra::scenario::{NoFiles, Plan, describe, read};
+use mock_kestra::time::{Calendar, Duration};
+
+/// Two workers, of which the first is dead from 5m to 7m and the second from 12m to 13m.
+const SCENARIO: &str = "name: x
+duration: 15m
+cluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 2 } }
+timeline:
+  - { at: 5m, kill: worker-1, for: 2m, name: first }
+  - { at: 12m, kill: worker-2, for: 1m, name: second }
+expect:
+";
+
+/// `Down` waits a minute, `Gone` fires at once; `Never` has nothing to fire about.
+const RULES: &str = "groups:
+  - name: g
+    interval: 5s
+    rules:
+      - { alert: Down, expr: 'up{role=\"worker\"} == 0', for: 30s }
+      - { alert: Gone, expr: 'up{role=\"worker\"} == 0' }
+      - { alert: Slow, expr: 'up{role=\"worker\"} == 0', for: 90s }
+      - { alert: Always, expr: 'up{role=\"executor\"} == 1' }
+      - { alert: Never, expr: 'up > 1' }
+      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', for: 90s, labels: { rule: a, role: \"\" } }
+      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', labels: { rule: b } }
+      - { alert: Long, expr: 'up{role=\"worker\"} == 0', for: 10m, annotations: { says: 'of {{ $labels.instance }}' } }
+";
+
+fn plan(expectations: &[&str]) -> Plan {
+    let lines: String = expectations.iter().map(|it| format!("  - {it}\n")).collect();
+    let (plan, told) = read("x.yaml", &format!("{SCENARIO}{lines}"), &NoFiles);
+    plan.unwrap_or_else(|| panic!("{}", document::render(&told)))
+}
+
+fn verdicts(expectations: &[&str]) -> Vec<Verdict> {
+    let watch = Watch { rules: read_rules("rules.yml", RULES).expect("sound rules").0, ..Watch::default() };
+    let report = run(&Arc::new(plan(expectations)), Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+    assert!(report.failed_rules.is_empty());
+    report.expectations
+}
+
+/// Each expectation with whether it is met; what was seen begins with the text beside it.
+fn check(cases: &[(&str, bool, &str)]) {
+    let expectations: Vec<&str> = cases.iter().map(|(text, ..)| *text).collect();
+    for ((text, met, seen), verdict) in cases.iter().zip(verdicts(&expectations)) {
+        assert_eq!(verdict.met, Some(*met), "{text}: {verdict:?}");
+        assert!(verdict.seen.contains(seen), "{text}: {verdict:?}");
+    }
+}
+
+#[test]
+fn health_of_several_members_is_that_of_all_of_them() {
+    check(&[
+        ("{ health: worker, status: UP, at: 4m }", true, "UP at 4m"),
+        ("{ health: worker, status: refused, at: 6m }", false, "worker-2 still UP at 6m"),
+        ("{ health: worker, status: UP, at: 6m }", false, "worker-1 still refused at 6m"),
+        ("{ health: worker-1, status: refused, at: 6m }", true, "refused at 6m"),
+        ("{ health: worker-2, status: refused, at: 6m }", false, "still UP at 6m"),
+        ("{ health: [ worker-2, executor ], status: refused, at: 12m30s }", false, "executor-1 still UP at 12m30s"),
+        (
+            "{ health: [ worker-2, executor ], status: DOWN, at: 12m30s }",
+            false,
+            "worker-2 still refused, executor-1 still UP",
+        ),
+        // Each is dead for a while, and never both at once.
+        (
+            "{ health: worker, status: refused, at: 4m, within: 10m }",
+            false,
+            "worker-1 still UP, worker-2 still UP at 14m",
+        ),
+        ("{ health: worker, status: UP, at: 6m, within: 2m }", true, "UP at 7m"),
+        ("{ health: all, status: UP, at: 4m }", true, "UP at 4m"),
+        ("{ health: all, status: UP, at: 6m }", false, "worker-1 still refused at 6m"),
+        // The end of the run is still in it.
+        ("{ health: all, status: UP, at: 15m }", true, "UP at 15m"),
+    ]);
+    let [one] = &verdicts(&["{ health: worker, status: UP, of: first, after: 1m, within: 2m }"])[..] else {
+        panic!("one")
+    };
+    assert_eq!(one.expectation, "health of worker-1, worker-2 is UP of first after 1m within 2m");
+    assert_eq!(one.met, Some(true), "{one:?}");
+}
+
+#[test]
+fn times_count_from_the_named_fault_or_instant_or_else_from_the_start() {
+    check(&[
+        // Without `at` and `of`, from the start.
+        ("{ event: worker-1 is killed, within: 6m }", true, "at 5m"),
+        ("{ event: worker-1 is killed, within: 4m59s }", false, "nothing like it"),
+        ("{ event: worker-1 is killed }", true, "at 5m"),
+        ("{ event: worker-1 is killed, after: 4m, within: 1m }", true, "at 5m"),
+        ("{ event: worker-1 is killed, after: 4m, within: 59s }", false, "nothing like it"),
+        // Both ends belong to it, and what was before `at` does not.
+        ("{ event: worker-1 is killed, at: 5m }", true, "at 5m"),
+        ("{ event: worker-1 is killed, at: 5m, within: 0s }", true, "at 5m"),
+        ("{ event: worker-1 is killed, at: 5m1ms }", false, "nothing like it"),
+        ("{ event: worker-1 is killed, at: 6m, within: 9m }", false, "nothing like it"),
+        ("{ event: is killed, at: 6m, within: 9m }", true, "worker-2 is killed\" at 12m"),
+        ("{ event: is killed, of: second }", true, "worker-2 is killed\" at 12m"),
+        ("{ event: worker-1 is killed, of: second }", false, "nothing like it"),
+        ("{ event: worker-1 is DISCONNECTED, of: first, within: 70s }", true, "worker-1 is DISCONNECTED"),
+        ("{ event: worker-1 is DISCONNECTED, of: first, within: 30s }", false, "nothing like it"),
+        ("{ event: worker-1 is DISCONNECTED, of: first, after: 90s, within: 60s }", false, "nothing like it"),
+        ("{ health: worker-1, status: refused, of: first }", true, "refused at 5m"),
+        ("{ health: worker-1, status: UP, of: first, within: 90s }", false, "still refused at 6m30s"),
+        ("{ health: worker-1, status: refused, within: 5m1s }", true, "refused at 5m"),
+        ("{ health: worker-1, status: refused, within: 4m59s }", false, "still UP at 4m59s"),
+        ("{ alert: Gone, fires: { after: 5m, within: 1m } }", true, "fired at 5m"),
+        ("{ alert: Gone, fires: { after: 4m, within: 1m } }", false, "fired at 5m"),
+        ("{ alert: Gone, of: second, fires: { within: 1m } }", true, "fired at 12m"),
+        ("{ alert: Gone, at: 12m, fires: { within: 1m } }", true, "fired at 12m"),
+        ("{ alert: Gone, at: 11m, fires: { within: 30s } }", false, "fired at 12m"),
+        ("{ alert: Gone, at: 14m, fires: { within: 30s } }", false, "fired at 12m"),
+        ("{ alert: Gone, of: first, fires: { after: 6m, within: 2m } }", true, "fired at 12m"),
+        (
+            "{ alert: Gone, labels: { instance: \"worker-2:8081\" }, of: first, fires: { within: 1m } }",
+            false,
+            "fired at 12m",
+        ),
+    ]);
+}
+
+#[test]
+fn an_alert_is_judged_by_how_often_and_how_long_it_fires() {
+    check(&[
+        ("{ alert: Gone, count: 2 }", true, "fired at 5m"),
+        ("{ alert: Gone, count: 1 }", false, "fired 2 times"),
+        ("{ alert: Gone, count: 3 }", false, "fired 2 times"),
+        ("{ alert: Gone, count: 0 }", false, "fired 2 times"),
+        ("{ alert: Gone, of: second, count: 1 }", true, "fired at 12m"),
+        ("{ alert: Gone, labels: { instance: \"worker-1:8081\" }, count: 1 }", true, "fired at 5m"),
+        // The first in time, whichever comes first by its labels.
+        ("{ alert: Both, count: 2 }", true, "fired at 5m"),
+        ("{ alert: Never, count: 0 }", true, "never active"),
+        ("{ alert: Never, never: true }", true, "never active"),
+        ("{ alert: Gone, never: true }", false, "fired at 5m"),
+        ("{ alert: Gone, at: 14m, never: true }", true, "fired at 12m"),
+        ("{ alert: Gone, of: second, never: true }", false, "fired at 12m"),
+        // It fires since before the instant that counts.
+        ("{ alert: Always, never: true }", false, "still fires"),
+        ("{ alert: Always, at: 5m, never: true }", false, "still fires"),
+        ("{ alert: Gone, at: 6m, never: true }", false, "still fires"),
+        ("{ alert: Slow, count: 1 }", true, "fired at 6m"),
+        ("{ alert: Slow, pending: { after: 5m, within: 30s } }", true, "fired at"),
+        ("{ alert: Slow, of: second, pending: { within: 30s } }", true, "fired at 6m"),
+        ("{ alert: Slow, pending: { after: 6m, within: 30s } }", false, "active from 5m"),
+        // What fires at once was never pending.
+        ("{ alert: Gone, pending: { after: 5m, within: 1m } }", false, "active from 5m"),
+        ("{ alert: Slow, of: second, never: true }", true, "fired at 6m"),
+        ("{ alert: Slow, of: second, fires: { within: 3m } }", false, "fired at 6m"),
+        ("{ alert: Down, of: first, fires: { within: 1m }, resolves: { within: 2m } }", true, "resolved at 7m"),
+        ("{ alert: Down, of: first, fires: { within: 1m }, resolves: { within: 1m } }", false, "resolved at 7m"),
+        ("{ alert: Down, of: first, fires: { within: 1m }, resolves: { after: 2m } }", false, "resolved at 7m"),
+        ("{ alert: Down, of: second, resolves: { within: 1m } }", true, "fired at 12m"),
+        ("{ alert: Always, at: 1m, resolves: { within: 1m } }", false, "fired at -"),
+        ("{ alert: Never, fires: { within: 1m } }", false, ""),
+    ]);
+}
+
+#[test]
+fn a_query_is_compared_with_a_number_and_all_its_series_must_fit() {
+    check(&[
+        ("{ query: sum(up), at: 4m, is: \"== 5\" }", true, "5"),
+        ("{ query: sum(up), at: 6m, is: \"== 5\" }", false, "4"),
+        ("{ query: sum(up), at: 6m, is: \"!= 5\" }", true, "4"),
+        ("{ query: sum(up), at: 6m, is: \">= 4\" }", true, "4"),
+        ("{ query: sum(up), at: 6m, is: \"> 4\" }", false, "4"),
+        ("{ query: sum(up), at: 6m, is: \"<= 4\" }", true, "4"),
+        ("{ query: sum(up), at: 6m, is: \"< 4\" }", false, "4"),
+        ("{ query: up, at: 4m, is: \"== 1\" }", true, "1, 1, 1, 1, 1"),
+        ("{ query: up, at: 6m, is: \"== 1\" }", false, "0 (4 of 5 series fit)"),
+        ("{ query: \"up > 1\", at: 4m, is: \"> 0\" }", false, "no series"),
+        // A number on the left, and another expression on the right.
+        ("{ query: scalar(sum(up)), at: 6m, is: \"< 5\" }", true, "4"),
+        ("{ query: scalar(sum(up)), at: 6m, is: \"> 5\" }", false, "4"),
+        ("{ query: sum(up), at: 6m, is: \"== scalar(count(up)) - 1\" }", true, "4"),
+        ("{ query: sum(up), at: 6m, is: \"== scalar(count(up{job='kestra'}))\" }", false, "4"),
+        // Nothing is like what is no number.
+        ("{ query: vector(0) / 0, at: 6m, is: \"== NaN\" }", false, "NaN"),
+        ("{ query: vector(0) / 0, at: 6m, is: \"!= 1\" }", true, "NaN"),
+    ]);
+}
+
+#[test]
+fn what_a_run_without_a_watch_cannot_judge_it_does_not_judge() {
+    let plan = Arc::new(plan(&[
+        "{ alert: Gone, count: 2 }",
+        "{ query: up, at: 4m, is: \"== 1\" }",
+        "{ event: worker-1 is killed, of: first, within: 0s }",
+        "{ health: worker-1, status: refused, of: first }",
+    ]));
+    let report = run(&plan, Seed(1), Calendar::default(), None).expect("no limit");
+    let met: Vec<Option<bool>> = report.expectations.iter().map(|verdict| verdict.met).collect();
+    assert_eq!(met, [None, None, Some(true), Some(true)]);
+}
+
+#[test]
+fn check_says_each_expectation_as_a_verdict_does() {
+    let expectations = [
+        "{ health: worker, status: refused, at: 6m, within: 30s }",
+        "{ event: is killed, of: first, after: 1s, within: 2m }",
+        "{ event: is killed, within: 2m }",
+        "{ alert: Gone, labels: { a: b }, of: first, pending: { within: 1s }, fires: { after: 1m, within: 2m }, resolves: { within: 5m }, count: 3 }",
+        "{ alert: Gone, at: 3m, never: true }",
+        "{ query: sum(up), at: 4m, is: \">=5\" }",
+    ];
+    let sentences = [
+        "health of worker-1, worker-2 is refused at 6m within 30s",
+        "event \"is killed\" of first after 1s within 2m",
+        "event \"is killed\" within 2m",
+        "alert Gone a=\"b\" (counted from first) pending within 1s fires after 1m within 2m resolves within 5m 3 times",
+        "alert Gone (counted from 3m) never",
+        "sum(up) >= 5 at 4m",
+    ];
+    let described = describe(&plan(&expectations));
+    for (verdict, sentence) in verdicts(&expectations).iter().zip(sentences) {
+        assert_eq!(verdict.expectation, sentence);
+        assert!(described.contains(&format!("\n  expects {sentence}\n")), "{described}");
+    }
+}
+
+#[test]
+fn what_lies_beyond_the_end_of_the_run_is_warned_of_where_it_stands() {
+    for (expectation, word, what) in [
+        ("{ event: x, at: 15m1s }", "15m1s", "never seen"),
+        ("{ event: x, of: second, within: 4m }", "4m", "for so long"),
+        ("{ event: x, of: second, after: 4m }", "4m", "never seen"),
+        ("{ event: x, within: 16m }", "16m", "for so long"),
+        ("{ health: worker, status: UP, at: 14m59s, within: 2s }", "2s", "for so long"),
+        ("{ health: worker, status: UP, at: 15m1s }", "15m1s", "never seen"),
+        ("{ query: up, at: 15m1s, is: \"> 1\" }", "15m1s", "never asked"),
+        ("{ alert: A, of: first, fires: { after: 9m, within: 2m } }", "2m", "for so long"),
+        ("{ alert: A, of: first, fires: { after: 11m, within: 2m } }", "11m", "never seen"),
+        ("{ alert: A, of: second, pending: { within: 3m1s } }", "3m1s", "for so long"),
+    ] {
+        let text = format!("{SCENARIO}  - {expectation}\n");
+        let (plan, told) = read("x.yaml", &text, &NoFiles);
+        assert!(plan.is_some(), "{expectation}");
+        let [one] = &told[..] else { panic!("{expectation}: {}", document::render(&told)) };
+        assert_eq!(one.severity, Severity::Warning);
+        assert_eq!(&text[one.place.range.clone()], word, "{expectation}");
+        assert!(one.what.contains(what), "{expectation}: {}", one.what);
+    }
+    for within in [
+        "{ event: x, at: 15m }",
+        "{ event: x, of: second, within: 3m }",
+        "{ alert: A, of: first, fires: { after: 8m, within: 2m }, resolves: { within: 20m } }",
+        "{ query: up, at: 15m, is: \"> 1\" }",
+    ] {
+        let (_, told) = read("x.yaml", &format!("{SCENARIO}  - {within}\n"), &NoFiles);
+        assert!(told.is_empty(), "{within}: {}", document::render(&told));
+    }
+}
+
+fn report(text: &str, scraping: Scraping) -> Report {
+    let (plan, told) = read("x.yaml", text, &NoFiles);
+    let plan = plan.unwrap_or_else(|| panic!("{}", document::render(&told)));
+    let rules = read_rules("rules.yml", RULES).expect("sound rules").0;
+    let watch = Watch { rules, scraping, ..Watch::default() };
+    run(&Arc::new(plan), Seed(1), Calendar::default(), Some(&watch)).expect("no limit")
+}
+
+#[test]
+fn an_alert_that_only_waited_says_what_it_would_have_said_and_an_empty_label_is_none() {
+    let alerts =
+        report(&SCENARIO.replace("expect:", ""), Scraping::Every(Duration::seconds(15))).alerts.expect("alerts");
+    let long: Vec<_> = alerts.iter().filter(|line| line.alert == "Long").collect();
+    assert_eq!(long.len(), 2);
+    for line in long {
+        let instance = line.labels.iter().find(|(key, _)| key == "instance").map_or("", |(_, value)| value);
+        assert_eq!((line.firing, &line.annotations[..]), (None, &[("says".to_owned(), format!("of {instance}"))][..]));
+    }
+    let keys = |rule: &str| -> Vec<&str> {
+        let of = |line: &&AlertLine| line.labels.contains(&("rule".to_owned(), rule.to_owned()));
+        let line = alerts.iter().find(of).expect("an alert");
+        line.labels.iter().map(|(key, _)| key.as_str()).collect()
+    };
+    assert_eq!(keys("a"), ["instance", "job", "rule"]);
+    assert_eq!(keys("b"), ["instance", "job", "role", "rule"]);
+}
+
+#[test]
+fn a_prometheus_has_watched_for_ten_minutes_and_waits_for_an_answer_that_comes_in_time() {
+    let long = "name: x\ncluster: { age: 1h }\nexpect:\n\
+                - { query: \"count_over_time(up[30m])\", at: 0s, is: \">= 59\" }\n\
+                - { query: \"count_over_time(up[30m])\", at: 0s, is: \"<= 61\" }\n";
+    let watched = report(long, Scraping::Every(Duration::seconds(10)));
+    assert!(!watched.failed(), "{}", watched.text());
+    // Of 0.20 a request to a process with a webserver needs the database: while packets vanish it waits for up to 30 s, and fails.
+    for (timeout, duration) in [("40s", "< 31"), ("20s", "== 20")] {
+        let configuration = format!(
+            "scrape_configs: [ {{ job_name: j, metrics_path: /prometheus, scrape_interval: 1m, scrape_timeout: {timeout}, \
+             static_configs: [ {{ targets: [ \"standalone-1:8081\" ] }} ] }} ]\n"
+        );
+        let (configuration, _) = Configuration::read("prometheus.yml", &configuration).expect("a configuration");
+        let stalled = format!(
+            "name: x\nkestra: \"0.20\"\nduration: 10m\ntimeline: [ {{ at: 5m, database: stalled, for: 3m }} ]\nexpect:\n\
+             - {{ query: \"min_over_time(up[3m])\", at: 8m, is: \"== 0\" }}\n\
+             - {{ query: \"max_over_time(scrape_duration_seconds[3m])\", at: 8m, is: \"{duration}\" }}\n"
+        );
+        let report = report(&stalled, Scraping::Jobs(configuration.jobs));
+        assert!(!report.failed(), "{}", report.text());
+    }
+}
