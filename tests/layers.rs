@@ -11,7 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("document", &[]),
     ("flow", &["document", "time"]),
     ("profile", &["document", "time"]),
-    ("scenario", &["document", "flow", "profile", "time"]),
+    ("scenario", &["document", "flow", "profile", "promql", "time"]),
     ("metrics", &["profile", "time"]),
     ("simulator", &["scenario", "flow", "profile", "metrics", "random", "time"]),
     ("promql", &["time"]),
@@ -85,7 +85,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("croner", &["flow"]),
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),
-    ("promql_parser", &["promql"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -2,6 +2,7 @@
 
 mod diagnostic;
 mod reading;
+mod within;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Severity, Source, instead, nearest, render};

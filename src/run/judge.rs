@@ -180,7 +180,7 @@ fn query(expr: &str, at: Instant, comparison: &str, simulation: &Simulation, wat
                 _ => (false, "neither a number nor a vector".into()),
             }
         }
-        (Err(why), _) | (_, Err(why)) => (false, why),
+        (Err(why), _) | (_, Err(why)) => (false, why.to_string()),
     };
     Verdict { expectation, met: Some(met), seen }
 }
