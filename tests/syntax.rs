@@ -11,7 +11,7 @@ use std::process::Command;
 use common::expressions;
 use common::peers::peer;
 use common::server::scratch;
-use mock_kestra::document::Diagnostic;
+use mock_kestra::document::{Diagnostic, render};
 use mock_kestra::monitor::read_rules;
 use mock_kestra::promql::Expression;
 
@@ -99,6 +99,48 @@ fn every_mistake_in_a_rule_file_is_shown_inside_its_expression() {
     }
     println!("{refused} mistakes, {inside} shown in the file itself");
     assert!(refused > 300 && inside * 10 > refused * 9, "{refused} mistakes, {inside} shown in the file itself");
+}
+
+#[test]
+fn a_rule_file_shows_each_mistake_with_a_caret_in_its_expression() {
+    let prometheus = r#"groups:
+  - name: mistakes
+    rules:
+      - { alert: Plain, expr: up == = 1 }
+      - alert: Quoted
+        expr: "rate(up) > 0"
+      - alert: Escaped
+        expr: "up{job=\"kestra\"} adn up"
+      - alert: Folded
+        expr: >-
+          sum(up)
+          / count(rte(up[5m])) > 0.5
+      - alert: Literal
+        expr: |
+          # how many
+          sum(up) > 1 +
+      - alert: Missing
+        expr: limitk(1, up)
+"#;
+    let grafana = r#"apiVersion: 1
+groups:
+  - name: mistakes
+    interval: 1m
+    rules:
+      - title: Variables
+        condition: A
+        data:
+          - refId: A
+            datasourceUid: prometheus
+            model: { instant: true, expr: "rate(up[$__rate_interval]) > x[$__range] > 1" }
+"#;
+    let mut told = String::new();
+    for (name, text) in [("rules.yml", prometheus), ("grafana.yaml", grafana)] {
+        told += &render(&read_rules(name, text).expect_err("mistakes"));
+    }
+    insta::with_settings!({ snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("rule-mistakes", told);
+    });
 }
 
 /// Where promtool says otherwise: a part of what one of both says of the expression, and why that is right.

@@ -148,10 +148,11 @@ const DURATION_END: fn(char) -> bool = |c| matches!(c, 'y' | 'w' | 'd' | 'h' | '
 /// A number as Go reads it: decimal, hexadecimal, octal with a leading zero; underscores between digits.
 fn value(run: &str) -> Option<f64> {
     let bytes = run.as_bytes();
-    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_hexdigit);
-    let prefix = run.strip_prefix("0x").or_else(|| run.strip_prefix("0X"));
+    let hex = run.starts_with("0x") || run.starts_with("0X");
+    let is_digit = if hex { u8::is_ascii_hexdigit } else { u8::is_ascii_digit };
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(is_digit);
     for at in run.match_indices('_').map(|(at, _)| at) {
-        let begins = prefix.is_some() && at == 2;
+        let begins = hex && at == 2;
         if !(digit(at.checked_sub(1)) || begins) || !digit(Some(at + 1)) {
             return None;
         }
@@ -160,12 +161,10 @@ fn value(run: &str) -> Option<f64> {
     if let Some(digits) = plain.strip_prefix("0x").or_else(|| plain.strip_prefix("0X")) {
         return i64::from_str_radix(digits, 16).ok().map(|number| number as f64);
     }
-    if let Some(octal) = plain.strip_prefix('0').filter(|rest| rest.bytes().all(|byte| matches!(byte, b'0'..=b'7'))) {
-        return if octal.is_empty() {
-            Some(0.0)
-        } else {
-            i64::from_str_radix(octal, 8).ok().map(|number| number as f64)
-        };
+    let octal = plain.strip_prefix('0').filter(|rest| rest.bytes().all(|byte| matches!(byte, b'0'..=b'7')));
+    // What does not fit into 64 bits is decimal again.
+    if let Some(number) = octal.and_then(|digits| i64::from_str_radix(digits, 8).ok()) {
+        return Some(number as f64);
     }
     // Other words for numbers are not written with a digit first.
     let known = plain.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
@@ -344,6 +343,12 @@ mod tests {
             ("09", 9.0),
             ("010.5", 10.5),
             ("1_000", 1000.0),
+            ("1_0.5", 10.5),
+            ("1_0e1_0", 1e11),
+            ("0_10", 8.0),
+            ("0x_FF_F", 4095.0),
+            ("99999999999999999999", 1e20),
+            ("0777777777777777777777777", 777777777777777777777777.0),
         ] {
             check(text, &format!("{number:?}"));
         }
@@ -351,6 +356,8 @@ mod tests {
         check("1-2", "1.0 - 2.0");
         for bad in [
             "1__0",
+            "1._5",
+            "1e_5",
             "1_",
             "0x",
             "0b1",

@@ -323,11 +323,11 @@ pub fn mutated(text: &str, number: u64) -> String {
             0 => text.replace_range(from..to, ""),
             1 => text.insert_str(from, piece),
             2 => text.replace_range(from..to, piece),
-            3 => text.insert_str(to, &text[from..to].to_owned()),
-            _ => text.truncate(to.max(1).min(text.len())),
-        }
-        while !text.is_char_boundary(text.len()) {
-            text.pop();
+            3 => {
+                let doubled = text[from..to].to_owned();
+                text.insert_str(to, &doubled);
+            }
+            _ => text.truncate(to),
         }
     }
     text
