@@ -313,7 +313,7 @@ fn every_way_a_process_can_go_away_is_seen_by_up() {
 #[test]
 fn wrong_rules_are_told_with_their_place() {
     for (text, parts) in [
-        ("groups:\n  - name: g\n    rules:\n      - { alert: A, expr: \"rate(x)\" }\n", vec!["rules.yml:4:27", "rate"]),
+        ("groups:\n  - name: g\n    rules:\n      - { alert: A, expr: \"rate(x)\" }\n", vec!["rules.yml:4:33", "rate"]),
         ("groups:\n  - name: g\n    rules:\n      - { alert: A, expr: \"limitk(1, x)\" }\n", vec!["limitk"]),
         ("groups:\n  - name: g\n    rules:\n      - { alrt: A, expr: up }\n", vec!["alrt", "did you mean `alert`?"]),
         (

@@ -85,7 +85,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("croner", &["flow"]),
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),
-    ("promql_parser", &["promql"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

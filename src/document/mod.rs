@@ -3,6 +3,7 @@
 mod diagnostic;
 mod plain;
 mod reading;
+mod within;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Severity, Source, instead, nearest, render};

@@ -139,6 +139,17 @@ impl Reading {
         self.tell(Severity::Error, place, what.into(), advice.into());
     }
 
+    /// Adds an error about a part of the text of a scalar: bytes of the text, from and to.
+    pub fn error_within(
+        &mut self,
+        node: &Node,
+        part: Range<usize>,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.error(&node.place_of(part), what, advice);
+    }
+
     /// Adds a warning.
     pub fn warning(&mut self, place: &Place, what: impl Into<String>, advice: impl Into<String>) {
         self.tell(Severity::Warning, place, what.into(), advice.into());

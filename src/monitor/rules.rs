@@ -216,7 +216,8 @@ fn rule(node: &Node, common: &[(String, String)], reading: &mut Reading) -> Opti
     let expression = match Expression::parse(text) {
         Ok(expression) => Some(expression),
         Err(why) => {
-            reading.error(&expr.place, format!("`expr` cannot be evaluated: {}", why.lines().next().unwrap_or("")), "");
+            let what = format!("`expr` cannot be evaluated: {}", why.message);
+            reading.error_within(expr, why.span, what, why.advice.unwrap_or_default());
             None
         }
     };

@@ -1,10 +1,9 @@
 //! Aggregations.
 
-use promql_parser::parser::{AggregateExpr, LabelModifier};
-
 use super::data::{Labels, NO_SAMPLE, Row, label_keys, stale, with_label};
 use super::evaluate::{At, Failure, Grouped, SAME_LABELS, unique};
 use super::range::{Sum, quantile};
+use super::syntax::{self, Aggregate};
 
 pub(super) const KNOWN: &[&str] =
     &["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar", "topk", "bottomk", "count_values", "quantile"];
@@ -14,25 +13,23 @@ pub(super) fn known(name: &str) -> bool {
 }
 
 /// The labels that make a group.
-fn group_of(labels: &Labels, modifier: Option<&LabelModifier>) -> Labels {
-    match modifier {
+fn group_of(labels: &Labels, grouping: Option<&syntax::Labels>) -> Labels {
+    match grouping {
         None => Vec::new().into(),
-        Some(LabelModifier::Include(kept)) => label_keys(labels, |key| kept.labels.iter().any(|it| it == key)),
-        Some(LabelModifier::Exclude(dropped)) => {
-            label_keys(labels, |key| key != "__name__" && dropped.labels.iter().all(|it| it != key))
-        }
+        Some(by) if by.included => label_keys(labels, |key| by.names.iter().any(|it| it == key)),
+        Some(without) => label_keys(labels, |key| key != "__name__" && without.names.iter().all(|it| it != key)),
     }
 }
 
-pub(super) fn aggregate(at: &At<'_>, expr: &AggregateExpr) -> Result<Vec<Row>, Failure> {
-    let op = expr.op.to_string();
+pub(super) fn aggregate(at: &At<'_>, expr: &Aggregate) -> Result<Vec<Row>, Failure> {
+    let op = expr.op;
     // Groups in the order in which they appear.
     let mut groups: Grouped<Vec<Row>> = Grouped::default();
     for row in at.rows(&expr.expr)? {
-        groups.entry(group_of(&row.labels, expr.modifier.as_ref())).or_default().push(row);
+        groups.entry(group_of(&row.labels, expr.grouping.as_ref())).or_default().push(row);
     }
     let param = || expr.param.as_deref().ok_or_else(|| Failure(format!("{op} needs a parameter")));
-    if matches!(op.as_str(), "topk" | "bottomk") {
+    if matches!(op, "topk" | "bottomk") {
         let counts = at.scalar(param()?)?;
         return Ok(groups.into_values().flat_map(|members| extremes(members, &counts, op == "topk")).collect());
     }
@@ -43,7 +40,7 @@ pub(super) fn aggregate(at: &At<'_>, expr: &AggregateExpr) -> Result<Vec<Row>, F
     }
     let phis = if op == "quantile" { at.scalar(param()?)? } else { Vec::new() };
     let count = at.grid.count;
-    let of = |(labels, members): (Labels, Vec<Row>)| Row { labels, values: reduce(&op, &members, &phis, count) };
+    let of = |(labels, members): (Labels, Vec<Row>)| Row { labels, values: reduce(op, &members, &phis, count) };
     Ok(groups.into_iter().map(of).filter(Row::any).collect())
 }
 

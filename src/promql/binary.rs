@@ -1,20 +1,16 @@
 //! Operators between numbers and vectors.
 
-use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality};
-
 use super::Semantics;
 use super::data::{Labels, NO_SAMPLE, Row, label, label_keys, stale, with_label, without_name};
 use super::evaluate::{At, Failure, Grouped, SAME_LABELS, Table, unique};
-
-pub(super) const KNOWN: &[&str] =
-    &["+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"];
-
-pub(super) fn known(name: &str) -> bool {
-    KNOWN.contains(&name)
-}
+use super::syntax::{Binary, Modifier};
 
 pub(super) fn comparison(op: &str) -> bool {
     matches!(op, "==" | "!=" | ">" | "<" | ">=" | "<=")
+}
+
+pub(super) fn set(op: &str) -> bool {
+    matches!(op, "and" | "or" | "unless")
 }
 
 /// Whether a result is no longer the metric it was reckoned from. `atan2` keeps the name in 2.x (measured with 2.42).
@@ -54,21 +50,20 @@ struct Operation {
     drops_name: bool,
 }
 
-pub(super) fn binary(at: &At<'_>, expr: &BinaryExpr) -> Result<Table, Failure> {
-    let op = expr.op.to_string();
-    let modifier = expr.modifier.as_ref();
-    let filters = comparison(&op) && modifier.is_none_or(|modifier| !modifier.return_bool);
-    let drops_name = drops_name(&op, at.evaluator.semantics()) && !filters;
-    let operation = Operation { apply: operator(&op), filters, drops_name };
-    match (at.value(&expr.lhs)?, at.value(&expr.rhs)?) {
+pub(super) fn binary(at: &At<'_>, expr: &Binary) -> Result<Table, Failure> {
+    let (op, modifier) = (expr.op, &expr.modifier);
+    let filters = comparison(op) && modifier.returns_bool.is_none();
+    let drops_name = drops_name(op, at.evaluator.semantics()) && !filters;
+    let operation = Operation { apply: operator(op), filters, drops_name };
+    match (at.value(&expr.left)?, at.value(&expr.right)?) {
         (Table::Scalar(a), Table::Scalar(b)) => {
             Ok(Table::Scalar(a.into_iter().zip(b).map(|(a, b)| (operation.apply)(a, b)).collect()))
         }
         (Table::Rows(rows), Table::Scalar(numbers)) => with_scalar(operation, rows, &numbers, false).map(Table::Rows),
         (Table::Scalar(numbers), Table::Rows(rows)) => with_scalar(operation, rows, &numbers, true).map(Table::Rows),
-        (Table::Rows(left), Table::Rows(right)) => match op.as_str() {
-            "and" | "or" | "unless" => sets(&op, left, right, modifier).map(Table::Rows),
-            _ => matched(operation, left, right, modifier).map(Table::Rows),
+        (Table::Rows(left), Table::Rows(right)) => match set(op) {
+            true => sets(op, left, right, modifier).map(Table::Rows),
+            false => matched(operation, left, right, modifier).map(Table::Rows),
         },
         _ => Err(Failure("a text cannot be reckoned with".into())),
     }
@@ -103,17 +98,15 @@ fn with_scalar(
 }
 
 /// The labels two sides are matched by.
-fn signature(labels: &Labels, modifier: Option<&BinModifier>) -> Labels {
-    match modifier.and_then(|modifier| modifier.matching.as_ref()) {
-        Some(LabelModifier::Include(on)) => label_keys(labels, |key| on.labels.iter().any(|it| it == key)),
-        Some(LabelModifier::Exclude(ignored)) => {
-            label_keys(labels, |key| key != "__name__" && ignored.labels.iter().all(|it| it != key))
-        }
+fn signature(labels: &Labels, modifier: &Modifier) -> Labels {
+    match &modifier.matching {
+        Some(on) if on.included => label_keys(labels, |key| on.names.iter().any(|it| it == key)),
+        Some(ignored) => label_keys(labels, |key| key != "__name__" && ignored.names.iter().all(|it| it != key)),
         None => without_name(labels),
     }
 }
 
-fn sets(op: &str, left: Vec<Row>, right: Vec<Row>, modifier: Option<&BinModifier>) -> Result<Vec<Row>, Failure> {
+fn sets(op: &str, left: Vec<Row>, right: Vec<Row>, modifier: &Modifier) -> Result<Vec<Row>, Failure> {
     // At which instants something of a signature is there.
     let there = |rows: &[Row]| -> Grouped<Vec<bool>> {
         let mut all: Grouped<Vec<bool>> = Grouped::default();
@@ -149,14 +142,12 @@ fn matched(
     Operation { apply, filters, drops_name }: Operation,
     left: Vec<Row>,
     right: Vec<Row>,
-    modifier: Option<&BinModifier>,
+    modifier: &Modifier,
 ) -> Result<Vec<Row>, Failure> {
     // With group_right the sides change places, and back when the operator is applied.
-    let (many, one, swapped, included) = match modifier.map(|modifier| &modifier.card) {
-        Some(VectorMatchCardinality::OneToMany(included)) => (right, left, true, Some(included)),
-        Some(VectorMatchCardinality::ManyToOne(included)) => (left, right, false, Some(included)),
-        _ => (left, right, false, None),
-    };
+    let included = modifier.group.as_ref().map(|group| group.include.as_slice());
+    let swapped = modifier.group.as_ref().is_some_and(|group| !group.left);
+    let (many, one) = if swapped { (right, left) } else { (left, right) };
     let mut ones: Grouped<Vec<Row>> = Grouped::default();
     for row in one {
         ones.entry(signature(&row.labels, modifier)).or_default().push(row);
@@ -183,13 +174,7 @@ fn matched(
         let first = results.len();
         for row in &rows {
             for other in others {
-                let metric = metric_of(
-                    &row.labels,
-                    &other.labels,
-                    modifier,
-                    included.map(|it| it.labels.as_slice()),
-                    drops_name,
-                );
+                let metric = metric_of(&row.labels, &other.labels, modifier, included, drops_name);
                 let one = |(value, other): (&f64, &f64)| {
                     if stale(*value) || stale(*other) {
                         return NO_SAMPLE;
@@ -219,20 +204,18 @@ fn matched(
 fn metric_of(
     labels: &Labels,
     other: &Labels,
-    modifier: Option<&BinModifier>,
+    modifier: &Modifier,
     included: Option<&[String]>,
     drops_name: bool,
 ) -> Labels {
     let metric = if drops_name { without_name(labels) } else { labels.clone() };
-    match (included, modifier.and_then(|modifier| modifier.matching.as_ref())) {
+    match (included, &modifier.matching) {
         (Some(included), _) => {
             included.iter().fold(metric, |metric, name| with_label(&metric, name, label(other, name)))
         }
         // One to one: what was not matched by is gone.
-        (None, Some(LabelModifier::Include(on))) => label_keys(&metric, |key| on.labels.iter().any(|it| it == key)),
-        (None, Some(LabelModifier::Exclude(ignored))) => {
-            label_keys(&metric, |key| ignored.labels.iter().all(|it| it != key))
-        }
+        (None, Some(on)) if on.included => label_keys(&metric, |key| on.names.iter().any(|it| it == key)),
+        (None, Some(ignored)) => label_keys(&metric, |key| ignored.names.iter().all(|it| it != key)),
         (None, None) => metric,
     }
 }

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indexmap::IndexMap;
-use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{AtModifier, Expr, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
 use rustc_hash::FxBuildHasher;
 
 use super::data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, label, stale, without_name};
+use super::matcher::Matcher;
+use super::syntax::{Anchor, Expr, Kind, RangeSelector, Selector, Shift, Subquery};
 use super::{Expression, Semantics, aggregate, binary, functions};
 
 /// What an expression comes to at an instant.
@@ -68,7 +68,7 @@ pub struct Evaluator {
     semantics: Semantics,
     /// The step of subqueries that name none, in milliseconds.
     step: i64,
-    /// By expression and address of the selector in it.
+    /// By expression and place of the selector in it.
     selected: RefCell<BTreeMap<(u64, usize), Selected>>,
 }
 
@@ -127,18 +127,6 @@ impl Evaluator {
     }
 }
 
-/// The metric name a selector fixes.
-pub(super) fn fixed_name(selector: &VectorSelector) -> Option<&str> {
-    selector.name.as_deref().or_else(|| {
-        let equal = |matcher: &&Matcher| matcher.name == "__name__" && matcher.op == MatchOp::Equal;
-        selector.matchers.matchers.iter().find(equal).map(|matcher| matcher.value.as_str())
-    })
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
-}
-
 /// Rows of the same labels become one. Two of them with a value at the same instant cannot stand in one vector.
 pub(super) fn unique(rows: Vec<Row>, why: &str) -> Result<Vec<Row>, Failure> {
     let mut merged: Grouped<Vec<f64>> = Grouped::with_capacity_and_hasher(rows.len(), FxBuildHasher);
@@ -167,23 +155,21 @@ pub(super) const SAME_LABELS: &str = "vector cannot contain metrics with the sam
 
 impl<'a> At<'a> {
     pub(super) fn value(&self, expr: &Expr) -> Result<Table, Failure> {
-        match expr {
-            Expr::NumberLiteral(it) => Ok(Table::Scalar(vec![it.val; self.grid.count])),
-            Expr::StringLiteral(it) => Ok(Table::Text(it.val.clone())),
-            Expr::Paren(it) => self.value(&it.expr),
-            Expr::Unary(it) => match self.value(&it.expr)? {
+        match &expr.kind {
+            Kind::Number(number) => Ok(Table::Scalar(vec![*number; self.grid.count])),
+            Kind::Text(text) => Ok(Table::Text(text.clone())),
+            Kind::Paren(it) => self.value(it),
+            Kind::Unary(it) if !it.minus => self.value(&it.expr),
+            Kind::Unary(it) => match self.value(&it.expr)? {
                 Table::Scalar(values) => Ok(Table::Scalar(values.into_iter().map(|value| -value).collect())),
                 Table::Rows(rows) => self.mapped(rows, |_, value| -value).map(Table::Rows),
                 text => Ok(text),
             },
-            Expr::VectorSelector(it) => self.select(it, |(_, value)| value).map(Table::Rows),
-            Expr::Aggregate(it) => aggregate::aggregate(self, it).map(Table::Rows),
-            Expr::Binary(it) => binary::binary(self, it),
-            Expr::Call(it) => functions::call(self, it),
-            Expr::MatrixSelector(_) | Expr::Subquery(_) => {
-                Err(Failure("a range stands where a value is needed".into()))
-            }
-            Expr::Extension(_) => Err(Failure("extensions are not implemented".into())),
+            Kind::Selector(it) => self.select(it, |(_, value)| value).map(Table::Rows),
+            Kind::Aggregate(it) => aggregate::aggregate(self, it).map(Table::Rows),
+            Kind::Binary(it) => binary::binary(self, it),
+            Kind::Call(it) => functions::call(self, it),
+            Kind::Range(_) | Kind::Subquery(_) => Err(Failure("a range stands where a value is needed".into())),
         }
     }
 
@@ -224,39 +210,30 @@ impl<'a> At<'a> {
     }
 
     /// The instant a selector looks at when an instant of the grid is evaluated.
-    fn shifted(&self, index: usize, at: Option<&AtModifier>, offset: Option<&Offset>) -> i64 {
-        let base = match at {
+    fn shifted(&self, index: usize, shift: &Shift) -> i64 {
+        let base = match shift.at {
             None => self.grid.time(index),
-            Some(AtModifier::Start) => self.whole.first,
-            Some(AtModifier::End) => self.whole.last(),
-            Some(AtModifier::At(time)) => match time.duration_since(UNIX_EPOCH) {
-                Ok(since) => milliseconds(since),
-                Err(before) => -milliseconds(before.duration()),
-            },
+            Some(Anchor::Start) => self.whole.first,
+            Some(Anchor::End) => self.whole.last(),
+            Some(Anchor::Time(time)) => time,
         };
-        match offset {
-            None => base,
-            Some(Offset::Pos(by)) => base.saturating_sub(milliseconds(*by)),
-            Some(Offset::Neg(by)) => base.saturating_add(milliseconds(*by)),
-        }
+        base.saturating_sub(shift.offset.unwrap_or(0))
     }
 
     /// The numbers of the series a selector means.
-    fn matching(&self, selector: &VectorSelector) -> Vec<u32> {
-        let key = (self.expression, std::ptr::from_ref(selector) as usize);
+    fn matching(&self, selector: &Selector) -> Vec<u32> {
+        let key = (self.expression, selector.span.start);
         let mut selected = self.evaluator.selected.borrow_mut();
         let (seen, numbers) = selected.entry(key).or_default();
         let all = self.database.all();
         let fits = |number: &u32| {
             let labels = &all[*number as usize].labels;
-            let one = |matcher: &Matcher| matcher.is_match(label(labels, &matcher.name));
+            let one = |matcher: &Matcher| matcher.matches(label(labels, &matcher.name));
             let named = selector.name.as_deref().is_none_or(|name| label(labels, "__name__") == name);
-            let any = selector.matchers.or_matchers.is_empty()
-                || selector.matchers.or_matchers.iter().any(|all| all.iter().all(one));
-            named && selector.matchers.matchers.iter().all(one) && any
+            named && selector.matchers.iter().all(one)
         };
         // Series are only ever added: those that were looked at before need no second look.
-        match fixed_name(selector) {
+        match selector.fixed_name() {
             Some(name) => {
                 let named = self.database.named(name);
                 numbers.extend(named[(*seen).min(named.len())..].iter().copied().filter(fits));
@@ -281,16 +258,10 @@ impl<'a> At<'a> {
     }
 
     /// Of each series a selector means, what is made of the sample it finds at each instant.
-    pub(super) fn select(
-        &self,
-        selector: &VectorSelector,
-        of: impl Fn((i64, f64)) -> f64,
-    ) -> Result<Vec<Row>, Failure> {
+    pub(super) fn select(&self, selector: &Selector, of: impl Fn((i64, f64)) -> f64) -> Result<Vec<Row>, Failure> {
         let numbers = self.matching(selector);
         self.affordable(numbers.len())?;
-        let times: Vec<i64> = (0..self.grid.count)
-            .map(|index| self.shifted(index, selector.at.as_ref(), selector.offset.as_ref()))
-            .collect();
+        let times: Vec<i64> = (0..self.grid.count).map(|index| self.shifted(index, &selector.shift)).collect();
         let Some(first) = times.first() else { return Ok(Vec::new()) };
         let left_open = self.evaluator.semantics.left_open();
         let mut rows = Vec::with_capacity(numbers.len());
@@ -320,26 +291,25 @@ impl<'a> At<'a> {
 
     /// The samples of ranges, and their windows.
     pub(super) fn ranges(&self, expr: &Expr) -> Result<Ranges<'a>, Failure> {
-        match expr {
-            Expr::Paren(it) => self.ranges(&it.expr),
-            Expr::MatrixSelector(it) => self.matrix(it),
-            Expr::Subquery(it) => self.subquery(it),
+        match &expr.bare().kind {
+            Kind::Range(it) => self.matrix(it),
+            Kind::Subquery(it) => self.subquery(it),
             _ => Err(Failure("a range is needed".into())),
         }
     }
 
-    fn windows(&self, at: Option<&AtModifier>, offset: Option<&Offset>, range: Duration) -> Vec<Window> {
+    fn windows(&self, shift: &Shift, range: i64) -> Vec<Window> {
         let window = |index: usize| {
-            let to = self.shifted(index, at, offset);
-            Window { from: to.saturating_sub(milliseconds(range)), to }
+            let to = self.shifted(index, shift);
+            Window { from: to.saturating_sub(range), to }
         };
         (0..self.grid.count).map(window).collect()
     }
 
-    fn matrix(&self, matrix: &MatrixSelector) -> Result<Ranges<'a>, Failure> {
-        let windows = self.windows(matrix.vs.at.as_ref(), matrix.vs.offset.as_ref(), matrix.range);
+    fn matrix(&self, matrix: &RangeSelector) -> Result<Ranges<'a>, Failure> {
+        let windows = self.windows(&matrix.selector.shift, matrix.range);
         let database = self.database;
-        let numbers = self.matching(&matrix.vs);
+        let numbers = self.matching(&matrix.selector);
         self.affordable(numbers.len())?;
         let of = |number: u32| {
             let series = &database.all()[number as usize];
@@ -352,9 +322,9 @@ impl<'a> At<'a> {
         Ok(Ranges { series: numbers.into_iter().map(of).collect(), windows })
     }
 
-    fn subquery(&self, query: &SubqueryExpr) -> Result<Ranges<'a>, Failure> {
-        let windows = self.windows(query.at.as_ref(), query.offset.as_ref(), query.range);
-        let step = query.step.map_or(self.evaluator.step, milliseconds).max(1);
+    fn subquery(&self, query: &Subquery) -> Result<Ranges<'a>, Failure> {
+        let windows = self.windows(&query.shift, query.range);
+        let step = query.step.unwrap_or(self.evaluator.step).max(1);
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
             return Ok(Ranges { series: Vec::new(), windows });
         };

@@ -2,98 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use promql_parser::parser::{Call, Expr};
-use regex::Regex;
-
 use super::aggregate::order;
 use super::data::{Labels, NO_SAMPLE, Row, label, with_label, without_name};
 use super::evaluate::{At, Failure, Grouped, SAME_LABELS, Table, system_time, unique};
+use super::matcher;
 use super::range::{Reducer, histogram_fraction, histogram_quantile};
-
-pub(super) const KNOWN: &[&str] = &[
-    "abs",
-    "absent",
-    "absent_over_time",
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
-    "avg_over_time",
-    "ceil",
-    "changes",
-    "clamp",
-    "clamp_max",
-    "clamp_min",
-    "cos",
-    "cosh",
-    "count_over_time",
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "days_in_month",
-    "deg",
-    "delta",
-    "deriv",
-    "exp",
-    "floor",
-    "histogram_avg",
-    "histogram_count",
-    "histogram_fraction",
-    "histogram_quantile",
-    "histogram_stddev",
-    "histogram_stdvar",
-    "histogram_sum",
-    "hour",
-    "idelta",
-    "increase",
-    "irate",
-    "label_join",
-    "label_replace",
-    "last_over_time",
-    "ln",
-    "log10",
-    "log2",
-    "max_over_time",
-    "min_over_time",
-    "minute",
-    "month",
-    "pi",
-    "predict_linear",
-    "present_over_time",
-    "quantile_over_time",
-    "rad",
-    "rate",
-    "resets",
-    "round",
-    "scalar",
-    "sgn",
-    "sin",
-    "sinh",
-    "sort",
-    "sort_desc",
-    "sqrt",
-    "stddev_over_time",
-    "stdvar_over_time",
-    "sum_over_time",
-    "tan",
-    "tanh",
-    "time",
-    "timestamp",
-    "vector",
-    "year",
-];
-
-pub(super) fn known(name: &str) -> bool {
-    KNOWN.contains(&name)
-}
+use super::syntax::{Call, Expr, Kind};
 
 pub(super) fn call(at: &At<'_>, call: &Call) -> Result<Table, Failure> {
-    let name = call.func.name;
-    let args: &[Box<Expr>] = &call.args.args;
-    let arg =
-        |index: usize| args.get(index).map(|arg| &**arg).ok_or_else(|| Failure(format!("{name} needs more arguments")));
+    let (name, args) = (call.name.as_str(), call.args.as_slice());
+    let arg = |index: usize| args.get(index).ok_or_else(|| Failure(format!("{name} needs more arguments")));
     if let Some(one) = of_number(name) {
         return at.mapped(at.rows(arg(0)?)?, |_, value| one(value)).map(Table::Rows);
     }
@@ -117,14 +35,14 @@ pub(super) fn call(at: &At<'_>, call: &Call) -> Result<Table, Failure> {
             let counts = over_range(at, "present_over_time", args)?;
             absent(arg(0)?, at.grid.count, |index| counts.iter().any(|row| row.at(index).is_some()))
         }
-        "timestamp" => match bare(arg(0)?) {
-            Expr::VectorSelector(selector) => {
+        "timestamp" => match &arg(0)?.bare().kind {
+            Kind::Selector(selector) => {
                 let rows = at.select(selector, |(time, _)| time as f64 / 1000.0)?;
                 at.mapped(rows, |_, time| time)?
             }
-            other => {
+            _ => {
                 let now = at.seconds();
-                at.mapped(at.rows(other)?, |index, _| now[index])?
+                at.mapped(at.rows(arg(0)?)?, |index, _| now[index])?
             }
         },
         "clamp" => {
@@ -213,13 +131,6 @@ fn min(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
 }
 
-fn bare(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Paren(it) => bare(&it.expr),
-        other => other,
-    }
-}
-
 /// Functions of one number.
 fn of_number(name: &str) -> Option<fn(f64) -> f64> {
     Some(match name {
@@ -285,14 +196,10 @@ fn date(seconds: f64) -> Option<Date> {
 
 /// What `absent` shows: the labels its selector fixes by `=`.
 fn absent_labels(expr: &Expr) -> Labels {
-    let matchers = match bare(expr) {
-        Expr::VectorSelector(selector) => &selector.matchers.matchers,
-        Expr::MatrixSelector(matrix) => &matrix.vs.matchers.matchers,
-        _ => return Vec::new().into(),
-    };
+    let Some(selector) = expr.bare().selector() else { return Vec::new().into() };
     let mut fixed: BTreeMap<&str, Option<&str>> = BTreeMap::new();
-    for matcher in matchers.iter().filter(|matcher| matcher.name != "__name__") {
-        let equal = matcher.op == promql_parser::label::MatchOp::Equal;
+    for matcher in selector.matchers.iter().filter(|matcher| matcher.name != "__name__") {
+        let equal = matcher.op == "=";
         // Named twice, or matched otherwise, a label is not known.
         let twice = fixed.contains_key(matcher.name.as_str());
         fixed.insert(&matcher.name, (equal && !twice).then_some(matcher.value.as_str()));
@@ -319,14 +226,14 @@ fn histogram(buckets: Vec<Row>, of: impl Fn(usize, Vec<(f64, f64)>) -> f64) -> V
     rows.collect()
 }
 
-fn label_replace(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vec<Row>, Failure> {
+fn label_replace(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
     let [vector, target, replacement, source, pattern] = args else {
         return Err(Failure("label_replace needs five arguments".into()));
     };
     let (target, replacement) = (at.text(target)?, at.text(replacement)?);
     let (source, pattern) = (at.text(source)?, at.text(pattern)?);
-    let regex = Regex::new(&format!("^(?s:{pattern})$"))
-        .map_err(|_| Failure(format!("invalid regular expression in label_replace(): {pattern}")))?;
+    let regex = matcher::regex(&pattern)
+        .ok_or_else(|| Failure(format!("invalid regular expression in label_replace(): {pattern}")))?;
     Ok(at
         .rows(vector)?
         .into_iter()
@@ -341,7 +248,7 @@ fn label_replace(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vec<Row>, Failure> {
         .collect())
 }
 
-fn label_join(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vec<Row>, Failure> {
+fn label_join(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
     let [vector, target, separator, sources @ ..] = args else {
         return Err(Failure("label_join needs at least three arguments".into()));
     };
@@ -358,7 +265,7 @@ fn label_join(at: &At<'_>, args: &[Box<Expr>]) -> Result<Vec<Row>, Failure> {
 }
 
 /// Functions of the samples of a range.
-fn over_range(at: &At<'_>, name: &str, args: &[Box<Expr>]) -> Result<Vec<Row>, Failure> {
+fn over_range(at: &At<'_>, name: &str, args: &[Expr]) -> Result<Vec<Row>, Failure> {
     // Of quantile_over_time the number comes first, of predict_linear last.
     let (numbers, range) = match (name, args) {
         ("quantile_over_time", [phi, range]) => (at.scalar(phi)?, range),

@@ -1,8 +1,8 @@
 //! An expression in parts, for those who want to know why it comes to nothing.
 
-use promql_parser::parser::{BinModifier, BinaryExpr, Expr, VectorMatchCardinality};
-
-use super::{Expression, binary, evaluate};
+use super::matcher::Matcher;
+use super::syntax::{Expr, Kind, Selector};
+use super::{Expression, binary, print};
 
 /// A part of an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,78 +54,69 @@ pub enum PartKind {
 impl Expression {
     /// The expression in parts.
     pub fn outline(&self) -> Part {
-        part(&self.tree)
+        part(&self.tree, &self.text)
     }
 }
 
-fn part(expr: &Expr) -> Part {
-    let of = |kind: PartKind, parts: Vec<Part>| Part { text: expr.to_string(), kind, parts };
-    match expr {
-        Expr::Paren(it) => part(&it.expr),
-        Expr::Unary(it) => of(PartKind::Other, vec![part(&it.expr)]),
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => of(PartKind::Literal, Vec::new()),
-        Expr::VectorSelector(it) => {
-            of(PartKind::Selector { name: name(it), asked: asked(it), range: false }, Vec::new())
-        }
-        Expr::MatrixSelector(it) => Part {
-            text: format!("count_over_time({it})"),
-            kind: PartKind::Selector { name: name(&it.vs), asked: asked(&it.vs), range: true },
+/// A part of a tree; `text` is the text of the whole.
+fn part(expr: &Expr, text: &str) -> Part {
+    let written = |expr: &Expr| print::one_line(text, expr.span.clone());
+    let of = |kind: PartKind, parts: Vec<Part>| Part { text: written(expr), kind, parts };
+    match &expr.kind {
+        Kind::Paren(it) => part(it, text),
+        Kind::Unary(it) => of(PartKind::Other, vec![part(&it.expr, text)]),
+        Kind::Number(value) => Part { text: print::number(*value), kind: PartKind::Literal, parts: Vec::new() },
+        Kind::Text(_) => of(PartKind::Literal, Vec::new()),
+        Kind::Selector(it) => of(selector(it, text, false), Vec::new()),
+        Kind::Range(it) => Part {
+            text: format!("count_over_time({})", written(expr)),
+            kind: selector(&it.selector, text, true),
             parts: Vec::new(),
         },
-        Expr::Subquery(it) => {
-            Part { text: format!("count_over_time({it})"), kind: PartKind::Other, parts: vec![part(&it.expr)] }
+        Kind::Subquery(it) => Part {
+            text: format!("count_over_time({})", written(expr)),
+            kind: PartKind::Other,
+            parts: vec![part(&it.expr, text)],
+        },
+        Kind::Aggregate(it) => {
+            let param = it.param.iter().map(|it| part(it, text)).filter(|it| it.kind != PartKind::Literal);
+            of(PartKind::Aggregate, std::iter::once(part(&it.expr, text)).chain(param).collect())
         }
-        Expr::Aggregate(it) => {
-            let param = it.param.iter().map(|it| part(it)).filter(|it| it.kind != PartKind::Literal);
-            of(PartKind::Aggregate, std::iter::once(part(&it.expr)).chain(param).collect())
-        }
-        Expr::Call(it) => {
-            of(PartKind::Call(it.func.name.to_owned()), it.args.args.iter().map(|arg| part(arg)).collect())
-        }
-        Expr::Binary(it) => {
-            let op = it.op.to_string();
-            let bool = it.modifier.as_ref().is_some_and(|modifier| modifier.return_bool);
-            let kind = match op.as_str() {
-                "and" | "or" | "unless" => PartKind::Set(op),
-                _ if binary::comparison(&op) && !bool => PartKind::Filter {
-                    matched: with_bool(it).to_string(),
-                    difference: with_minus(it).unwrap_or_default(),
-                    op,
-                },
+        Kind::Call(it) => of(PartKind::Call(it.name.clone()), it.args.iter().map(|arg| part(arg, text)).collect()),
+        Kind::Binary(it) => {
+            let kind = match it.op {
+                op if binary::set(op) => PartKind::Set(op.to_owned()),
+                op if binary::comparison(op) && it.modifier.returns_bool.is_none() => {
+                    let (left, right, modifier) = (written(&it.left), written(&it.right), &it.modifier);
+                    PartKind::Filter {
+                        op: op.to_owned(),
+                        matched: format!("({left}) {op} bool{modifier} ({right})"),
+                        difference: format!("({left}) -{modifier} ({right})"),
+                    }
+                }
                 _ => PartKind::Arithmetic,
             };
-            of(kind, vec![part(&it.lhs), part(&it.rhs)])
+            of(kind, vec![part(&it.left, text), part(&it.right, text)])
         }
     }
 }
 
-fn name(selector: &promql_parser::parser::VectorSelector) -> Option<String> {
-    evaluate::fixed_name(selector).map(str::to_owned)
-}
-
-fn asked(selector: &promql_parser::parser::VectorSelector) -> Vec<(String, String, String)> {
-    let name = evaluate::fixed_name(selector).unwrap_or("");
-    let matchers = selector.matchers.matchers.iter().filter(|matcher| matcher.name != "__name__");
-    matchers.map(|it| (it.name.clone(), it.value.clone(), format!("{name}{{{it}}}"))).collect()
-}
-
-fn with_bool(expr: &BinaryExpr) -> BinaryExpr {
-    let mut expr = expr.clone();
-    let plain = BinModifier {
-        card: VectorMatchCardinality::OneToOne,
-        matching: None,
-        return_bool: true,
-        fill_values: Default::default(),
+fn selector(selector: &Selector, text: &str, range: bool) -> PartKind {
+    let name = selector.fixed_name();
+    let alone = |matcher: &Matcher| {
+        let written = print::one_line(text, matcher.span.clone());
+        match name {
+            Some(name) if print::plain(name, true) => format!("{name}{{{written}}}"),
+            Some(name) => format!("{{{}, {written}}}", print::quoted(name)),
+            None => format!("{{{written}}}"),
+        }
     };
-    expr.modifier = Some(BinModifier { return_bool: true, ..expr.modifier.unwrap_or(plain) });
-    expr
-}
-
-/// The same with a minus between the sides.
-fn with_minus(expr: &BinaryExpr) -> Option<String> {
-    let minus = promql_parser::parser::parse("1 - 1").ok()?;
-    let Expr::Binary(minus) = minus else { return None };
-    Some(BinaryExpr { op: minus.op, ..expr.clone() }.to_string())
+    let asked = selector.matchers.iter().filter(|matcher| matcher.name != "__name__");
+    PartKind::Selector {
+        name: name.map(str::to_owned),
+        asked: asked.map(|it| (it.name.clone(), it.value.clone(), alone(it))).collect(),
+        range,
+    }
 }
 
 #[cfg(test)]
@@ -139,8 +130,8 @@ mod tests {
         assert_eq!(outline.kind, PartKind::Set("and".into()));
         let PartKind::Filter { op, matched, difference } = &outline.parts[0].kind else { panic!("{outline:?}") };
         assert_eq!(op, ">");
-        assert!(matched.contains("> bool 0.5"), "{matched}");
-        assert!(difference.contains("- 0.5"), "{difference}");
+        assert!(matched.ends_with("> bool (0.5)"), "{matched}");
+        assert!(difference.ends_with(") - (0.5)"), "{difference}");
         fn all(part: &Part, found: &mut Vec<String>) {
             Expression::parse(&part.text).unwrap_or_else(|why| panic!("{}: {why}", part.text));
             if let PartKind::Selector { asked, .. } = &part.kind {

@@ -1,11 +1,8 @@
 //! How far back an expression looks: samples older than that can be forgotten.
 
-use std::time::Duration;
-
-use promql_parser::parser::{AtModifier, Expr, Offset};
-
 use super::Expression;
 use super::evaluate::LOOKBACK;
+use super::syntax::{Expr, Kind, Shift};
 
 impl Expression {
     /// How far before an instant, in milliseconds, the oldest sample can be that a value at this instant depends on; `step` is
@@ -17,40 +14,26 @@ impl Expression {
 }
 
 fn reach(expr: &Expr, step: i64) -> Option<i64> {
-    match expr {
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Some(0),
-        Expr::Paren(it) => reach(&it.expr, step),
-        Expr::Unary(it) => reach(&it.expr, step),
-        Expr::Binary(it) => Some(reach(&it.lhs, step)?.max(reach(&it.rhs, step)?)),
-        Expr::Aggregate(it) => {
-            let param = it.param.as_ref().map_or(Some(0), |param| reach(param, step))?;
-            Some(param.max(reach(&it.expr, step)?))
+    match &expr.kind {
+        Kind::Selector(it) => Some(LOOKBACK.saturating_add(back(&it.shift)?)),
+        Kind::Range(it) => Some(it.range.saturating_add(back(&it.selector.shift)?)),
+        Kind::Subquery(it) => {
+            let own = it.range.saturating_add(back(&it.shift)?);
+            Some(own.saturating_add(it.step.unwrap_or(step)).saturating_add(reach(&it.expr, step)?))
         }
-        Expr::Call(it) => it.args.args.iter().try_fold(0, |most, arg| Some(most.max(reach(arg, step)?))),
-        Expr::VectorSelector(it) => Some(LOOKBACK.saturating_add(back(it.at.as_ref(), it.offset.as_ref())?)),
-        Expr::MatrixSelector(it) => {
-            Some(milliseconds(it.range).saturating_add(back(it.vs.at.as_ref(), it.vs.offset.as_ref())?))
-        }
-        Expr::Subquery(it) => {
-            let own = milliseconds(it.range).saturating_add(back(it.at.as_ref(), it.offset.as_ref())?);
-            let step_of = it.step.map_or(step, milliseconds);
-            Some(own.saturating_add(step_of).saturating_add(reach(&it.expr, step)?))
-        }
-        Expr::Extension(_) => None,
+        Kind::Number(_)
+        | Kind::Text(_)
+        | Kind::Paren(_)
+        | Kind::Unary(_)
+        | Kind::Call(_)
+        | Kind::Aggregate(_)
+        | Kind::Binary(_) => expr.children().try_fold(0, |most, child| Some(most.max(reach(child, step)?))),
     }
 }
 
-fn back(at: Option<&AtModifier>, offset: Option<&Offset>) -> Option<i64> {
-    match (at, offset) {
-        (None, None) => Some(0),
-        (None, Some(Offset::Pos(by))) => Some(milliseconds(*by)),
-        (None, Some(Offset::Neg(by))) => by.is_zero().then_some(0),
-        (Some(_), _) => None,
-    }
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+fn back(shift: &Shift) -> Option<i64> {
+    let offset = shift.offset.unwrap_or(0);
+    (shift.at.is_none() && offset >= 0).then_some(offset)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Why an alert fires, or does not: what each part of its expression comes to, and the first thing that keeps it quiet.
 
+use std::cell::Cell;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -69,16 +70,32 @@ pub fn explain(
     alert: &str,
     at: Option<Instant>,
 ) -> Result<Option<Explanation>, LimitReached> {
-    // Everything is kept, to tell what there is when something is not.
+    // What rules read is enough, but to tell what there is when something is not: then everything is kept.
+    let (explanation, short) = explained(plan, seed, calendar, watch, alert, at)?;
+    if !short {
+        return Ok(explanation);
+    }
     let all = Expression::parse("{__name__!=\"\"}").ok();
     let watch = Watch { also: all.into_iter().collect(), ..watch.clone() };
+    Ok(explained(plan, seed, calendar, &watch, alert, at)?.0)
+}
+
+/// The explanation with what this watch keeps, and whether that was too little to tell all.
+fn explained(
+    plan: &Arc<Plan>,
+    seed: Seed,
+    calendar: Calendar,
+    watch: &Watch,
+    alert: &str,
+    at: Option<Instant>,
+) -> Result<(Option<Explanation>, bool), LimitReached> {
     let mut simulation = Simulation::new(plan.clone(), seed, calendar);
-    let mut watching = Watching::new(&watch, plan, &simulation);
+    let mut watching = Watching::new(watch, plan, &simulation);
     let end = Instant::START + plan.duration;
     watch::advance(&mut simulation, Some(&mut watching), end)?;
     watching.evaluate(&calendar, end);
     let until = at.unwrap_or(end).min(end);
-    let Some((subject, grid)) = Subject::find(&watching, alert, &calendar, until) else { return Ok(None) };
+    let Some((subject, grid)) = Subject::find(&watching, alert, &calendar, until) else { return Ok((None, false)) };
     let interval = Duration::milliseconds(grid.step as u64);
     let start = calendar.start().as_millisecond();
     let grid = match at {
@@ -90,12 +107,12 @@ pub fn explain(
         .into_iter()
         .filter(|line| subject.is_of(line) && line.resolved.is_none_or(|resolved| resolved >= Instant::START))
         .collect();
-    let why = Why { watching: &watching, grid, start };
+    let why = Why { watching: &watching, grid, start, short: Cell::new(false) };
     let verdict = match at {
         Some(_) => why.at(subject, &lives, until),
         None => why.over_all(subject, &lives),
     };
-    Ok(Some(Explanation {
+    let explanation = Explanation {
         scenario: plan.name.clone(),
         alert: alert.to_owned(),
         expr: subject.text(),
@@ -104,7 +121,8 @@ pub fn explain(
         verdict,
         lives,
         parts: why.parts(subject),
-    }))
+    };
+    Ok((Some(explanation), why.short.get()))
 }
 
 /// A grid from the start of the scenario on: what was before is not told.
@@ -183,7 +201,7 @@ pub(super) fn nearest(
 ) -> String {
     let Some((subject, grid)) = Subject::find(watching, alert, calendar, end) else { return "never active".into() };
     let start = calendar.start().as_millisecond();
-    let why = Why { watching, grid: since(grid, start), start };
+    let why = Why { watching, grid: since(grid, start), start, short: Cell::new(false) };
     match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
         Some(line) => too_short(line, subject.hold(), end),
         None => format!("never active: {}", why.quiet(subject)),
@@ -200,6 +218,8 @@ pub(super) struct Why<'a> {
     pub(super) watching: &'a Watching,
     pub(super) grid: Grid,
     start: i64,
+    /// Whether something was asked for that may not have been kept.
+    pub(super) short: Cell<bool>,
 }
 
 impl Why<'_> {

@@ -83,6 +83,7 @@ impl Why<'_> {
             if let Some(elsewhere) = self.watching.plan().elsewhere(name) {
                 return format!("there is no series called `{name}`: {elsewhere}");
             }
+            self.short.set(true);
             let all = names("__name__", &self.rows("{__name__!=\"\"}").unwrap_or_default());
             let near = crate::document::nearest(name, all.iter().map(String::as_str));
             let hint = near.filter(|near| *near != name).map(|near| format!("; did you mean `{near}`?"));

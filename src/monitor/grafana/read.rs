@@ -1,5 +1,6 @@
 //! Provisioning files of Grafana: `apiVersion: 1`, `groups: [...]`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::math::Formula;
@@ -249,16 +250,18 @@ fn query(object: &Object<'_>, model: &Object<'_>, reading: &mut Reading) -> Opti
         };
     let points = number(reading, "maxDataPoints").unwrap_or(43_200);
     let step = step(from.saturating_sub(to), least, points);
-    // Grafana's own variables mean nothing to Prometheus.
-    let plain = text
-        .replace("$__rate_interval", &least.times(4.0).max(Duration::minutes(1)).to_string())
-        .replace("$__interval_ms", &step.as_milliseconds().to_string())
-        .replace("$__interval", &step.to_string())
-        .replace("$__range", &from.saturating_sub(to).to_string());
+    let values = [
+        ("$__rate_interval", least.times(4.0).max(Duration::minutes(1)).to_string()),
+        ("$__interval_ms", step.as_milliseconds().to_string()),
+        ("$__interval", step.to_string()),
+        ("$__range", from.saturating_sub(to).to_string()),
+    ];
+    let (plain, origin) = with_values(text, &values);
     let parsed = match Expression::parse(&plain) {
         Ok(expression) => expression,
         Err(why) => {
-            reading.error(&expr.place, format!("`expr` cannot be evaluated: {}", why.lines().next().unwrap_or("")), "");
+            let what = format!("`expr` cannot be evaluated: {}", why.message);
+            reading.error_within(expr, origin(why.span), what, why.advice.unwrap_or_default());
             return None;
         }
     };
@@ -269,6 +272,43 @@ fn query(object: &Object<'_>, model: &Object<'_>, reading: &mut Reading) -> Opti
         true => NodeKind::Instant(parsed, to),
         false => NodeKind::Range { expression: parsed, from, to, step },
     })
+}
+
+/// A text with the values of Grafana's own variables, which mean nothing to Prometheus; and where a part of it comes from.
+fn with_values(text: &str, values: &[(&str, String)]) -> (String, impl Fn(Range<usize>) -> Range<usize>) {
+    let mut plain = String::with_capacity(text.len());
+    // Where values begin and end, in the new text and in the old one.
+    let mut places: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+    let mut at = 0;
+    while let Some(dollar) = text[at..].find('$').map(|dollar| at + dollar) {
+        plain.push_str(&text[at..dollar]);
+        let rest = &text[dollar..];
+        let known = values.iter().find(|(name, _)| rest.starts_with(name));
+        let (written, value) = known.map_or(("$", "$"), |(name, value)| (name, value.as_str()));
+        places.push((plain.len()..plain.len() + value.len(), dollar..dollar + written.len()));
+        plain.push_str(value);
+        at = dollar + written.len();
+    }
+    plain.push_str(&text[at..]);
+    let place = move |at: usize, is_end: bool| {
+        let value = places.iter().rev().find(|(new, _)| new.start < at || (new.start == at && !is_end));
+        match value {
+            None => at,
+            Some((new, old)) if at < new.end || (at == new.end && is_end) => {
+                if is_end {
+                    old.end
+                } else {
+                    old.start
+                }
+            }
+            Some((new, old)) => old.end + (at - new.end),
+        }
+    };
+    let origin = move |part: Range<usize>| {
+        let start = place(part.start, false);
+        start..place(part.end, true).max(start)
+    };
+    (plain, origin)
 }
 
 /// The step of a range: not below the least, and not more values than wanted; then a round number.

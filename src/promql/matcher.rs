@@ -1,0 +1,277 @@
+//! Label matchers, and regular expressions as Go reads them.
+
+use std::fmt::Write as _;
+
+use regex::Regex;
+
+use super::error::SyntaxError;
+use super::syntax::Span;
+
+/// What is asked of a label.
+#[derive(Clone, Debug)]
+pub(super) struct Matcher {
+    pub(super) span: Span,
+    pub(super) name: String,
+    /// `=`, `!=`, `=~` or `!~`.
+    pub(super) op: &'static str,
+    pub(super) value: String,
+    regex: Option<Regex>,
+}
+
+impl Matcher {
+    /// The operators of matchers.
+    pub(super) const OPERATORS: &'static [&'static str] = &["=", "!=", "=~", "!~"];
+
+    /// A matcher; `value_span` is where its value stands.
+    pub(super) fn new(
+        span: Span,
+        name: String,
+        op: &'static str,
+        value: String,
+        value_span: Span,
+    ) -> Result<Matcher, SyntaxError> {
+        let regex = match op {
+            "=~" | "!~" => Some(regex(&value).ok_or_else(|| {
+                SyntaxError::new(value_span, "this regular expression is not sound")
+                    .with_advice("regular expressions are those of Go (RE2), and cover the whole value")
+            })?),
+            _ => None,
+        };
+        Ok(Matcher { span, name, op, value, regex })
+    }
+
+    /// Whether a value is what is asked for.
+    pub(super) fn matches(&self, value: &str) -> bool {
+        match (&self.regex, self.op) {
+            (Some(regex), "=~") => regex.is_match(value),
+            (Some(regex), _) => !regex.is_match(value),
+            (None, "=") => self.value == value,
+            (None, _) => self.value != value,
+        }
+    }
+}
+
+/// A regular expression of Go that covers a whole value; none when it is not sound.
+pub(super) fn regex(pattern: &str) -> Option<Regex> {
+    Regex::new(&format!("^(?s:{})$", translated(pattern)?)).ok()
+}
+
+/// Go allows no more repetitions.
+const MAX_REPEAT: u32 = 1000;
+
+/// The classes of Go are those of ASCII.
+const CLASSES: &[(char, &str)] = &[
+    ('d', "[0-9]"),
+    ('D', "[^0-9]"),
+    ('w', "[0-9A-Za-z_]"),
+    ('W', "[^0-9A-Za-z_]"),
+    ('s', r"[\t\n\x0C\r ]"),
+    ('S', r"[^\t\n\x0C\r ]"),
+];
+
+/// A pattern of Go in the syntax of the crate `regex`, which means more by some signs and less by others. What neither
+/// understands is left for the crate to refuse; none when only Go refuses it.
+fn translated(pattern: &str) -> Option<String> {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let mut rest = pattern;
+    // Whether a repetition has just been read: another must not follow.
+    let mut repeated = false;
+    while let Some(first) = rest.chars().next() {
+        let after = &rest[first.len_utf8()..];
+        let mut repeats = false;
+        rest = match first {
+            '\\' => escape(after, &mut out),
+            '[' => class(after, &mut out),
+            '(' => {
+                out.push('(');
+                if after.starts_with('?') && !group_is_go(after) {
+                    return None;
+                }
+                after.strip_prefix('?').map_or(after, |after| {
+                    out.push('?');
+                    after
+                })
+            }
+            '*' | '+' | '?' => {
+                repeats = true;
+                out.push(first);
+                after
+            }
+            '{' => match repetition(rest) {
+                Some((text, within)) => {
+                    if !within {
+                        return None;
+                    }
+                    repeats = true;
+                    out.push_str(text);
+                    &rest[text.len()..]
+                }
+                None => {
+                    out.push_str("\\{");
+                    after
+                }
+            },
+            other => {
+                out.push(other);
+                after
+            }
+        };
+        if repeats {
+            if repeated {
+                return None;
+            }
+            // Not greedy.
+            if let Some(after) = rest.strip_prefix('?') {
+                out.push('?');
+                rest = after;
+            }
+        }
+        repeated = repeats;
+    }
+    Some(out)
+}
+
+/// `(?i)`, `(?P<name>` and the like, without what only the crate knows.
+fn group_is_go(after: &str) -> bool {
+    let inside = &after[1..];
+    let flags = inside.find([':', ')']).map_or("", |end| &inside[..end]);
+    inside.starts_with("P<") || inside.starts_with('<') || flags.chars().all(|flag| "imsU-".contains(flag))
+}
+
+/// `{2}`, `{2,}` or `{2,3}` at the beginning of a text, and whether its numbers are within bounds.
+fn repetition(text: &str) -> Option<(&str, bool)> {
+    let end = text.find('}')?;
+    let inside = &text[1..end];
+    let (least, most) = inside.split_once(',').unwrap_or((inside, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if least.is_empty() || !digits(least) || !digits(most) {
+        return None;
+    }
+    let within = |part: &str| part.is_empty() || part.parse::<u32>().is_ok_and(|count| count <= MAX_REPEAT);
+    Some((&text[..=end], within(least) && within(most)))
+}
+
+/// Writes what follows a backslash; gives what is left.
+fn escape<'t>(after: &'t str, out: &mut String) -> &'t str {
+    let Some(escaped) = after.chars().next() else {
+        out.push('\\');
+        return after;
+    };
+    let rest = &after[escaped.len_utf8()..];
+    if let Some((_, class)) = CLASSES.iter().find(|(letter, _)| *letter == escaped) {
+        out.push_str(class);
+        return rest;
+    }
+    match escaped {
+        'Q' => {
+            let (literal, rest) = rest.split_once("\\E").unwrap_or((rest, ""));
+            out.push_str(&regex::escape(literal));
+            return rest;
+        }
+        'b' if !rest.starts_with('{') => out.push_str(r"(?-u:\b)"),
+        sign if sign.is_ascii() && !sign.is_ascii_alphanumeric() => {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\x{:02X}", u32::from(sign));
+        }
+        other => {
+            out.push('\\');
+            out.push(other);
+        }
+    }
+    rest
+}
+
+/// Writes a class, of which the bracket was read; gives what is left.
+fn class<'t>(after: &'t str, out: &mut String) -> &'t str {
+    out.push('[');
+    let mut rest = after;
+    if let Some(after) = rest.strip_prefix('^') {
+        out.push('^');
+        rest = after;
+    }
+    if let Some(after) = rest.strip_prefix(']') {
+        out.push_str("\\]");
+        rest = after;
+    }
+    while let Some(first) = rest.chars().next() {
+        let after = &rest[first.len_utf8()..];
+        rest = match first {
+            ']' => {
+                out.push(']');
+                return after;
+            }
+            '\\' => escape(after, out),
+            '[' if after.starts_with(':') && after.contains(":]") => {
+                out.push('[');
+                after
+            }
+            // They mean nothing in a class of Go.
+            '[' | '&' | '~' => {
+                out.push('\\');
+                out.push(first);
+                after
+            }
+            other => {
+                out.push(other);
+                after
+            }
+        };
+        // The name of a class like `[:alpha:]` ends with a bracket of its own.
+        if out.ends_with('[') && rest.starts_with(':') {
+            let end = rest.find(":]").map_or(rest.len(), |at| at + 2);
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+        }
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether Go accepts a pattern, and what it matches.
+    #[track_caller]
+    fn check(pattern: &str, matched: &[&str], others: &[&str]) {
+        let regex = regex(pattern).unwrap_or_else(|| panic!("{pattern} is refused"));
+        for value in matched {
+            assert!(regex.is_match(value), "{pattern} matches {value:?}");
+        }
+        for value in others {
+            assert!(!regex.is_match(value), "{pattern} does not match {value:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_mean_what_they_mean_in_go() {
+        check("a|b", &["a", "b"], &["ab", "xa"]);
+        check("", &[""], &["a"]);
+        check("a.*", &["a", "a\nb"], &["ba"]);
+        check(r"\d+", &["12"], &["٣", ""]);
+        check(r"\w\W\s\S\D", &["a- bc"], &["é- bc"]);
+        check("aaa{bbb}ccc", &["aaa{bbb}ccc"], &["aaa"]);
+        check("a{,2}", &["a{,2}"], &["aa"]);
+        check("a{2,}", &["aa", "aaa"], &["a"]);
+        check("a{1,2}?b", &["ab", "aab"], &["b"]);
+        check("[a&&b]+", &["a&b"], &["c"]);
+        check("[]a]+", &["]a"], &["b"]);
+        check("[^]a]", &["b"], &["a", "]"]);
+        check("[[a]+", &["[a"], &["]"]);
+        check("[[:alpha:]_]+", &["a_"], &["1"]);
+        check(r"[\d.]+", &["1.2"], &["a"]);
+        check(r"\Qa.b\E.", &["a.bc"], &["axbc"]);
+        check(r"\<a\/b\-c\_", &["<a/b-c_"], &["a/b-c_"]);
+        check("(?i)ab", &["AB"], &["b"]);
+        check("(?P<n>a)(?<m>b)(?:c)", &["abc"], &["ab"]);
+        check("a}]", &["a}]"], &["a"]);
+    }
+
+    #[test]
+    fn what_go_refuses_is_refused() {
+        for pattern in
+            ["[", "(", "a**", "a+*", "a{2}{3}", "a{1001}", "(?x)a", "(?=a)", r"\C", r"\1", "*a", r"\", "[b-a]"]
+        {
+            assert!(regex(pattern).is_none(), "{pattern}");
+        }
+    }
+}
