@@ -1,8 +1,10 @@
-//! One run of a plan, in virtual time to its end. Pure: used by the command line and by tests alike.
+//! One run of a plan, in virtual time: a [`Session`]. Pure: used by the command line, the server and tests alike.
 
+mod checkpoints;
 mod explain;
 mod judge;
 mod locate;
+pub mod session;
 mod watch;
 mod why;
 
@@ -11,12 +13,13 @@ use std::sync::Arc;
 use crate::flow::State;
 use crate::management::{self, Outcome, Request};
 use crate::random::Seed;
-use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
+use crate::report::{AlertLine, Figure, MemberLine, Report};
 use crate::scenario::{Expectation, Plan};
 use crate::simulator::{LimitReached, Port, Simulation};
 use crate::time::{Calendar, Duration, Instant};
 
 pub use explain::{Change, Explanation, PartLine, explain};
+pub use session::{Found, Journal, Passed, Refused, Session, Way};
 pub use watch::{Scraping, Watch};
 
 /// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a
@@ -25,43 +28,17 @@ pub use watch::{Scraping, Watch};
 /// # Errors
 /// A limit of the simulation was reached; the run ends at that instant.
 pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watch>) -> Result<Report, LimitReached> {
-    let mut simulation = Simulation::new(plan.clone(), seed, calendar);
-    let mut watching = watch.map(|watch| watch::Watching::new(watch, plan, &simulation));
-    let end = Instant::START + plan.duration;
-    let mut seen = Vec::new();
-    for (index, at) in looks(plan, end) {
-        watch::advance(&mut simulation, watching.as_mut(), at)?;
-        if let Some(Expectation::Health { member, .. }) = plan.expectations.get(index) {
-            seen.push((index, at, health(&simulation, *member)));
-        }
-    }
-    watch::advance(&mut simulation, watching.as_mut(), end)?;
-    if let Some(watching) = &mut watching {
-        watching.evaluate(&calendar, end);
-    }
-    let alerts = watching.as_ref().map(|watching| watching.alerts(&calendar));
-    let expectations = plan.expectations.iter().enumerate().map(|(index, expectation)| {
-        let seen: Vec<_> = seen.iter().filter(|(of, ..)| *of == index).map(|(_, at, health)| (*at, *health)).collect();
-        judge::judge(expectation, plan, &simulation, &seen, watching.as_ref(), alerts.as_deref())
-    });
-    Ok(Report {
-        scenario: plan.name.clone(),
-        summary: plan.summary.clone(),
-        seed: seed.0,
-        start: calendar.start().to_string(),
-        duration: plan.duration,
-        timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text.clone() }).collect(),
-        closing: closing(&simulation),
-        members: simulation.members().iter().map(member_line).collect(),
-        expectations: expectations.collect(),
-        failed_rules: watching.as_ref().map(watch::Watching::failures).unwrap_or_default(),
-        alerts: alerts.map(|alerts| alerts.into_iter().filter(|it| it.ends_after(Instant::START)).collect()),
-        events: simulation.events(),
-    })
+    let session = Session::new(plan.clone(), seed, calendar);
+    let mut session = match watch {
+        Some(watch) => session.watched(watch),
+        None => session,
+    };
+    session.advance(Instant::START + plan.duration)?;
+    Ok(session.report())
 }
 
 /// What a watched run leaves behind: everything that was scraped, and the life of every alert.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Record {
     /// The series, those that rules wrote included.
     pub series: Vec<crate::promql::Series>,
@@ -76,14 +53,10 @@ pub struct Record {
 /// # Errors
 /// A limit of the simulation was reached.
 pub fn record(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: &Watch) -> Result<Record, LimitReached> {
-    let mut simulation = Simulation::new(plan.clone(), seed, calendar);
-    simulation.advance(Instant::START)?;
-    let mut watching = watch::Watching::new(watch, plan, &simulation);
-    watching.on_grid();
-    let end = Instant::START + plan.duration;
-    watch::advance(&mut simulation, Some(&mut watching), end)?;
-    watching.evaluate(&calendar, end);
-    Ok(watching.record(&calendar))
+    let mut session = Session::new(plan.clone(), seed, calendar).watched(watch).on_grid();
+    session.advance(Instant::START + plan.duration)?;
+    let record = session.into_watching().map(|watching| watching.record(&calendar));
+    Ok(record.unwrap_or_default())
 }
 
 impl AlertLine {

@@ -1,5 +1,6 @@
 //! Scenario files: what a user writes to say which cluster there is, what runs on it, what breaks and what must be seen.
 
+mod commands;
 mod describe;
 mod fields;
 mod plan;
@@ -7,13 +8,16 @@ mod read;
 mod sentence;
 mod settings;
 mod units;
+mod write;
 
+pub use commands::{LEVELS, Order, PlannedCommand};
 pub use describe::describe;
 pub use fields::schema;
 pub use plan::*;
 pub use read::{Loader, NoFiles, beside, read, read_fault};
 pub use settings::{Credentials, EndpointSettings, HealthSettings, ServerCredentials, Settings};
 pub use units::{read_rate, read_time};
+pub use write::write;
 
 /// Bounds of a scenario.
 pub mod limits {
