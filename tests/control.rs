@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::server::{Mock, ask, raw};
+use common::server::{Local, ask, eventually, plan, raw, session, shipped};
+use mock_kestra::server::Options;
 use serde_json::Value;
 
-fn refused(mock: &Mock, method: &str, path: &str, body: &str, status: u16, part: &str) {
+fn refused(mock: &Local, method: &str, path: &str, body: &str, status: u16, part: &str) {
     let before = mock.ask("GET", "/api/state", "");
     let (found, value) = mock.ask(method, path, body);
     assert_eq!(found, status, "{method} {path} {body}: {value}");
@@ -19,7 +20,7 @@ fn refused(mock: &Mock, method: &str, path: &str, body: &str, status: u16, part:
 
 #[test]
 fn the_clock_obeys() {
-    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let mock = Local::paused("worker-killed");
     let state = mock.ask("GET", "/api/state", "").1;
     assert_eq!((state["time"].as_str(), state["clock"]["paused"].as_bool()), (Some("0s"), Some(true)));
     assert_eq!(mock.post("/api/advance", r#"{"by": "90s"}"#)["time"], "1m30s");
@@ -27,12 +28,14 @@ fn the_clock_obeys() {
     assert_eq!(mock.post("/api/run-until", r#"{"at": "11m", "now": true}"#)["time"], "11m");
     assert_eq!(mock.ask("GET", "/api/state", "").1["members"][3]["port"], "refused");
     mock.post("/api/run-until", r#"{"at": "13m"}"#);
-    common::server::eventually("it pauses there", || {
-        let state = mock.ask("GET", "/api/state", "").1;
-        state["clock"]["paused"] == true && state["time"] == "13m"
-    });
+    mock.pass(0.4);
+    assert_eq!(mock.ask("GET", "/api/state", "").1["time"], "12m40s");
+    mock.pass(60.0);
+    let state = mock.ask("GET", "/api/state", "").1;
+    assert_eq!((state["time"].as_str(), state["clock"]["paused"].as_bool()), (Some("13m"), Some(true)));
     mock.post("/api/resume", "");
-    common::server::eventually("it goes on", || mock.ask("GET", "/api/state", "").1["seconds"].as_f64() > Some(800.0));
+    mock.pass(1.0);
+    assert_eq!(mock.ask("GET", "/api/state", "").1["seconds"], 1030.0, "it goes on");
     mock.post("/api/pause", "");
     assert_eq!(mock.post("/api/reset", "")["time"], "0s");
     assert_eq!(mock.ask("GET", "/api/journal", "").1["lines"], Value::Array(Vec::new()));
@@ -40,7 +43,7 @@ fn the_clock_obeys() {
 
 #[test]
 fn wrong_requests_are_told_what_and_how_and_change_nothing() {
-    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let mock = Local::paused("worker-killed");
     for (method, path, body, status, part) in [
         ("GET", "/nowhere", "", 404, "/nowhere"),
         ("GET", "/api/pause", "", 405, "GET"),
@@ -69,7 +72,7 @@ fn wrong_requests_are_told_what_and_how_and_change_nothing() {
 
 #[test]
 fn a_page_of_another_site_may_not_write() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let control = mock.control();
     let post = |origin: &str| {
         raw(
@@ -86,15 +89,10 @@ fn a_page_of_another_site_may_not_write() {
 
 #[test]
 fn a_fault_over_http_gives_the_bytes_of_the_same_fault_in_a_file() {
-    let path = common::server::scratch("calm.yaml");
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/worker-killed.yaml"))
-        .expect("readable");
-    // The same scenario without its timeline and what it expects.
-    let calm = text.split("timeline:").next().expect("a part before");
-    std::fs::write(&path, calm).expect("written");
-    let date = ["--paused", "--start", "2026-01-05T08:00:00Z"];
-    let written = Mock::start(&[&["worker-killed"], &date[..]].concat());
-    let by_hand = Mock::start(&[&[path.to_str().expect("UTF-8")], &date[..]].concat());
+    let mut calm = plan(&shipped("worker-killed"));
+    calm.timeline.clear();
+    let written = Local::paused("worker-killed");
+    let by_hand = Local::serve(session(calm), |clock| clock.paused(), Options::default());
     by_hand.post("/api/advance", r#"{"by": "10m"}"#);
     by_hand.post("/api/faults", r#"{"kill": "worker-1", "for": "2m"}"#);
     for at in ["10m5s", "11m30s", "12m30s", "14m", "20m"] {
@@ -104,7 +102,7 @@ fn a_fault_over_http_gives_the_bytes_of_the_same_fault_in_a_file() {
         for member in ["webserver-1", "executor-1", "scheduler-1", "worker-1", "worker-2"] {
             for path in ["health", "prometheus", "worker", "metrics/kestra.worker.job.running"] {
                 let path = format!("/members/{member}/{path}");
-                let look = |mock: &Mock| ask(&mock.control(), "GET", &path, "");
+                let look = |mock: &Local| ask(&mock.control(), "GET", &path, "");
                 let (a, b) = (look(&written), look(&by_hand));
                 assert_eq!((a.status, a.body), (b.status, b.body), "{path} at {at}");
             }
@@ -115,7 +113,7 @@ fn a_fault_over_http_gives_the_bytes_of_the_same_fault_in_a_file() {
 
 #[test]
 fn any_instant_can_be_looked_at_and_nothing_changes_by_it() {
-    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let mock = Local::paused("worker-killed");
     let control = mock.control();
     mock.post("/api/advance", r#"{"by": "3m"}"#);
     let now = ask(&control, "GET", "/members/executor-1/prometheus", "").body;
@@ -136,7 +134,7 @@ fn any_instant_can_be_looked_at_and_nothing_changes_by_it() {
 
 #[test]
 fn discovery_metrics_and_page_are_there() {
-    let mock = Mock::start(&["healthy-cluster", "--paused"]);
+    let mock = Local::paused("healthy-cluster");
     let targets = mock.ask("GET", "/sd", "").1;
     assert_eq!(targets.as_array().map(Vec::len), Some(10));
     assert_eq!(targets[5]["labels"]["instance"], "worker-1:8081");
@@ -146,11 +144,14 @@ fn discovery_metrics_and_page_are_there() {
     assert!(own.contains("mock_kestra_answers_total{code=\"200\",member=\"worker-1\"} 1"), "{own}");
     let page = ask(&mock.control(), "GET", "/", "");
     assert!(page.status == 200 && page.body.contains("<title>mock-kestra</title>"));
+    // It asks for what is new in the journal, and never for all of it again.
+    assert!(page.body.contains("get(\"/api/journal?since=\" + next)"), "{}", page.body);
+    assert!(!page.body.contains("\"/api/journal\")"), "{}", page.body);
 }
 
 #[test]
 fn what_a_client_writes_is_kept_until_the_reset() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let member = mock.member("standalone-1");
     let level = || ask(&member, "GET", "/loggers/io.kestra.core", "").body;
     let before = level();

@@ -5,11 +5,17 @@ mod common;
 
 use std::io::{ErrorKind, Read, Write};
 
-use common::server::{Mock, ask, connect, eventually, raw, scratch, try_ask};
+use common::server::{Local, ask, connect, eventually, plan, raw, session, shipped, try_ask};
+use mock_kestra::random::Seed;
+use mock_kestra::run::Session;
+use mock_kestra::server::Options;
+use mock_kestra::time::Calendar;
 
 #[test]
 fn answers_are_recorded_bytes() {
-    let mock = Mock::start(&["idle", "--paused", "--start", "2026-11-25T02:00:00Z"]);
+    let date = Calendar::starting("2026-11-25T02:00:00Z".parse().expect("a date"));
+    let dated = Session::new(std::sync::Arc::new(plan(&shipped("idle"))), Seed(1), date);
+    let mock = Local::serve(dated, |clock| clock.paused(), Options::default());
     let member = mock.member("standalone-1");
     let answer = raw(&member, "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let head = "HTTP/1.1 200 Ok\r\ndate: Wed, 25 Nov 2026 02:00:00 GMT\r\ncontent-type: application/json\r\ncontent-length: 419\r\n";
@@ -29,7 +35,7 @@ fn answers_are_recorded_bytes() {
 
 #[test]
 fn what_is_no_request_gets_the_recorded_refusal() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let member = mock.member("standalone-1");
     assert!(raw(&member, "FOO\r\n\r\n").starts_with("HTTP/1.0 400 Bad Request\r\nContent-Type: application/json\r\n"));
     assert!(raw(&member, "GET /health HTTP/1.1\nHost: x\n\n").starts_with("HTTP/1.0 400"), "bare line feeds");
@@ -47,21 +53,26 @@ fn what_is_no_request_gets_the_recorded_refusal() {
 
 #[test]
 fn members_can_be_kept_from_being_stopped() {
-    let mock = Mock::start(&["idle", "--no-stop"]);
+    let mut without = plan(&shipped("idle"));
+    without.settings.disable("stop");
+    let mock = Local::serve(session(without), |clock| clock, Options::default());
     let member = mock.member("standalone-1");
     assert_eq!(ask(&member, "POST", "/stop", "").status, 404);
     assert_eq!(ask(&member, "GET", "/version", "").status, 200);
     // Without it the process says so and goes.
-    let mock = Mock::start(&["idle"]);
+    let mock = Local::serve(session(plan(&shipped("idle"))), |clock| clock, Options::default());
     let member = mock.member("standalone-1");
     assert_eq!(ask(&member, "POST", "/stop", "").body, "{\"message\":\"Server shutdown started\"}");
+    mock.pass(60.0);
     let gone = || try_ask(&member, "GET", "/version", "").is_err();
     eventually("its port is closed", gone);
 }
 
 #[test]
 fn what_is_no_request_gets_the_problem_document_of_2_0() {
-    let mock = Mock::start(&["idle", "--paused", "--kestra", "2.0"]);
+    let mut newer = plan(&shipped("idle"));
+    newer.kestra = "2.0".to_owned();
+    let mock = Local::serve(session(newer), |clock| clock.paused(), Options::default());
     let member = mock.member("standalone-1");
     let problem = |name: &str, title: &str, status: u16, detail: &str, instance: &str| {
         format!(
@@ -82,20 +93,26 @@ fn what_is_no_request_gets_the_problem_document_of_2_0() {
 #[test]
 fn a_request_that_hangs_is_answered_when_the_database_is_back() {
     // Its driver waits for ever, and no port and no process changes when the stall is over.
-    let file = scratch("stalled.yaml");
     let text = "name: stalled\nkestra: \"2.0\"\ncluster: { database: h2, standalone: 1 }\n\
                 timeline: [ { at: 1s, database: stalled, for: 25s } ]\n";
-    std::fs::write(&file, text).expect("a file");
-    let mock = Mock::start(&[file.to_str().expect("UTF-8"), "--speed", "10"]);
+    let mock = Local::serve(session(plan(text)), |clock| clock, Options::default());
     let member = mock.member("standalone-1");
-    eventually("the database stalls", || !mock.ask("GET", "/api/faults", "").1.to_string().contains("[]"));
-    let answer = raw(&member, "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    mock.pass(2.0);
+    assert_eq!(mock.ask("GET", "/api/faults", "").1["faults"][0]["name"], "database-stalled");
+    let mut held = connect(&member).expect("a connection");
+    held.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("written");
+    held.set_read_timeout(Some(std::time::Duration::from_millis(200))).expect("set");
+    assert!(held.read(&mut [0u8; 1]).is_err(), "no answer while it is stalled");
+    held.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("set");
+    mock.pass(30.0);
+    let mut answer = String::new();
+    held.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 Ok"), "{answer}");
 }
 
 #[test]
 fn a_chunked_body_is_read() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let member = mock.member("standalone-1");
     let request = "POST /loggers/io.kestra HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\
                    Transfer-Encoding: chunked\r\n\r\n5\r\n{\"con\r\n1a\r\nfiguredLevel\": \"DEBUG\"}  \n\r\n0\r\n\r\n";
@@ -106,7 +123,7 @@ fn a_chunked_body_is_read() {
 
 #[test]
 fn a_kill_resets_open_connections_and_the_port_refuses_until_the_process_is_back() {
-    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let mock = Local::paused("worker-killed");
     let worker = mock.member("worker-1");
     let mut kept = connect(&worker).expect("a connection");
     let mut answer = [0u8; 15];
@@ -127,7 +144,7 @@ fn a_kill_resets_open_connections_and_the_port_refuses_until_the_process_is_back
 
 #[test]
 fn a_process_that_hangs_accepts_and_answers_only_when_it_goes_on() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let member = mock.member("standalone-1");
     mock.post("/api/faults", r#"{"hang": "standalone-1"}"#);
     let mut held = connect(&member).expect("it accepts");

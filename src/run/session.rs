@@ -113,14 +113,14 @@ impl Session {
     /// The same, keeping checkpoints on its way: [`Session::at`] is quick then, and moving a little slower.
     #[must_use]
     pub fn with_checkpoints(mut self) -> Session {
-        self.checkpoints = Some(Checkpoints::default());
+        self.checkpoints = Some(Checkpoints::from(&self.simulation));
         self
     }
 
     /// Back to the beginning: what came from outside is forgotten, and so is what was watched.
     pub fn restart(&mut self) {
         let anew = Session::new(self.plan.clone(), self.seed, self.calendar);
-        let checkpoints = self.checkpoints.as_ref().map(|_| Checkpoints::default());
+        let checkpoints = self.checkpoints.as_ref().map(|_| Checkpoints::from(&anew.simulation));
         *self = Session { checkpoints, version: self.version + 1, ..anew };
     }
 
@@ -345,12 +345,12 @@ impl Session {
         };
         let all = self.commands.iter().chain(&self.agenda);
         Way {
-            from,
             done,
             commands: all.skip(done).take_while(|it| it.at <= instant).cloned().collect(),
             to: instant,
-            passed: self.checkpoints.as_ref().map(Checkpoints::as_far_apart_as),
+            passed: self.checkpoints.as_ref().map(|it| it.going_on_from(&from)),
             version: self.version,
+            from,
         }
     }
 

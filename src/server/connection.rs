@@ -107,7 +107,7 @@ enum BodyLength {
 impl Connection {
     async fn run(&mut self) -> End {
         let mut changes = self.shared.changes.subscribe();
-        let life = self.life();
+        let life = life_of(&self.shared, self.member);
         let version = self.version();
         loop {
             // Wait for a request, or for the end of the process.
@@ -122,6 +122,7 @@ impl Connection {
                     // What has no readable request line is answered as HTTP/1.0, without a word on the connection.
                     let http10 = answer.headers.iter().all(|(name, _)| name != "connection");
                     let encoded = Encoded::new(answer, http10);
+                    self.shared.malformed(self.member, encoded.status);
                     let _ = self.write.write_all(&encoded.bytes).await;
                     return End::Closed;
                 }
@@ -140,25 +141,32 @@ impl Connection {
                 Some(body) => request.body = body,
                 None => return End::Closed,
             }
-            request.arrived = self.shared.world().simulation.now();
+            match self.shared.world() {
+                Ok(world) => request.arrived = world.session.now(),
+                Err(_) => return End::Reset,
+            }
+            let none = |what: &str, end: End| {
+                self.shared.answered(self.member, &request, Err(what));
+                end
+            };
             let encoded = loop {
                 match self.shared.answer(self.member, &request) {
                     Reply::Send(encoded) => break encoded,
-                    Reply::Reset => return End::Reset,
+                    Reply::Reset => return none("reset", End::Reset),
                     Reply::Later(wait) => {
                         let sleep = tokio::time::sleep(wait.unwrap_or(IDLE).max(std::time::Duration::from_millis(1)));
                         tokio::select! {
                             () = sleep => {}
                             _ = changes.changed() => {}
-                            () = left(&mut self.buffer, &mut self.read) => return End::Closed,
+                            () = left(&mut self.buffer, &mut self.read) => return none("unanswered", End::Closed),
                         }
                     }
                 }
-                if self.life() != life {
-                    return End::Reset;
+                if life_of(&self.shared, self.member) != life {
+                    return none("reset", End::Reset);
                 }
             };
-            self.shared.metrics.answered(&self.shared.addresses.members[self.member].name, encoded.status);
+            self.shared.answered(self.member, &request, Ok(encoded.status));
             if self.write.write_all(&encoded.bytes).await.is_err() || encoded.close {
                 return End::Closed;
             }
@@ -167,12 +175,14 @@ impl Connection {
 
     /// The recorded version that the member answers as: what cannot be read is answered in its form too.
     fn version(&self) -> &'static str {
-        self.shared.world().simulation.members().get(self.member).map_or("", |member| member.profile().recorded())
+        let Ok(world) = self.shared.world() else { return "" };
+        world.session.simulation().members().get(self.member).map_or("", |member| member.profile().recorded())
     }
+}
 
-    fn life(&self) -> Option<u32> {
-        self.shared.world().simulation.members().get(self.member).map(|member| member.life())
-    }
+/// The number of a member's process; none when the model is broken.
+fn life_of(shared: &Shared, member: usize) -> Option<u32> {
+    shared.world().ok()?.session.simulation().members().get(member).map(|member| member.life())
 }
 
 /// Resolves when the process that was connected to is gone.
@@ -181,8 +191,8 @@ async fn dead(shared: &Shared, member: usize, life: Option<u32>, changes: &mut t
         if changes.changed().await.is_err() {
             return;
         }
-        let world = shared.world();
-        match world.simulation.members().get(member) {
+        let Ok(world) = shared.world() else { return };
+        match world.session.simulation().members().get(member) {
             Some(it) if Some(it.life()) == life && it.port() != crate::simulator::Port::Refused => {}
             _ => return,
         }
