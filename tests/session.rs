@@ -34,7 +34,9 @@ fn bytes(simulation: &Simulation) -> String {
             let found = answer(&Request::get(path, simulation.now()), simulation, member);
             all += &match found {
                 Outcome::Answer(answer) => match &answer.body {
-                    Body::Sized(body) | Body::Chunked(body) => format!("{} {}", answer.status, String::from_utf8_lossy(body)),
+                    Body::Sized(body) | Body::Chunked(body) => {
+                        format!("{} {}", answer.status, String::from_utf8_lossy(body))
+                    }
                     Body::None => answer.status.to_string(),
                 },
                 other => format!("{other:?}"),
@@ -211,10 +213,8 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
     kill.fault = mock_kestra::scenario::Fault::Kill(vec![1, 77]);
     let past = later("{ at: 10s, kill: worker-1 }", &session);
     let mut flow = later("{ arrivals: { times: 2x } }", &session);
-    flow.fault = mock_kestra::scenario::Fault::Arrivals {
-        flow: Some(5),
-        change: mock_kestra::scenario::RateChange::Times(2.0),
-    };
+    flow.fault =
+        mock_kestra::scenario::Fault::Arrivals { flow: Some(5), change: mock_kestra::scenario::RateChange::Times(2.0) };
     let no = Refused::NoMember(77);
     assert_eq!(session.command(Command::Stop { member: 77 }), Err(no.clone()));
     assert_eq!(session.command(Command::Refresh { member: 77 }), Err(no.clone()));
@@ -245,9 +245,8 @@ fn what_is_still_to_come_happens_in_time_is_seen_ahead_and_can_be_taken_back() {
         let entry = read_fault(text, session.plan(), session.now()).expect("a fault");
         session.inject(entry).expect("it is to come");
     }
-    let names = |simulation: &Simulation| {
-        simulation.faults().iter().map(|fault| fault.entry.name.clone()).collect::<Vec<_>>()
-    };
+    let names =
+        |simulation: &Simulation| simulation.faults().iter().map(|fault| fault.entry.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&session.at(at(61)).expect("no limit")), ["hang-worker-1"]);
     assert_eq!(names(&session.at(at(121)).expect("no limit")), ["d"]);
     assert_eq!(session.planned().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["hang-worker-1", "d"]);
@@ -265,7 +264,8 @@ fn what_is_still_to_come_happens_in_time_is_seen_ahead_and_can_be_taken_back() {
 fn a_fault_that_comes_again_and_again_does_so_when_it_is_injected() {
     let mut session = session(plan(CLUSTER));
     session.advance(at(10)).expect("no limit");
-    let entry = read_fault("{ gc-pause: { member: worker-1, pause: 1s }, every: 30s, until: 100s }", session.plan(), at(10));
+    let entry =
+        read_fault("{ gc-pause: { member: worker-1, pause: 1s }, every: 30s, until: 100s }", session.plan(), at(10));
     session.inject(entry.expect("a fault")).expect("it is done");
     session.advance(at(300)).expect("no limit");
     let begun: Vec<Instant> = session

@@ -8,8 +8,8 @@ use clap::{Args, Parser};
 
 use super::{Exit, complain, load, print};
 use crate::random::Seed;
-use crate::scenario::Plan;
 use crate::run::Session;
+use crate::scenario::Plan;
 use crate::server::{self, Addresses, Clock, Detail, Options, RequestLog, Running, ServeError};
 use crate::time::{Calendar, Duration};
 

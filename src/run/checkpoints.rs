@@ -17,7 +17,8 @@ const START_OF_PROCESS: u64 = 64;
 /// Work that a slice of time should hold.
 const SLICE_WORK: u64 = 512;
 const SHORTEST_SLICE: Duration = Duration::milliseconds(1);
-const LONGEST_SLICE: Duration = Duration::minutes(24 * 60);
+/// Short enough that a loop of crashes after a quiet day is met early.
+const LONGEST_SLICE: Duration = Duration::minutes(1);
 
 /// Bytes of a member with its meters, of an execution, and of a line of the journal: no measurement, a fair guess.
 const MEMBER_BYTES: usize = 192 << 10;

@@ -168,7 +168,7 @@ pub(super) struct Steps(Duration);
 
 impl Steps {
     const SHORTEST: Duration = Duration::milliseconds(1);
-    const LONGEST: Duration = Duration::minutes(30 * 24 * 60);
+    const LONGEST: Duration = Duration::minutes(10);
 
     pub(super) fn new() -> Steps {
         Steps(Duration::seconds(1))

@@ -156,12 +156,15 @@ const MAX_WORKERS: usize = 8;
 pub fn start(session: Session, options: Options, clock: Clock) -> Result<Running, ServeError> {
     let (sockets, control, addresses) = open(&session, &options)?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+    // Threads carry the control port in their names: there may be several servers.
+    let name = format!("kestra-{}", addresses.control.port());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(workers).enable_all().build().map_err(ServeError::Runtime)?;
+    let runtime = runtime.worker_threads(workers).thread_name(name.clone()).enable_all().build();
+    let runtime = runtime.map_err(ServeError::Runtime)?;
     let shared = Arc::new(Shared::new(session.with_checkpoints(), clock, options, addresses));
     let serving = shared.clone();
     // A thread of its own owns the runtime, so that a server can be started and dropped anywhere, in async code too.
-    let thread = std::thread::Builder::new().name("mock-kestra".to_owned()).spawn(move || {
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
         runtime.block_on(serve(serving, sockets, control));
         // What hangs on purpose is dropped here; work under way sees that nobody serves any more.
         drop(runtime);
@@ -183,7 +186,8 @@ impl Running {
     }
 
     /// The session that is served, caught up with the clock, for as long as `look` has it. When `look` moves it, the clock
-    /// follows. A panic of `look` is one of the model: nothing is served any more.
+    /// follows. A panic of `look` is one of the model: nothing is served any more. Nobody is answered meanwhile, so `look` must
+    /// not ask the server itself.
     ///
     /// # Errors
     /// The model has panicked before.

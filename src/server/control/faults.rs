@@ -101,6 +101,10 @@ pub(super) async fn clear(State(shared): App, Path(name): Path<String>) -> Answe
 fn unknown(name: &str, session: &Session) -> Refusal {
     let in_force = session.simulation().faults().iter().map(|fault| fault.entry.name.as_str());
     let names: Vec<&str> = in_force.chain(session.planned().map(|entry| entry.name.as_str())).collect();
-    let known = if names.is_empty() { "none is in force".to_owned() } else { format!("in force or planned are {}", names.join(", ")) };
+    let known = if names.is_empty() {
+        "none is in force".to_owned()
+    } else {
+        format!("in force or planned are {}", names.join(", "))
+    };
     Refusal::new(StatusCode::NOT_FOUND, format!("no fault in force is called `{name}`"), known)
 }
