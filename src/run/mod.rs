@@ -4,8 +4,10 @@ mod checkpoints;
 mod explain;
 mod judge;
 mod locate;
+mod orders;
 pub mod session;
 mod watch;
+mod way;
 mod why;
 
 use std::sync::Arc;
@@ -19,8 +21,9 @@ use crate::simulator::{LimitReached, Port, Simulation};
 use crate::time::{Calendar, Duration, Instant};
 
 pub use explain::{Change, Explanation, PartLine, explain};
-pub use session::{Found, Journal, Passed, Refused, Session, Way};
+pub use session::{Journal, Refused, Session};
 pub use watch::{Scraping, Watch};
+pub use way::{Found, Passed, Way};
 
 /// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a
 /// Prometheus in virtual time scrapes all members and evaluates rules; without one, alerts are not judged.

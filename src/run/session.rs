@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::checkpoints::{Checkpoints, advance_in_slices};
+use super::orders::{agenda, order};
 use super::watch::{self, Watch, Watching};
+use super::way::{Passed, Way};
 use super::{closing, health, looks, member_line};
 use crate::random::Seed;
 use crate::report::{Line, Report};
-use crate::scenario::{Expectation, Fault, Order, Plan, PlannedCommand, TimelineEntry, write};
-use crate::simulator::{Command, JournalEntry, Level, LimitReached, Simulation, limits as simulator_limits};
+use crate::scenario::{Expectation, Fault, Plan, PlannedCommand, TimelineEntry, write};
+use crate::simulator::{Command, JournalEntry, LimitReached, Simulation, limits as simulator_limits};
 use crate::time::{Calendar, Instant};
 
 /// Bounds of a session.
@@ -40,11 +42,11 @@ pub struct Session {
 
 /// A command and its instant.
 #[derive(Clone, Debug)]
-struct Issued {
-    at: Instant,
-    command: Command,
+pub(super) struct Issued {
+    pub(super) at: Instant,
+    pub(super) command: Command,
     /// The scenario itself has it.
-    planned: bool,
+    pub(super) planned: bool,
 }
 
 /// Why a command is not done. Nothing has changed then.
@@ -443,115 +445,10 @@ pub struct Journal<'a> {
     pub lines: &'a [JournalEntry],
 }
 
-/// The way from a simulation to another instant.
-#[derive(Debug)]
-pub struct Way {
-    from: Arc<Simulation>,
-    /// Commands that `from` has had.
-    done: usize,
-    commands: Vec<Issued>,
-    to: Instant,
-    passed: Option<Checkpoints>,
-    version: u64,
-}
-
-/// The end of a way.
-#[derive(Debug)]
-pub struct Found {
-    /// The cluster there.
-    pub simulation: Simulation,
-    /// What was passed.
-    pub passed: Passed,
-}
-
-/// What a way has passed, for [`Session::learn`].
-#[derive(Debug)]
-pub struct Passed {
-    checkpoints: Option<Checkpoints>,
-    version: u64,
-}
-
-impl Way {
-    /// Goes it, as long as `go_on` says so; none when it did not.
-    ///
-    /// # Errors
-    /// A limit of the simulation is reached before.
-    pub fn go(self, go_on: &dyn Fn() -> bool) -> Result<Option<Found>, LimitReached> {
-        let Way { from, done, commands, to, mut passed, version } = self;
-        let mut simulation = Arc::unwrap_or_clone(from);
-        let mut walk = |simulation: &mut Simulation, to, done| {
-            advance_in_slices(simulation, to, |simulation| {
-                if let Some(passed) = &mut passed {
-                    passed.offer(simulation, done);
-                }
-                go_on()
-            })
-        };
-        let count = commands.len();
-        for (index, issued) in commands.into_iter().enumerate() {
-            if !walk(&mut simulation, issued.at, done + index)? {
-                return Ok(None);
-            }
-            simulation.command(issued.command);
-            simulation.advance(issued.at)?;
-        }
-        let there = walk(&mut simulation, to, done + count)?;
-        Ok(there.then_some(Found { simulation, passed: Passed { checkpoints: passed, version } }))
-    }
-}
-
 /// The fault that a command injects.
 fn injected(issued: &Issued) -> Option<&TimelineEntry> {
     match &issued.command {
         Command::Inject(entry) => Some(entry),
         _ => None,
-    }
-}
-
-const LEVELS: &[(&str, Level)] = &[
-    ("ALL", Level::All),
-    ("TRACE", Level::Trace),
-    ("DEBUG", Level::Debug),
-    ("INFO", Level::Info),
-    ("WARN", Level::Warn),
-    ("ERROR", Level::Error),
-    ("OFF", Level::Off),
-];
-
-/// The commands of a scenario, in the order of time; those of one instant in the order of the file.
-fn agenda(plan: &Plan) -> VecDeque<Issued> {
-    let mut all: Vec<Issued> = Vec::new();
-    for PlannedCommand { at, order } in &plan.commands {
-        let mut add = |command| all.push(Issued { at: *at, command, planned: true });
-        match order {
-            Order::Inject(entry) => add(Command::Inject(entry.clone())),
-            Order::Clear(name) => add(Command::Clear(name.clone())),
-            Order::SetLogger { member, logger, level } => {
-                let level = LEVELS.iter().find(|(name, _)| Some(*name) == *level).map(|(_, level)| *level);
-                add(Command::SetLogger { member: *member, logger: logger.clone(), level });
-            }
-            Order::AskLogger { member, logger } => {
-                add(Command::TouchLogger { member: *member, logger: logger.clone() });
-            }
-            Order::Refresh(members) => members.iter().for_each(|member| add(Command::Refresh { member: *member })),
-            Order::Stop(members) => members.iter().for_each(|member| add(Command::Stop { member: *member })),
-        }
-    }
-    all.sort_by_key(|issued| issued.at);
-    all.into()
-}
-
-/// A command as a scenario has it.
-fn order(command: &Command) -> Order {
-    match command.clone() {
-        Command::Inject(entry) => Order::Inject(entry),
-        Command::Clear(name) => Order::Clear(name),
-        Command::SetLogger { member, logger, level } => {
-            let level = LEVELS.iter().find(|(_, it)| Some(*it) == level).map(|(name, _)| *name);
-            Order::SetLogger { member, logger, level }
-        }
-        Command::TouchLogger { member, logger } => Order::AskLogger { member, logger },
-        Command::Refresh { member } => Order::Refresh(vec![member]),
-        Command::Stop { member } => Order::Stop(vec![member]),
     }
 }

@@ -145,30 +145,42 @@ impl Connection {
                 Ok(world) => request.arrived = world.session.now(),
                 Err(_) => return End::Reset,
             }
-            let none = |what: &str, end: End| {
-                self.shared.answered(self.member, &request, Err(what));
-                end
-            };
-            let encoded = loop {
-                match self.shared.answer(self.member, &request) {
-                    Reply::Send(encoded) => break encoded,
-                    Reply::Reset => return none("reset", End::Reset),
-                    Reply::Later(wait) => {
-                        let sleep = tokio::time::sleep(wait.unwrap_or(IDLE).max(std::time::Duration::from_millis(1)));
-                        tokio::select! {
-                            () = sleep => {}
-                            _ = changes.changed() => {}
-                            () = left(&mut self.buffer, &mut self.read) => return none("unanswered", End::Closed),
-                        }
-                    }
-                }
-                if life_of(&self.shared, self.member) != life {
-                    return none("reset", End::Reset);
+            let encoded = match self.answer(&request, life, &mut changes).await {
+                Ok(encoded) => encoded,
+                Err((what, end)) => {
+                    self.shared.answered(self.member, &request, Err(what));
+                    return end;
                 }
             };
             self.shared.answered(self.member, &request, Ok(encoded.status));
             if self.write.write_all(&encoded.bytes).await.is_err() || encoded.close {
                 return End::Closed;
+            }
+        }
+    }
+
+    /// The answer to a request, however long it takes; else what became of it, and of the connection.
+    async fn answer(
+        &mut self,
+        request: &Request,
+        life: Option<u32>,
+        changes: &mut tokio::sync::watch::Receiver<u64>,
+    ) -> Result<Arc<Encoded>, (&'static str, End)> {
+        loop {
+            match self.shared.answer(self.member, request) {
+                Reply::Send(encoded) => return Ok(encoded),
+                Reply::Reset => return Err(("reset", End::Reset)),
+                Reply::Later(wait) => {
+                    let sleep = tokio::time::sleep(wait.unwrap_or(IDLE).max(std::time::Duration::from_millis(1)));
+                    tokio::select! {
+                        () = sleep => {}
+                        _ = changes.changed() => {}
+                        () = left(&mut self.buffer, &mut self.read) => return Err(("unanswered", End::Closed)),
+                    }
+                }
+            }
+            if life_of(&self.shared, self.member) != life {
+                return Err(("reset", End::Reset));
             }
         }
     }
