@@ -8,11 +8,11 @@ use crate::time::{Duration, Instant};
 /// Checkpoints of a session.
 const MAX_CHECKPOINTS: usize = 256;
 /// Bytes of all checkpoints of a session, as they are estimated.
-const MAX_BYTES: usize = 128 << 20;
+const MAX_BYTES: usize = 64 << 20;
 /// Work between two checkpoints, until there are too many.
-const FIRST_STRIDE: u64 = 2_048;
+const FIRST_STRIDE: u64 = 4_096;
 /// What the start of a process costs, in events.
-const START_OF_PROCESS: u64 = 64;
+const START_OF_PROCESS: u64 = 32;
 
 /// Work that a slice of time should hold.
 const SLICE_WORK: u64 = 512;
@@ -20,8 +20,8 @@ const SHORTEST_SLICE: Duration = Duration::milliseconds(1);
 /// Short enough that a loop of crashes after a quiet day is met early.
 const LONGEST_SLICE: Duration = Duration::minutes(1);
 
-/// Bytes of a member with its meters, of an execution, and of a line of the journal: no measurement, a fair guess.
-const MEMBER_BYTES: usize = 192 << 10;
+/// Bytes of a member with its meters (as measured of a cluster of eight), of an execution, and of a line of the journal.
+const MEMBER_BYTES: usize = 512 << 10;
 const EXECUTION_BYTES: usize = 512;
 const LINE_BYTES: usize = 96;
 

@@ -112,18 +112,22 @@ impl Session {
         self
     }
 
-    /// The same, keeping checkpoints on its way: [`Session::at`] is quick then, and moving a little slower.
+    /// The same, keeping checkpoints from here on: [`Session::at`] is quick then, and moving a little slower.
     #[must_use]
     pub fn with_checkpoints(mut self) -> Session {
-        self.checkpoints = Some(Checkpoints::from(&self.simulation));
+        self.keep_checkpoints();
         self
     }
 
-    /// Back to the beginning: what came from outside is forgotten, and so is what was watched.
+    /// Keeps checkpoints from here on, if it does not yet.
+    pub fn keep_checkpoints(&mut self) {
+        self.checkpoints.get_or_insert_with(|| Checkpoints::from(&self.simulation));
+    }
+
+    /// Back to the beginning: what came from outside is forgotten, and so is what was watched and kept.
     pub fn restart(&mut self) {
         let anew = Session::new(self.plan.clone(), self.seed, self.calendar);
-        let checkpoints = self.checkpoints.as_ref().map(|_| Checkpoints::from(&anew.simulation));
-        *self = Session { checkpoints, version: self.version + 1, ..anew };
+        *self = Session { version: self.version + 1, ..anew };
     }
 
     /// Moves to `to`, through all events up to and including it, and through what is planned. An instant in the past

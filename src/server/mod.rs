@@ -161,7 +161,7 @@ pub fn start(session: Session, options: Options, clock: Clock) -> Result<Running
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(workers).thread_name(name.clone()).enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
-    let shared = Arc::new(Shared::new(session.with_checkpoints(), clock, options, addresses));
+    let shared = Arc::new(Shared::new(session, clock, options, addresses));
     let serving = shared.clone();
     // A thread of its own owns the runtime, so that a server can be started and dropped anywhere, in async code too.
     let thread = std::thread::Builder::new().name(name).spawn(move || {

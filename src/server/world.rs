@@ -301,6 +301,8 @@ impl World {
         let (limit, jump, seen) = (None, None, Vec::new());
         let mut world = World { session, clock, limit, resets, jumps_ended, jump, generation, seen, remembered };
         world.advance(now);
+        // From here on: who looks at the time before goes it anew, and the start costs no clone.
+        world.session.keep_checkpoints();
         world.members_changed();
         world
     }
@@ -366,6 +368,7 @@ impl World {
         self.jumps_ended += 1;
         self.resets += 1;
         self.advance(Instant::START);
+        self.session.keep_checkpoints();
     }
 
     fn remembered(&self, member: usize, request: &Request) -> Option<Arc<Encoded>> {
