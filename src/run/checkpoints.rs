@@ -160,7 +160,7 @@ mod tests {
     fn busy() -> Simulation {
         let text = "name: busy\ncluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 1 } }\n\
                     flows: [ { id: f, namespace: n, tasks: [ { id: t, type: a.B } ] } ]\n\
-                    arrivals: [ { flow: f, rate: 30/s } ]\n";
+                    behaviour: [ { task: t, duration: 100ms } ]\narrivals: [ { flow: f, rate: 5/s } ]\n";
         let plan = Arc::new(read("busy.yaml", text, &NoFiles).0.expect("a plan"));
         Simulation::new(plan, Seed(1), Calendar::default())
     }
