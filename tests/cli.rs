@@ -316,6 +316,25 @@ fn an_interrupt_ends_it_at_once_even_while_requests_hang() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn who_gets_a_406_sees_it_on_standard_error_when_asked_to_tell() {
+    let told = |verbose: &[&str]| {
+        let file = scratch("told.txt");
+        let stderr = std::fs::File::create(&file).expect("a file");
+        let mock = Mock::start_telling(&[&["idle", "--paused"], verbose].concat(), stderr.into());
+        let request = "GET /prometheus HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nConnection: close\r\n\r\n";
+        assert!(common::server::raw(&mock.member("standalone-1"), request).starts_with("HTTP/1.1 406"));
+        Command::new("kill").args(["-TERM", &mock.pid().to_string()]).status().expect("kill");
+        assert_eq!(mock.wait(), Some(0));
+        std::fs::read_to_string(file).expect("readable")
+    };
+    let line = "0s standalone-1 GET /prometheus 406 (accept: text/html)\n";
+    assert_eq!(told(&[]), "");
+    assert_eq!(told(&["-v"]), line);
+    assert_eq!(told(&["-vv"]), format!("{line}  host: x\n  accept: text/html\n  connection: close\n"));
+}
+
 #[tokio::test]
 async fn healthcheck_tells_by_its_exit_code() {
     let server = MockServer::start().await;

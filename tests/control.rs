@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::server::{Mock, ask, raw};
+use common::server::{Local, ask, eventually, plan, raw, session, shipped};
+use mock_kestra::server::Options;
 use serde_json::Value;
 
-fn refused(mock: &Mock, method: &str, path: &str, body: &str, status: u16, part: &str) {
+fn refused(mock: &Local, method: &str, path: &str, body: &str, status: u16, part: &str) {
     let before = mock.ask("GET", "/api/state", "");
     let (found, value) = mock.ask(method, path, body);
     assert_eq!(found, status, "{method} {path} {body}: {value}");
@@ -19,7 +20,7 @@ fn refused(mock: &Mock, method: &str, path: &str, body: &str, status: u16, part:
 
 #[test]
 fn the_clock_obeys() {
-    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let mock = Local::paused("worker-killed");
     let state = mock.ask("GET", "/api/state", "").1;
     assert_eq!((state["time"].as_str(), state["clock"]["paused"].as_bool()), (Some("0s"), Some(true)));
     assert_eq!(mock.post("/api/advance", r#"{"by": "90s"}"#)["time"], "1m30s");
@@ -27,12 +28,14 @@ fn the_clock_obeys() {
     assert_eq!(mock.post("/api/run-until", r#"{"at": "11m", "now": true}"#)["time"], "11m");
     assert_eq!(mock.ask("GET", "/api/state", "").1["members"][3]["port"], "refused");
     mock.post("/api/run-until", r#"{"at": "13m"}"#);
-    common::server::eventually("it pauses there", || {
-        let state = mock.ask("GET", "/api/state", "").1;
-        state["clock"]["paused"] == true && state["time"] == "13m"
-    });
+    mock.pass(0.4);
+    assert_eq!(mock.ask("GET", "/api/state", "").1["time"], "12m40s");
+    mock.pass(60.0);
+    let state = mock.ask("GET", "/api/state", "").1;
+    assert_eq!((state["time"].as_str(), state["clock"]["paused"].as_bool()), (Some("13m"), Some(true)));
     mock.post("/api/resume", "");
-    common::server::eventually("it goes on", || mock.ask("GET", "/api/state", "").1["seconds"].as_f64() > Some(800.0));
+    mock.pass(1.0);
+    assert_eq!(mock.ask("GET", "/api/state", "").1["seconds"], 1030.0, "it goes on");
     mock.post("/api/pause", "");
     assert_eq!(mock.post("/api/reset", "")["time"], "0s");
     assert_eq!(mock.ask("GET", "/api/journal", "").1["lines"], Value::Array(Vec::new()));
@@ -40,7 +43,7 @@ fn the_clock_obeys() {
 
 #[test]
 fn wrong_requests_are_told_what_and_how_and_change_nothing() {
-    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let mock = Local::paused("worker-killed");
     for (method, path, body, status, part) in [
         ("GET", "/nowhere", "", 404, "/nowhere"),
         ("GET", "/api/pause", "", 405, "GET"),
@@ -69,7 +72,7 @@ fn wrong_requests_are_told_what_and_how_and_change_nothing() {
 
 #[test]
 fn a_page_of_another_site_may_not_write() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let control = mock.control();
     let post = |origin: &str| {
         raw(
@@ -86,15 +89,10 @@ fn a_page_of_another_site_may_not_write() {
 
 #[test]
 fn a_fault_over_http_gives_the_bytes_of_the_same_fault_in_a_file() {
-    let path = common::server::scratch("calm.yaml");
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/worker-killed.yaml"))
-        .expect("readable");
-    // The same scenario without its timeline and what it expects.
-    let calm = text.split("timeline:").next().expect("a part before");
-    std::fs::write(&path, calm).expect("written");
-    let date = ["--paused", "--start", "2026-01-05T08:00:00Z"];
-    let written = Mock::start(&[&["worker-killed"], &date[..]].concat());
-    let by_hand = Mock::start(&[&[path.to_str().expect("UTF-8")], &date[..]].concat());
+    let mut calm = plan(&shipped("worker-killed"));
+    calm.timeline.clear();
+    let written = Local::paused("worker-killed");
+    let by_hand = Local::serve(session(calm), |clock| clock.paused(), Options::default());
     by_hand.post("/api/advance", r#"{"by": "10m"}"#);
     by_hand.post("/api/faults", r#"{"kill": "worker-1", "for": "2m"}"#);
     for at in ["10m5s", "11m30s", "12m30s", "14m", "20m"] {
@@ -104,7 +102,7 @@ fn a_fault_over_http_gives_the_bytes_of_the_same_fault_in_a_file() {
         for member in ["webserver-1", "executor-1", "scheduler-1", "worker-1", "worker-2"] {
             for path in ["health", "prometheus", "worker", "metrics/kestra.worker.job.running"] {
                 let path = format!("/members/{member}/{path}");
-                let look = |mock: &Mock| ask(&mock.control(), "GET", &path, "");
+                let look = |mock: &Local| ask(&mock.control(), "GET", &path, "");
                 let (a, b) = (look(&written), look(&by_hand));
                 assert_eq!((a.status, a.body), (b.status, b.body), "{path} at {at}");
             }
@@ -115,7 +113,7 @@ fn a_fault_over_http_gives_the_bytes_of_the_same_fault_in_a_file() {
 
 #[test]
 fn any_instant_can_be_looked_at_and_nothing_changes_by_it() {
-    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let mock = Local::paused("worker-killed");
     let control = mock.control();
     mock.post("/api/advance", r#"{"by": "3m"}"#);
     let now = ask(&control, "GET", "/members/executor-1/prometheus", "").body;
@@ -136,7 +134,7 @@ fn any_instant_can_be_looked_at_and_nothing_changes_by_it() {
 
 #[test]
 fn discovery_metrics_and_page_are_there() {
-    let mock = Mock::start(&["healthy-cluster", "--paused"]);
+    let mock = Local::paused("healthy-cluster");
     let targets = mock.ask("GET", "/sd", "").1;
     assert_eq!(targets.as_array().map(Vec::len), Some(10));
     assert_eq!(targets[5]["labels"]["instance"], "worker-1:8081");
@@ -146,11 +144,14 @@ fn discovery_metrics_and_page_are_there() {
     assert!(own.contains("mock_kestra_answers_total{code=\"200\",member=\"worker-1\"} 1"), "{own}");
     let page = ask(&mock.control(), "GET", "/", "");
     assert!(page.status == 200 && page.body.contains("<title>mock-kestra</title>"));
+    // It asks for what is new in the journal, and never for all of it again.
+    assert!(page.body.contains("get(\"/api/journal?since=\" + next)"), "{}", page.body);
+    assert!(!page.body.contains("\"/api/journal\")"), "{}", page.body);
 }
 
 #[test]
 fn what_a_client_writes_is_kept_until_the_reset() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let member = mock.member("standalone-1");
     let level = || ask(&member, "GET", "/loggers/io.kestra.core", "").body;
     let before = level();
@@ -161,4 +162,191 @@ fn what_a_client_writes_is_kept_until_the_reset() {
     assert!(journal["lines"][0]["text"].as_str().is_some_and(|line| line.contains("ERROR")), "{journal}");
     mock.post("/api/reset", "");
     assert_eq!(level(), before);
+}
+
+#[test]
+fn a_fault_with_an_instant_of_its_own_waits_for_it() {
+    let mock = Local::paused("worker-killed");
+    mock.post("/api/advance", r#"{"by": "1m"}"#);
+    let planned = mock.post("/api/faults", r#"{"at": "3m", "hang": "worker-2", "for": "30s"}"#);
+    assert_eq!((planned["at"].as_str(), planned["ends"].as_str()), (Some("3m"), Some("3m30s")), "{planned}");
+    let list = mock.ask("GET", "/api/faults", "").1;
+    assert_eq!((list["faults"].as_array().map(Vec::len), &list["planned"][0]["name"]), (Some(0), &planned["name"]));
+    let ahead = mock.ask("GET", "/api/state?at=3m10s", "").1;
+    assert_eq!(
+        (ahead["members"][4]["port"].as_str(), ahead["faults"][0]["since"].as_str()),
+        (Some("hangs"), Some("3m"))
+    );
+    mock.post("/api/advance", r#"{"by": "2m"}"#);
+    let list = mock.ask("GET", "/api/faults", "").1;
+    assert_eq!((&list["faults"][0]["name"], list["planned"].as_array().map(Vec::len)), (&planned["name"], Some(0)));
+    // One that is still to come can be taken back.
+    let name = mock.post("/api/faults", r#"{"at": "10m", "kill": "executor-1"}"#)["name"].clone();
+    assert_eq!(mock.ask("DELETE", &format!("/api/faults/{}", name.as_str().expect("a name")), "").0, 200);
+    assert_eq!(mock.ask("GET", "/api/faults", "").1["planned"], Value::Array(Vec::new()));
+    for (body, part) in [
+        (r#"{"at": "2m59s", "kill": "worker-1"}"#, "2m59s is past, it is 3m now"),
+        (r#"{"kill": "worker-1", "every": "5m", "until": "1m"}"#, "`until` is 1m"),
+    ] {
+        refused(&mock, "POST", "/api/faults", body, 422, part);
+    }
+    refused(&mock, "POST", "/api/faults", r#"{"kill": "worker-1", "until": "10m"}"#, 400, "`until` without `every`");
+}
+
+#[test]
+fn a_fault_that_comes_again_and_again_does_so_over_http_too() {
+    let mock = Local::paused("idle");
+    let body = r#"{"gc-pause": {"member": "standalone-1", "pause": "1s"}, "every": "1m", "until": "3m"}"#;
+    let accepted = mock.post("/api/faults", body);
+    assert_eq!((accepted["every"].as_str(), accepted["until"].as_str()), (Some("1m"), Some("3m")));
+    mock.post("/api/advance", r#"{"by": "10m"}"#);
+    let journal = mock.ask("GET", "/api/journal", "").1;
+    let begun = journal["lines"].as_array().expect("lines").iter();
+    let begun: Vec<&str> = begun
+        .filter(|line| line["text"].as_str().is_some_and(|text| text.starts_with("fault gc-pause-standalone-1:")))
+        .filter_map(|line| line["at"].as_str())
+        .collect();
+    assert_eq!(begun, ["0s", "1m", "2m", "3m"], "{journal}");
+}
+
+/// Asks for a jump that nobody lives to see the end of, and waits until it is under way.
+fn long_jump(mock: &Local) -> std::net::TcpStream {
+    use std::io::Write;
+    let mut client = common::server::connect(&mock.control()).expect("a connection");
+    let body = r#"{"by": "300d"}"#;
+    let request = format!("POST /api/advance HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    client.write_all(request.as_bytes()).expect("written");
+    eventually("the jump is under way", || mock.ask("GET", "/api/state", "").1["clock"]["jump"].is_string());
+    client
+}
+
+#[test]
+fn a_jump_ends_with_its_client() {
+    let mock = Local::paused("healthy-cluster");
+    drop(long_jump(&mock));
+    eventually("the jump is over", || mock.ask("GET", "/api/state", "").1["clock"]["jump"].is_null());
+    let then = mock.ask("GET", "/api/state", "").1["seconds"].as_f64().expect("seconds");
+    assert!(then > 0.0 && then < 300.0 * 86_400.0, "{then}");
+    // Another one has its turn, and nothing of the old one goes on.
+    mock.post("/api/advance", r#"{"by": "1s"}"#);
+    assert_eq!(mock.ask("GET", "/api/state", "").1["seconds"], then + 1.0);
+}
+
+#[test]
+fn a_pause_and_a_reset_end_a_jump() {
+    use std::io::Read;
+    let mock = Local::paused("healthy-cluster");
+    for (path, starts_anew) in [("/api/pause", false), ("/api/reset", true)] {
+        let mut client = long_jump(&mock);
+        let state = mock.post(path, "");
+        let mut answer = [0u8; 12];
+        client.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 409", "{path}");
+        mock.post("/api/pause", "");
+        mock.pass(5.0);
+        let after = mock.ask("GET", "/api/state", "").1;
+        assert_eq!((&after["seconds"], &after["clock"]["jump"]), (&state["seconds"], &Value::Null), "{path}");
+        assert_eq!(after["seconds"] == 0.0, starts_anew, "{path}");
+    }
+}
+
+#[test]
+fn a_server_whose_model_has_panicked_serves_nothing_and_says_so() {
+    let mock = Local::paused("worker-killed");
+    let member = mock.member("worker-1");
+    assert_eq!(ask(&member, "GET", "/health", "").status, 200);
+    let panics = || mock.running.session(|_| -> () { panic!("on purpose, in a test") });
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+    for (method, path) in [
+        ("GET", "/api/state"),
+        ("GET", "/api/state?at=1m"),
+        ("GET", "/health"),
+        ("GET", "/metrics"),
+        ("GET", "/members/worker-1/health"),
+        ("POST", "/api/advance"),
+        ("POST", "/api/reset"),
+        ("POST", "/api/faults"),
+        ("GET", "/api/journal"),
+        ("GET", "/api/scenario"),
+    ] {
+        let (status, value) = mock.ask(method, path, r#"{"by": "1s"}"#);
+        assert_eq!(status, 503, "{method} {path} {value}");
+        assert!(value["error"]["message"].as_str().is_some_and(|told| told.contains("panicked")), "{value}");
+    }
+    eventually("its members listen no more", || common::server::connect(&member).is_err());
+    assert!(mock.running.session(|session| session.now()).is_err());
+    let error = mock.running.join().expect_err("it is broken");
+    assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+#[test]
+fn a_session_that_is_full_refuses_with_words_on_every_port() {
+    use mock_kestra::run::session::limits::COMMANDS;
+    use mock_kestra::simulator::Command;
+    let mock = Local::paused("idle");
+    let fill = |session: &mut mock_kestra::run::Session| {
+        (0..COMMANDS).try_for_each(|_| session.command(Command::Refresh { member: 0 }))
+    };
+    mock.running.session(fill).expect("it serves").expect("there is room for so many");
+    refused(&mock, "POST", "/api/faults", r#"{"hang": "standalone-1"}"#, 409, "100000 commands");
+    let answer = ask(&mock.member("standalone-1"), "POST", "/stop", "");
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains("100000 commands") && answer.body.contains("/api/reset"), "{}", answer.body);
+    assert_eq!(ask(&mock.member("standalone-1"), "GET", "/health", "").status, 200, "reading goes on");
+    mock.post("/api/reset", "");
+    assert_eq!(ask(&mock.member("standalone-1"), "POST", "/stop", "").status, 200);
+}
+
+#[test]
+fn the_journal_tells_what_is_new_and_whether_it_began_anew() {
+    let mock = Local::paused("worker-killed");
+    mock.post("/api/advance", r#"{"by": "15m"}"#);
+    let all = mock.ask("GET", "/api/journal", "").1;
+    let (next, lines) = (all["next"].as_u64().expect("a number"), all["lines"].as_array().expect("lines"));
+    assert_eq!((lines.len() as u64, &all["dropped"], &all["resets"]), (next, &Value::from(0), &Value::from(0)));
+    let rest = mock.ask("GET", &format!("/api/journal?since={}", next - 2), "").1;
+    assert_eq!(rest["lines"].as_array().expect("lines")[..], lines[lines.len() - 2..]);
+    let none = mock.ask("GET", &format!("/api/journal?since={next}"), "").1;
+    assert_eq!((&none["next"], &none["lines"]), (&all["next"], &Value::Array(Vec::new())));
+    mock.post("/api/reset", "");
+    let anew = mock.ask("GET", &format!("/api/journal?since={next}"), "").1;
+    assert_eq!((&anew["next"], &anew["resets"]), (&Value::from(0), &Value::from(1)));
+}
+
+#[test]
+fn a_session_is_given_as_a_scenario_that_does_it_again() {
+    let mock = Local::paused("worker-killed");
+    mock.post("/api/advance", r#"{"by": "2m"}"#);
+    mock.post("/api/faults", r#"{"hang": "executor-1"}"#);
+    mock.post("/api/advance", r#"{"by": "20s"}"#);
+    mock.ask("DELETE", "/api/faults/hang-executor-1", "");
+    mock.post("/api/faults", r#"{"at": "4m", "database": "refused", "for": "20s"}"#);
+    ask(&mock.member("worker-2"), "POST", "/stop", "");
+    mock.post("/api/advance", r#"{"by": "5m"}"#);
+    let answer = ask(&mock.control(), "GET", "/api/scenario", "");
+    assert!(answer.status == 200 && answer.head.contains("application/yaml"), "{}", answer.head);
+    let again = Local::serve(session(plan(&answer.body)), |clock| clock.paused(), Options::default());
+    for at in ["2m10s", "2m30s", "4m5s", "7m20s", "13m"] {
+        for path in ["executor-1/prometheus", "worker-1/prometheus", "worker-2/prometheus", "worker-2/health"] {
+            let look = |mock: &Local| {
+                let answer = ask(&mock.control(), "GET", &format!("/members/{path}?at={at}"), "");
+                (answer.status, answer.body)
+            };
+            assert_eq!(look(&mock), look(&again), "{path} at {at}");
+        }
+    }
+    again.post("/api/run-until", r#"{"at": "7m20s", "now": true}"#);
+    assert_eq!(again.ask("GET", "/api/journal", ""), mock.ask("GET", "/api/journal", ""));
+}
+
+#[test]
+fn whoever_embeds_it_moves_the_session_and_the_clock_follows() {
+    use mock_kestra::time::{Duration, Instant};
+    let mock = Local::serve(session(plan(&shipped("worker-killed"))), |clock| clock, Options::default());
+    let minute = Instant::START + Duration::minutes(11);
+    mock.running.session(|session| session.advance(minute)).expect("it serves").expect("no limit");
+    assert_eq!(mock.ask("GET", "/api/state", "").1["time"], "11m");
+    assert_eq!(mock.ask("GET", "/api/state", "").1["members"][3]["port"], "refused");
+    mock.pass(90.0);
+    assert_eq!(mock.ask("GET", "/api/state", "").1["time"], "12m30s");
 }

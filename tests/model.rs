@@ -220,6 +220,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
                     settings: mock_kestra::scenario::Settings::default(),
                     timeline,
+                    commands: Vec::new(),
                     expectations: Vec::new(),
                 })
             },

@@ -5,11 +5,17 @@ mod common;
 
 use std::io::{ErrorKind, Read, Write};
 
-use common::server::{Mock, ask, connect, eventually, raw, scratch, try_ask};
+use common::server::{Local, ask, connect, eventually, plan, raw, session, shipped, try_ask};
+use mock_kestra::random::Seed;
+use mock_kestra::run::Session;
+use mock_kestra::server::{Clock, Detail, Options, RequestLog, start};
+use mock_kestra::time::Calendar;
 
 #[test]
 fn answers_are_recorded_bytes() {
-    let mock = Mock::start(&["idle", "--paused", "--start", "2026-11-25T02:00:00Z"]);
+    let date = Calendar::starting("2026-11-25T02:00:00Z".parse().expect("a date"));
+    let dated = Session::new(std::sync::Arc::new(plan(&shipped("idle"))), Seed(1), date);
+    let mock = Local::serve(dated, |clock| clock.paused(), Options::default());
     let member = mock.member("standalone-1");
     let answer = raw(&member, "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let head = "HTTP/1.1 200 Ok\r\ndate: Wed, 25 Nov 2026 02:00:00 GMT\r\ncontent-type: application/json\r\ncontent-length: 419\r\n";
@@ -29,7 +35,7 @@ fn answers_are_recorded_bytes() {
 
 #[test]
 fn what_is_no_request_gets_the_recorded_refusal() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let member = mock.member("standalone-1");
     assert!(raw(&member, "FOO\r\n\r\n").starts_with("HTTP/1.0 400 Bad Request\r\nContent-Type: application/json\r\n"));
     assert!(raw(&member, "GET /health HTTP/1.1\nHost: x\n\n").starts_with("HTTP/1.0 400"), "bare line feeds");
@@ -47,21 +53,29 @@ fn what_is_no_request_gets_the_recorded_refusal() {
 
 #[test]
 fn members_can_be_kept_from_being_stopped() {
-    let mock = Mock::start(&["idle", "--no-stop"]);
+    let mut without = plan(&shipped("idle"));
+    without.settings.disable("stop");
+    let mock = Local::serve(session(without), |clock| clock, Options::default());
     let member = mock.member("standalone-1");
     assert_eq!(ask(&member, "POST", "/stop", "").status, 404);
     assert_eq!(ask(&member, "GET", "/version", "").status, 200);
     // Without it the process says so and goes.
-    let mock = Mock::start(&["idle"]);
+    let mock = Local::serve(session(plan(&shipped("idle"))), |clock| clock, Options::default());
     let member = mock.member("standalone-1");
     assert_eq!(ask(&member, "POST", "/stop", "").body, "{\"message\":\"Server shutdown started\"}");
-    let gone = || try_ask(&member, "GET", "/version", "").is_err();
+    // Half a second each time: later its restart policy brings it back.
+    let gone = || {
+        mock.pass(0.5);
+        try_ask(&member, "GET", "/version", "").is_err()
+    };
     eventually("its port is closed", gone);
 }
 
 #[test]
 fn what_is_no_request_gets_the_problem_document_of_2_0() {
-    let mock = Mock::start(&["idle", "--paused", "--kestra", "2.0"]);
+    let mut newer = plan(&shipped("idle"));
+    newer.kestra = "2.0".to_owned();
+    let mock = Local::serve(session(newer), |clock| clock.paused(), Options::default());
     let member = mock.member("standalone-1");
     let problem = |name: &str, title: &str, status: u16, detail: &str, instance: &str| {
         format!(
@@ -82,20 +96,26 @@ fn what_is_no_request_gets_the_problem_document_of_2_0() {
 #[test]
 fn a_request_that_hangs_is_answered_when_the_database_is_back() {
     // Its driver waits for ever, and no port and no process changes when the stall is over.
-    let file = scratch("stalled.yaml");
     let text = "name: stalled\nkestra: \"2.0\"\ncluster: { database: h2, standalone: 1 }\n\
                 timeline: [ { at: 1s, database: stalled, for: 25s } ]\n";
-    std::fs::write(&file, text).expect("a file");
-    let mock = Mock::start(&[file.to_str().expect("UTF-8"), "--speed", "10"]);
+    let mock = Local::serve(session(plan(text)), |clock| clock, Options::default());
     let member = mock.member("standalone-1");
-    eventually("the database stalls", || !mock.ask("GET", "/api/faults", "").1.to_string().contains("[]"));
-    let answer = raw(&member, "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    mock.pass(2.0);
+    assert_eq!(mock.ask("GET", "/api/faults", "").1["faults"][0]["name"], "database-stalled");
+    let mut held = connect(&member).expect("a connection");
+    held.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("written");
+    held.set_read_timeout(Some(std::time::Duration::from_millis(200))).expect("set");
+    assert!(held.read(&mut [0u8; 1]).is_err(), "no answer while it is stalled");
+    held.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("set");
+    mock.pass(30.0);
+    let mut answer = String::new();
+    held.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 Ok"), "{answer}");
 }
 
 #[test]
 fn a_chunked_body_is_read() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let member = mock.member("standalone-1");
     let request = "POST /loggers/io.kestra HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\
                    Transfer-Encoding: chunked\r\n\r\n5\r\n{\"con\r\n1a\r\nfiguredLevel\": \"DEBUG\"}  \n\r\n0\r\n\r\n";
@@ -106,7 +126,7 @@ fn a_chunked_body_is_read() {
 
 #[test]
 fn a_kill_resets_open_connections_and_the_port_refuses_until_the_process_is_back() {
-    let mock = Mock::start(&["worker-killed", "--paused"]);
+    let mock = Local::paused("worker-killed");
     let worker = mock.member("worker-1");
     let mut kept = connect(&worker).expect("a connection");
     let mut answer = [0u8; 15];
@@ -127,7 +147,7 @@ fn a_kill_resets_open_connections_and_the_port_refuses_until_the_process_is_back
 
 #[test]
 fn a_process_that_hangs_accepts_and_answers_only_when_it_goes_on() {
-    let mock = Mock::start(&["idle", "--paused"]);
+    let mock = Local::paused("idle");
     let member = mock.member("standalone-1");
     mock.post("/api/faults", r#"{"hang": "standalone-1"}"#);
     let mut held = connect(&member).expect("it accepts");
@@ -141,4 +161,119 @@ fn a_process_that_hangs_accepts_and_answers_only_when_it_goes_on() {
     let mut answer = String::new();
     held.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 Ok"), "{answer}");
+}
+
+#[test]
+fn requests_that_differ_in_a_header_only_do_not_get_each_others_answer() {
+    let text = "name: guarded\nconfiguration: { endpoints.all.basic-auth: { username: prom, password: s3cret } }\n";
+    let mock = Local::serve(session(plan(text)), |clock| clock.paused(), Options::default());
+    let member = mock.member("standalone-1");
+    let get = |headers: &str| {
+        let answer =
+            raw(&member, &format!("GET /prometheus HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n"));
+        answer.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok()).expect("a status")
+    };
+    // prom:s3cret, and prom:wrong.
+    let (right, wrong) = ("Authorization: Basic cHJvbTpzM2NyZXQ=\r\n", "Authorization: Basic cHJvbTp3cm9uZw==\r\n");
+    // The clock stands still: each of them is remembered, and asked for again after the others.
+    for _ in 0..3 {
+        assert_eq!(get(right), 200);
+        assert_eq!(get(""), 401);
+        assert_eq!(get(wrong), 401);
+        assert_eq!(get(&format!("{right}Accept: text/html\r\n")), 406);
+        assert_eq!(get(&format!("{right}Accept: text/plain\r\n")), 200);
+        assert_eq!(get(&format!("{wrong}Accept: text/plain\r\n")), 401);
+    }
+}
+
+#[test]
+fn who_is_refused_is_told_in_the_log_and_why() {
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = RequestLog::new(Detail::Line, {
+        let told = told.clone();
+        move |line| told.lock().expect("no panic").push(line.to_owned())
+    });
+    let options = Options { log: Some(log), ..Options::default() };
+    let mock = Local::serve(session(plan(&shipped("idle"))), |clock| clock.paused(), options);
+    let member = mock.member("standalone-1");
+    mock.post("/api/advance", r#"{"by": "90s"}"#);
+    raw(&member, "GET /prometheus HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
+    raw(&member, "GET /health?a=b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    raw(&member, "GARBAGE\r\n\r\n");
+    ask(&mock.control(), "GET", "/members/standalone-1/nowhere", "");
+    let expected = [
+        "1m30s standalone-1 GET /prometheus 406 (accept: application/json)\n",
+        "1m30s standalone-1 GET /health?a=b 200\n",
+        "1m30s standalone-1 400 (what came is no HTTP request)\n",
+        "1m30s standalone-1 GET /nowhere 404\n",
+    ];
+    assert_eq!(*told.lock().expect("no panic"), expected);
+}
+
+/// Names of this process's threads.
+#[cfg(target_os = "linux")]
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("threads");
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .map(|name| name.trim().to_owned())
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn several_servers_live_in_one_process_and_each_stops_fully() {
+    let one = Local::paused("worker-killed");
+    let other = Local::paused("idle");
+    let of = |mock: &Local| format!("kestra-{}", mock.running.addresses().control.port());
+    let (name, other_name) = (of(&one), of(&other));
+    assert!(threads().contains(&name) && threads().contains(&other_name), "{:?}", threads());
+    let (control, worker) = (one.control(), one.member("worker-1"));
+    // One client is kept, one hangs, and a jump is under way.
+    let mut kept = connect(&worker).expect("a connection");
+    kept.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").expect("written");
+    kept.read_exact(&mut [0u8; 15]).expect("an answer");
+    one.post("/api/faults", r#"{"hang": "worker-2"}"#);
+    let mut held = connect(&one.member("worker-2")).expect("it accepts");
+    held.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").expect("written");
+    let mut jumper = connect(&control).expect("a connection");
+    let body = r#"{"by": "300d"}"#;
+    let jump = format!("POST /api/advance HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    jumper.write_all(jump.as_bytes()).expect("written");
+    eventually("the jump is under way", || one.ask("GET", "/api/state", "").1["clock"]["jump"] == "300d");
+    one.running.stop();
+    one.running.join().expect("it ends well");
+    assert!(!threads().contains(&name), "{:?}", threads());
+    for port in [&control, &worker] {
+        assert_eq!(connect(port).expect_err("closed").kind(), ErrorKind::ConnectionRefused);
+    }
+    for mut client in [kept, held, jumper] {
+        let mut rest = Vec::new();
+        assert!(client.read_to_end(&mut rest).is_err() || rest.len() < 5000, "cut off");
+    }
+    // The other one has seen nothing of it; dropping stops it as well.
+    let member = other.member("standalone-1");
+    assert_eq!(ask(&member, "GET", "/health", "").status, 200);
+    drop(other);
+    assert!(connect(&member).is_err() && !threads().contains(&other_name));
+}
+
+#[tokio::test]
+async fn a_server_can_be_started_and_dropped_in_async_code() {
+    let mock = Local::paused("idle");
+    let member = mock.member("standalone-1");
+    assert_eq!(ask(&member, "GET", "/health", "").status, 200);
+    mock.running.stop();
+    mock.running.ended().await;
+    drop(mock);
+    assert!(connect(&member).is_err());
+}
+
+#[test]
+fn a_taken_port_is_told_with_its_option_and_nothing_stays_open() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let options = Options { port, ..Options::default() };
+    let error = start(session(plan(&shipped("idle"))), options, Clock::wall()).expect_err("it is taken");
+    assert!(error.to_string().contains(&port.to_string()) && error.to_string().contains("--port"), "{error}");
 }

@@ -10,8 +10,9 @@ use clap::{Args, Parser};
 use super::{Exit, complain, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
+use crate::run::Session;
 use crate::scenario::Plan;
-use crate::server::{self, Addresses, Options};
+use crate::server::{self, Addresses, Clock, Detail, Options, RequestLog, Running, ServeError};
 use crate::time::{Calendar, Duration};
 
 #[derive(Debug, Args)]
@@ -59,6 +60,10 @@ pub(super) struct Serve {
     /// Write the ports to this file, as JSON, once they are open
     #[arg(long)]
     ready_file: Option<PathBuf>,
+    /// Tell each request to a member on standard error: time, member, method, path, status, and of a refused one the header
+    /// it is about (`accept` of a 406); twice: all headers too
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
 }
 
 /// The versions that ship.
@@ -118,20 +123,83 @@ impl Serve {
             port: self.port.or(plan.settings.port).unwrap_or(8081),
             control_bind: self.control_bind,
             control: self.control,
-            speed: self.speed,
-            paused: self.paused,
             tick: self.tick,
-            ready_file: self.ready_file,
+            log: request_log(self.verbose),
         };
         let plan = Arc::new(plan);
-        let (seed, speed) = (self.seed, if self.paused { 0.0 } else { self.speed });
-        let tell = |addresses: &Addresses| print(&block(&plan, addresses, seed, speed));
-        match server::serve(plan.clone(), seed, Calendar::starting(start), options, tell) {
+        let clock = Clock::wall().at_speed(self.speed);
+        let clock = if self.paused { clock.paused() } else { clock };
+        let session = Session::new(plan.clone(), self.seed, Calendar::starting(start));
+        let speed = if self.paused { 0.0 } else { self.speed };
+        let ready = |addresses: &Addresses| {
+            if let Some(path) = &self.ready_file {
+                let text = serde_json::to_string_pretty(addresses).unwrap_or_default();
+                std::fs::write(path, text).map_err(|why| format!("cannot write {}: {why}", path.display()))?;
+            }
+            print(&block(&plan, addresses, self.seed, speed));
+            Ok(())
+        };
+        match serve(session, options, clock, ready) {
             Ok(()) => Exit::Ok,
-            Err(error) => {
-                complain(&format!("error: {error}\n"));
+            Err(why) => {
+                complain(&format!("error: {why}\n"));
                 Exit::Cannot
             }
+        }
+    }
+}
+
+fn request_log(verbose: u8) -> Option<RequestLog> {
+    match verbose {
+        0 => None,
+        1 => Some(RequestLog::new(Detail::Line, complain)),
+        _ => Some(RequestLog::new(Detail::Headers, complain)),
+    }
+}
+
+/// Serves until SIGINT or SIGTERM, or until the model breaks.
+fn serve(
+    session: Session,
+    options: Options,
+    clock: Clock,
+    ready: impl FnOnce(&Addresses) -> Result<(), String>,
+) -> Result<(), String> {
+    let told = |error: ServeError| error.to_string();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let running: Running = runtime.block_on(async {
+        // Before anybody knows of a port: whoever ends it right after the start is heard.
+        let stop = stop_signal();
+        let running = server::start(session, options, clock).map_err(told)?;
+        ready(running.addresses())?;
+        tokio::select! {
+            () = stop => running.stop(),
+            () = running.ended() => {}
+        }
+        Ok::<Running, String>(running)
+    })?;
+    running.join().map_err(told)
+}
+
+/// Begins to listen for SIGINT and SIGTERM, so that none is missed from here on; the future is done when one has come.
+fn stop_signal() -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    let signals = {
+        use tokio::signal::unix::{SignalKind, signal};
+        [signal(SignalKind::interrupt()), signal(SignalKind::terminate())]
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+        // Without a way to hear of signals the default of the system ends the process.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

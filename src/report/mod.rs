@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::scenario::Plan;
+use crate::simulator::JournalEntry;
 use crate::time::{Duration, Instant};
 
 /// One run of a plan.
@@ -42,8 +44,26 @@ pub struct Line {
     /// When, in seconds since the scenario's start.
     #[serde(serialize_with = "instant")]
     pub at: Instant,
-    /// What.
+    /// What kind of thing.
+    pub kind: &'static str,
+    /// The member it happened to, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// What, in words.
     pub text: String,
+}
+
+impl Line {
+    /// The line of something that happened.
+    pub fn of(entry: &JournalEntry, plan: &Plan) -> Line {
+        let member = entry.what.member().and_then(|member| plan.cluster.members.get(member));
+        Line {
+            at: entry.at,
+            kind: entry.what.kind(),
+            member: member.map(|member| member.name.clone()),
+            text: entry.text(plan),
+        }
+    }
 }
 
 /// A number of the end.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::watch::{self, Watch, Watching};
+use super::session::Session;
+use super::watch::{Watch, Watching};
 use crate::monitor::{AlertRule, GrafanaRule, Node, NodeKind};
 use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row, Table};
 use crate::random::Seed;
 use crate::report::AlertLine;
 use crate::scenario::Plan;
-use crate::simulator::{LimitReached, Simulation};
+use crate::simulator::LimitReached;
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
 
 /// Why an alert is as it is.
@@ -89,11 +90,10 @@ fn explained(
     alert: &str,
     at: Option<Instant>,
 ) -> Result<(Option<Explanation>, bool), LimitReached> {
-    let mut simulation = Simulation::new(plan.clone(), seed, calendar);
-    let mut watching = Watching::new(watch, plan, &simulation);
+    let mut session = Session::new(plan.clone(), seed, calendar).watched(watch);
     let end = Instant::START + plan.duration;
-    watch::advance(&mut simulation, Some(&mut watching), end)?;
-    watching.evaluate(&calendar, end);
+    session.advance(end)?;
+    let Some(watching) = session.into_watching() else { return Ok((None, false)) };
     let until = at.unwrap_or(end).min(end);
     let Some((subject, grid)) = Subject::find(&watching, alert, &calendar, until) else { return Ok((None, false)) };
     let interval = Duration::milliseconds(grid.step as u64);

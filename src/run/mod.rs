@@ -1,9 +1,13 @@
-//! One run of a plan, in virtual time to its end. Pure: used by the command line and by tests alike.
+//! One run of a plan, in virtual time: a [`Session`]. Pure: used by the command line, the server and tests alike.
 
+mod checkpoints;
 mod explain;
 mod judge;
 mod locate;
+mod orders;
+pub mod session;
 mod watch;
+mod way;
 mod why;
 
 use std::sync::Arc;
@@ -12,15 +16,15 @@ use crate::flow::State;
 use crate::metrics::Selection;
 use crate::monitor::Sink;
 use crate::random::Seed;
-use crate::report::{AlertLine, Figure, Line, MemberLine, Report};
+use crate::report::{AlertLine, Figure, MemberLine, Report};
 use crate::scenario::Plan;
 use crate::simulator::{LimitReached, Member, Port, Simulation};
 use crate::time::{Calendar, Instant};
 
-use judge::Judge;
-
 pub use explain::{Change, Explanation, PartLine, explain};
+pub use session::{Refused, Session};
 pub use watch::{Scraping, Watch};
+pub use way::{Found, Passed, Way};
 
 /// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a
 /// Prometheus in virtual time scrapes all members and evaluates rules; without one, alerts are not judged.
@@ -28,35 +32,13 @@ pub use watch::{Scraping, Watch};
 /// # Errors
 /// A limit of the simulation was reached; the run ends at that instant.
 pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watch>) -> Result<Report, LimitReached> {
-    let mut simulation = Simulation::new(plan.clone(), seed, calendar);
-    let mut watching = watch.map(|watch| watch::Watching::new(watch, plan, &simulation));
-    let end = Instant::START + plan.duration;
-    let mut judge = Judge::new(plan);
-    while let Some(at) = judge.next() {
-        watch::advance(&mut simulation, watching.as_mut(), at)?;
-        judge.look(&simulation);
-    }
-    watch::advance(&mut simulation, watching.as_mut(), end)?;
-    if let Some(watching) = &mut watching {
-        watching.evaluate(&calendar, end);
-    }
-    let alerts = watching.as_ref().map(|watching| watching.alerts(&calendar));
-    let watched = watching.as_ref().zip(alerts.as_deref());
-    let expectations = judge.verdicts(&simulation, watched);
-    Ok(Report {
-        scenario: plan.name.clone(),
-        summary: plan.summary.clone(),
-        seed: seed.0,
-        start: calendar.start().to_string(),
-        duration: plan.duration,
-        timeline: simulation.journal().iter().map(|it| Line { at: it.at, text: it.text(plan) }).collect(),
-        closing: closing(&simulation),
-        members: simulation.members().iter().map(member_line).collect(),
-        expectations,
-        failed_rules: watching.as_ref().map(watch::Watching::failures).unwrap_or_default(),
-        alerts: alerts.map(|alerts| alerts.into_iter().filter(|it| it.ends_after(Instant::START)).collect()),
-        events: simulation.events(),
-    })
+    let session = Session::new(plan.clone(), seed, calendar);
+    let mut session = match watch {
+        Some(watch) => session.watched(watch),
+        None => session,
+    };
+    session.advance(Instant::START + plan.duration)?;
+    Ok(session.report())
 }
 
 /// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase; the life of every alert. What
@@ -71,15 +53,11 @@ pub fn record(
     watch: &Watch,
     sink: Option<Box<dyn Sink + Send>>,
 ) -> Result<Vec<AlertLine>, LimitReached> {
-    let mut simulation = Simulation::new(plan.clone(), seed, calendar);
-    simulation.advance(Instant::START)?;
-    let mut watching = watch::Watching::new(watch, plan, &simulation);
-    watching.on_grid();
-    sink.into_iter().for_each(|sink| watching.hand_to(sink));
-    let end = Instant::START + plan.duration;
-    watch::advance(&mut simulation, Some(&mut watching), end)?;
-    watching.evaluate(&calendar, end);
-    Ok(watching.alerts(&calendar))
+    let mut session = Session::new(plan.clone(), seed, calendar);
+    session.advance(Instant::START)?;
+    let mut session = session.watched(watch).on_grid().handing_to(sink);
+    session.advance(Instant::START + plan.duration)?;
+    Ok(session.into_watching().map(|watching| watching.alerts(&calendar)).unwrap_or_default())
 }
 
 impl AlertLine {

@@ -381,7 +381,7 @@ impl Fault {
 
 impl DatabaseFault {
     /// The word for it in a file.
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             DatabaseFault::Refused => "refused",
             DatabaseFault::Stalled => "stalled",

@@ -118,6 +118,23 @@ pub(super) const WHEN: &[Field] = &[
     Field::new("until", DURATION, "30m", "Not after this."),
 ];
 
+/// What is done from outside: one keyword each.
+pub(super) const COMMANDS: &[Field] = &[
+    Field::new("inject", Kind::Any, "{ kill: worker-1 }", "A fault, after another command of the same instant."),
+    Field::new("clear", Kind::Text, "kill-worker-1", "Ends the fault of this name."),
+    Field::new("set-logger", Kind::Text, "io.kestra.core", "POST /loggers/NAME of `member`, with `level`."),
+    Field::new("ask-logger", Kind::Text, "io.kestra.core", "GET /loggers/NAME of `member`: an unknown one is created."),
+    Field::new("refresh", TARGET, "worker-1", "POST /refresh."),
+    Field::new("stop-by-endpoint", TARGET, "worker-1", "POST /stop."),
+];
+
+/// Keys of an entry of `commands` beside what is done.
+pub(super) const WHEN_COMMANDED: &[Field] = &[
+    Field::required("at", DURATION, "10m", "When, from the start."),
+    Field::new("member", Kind::Text, "worker-1", "Whose logger."),
+    Field::new("level", Kind::Text, "DEBUG", "The logger's level, or `inherited`."),
+];
+
 const OF: Field = Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that times count from.");
 const AT: Field =
     Field::new("at", DURATION, "11m", "The instant that times count from; the start without it and `of`.");
@@ -237,6 +254,12 @@ pub(super) const SCENARIO: &[Field] = &[
         "[ { at: 10m, kill: worker-1, for: 2m } ]",
         "What happens to the cluster.",
     ),
+    Field::new(
+        "commands",
+        Kind::List(&Kind::Any),
+        "[ { at: 5m, set-logger: io.kestra, member: worker-1, level: DEBUG } ]",
+        "What somebody does from outside, beside faults: a saved session has them.",
+    ),
     Field::new("expect", Kind::List(&Kind::Any), "[ { health: worker-1, status: UP, at: 5m } ]", "What must be seen."),
 ];
 
@@ -256,6 +279,16 @@ pub fn schema() -> Json {
         .collect();
     let expectations: Vec<Json> = EXPECTATIONS.iter().map(|(_, fields)| Kind::Object(fields).schema()).collect();
     schema["properties"]["timeline"]["items"] = json!({ "anyOf": faults });
+    let commands: Vec<Json> = COMMANDS
+        .iter()
+        .map(|command| {
+            let mut entry = Kind::Object(WHEN_COMMANDED).schema();
+            entry["properties"][command.key] = described(command);
+            entry["required"] = json!([command.key, "at"]);
+            entry
+        })
+        .collect();
+    schema["properties"]["commands"]["items"] = json!({ "anyOf": commands });
     schema["properties"]["expect"]["items"] = json!({ "anyOf": expectations });
     // Written without quotes, a version is a number.
     let versions = crate::profile::Profile::NAMES.iter();

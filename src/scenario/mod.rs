@@ -1,5 +1,6 @@
 //! Scenario files: what a user writes to say which cluster there is, what runs on it, what breaks and what must be seen.
 
+mod commands;
 mod describe;
 mod expectation;
 mod faults;
@@ -8,7 +9,9 @@ mod plan;
 mod read;
 mod settings;
 mod units;
+mod write;
 
+pub use commands::{LEVELS, Order, PlannedCommand};
 pub use describe::describe;
 pub use expectation::*;
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, faults_table};
@@ -17,6 +20,7 @@ pub use plan::*;
 pub use read::{Loader, NoFiles, beside, read, read_fault};
 pub use settings::{Credentials, EndpointSettings, HealthSettings, ServerCredentials, Settings};
 pub use units::{read_rate, read_time};
+pub use write::write;
 
 /// Bounds of a scenario.
 pub mod limits {

@@ -1,6 +1,6 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
-use super::{Expectation, Fault, Settings};
+use super::{Expectation, Fault, PlannedCommand, Settings};
 use crate::flow::Flow;
 use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
@@ -32,6 +32,8 @@ pub struct Plan {
     pub settings: Settings,
     /// `timeline`, in the order of the file.
     pub timeline: Vec<TimelineEntry>,
+    /// `commands`, in the order of the file: a session issues them, a bare simulation does not.
+    pub commands: Vec<PlannedCommand>,
     /// `expect`.
     pub expectations: Vec<Expectation>,
 }

@@ -1,8 +1,10 @@
-//! The wall clock, and how virtual time follows it. The only place that knows the real time.
+//! The clock, and how virtual time follows it. The only place that knows the real time.
 #![allow(clippy::disallowed_methods, reason = "virtual time is paced against the wall clock here, and nowhere else")]
 
 use std::sync::Arc;
-use std::time::Instant as Wall;
+use std::time::{Duration as Real, Instant as Wall};
+
+use tokio::sync::watch;
 
 use super::world::Shared;
 use crate::time::{Duration, Instant};
@@ -10,28 +12,72 @@ use crate::time::{Duration, Instant};
 /// The speeds there are.
 pub(super) const SPEEDS: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
 
-/// Maps the wall clock to virtual time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+/// Maps real time to virtual time.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    source: Source,
     speed: f64,
     paused: bool,
-    /// Virtual time at `wall`.
+    /// Virtual time at `then`.
     virtual_then: Instant,
-    wall: Wall,
+    then: Real,
     /// It pauses by itself when it gets there.
     until: Option<Instant>,
 }
 
+/// Where real time comes from, counted from the making of the clock.
+#[derive(Clone, Debug)]
+enum Source {
+    Wall(Wall),
+    Hand(watch::Receiver<Real>),
+}
+
+/// Moves the real time of a clock that is moved by hand.
+#[derive(Debug)]
+pub struct Hand(watch::Sender<Real>);
+
+impl Hand {
+    /// Lets so much real time pass.
+    pub fn pass(&self, span: Real) {
+        self.0.send_modify(|passed| *passed = passed.saturating_add(span));
+    }
+}
+
 impl Clock {
-    pub(super) fn new(speed: f64, paused: bool, now: Instant) -> Clock {
-        Clock { speed, paused, virtual_then: now, wall: Wall::now(), until: None }
+    /// One that follows the wall clock, a virtual second a second.
+    pub fn wall() -> Clock {
+        Clock::new(Source::Wall(Wall::now()))
+    }
+
+    /// One whose real time only passes when the hand says so: for tests that do not depend on the wall clock.
+    pub fn by_hand() -> (Clock, Hand) {
+        let (sender, receiver) = watch::channel(Real::ZERO);
+        (Clock::new(Source::Hand(receiver)), Hand(sender))
+    }
+
+    fn new(source: Source) -> Clock {
+        Clock { source, speed: 1.0, paused: false, virtual_then: Instant::START, then: Real::ZERO, until: None }
+    }
+
+    /// The same at another speed, in virtual seconds a second: 0.001 to 100,000, or the nearest of these.
+    #[must_use]
+    pub fn at_speed(mut self, speed: f64) -> Clock {
+        self.set_speed(speed.clamp(*SPEEDS.start(), *SPEEDS.end()));
+        self
+    }
+
+    /// The same, standing still at first.
+    #[must_use]
+    pub fn paused(mut self) -> Clock {
+        self.pause();
+        self
     }
 
     pub(super) fn speed(&self) -> f64 {
         self.speed
     }
 
-    pub(super) fn paused(&self) -> bool {
+    pub(super) fn is_paused(&self) -> bool {
         self.paused
     }
 
@@ -39,19 +85,26 @@ impl Clock {
         self.until
     }
 
+    fn real(&self) -> Real {
+        match &self.source {
+            Source::Wall(begun) => begun.elapsed(),
+            Source::Hand(passed) => *passed.borrow(),
+        }
+    }
+
     /// Virtual time at this moment.
     pub(super) fn now(&self) -> Instant {
         if self.paused {
             return self.virtual_then;
         }
-        let passed = Duration::from_seconds_f64(self.wall.elapsed().as_secs_f64() * self.speed);
-        let now = self.virtual_then + passed;
+        let passed = self.real().saturating_sub(self.then);
+        let now = self.virtual_then + Duration::from_seconds_f64(passed.as_secs_f64() * self.speed);
         self.until.map_or(now, |until| now.min(until))
     }
 
     fn anchor(&mut self) {
         self.virtual_then = self.now();
-        self.wall = Wall::now();
+        self.then = self.real();
     }
 
     pub(super) fn pause(&mut self) {
@@ -90,26 +143,106 @@ impl Clock {
         }
     }
 
-    /// How long until virtual time is `at`, in real time; none while it stands still.
-    pub(super) fn real_time_until(&self, at: Instant) -> Option<std::time::Duration> {
-        if self.paused || self.until.is_some_and(|until| at > until) {
+    /// How long until virtual time is `at`, in real time; none while nobody can say.
+    pub(super) fn real_time_until(&self, at: Instant) -> Option<Real> {
+        let by_hand = matches!(self.source, Source::Hand(_));
+        if by_hand || self.paused || self.until.is_some_and(|until| at > until) {
             return None;
         }
         let seconds = at.since(self.now()).as_seconds_f64() / self.speed;
-        std::time::Duration::try_from_secs_f64(seconds).ok()
+        Real::try_from_secs_f64(seconds).ok()
+    }
+
+    /// The hand that moves it.
+    pub(super) fn hand(&self) -> Option<watch::Receiver<Real>> {
+        match &self.source {
+            Source::Wall(_) => None,
+            Source::Hand(passed) => Some(passed.clone()),
+        }
     }
 }
 
-/// Lets the world follow the clock even when nobody asks, so that ports open and close in time.
+/// Steps of virtual time that each take about as much real time: a long way, in parts that let others have their turn.
+#[derive(Debug)]
+pub(super) struct Steps(Duration);
+
+impl Steps {
+    const SHORTEST: Duration = Duration::milliseconds(1);
+    const LONGEST: Duration = Duration::minutes(10);
+
+    pub(super) fn new() -> Steps {
+        Steps(Duration::seconds(1))
+    }
+
+    /// Takes a step; the next one is longer when it was quick, and shorter when it was slow.
+    pub(super) fn take<T>(&mut self, step: impl FnOnce(Duration) -> T) -> T {
+        let begun = Wall::now();
+        let result = step(self.0);
+        match begun.elapsed().as_millis() {
+            0..5 => self.0 = self.0.times(2.0).min(Steps::LONGEST),
+            20.. => self.0 = self.0.times(0.5).max(Steps::SHORTEST),
+            _ => {}
+        }
+        result
+    }
+}
+
+/// Lets the world follow the clock even when nobody asks, so that ports open and close in time. Ends with the world.
 pub(super) async fn pace(shared: Arc<Shared>) {
     let mut changes = shared.changes.subscribe();
-    loop {
-        let wait = shared.catch_up();
+    let Ok(mut hand) = shared.world().map(|world| world.clock.hand()) else { return };
+    while let Ok(wait) = shared.catch_up() {
         // Not more often than each millisecond, and now and then even when nothing is expected.
-        let wait = wait.unwrap_or(std::time::Duration::from_secs(3600)).max(std::time::Duration::from_millis(1));
+        let wait = wait.unwrap_or(Real::from_secs(3600)).max(Real::from_millis(1));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             changed = changes.changed() => if changed.is_err() { return },
+            moves = moved(&mut hand) => match moves {
+                // Whoever waits for an instant must look whether it has come.
+                true => shared.tell(),
+                false => hand = None,
+            }
         }
+    }
+}
+
+/// Resolves when a hand has moved the clock; false when nobody will any more.
+async fn moved(hand: &mut Option<watch::Receiver<Real>>) -> bool {
+    match hand {
+        Some(hand) => hand.changed().await.is_ok(),
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(n: u64) -> Instant {
+        Instant::START + Duration::seconds(n)
+    }
+
+    #[test]
+    fn a_clock_by_hand_moves_with_its_hand_at_its_speed() {
+        let (clock, hand) = Clock::by_hand();
+        let mut clock = clock.at_speed(10.0);
+        assert_eq!(clock.now(), second(0));
+        hand.pass(Real::from_secs(2));
+        assert_eq!(clock.now(), second(20));
+        clock.pause();
+        hand.pass(Real::from_secs(5));
+        assert_eq!(clock.now(), second(20));
+        clock.run_until(second(40));
+        hand.pass(Real::from_secs(1));
+        clock.settle();
+        assert_eq!((clock.now(), clock.is_paused()), (second(30), false));
+        hand.pass(Real::from_secs(60));
+        clock.settle();
+        assert_eq!((clock.now(), clock.is_paused()), (second(40), true));
+        clock.jump(second(5));
+        clock.resume();
+        clock.set_speed(1.0);
+        hand.pass(Real::from_secs(1));
+        assert_eq!(clock.now(), second(6));
     }
 }

@@ -108,7 +108,7 @@ enum BodyLength {
 impl Connection {
     async fn run(&mut self) -> End {
         let mut changes = self.shared.changes.subscribe();
-        let life = self.life();
+        let life = life_of(&self.shared, self.member);
         let version = self.version();
         loop {
             // Wait for a request, or for the end of the process.
@@ -123,6 +123,7 @@ impl Connection {
                     // What has no readable request line is answered as HTTP/1.0, without a word on the connection.
                     let http10 = answer.headers.iter().all(|(name, _)| name != "connection");
                     let encoded = Encoded::new(answer, http10);
+                    self.shared.malformed(self.member, encoded.status);
                     let _ = self.write.write_all(&encoded.bytes).await;
                     return End::Closed;
                 }
@@ -141,41 +142,60 @@ impl Connection {
                 Some(body) => request.body = body,
                 None => return End::Closed,
             }
-            request.arrived = self.shared.world().simulation.now();
-            let encoded = loop {
-                match self.shared.answer(self.member, &request) {
-                    Reply::Send(encoded) => break encoded,
-                    Reply::Reset => return End::Reset,
-                    Reply::Later(wait) => {
-                        let sleep = tokio::time::sleep(wait.unwrap_or(IDLE).max(std::time::Duration::from_millis(1)));
-                        tokio::select! {
-                            () = sleep => {}
-                            _ = changes.changed() => {}
-                            () = left(&mut self.buffer, &mut self.read) => return End::Closed,
-                        }
-                    }
-                }
-                if self.life() != life {
-                    return End::Reset;
+            match self.shared.world() {
+                Ok(world) => request.arrived = world.session.now(),
+                Err(_) => return End::Reset,
+            }
+            let encoded = match self.answer(&request, life, &mut changes).await {
+                Ok(encoded) => encoded,
+                Err((what, end)) => {
+                    self.shared.answered(self.member, &request, Err(what));
+                    return end;
                 }
             };
-            self.shared.metrics.answered(&self.shared.addresses.members[self.member].name, encoded.status);
+            self.shared.answered(self.member, &request, Ok(encoded.status));
             if self.write.write_all(&encoded.bytes).await.is_err() || encoded.close {
                 return End::Closed;
             }
         }
     }
 
-    /// The version that the member answers as: what cannot be read is answered in its form too.
-    fn version(&self) -> &'static Profile {
-        let world = self.shared.world();
-        let member = world.simulation.members().get(self.member);
-        member.map_or_else(|| world.simulation.plan().kestra, |member| member.profile())
+    /// The answer to a request, however long it takes; else what became of it, and of the connection.
+    async fn answer(
+        &mut self,
+        request: &Request,
+        life: Option<u32>,
+        changes: &mut tokio::sync::watch::Receiver<u64>,
+    ) -> Result<Arc<Encoded>, (&'static str, End)> {
+        loop {
+            match self.shared.answer(self.member, request) {
+                Reply::Send(encoded) => return Ok(encoded),
+                Reply::Reset => return Err(("reset", End::Reset)),
+                Reply::Later(wait) => {
+                    let sleep = tokio::time::sleep(wait.unwrap_or(IDLE).max(std::time::Duration::from_millis(1)));
+                    tokio::select! {
+                        () = sleep => {}
+                        _ = changes.changed() => {}
+                        () = left(&mut self.buffer, &mut self.read) => return Err(("unanswered", End::Closed)),
+                    }
+                }
+            }
+            if life_of(&self.shared, self.member) != life {
+                return Err(("reset", End::Reset));
+            }
+        }
     }
 
-    fn life(&self) -> Option<u32> {
-        self.shared.world().simulation.members().get(self.member).map(|member| member.life())
+    /// The version that the member answers as: what cannot be read is answered in its form too.
+    fn version(&self) -> &'static Profile {
+        let plan = &self.shared.plan;
+        plan.cluster.members.get(self.member).map_or(plan.kestra, |member| member.profile(plan.kestra))
     }
+}
+
+/// The number of a member's process; none when the model is broken.
+fn life_of(shared: &Shared, member: usize) -> Option<u32> {
+    shared.world().ok()?.session.simulation().members().get(member).map(|member| member.life())
 }
 
 /// Resolves when the process that was connected to is gone.
@@ -184,8 +204,8 @@ async fn dead(shared: &Shared, member: usize, life: Option<u32>, changes: &mut t
         if changes.changed().await.is_err() {
             return;
         }
-        let world = shared.world();
-        match world.simulation.members().get(member) {
+        let Ok(world) = shared.world() else { return };
+        match world.session.simulation().members().get(member) {
             Some(it) if Some(it.life()) == life && it.port() != crate::simulator::Port::Refused => {}
             _ => return,
         }

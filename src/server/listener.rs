@@ -15,8 +15,8 @@ use crate::simulator::Port;
 const MAX_CONNECTIONS: usize = 1000;
 
 /// Opens and closes a port as its member lives and dies.
-pub(super) async fn run(shared: Arc<Shared>, member: usize, which: Listener, socket: TcpListener) {
-    let Ok(address) = socket.local_addr() else { return };
+pub(super) async fn run(shared: Arc<Shared>, member: usize, which: Listener, socket: std::net::TcpListener) {
+    let (Ok(address), Ok(socket)) = (socket.local_addr(), TcpListener::from_std(socket)) else { return };
     let mut changes = shared.changes.subscribe();
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut socket = Some(socket);
@@ -57,7 +57,10 @@ pub(super) async fn run(shared: Arc<Shared>, member: usize, which: Listener, soc
 }
 
 fn port(shared: &Shared, member: usize) -> Port {
-    shared.world().simulation.members().get(member).map_or(Port::Refused, |member| member.port())
+    // Where the model is broken nothing listens.
+    shared.world().map_or(Port::Refused, |world| {
+        world.session.simulation().members().get(member).map_or(Port::Refused, |member| member.port())
+    })
 }
 
 async fn reopen(address: SocketAddr) -> Option<TcpListener> {

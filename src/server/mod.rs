@@ -1,31 +1,61 @@
-//! The network edge: the ports of the members, the control port, and the pace of virtual time against the wall clock.
+//! The network edge: the ports of the members, the control port, and the pace of virtual time against a clock.
 //!
-//! [`serve`] owns a runtime of its own. One [`World`](world::World) holds the simulation; everybody who answers a request
+//! [`start`] opens the ports, serves a [`Session`] on a thread of its own, and gives a [`Running`]: several of them may
+//! run in one process, and each stops fully. One [`World`](world::World) holds the session; everybody who answers a request
 //! first lets it catch up with the clock. Members' ports are an accept loop of our own over a parser of request heads,
 //! because an HTTP library would not write headers as the recorded server does.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::sync::Arc;
+//!
+//! use mock_kestra::random::Seed;
+//! use mock_kestra::run::Session;
+//! use mock_kestra::scenario::{NoFiles, read};
+//! use mock_kestra::server::{Clock, Options, start};
+//! use mock_kestra::time::{Calendar, Duration, Instant};
+//!
+//! let (plan, _) = read("demo.yaml", "name: demo\n", &NoFiles);
+//! let session = Session::new(Arc::new(plan.expect("a sound scenario")), Seed(1), Calendar::default());
+//! let running = start(session, Options::default(), Clock::wall().paused())?;
+//! running.session(|session| session.advance(Instant::START + Duration::minutes(5)))?.expect("no limit is reached");
+//!
+//! let member = &running.addresses().members[0];
+//! let mut stream = std::net::TcpStream::connect((member.host.as_str(), member.management))?;
+//! stream.write_all(b"GET /health HTTP/1.1\r\nHost: kestra\r\nConnection: close\r\n\r\n")?;
+//! let mut answer = String::new();
+//! stream.read_to_string(&mut answer)?;
+//! assert!(answer.starts_with("HTTP/1.1 200 Ok"));
+//!
+//! running.stop();
+//! running.join()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod clock;
 mod connection;
 mod control;
 mod listener;
+mod log;
 mod own_metrics;
 mod world;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use serde::Serialize;
-use tokio::net::TcpListener;
 
 use crate::management::Listener;
-use crate::random::Seed;
-use crate::scenario::Plan;
-use crate::time::{Calendar, Duration};
+use crate::run::Session;
+use crate::time::Duration;
 use world::Shared;
 
-/// How to serve a plan.
+pub use clock::{Clock, Hand};
+pub use log::{Detail, RequestLog};
+
+/// Where and how to serve a session.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Address the members' ports listen on.
@@ -38,14 +68,19 @@ pub struct Options {
     pub control_bind: IpAddr,
     /// The control port. 0 takes any.
     pub control: u16,
-    /// Virtual seconds a second.
-    pub speed: f64,
-    /// Whether time stands still at first.
-    pub paused: bool,
     /// State is shown at multiples of this.
     pub tick: Duration,
-    /// Where to write the ports once they are open.
-    pub ready_file: Option<PathBuf>,
+    /// Where requests to members are told.
+    pub log: Option<RequestLog>,
+}
+
+impl Default for Options {
+    /// Any free ports of this machine, state at multiples of 100 ms, no log.
+    fn default() -> Options {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let tick = Duration::milliseconds(100);
+        Options { bind: here, advertise: here.to_string(), port: 0, control_bind: here, control: 0, tick, log: None }
+    }
 }
 
 /// The application port is this far below the management port (8080 and 8081).
@@ -103,75 +138,123 @@ pub enum ServeError {
     /// There are more members than ports above the first.
     #[error("there are not enough ports above {0} for all members; --port chooses another one, `--port 0` takes any")]
     NotEnoughPorts(u16),
-    /// The ready file cannot be written.
-    #[error("cannot write {path}: {source}")]
-    ReadyFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// The runtime cannot be started.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
+    /// The model has panicked.
+    #[error("the model has panicked, which is a mistake of mock-kestra: nothing is served any more")]
+    Broken,
 }
 
-/// Serves a plan until SIGINT or SIGTERM. `ready` is told the addresses once all ports are open.
+/// Threads that serve requests.
+const MAX_WORKERS: usize = 8;
+
+/// Opens all ports and serves a session on them. State is shown from the scenario's start on, or from where the session is.
 ///
 /// # Errors
-/// A port cannot be opened, or the ready file cannot be written.
-pub fn serve(
-    plan: Arc<Plan>,
-    seed: Seed,
-    calendar: Calendar,
-    options: Options,
-    ready: impl FnOnce(&Addresses),
-) -> Result<(), ServeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    let outcome = runtime.block_on(async {
-        // Before anybody knows of a port: whoever ends it right after the start is heard.
-        let stop = stop_signal();
-        let (shared, sockets, control) = open(plan, seed, calendar, options).await?;
-        let addresses = &shared.addresses;
-        if let Some(path) = &shared.options.ready_file {
-            let text = serde_json::to_string_pretty(addresses).unwrap_or_default();
-            std::fs::write(path, text).map_err(|source| ServeError::ReadyFile { path: path.clone(), source })?;
-        }
-        for (member, sockets) in sockets.into_iter().enumerate() {
-            for (which, socket) in sockets {
-                tokio::spawn(listener::run(shared.clone(), member, which, socket));
-            }
-        }
-        tokio::spawn(clock::pace(shared.clone()));
-        tokio::spawn(control::run(shared.clone(), control));
-        ready(addresses);
-        stop.await;
-        Ok(())
+/// A port cannot be opened.
+pub fn start(session: Session, options: Options, clock: Clock) -> Result<Running, ServeError> {
+    let (sockets, control, addresses) = open(&session, &options)?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+    // Threads carry the control port in their names: there may be several servers.
+    let name = format!("kestra-{}", addresses.control.port());
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(workers).thread_name(name.clone()).enable_all().build();
+    let runtime = runtime.map_err(ServeError::Runtime)?;
+    let shared = Arc::new(Shared::new(session, clock, options, addresses));
+    let serving = shared.clone();
+    // A thread of its own owns the runtime, so that a server can be started and dropped anywhere, in async code too.
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        runtime.block_on(serve(serving, sockets, control));
+        // What hangs on purpose is dropped here; work under way sees that nobody serves any more.
+        drop(runtime);
     });
-    // Requests that hang on purpose would hold the runtime for ever.
-    runtime.shutdown_background();
-    outcome
+    Ok(Running { shared, thread: Some(thread.map_err(ServeError::Runtime)?) })
 }
 
-type Sockets = Vec<Vec<(Listener, TcpListener)>>;
+/// A server under way. Dropping it stops it.
+#[derive(Debug)]
+pub struct Running {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
 
-async fn open(
-    plan: Arc<Plan>,
-    seed: Seed,
-    calendar: Calendar,
-    options: Options,
-) -> Result<(Arc<Shared>, Sockets, TcpListener), ServeError> {
-    let control = bind(SocketAddr::new(options.control_bind, options.control), "--control").await?;
-    let mut sockets = Vec::new();
-    let mut members = Vec::new();
-    for (index, member) in plan.cluster.members.iter().enumerate() {
+impl Running {
+    /// Where everything listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.shared.addresses
+    }
+
+    /// The session that is served, caught up with the clock, for as long as `look` has it. When `look` moves it, the clock
+    /// follows. A panic of `look` is one of the model: nothing is served any more. Nobody is answered meanwhile, so `look` must
+    /// not ask the server itself.
+    ///
+    /// # Errors
+    /// The model has panicked before.
+    pub fn session<T>(&self, look: impl FnOnce(&mut Session) -> T) -> Result<T, ServeError> {
+        self.shared.with_session(look).map_err(|_| ServeError::Broken)
+    }
+
+    /// Resolves when somebody has stopped it, or when its model has panicked: [`Running::join`] says which.
+    pub async fn ended(&self) {
+        // The other side lives as long as this one.
+        let _ = self.shared.phase.subscribe().wait_for(|phase| phase.stopped || phase.broken).await;
+    }
+
+    /// Asks it to stop: its ports are closed, and whoever is connected is cut off.
+    pub fn stop(&self) {
+        self.shared.phase.send_modify(|phase| phase.stopped = true);
+        self.shared.tell();
+    }
+
+    /// Waits until it has stopped, or its model has panicked; all ports are closed and all its threads ended then.
+    ///
+    /// # Errors
+    /// The model has panicked.
+    pub fn join(mut self) -> Result<(), ServeError> {
+        self.shared.phase.send_modify(|phase| phase.awaited = true);
+        let ended = self.thread.take().is_none_or(|thread| thread.join().is_ok());
+        let broken = self.shared.phase.borrow().broken || !ended;
+        if broken { Err(ServeError::Broken) } else { Ok(()) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            // Whoever wants to know how it ended asks `join`.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, sockets: Sockets, control: TcpListener) {
+    for (member, sockets) in sockets.into_iter().enumerate() {
+        for (which, socket) in sockets {
+            tokio::spawn(listener::run(shared.clone(), member, which, socket));
+        }
+    }
+    tokio::spawn(clock::pace(shared.clone()));
+    tokio::spawn(control::run(shared.clone(), control));
+    let mut phase = shared.phase.subscribe();
+    let _ = phase.wait_for(|phase| phase.over()).await;
+}
+
+/// The ports of each member.
+type Sockets = Vec<[(Listener, TcpListener); 2]>;
+
+fn open(session: &Session, options: &Options) -> Result<(Sockets, TcpListener, Addresses), ServeError> {
+    let control = bind(SocketAddr::new(options.control_bind, options.control), "--control")?;
+    let (mut sockets, mut members) = (Vec::new(), Vec::new());
+    for (index, member) in session.plan().cluster.members.iter().enumerate() {
         let step = u16::try_from(index).ok().and_then(|index| index.checked_mul(MEMBER_STEP));
         let management = step.and_then(|step| options.port.checked_add(step));
         let management = if options.port == 0 { Some(0) } else { management };
         let management = management.ok_or(ServeError::NotEnoughPorts(options.port))?;
-        let management = bind(SocketAddr::new(options.bind, management), "--port").await?;
-        let application = if options.port == 0 { 0 } else { port_of(&management) - APPLICATION_BELOW };
-        let application = bind(SocketAddr::new(options.bind, application), "--port").await?;
+        let management = bind(SocketAddr::new(options.bind, management), "--port")?;
+        let application = if options.port == 0 { 0 } else { port_of(&management).saturating_sub(APPLICATION_BELOW) };
+        let application = bind(SocketAddr::new(options.bind, application), "--port")?;
         members.push(MemberAddress {
             name: member.name.clone(),
             role: member.role.name(),
@@ -179,43 +262,20 @@ async fn open(
             management: port_of(&management),
             application: port_of(&application),
         });
-        sockets.push(vec![(Listener::Management, management), (Listener::Application, application)]);
+        sockets.push([(Listener::Management, management), (Listener::Application, application)]);
     }
     let at = SocketAddr::new(options.control_bind, port_of(&control));
-    let addresses = Addresses { control: at, members };
-    Ok((Arc::new(Shared::new(plan, seed, calendar, options, addresses)), sockets, control))
+    Ok((sockets, control, Addresses { control: at, members }))
 }
 
 fn port_of(socket: &TcpListener) -> u16 {
     socket.local_addr().map_or(0, |address| address.port())
 }
 
-async fn bind(address: SocketAddr, option: &'static str) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+fn bind(address: SocketAddr, option: &'static str) -> Result<TcpListener, ServeError> {
+    let socket = TcpListener::bind(address).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+    socket.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => ServeError::PortTaken { address: address.ip(), port: address.port(), option },
         _ => ServeError::Listen { address, source, option },
     })
-}
-
-/// Begins to listen for SIGINT and SIGTERM, so that none is missed from here on; the future is done when one has come.
-fn stop_signal() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let signals = {
-        use tokio::signal::unix::{SignalKind, signal};
-        [signal(SignalKind::interrupt()), signal(SignalKind::terminate())]
-    };
-    async move {
-        #[cfg(unix)]
-        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-        // Without a way to hear of signals the default of the system ends the process.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }

@@ -52,18 +52,18 @@ impl OwnMetrics {
 
     /// The exposition, with the state of the world set into it.
     pub(super) fn text(&self, world: &super::world::World) -> Vec<u8> {
-        let now = world.simulation.now().as_nanoseconds() as f64 / crate::time::SECOND as f64;
+        let now = world.session.simulation().now().as_nanoseconds() as f64 / crate::time::SECOND as f64;
         if let Some(gauge) = &self.virtual_time {
             gauge.set(now);
         }
         if let Some(gauge) = &self.speed {
-            gauge.set(if world.clock.paused() { 0.0 } else { world.clock.speed() });
+            gauge.set(if world.clock.is_paused() { 0.0 } else { world.clock.speed() });
         }
         if let Some(gauge) = &self.events {
-            gauge.set(i64::try_from(world.simulation.events()).unwrap_or(i64::MAX));
+            gauge.set(i64::try_from(world.session.simulation().events()).unwrap_or(i64::MAX));
         }
         if let Some(gauge) = &self.faults {
-            gauge.set(world.simulation.faults().len() as i64);
+            gauge.set(world.session.simulation().faults().len() as i64);
         }
         let mut text = Vec::new();
         // Writing to a Vec cannot fail.

@@ -1,5 +1,6 @@
-//! The one simulation that is served, what it is asked, and what is remembered of its answers.
+//! The one session that is served, what it is asked, and what is remembered of its answers.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Semaphore, watch};
@@ -8,23 +9,20 @@ use super::clock::Clock;
 use super::connection::Encoded;
 use super::own_metrics::OwnMetrics;
 use super::{Addresses, Options};
-use crate::management::{self, Outcome, Request};
-use crate::random::Seed;
+use crate::management::{self, Answer, Body, Outcome, Request};
+use crate::run::{Refused, Session};
 use crate::scenario::Plan;
-use crate::simulator::{Command, DatabaseView, LimitReached, Port, Simulation};
-use crate::time::{Calendar, Instant};
+use crate::simulator::{DatabaseView, LimitReached, Port};
+use crate::time::{Duration, Instant};
 
 /// Answers that are remembered for a member while nothing changes.
 const REMEMBERED: usize = 16;
-/// Commands of a session that can be replayed.
-pub(super) const MAX_COMMANDS: usize = 100_000;
 
 /// What all tasks share.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// What is served; it never changes.
     pub(super) plan: Arc<Plan>,
-    pub(super) seed: Seed,
-    pub(super) calendar: Calendar,
     pub(super) options: Options,
     pub(super) addresses: Addresses,
     pub(super) metrics: OwnMetrics,
@@ -32,19 +30,49 @@ pub(super) struct Shared {
     pub(super) changes: watch::Sender<u64>,
     /// Turns for looks at other instants.
     pub(super) looks: Arc<Semaphore>,
+    /// One jump at a time.
+    pub(super) jumping: Arc<Semaphore>,
+    /// How it goes with the server.
+    pub(super) phase: watch::Sender<Phase>,
     world: Mutex<World>,
 }
 
-/// The simulation, its clock, and the session so far.
+/// How it goes with a server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Phase {
+    /// Somebody has asked it to stop.
+    pub(super) stopped: bool,
+    /// The model has panicked.
+    pub(super) broken: bool,
+    /// Somebody waits for its end.
+    pub(super) awaited: bool,
+}
+
+impl Phase {
+    /// Whether there is nothing left to serve for.
+    pub(super) fn over(self) -> bool {
+        self.stopped || self.broken && self.awaited
+    }
+}
+
+/// The model has panicked: what it says since is worth nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Broken;
+
+/// The session and its clock.
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) simulation: Simulation,
+    pub(super) session: Session,
     pub(super) clock: Clock,
-    /// What came from outside, and when: with it the session can be run again.
-    pub(super) commands: Vec<(Instant, Command)>,
     pub(super) limit: Option<LimitReached>,
+    /// How often it has begun anew.
+    pub(super) resets: u64,
+    /// Grows with whatever ends a jump: a pause, a reset.
+    pub(super) jumps_ended: u64,
+    /// Where a jump under way leads.
+    pub(super) jump: Option<Instant>,
     /// Grows with each command and reset: what was remembered before is void.
-    pub(super) generation: u64,
+    generation: u64,
     /// Of each member its port, its life and its database, as they were last.
     seen: Vec<(Port, u32, DatabaseView)>,
     remembered: Vec<Remembered>,
@@ -69,82 +97,195 @@ pub(super) enum Reply {
     Reset,
 }
 
+/// The world while somebody holds it. A panic meanwhile breaks it for all.
+pub(super) struct Held<'a> {
+    world: MutexGuard<'a, World>,
+    shared: &'a Shared,
+}
+
+impl Deref for Held<'_> {
+    type Target = World;
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.break_down();
+        }
+    }
+}
+
 impl Shared {
-    pub(super) fn new(
-        plan: Arc<Plan>,
-        seed: Seed,
-        calendar: Calendar,
-        options: Options,
-        addresses: Addresses,
-    ) -> Shared {
-        let clock = Clock::new(options.speed, options.paused, Instant::START);
-        let world = World::new(plan.clone(), seed, calendar, clock);
-        let metrics = OwnMetrics::new();
+    pub(super) fn new(session: Session, clock: Clock, options: Options, addresses: Addresses) -> Shared {
         Shared {
-            plan,
-            seed,
-            calendar,
+            plan: session.plan().clone(),
             options,
             addresses,
-            metrics,
+            metrics: OwnMetrics::new(),
             changes: watch::Sender::new(0),
             looks: Arc::new(Semaphore::new(2)),
-            world: Mutex::new(world),
+            jumping: Arc::new(Semaphore::new(1)),
+            phase: watch::Sender::new(Phase::default()),
+            world: Mutex::new(World::new(session, clock)),
         }
+    }
+
+    fn hold(&self) -> Result<Held<'_>, Broken> {
+        match self.world.lock() {
+            Ok(world) => Ok(Held { world, shared: self }),
+            // A model that has panicked half-way through an event must not be shown.
+            Err(_) => {
+                self.break_down();
+                Err(Broken)
+            }
+        }
+    }
+
+    fn break_down(&self) {
+        let told = self.phase.send_if_modified(|phase| !std::mem::replace(&mut phase.broken, true));
+        if told {
+            self.tell();
+        }
+    }
+
+    /// Wakes everybody who waits.
+    pub(super) fn tell(&self) {
+        self.changes.send_modify(|number| *number += 1);
+    }
+
+    /// Whether it goes on at all: long work must end when it does not.
+    pub(super) fn serving(&self) -> bool {
+        let phase = self.phase.borrow();
+        !phase.stopped && !phase.broken
     }
 
     /// The world, caught up with the clock.
-    pub(super) fn world(&self) -> MutexGuard<'_, World> {
-        // A panic elsewhere leaves a world that is still worth showing.
-        let mut world = self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub(super) fn world(&self) -> Result<Held<'_>, Broken> {
+        let mut world = self.hold()?;
         if world.catch_up(self.options.tick.as_nanoseconds()) {
-            self.changes.send_modify(|number| *number += 1);
+            self.tell();
         }
-        world
+        Ok(world)
     }
 
     /// Changes the world from outside, and tells everybody.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
-        let mut world = self.world();
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> Result<T, Broken> {
+        let mut world = self.world()?;
         let result = change(&mut world);
         world.generation += 1;
         world.members_changed();
         drop(world);
-        self.changes.send_modify(|number| *number += 1);
-        result
+        self.tell();
+        Ok(result)
+    }
+
+    /// Moves time on a jump; those who wait are only told when something has changed for them.
+    pub(super) fn step<T>(&self, step: impl FnOnce(&mut World) -> T) -> Result<T, Broken> {
+        let mut world = self.hold()?;
+        let result = step(&mut world);
+        if world.members_changed() {
+            self.tell();
+        }
+        Ok(result)
     }
 
     /// Catches up, and says how long nothing will happen.
-    pub(super) fn catch_up(&self) -> Option<std::time::Duration> {
-        let world = self.world();
-        let next = [world.simulation.next_event(), world.clock.until()].into_iter().flatten().min()?;
+    pub(super) fn catch_up(&self) -> Result<Option<std::time::Duration>, Broken> {
+        let world = self.world()?;
+        let next = [world.session.next_event(), world.clock.until()].into_iter().flatten().min();
         // What happens within a tick is seen at its end.
-        world.clock.real_time_until(up_to_tick(next, self.options.tick.as_nanoseconds()))
+        let tick = self.options.tick.as_nanoseconds();
+        Ok(next.and_then(|next| world.clock.real_time_until(up_to_tick(next, tick))))
     }
 
-    /// Answers a request to a member.
+    /// Answers a request to a member. From a broken world there is no answer.
     pub(super) fn answer(&self, member: usize, request: &Request) -> Reply {
-        let mut world = self.world();
+        self.try_answer(member, request).unwrap_or(Reply::Reset)
+    }
+
+    fn try_answer(&self, member: usize, request: &Request) -> Result<Reply, Broken> {
+        let mut world = self.world()?;
         if let Some(encoded) = world.remembered(member, request) {
-            return Reply::Send(encoded);
+            return Ok(Reply::Send(encoded));
         }
-        match management::answer(request, &world.simulation, member) {
-            Outcome::Refused | Outcome::Reset => Reply::Reset,
-            Outcome::Hang => Reply::Later(None),
-            Outcome::Wait(at) => Reply::Later(world.clock.real_time_until(at)),
-            Outcome::Answer(answer) => {
-                let command = answer.command.clone();
-                let encoded = Arc::new(Encoded::new(*answer, request.http10));
-                match command {
-                    Some(command) => {
-                        drop(world);
-                        self.change(|world| world.command(command));
-                    }
-                    None => world.remember(member, request, &encoded),
-                }
-                Reply::Send(encoded)
+        let answer = match management::answer(request, world.session.simulation(), member) {
+            Outcome::Refused | Outcome::Reset => return Ok(Reply::Reset),
+            Outcome::Hang => return Ok(Reply::Later(None)),
+            Outcome::Wait(at) => return Ok(Reply::Later(world.clock.real_time_until(at))),
+            Outcome::Answer(answer) => answer,
+        };
+        let command = answer.command.clone();
+        let encoded = Arc::new(Encoded::new(*answer, request.http10));
+        let Some(command) = command else {
+            world.remember(member, request, &encoded);
+            return Ok(Reply::Send(encoded));
+        };
+        drop(world);
+        let done = self.change(|world| world.session.command(command))?;
+        Ok(Reply::Send(done.map_or_else(|why| Arc::new(Encoded::new(full(&why), request.http10)), |()| encoded)))
+    }
+
+    /// The session, for whoever embeds the server; the clock follows where it is moved to.
+    pub(super) fn with_session<T>(&self, look: impl FnOnce(&mut Session) -> T) -> Result<T, Broken> {
+        self.change(|world| {
+            let before = world.session.now();
+            let result = look(&mut world.session);
+            let now = world.session.now();
+            if now != before {
+                world.clock.jump(now);
             }
+            result
+        })
+    }
+
+    /// An answer was given, or none.
+    pub(super) fn answered(&self, member: usize, request: &Request, status: Result<u16, &str>) {
+        let Some(it) = self.addresses.members.get(member) else { return };
+        if let Ok(status) = status {
+            self.metrics.answered(&it.name, status);
         }
+        if let Some(log) = &self.options.log
+            && let Ok(world) = self.hold()
+        {
+            let now = world.session.now();
+            drop(world);
+            log.tell(now, &it.name, request, status);
+        }
+    }
+
+    /// What was no request was refused.
+    pub(super) fn malformed(&self, member: usize, status: u16) {
+        if let (Some(log), Some(it), Ok(world)) = (&self.options.log, self.addresses.members.get(member), self.hold()) {
+            let now = world.session.now();
+            drop(world);
+            log.tell_malformed(now, &it.name, status);
+        }
+    }
+}
+
+/// No server of Kestra says this: a request that would change something is not done, because the session is full.
+fn full(why: &Refused) -> Answer {
+    let body = format!("mock-kestra: {why}; POST /api/reset to the control port begins anew\n");
+    Answer {
+        status: 503,
+        reason: "Service Unavailable".to_owned(),
+        headers: vec![
+            ("content-type".to_owned(), "text/plain".to_owned()),
+            ("content-length".to_owned(), body.len().to_string()),
+            ("connection".to_owned(), "close".to_owned()),
+        ],
+        body: Body::Sized(body.into_bytes()),
+        close: true,
+        command: None,
     }
 }
 
@@ -154,23 +295,30 @@ fn up_to_tick(at: Instant, tick: u64) -> Instant {
 }
 
 impl World {
-    fn new(plan: Arc<Plan>, seed: Seed, calendar: Calendar, clock: Clock) -> World {
-        let members = plan.cluster.members.len();
-        let mut simulation = Simulation::new(plan, seed, calendar);
-        let limit = simulation.advance(Instant::START).err();
+    fn new(session: Session, mut clock: Clock) -> World {
+        let members = session.plan().cluster.members.len();
         let remembered = (0..members).map(|_| Remembered::default()).collect();
-        let mut world =
-            World { simulation, clock, commands: Vec::new(), limit, generation: 0, seen: Vec::new(), remembered };
+        // Nobody knows how long it is served.
+        let session = session.endless();
+        // A session that somebody has moved already goes on from there.
+        let now = session.now().max(Instant::START);
+        clock.jump(now);
+        let (generation, resets, jumps_ended) = (0, 0, 0);
+        let (limit, jump, seen) = (None, None, Vec::new());
+        let mut world = World { session, clock, limit, resets, jumps_ended, jump, generation, seen, remembered };
+        world.advance(now);
+        // From here on: who looks at the time before goes it anew, and the start costs no clone.
+        world.session.keep_checkpoints();
         world.members_changed();
         world
     }
 
-    /// Moves the simulation to where the clock is, at a multiple of the tick while it runs. True when a member changed.
+    /// Moves the session to where the clock is, at a multiple of the tick while it runs. True when a member changed.
     fn catch_up(&mut self, tick: u64) -> bool {
         self.clock.settle();
         let now = self.clock.now();
         let tick = tick.max(1) as i64;
-        let shown = match self.clock.paused() {
+        let shown = match self.clock.is_paused() {
             true => now,
             false => Instant::from_nanoseconds(now.as_nanoseconds().div_euclid(tick).saturating_mul(tick)),
         };
@@ -178,10 +326,10 @@ impl World {
         self.members_changed()
     }
 
-    /// Moves the simulation; at a limit the clock stops.
+    /// Moves the session; at a limit the clock stops.
     pub(super) fn advance(&mut self, to: Instant) {
         if self.limit.is_none()
-            && let Err(limit) = self.simulation.advance(to)
+            && let Err(limit) = self.session.advance(to)
         {
             self.clock.pause();
             self.clock.jump(limit.at);
@@ -189,9 +337,20 @@ impl World {
         }
     }
 
+    /// Takes one step of a jump, not further than `to`. True when it is there.
+    pub(super) fn jump_on(&mut self, to: Instant, step: Duration) -> bool {
+        let now = self.session.now();
+        let next = to.min(now + step).max(now);
+        self.clock.jump(next);
+        self.advance(next);
+        let there = next >= to || self.limit.is_some();
+        self.jump = Some(to).filter(|_| !there);
+        there
+    }
+
     /// Whether a request that waits must ask again: a port, a process or its database is not what it was.
     fn members_changed(&mut self) -> bool {
-        let simulation = &self.simulation;
+        let simulation = self.session.simulation();
         let members = || simulation.members().iter().enumerate();
         let seen = || members().map(|(index, member)| (member.port(), member.life(), simulation.database(index)));
         let changed = !self.seen.iter().copied().eq(seen());
@@ -201,30 +360,29 @@ impl World {
         changed
     }
 
-    /// Does something from outside, and keeps it for a replay.
-    pub(super) fn command(&mut self, command: Command) {
-        if self.commands.len() < MAX_COMMANDS {
-            let at = self.simulation.now();
-            if self.simulation.command(command.clone()).is_ok() {
-                self.commands.push((at, command));
-            }
-        }
+    /// Stands still from now on; a jump ends.
+    pub(super) fn pause(&mut self) {
+        self.clock.pause();
+        self.jumps_ended += 1;
     }
 
-    /// Back to the exact start.
-    pub(super) fn reset(&mut self, plan: &Arc<Plan>, seed: Seed, calendar: Calendar) {
-        let mut clock = self.clock;
-        clock.jump(Instant::START);
-        let generation = self.generation;
-        *self = World::new(plan.clone(), seed, calendar, clock);
-        self.generation = generation + 1;
+    /// Back to the exact start; a jump ends.
+    pub(super) fn reset(&mut self) {
+        self.session.restart();
+        self.clock.jump(Instant::START);
+        self.limit = None;
+        self.jumps_ended += 1;
+        self.resets += 1;
+        self.advance(Instant::START);
+        self.session.keep_checkpoints();
     }
 
     fn remembered(&self, member: usize, request: &Request) -> Option<Arc<Encoded>> {
         let remembered = self.remembered.get(member)?;
-        if remembered.at != self.simulation.now() || remembered.generation != self.generation {
+        if remembered.at != self.session.now() || remembered.generation != self.generation {
             return None;
         }
+        // All but when it arrived: an answer may depend on any header.
         let same = |known: &Request| {
             known.listener == request.listener
                 && known.method == request.method
@@ -237,7 +395,7 @@ impl World {
     }
 
     fn remember(&mut self, member: usize, request: &Request, encoded: &Arc<Encoded>) {
-        let (now, generation) = (self.simulation.now(), self.generation);
+        let (now, generation) = (self.session.now(), self.generation);
         let Some(remembered) = self.remembered.get_mut(member) else { return };
         if remembered.at != now || remembered.generation != generation {
             *remembered = Remembered { at: now, generation, answers: Vec::new() };

@@ -194,13 +194,12 @@ impl Simulation {
         self.fold();
     }
 
-    /// Clears a fault: it ends, and does not happen again. False when none of this name is there.
-    pub(super) fn clear(&mut self, name: &str) -> bool {
-        let Some(at) = self.faults.active.iter().position(|fault| fault.entry.name == name) else { return false };
+    /// Clears a fault: it ends, and does not happen again.
+    pub(super) fn clear(&mut self, name: &str) {
+        let Some(at) = self.faults.active.iter().position(|fault| fault.entry.name == name) else { return };
         let fault = self.faults.active.remove(at);
         self.cx.tell(Happening::FaultEnds { name: Arc::from(fault.entry.name.as_str()) });
         self.fold();
-        true
     }
 
     /// What a fault does at once.

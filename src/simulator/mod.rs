@@ -245,28 +245,45 @@ impl Simulation {
         }
     }
 
+    /// Whether a command could be done at the current instant.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, command: &Command) -> Result<(), CommandError> {
+        match command {
+            Command::SetLogger { member, .. }
+            | Command::TouchLogger { member, .. }
+            | Command::Refresh { member }
+            | Command::Stop { member } => {
+                let it = self.cluster.members.get(*member);
+                let it = it.ok_or(CommandError::NoMember(*member, self.cluster.members.len()))?;
+                it.process().map(|_| ()).ok_or_else(|| CommandError::NoProcess(it.name().to_owned()))
+            }
+            Command::Inject(entry) => self.check_fault(&entry.fault),
+            Command::Clear(name) => {
+                let known = self.faults.active().iter().any(|fault| fault.entry.name == *name);
+                if known { Ok(()) } else { Err(CommandError::NoFault(name.clone())) }
+            }
+        }
+    }
+
     /// Does something from outside at the current instant.
     ///
     /// # Errors
     /// It cannot be done, and nothing is changed.
     pub fn command(&mut self, command: Command) -> Result<(), CommandError> {
+        self.check(&command)?;
         match command {
             Command::SetLogger { member, logger, level } => self.set_logger(member, &logger, Some(level))?,
             Command::TouchLogger { member, logger } => self.set_logger(member, &logger, None)?,
-            Command::Refresh { member } => self.process_of(member)?.refreshed = true,
-            Command::Stop { member } => {
-                self.process_of(member)?;
-                self.terminate(member, true, AfterExit::Policy);
-            }
-            Command::Inject(entry) => {
-                self.check_fault(&entry.fault)?;
-                self.begin(entry);
-            }
-            Command::Clear(name) => {
-                if !self.clear(&name) {
-                    return Err(CommandError::NoFault(name));
+            Command::Refresh { member } => {
+                if let Some(process) = &mut self.cluster.members[member].process {
+                    process.refreshed = true;
                 }
             }
+            Command::Stop { member } => self.terminate(member, true, AfterExit::Policy),
+            Command::Inject(entry) => self.begin(entry),
+            Command::Clear(name) => self.clear(&name),
         }
         if cfg!(debug_assertions) {
             self.assert_laws();
@@ -274,16 +291,10 @@ impl Simulation {
         Ok(())
     }
 
-    fn process_of(&mut self, member: usize) -> Result<&mut Process, CommandError> {
-        let count = self.cluster.members.len();
-        let it = self.cluster.members.get_mut(member).ok_or(CommandError::NoMember(member, count))?;
-        let name = it.name().to_owned();
-        it.process.as_mut().ok_or(CommandError::NoProcess(name))
-    }
-
     /// `level` is none when the logger was only asked for.
     fn set_logger(&mut self, member: usize, logger: &str, level: Option<Option<Level>>) -> Result<(), CommandError> {
-        if !self.process_of(member)?.set_logger(logger, level) {
+        let process = self.cluster.members[member].process.as_mut();
+        if process.is_some_and(|process| !process.set_logger(logger, level)) {
             return Err(CommandError::TooMany("loggers", limits::LOGGERS));
         }
         if let Some(level) = level {

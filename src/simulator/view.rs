@@ -100,7 +100,7 @@ pub enum CommandError {
     #[error("there are too many {0}: {1} at most")]
     TooMany(&'static str, usize),
     /// No fault of this name is there.
-    #[error("no fault is called `{0}`")]
+    #[error("no fault in force is called `{0}`")]
     NoFault(String),
 }
 

@@ -82,6 +82,7 @@ pub fn simulate(
         pollers: vec![Poller { path: "/prometheus".to_owned(), every: Duration::seconds(15) }],
         settings: Settings::default(),
         timeline: Vec::new(),
+        commands: Vec::new(),
         expectations: Vec::new(),
     };
     let mut simulation = Simulation::new(Arc::new(plan), Seed(1), Calendar::default());

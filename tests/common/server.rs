@@ -1,12 +1,19 @@
-//! The binary as a process, and a small HTTP client that sees every byte.
+//! A mock in this process or as a process of its own, and a small HTTP client that sees every byte.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use mock_kestra::document;
+use mock_kestra::random::Seed;
+use mock_kestra::run::Session;
+use mock_kestra::scenario::{NoFiles, Plan, read};
+use mock_kestra::server::{Clock, Hand, Options, Running, start};
+use mock_kestra::time::Calendar;
 use serde_json::Value;
 
 /// The binary under test.
@@ -23,7 +30,67 @@ pub fn scratch(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A mock that serves a scenario on free ports until it is dropped.
+/// The plan of a scenario's text, which is sound.
+pub fn plan(text: &str) -> Plan {
+    let (plan, diagnostics) = read("test.yaml", text, &NoFiles);
+    plan.unwrap_or_else(|| panic!("{}", document::render(&diagnostics)))
+}
+
+/// The text of a shipped scenario.
+pub fn shipped(name: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.yaml"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A session of a plan, with the fixed date of `run`.
+pub fn session(plan: Plan) -> Session {
+    Session::new(Arc::new(plan), Seed(1), Calendar::default())
+}
+
+/// A mock of this process that serves a scenario on free ports until it is dropped; its clock is moved by hand.
+pub struct Local {
+    pub running: Running,
+    pub hand: Hand,
+}
+
+impl Local {
+    /// A shipped scenario, standing still.
+    pub fn paused(name: &str) -> Local {
+        Local::serve(session(plan(&shipped(name))), |clock| clock.paused(), Options::default())
+    }
+
+    pub fn serve(session: Session, set: impl FnOnce(Clock) -> Clock, options: Options) -> Local {
+        let (clock, hand) = Clock::by_hand();
+        let running = start(session, options, set(clock)).expect("free ports");
+        Local { running, hand }
+    }
+
+    /// Lets so much real time pass.
+    pub fn pass(&self, seconds: f64) {
+        self.hand.pass(Duration::from_secs_f64(seconds));
+    }
+
+    pub fn control(&self) -> String {
+        self.running.addresses().control.to_string()
+    }
+
+    pub fn member(&self, name: &str) -> String {
+        let member = self.running.addresses().members.iter().find(|member| member.name == name).expect("a member");
+        format!("{}:{}", member.host, member.management)
+    }
+
+    /// Asks the control port, and reads JSON.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        ask_json(&self.control(), method, path, body)
+    }
+
+    /// Posts to the control port, and expects it to be done.
+    pub fn post(&self, path: &str, body: &str) -> Value {
+        done(path, body, self.ask("POST", path, body))
+    }
+}
+
+/// A mock as a process of its own, that serves a scenario on free ports until it is dropped.
 pub struct Mock {
     child: Child,
     pub addresses: Value,
@@ -31,6 +98,10 @@ pub struct Mock {
 
 impl Mock {
     pub fn start(arguments: &[&str]) -> Mock {
+        Mock::start_telling(arguments, Stdio::inherit())
+    }
+
+    pub fn start_telling(arguments: &[&str], stderr: Stdio) -> Mock {
         let ready = scratch("ready.json");
         let mut child = binary()
             .arg("serve")
@@ -38,6 +109,7 @@ impl Mock {
             .args(["--port", "0", "--control", "0", "--ready-file"])
             .arg(&ready)
             .stdout(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .expect("the binary starts");
         // A minute is not a measure of speed: it only ends a test that would wait for ever.
@@ -73,15 +145,12 @@ impl Mock {
 
     /// Asks the control port, and reads JSON.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
-        let answer = ask(&self.control(), method, path, body);
-        (answer.status, serde_json::from_str(&answer.body).unwrap_or(Value::Null))
+        ask_json(&self.control(), method, path, body)
     }
 
     /// Posts to the control port, and expects it to be done.
     pub fn post(&self, path: &str, body: &str) -> Value {
-        let (status, value) = self.ask("POST", path, body);
-        assert!(status < 300, "{path} {body}: {status} {value}");
-        value
+        done(path, body, self.ask("POST", path, body))
     }
 }
 
@@ -90,6 +159,16 @@ impl Drop for Mock {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn ask_json(address: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let answer = ask(address, method, path, body);
+    (answer.status, serde_json::from_str(&answer.body).unwrap_or(Value::Null))
+}
+
+fn done(path: &str, body: &str, (status, value): (u16, Value)) -> Value {
+    assert!(status < 300, "{path} {body}: {status} {value}");
+    value
 }
 
 /// An answer taken apart.

@@ -8,7 +8,7 @@ use crate::scenario::fields::WHEN;
 use crate::scenario::{Amount, DatabaseFault, Fault, Lasts, MemberPlan, Plan, Target, TimelineEntry, units};
 use crate::time::Instant;
 
-/// Reads an entry of the timeline. With `now` it comes from outside: `at` may be missing and is ignored.
+/// Reads an entry of the timeline. With `now` it comes from outside: where `at` is missing it is now.
 pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mut Reading) -> Option<TimelineEntry> {
     let fields: Vec<Field> = WHEN.iter().copied().chain(ROWS.iter().map(Row::field)).collect();
     let object = reading.object(node, "an entry of `timeline`", &fields)?;
@@ -30,8 +30,8 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
     }
     let fault = fault(keyword, row, plan, reading);
     let at = match (object.get("at"), now) {
-        (_, Some(now)) => Some(now),
-        (Some(node), None) => instant(reading, node, "`at`"),
+        (Some(node), _) => instant(reading, node, "`at`"),
+        (None, Some(now)) => Some(now),
         (None, None) => {
             reading.error(&node.place, "this entry has no `at`", "add `at: 10m`");
             None

@@ -1,6 +1,7 @@
 //! From YAML text to a Plan, with everything that is wrong told at once.
 
 mod cluster;
+mod commands;
 mod configuration;
 mod expectations;
 mod faults;
@@ -15,6 +16,7 @@ use crate::document::{self, Diagnostic, Node, Object, Reading, Source, Value};
 use crate::profile::Profile;
 use crate::time::{Duration, Instant};
 use cluster::cluster;
+use commands::command;
 use expectations::expectation;
 use faults::{entry, unique_name};
 use work::{arrivals, behaviour, flows, pollers};
@@ -57,7 +59,7 @@ pub fn read(file_name: &str, text: &str, loader: &dyn Loader) -> (Option<Plan>, 
 }
 
 /// Reads a fault from the body of a request, JSON or YAML: an entry of the timeline, in which `at` may be left out and
-/// then is `now`.
+/// then is `now`. Whether `at` is past is not judged here.
 ///
 /// # Errors
 /// All that is wrong with it.
@@ -110,7 +112,7 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
 }
 
 /// Lists that an extending scenario adds to.
-const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "timeline", "expect"];
+const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "timeline", "commands", "expect"];
 
 fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan> {
     let object = reading.object(root, "a scenario", SCENARIO)?;
@@ -147,6 +149,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         pollers: pollers(object.get("polled_by"), reading),
         settings: configuration::settings(object.get("configuration"), kestra, reading),
         timeline: Vec::new(),
+        commands: Vec::new(),
         expectations: Vec::new(),
     };
     for node in items(reading, &object, "behaviour") {
@@ -164,6 +167,10 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
             unique_name(&mut entry, &plan);
             plan.timeline.push(entry);
         }
+    }
+    for node in items(reading, &object, "commands") {
+        let command = command(node, &plan, reading);
+        plan.commands.extend(command);
     }
     for node in items(reading, &object, "expect") {
         let expectation = expectation(node, &plan, reading);

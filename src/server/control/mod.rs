@@ -1,12 +1,14 @@
 //! The control port: clock, faults, journal, discovery, every member, and any instant.
 
+mod faults;
+mod jump;
 mod members;
 
 use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request as HttpRequest, State};
+use axum::extract::{DefaultBodyLimit, Query, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
@@ -17,36 +19,35 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::clock::SPEEDS;
-use super::world::{self, Shared, World};
-use crate::document;
+use super::world::{Broken, Shared, World};
 use crate::scenario;
-use crate::simulator::{Command, JournalEntry, Port, Simulation, limits as simulator_limits};
-use crate::time::{Duration, Instant};
+use crate::simulator::{JournalEntry, Port, Simulation};
+use crate::time::Instant;
 
 /// Bytes of a request body.
 const MAX_BODY: usize = 1 << 20;
-/// How far time moves at once, before others get their turn.
-const JUMP_STEP: Duration = Duration::minutes(60);
 
 type App = State<Arc<Shared>>;
 
 /// Serves the control port.
-pub(super) async fn run(shared: Arc<Shared>, socket: TcpListener) {
+pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
+    let Ok(socket) = TcpListener::from_std(socket) else { return };
     let app = Router::new()
         .route("/", get(page))
         .route("/api/state", get(state))
         .route("/api/pause", post(pause))
         .route("/api/resume", post(resume))
         .route("/api/speed", post(speed))
-        .route("/api/advance", post(advance))
-        .route("/api/run-until", post(run_until))
-        .route("/api/faults", get(faults).post(inject))
-        .route("/api/faults/{name}", delete(clear))
+        .route("/api/advance", post(jump::advance))
+        .route("/api/run-until", post(jump::run_until))
+        .route("/api/faults", get(faults::list).post(faults::inject))
+        .route("/api/faults/{name}", delete(faults::clear))
         .route("/api/journal", get(journal))
+        .route("/api/scenario", get(saved))
         .route("/api/reset", post(reset))
         .route("/sd", get(discovery))
         .route("/metrics", get(own_metrics))
-        .route("/health", get(|| async { Json(json!({ "status": "UP" })) }))
+        .route("/health", get(health))
         .route("/members/{name}", any(members::member))
         .route("/members/{name}/", any(members::member))
         .route("/members/{name}/{*path}", any(members::member))
@@ -55,7 +56,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: TcpListener) {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::from_fn(same_origin))
         .with_state(shared);
-    // The listener only ends with the process.
+    // It ends with the runtime that it runs on.
     let _ = axum::serve(socket, app).await;
 }
 
@@ -84,10 +85,18 @@ impl IntoResponse for Refusal {
     }
 }
 
+impl From<Broken> for Refusal {
+    fn from(_: Broken) -> Refusal {
+        let message = "the model has panicked: what it would say since is worth nothing";
+        let advice = "this is a mistake of mock-kestra, standard error tells where; start it again";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message, advice)
+    }
+}
+
 type Answered<T> = Result<T, Refusal>;
 
 async fn unknown_path(uri: Uri) -> Refusal {
-    let advice = "see / for what there is: /api/state, /api/faults, /api/journal, /sd, /metrics, /members/{name}/...";
+    let advice = "see / for what there is: /api/state, /api/faults, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
     Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), advice)
 }
 
@@ -150,12 +159,12 @@ fn cluster(shared: &Shared, simulation: &Simulation) -> Value {
             })
         })
         .collect();
-    let faults: Vec<Value> = simulation.faults().iter().map(|fault| describe(fault, simulation)).collect();
+    let faults: Vec<Value> = simulation.faults().iter().map(|fault| faults::describe(fault, simulation)).collect();
     let truth = simulation.truth();
     json!({
         "scenario": simulation.plan().name,
         "summary": simulation.plan().summary,
-        "seed": shared.seed.0,
+        "seed": simulation.seed().0,
         "time": simulation.now().to_string(),
         "seconds": seconds(simulation.now()),
         "date": simulation.calendar().date(simulation.now()).to_string(),
@@ -166,22 +175,15 @@ fn cluster(shared: &Shared, simulation: &Simulation) -> Value {
     })
 }
 
-fn describe(fault: &crate::simulator::ActiveFault, simulation: &Simulation) -> Value {
-    json!({
-        "name": fault.entry.name,
-        "what": fault.entry.fault.sentence(simulation.plan()),
-        "since": fault.since.to_string(),
-        "ends": fault.ends().map(|at| at.to_string()),
-    })
-}
-
 fn whole_state(shared: &Shared, world: &World) -> Value {
-    let mut state = cluster(shared, &world.simulation);
+    let mut state = cluster(shared, world.session.simulation());
     state["clock"] = json!({
         "speed": world.clock.speed(),
-        "paused": world.clock.paused(),
+        "paused": world.clock.is_paused(),
         "run_until": world.clock.until().map(|at| at.to_string()),
+        "jump": world.jump.map(|at| at.to_string()),
     });
+    state["resets"] = json!(world.resets);
     state["limit"] = json!(world.limit.as_ref().map(ToString::to_string));
     state
 }
@@ -193,9 +195,13 @@ struct At {
 
 async fn state(State(shared): App, Query(query): Query<At>) -> Answered<Json<Value>> {
     match query.at {
-        None => Ok(Json(whole_state(&shared, &shared.world()))),
+        None => state_now(&shared),
         Some(at) => at_instant(shared, &at, cluster).await.map(Json),
     }
+}
+
+fn state_now(shared: &Shared) -> Answered<Json<Value>> {
+    Ok(Json(whole_state(shared, &*shared.world()?)))
 }
 
 /// Looks at any instant, past or to come, as this session has made it.
@@ -206,23 +212,20 @@ async fn at_instant<T: Send + 'static>(
 ) -> Answered<T> {
     let at = time(text)?;
     // A look far away is work for seconds; a few at a time are enough.
-    let gone = |()| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
-    let _turn = shared.looks.clone().acquire_owned().await.map_err(|_| gone(()))?;
-    let work = move || {
-        let commands = shared.world().commands.clone();
-        let mut simulation = Simulation::new(shared.plan.clone(), shared.seed, shared.calendar);
-        let replayed = commands.into_iter().filter(|(when, _)| *when <= at).try_for_each(|(when, command)| {
-            simulation.advance(when)?;
-            // What could be done then can be done again.
-            let _ = simulation.command(command);
-            Ok(())
-        });
-        replayed
-            .and_then(|()| simulation.advance(at))
-            .map_err(|limit| Refusal::bad(limit, "ask for an earlier instant"))
-            .map(|()| look(&shared, &simulation))
+    let given_up = |()| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
+    let work = jump::Work::default();
+    let gone = work.watch();
+    let turn = shared.looks.clone().acquire_owned().await.map_err(|_| given_up(()))?;
+    let looking = move || {
+        let _turn = turn;
+        let way = shared.world()?.session.way_to(at);
+        let found = way.go(&|| !gone() && shared.serving());
+        let found = found.map_err(|limit| Refusal::bad(limit, "ask for an earlier instant"))?;
+        let found = found.ok_or_else(|| given_up(()))?;
+        shared.world()?.session.learn(found.passed);
+        Ok(look(&shared, &found.simulation))
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| gone(()))?
+    tokio::task::spawn_blocking(looking).await.map_err(|_| given_up(()))?
 }
 
 fn time(text: &str) -> Answered<Instant> {
@@ -244,14 +247,14 @@ fn field(body: &Bytes, name: &str, example: &str) -> Answered<Value> {
     }
 }
 
-async fn pause(State(shared): App) -> Json<Value> {
-    shared.change(|world| world.clock.pause());
-    Json(whole_state(&shared, &shared.world()))
+async fn pause(State(shared): App) -> Answered<Json<Value>> {
+    shared.change(World::pause)?;
+    state_now(&shared)
 }
 
-async fn resume(State(shared): App) -> Json<Value> {
-    shared.change(|world| world.clock.resume());
-    Json(whole_state(&shared, &shared.world()))
+async fn resume(State(shared): App) -> Answered<Json<Value>> {
+    shared.change(|world| world.clock.resume())?;
+    state_now(&shared)
 }
 
 async fn speed(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
@@ -259,131 +262,8 @@ async fn speed(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
     let speed = value.as_f64().filter(|speed| SPEEDS.contains(speed));
     let advice = format!("send a number from {} to {}", SPEEDS.start(), SPEEDS.end());
     let speed = speed.ok_or_else(|| Refusal::bad(format!("{value} is no speed"), advice))?;
-    shared.change(|world| world.clock.set_speed(speed));
-    Ok(Json(whole_state(&shared, &shared.world())))
-}
-
-/// Moves time forward at once, however far.
-async fn jump(shared: Arc<Shared>, to: impl FnOnce(&World) -> Instant + Send + 'static) -> Answered<Json<Value>> {
-    let work = move || {
-        let to = to(&shared.world());
-        if to > Instant::START + scenario::limits::DURATION {
-            return Err(Refusal::bad(format!("{to} is too far away"), "go up to 400d"));
-        }
-        let now = shared.world().simulation.now();
-        if to < now {
-            return Err(Refusal::bad(
-                format!("{to} is past, it is {} now", now.rounded()),
-                "POST /api/reset goes back to the start; ?at= shows the past",
-            ));
-        }
-        // Step by step, so that others are answered meanwhile.
-        loop {
-            let there = shared.change(|world| {
-                let step = to.min(world.simulation.now() + JUMP_STEP).max(world.simulation.now());
-                world.clock.jump(step);
-                world.advance(step);
-                step >= to || world.limit.is_some()
-            });
-            if there {
-                return Ok(Json(whole_state(&shared, &shared.world())));
-            }
-        }
-    };
-    let gone = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the jump was given up", "ask for the state");
-    tokio::task::spawn_blocking(work).await.map_err(gone)?
-}
-
-async fn advance(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let value = field(&body, "by", "\"5m\"")?;
-    let by = value.as_str().map(str::parse::<Duration>);
-    let Some(Ok(by)) = by else {
-        return Err(Refusal::bad(format!("{value} is no duration"), crate::time::DURATION_ADVICE));
-    };
-    jump(shared, move |world| world.simulation.now() + by).await
-}
-
-/// Runs at the clock's speed until an instant and pauses there; with `"now": true` it is there at once.
-async fn run_until(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let value = field(&body, "at", "\"12m\"")?;
-    let at = time(value.as_str().unwrap_or(&value.to_string()))?;
-    let at_once = serde_json::from_slice::<Value>(&body).is_ok_and(|body| body["now"] == json!(true));
-    if at_once {
-        let state = jump(shared.clone(), move |_| at).await?;
-        shared.change(|world| world.clock.pause());
-        return Ok(state);
-    }
-    shared.change(|world| {
-        if at <= world.simulation.now() {
-            let message = format!("{at} is past, it is {} now", world.simulation.now().rounded());
-            return Err(Refusal::bad(message, "name a later time"));
-        }
-        world.clock.run_until(at);
-        Ok(())
-    })?;
-    Ok(Json(whole_state(&shared, &shared.world())))
-}
-
-async fn faults(State(shared): App) -> Json<Value> {
-    let world = shared.world();
-    let faults: Vec<Value> = world.simulation.faults().iter().map(|fault| describe(fault, &world.simulation)).collect();
-    Json(json!({ "faults": faults }))
-}
-
-/// A fault as an entry of a timeline, in JSON or YAML; it begins now.
-async fn inject(State(shared): App, body: Bytes) -> Answered<Response> {
-    let text = String::from_utf8_lossy(&body).into_owned();
-    let injected = shared.change(|world| {
-        let now = world.simulation.now();
-        let mut entry = scenario::read_fault(&text, &shared.plan, now).map_err(|diagnostics| {
-            let told: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.what.clone()).collect();
-            let advice: Vec<String> = diagnostics.iter().filter_map(|diagnostic| diagnostic.advice.clone()).collect();
-            let advice = match advice.is_empty() {
-                true => document::render(&diagnostics),
-                false => advice.join("; "),
-            };
-            Refusal::bad(told.join("; "), advice)
-        })?;
-        if world.simulation.faults().len() >= simulator_limits::FAULTS || world.commands.len() >= world::MAX_COMMANDS {
-            return Err(Refusal::bad("there are too many faults in this session", "POST /api/reset begins anew"));
-        }
-        let taken = |name: &str| {
-            let active = world.simulation.faults().iter().any(|fault| fault.entry.name == name);
-            active || shared.plan.timeline.iter().any(|planned| planned.name == name)
-        };
-        let written = entry.name.clone();
-        let mut number = 2;
-        while taken(&entry.name) {
-            entry.name = format!("{written}-{number}");
-            number += 1;
-        }
-        let answer = json!({
-            "name": entry.name,
-            "what": entry.fault.sentence(&shared.plan),
-            "at": now.to_string(),
-            "ends": entry.lasts.map(|lasts| (now + lasts).to_string()),
-        });
-        world.command(Command::Inject(entry));
-        Ok(answer)
-    })?;
-    Ok((StatusCode::CREATED, Json(injected)).into_response())
-}
-
-async fn clear(State(shared): App, Path(name): Path<String>) -> Answered<Json<Value>> {
-    shared.change(|world| {
-        let names: Vec<String> = world.simulation.faults().iter().map(|fault| fault.entry.name.clone()).collect();
-        if !names.contains(&name) {
-            let known = if names.is_empty() {
-                "none is in force".to_owned()
-            } else {
-                format!("in force are {}", names.join(", "))
-            };
-            return Err(Refusal::new(StatusCode::NOT_FOUND, format!("no fault in force is called `{name}`"), known));
-        }
-        world.command(Command::Clear(name.clone()));
-        Ok(())
-    })?;
-    Ok(Json(json!({ "cleared": name })))
+    shared.change(|world| world.clock.set_speed(speed))?;
+    state_now(&shared)
 }
 
 #[derive(Deserialize)]
@@ -391,10 +271,11 @@ struct Since {
     since: Option<u64>,
 }
 
-/// The journal, from line `since` on.
-async fn journal(State(shared): App, Query(query): Query<Since>) -> Json<Value> {
-    let world = shared.world();
-    let (journal, plan) = (world.simulation.journal(), world.simulation.plan());
+/// The journal, from line number `since` on. After a reset its lines are counted from 0 again: `resets` tells.
+async fn journal(State(shared): App, Query(query): Query<Since>) -> Answered<Json<Value>> {
+    let world = shared.world()?;
+    let (journal, plan) = (world.session.simulation().journal(), world.session.plan());
+    let since = query.since.unwrap_or(0);
     let line = |line: &JournalEntry| {
         let member = line.what.member().and_then(|member| plan.cluster.members.get(member));
         json!({
@@ -405,17 +286,30 @@ async fn journal(State(shared): App, Query(query): Query<Since>) -> Json<Value> 
             "text": line.text(plan),
         })
     };
-    let shown: Vec<Value> = journal.since(query.since.unwrap_or(0)).map(line).collect();
-    Json(json!({ "next": journal.next(), "dropped": journal.dropped(), "lines": shown }))
+    let lines: Vec<Value> = journal.since(since).map(line).collect();
+    let dropped = journal.dropped().saturating_sub(since);
+    Ok(Json(json!({ "resets": world.resets, "dropped": dropped, "next": journal.next(), "lines": lines })))
 }
 
-async fn reset(State(shared): App) -> Json<Value> {
-    shared.change(|world| world.reset(&shared.plan, shared.seed, shared.calendar));
-    Json(whole_state(&shared, &shared.world()))
+async fn reset(State(shared): App) -> Answered<Json<Value>> {
+    shared.change(World::reset)?;
+    state_now(&shared)
+}
+
+/// What was done in this session, as a scenario that does it again.
+async fn saved(State(shared): App) -> Answered<Response> {
+    let text = shared.world()?.session.save();
+    Ok(([(header::CONTENT_TYPE, "application/yaml; charset=utf-8")], text).into_response())
+}
+
+async fn health(State(shared): App) -> Answered<Json<Value>> {
+    shared.world()?;
+    Ok(Json(json!({ "status": "UP" })))
 }
 
 /// Targets for Prometheus's `http_sd_configs`.
-async fn discovery(State(shared): App) -> Json<Value> {
+async fn discovery(State(shared): App) -> Answered<Json<Value>> {
+    let path = shared.world()?.session.plan().settings.at("/prometheus");
     let targets: Vec<Value> = shared
         .addresses
         .members
@@ -424,7 +318,7 @@ async fn discovery(State(shared): App) -> Json<Value> {
             json!({
                 "targets": [format!("{}:{}", member.host, member.management)],
                 "labels": {
-                    "__metrics_path__": shared.plan.settings.at("/prometheus"),
+                    "__metrics_path__": path,
                     "job": "kestra",
                     "instance": format!("{}:8081", member.name),
                     "role": member.role,
@@ -432,12 +326,12 @@ async fn discovery(State(shared): App) -> Json<Value> {
             })
         })
         .collect();
-    Json(Value::from(targets))
+    Ok(Json(Value::from(targets)))
 }
 
-async fn own_metrics(State(shared): App) -> Response {
-    let text = shared.metrics.text(&shared.world());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+async fn own_metrics(State(shared): App) -> Answered<Response> {
+    let text = shared.metrics.text(&*shared.world()?);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
 async fn page() -> Html<&'static str> {

@@ -1,0 +1,416 @@
+//! A session: one plan under way, what came from outside, and a look at any instant of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::checkpoints::{Checkpoints, advance_in_slices};
+use super::orders::{agenda, order};
+use super::judge::Judge;
+use super::watch::{self, Watch, Watching};
+use super::way::{Passed, Way};
+use super::{closing, member_line};
+use crate::monitor::Sink;
+use crate::random::Seed;
+use crate::report::{Line, Report};
+use crate::scenario::{Plan, PlannedCommand, TimelineEntry, write};
+use crate::simulator::{Command, CommandError, LimitReached, Simulation};
+use crate::time::{Calendar, Instant};
+
+/// Bounds of a session.
+pub mod limits {
+    /// Commands from outside, those included that are still to come.
+    pub const COMMANDS: usize = 100_000;
+}
+
+/// One plan under way. Same plan, seed, calendar and commands give the same bytes of every answer at every instant.
+#[derive(Debug)]
+pub struct Session {
+    plan: Arc<Plan>,
+    seed: Seed,
+    calendar: Calendar,
+    simulation: Simulation,
+    /// What came from outside, in the order it was done.
+    commands: Vec<Issued>,
+    /// What is still to come, in the order of time.
+    agenda: VecDeque<Issued>,
+    watching: Option<Watching>,
+    judge: Judge,
+    /// Old happenings make room for new ones.
+    endless: bool,
+    checkpoints: Option<Checkpoints>,
+    /// Grows with every command, and with every beginning anew.
+    version: u64,
+}
+
+/// A command and its instant.
+#[derive(Clone, Debug)]
+pub(super) struct Issued {
+    pub(super) at: Instant,
+    pub(super) command: Command,
+    /// The scenario itself has it.
+    pub(super) planned: bool,
+}
+
+/// Why a command is not done. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The session is full.
+    #[error("this session has {} commands already, it takes no more", limits::COMMANDS)]
+    TooMany,
+    /// The cluster cannot do it.
+    #[error(transparent)]
+    Impossible(#[from] CommandError),
+    /// It should have been done before.
+    #[error("{at} is past, it is {now} now")]
+    Past {
+        /// When it should be done.
+        at: Instant,
+        /// The current instant.
+        now: Instant,
+    },
+}
+
+impl Session {
+    /// A cluster at the beginning of its life; nothing has moved yet.
+    pub fn new(plan: Arc<Plan>, seed: Seed, calendar: Calendar) -> Session {
+        Session {
+            simulation: Simulation::new(plan.clone(), seed, calendar),
+            agenda: agenda(&plan),
+            judge: Judge::new(&plan),
+            endless: false,
+            plan,
+            seed,
+            calendar,
+            commands: Vec::new(),
+            watching: None,
+            checkpoints: None,
+            version: 0,
+        }
+    }
+
+    /// The same, watched by a Prometheus in virtual time. It has its turns only from where the session is now.
+    #[must_use]
+    pub fn watched(mut self, watch: &Watch) -> Session {
+        self.watching = Some(Watching::new(watch, &self.plan, &self.simulation));
+        self
+    }
+
+    /// The same, with all turns of its watch on a grid from the start on.
+    #[must_use]
+    pub(super) fn on_grid(mut self) -> Session {
+        if let Some(watching) = &mut self.watching {
+            watching.on_grid();
+        }
+        self
+    }
+
+    /// The same, handing what its watch scrapes to somebody else too.
+    #[must_use]
+    pub(super) fn handing_to(mut self, sink: Option<Box<dyn Sink + Send>>) -> Session {
+        if let (Some(watching), Some(sink)) = (&mut self.watching, sink) {
+            watching.hand_to(sink);
+        }
+        self
+    }
+
+    /// The same for as long as it may be: what happened long ago is forgotten, instead of an end when there is too much of it.
+    #[must_use]
+    pub fn endless(mut self) -> Session {
+        self.endless = true;
+        self.simulation.forget_old_happenings();
+        self
+    }
+
+    /// The cluster at its beginning.
+    fn beginning(&self) -> Simulation {
+        let mut simulation = Simulation::new(self.plan.clone(), self.seed, self.calendar);
+        if self.endless {
+            simulation.forget_old_happenings();
+        }
+        simulation
+    }
+
+    /// The same, keeping checkpoints from here on: [`Session::at`] is quick then, and moving a little slower.
+    #[must_use]
+    pub fn with_checkpoints(mut self) -> Session {
+        self.keep_checkpoints();
+        self
+    }
+
+    /// Keeps checkpoints from here on, if it does not yet.
+    pub fn keep_checkpoints(&mut self) {
+        self.checkpoints.get_or_insert_with(|| Checkpoints::from(&self.simulation));
+    }
+
+    /// Back to the beginning: what came from outside is forgotten, and so is what was watched and kept.
+    pub fn restart(&mut self) {
+        let anew = Session::new(self.plan.clone(), self.seed, self.calendar);
+        let anew = if self.endless { anew.endless() } else { anew };
+        *self = Session { version: self.version + 1, ..anew };
+    }
+
+    /// Moves to `to`, through all events up to and including it, and through what is planned. An instant in the past
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// A limit of the simulation was reached; the current instant is that of it, and nothing moves any more.
+    pub fn advance(&mut self, to: Instant) -> Result<(), LimitReached> {
+        loop {
+            let planned = self.agenda.front().map(|planned| planned.at);
+            let next = planned.into_iter().chain(self.judge.next()).min();
+            let Some(at) = next.filter(|at| *at <= to) else { break };
+            self.go(at)?;
+            // Who looks at an instant sees what is done at it.
+            match self.agenda.pop_front_if(|planned| planned.at <= at) {
+                Some(issued) => self.issue(issued)?,
+                None => self.judge.look(&self.simulation),
+            }
+        }
+        self.go(to)
+    }
+
+    fn go(&mut self, to: Instant) -> Result<(), LimitReached> {
+        let commands = self.commands.len();
+        match (&mut self.watching, &mut self.checkpoints) {
+            (None, Some(checkpoints)) => advance_in_slices(&mut self.simulation, to, |simulation| {
+                checkpoints.offer(simulation, commands);
+                true
+            })
+            .map(|_| ()),
+            (watching, _) => watch::advance(&mut self.simulation, watching.as_mut(), to),
+        }
+    }
+
+    /// Does something, and all that follows at this very instant: what comes next finds it done.
+    fn issue(&mut self, issued: Issued) -> Result<(), LimitReached> {
+        // Of a plan a member may be asked that is not there then: nobody hears it.
+        let _ = self.simulation.command(issued.command.clone());
+        let now = self.simulation.now();
+        self.commands.push(Issued { at: now, ..issued });
+        self.simulation.advance(now)
+    }
+
+    /// Does something from outside at the current instant, and keeps it, so that the session can be run again. What was
+    /// known of later instants is void.
+    ///
+    /// # Errors
+    /// Why it is not done.
+    pub fn command(&mut self, command: Command) -> Result<(), Refused> {
+        self.check(&command)?;
+        self.changed();
+        // A limit that is reached by it is told by whoever advances next.
+        let _ = self.issue(Issued { at: self.simulation.now(), command, planned: false });
+        Ok(())
+    }
+
+    /// Injects a fault at its `at`: now, or when it comes.
+    ///
+    /// # Errors
+    /// Its instant is past, or it cannot be done.
+    pub fn inject(&mut self, entry: TimelineEntry) -> Result<(), Refused> {
+        let (at, now) = (entry.at, self.simulation.now());
+        if at < now {
+            return Err(Refused::Past { at, now });
+        }
+        let command = Command::Inject(entry);
+        if at == now {
+            return self.command(command);
+        }
+        self.check(&command)?;
+        self.changed();
+        let after = self.agenda.partition_point(|planned| planned.at <= at);
+        self.agenda.insert(after, Issued { at, command, planned: false });
+        Ok(())
+    }
+
+    /// Ends the fault of this name, or takes it back when it was injected and is still to come.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn clear(&mut self, name: &str) -> Result<(), Refused> {
+        let planned = self.agenda.iter().position(|it| !it.planned && injected(it).is_some_and(|it| it.name == name));
+        match planned {
+            Some(index) if !self.in_force(name) => {
+                self.changed();
+                self.agenda.remove(index);
+                Ok(())
+            }
+            _ => self.command(Command::Clear(name.to_owned())),
+        }
+    }
+
+    fn in_force(&self, name: &str) -> bool {
+        self.simulation.faults().iter().any(|fault| fault.entry.name == name)
+    }
+
+    fn changed(&mut self) {
+        self.version += 1;
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.void_after(self.simulation.now());
+        }
+    }
+
+    fn check(&self, command: &Command) -> Result<(), Refused> {
+        if self.commands.len() + self.agenda.len() >= limits::COMMANDS {
+            return Err(Refused::TooMany);
+        }
+        Ok(self.simulation.check(command)?)
+    }
+
+    /// A name that no fault of this session has had, made from the one that is wanted.
+    pub fn free_name(&self, wanted: &str) -> String {
+        let injected = || self.commands.iter().chain(&self.agenda).filter_map(injected);
+        let taken = |name: &str| self.plan.timeline.iter().chain(injected()).any(|entry| entry.name == name);
+        if !taken(wanted) {
+            return wanted.to_owned();
+        }
+        (2..).map(|number| format!("{wanted}-{number}")).find(|name| !taken(name)).unwrap_or_default()
+    }
+
+    /// Faults that were injected from outside and are still to come.
+    pub fn planned(&self) -> impl Iterator<Item = &TimelineEntry> {
+        self.agenda.iter().filter(|it| !it.planned).filter_map(injected)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+    /// The seed.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+    /// Which date the scenario's start is.
+    pub fn calendar(&self) -> Calendar {
+        self.calendar
+    }
+    /// The current instant.
+    pub fn now(&self) -> Instant {
+        self.simulation.now()
+    }
+    /// When something happens next, if anything will.
+    pub fn next_event(&self) -> Option<Instant> {
+        self.simulation.next_event().into_iter().chain(self.agenda.front().map(|planned| planned.at)).min()
+    }
+    /// The cluster at the current instant.
+    pub fn simulation(&self) -> &Simulation {
+        &self.simulation
+    }
+    /// Commands from outside so far.
+    pub fn commands(&self) -> usize {
+        self.commands.iter().filter(|it| !it.planned).count()
+    }
+
+    /// The cluster at any instant, past or to come, as this session has made it.
+    ///
+    /// # Errors
+    /// A limit of the simulation is reached before.
+    pub fn at(&self, instant: Instant) -> Result<Simulation, LimitReached> {
+        // Nobody asks it to stop.
+        self.way_to(instant).go(&|| true).map(|found| found.map_or_else(|| self.simulation.clone(), |it| it.simulation))
+    }
+
+    /// The way to an instant from the nearest checkpoint before it. It can be gone while the session itself moves on.
+    pub fn way_to(&self, instant: Instant) -> Way {
+        let known = self.checkpoints.as_ref().and_then(|it| it.before(instant));
+        let now = self.simulation.now();
+        let (from, done) = match known {
+            // The session itself is nearer.
+            _ if now <= instant && known.is_none_or(|it| it.simulation.now() <= now) => {
+                (Arc::new(self.simulation.clone()), self.commands.len())
+            }
+            Some(checkpoint) => (checkpoint.simulation.clone(), checkpoint.commands),
+            None => (Arc::new(self.beginning()), 0),
+        };
+        let all = self.commands.iter().chain(&self.agenda);
+        Way {
+            done,
+            commands: all.skip(done).take_while(|it| it.at <= instant).cloned().collect(),
+            to: instant,
+            passed: self.checkpoints.as_ref().map(|it| it.going_on_from(&from)),
+            version: self.version,
+            from,
+        }
+    }
+
+    /// Keeps what a way has found, when nothing came from outside meanwhile.
+    pub fn learn(&mut self, found: Passed) {
+        if let (Some(checkpoints), Some(passed)) = (&mut self.checkpoints, found.checkpoints)
+            && found.version == self.version
+        {
+            checkpoints.merge(passed);
+        }
+    }
+
+    /// What the session came to, where it is now. Evaluates the rules of its watch, which is over with it.
+    pub fn report(mut self) -> Report {
+        let end = self.simulation.now();
+        if let Some(watching) = &mut self.watching {
+            watching.evaluate(&self.calendar, end);
+        }
+        let (plan, simulation, watching) = (&self.plan, &self.simulation, self.watching.as_ref());
+        let alerts = watching.map(|watching| watching.alerts(&self.calendar));
+        let expectations = self.judge.verdicts(simulation, watching.zip(alerts.as_deref()));
+        Report {
+            scenario: plan.name.clone(),
+            summary: plan.summary.clone(),
+            seed: self.seed.0,
+            start: self.calendar.start().to_string(),
+            duration: end.since(Instant::START),
+            timeline: simulation.journal().iter().map(|it| Line::of(it, plan)).collect(),
+            closing: closing(simulation),
+            members: simulation.members().iter().map(member_line).collect(),
+            expectations,
+            failed_rules: watching.map(Watching::failures).unwrap_or_default(),
+            alerts: alerts.map(|alerts| alerts.into_iter().filter(|it| it.ends_after(Instant::START)).collect()),
+            events: simulation.events(),
+        }
+    }
+
+    /// What its watch has found, with all rules evaluated up to now.
+    pub(super) fn into_watching(mut self) -> Option<Watching> {
+        let end = self.simulation.now();
+        if let Some(watching) = &mut self.watching {
+            watching.evaluate(&self.calendar, end);
+        }
+        self.watching
+    }
+
+    /// The text of a scenario that, run with the same seed, does again what this session did and has still to do: faults
+    /// stand in its timeline, all else in `commands`. What the scenario expects is left out.
+    pub fn save(&self) -> String {
+        let mut plan = Plan { start: Some(self.calendar.start()), ..Plan::clone(&self.plan) };
+        // At one instant the timeline comes first: a fault that came after another command must follow it there.
+        let mut last_command = None;
+        for issued in self.commands.iter().chain(&self.agenda) {
+            let at = issued.at;
+            match (&issued.command, issued.planned) {
+                (_, true) => last_command = Some(at),
+                (Command::Inject(entry), false) if last_command != Some(at) => {
+                    plan.timeline.push(TimelineEntry { at, ..entry.clone() });
+                }
+                (command, false) => {
+                    last_command = Some(at);
+                    plan.commands.push(PlannedCommand { at, order: order(command) });
+                }
+            }
+        }
+        // An entry with a later instant stays behind those of the file: their order only matters at one instant.
+        plan.duration = plan.duration.max(self.now().since(Instant::START));
+        format!(
+            "# What was done with the scenario {}, saved at {}. The same answers come with --seed {}.\n{}",
+            plan.name.escape_debug(),
+            self.now(),
+            self.seed.0,
+            write(&plan)
+        )
+    }
+}
+
+/// The fault that a command injects.
+fn injected(issued: &Issued) -> Option<&TimelineEntry> {
+    match &issued.command {
+        Command::Inject(entry) => Some(entry),
+        _ => None,
+    }
+}

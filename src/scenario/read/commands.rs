@@ -1,0 +1,82 @@
+//! Entries of `commands`.
+
+use super::faults::{entry, targets};
+use super::instant;
+use crate::document::{Node, Object, Reading};
+use crate::scenario::fields::{COMMANDS, WHEN_COMMANDED};
+use crate::scenario::{LEVELS, Order, Plan, PlannedCommand};
+use crate::time::Instant;
+
+/// The level that is that of the logger above.
+const INHERITED: &str = "inherited";
+
+pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<PlannedCommand> {
+    let fields: Vec<_> = WHEN_COMMANDED.iter().chain(COMMANDS).copied().collect();
+    let object = reading.object(node, "an entry of `commands`", &fields)?;
+    let at = object.get("at").and_then(|node| instant(reading, node, "`at`"));
+    let mut keywords = object.entries().iter().filter(|entry| COMMANDS.iter().any(|it| it.key == entry.key));
+    let known = || COMMANDS.iter().map(|field| field.key).collect::<Vec<_>>().join(", ");
+    let Some(keyword) = keywords.next() else {
+        reading.error(&node.place, "this entry says nothing of what is done", format!("add one of {}", known()));
+        return None;
+    };
+    if let Some(second) = keywords.next() {
+        let what = format!("`{}` and `{}` in one entry", keyword.key, second.key);
+        reading.error(&second.place, what, "write an entry for each");
+    }
+    let value = &keyword.value;
+    let order = match keyword.key.as_str() {
+        "inject" => Order::Inject(entry(value, plan, Some(at.unwrap_or(Instant::START)), reading)?),
+        "clear" => Order::Clear(fault(value, plan, reading)?),
+        "refresh" => Order::Refresh(targets(value, plan, reading)?),
+        "stop-by-endpoint" => Order::Stop(targets(value, plan, reading)?),
+        logger => {
+            let name = reading.text(value, &format!("`{logger}`"))?.to_owned();
+            let member = member(&object, node, plan, reading)?;
+            match logger {
+                "ask-logger" => Order::AskLogger { member, logger: name },
+                _ => Order::SetLogger { member, logger: name, level: level(&object, node, reading)? },
+            }
+        }
+    };
+    Some(PlannedCommand { at: at?, order })
+}
+
+/// The name of a fault of this scenario.
+fn fault(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<String> {
+    let name = reading.text(node, "`clear`")?;
+    let injected = plan.commands.iter().filter_map(|command| match &command.order {
+        Order::Inject(entry) => Some(entry),
+        _ => None,
+    });
+    let known: Vec<&str> = plan.timeline.iter().chain(injected).map(|entry| entry.name.as_str()).collect();
+    if !known.contains(&name) {
+        reading.unknown(&node.place, "fault of this scenario", name, known);
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+fn member(object: &Object<'_>, node: &Node, plan: &Plan, reading: &mut Reading) -> Option<usize> {
+    let Some(value) = object.get("member") else {
+        reading.error(&node.place, "nobody's logger", "add `member: worker-1`");
+        return None;
+    };
+    match targets(value, plan, reading)?.as_slice() {
+        [one] => Some(*one),
+        _ => {
+            reading.error(&value.place, "several members in one entry", "write an entry for each");
+            None
+        }
+    }
+}
+
+fn level(object: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<Option<&'static str>> {
+    let Some(value) = object.get("level") else {
+        reading.error(&node.place, "the logger gets no `level`", format!("add `level: DEBUG`, or {INHERITED}"));
+        return None;
+    };
+    let levels = LEVELS.iter().map(|level| (*level, Some(*level)));
+    let choices: Vec<_> = levels.chain([(INHERITED, None)]).collect();
+    reading.choice(value, "level of a logger", &choices)
+}

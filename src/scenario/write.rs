@@ -1,0 +1,388 @@
+//! A plan as the text of a scenario: reading it gives the same plan, what it expects left out.
+
+use serde_json::{Map, Value, json};
+
+use super::faults::Unit;
+use super::{
+    Amount, Arrivals, Behaviour, Credentials, DatabaseFault, DatabaseKind, Fault, MemberPlan, Order, Plan,
+    PlannedCommand, Restart, Settings, Target, TaskSelector, TimelineEntry,
+};
+use crate::flow::{Concurrency, ConcurrencyBehavior, Flow, Retry, RetryPause, Task, Trigger, TriggerAction};
+use crate::time::{Duration, Instant};
+
+type Object = Map<String, Value>;
+
+/// The text of a scenario that needs no other file. What is expected is left out: it was written for another timeline.
+pub fn write(plan: &Plan) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: Value| text += &format!("{key}: {value}\n");
+    line("name", json!(plan.name));
+    line("summary", json!(plan.summary));
+    line("kestra", json!(plan.kestra.name()));
+    line("duration", json!(plan.duration.to_string()));
+    if let Some(start) = plan.start {
+        line("start", json!(start.to_string()));
+    }
+    line("cluster", cluster(plan));
+    let settings = configuration(&plan.settings);
+    if settings.as_object().is_some_and(|settings| !settings.is_empty()) {
+        line("configuration", settings);
+    }
+    let mut list = |key: &str, items: Vec<Value>, always: bool| {
+        if always || !items.is_empty() {
+            let lines: Vec<String> = items.iter().map(|item| format!("\n  - {item}")).collect();
+            text += &format!("{key}:{}\n", if lines.is_empty() { " []".to_owned() } else { lines.concat() });
+        }
+    };
+    list("flows", plan.flows.iter().map(flow).collect(), false);
+    list("behaviour", plan.behaviour.iter().map(behaviour).collect(), false);
+    list("arrivals", plan.arrivals.iter().map(|it| arrivals(it, plan)).collect(), false);
+    // Without this key there are the usual pollers.
+    let pollers = plan.pollers.iter().map(|it| json!({ "path": it.path, "every": it.every.to_string() }));
+    list("polled_by", pollers.collect(), true);
+    list("timeline", plan.timeline.iter().map(|it| entry(it, plan)).collect(), false);
+    list("commands", plan.commands.iter().map(|it| command(it, plan)).collect(), false);
+    text
+}
+
+/// Puts in what is there.
+fn set<T: Into<Value>>(object: &mut Object, key: &str, value: Option<T>) {
+    if let Some(value) = value {
+        object.insert(key.to_owned(), value.into());
+    }
+}
+
+/// Puts in what is so.
+fn flag(object: &mut Object, key: &str, on: bool) {
+    set(object, key, on.then_some(true));
+}
+
+fn span(duration: Duration) -> Value {
+    json!(duration.to_string())
+}
+
+fn since_start(at: Instant) -> Value {
+    json!(at.to_string())
+}
+
+/// A cluster as its members were resolved: roles in the order of the plan, those of one role alike or one after another.
+fn cluster(plan: &Plan) -> Value {
+    let cluster = &plan.cluster;
+    let mut object = Object::new();
+    let database = match cluster.database {
+        DatabaseKind::Postgresql => "postgresql",
+        DatabaseKind::Mysql => "mysql",
+        DatabaseKind::H2 => "h2",
+        DatabaseKind::H2File => "h2-file",
+    };
+    set(&mut object, "database", Some(database));
+    set(&mut object, "queue", cluster.kafka.then_some("kafka"));
+    match cluster.booting {
+        true => set(&mut object, "start", Some("booting")),
+        false => set(&mut object, "age", Some(span(cluster.age))),
+    }
+    let mut members = Object::new();
+    for it in &cluster.members {
+        let count = cluster.members.iter().filter(|other| other.role == it.role).count();
+        members.entry(it.role.name()).or_insert_with(|| member(it, count));
+    }
+    set(&mut object, "members", Some(members));
+    object.into()
+}
+
+fn member(plan: &MemberPlan, count: usize) -> Value {
+    let restart = match plan.restart {
+        Restart::Never => "never".to_owned(),
+        Restart::Kubernetes => "kubernetes".to_owned(),
+        Restart::After(pause) => pause.to_string(),
+    };
+    let mut object = Object::new();
+    set(&mut object, "count", Some(count));
+    set(&mut object, "threads", Some(plan.threads));
+    set(&mut object, "heap", Some(format!("{}B", plan.heap)));
+    set(&mut object, "restart", Some(restart));
+    set(&mut object, "grace", Some(span(plan.grace)));
+    set(&mut object, "version", plan.kestra.map(|version| version.name()));
+    object.into()
+}
+
+fn credentials(credentials: &Credentials) -> Object {
+    let mut object = Object::new();
+    set(&mut object, "username", credentials.username.clone());
+    set(&mut object, "password", credentials.password.clone());
+    object
+}
+
+/// Puts in an object that is not empty.
+fn nest(object: &mut Object, key: &str, inner: Object) {
+    set(object, key, Some(inner).filter(|inner| !inner.is_empty()));
+}
+
+fn configuration(settings: &Settings) -> Value {
+    let mut endpoints = Object::new();
+    for (id, endpoint) in &settings.endpoints {
+        let mut object = Object::new();
+        set(&mut object, "enabled", endpoint.enabled);
+        set(&mut object, "sensitive", endpoint.sensitive);
+        nest(&mut endpoints, id, object);
+    }
+    let mut all = Object::new();
+    set(&mut all, "enabled", settings.all_enabled);
+    set(&mut all, "sensitive", settings.all_sensitive);
+    set(&mut all, "path", Some(settings.path.clone()).filter(|path| !path.is_empty()));
+    set(&mut all, "port", settings.port);
+    nest(&mut all, "basic-auth", credentials(&settings.credentials));
+    nest(&mut endpoints, "all", all);
+    let mut of = |id: &str, more: Object| {
+        if !more.is_empty() {
+            let object = endpoints.entry(id).or_insert_with(|| Object::new().into());
+            if let Some(object) = object.as_object_mut() {
+                object.extend(more);
+            }
+        }
+    };
+    let mut loggers = Object::new();
+    flag(&mut loggers, "write-sensitive", settings.write_sensitive);
+    of("loggers", loggers);
+    of("health", health(settings));
+    let mut metrics = Object::new();
+    set(&mut metrics, "enabled", settings.metrics_enabled);
+    nest(&mut metrics, "tags", settings.metrics_tags.iter().map(|(key, value)| (key.clone(), json!(value))).collect());
+    let mut own = Object::new();
+    set(&mut own, "prefix", settings.metrics_prefix.clone());
+    set(&mut own, "labels", Some(settings.metrics_labels.clone()).filter(|labels| !labels.is_empty()));
+    let mut basic = credentials(&settings.server.credentials);
+    set(&mut basic, "enabled", settings.server.enabled);
+    let (mut server, mut kestra, mut micronaut) = (Object::new(), Object::new(), Object::new());
+    nest(&mut server, "basic-auth", basic);
+    nest(&mut kestra, "metrics", own);
+    nest(&mut kestra, "server", server);
+    nest(&mut micronaut, "metrics", metrics);
+    let mut object = Object::new();
+    nest(&mut object, "endpoints", endpoints);
+    nest(&mut object, "micronaut", micronaut);
+    nest(&mut object, "kestra", kestra);
+    object.into()
+}
+
+fn health(settings: &Settings) -> Object {
+    let health = &settings.health;
+    let (mut object, mut disk) = (Object::new(), Object::new());
+    set(&mut object, "details-visible", health.bare.then_some("NEVER"));
+    let mapping: Object = health.mapping.iter().map(|(status, code)| (status.clone(), json!(code))).collect();
+    let mut status = Object::new();
+    nest(&mut status, "http-mapping", mapping);
+    nest(&mut object, "status", status);
+    let enabled = |on: Option<bool>| {
+        let mut object = Object::new();
+        set(&mut object, "enabled", on);
+        object
+    };
+    nest(&mut object, "jdbc", enabled(health.jdbc));
+    nest(&mut object, "discovery-client", enabled(health.discovery));
+    set(&mut disk, "enabled", health.disk);
+    set(&mut disk, "threshold", health.disk_threshold);
+    nest(&mut object, "disk-space", disk);
+    object
+}
+
+fn full_name(flow: &Flow) -> String {
+    format!("{}.{}", flow.namespace, flow.id)
+}
+
+fn flow(flow: &Flow) -> Value {
+    let mut object = Object::new();
+    set(&mut object, "id", Some(flow.id.clone()));
+    set(&mut object, "namespace", Some(flow.namespace.clone()));
+    if !flow.labels.is_empty() {
+        let labels: Vec<Value> = flow.labels.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+        set(&mut object, "labels", Some(labels));
+    }
+    set(&mut object, "tasks", Some(flow.tasks.iter().map(task).collect::<Vec<_>>()));
+    let errors: Vec<Value> = flow.errors.iter().map(task).collect();
+    set(&mut object, "errors", Some(errors).filter(|errors| !errors.is_empty()));
+    let triggers: Vec<Value> = flow.triggers.iter().map(trigger).collect();
+    set(&mut object, "triggers", Some(triggers).filter(|triggers| !triggers.is_empty()));
+    set(&mut object, "concurrency", flow.concurrency.map(concurrency));
+    set(&mut object, "retry", flow.retry.as_ref().map(|it| retry(&it.retry)));
+    flag(&mut object, "disabled", flow.disabled);
+    object.into()
+}
+
+fn task(task: &Task) -> Value {
+    let mut object = Object::new();
+    set(&mut object, "id", Some(task.id.clone()));
+    set(&mut object, "type", Some(task.kind.clone()));
+    set(&mut object, "duration", task.sleep.map(span));
+    set(&mut object, "retry", task.retry.as_ref().map(retry));
+    set(&mut object, "timeout", task.timeout.map(span));
+    flag(&mut object, "allowFailure", task.allow_failure);
+    flag(&mut object, "allowWarning", task.allow_warning);
+    flag(&mut object, "disabled", task.disabled);
+    object.into()
+}
+
+fn trigger(trigger: &Trigger) -> Value {
+    let mut object = Object::new();
+    set(&mut object, "id", Some(trigger.id.clone()));
+    set(&mut object, "type", Some(trigger.kind.clone()));
+    match &trigger.action {
+        TriggerAction::Schedule(schedule) => {
+            set(&mut object, "cron", Some(schedule.cron.clone()));
+            flag(&mut object, "withSeconds", schedule.with_seconds);
+            set(&mut object, "timezone", Some(schedule.timezone.clone()));
+        }
+        TriggerAction::Poll { interval } => set(&mut object, "interval", Some(span(*interval))),
+        // The type says it.
+        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime => {}
+    }
+    flag(&mut object, "disabled", trigger.disabled);
+    object.into()
+}
+
+fn concurrency(concurrency: Concurrency) -> Value {
+    let behavior = match concurrency.behavior {
+        ConcurrencyBehavior::Queue => "QUEUE",
+        ConcurrencyBehavior::Cancel => "CANCEL",
+        ConcurrencyBehavior::Fail => "FAIL",
+    };
+    json!({ "limit": concurrency.limit, "behavior": behavior })
+}
+
+fn retry(retry: &Retry) -> Value {
+    let mut object = Object::new();
+    let mut put = |key: &str, value: Value| set(&mut object, key, Some(value));
+    match &retry.pause {
+        RetryPause::Constant(interval) => {
+            put("type", json!("constant"));
+            put("interval", span(*interval));
+        }
+        RetryPause::Exponential { interval, factor, max } => {
+            put("type", json!("exponential"));
+            put("interval", span(*interval));
+            put("delayFactor", json!(factor.to_string()));
+            put("maxInterval", span(*max));
+        }
+        RetryPause::Random { min, max } => {
+            put("type", json!("random"));
+            put("minInterval", span(*min));
+            put("maxInterval", span(*max));
+        }
+    }
+    set(&mut object, "maxAttempts", retry.max_attempts);
+    set(&mut object, "maxDuration", retry.max_duration.map(span));
+    flag(&mut object, "warningOnRetry", retry.warning_on_retry);
+    set(&mut object, "behavior", retry.new_execution.then_some("CREATE_NEW_EXECUTION"));
+    object.into()
+}
+
+fn select(select: &TaskSelector) -> Object {
+    let mut object = Object::new();
+    set(&mut object, "namespace", select.namespace.clone());
+    set(&mut object, "flow", select.flow.clone());
+    set(&mut object, "task", select.task.clone());
+    set(&mut object, "type", select.kind.clone());
+    object
+}
+
+fn behaviour(behaviour: &Behaviour) -> Value {
+    let mut object = select(&behaviour.select);
+    let duration = behaviour.duration.map(|it| json!({ "median": span(it.median), "p99": span(it.p99) }));
+    set(&mut object, "duration", duration);
+    set(&mut object, "fails", behaviour.fails.map(number));
+    set(&mut object, "warns", behaviour.warns.map(number));
+    set(&mut object, "logs", behaviour.logs);
+    set(&mut object, "fires", behaviour.fires.map(number));
+    object.into()
+}
+
+/// A number as it is read back to the last bit, and never with an exponent.
+fn number(value: f64) -> Value {
+    json!(value.to_string())
+}
+
+fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
+    let flow = plan.flows.get(arrivals.flow).map(full_name).unwrap_or_default();
+    let over = if arrivals.webhook { "webhook" } else { "api" };
+    json!({ "flow": flow, "rate": format!("{}/s", arrivals.rate), "over": over })
+}
+
+fn names(members: &[usize], plan: &Plan) -> Value {
+    members.iter().filter_map(|member| plan.cluster.members.get(*member)).map(|it| it.name.as_str()).collect()
+}
+
+fn entry(entry: &TimelineEntry, plan: &Plan) -> Value {
+    let mut object = Object::new();
+    set(&mut object, "at", Some(since_start(entry.at)));
+    set(&mut object, "name", Some(entry.name.clone()));
+    let (keyword, amount) = fault(&entry.fault, plan);
+    set(&mut object, keyword, Some(amount));
+    set(&mut object, "for", entry.lasts.map(span));
+    set(&mut object, "every", entry.every.map(span));
+    set(&mut object, "until", entry.until.map(since_start));
+    object.into()
+}
+
+/// The keyword of a fault and what stands at it.
+fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
+    let row = fault.kind.row();
+    let mut object = match &fault.target {
+        Target::Members(members) if row.fields.is_empty() => return (row.keyword, names(members, plan)),
+        Target::Members(members) => Object::from_iter([("member".to_owned(), names(members, plan))]),
+        Target::Database => return (row.keyword, manner(fault.amount)),
+        Target::Flow(flow) => {
+            let mut object = Object::new();
+            set(&mut object, "flow", flow.and_then(|flow| plan.flows.get(flow)).map(full_name));
+            object
+        }
+        Target::Tasks(tasks) => select(tasks),
+    };
+    let amount = match fault.amount {
+        Amount::Rate(rate) => Some((Unit::Rate, json!(format!("{rate}/s")))),
+        Amount::Leak(rate) => Some((Unit::Leak, json!(format!("{rate}B/s")))),
+        Amount::Times(times) => Some((Unit::Times, number(times))),
+        Amount::Share(share) => Some((Unit::Share, number(share))),
+        Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
+        Amount::None | Amount::Manner(_) => None,
+    };
+    if let Some((unit, amount)) = amount {
+        set(&mut object, unit.key(), Some(amount));
+    }
+    (row.keyword, object.into())
+}
+
+/// What stands at `database`.
+fn manner(amount: Amount) -> Value {
+    match amount {
+        Amount::Manner(DatabaseFault::Slow(times)) => json!({ "slow": number(times) }),
+        Amount::Manner(manner) => json!(manner.word()),
+        _ => Value::Null,
+    }
+}
+
+fn command(command: &PlannedCommand, plan: &Plan) -> Value {
+    let mut object = Object::new();
+    let mut put = |key: &str, value: Value| set(&mut object, key, Some(value));
+    put("at", since_start(command.at));
+    match &command.order {
+        Order::Inject(injected) => {
+            let mut fault = entry(injected, plan);
+            // It begins when the command comes.
+            fault.as_object_mut().and_then(|fault| fault.shift_remove("at"));
+            put("inject", fault);
+        }
+        Order::Clear(name) => put("clear", json!(name)),
+        Order::SetLogger { member, logger, level } => {
+            put("set-logger", json!(logger));
+            put("member", names(&[*member], plan));
+            put("level", json!(level.unwrap_or("inherited")));
+        }
+        Order::AskLogger { member, logger } => {
+            put("ask-logger", json!(logger));
+            put("member", names(&[*member], plan));
+        }
+        Order::Refresh(members) => put("refresh", names(members, plan)),
+        Order::Stop(members) => put("stop-by-endpoint", names(members, plan)),
+    }
+    object.into()
+}

@@ -1,0 +1,124 @@
+//! Moving time: jumps, and runs that end by themselves.
+//!
+//! A jump belongs to the request that asks for it: it ends with its client, with a pause or a reset, and with the server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Answered, App, Refusal, field, state_now, time};
+use crate::scenario;
+use crate::server::clock::Steps;
+use crate::server::world::{Shared, World};
+use crate::time::{Duration, Instant};
+
+/// Work of a client that is over when the client is gone.
+#[derive(Debug, Default)]
+pub(super) struct Work(Arc<AtomicBool>);
+
+impl Work {
+    /// Whether its client is gone.
+    pub(super) fn watch(&self) -> impl Fn() -> bool + Send + 'static {
+        let gone = self.0.clone();
+        move || gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // The handler of a request is dropped when its connection is closed.
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Moves time forward at once, however far; `pauses` when it is there.
+async fn jump(
+    shared: Arc<Shared>,
+    to: impl FnOnce(&World) -> Instant + Send + 'static,
+    pauses: bool,
+) -> Answered<Json<Value>> {
+    let work = Work::default();
+    let gone = work.watch();
+    let given_up = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the jump was given up", "ask for the state");
+    // What ends jumps ends those too that wait for their turn.
+    let ended = shared.world()?.jumps_ended;
+    let turn = shared.jumping.clone().acquire_owned().await.map_err(|_| given_up(()))?;
+    let way = move || {
+        let _turn = turn;
+        let to = target(&*shared.world()?, to)?;
+        let mut steps = Steps::new();
+        loop {
+            let over = || gone() || !shared.serving();
+            // Step by step, so that others are answered meanwhile.
+            let there = steps.take(|step| {
+                shared.step(|world| {
+                    if world.jumps_ended != ended || over() {
+                        world.jump = None;
+                        return Err(cut_short(to, world.session.now()));
+                    }
+                    let there = world.jump_on(to, step);
+                    if there && pauses {
+                        world.clock.pause();
+                    }
+                    Ok(there)
+                })
+            })??;
+            if there {
+                shared.change(|_| ())?;
+                return state_now(&shared);
+            }
+        }
+    };
+    tokio::task::spawn_blocking(way).await.map_err(|_| given_up(()))?
+}
+
+/// Where a jump leads, if it can.
+fn target(world: &World, to: impl FnOnce(&World) -> Instant) -> Answered<Instant> {
+    let (to, now) = (to(world), world.session.now());
+    if to > Instant::START + scenario::limits::DURATION {
+        return Err(Refusal::bad(format!("{to} is too far away"), "go up to 400d"));
+    }
+    if to < now {
+        let message = format!("{to} is past, it is {} now", now.rounded());
+        return Err(Refusal::bad(message, "POST /api/reset goes back to the start; ?at= shows the past"));
+    }
+    Ok(to)
+}
+
+fn cut_short(to: Instant, now: Instant) -> Refusal {
+    let message = format!("the jump to {to} ended at {}", now.rounded());
+    Refusal::new(StatusCode::CONFLICT, message, "a pause, a reset or a closed connection ends a jump; ask again")
+}
+
+pub(super) async fn advance(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    let value = field(&body, "by", "\"5m\"")?;
+    let by = value.as_str().map(str::parse::<Duration>);
+    let Some(Ok(by)) = by else {
+        return Err(Refusal::bad(format!("{value} is no duration"), crate::time::DURATION_ADVICE));
+    };
+    jump(shared, move |world| world.session.now() + by, false).await
+}
+
+/// Runs at the clock's speed until an instant and pauses there; with `"now": true` it is there at once.
+pub(super) async fn run_until(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    let value = field(&body, "at", "\"12m\"")?;
+    let at = time(value.as_str().unwrap_or(&value.to_string()))?;
+    let at_once = serde_json::from_slice::<Value>(&body).is_ok_and(|body| body["now"] == json!(true));
+    if at_once {
+        return jump(shared, move |_| at, true).await;
+    }
+    shared.change(|world| {
+        if at <= world.session.now() {
+            let message = format!("{at} is past, it is {} now", world.session.now().rounded());
+            return Err(Refusal::bad(message, "name a later time"));
+        }
+        world.clock.run_until(at);
+        Ok(())
+    })??;
+    state_now(&shared)
+}
