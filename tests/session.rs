@@ -111,7 +111,7 @@ proptest! {
             let mut fresh = Simulation::new(session.plan().clone(), Seed(1), Calendar::default());
             for (when, command) in done.iter().filter(|(when, _)| *when <= at(look)) {
                 fresh.advance(*when).expect("no limit");
-                fresh.command(command.clone());
+                fresh.command(command.clone()).expect("it was done before");
             }
             fresh.advance(at(look)).expect("no limit");
             prop_assert_eq!(bytes(&session.at(at(look)).expect("no limit")), bytes(&fresh), "at {}", at(look));
@@ -218,8 +218,14 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
     assert_eq!(session.command(Command::Stop { member: 77 }), Err(no.clone()));
     assert_eq!(session.command(Command::Refresh { member: 77 }), Err(no.clone()));
     assert_eq!(session.command(Command::Inject(kill)), Err(no));
-    assert_eq!(session.command(Command::Inject(flow)), Err(Refused::Impossible(CommandError::NoFlow(5, session.plan().flows.len()))));
-    assert_eq!(session.command(Command::Clear("x".into())), Err(Refused::Impossible(CommandError::NoFault("x".into()))));
+    assert_eq!(
+        session.command(Command::Inject(flow)),
+        Err(Refused::Impossible(CommandError::NoFlow(5, session.plan().flows.len())))
+    );
+    assert_eq!(
+        session.command(Command::Clear("x".into())),
+        Err(Refused::Impossible(CommandError::NoFault("x".into())))
+    );
     assert_eq!(session.inject(past), Err(Refused::Past { at: at(10), now: at(60) }));
     assert_eq!((session.commands(), bytes(session.simulation())), (0, before));
 }

@@ -6,6 +6,7 @@ mod common;
 use std::io::{ErrorKind, Read, Write};
 
 use common::server::{Local, ask, connect, eventually, plan, raw, session, shipped, try_ask};
+use mock_kestra::profile::Profile;
 use mock_kestra::random::Seed;
 use mock_kestra::run::Session;
 use mock_kestra::server::{Clock, Detail, Options, RequestLog, start};
@@ -74,7 +75,7 @@ fn members_can_be_kept_from_being_stopped() {
 #[test]
 fn what_is_no_request_gets_the_problem_document_of_2_0() {
     let mut newer = plan(&shipped("idle"));
-    newer.kestra = "2.0".to_owned();
+    newer.kestra = Profile::named("2.0").expect("a version");
     let mock = Local::serve(session(newer), |clock| clock.paused(), Options::default());
     let member = mock.member("standalone-1");
     let problem = |name: &str, title: &str, status: u16, detail: &str, instance: &str| {

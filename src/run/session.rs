@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::checkpoints::{Checkpoints, advance_in_slices};
-use super::orders::{agenda, order};
 use super::judge::Judge;
+use super::orders::{agenda, order};
 use super::watch::{self, Watch, Watching};
 use super::way::{Passed, Way};
 use super::{closing, member_line};

@@ -24,9 +24,9 @@ impl From<Refused> for Refusal {
             Refused::Past { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "name a later `at`, or leave it out: it begins now")
             }
-            Refused::Impossible(
-                CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_),
-            ) => (StatusCode::UNPROCESSABLE_ENTITY, "see /api/state"),
+            Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "see /api/state")
+            }
         };
         Refusal::new(status, &why, advice)
     }
