@@ -8,7 +8,7 @@ use mock_kestra::monitor::{Configuration, read_rules};
 use mock_kestra::random::Seed;
 use mock_kestra::report::{AlertLine, Report, Verdict};
 use mock_kestra::run::{Scraping, Watch, run};
-use mock_kestra::scenario::{NoFiles, Plan, describe, read};
+use mock_kestra::scenario::{Anchor, NoFiles, Plan, describe, read};
 use mock_kestra::time::{Calendar, Duration};
 
 /// Two workers, of which the first is dead from 5m to 7m and the second from 12m to 13m.
@@ -311,4 +311,15 @@ fn a_prometheus_has_watched_for_ten_minutes_and_waits_for_an_answer_that_comes_i
         let report = report(&stalled, Scraping::Jobs(configuration.jobs));
         assert!(!report.failed(), "{}", report.text());
     }
+}
+
+#[test]
+fn the_first_fault_is_the_first_in_time() {
+    let told = |timeline: &str| {
+        let (plan, _) = read("x.yaml", &format!("name: x\ntimeline: [ {timeline} ]\n"), &NoFiles);
+        Anchor::first_fault(&plan.expect("a plan")).to_string()
+    };
+    let faults = "{ at: 7m, kill: standalone-1, name: b }, { at: 3m, kill: standalone-1, name: a }";
+    assert_eq!(told(faults), "a at 3m");
+    assert_eq!(told(""), "the start");
 }

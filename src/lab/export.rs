@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn runs_of_a_value_are_written_in_short_and_mean_the_same() {
-        let packed = |values: &str| super::packed(&values.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let short_of = |values: &str| packed(&values.split(' ').map(str::to_owned).collect::<Vec<_>>());
         for (values, short) in [
             ("5 5 5 5", "5x3"),
             ("5 5", "5 5"),
@@ -247,7 +247,7 @@ mod tests {
             ("NaN NaN NaN 0", "NaN NaN NaN 0"),
             ("1", "1"),
         ] {
-            assert_eq!(packed(values), short);
+            assert_eq!(short_of(values), short);
         }
     }
 
