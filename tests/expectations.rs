@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use mock_kestra::document::{self, Severity};
+use mock_kestra::document::{self, Severity, Source};
 use mock_kestra::monitor::{Configuration, read_rules};
 use mock_kestra::random::Seed;
 use mock_kestra::report::{AlertLine, Report, Verdict};
 use mock_kestra::run::{Scraping, Watch, run};
-use mock_kestra::scenario::{NoFiles, Plan, describe, read};
+use mock_kestra::scenario::{Anchor, Loader, NoFiles, Plan, describe, read};
 use mock_kestra::time::{Calendar, Duration};
 
 /// Two workers, of which the first is dead from 5m to 7m and the second from 12m to 13m.
@@ -31,8 +31,8 @@ const RULES: &str = "groups:
       - { alert: Slow, expr: 'up{role=\"worker\"} == 0', for: 90s }
       - { alert: Always, expr: 'up{role=\"executor\"} == 1' }
       - { alert: Never, expr: 'up > 1' }
-      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', for: 90s, labels: { rule: a, role: \"\" } }
-      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', labels: { rule: b } }
+      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', for: 90s, labels: { rule: a } }
+      - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', labels: { rule: b, role: \"\" } }
       - { alert: Long, expr: 'up{role=\"worker\"} == 0', for: 10m, annotations: { says: 'of {{ $labels.instance }}' } }
 ";
 
@@ -285,8 +285,8 @@ fn an_alert_that_only_waited_says_what_it_would_have_said_and_an_empty_label_is_
         let line = alerts.iter().find(of).expect("an alert");
         line.labels.iter().map(|(key, _)| key.as_str()).collect()
     };
-    assert_eq!(keys("a"), ["instance", "job", "rule"]);
-    assert_eq!(keys("b"), ["instance", "job", "role", "rule"]);
+    assert_eq!(keys("a"), ["instance", "job", "role", "rule"]);
+    assert_eq!(keys("b"), ["instance", "job", "rule"]);
 }
 
 #[test]
@@ -311,4 +311,37 @@ fn a_prometheus_has_watched_for_ten_minutes_and_waits_for_an_answer_that_comes_i
         let report = report(&stalled, Scraping::Jobs(configuration.jobs));
         assert!(!report.failed(), "{}", report.text());
     }
+}
+
+#[test]
+fn the_first_fault_is_the_first_in_time() {
+    let told = |timeline: &str| {
+        let (plan, _) = read("x.yaml", &format!("name: x\ntimeline: [ {timeline} ]\n"), &NoFiles);
+        Anchor::first_fault(&plan.expect("a plan")).to_string()
+    };
+    let faults = "{ at: 7m, kill: standalone-1, name: b }, { at: 3m, kill: standalone-1, name: a }";
+    assert_eq!(told(faults), "a at 3m");
+    assert_eq!(told(""), "the start");
+}
+
+/// Knows one scenario, that others extend.
+struct Base;
+
+impl Loader for Base {
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+        Err("there are none".into())
+    }
+    fn scenario(&self, _: &str, name: &str) -> Result<Source, String> {
+        Ok(Source { name: name.to_owned(), text: format!("{SCENARIO}  - {{ event: is killed }}\n") })
+    }
+}
+
+#[test]
+fn a_scenario_that_extends_another_expects_what_that_one_does_as_well() {
+    let text = "extends: base\nexpect: [ { event: x, of: first } ]\ntimeline: [ { at: 1m, hang: worker-1 } ]\n";
+    let (plan, told) = read("y.yaml", text, &Base);
+    let plan = plan.unwrap_or_else(|| panic!("{}", document::render(&told)));
+    let sentences: Vec<String> = plan.expectations.iter().map(|it| it.sentence(&plan)).collect();
+    assert_eq!(sentences, ["event \"is killed\"", "event \"x\" of first"]);
+    assert_eq!(plan.timeline.len(), 3);
 }

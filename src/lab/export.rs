@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn runs_of_a_value_are_written_in_short_and_mean_the_same() {
-        let packed = |values: &str| {
+        let short_of = |values: &str| {
             let mut packed = Packed::default();
             values.split(' ').for_each(|value| packed.push(value, 1));
             packed.text()
@@ -317,7 +317,7 @@ mod tests {
             ("NaN NaN NaN 0", "NaN NaN NaN 0"),
             ("1", "1"),
         ] {
-            assert_eq!(packed(values), short);
+            assert_eq!(short_of(values), short);
         }
     }
 

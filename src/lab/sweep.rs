@@ -208,6 +208,10 @@ mod tests {
         let found = detection("A", fault, &lives);
         assert_eq!((found.fired, found.before), (3, 1));
         assert_eq!((found.p50, found.p95, found.p99, found.max), (Some(30.0), Some(90.0), Some(90.0), Some(90.0)));
+        let two_hundred: Vec<Vec<AlertLine>> = (1..=200).map(|delay| vec![line("A", Some(100 + delay))]).collect();
+        let found = detection("A", fault, &two_hundred);
+        let ranks = (found.p50, found.p95, found.p99, found.max);
+        assert_eq!(ranks, (Some(100.0), Some(190.0), Some(198.0), Some(200.0)));
         let nothing = detection("C", fault, &lives);
         assert_eq!((nothing.fired, nothing.before, nothing.p50, nothing.max), (0, 0, None, None));
     }
