@@ -143,8 +143,12 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
     let prefix = simulation.plan().settings.metrics_prefix.clone();
     let shown = |meter: &str, state: Option<State>| {
         // A meter that this version does not have shows nothing.
-        let has =
-            |member: &crate::simulator::Member| member.profile().meters().any(|(_, it)| it.prometheus_name() == meter);
+        // Its name begins as that of the metric does: most are not worth more than a glance.
+        let begins =
+            |name: &str| name.len() <= meter.len() && meter.bytes().zip(name.bytes()).all(|(a, b)| a == b || a == b'_');
+        let has = |member: &crate::simulator::Member| {
+            member.profile().meters().any(|(_, it)| begins(&it.name) && it.prometheus_name() == meter)
+        };
         if !simulation.members().iter().any(has) {
             return (None, None);
         }

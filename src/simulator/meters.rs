@@ -237,9 +237,16 @@ impl Meters {
 
     fn series(&mut self, meter: Meter, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
         let key = ((meter as u64) << 56) | subject.key();
-        if let Some(known) = self.cache.get(key) {
-            return known;
+        match self.cache.get(key) {
+            Some(known) => known,
+            None => self.find(key, meter, subject, plan, now),
         }
+    }
+
+    /// Registers what was not counted before. Kept apart from the way that is taken each time.
+    #[cold]
+    #[inline(never)]
+    fn find(&mut self, key: u64, meter: Meter, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
         let id = self.registry.profile().modelled(meter.name());
         let series = id.and_then(|id| register(&mut self.registry, id, subject, plan, now));
         self.cache.insert(key, series);
