@@ -3,6 +3,7 @@
 mod explain;
 mod judge;
 mod locate;
+mod turns;
 mod watch;
 mod why;
 
