@@ -96,23 +96,7 @@ pub fn promtool(
     let _ = write_head(&mut text, plan, interval, rule_files);
     let rules = watch.rules.groups.iter().flat_map(|group| &group.rules);
     let recorded: BTreeSet<&str> = rules.filter(|rule| matches!(rule, Rule::Record(_))).map(Rule::name).collect();
-    for row in scraped.lock().unwrap_or_else(PoisonError::into_inner).rows.values() {
-        let name_of = |key: &str| key == "__name__";
-        let name = row.labels.iter().find(|(key, _)| name_of(key)).map_or("", |(_, name)| name);
-        // What rules write is written by promtool itself.
-        if name == "ALERTS" || name == "ALERTS_FOR_STATE" || recorded.contains(name) {
-            continue;
-        }
-        let labels: Vec<String> = row
-            .labels
-            .iter()
-            .filter(|(key, _)| !name_of(key))
-            .map(|(key, value)| format!("{key}={}", serde_json::Value::from(&**value)))
-            .collect();
-        let line = serde_json::Value::from(format!("{name}{{{}}}", labels.join(", ")));
-        let _ =
-            writeln!(text, "      - series: {line}\n        values: {}", serde_json::Value::from(row.values.text()));
-    }
+    let _ = write_series(&mut text, &scraped.lock().unwrap_or_else(PoisonError::into_inner), &recorded);
     let _ = writeln!(text, "    promql_expr_test:");
     let mut checks = 0;
     for name in &names {
@@ -136,6 +120,27 @@ fn write_head(out: &mut String, plan: &Plan, interval: Duration, rule_files: &[S
         writeln!(out, "  - {}", serde_json::Value::from(file.as_str()))?;
     }
     writeln!(out, "evaluation_interval: {milliseconds}\ntests:\n  - interval: {milliseconds}\n    input_series:")
+}
+
+/// Writes what was scraped; `recorded` are names of series that rules write.
+fn write_series(out: &mut String, scraped: &Scraped, recorded: &BTreeSet<&str>) -> std::fmt::Result {
+    for row in scraped.rows.values() {
+        let name_of = |key: &str| key == "__name__";
+        let name = row.labels.iter().find(|(key, _)| name_of(key)).map_or("", |(_, name)| name);
+        // What rules write is written by promtool itself.
+        if name == "ALERTS" || name == "ALERTS_FOR_STATE" || recorded.contains(name) {
+            continue;
+        }
+        let labels: Vec<String> = row
+            .labels
+            .iter()
+            .filter(|(key, _)| !name_of(key))
+            .map(|(key, value)| format!("{key}={}", serde_json::Value::from(&**value)))
+            .collect();
+        let line = serde_json::Value::from(format!("{name}{{{}}}", labels.join(", ")));
+        writeln!(out, "      - series: {line}\n        values: {}", serde_json::Value::from(row.values.text()))?;
+    }
+    Ok(())
 }
 
 fn write_check(out: &mut String, name: &str, at: Instant, firing: &Firing) -> std::fmt::Result {

@@ -6,6 +6,7 @@ mod judge;
 mod locate;
 mod orders;
 pub mod session;
+mod turns;
 mod watch;
 mod way;
 mod why;

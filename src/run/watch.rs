@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::locate::{Found, discover, locate};
+use super::turns;
 use crate::management::{self, Listener, Outcome};
 use crate::metrics::{Registry, Selected, Selection};
 use crate::monitor::{
@@ -59,14 +60,14 @@ pub enum Scraping {
 
 /// A target and where it is.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     found: Found,
     path: String,
     basic_auth: Option<(String, String)>,
     /// When it is its turn next.
-    next: Instant,
+    pub(super) next: Instant,
     /// Since when an answer is waited for.
-    waiting_since: Option<Instant>,
+    pub(super) waiting_since: Option<Instant>,
     /// The lines that are of use, and what becomes of each; of the process that was last scraped.
     lines: Option<(Selected, Vec<Kept>)>,
 }
@@ -77,27 +78,24 @@ pub(super) struct Watching {
     plan: Arc<Plan>,
     /// Whether the plan says nothing about how servers are reached.
     plain: bool,
-    monitor: Monitor,
+    pub(super) monitor: Monitor,
     strict: bool,
     /// By target.
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
     /// By group: its first evaluation.
-    evaluations: Vec<Instant>,
+    pub(super) evaluations: Vec<Instant>,
     /// By group of Grafana: its first evaluation.
-    grafana: Vec<Instant>,
+    pub(super) grafana: Vec<Instant>,
     /// By group, those of Grafana after the others: how many of its evaluations are done.
-    done: Vec<usize>,
+    pub(super) done: Vec<usize>,
     /// How far back samples are kept, when rules are evaluated on the way and nobody asks for what was before.
-    kept: Option<Duration>,
+    pub(super) kept: Option<Duration>,
     /// When rules are evaluated next on the way, and how long from one time to the next.
-    turn: Instant,
-    window: Duration,
+    pub(super) turn: Instant,
+    pub(super) window: Duration,
     /// Whoever takes the samples too.
     sink: Option<Box<dyn Sink + Send>>,
 }
-
-/// Rules are evaluated over this long at once, when they are evaluated on the way.
-const TURN: Duration = Duration::minutes(60);
 
 /// How long before the start a Prometheus has watched already, if the cluster is that old.
 const BEFORE: Duration = Duration::minutes(10);
@@ -187,21 +185,12 @@ impl Watching {
         let groups = watch.rules.groups.iter().enumerate();
         let evaluations =
             groups.map(|(group, it)| first(&format!("group {}", it.name), monitor.interval(group))).collect();
-        // Grafana's scheduler ticks each ten seconds of the clock.
-        let tick = Duration::seconds(10).as_milliseconds() as i64;
         let calendar = simulation.calendar();
-        let of_grafana = watch.rules.grafana.iter().map(|group| {
-            let at = first(&format!("grafana {}", group.name), group.interval);
-            let late = milliseconds(&calendar, at).rem_euclid(tick);
-            at + Duration::milliseconds((tick - late).rem_euclid(tick) as u64)
-        });
-        let grafana: Vec<Instant> = of_grafana.collect();
-        // Expectations about alerts and queries ask at the end, for values or for why there are none.
-        let asked = |it: &Expectation| matches!(it, Expectation::Alert(_) | Expectation::Query { .. });
-        let kept = match plan.expectations.iter().any(asked) || !watch.also.is_empty() {
-            true => None,
-            false => monitor.reach().map(|reach| Duration::milliseconds(reach.unsigned_abs())),
-        };
+        let of_grafana = watch.rules.grafana.iter();
+        let grafana: Vec<Instant> = of_grafana
+            .map(|group| on_tick(first(&format!("grafana {}", group.name), group.interval), &calendar))
+            .collect();
+        let kept = turns::kept(plan, watch, &monitor);
         let plain = simulation.plan().settings == Settings::default();
         Watching {
             plan: simulation.plan().clone(),
@@ -213,8 +202,8 @@ impl Watching {
             done: vec![0; watch.rules.groups.len() + grafana.len()],
             grafana,
             kept,
-            turn: begin + TURN,
-            window: TURN,
+            turn: begin + turns::TURN,
+            window: turns::TURN,
             sink: None,
         }
     }
@@ -231,42 +220,13 @@ impl Watching {
     }
 
     /// When a group is evaluated, up to an instant.
-    fn grid(&self, group: usize, calendar: &Calendar, until: Instant) -> Grid {
+    pub(super) fn grid(&self, group: usize, calendar: &Calendar, until: Instant) -> Grid {
         grid_of(self.evaluations[group], self.monitor.interval(group), calendar, until)
     }
 
     /// When a group of Grafana is evaluated, up to an instant.
-    fn grafana_grid(&self, group: usize, calendar: &Calendar, until: Instant) -> Grid {
+    pub(super) fn grafana_grid(&self, group: usize, calendar: &Calendar, until: Instant) -> Grid {
         grid_of(self.grafana[group], self.monitor.grafana()[group].interval, calendar, until)
-    }
-
-    /// Evaluates all rules at all their instants that are left, up to an instant.
-    pub(super) fn evaluate(&mut self, calendar: &Calendar, until: Instant) {
-        let groups = self.evaluations.len();
-        let grids = (0..groups).map(|group| self.grid(group, calendar, until));
-        let all: Vec<Grid> =
-            grids.chain((0..self.grafana.len()).map(|group| self.grafana_grid(group, calendar, until))).collect();
-        let left = all.iter().zip(&mut self.done).map(|(grid, done)| {
-            let before = std::mem::replace(done, grid.count.max(*done));
-            Grid { first: grid.time(before), count: grid.count.saturating_sub(before), ..*grid }
-        });
-        let left: Vec<Grid> = left.collect();
-        let (prometheus, grafana) = left.split_at(groups);
-        self.monitor.evaluate_all(prometheus);
-        for (group, grid) in grafana.iter().enumerate() {
-            grid.times().for_each(|time| self.monitor.evaluate_grafana(group, time));
-        }
-    }
-
-    /// Evaluates what can be evaluated, and forgets what no evaluation will look at. An evaluation sees all samples up to its
-    /// own instant: those that are still to come are of scrapes that have begun, or will.
-    fn evaluate_on_the_way(&mut self, calendar: &Calendar, now: Instant) {
-        let Some(kept) = self.kept.filter(|_| now >= self.turn) else { return };
-        let begun = self.places.iter().map(|place| place.waiting_since.unwrap_or(place.next));
-        let Some(settled) = begun.chain([now]).min() else { return };
-        self.turn = now + self.window;
-        self.evaluate(calendar, settled.before(Duration::milliseconds(1)));
-        self.monitor.forget_before(milliseconds(calendar, settled.before(kept + Duration::milliseconds(1))));
     }
 
     /// The rule of Grafana with this title, and when it is evaluated.
@@ -437,6 +397,13 @@ impl Watching {
     }
 }
 
+/// The next tick of Grafana's scheduler: each ten seconds of the clock.
+fn on_tick(at: Instant, calendar: &Calendar) -> Instant {
+    let tick = Duration::seconds(10).as_milliseconds() as i64;
+    let late = milliseconds(calendar, at).rem_euclid(tick);
+    at + Duration::milliseconds((tick - late).rem_euclid(tick) as u64)
+}
+
 /// Finds the lines of a process that are of use, and learns what becomes of those that were not there before.
 fn learn(
     monitor: &mut Monitor,
@@ -465,7 +432,7 @@ fn grid_of(first: Instant, interval: Duration, calendar: &Calendar, until: Insta
     }
 }
 
-fn milliseconds(calendar: &Calendar, at: Instant) -> i64 {
+pub(super) fn milliseconds(calendar: &Calendar, at: Instant) -> i64 {
     calendar.start().as_millisecond() + at.as_nanoseconds().div_euclid(MILLISECOND as i64)
 }
 
@@ -485,84 +452,4 @@ pub(super) fn advance(
         }
     }
     simulation.advance(to)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::monitor::read_rules;
-    use crate::random::Seed;
-    use crate::scenario::{NoFiles, read};
-
-    const SCENARIO: &str = "
-name: x
-duration: 40m
-cluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 2 } }
-flows: [ { id: f, namespace: n, tasks: [ { id: t, type: io.kestra.plugin.core.log.Log } ] } ]
-behaviour: [ { task: t, duration: 20s, fails: 20% } ]
-arrivals: [ { flow: n.f, rate: 20/min } ]
-timeline: [ { at: 10m, hang: worker-1, for: 3m }, { at: 20m, kill: executor-1, for: 4m } ]
-";
-
-    const RULES: &str = "
-groups:
-  - name: a
-    rules:
-      - { record: failed, expr: 'sum by (instance) (rate(kestra_executor_execution_end_count_total{state=\"FAILED\"}[5m]))' }
-      - { alert: Down, expr: up == 0, for: 1m, annotations: { text: '{{ $labels.instance }}' } }
-      - { alert: Failing, expr: 'sum(failed offset 2m) > 0.03', keep_firing_for: 2m }
-      - { alert: Often, expr: 'max_over_time(sum(failed)[10m:1m]) > 0.05 or vector(2) < 1' }
-  - name: b
-    interval: 40s
-    rules:
-      - { alert: Late, expr: 'ALERTS{alertname=\"Down\"} == 1 and on () failed > 0', for: 40s }
-      - { alert: Twice, expr: 'up == 0 or ignoring (x) label_replace(up == 0, \"x\", \"\", \"\", \"\")' }
-";
-
-    /// The life of every alert, rules that failed, and samples that were left at the end.
-    fn outcome(
-        scenario: &str,
-        rules: &str,
-        window: Option<Duration>,
-    ) -> (Vec<AlertLine>, Vec<(String, String)>, usize) {
-        let plan = Arc::new(read("x.yaml", scenario, &NoFiles).0.expect("a plan"));
-        let rules = read_rules("r.yml", rules).unwrap_or_else(|told| panic!("{}", crate::document::render(&told))).0;
-        let mut simulation = Simulation::new(plan.clone(), Seed(3), Calendar::default());
-        let mut watching = Watching::new(&Watch { rules, ..Watch::default() }, &plan, &simulation);
-        match window {
-            Some(window) => (watching.window, watching.turn) = (window, watching.turn.before(TURN) + window),
-            None => watching.kept = None,
-        }
-        let end = Instant::START + plan.duration;
-        advance(&mut simulation, Some(&mut watching), end).expect("no limit is reached");
-        watching.evaluate(&simulation.calendar(), end);
-        let left = watching.monitor.database().all().iter().map(|series| series.samples.len()).sum();
-        (watching.alerts(&simulation.calendar()), watching.failures(), left)
-    }
-
-    #[test]
-    fn rules_evaluated_on_the_way_come_to_the_same_as_at_the_end_and_old_samples_are_forgotten() {
-        let (alerts, failures, all) = outcome(SCENARIO, RULES, None);
-        for name in ["Down", "Failing", "Often", "Late"] {
-            assert!(alerts.iter().any(|line| line.alert == name && line.firing.is_some()), "{name} fires");
-        }
-        for window in [Duration::seconds(15), Duration::seconds(100), Duration::minutes(17)] {
-            let on_the_way = outcome(SCENARIO, RULES, Some(window));
-            assert_eq!((&on_the_way.0, &on_the_way.1), (&alerts, &failures), "{window}");
-            assert!(on_the_way.2 < all, "{} samples of {all} are left", on_the_way.2);
-        }
-        // What is kept does not grow with time.
-        let longer = SCENARIO.replace("duration: 40m", "duration: 4h");
-        assert!(outcome(&longer, RULES, Some(Duration::minutes(5))).2 < all);
-    }
-
-    #[test]
-    fn who_asks_at_the_end_or_looks_into_the_future_keeps_every_sample() {
-        let future = "groups: [ { name: a, rules: [ { alert: A, expr: 'up offset -5m == 0' } ] } ]";
-        let asked = SCENARIO.to_owned() + "expect: [ { alert: Down, fires: { after: 1m } } ]";
-        for (scenario, rules) in [(SCENARIO, future), (&asked, RULES)] {
-            let turns = outcome(scenario, rules, Some(Duration::minutes(1)));
-            assert_eq!(turns, outcome(scenario, rules, None));
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::flow::State;
 use crate::metrics::{Registry, SeriesId};
-use crate::profile::{MeterId, Quirk, Role};
+use crate::profile::{MeterId, Profile, Quirk, Role};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -237,9 +237,16 @@ impl Meters {
 
     fn series(&mut self, meter: Meter, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
         let key = ((meter as u64) << 56) | subject.key();
-        if let Some(known) = self.cache.get(key) {
-            return known;
+        match self.cache.get(key) {
+            Some(known) => known,
+            None => self.find(key, meter, subject, plan, now),
         }
+    }
+
+    /// Registers what was not counted before. Kept apart from the way that is taken each time.
+    #[cold]
+    #[inline(never)]
+    fn find(&mut self, key: u64, meter: Meter, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
         let id = self.registry.profile().modelled(meter.name());
         let series = id.and_then(|id| register(&mut self.registry, id, subject, plan, now));
         self.cache.insert(key, series);
@@ -344,32 +351,33 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
     let meter = profile.meter_of(id)?;
     // A version that knows fewer keys shows these only.
     tags.retain(|(key, _)| meter.keys.iter().any(|known| known == key));
-    // Labels of flows, on what tells of executions, of task runs that begin and of triggers (1.3 config/prefix_tags_labels,
-    // 2.0 config/never-prefix-tags-labels-worker-disabled).
-    let name = meter.origin();
-    let labelled = name == "kestra.executor.taskrun.created.count"
-        || ["kestra.executor.execution.", "kestra.scheduler.trigger."].iter().any(|it| name.starts_with(it));
-    let mut more: Vec<(String, &str)> = Vec::new();
-    if let Subject::Flow(index) | Subject::FlowState(index, _) | Subject::TriggerKind(index, _) = subject
-        && labelled
-        && profile.has(Quirk::FlowLabels)
-    {
-        let flow = flow(index)?;
-        for label in &plan.settings.metrics_labels {
-            let value =
-                flow.labels.iter().find(|(key, _)| key == label).map_or("__none__", |(_, value)| value.as_str());
-            let plain: String = label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-            more.push((format!("label_{plain}"), value));
-        }
-    }
+    let more = flow_labels(meter.origin(), subject, profile, plan);
     tags.extend(more.iter().map(|(key, value)| (key.as_str(), *value)));
     registry.series(id, &tags, now)
+}
+
+/// Labels of flows that are labels of a meter too: on what tells of executions, of task runs that begin and of triggers (1.3
+/// config/prefix_tags_labels, 2.0 config/never-prefix-tags-labels-worker-disabled).
+fn flow_labels<'a>(meter: &str, subject: Subject, profile: &Profile, plan: &'a Plan) -> Vec<(String, &'a str)> {
+    let labelled = meter == "kestra.executor.taskrun.created.count"
+        || ["kestra.executor.execution.", "kestra.scheduler.trigger."].iter().any(|it| meter.starts_with(it));
+    let (Subject::Flow(index) | Subject::FlowState(index, _) | Subject::TriggerKind(index, _)) = subject else {
+        return Vec::new();
+    };
+    let Some(flow) = plan.flows.get(index as usize).filter(|_| labelled && profile.has(Quirk::FlowLabels)) else {
+        return Vec::new();
+    };
+    let of = |label: &String| {
+        let value = flow.labels.iter().find(|(key, _)| key == label).map_or("__none__", |(_, value)| value.as_str());
+        let plain: String = label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+        (format!("label_{plain}"), value)
+    };
+    plan.settings.metrics_labels.iter().map(of).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Profile;
 
     #[test]
     fn a_cache_gives_back_what_was_put_in_however_it_grew() {
@@ -379,7 +387,7 @@ mod tests {
             .map(|route| meters.series(Meter::HttpRequest, Subject::Route(route), &plan(), Instant::START))
             .collect();
         let mut cache = Cache::default();
-        let keys: Vec<u64> = (0..1_000u64).map(|n| (n % 7) << 52 | n << 28 | n % 3).collect();
+        let keys: Vec<u64> = (0..1_000u64).map(|n| ((n % 7) << 52) | (n << 28) | (n % 3)).collect();
         for (n, key) in keys.iter().enumerate() {
             assert_eq!(cache.get(*key), None);
             cache.insert(*key, if n % 4 == 3 { None } else { ids[n % 3] });
