@@ -1,6 +1,6 @@
 //! Why an alert fires, or does not: what each part of its expression comes to, and the first thing that keeps it quiet.
 
-use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row, Table};
 use crate::random::Seed;
 use crate::report::AlertLine;
 use crate::scenario::Plan;
-use crate::simulator::LimitReached;
+use crate::simulator::{LimitReached, Simulation};
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
 
 /// Why an alert is as it is.
@@ -71,31 +71,13 @@ pub fn explain(
     alert: &str,
     at: Option<Instant>,
 ) -> Result<Option<Explanation>, LimitReached> {
-    // What rules read is enough, but to tell what there is when something is not: then everything is kept.
-    let (explanation, short) = explained(plan, seed, calendar, watch, alert, at)?;
-    if !short {
-        return Ok(explanation);
-    }
-    let all = Expression::parse("{__name__!=\"\"}").ok();
-    let watch = Watch { also: all.into_iter().collect(), ..watch.clone() };
-    Ok(explained(plan, seed, calendar, &watch, alert, at)?.0)
-}
-
-/// The explanation with what this watch keeps, and whether that was too little to tell all.
-fn explained(
-    plan: &Arc<Plan>,
-    seed: Seed,
-    calendar: Calendar,
-    watch: &Watch,
-    alert: &str,
-    at: Option<Instant>,
-) -> Result<(Option<Explanation>, bool), LimitReached> {
     let mut session = Session::new(plan.clone(), seed, calendar).watched(watch);
     let end = Instant::START + plan.duration;
     session.advance(end)?;
-    let Some(watching) = session.into_watching() else { return Ok((None, false)) };
+    let exposed = exposed(session.simulation());
+    let Some(watching) = session.into_watching() else { return Ok(None) };
     let until = at.unwrap_or(end).min(end);
-    let Some((subject, grid)) = Subject::find(&watching, alert, &calendar, until) else { return Ok((None, false)) };
+    let Some((subject, grid)) = Subject::find(&watching, alert, &calendar, until) else { return Ok(None) };
     let interval = Duration::milliseconds(grid.step as u64);
     let start = calendar.start().as_millisecond();
     let grid = match at {
@@ -107,12 +89,12 @@ fn explained(
         .into_iter()
         .filter(|line| subject.is_of(line) && line.resolved.is_none_or(|resolved| resolved >= Instant::START))
         .collect();
-    let why = Why { watching: &watching, grid, start, short: Cell::new(false) };
+    let why = Why { watching: &watching, grid, start, exposed };
     let verdict = match at {
         Some(_) => why.at(subject, &lives, until),
         None => why.over_all(subject, &lives),
     };
-    let explanation = Explanation {
+    Ok(Some(Explanation {
         scenario: plan.name.clone(),
         alert: alert.to_owned(),
         expr: subject.text(),
@@ -121,8 +103,30 @@ fn explained(
         verdict,
         lives,
         parts: why.parts(subject),
-    };
-    Ok((Some(explanation), why.short.get()))
+    }))
+}
+
+/// What Prometheus itself writes at each scrape.
+const OF_SCRAPES: [&str; 5] = [
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+];
+
+/// The names of all series there are at the end of a run, to tell what there is when something is not.
+fn exposed(simulation: &Simulation) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = OF_SCRAPES.map(str::to_owned).into();
+    for (index, member) in simulation.members().iter().enumerate() {
+        let Some(registry) = member.registry() else { continue };
+        registry.samples(&simulation.look(index), |sample| {
+            if !names.contains(sample.name) {
+                names.insert(sample.name.to_owned());
+            }
+        });
+    }
+    names
 }
 
 /// A grid from the start of the scenario on: what was before is not told.
@@ -201,7 +205,7 @@ pub(super) fn nearest(
 ) -> String {
     let Some((subject, grid)) = Subject::find(watching, alert, calendar, end) else { return "never active".into() };
     let start = calendar.start().as_millisecond();
-    let why = Why { watching, grid: since(grid, start), start, short: Cell::new(false) };
+    let why = Why { watching, grid: since(grid, start), start, exposed: BTreeSet::new() };
     match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
         Some(line) => too_short(line, subject.hold(), end),
         None => format!("never active: {}", why.quiet(subject)),
@@ -218,8 +222,8 @@ pub(super) struct Why<'a> {
     pub(super) watching: &'a Watching,
     pub(super) grid: Grid,
     start: i64,
-    /// Whether something was asked for that may not have been kept.
-    pub(super) short: Cell<bool>,
+    /// The names of series that the members show, also of those that no rule reads.
+    pub(super) exposed: BTreeSet<String>,
 }
 
 impl Why<'_> {

@@ -1,5 +1,7 @@
 //! The first thing that keeps an expression from having a value.
 
+use std::collections::BTreeSet;
+
 use super::explain::{Why, words};
 use crate::promql::{Part, PartKind, Row};
 
@@ -83,9 +85,9 @@ impl Why<'_> {
             if let Some(elsewhere) = self.watching.plan().elsewhere(name) {
                 return format!("there is no series called `{name}`: {elsewhere}");
             }
-            self.short.set(true);
             let all = names("__name__", &self.rows("{__name__!=\"\"}").unwrap_or_default());
-            let near = crate::document::nearest(name, all.iter().map(String::as_str));
+            let all: BTreeSet<&str> = all.iter().chain(&self.exposed).map(String::as_str).collect();
+            let near = crate::document::nearest(name, all);
             let hint = near.filter(|near| *near != name).map(|near| format!("; did you mean `{near}`?"));
             return format!("there is no series called `{name}`{}", hint.unwrap_or_default());
         }
