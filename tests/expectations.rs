@@ -345,3 +345,18 @@ fn a_scenario_that_extends_another_expects_what_that_one_does_as_well() {
     assert_eq!(sentences, ["event \"is killed\"", "event \"x\" of first"]);
     assert_eq!(plan.timeline.len(), 3);
 }
+
+#[test]
+fn an_event_is_also_known_by_its_kind_and_whom_it_happened_to() {
+    check(&[
+        ("{ event: { kind: killed, member: worker-1 }, within: 6m }", true, "worker-1 is killed\" at 5m"),
+        ("{ event: { kind: killed, member: worker-2 }, within: 6m }", false, "nothing like it"),
+        ("{ event: { kind: killed, member: worker }, of: second }", true, "worker-2 is killed\" at 12m"),
+        ("{ event: { kind: killed }, at: 6m }", true, "worker-2 is killed\" at 12m"),
+        ("{ event: { kind: fault-begins }, within: 4m }", false, "nothing like it"),
+        ("{ event: { kind: fault-begins }, within: 5m }", true, "kill worker-1"),
+        ("{ event: { kind: logger-set } }", false, "nothing like it"),
+    ]);
+    let plan = plan(&["{ event: { kind: disconnected, member: [ worker-1, worker-2 ] }, within: 6m }"]);
+    assert_eq!(plan.expectations[0].sentence(&plan), "event disconnected of worker-1 or worker-2 within 6m");
+}

@@ -106,7 +106,7 @@ impl Queue {
     }
 
     /// The rows that wait, oldest first.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Message> {
+    pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = &Message> {
         self.rows.iter()
     }
 
