@@ -208,7 +208,8 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
     members().prop_flat_map(|members| {
         let parts = ((flow(0), flow(1)), 0.0..0.5, 0.0..0.4, 500u64..20_000, timeline(members.len()), any::<bool>());
         // The cluster's version, and that of a worker of its own.
-        let versions = select(vec![("0.20", None), ("1.3", None), ("1.3", Some("0.20")), ("2.0", None), ("2.0", Some("1.3"))]);
+        let versions =
+            select(vec![("0.20", None), ("1.3", None), ("1.3", Some("0.20")), ("2.0", None), ("2.0", Some("1.3"))]);
         let odd = (prop::bool::weighted(0.2), prop::bool::weighted(0.2), settings());
         (Just(members), parts, versions, odd).prop_map(
             |(mut members, ((a, mut b), rate, fails, median, timeline, booting), (version, other), odd)| {
