@@ -216,6 +216,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Bytes that a copy takes for itself.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.chunks.len() * size_of::<Arc<()>>() + CHUNK * size_of::<JournalEntry>()
+    }
+
     /// Happenings that are kept.
     pub fn len(&self) -> usize {
         let full = self.chunks.len().saturating_sub(1) * CHUNK;

@@ -326,6 +326,19 @@ impl Simulation {
         self.cx.journal.drop_oldest();
     }
 
+    /// Bytes that a copy takes for itself, nearly: what it does not share with the simulation it is a copy of.
+    pub fn own_bytes(&self) -> usize {
+        let of_process = |process: &Process| size_of::<Process>() + process.meters.own_bytes() + process.worker.bytes();
+        let members = self.cluster.members.iter();
+        let rows: usize = self.cluster.queues.iter().map(|queue| queue.rows().len()).sum();
+        size_of::<Simulation>()
+            + members.map(|it| size_of::<Member>() + it.process().map_or(0, of_process)).sum::<usize>()
+            + rows * size_of::<Message>()
+            + self.cx.events.bytes()
+            + self.executor.bytes()
+            + self.cx.journal.own_bytes()
+    }
+
     /// An id that Kestra draws for a request, always the same for the same request at the same instant.
     pub fn request_id(&self, target: &str, arrived: Instant) -> String {
         self.cx.seed.numbered(name_key("request") ^ name_key(target), arrived.as_nanoseconds() as u64).id()

@@ -125,6 +125,11 @@ impl Queue {
         Some(at)
     }
 
+    /// Whether a delivery is scheduled.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.delivery.is_some()
+    }
+
     /// A scheduled delivery happens now.
     pub(super) fn delivered(&mut self) {
         self.delivery = None;
