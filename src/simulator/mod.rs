@@ -173,20 +173,27 @@ impl Simulation {
             Event::Comes { cause: Cause::ComesUp, .. } => self.comes_up(member),
             Event::Comes { cause, .. } => self.comes(member, cause),
             Event::Poll { poller, .. } => self.cluster.poll(&mut self.cx, member, poller as usize),
-            Event::HeapFull { forecast, .. } => {
-                if self.cluster.members[member].process().is_some_and(|it| it.is_forecast(forecast)) {
-                    self.comes(member, Cause::Exits(ExitCause::OutOfMemory));
-                }
-            }
-            Event::JobEnd { turn, .. } => {
-                if self.cluster.job_ends(&mut self.cx, member, turn) {
-                    self.close_if_idle(member);
-                    if self.cluster.link.paused() {
-                        self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);
-                    }
-                }
-            }
+            Event::HeapFull { forecast, .. } => self.heap_full(member, forecast),
+            Event::JobEnd { turn, .. } => self.job_ends(member, turn),
             _ => {}
+        }
+    }
+
+    /// The heap is full, if the forecast still holds.
+    fn heap_full(&mut self, member: usize, forecast: u32) {
+        if self.cluster.members[member].process().is_some_and(|it| it.is_forecast(forecast)) {
+            self.comes(member, Cause::Exits(ExitCause::OutOfMemory));
+        }
+    }
+
+    /// A job ends in a worker, if it can.
+    fn job_ends(&mut self, member: usize, turn: u64) {
+        if !self.cluster.job_ends(&mut self.cx, member, turn) {
+            return;
+        }
+        self.close_if_idle(member);
+        if self.cluster.link.paused() {
+            self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);
         }
     }
 
