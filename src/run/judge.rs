@@ -110,20 +110,23 @@ fn health(simulation: &Simulation, member: usize) -> HealthStatus {
 
 fn event(what: &EventPattern, window: &Window, simulation: &Simulation) -> (Option<bool>, String) {
     let plan = simulation.plan();
-    let like = |line: &&JournalEntry| {
-        window.holds(line.at)
-            && match what {
-                EventPattern::Text(text) => line.text(plan).contains(text.as_str()),
-                EventPattern::Kind { kind, members } => {
-                    let whom = line.what.member().is_some_and(|member| members.contains(&member));
-                    line.what.kind() == *kind && (members.is_empty() || whom)
-                }
-            }
+    let like = |line: &&JournalEntry| match what {
+        EventPattern::Text(text) => line.text(plan).contains(text.as_str()),
+        EventPattern::Kind { kind, members } => {
+            let whom = line.what.member().is_some_and(|member| members.contains(&member));
+            line.what.kind() == *kind && (members.is_empty() || whom)
+        }
     };
-    let hit = simulation.journal().iter().find(like);
     let told = |line: &JournalEntry| format!("\"{}\" at {}", line.text(plan), line.at.rounded());
-    let seen = hit.map_or("nothing like it".into(), told);
-    (Some(hit.is_some()), seen)
+    if let Some(hit) = simulation.journal().iter().filter(like).find(|line| window.holds(line.at)) {
+        return (Some(true), told(hit));
+    }
+    let nearest = simulation.journal().iter().filter(like).min_by_key(|line| window.missed(line.at).as_nanoseconds());
+    let seen = nearest.map_or("nothing like it".into(), |line| {
+        let when = if line.at < window.begin() { "early" } else { "late" };
+        format!("nearest is {}, {} too {when}", told(line), window.missed(line.at).rounded())
+    });
+    (Some(false), seen)
 }
 
 fn alert(

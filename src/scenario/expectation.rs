@@ -194,6 +194,12 @@ impl Window {
         self.bound.holds(self.from.instant(), at)
     }
 
+    /// How far an instant lies before its first or after its last one; zero when it lies in it.
+    pub fn missed(&self, at: Instant) -> Duration {
+        let (begin, end) = (self.begin(), self.bound.end(self.from.instant()));
+        if at < begin { begin.since(at) } else { at.since(end) }
+    }
+
     /// Each second of it; its begin alone when it has no `within`.
     pub fn seconds(&self) -> impl Iterator<Item = Instant> + use<> {
         let (begin, seconds) = (self.begin(), self.bound.within.map_or(0, |within| within.as_milliseconds() / 1000));
