@@ -11,6 +11,7 @@ use super::template::{Context, Template};
 use crate::promql::{Labels, Vector};
 
 /// What happened to an alert, and when (milliseconds since 1970).
+#[cfg(feature = "internals")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// The condition holds, not yet for long enough.
@@ -50,6 +51,7 @@ impl Episode {
         self.pending
     }
     /// All that happened, in order. An alert without `for` is never pending.
+    #[cfg(feature = "internals")]
     pub fn transitions(&self) -> Vec<Transition> {
         let mut all = Vec::new();
         if self.firing != Some(self.pending) {

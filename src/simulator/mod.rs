@@ -50,7 +50,6 @@ use std::sync::Arc;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
 pub use member::{Member, Process};
-pub use process::Shutdown;
 pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
 pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};
@@ -173,20 +172,24 @@ impl Simulation {
             Event::Comes { cause: Cause::ComesUp, .. } => self.comes_up(member),
             Event::Comes { cause, .. } => self.comes(member, cause),
             Event::Poll { poller, .. } => self.cluster.poll(&mut self.cx, member, poller as usize),
-            Event::HeapFull { forecast, .. } => {
-                if self.cluster.members[member].process().is_some_and(|it| it.is_forecast(forecast)) {
-                    self.comes(member, Cause::Exits(ExitCause::OutOfMemory));
-                }
-            }
-            Event::JobEnd { turn, .. } => {
-                if self.cluster.job_ends(&mut self.cx, member, turn) {
-                    self.close_if_idle(member);
-                    if self.cluster.link.paused() {
-                        self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);
-                    }
-                }
-            }
+            Event::HeapFull { forecast, .. } => self.heap_full(member, forecast),
+            Event::JobEnd { turn, .. } => self.job_ends(member, turn),
             _ => {}
+        }
+    }
+
+    fn heap_full(&mut self, member: usize, forecast: u32) {
+        if self.cluster.members[member].process().is_some_and(|it| it.is_forecast(forecast)) {
+            self.comes(member, Cause::Exits(ExitCause::OutOfMemory));
+        }
+    }
+
+    fn job_ends(&mut self, member: usize, turn: u64) {
+        if self.cluster.job_ends(&mut self.cx, member, turn) {
+            self.close_if_idle(member);
+            if self.cluster.link.paused() {
+                self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);
+            }
         }
     }
 
