@@ -9,11 +9,11 @@
 //!                                                          '--monitor (promql)--> alerts --run--> report
 //! ```
 //!
-//! One direction, no way back. A [`scenario`] (with flows in Kestra's own syntax, read by [`flow`]) becomes a
-//! [`Plan`]. The [`simulator`] runs it event by event in virtual time ([`time`]), with draws from named
-//! streams ([`random`]). What differs between Kestra versions is data: a [`profile`]. [`metrics`] is Micrometer's registry
-//! and its text format, [`management`] the pure functions that answer requests. [`monitor`] is a Prometheus in virtual time:
-//! it sees scraped samples only, and evaluates rules with [`promql`]. [`run`] runs a plan to its end and gives a [`report`]; [`lab`] learns from many runs; [`server`] puts it on sockets at the pace of a clock; [`cli`] is the command line. [`document`] reads YAML
+//! One direction, no way back. A `scenario` (with flows in Kestra's own syntax, read by `flow`) becomes a
+//! [`Plan`]. The `simulator` runs it event by event in virtual time (`time`), with draws from named
+//! streams (`random`). What differs between Kestra versions is data: a `profile`. `metrics` is Micrometer's registry
+//! and its text format, `management` the pure functions that answer requests. `monitor` is a Prometheus in virtual time:
+//! it sees scraped samples only, and evaluates rules with `promql`. `run` runs a plan to its end and gives a [`report`]; `lab` learns from many runs; `server` puts it on sockets at the pace of a clock; `cli` is the command line. `document` reads YAML
 //! with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
 //!
 //! # Invariants
@@ -22,11 +22,11 @@
 //! 2. Reading changes nothing: a scrape or a probe never alters what another one shows.
 //! 3. Counters never fall within the life of a process; a restart resets them and moves `process_start_time_seconds`.
 //! 4. The model conserves: what was created has ended or is somewhere. What Kestra *exposes* need not: its own accounting
-//!    errors are reproduced, and the truth is kept beside them ([`simulator::Truth`]).
+//!    errors are reproduced, and the truth is kept beside them (`simulator::Truth`).
 //! 5. One meter name has one set of tag keys in a process: the first registration wins.
 //! 6. Meters appear with their first event; only what a real idle server shows is there at start.
 //! 7. Every bad input gets a pointed error, several at once; nothing is half applied; nothing panics.
-//! 8. Everything is bounded, and the bounds are named: [`simulator::limits`], [`scenario::limits`], [`document::limits`].
+//! 8. Everything is bounded, and the bounds are named: `simulator::limits`, `scenario::limits`, `document::limits`.
 //!
 //! # The smallest embedding
 //!
