@@ -298,6 +298,24 @@ fn a_session_that_is_full_refuses_with_words_on_every_port() {
 }
 
 #[test]
+fn who_waits_for_the_journal_is_answered_when_something_happens() {
+    let mock = Local::paused("idle");
+    let next = mock.ask("GET", "/api/journal", "").1["next"].clone();
+    let quiet = mock.ask("GET", &format!("/api/journal?since={next}&wait=1ms"), "").1;
+    assert_eq!(quiet["lines"], Value::Array(Vec::new()));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| mock.ask("GET", &format!("/api/journal?since={next}&wait=1m"), "").1);
+        mock.post("/api/faults", r#"{"kill": "standalone-1"}"#);
+        let news = waiting.join().expect("an answer");
+        let first = &news["lines"][0];
+        assert_eq!((&first["kind"], &first["member"]), (&"fault-begins".into(), &Value::Null), "{news}");
+    });
+    let all = mock.ask("GET", "/api/journal", "").1;
+    assert_eq!((&all["lines"][1]["kind"], &all["lines"][1]["member"]), (&"killed".into(), &"standalone-1".into()));
+    assert_eq!(mock.ask("GET", "/api/journal?wait=soon", "").0, 400);
+}
+
+#[test]
 fn the_journal_tells_what_is_new_and_whether_it_began_anew() {
     let mock = Local::paused("worker-killed");
     mock.post("/api/advance", r#"{"by": "15m"}"#);

@@ -96,21 +96,21 @@ fn times_count_from_the_named_fault_or_instant_or_else_from_the_start() {
     check(&[
         // Without `at` and `of`, from the start.
         ("{ event: worker-1 is killed, within: 6m }", true, "at 5m"),
-        ("{ event: worker-1 is killed, within: 4m59s }", false, "nothing like it"),
+        ("{ event: worker-1 is killed, within: 4m59s }", false, "at 5m, 1s too late"),
         ("{ event: worker-1 is killed }", true, "at 5m"),
         ("{ event: worker-1 is killed, after: 4m, within: 1m }", true, "at 5m"),
-        ("{ event: worker-1 is killed, after: 4m, within: 59s }", false, "nothing like it"),
+        ("{ event: worker-1 is killed, after: 4m, within: 59s }", false, "at 5m, 1s too late"),
         // Both ends belong to it, and what was before `at` does not.
         ("{ event: worker-1 is killed, at: 5m }", true, "at 5m"),
         ("{ event: worker-1 is killed, at: 5m, within: 0s }", true, "at 5m"),
-        ("{ event: worker-1 is killed, at: 5m1ms }", false, "nothing like it"),
-        ("{ event: worker-1 is killed, at: 6m, within: 9m }", false, "nothing like it"),
+        ("{ event: worker-1 is killed, at: 5m1ms }", false, "nearest is \"worker-1 is killed\" at 5m, 1ms too early"),
+        ("{ event: worker-1 is killed, at: 6m, within: 9m }", false, "at 5m, 1m too early"),
         ("{ event: is killed, at: 6m, within: 9m }", true, "worker-2 is killed\" at 12m"),
         ("{ event: is killed, of: second }", true, "worker-2 is killed\" at 12m"),
-        ("{ event: worker-1 is killed, of: second }", false, "nothing like it"),
+        ("{ event: worker-1 is killed, of: second }", false, "at 5m, 7m too early"),
         ("{ event: worker-1 is DISCONNECTED, of: first, within: 70s }", true, "worker-1 is DISCONNECTED"),
-        ("{ event: worker-1 is DISCONNECTED, of: first, within: 30s }", false, "nothing like it"),
-        ("{ event: worker-1 is DISCONNECTED, of: first, after: 90s, within: 60s }", false, "nothing like it"),
+        ("{ event: worker-1 is DISCONNECTED, of: first, within: 30s }", false, "too late"),
+        ("{ event: worker-1 is DISCONNECTED, of: first, after: 90s, within: 60s }", false, "too early"),
         ("{ health: worker-1, status: refused, of: first }", true, "refused at 5m"),
         ("{ health: worker-1, status: UP, of: first, within: 90s }", false, "still refused at 6m30s"),
         ("{ health: worker-1, status: refused, within: 5m1s }", true, "refused at 5m"),
@@ -344,4 +344,19 @@ fn a_scenario_that_extends_another_expects_what_that_one_does_as_well() {
     let sentences: Vec<String> = plan.expectations.iter().map(|it| it.sentence(&plan)).collect();
     assert_eq!(sentences, ["event \"is killed\"", "event \"x\" of first"]);
     assert_eq!(plan.timeline.len(), 3);
+}
+
+#[test]
+fn an_event_is_also_known_by_its_kind_and_whom_it_happened_to() {
+    check(&[
+        ("{ event: { kind: killed, member: worker-1 }, within: 6m }", true, "worker-1 is killed\" at 5m"),
+        ("{ event: { kind: killed, member: worker-2 }, within: 6m }", false, "at 12m, 6m too late"),
+        ("{ event: { kind: killed, member: worker }, of: second }", true, "worker-2 is killed\" at 12m"),
+        ("{ event: { kind: killed }, at: 6m }", true, "worker-2 is killed\" at 12m"),
+        ("{ event: { kind: fault-begins }, within: 4m }", false, "at 5m, 1m too late"),
+        ("{ event: { kind: fault-begins }, within: 5m }", true, "kill worker-1"),
+        ("{ event: { kind: logger-set } }", false, "nothing like it"),
+    ]);
+    let plan = plan(&["{ event: { kind: disconnected, member: [ worker-1, worker-2 ] }, within: 6m }"]);
+    assert_eq!(plan.expectations[0].sentence(&plan), "event disconnected of worker-1 or worker-2 within 6m");
 }

@@ -22,6 +22,12 @@ pub fn java_double(value: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(b"0.0");
         return;
     }
+    // Most numbers are whole and small: they need no search for the shortest digits.
+    if magnitude < 1e7 && libm::trunc(magnitude) == magnitude {
+        integer(magnitude as i64, out);
+        out.extend_from_slice(b".0");
+        return;
+    }
     let mut digits = ryu::Buffer::new();
     // ryu writes `123.0`, `0.00123`, `1.23e-7`, `1e25`: the digits without point, and where the point belongs.
     let text = digits.format_finite(magnitude);
@@ -131,6 +137,14 @@ mod tests {
         let asked = ProptestConfig::default();
         let rng_seed = if asked.rng_seed == RngSeed::Random { RngSeed::Fixed(1) } else { asked.rng_seed };
         ProptestConfig { rng_seed, failure_persistence: None, ..asked }
+    }
+
+    #[test]
+    fn whole_numbers_end_in_a_zero_behind_the_point() {
+        for whole in (1..10_000_000).step_by(997).chain([10, 100, 9_999_999]) {
+            assert_eq!(written(f64::from(whole)), format!("{whole}.0"));
+            assert_eq!(written(-f64::from(whole)), format!("-{whole}.0"));
+        }
     }
 
     proptest! {

@@ -118,6 +118,12 @@ impl Registry {
         }
     }
 
+    /// Bytes of what a clone does not share: the values of all series.
+    pub fn own_bytes(&self) -> usize {
+        let maxima = self.values.iter().filter(|value| value.max.is_some()).count();
+        self.values.len() * size_of::<Value>() + maxima * size_of::<WindowMax>()
+    }
+
     /// The profile whose meters these are.
     pub fn profile(&self) -> &'static Profile {
         self.origin.profile

@@ -12,18 +12,13 @@ const MAX_BYTES: usize = 64 << 20;
 /// Work between two checkpoints, until there are too many.
 const FIRST_STRIDE: u64 = 4_096;
 /// What the start of a process costs, in events.
-const START_OF_PROCESS: u64 = 32;
+const START_OF_PROCESS: u64 = 2;
 
 /// Work that a slice of time should hold.
 const SLICE_WORK: u64 = 512;
 const SHORTEST_SLICE: Duration = Duration::milliseconds(1);
 /// Short enough that a loop of crashes after a quiet day is met early.
 const LONGEST_SLICE: Duration = Duration::minutes(1);
-
-/// Bytes of a member with its meters (as measured of a cluster of eight), of an execution, and of a line of the journal.
-const MEMBER_BYTES: usize = 512 << 10;
-const EXECUTION_BYTES: usize = 512;
-const LINE_BYTES: usize = 96;
 
 /// A simulation as it was.
 #[derive(Clone, Debug)]
@@ -65,7 +60,7 @@ impl Checkpoints {
     pub(super) fn offer(&mut self, simulation: &Simulation, commands: usize) {
         let work = work(simulation);
         if self.far_enough(work) {
-            let (bytes, simulation) = (bytes(simulation), Arc::new(simulation.clone()));
+            let (bytes, simulation) = (simulation.own_bytes(), Arc::new(simulation.clone()));
             self.insert(Checkpoint { commands, simulation, work, bytes });
         }
     }
@@ -115,13 +110,6 @@ impl Checkpoints {
 fn work(simulation: &Simulation) -> u64 {
     let lives: u64 = simulation.members().iter().map(|member| u64::from(member.life())).sum();
     simulation.events() + lives * START_OF_PROCESS
-}
-
-fn bytes(simulation: &Simulation) -> usize {
-    let live = usize::try_from(simulation.truth().live).unwrap_or(usize::MAX);
-    let members = simulation.members().len().saturating_mul(MEMBER_BYTES);
-    let lines = simulation.journal().len().saturating_mul(LINE_BYTES);
-    members.saturating_add(live.saturating_mul(EXECUTION_BYTES)).saturating_add(lines)
 }
 
 /// Moves a simulation in slices of time that hold about as much work each; `each` sees it after every slice. False when

@@ -8,7 +8,7 @@ use super::watch::Watching;
 use crate::management::{self, Outcome, Request};
 use crate::promql::{Expression, Value};
 use crate::report::{AlertLine, Verdict};
-use crate::scenario::{AlertExpectation, Comparison, Expectation, HealthStatus, Plan, Window};
+use crate::scenario::{AlertExpectation, Comparison, EventPattern, Expectation, HealthStatus, Plan, Window};
 use crate::simulator::{JournalEntry, Simulation};
 use crate::time::Instant;
 
@@ -68,7 +68,7 @@ impl Judge {
                 Expectation::Alert(expected) => alert(expected, &self.plan, simulation, watched),
                 Expectation::Query { expr, at, is } => query(expr, *at, is, simulation, watched),
                 Expectation::Health { members, status, .. } => self.health(index, members, *status),
-                Expectation::Event { text, window } => event(text, window, simulation),
+                Expectation::Event { what, window } => event(what, window, simulation),
             };
             Verdict { expectation: expectation.sentence(&self.plan), met, seen }
         };
@@ -108,13 +108,25 @@ fn health(simulation: &Simulation, member: usize) -> HealthStatus {
     }
 }
 
-fn event(text: &str, window: &Window, simulation: &Simulation) -> (Option<bool>, String) {
+fn event(what: &EventPattern, window: &Window, simulation: &Simulation) -> (Option<bool>, String) {
     let plan = simulation.plan();
-    let like = |line: &&JournalEntry| window.holds(line.at) && line.text(plan).contains(text);
-    let hit = simulation.journal().iter().find(like);
+    let like = |line: &&JournalEntry| match what {
+        EventPattern::Text(text) => line.text(plan).contains(text.as_str()),
+        EventPattern::Kind { kind, members } => {
+            let whom = line.what.member().is_some_and(|member| members.contains(&member));
+            line.what.kind() == *kind && (members.is_empty() || whom)
+        }
+    };
     let told = |line: &JournalEntry| format!("\"{}\" at {}", line.text(plan), line.at.rounded());
-    let seen = hit.map_or("nothing like it".into(), told);
-    (Some(hit.is_some()), seen)
+    if let Some(hit) = simulation.journal().iter().filter(like).find(|line| window.holds(line.at)) {
+        return (Some(true), told(hit));
+    }
+    let nearest = simulation.journal().iter().filter(like).min_by_key(|line| window.missed(line.at).as_nanoseconds());
+    let seen = nearest.map_or("nothing like it".into(), |line| {
+        let when = if line.at < window.begin() { "early" } else { "late" };
+        format!("nearest is {}, {} too {when}", told(line), window.missed(line.at).rounded())
+    });
+    (Some(false), seen)
 }
 
 fn alert(

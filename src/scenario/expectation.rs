@@ -1,6 +1,7 @@
 //! What must be seen, and the one rule by which the times of an expectation count.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::{Plan, TimelineEntry};
 use crate::promql::Expression;
@@ -29,14 +30,44 @@ pub enum Expectation {
         /// `is`.
         is: Comparison,
     },
-    /// `event`: a text that must appear in the journal.
+    /// `event`: something that must happen.
     Event {
-        /// Part of a journal line.
-        text: String,
+        /// What.
+        what: EventPattern,
         /// When.
         window: Window,
     },
 }
+
+/// What happens, as an expectation names it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EventPattern {
+    /// Part of a line of the journal.
+    Text(String),
+    /// Something of this kind, to one of the members when some are named.
+    Kind {
+        /// One of [`HAPPENINGS`].
+        kind: &'static str,
+        /// Indices of the members; none means that it does not matter to whom.
+        members: Vec<usize>,
+    },
+}
+
+/// The kinds of things that happen: what the journal of a run tells.
+pub const HAPPENINGS: &[&str] = &[
+    "fault-begins",
+    "fault-ends",
+    "starts",
+    "comes-up",
+    "shuts-down",
+    "closes-ports",
+    "exits",
+    "killed",
+    "loses-controller",
+    "disconnected",
+    "inactive",
+    "logger-set",
+];
 
 /// An expectation on an alert. Its times count from `from`, and what was before does not count.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -161,6 +192,12 @@ impl Window {
     /// Whether an instant lies in it.
     pub fn holds(&self, at: Instant) -> bool {
         self.bound.holds(self.from.instant(), at)
+    }
+
+    /// How far an instant lies before its first or after its last one; zero when it lies in it.
+    pub fn missed(&self, at: Instant) -> Duration {
+        let (begin, end) = (self.begin(), self.bound.end(self.from.instant()));
+        if at < begin { begin.since(at) } else { at.since(end) }
     }
 
     /// Each second of it; its begin alone when it has no `within`.
@@ -293,12 +330,12 @@ impl std::str::FromStr for Comparison {
 /// Reads an expression that can be compared: a number or a vector, and no text, no range.
 ///
 /// # Errors
-/// What is wrong with it.
-pub fn comparable(text: &str) -> Result<Expression, String> {
-    let expression = Expression::parse(text).map_err(|why| why.to_string())?;
+/// Which bytes of it are wrong, and why.
+pub fn comparable(text: &str) -> Result<Expression, (Range<usize>, String)> {
+    let expression = Expression::parse(text).map_err(|why| (why.span, why.message))?;
     // PromQL itself tells what has a value at an instant: nothing else can be compared.
     Expression::parse(&format!("({text}\n) == bool 0"))
-        .map_err(|why| format!("it has no value at an instant: {why}"))?;
+        .map_err(|why| (0..text.len(), format!("it has no value at an instant: {}", why.message)))?;
     Ok(expression)
 }
 
@@ -313,7 +350,13 @@ impl Expectation {
                 format!("health of {} is {}{window}", names.join(", "), status.name())
             }
             Expectation::Query { expr, at, is } => format!("{} {is} at {at}", expr.text()),
-            Expectation::Event { text, window } => format!("event \"{text}\"{window}"),
+            Expectation::Event { what: EventPattern::Text(text), window } => format!("event \"{text}\"{window}"),
+            Expectation::Event { what: EventPattern::Kind { kind, members }, window } => {
+                let names = members.iter().filter_map(|member| plan.cluster.members.get(*member));
+                let names: Vec<&str> = names.map(|member| member.name.as_str()).collect();
+                let of = if names.is_empty() { String::new() } else { format!(" of {}", names.join(" or ")) };
+                format!("event {kind}{of}{window}")
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::expectation::HAPPENINGS;
 use super::faults::ROWS;
 use crate::document::{Field, Kind};
 use crate::flow::FLOW_FIELDS;
@@ -143,6 +144,12 @@ const WITHIN: Field = Field::new("within", DURATION, "3m", "And not later than t
 
 pub(super) const BOUND: &[Field] = &[WITHIN, AFTER];
 
+/// What happens, by its kind.
+pub(super) const EVENT: &[Field] = &[
+    Field::required("kind", Kind::Choice(HAPPENINGS), "exits", "What happens."),
+    Field::new("member", TARGET, "worker-1", "To whom: to one of these; to anybody when left out."),
+];
+
 pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
     (
         "alert",
@@ -195,7 +202,12 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
     (
         "event",
         &[
-            Field::required("event", Kind::Text, "worker-1 is DISCONNECTED", "Part of a line of the timeline."),
+            Field::required(
+                "event",
+                Kind::AnyOf(&[Kind::Text, Kind::Object(EVENT)]),
+                "worker-1 is DISCONNECTED",
+                "Part of a line of what happens, or its kind: `{ kind: exits, member: worker-1 }`.",
+            ),
             OF,
             AT,
             AFTER,

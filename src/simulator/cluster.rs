@@ -106,7 +106,12 @@ impl Cluster {
     pub(super) fn kick(&mut self, cx: &mut Context, kind: QueueKind) {
         let Some(slowdown) = cx.database.slowdown() else { return };
         let empty = self.queues[kind as usize].is_empty();
-        let paused = kind == QueueKind::WorkerJob && self.link.paused();
+        let controlled = kind == QueueKind::WorkerJob && self.controller().is_some();
+        let paused = controlled && self.link.paused();
+        // One is under way already, and no controller looks at who takes what.
+        if self.queues[kind as usize].is_under_way() && !controlled {
+            return;
+        }
         if empty && !paused {
             return;
         }

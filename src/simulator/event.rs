@@ -137,6 +137,11 @@ impl EventQueue {
         self.sequence += 1;
     }
 
+    /// Bytes of the events to come.
+    pub(super) fn bytes(&self) -> usize {
+        self.heap.len() * size_of::<Planned>()
+    }
+
     /// When the next event is.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|planned| planned.at)

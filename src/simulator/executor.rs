@@ -409,6 +409,11 @@ impl Executor {
         self.executions.get(slot).map_or(Duration::ZERO, |execution| cx.now.since(execution.created))
     }
 
+    /// Bytes of the executions.
+    pub(super) fn bytes(&self) -> usize {
+        self.executions.len() * size_of::<Execution>()
+    }
+
     /// Executions that wait for the end of a pause.
     pub(super) fn retrying(&self) -> u64 {
         self.executions.iter().filter(|execution| execution.state == State::Retrying).count() as u64

@@ -216,6 +216,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Bytes that a copy takes for itself.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.chunks.len() * size_of::<Arc<()>>() + CHUNK * size_of::<JournalEntry>()
+    }
+
     /// Happenings that are kept.
     pub fn len(&self) -> usize {
         let full = self.chunks.len().saturating_sub(1) * CHUNK;
@@ -256,6 +261,27 @@ mod tests {
             })
             .next();
         (journal, full)
+    }
+
+    #[test]
+    fn the_kinds_are_those_that_a_scenario_can_expect() {
+        let (member, name): (usize, Arc<str>) = (0, "x".into());
+        let all = [
+            Happening::FaultBegins { name: name.clone(), what: name.clone(), lasts: None },
+            Happening::FaultEnds { name: name.clone() },
+            Happening::Starts { member },
+            Happening::ComesUp { member },
+            Happening::ShutsDown { member },
+            Happening::ClosesPorts { member },
+            Happening::exits(member, ExitCause::Stopped),
+            Happening::Killed { member },
+            Happening::LosesController { member },
+            Happening::Disconnected { member, silence: Duration::ZERO },
+            Happening::Inactive { member, jobs: 0 },
+            Happening::LoggerSet { member, logger: name, level: None },
+        ];
+        assert_eq!(all.each_ref().map(Happening::kind).as_slice(), crate::scenario::HAPPENINGS);
+        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 2);
     }
 
     fn numbers<'a>(entries: impl Iterator<Item = &'a JournalEntry>) -> Vec<usize> {

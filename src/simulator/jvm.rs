@@ -165,8 +165,18 @@ impl Jvm {
         self.settled = now;
     }
 
+    /// As it is now: whoever asks it several things of this instant reckons what has changed once.
+    pub(super) fn seen(&self, now: Instant) -> Jvm {
+        let mut seen = self.clone();
+        seen.settle(now);
+        seen
+    }
+
     /// Bytes and collections since things last changed.
     fn since_settled(&self, now: Instant) -> (f64, f64) {
+        if now == self.settled {
+            return (0.0, 0.0);
+        }
         let bytes = self.allocation * now.since(self.settled).as_seconds_f64();
         // Eden is constant as long as the old generation leaves room enough, then it shrinks in a straight line.
         let room = self.heap * (1.0 - EDEN_SHARE / EDEN_OF_FREE) - self.idle.live;

@@ -3,7 +3,7 @@
 use super::Simulation;
 use super::controller::Held;
 use super::database::{self, Database, Loss, Outage, POOL};
-use super::jvm::Threads;
+use super::jvm::{Jvm, Threads};
 use super::member::{Member, Process};
 use crate::metrics::Look;
 use crate::profile::{Probe, Quirk, Role};
@@ -15,20 +15,20 @@ impl Simulation {
         let found = self.cluster.members.get(member).and_then(|it| Some((it, it.process()?)));
         let Some((it, process)) = found else { return Look::at(self.cx.now) };
         let mut look = Look::of(it.draw_key(), self.cx.now);
-        self.look_at_processor(it, process, &mut look);
-        self.look_at_memory(it, process, &mut look);
+        let jvm = process.jvm.seen(self.cx.now);
+        self.look_at_processor(it, process, &jvm, &mut look);
+        self.look_at_memory(it, process, &jvm, &mut look);
         self.look_at_database(it, process, &mut look);
         look_at_threads(it, process, &mut look);
         self.look_at_work(member, it, process, &mut look);
         look
     }
 
-    fn look_at_processor(&self, it: &Member, process: &Process, look: &mut Look) {
+    fn look_at_processor(&self, it: &Member, process: &Process, jvm: &Jvm, look: &mut Look) {
         let now = self.cx.now;
         // Noise changes once a second.
         let second = now.as_nanoseconds().div_euclid(crate::time::SECOND as i64) as u64;
         let noise = |salt: u64| noise(it.key() ^ salt, second);
-        let jvm = &process.jvm;
         let started = self.cx.calendar.date(process.started()).as_millisecond();
         look.set(Probe::Uptime, now.since(process.started()).as_milliseconds() as f64 / 1000.0);
         look.set(Probe::StartTime, started as f64 / 1000.0);
@@ -43,8 +43,8 @@ impl Simulation {
         look.set(Probe::OpenFiles, 304.0);
     }
 
-    fn look_at_memory(&self, it: &Member, process: &Process, look: &mut Look) {
-        let (now, jvm) = (self.cx.now, &process.jvm);
+    fn look_at_memory(&self, it: &Member, process: &Process, jvm: &Jvm, look: &mut Look) {
+        let now = self.cx.now;
         look.set(Probe::HeapMax, it.plan().heap as f64);
         look.set(Probe::EdenUsed, jvm.eden_used(now));
         look.set(Probe::EdenCommitted, jvm.eden_committed(now));

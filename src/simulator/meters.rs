@@ -216,6 +216,11 @@ impl Meters {
         &self.registry
     }
 
+    /// Bytes of what a clone does not share.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.registry.own_bytes() + self.cache.slots.len() * size_of::<Slot>()
+    }
+
     /// Shows what a process of another role shows at start, of the meters whose name begins so.
     pub(super) fn start(&mut self, role: Role, prefix: &str, now: Instant) {
         self.registry.start(role, prefix, now);

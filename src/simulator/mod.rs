@@ -178,18 +178,21 @@ impl Simulation {
         }
     }
 
+    /// The heap is full, if the forecast still holds.
     fn heap_full(&mut self, member: usize, forecast: u32) {
         if self.cluster.members[member].process().is_some_and(|it| it.is_forecast(forecast)) {
             self.comes(member, Cause::Exits(ExitCause::OutOfMemory));
         }
     }
 
+    /// A job ends in a worker, if it can.
     fn job_ends(&mut self, member: usize, turn: u64) {
-        if self.cluster.job_ends(&mut self.cx, member, turn) {
-            self.close_if_idle(member);
-            if self.cluster.link.paused() {
-                self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);
-            }
+        if !self.cluster.job_ends(&mut self.cx, member, turn) {
+            return;
+        }
+        self.close_if_idle(member);
+        if self.cluster.link.paused() {
+            self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);
         }
     }
 
@@ -327,6 +330,19 @@ impl Simulation {
     /// From now on old happenings make room for new ones, instead of an end at the limit: for what goes on for ever.
     pub fn forget_old_happenings(&mut self) {
         self.cx.journal.drop_oldest();
+    }
+
+    /// Bytes that a copy takes for itself, nearly: what it does not share with the simulation it is a copy of.
+    pub fn own_bytes(&self) -> usize {
+        let of_process = |process: &Process| size_of::<Process>() + process.meters.own_bytes() + process.worker.bytes();
+        let members = self.cluster.members.iter();
+        let rows: usize = self.cluster.queues.iter().map(|queue| queue.rows().len()).sum();
+        size_of::<Simulation>()
+            + members.map(|it| size_of::<Member>() + it.process().map_or(0, of_process)).sum::<usize>()
+            + rows * size_of::<Message>()
+            + self.cx.events.bytes()
+            + self.executor.bytes()
+            + self.cx.journal.own_bytes()
     }
 
     /// An id that Kestra draws for a request, always the same for the same request at the same instant.

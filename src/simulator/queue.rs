@@ -106,7 +106,7 @@ impl Queue {
     }
 
     /// The rows that wait, oldest first.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Message> {
+    pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = &Message> {
         self.rows.iter()
     }
 
@@ -123,6 +123,11 @@ impl Queue {
         let at = self.next_poll(now.max(self.busy_until)) + query;
         self.delivery = Some(at);
         Some(at)
+    }
+
+    /// Whether a delivery is scheduled.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.delivery.is_some()
     }
 
     /// A scheduled delivery happens now.

@@ -154,6 +154,11 @@ impl Worker {
         running.chain(std::mem::take(&mut self.pending)).collect()
     }
 
+    /// Bytes of its jobs.
+    pub(super) fn bytes(&self) -> usize {
+        self.running.len() * size_of::<RunningWork>() + self.pending.len() * size_of::<JobOrder>()
+    }
+
     /// Jobs that run, oldest first.
     pub(super) fn running(&self) -> &[RunningWork] {
         &self.running

@@ -1,11 +1,14 @@
 //! What must be seen.
 
+use std::ops::Range;
+
 use super::faults::targets;
 use super::{duration, instant};
 use crate::document::{Entry, Node, Object, Reading, Value};
-use crate::scenario::fields::{BOUND, EXPECTATIONS};
+use crate::scenario::fields::{BOUND, EVENT, EXPECTATIONS};
 use crate::scenario::{
-    AlertExpectation, Anchor, Bound, Comparison, Expectation, HealthStatus, Plan, Window, comparable, limits,
+    AlertExpectation, Anchor, Bound, Comparison, EventPattern, Expectation, HAPPENINGS, HealthStatus, Plan, Window,
+    comparable, limits,
 };
 use crate::time::Instant;
 
@@ -52,8 +55,10 @@ fn health(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Exp
 fn query(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
     let expr = object.get("query").and_then(|node| {
         let text = reading.text(node, "`query`")?;
-        let sound = comparable(text);
-        sound.map_err(|why| reading.error(&node.place, format!("`query` cannot be asked: {why}"), QUERY_ADVICE)).ok()
+        let wrong = |(span, why): (Range<usize>, String), reading: &mut Reading| {
+            reading.error_within(node, span, format!("`query` cannot be asked: {why}"), QUERY_ADVICE);
+        };
+        comparable(text).map_err(|why| wrong(why, reading)).ok()
     });
     let is = object.get("is").and_then(|node| reading.parsed(node, "`is`", str::parse::<Comparison>));
     let at = object.get("at").and_then(|node| instant(reading, node, "`at`"));
@@ -66,12 +71,30 @@ fn query(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Expe
 const QUERY_ADVICE: &str = "write PromQL that gives a number or a vector, for example `sum(kestra_worker_job_pending)`";
 
 fn event(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
-    let text = text(object, "event", reading);
-    if text.as_ref().is_some_and(String::is_empty) {
+    let what = object.get("event").and_then(|node| match node.value {
+        Value::Mapping(_) => happening(node, plan, reading),
+        _ => text(object, "event", reading).map(EventPattern::Text),
+    });
+    if what == Some(EventPattern::Text(String::new())) {
         reading.error(&object.node.place, "an empty `event` is part of every line", "write what must be seen");
     }
     let window = window(object, plan, reading);
-    Some(Expectation::Event { text: text?, window })
+    Some(Expectation::Event { what: what?, window })
+}
+
+/// What happens, by its kind.
+fn happening(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<EventPattern> {
+    let object = reading.object(node, "`event`", EVENT)?;
+    let kinds: Vec<(&'static str, &'static str)> = HAPPENINGS.iter().map(|kind| (*kind, *kind)).collect();
+    let kind = reading.choice(object.get("kind")?, "kind of event", &kinds)?;
+    let members = match object.get("member") {
+        Some(node) => targets(node, plan, reading)?,
+        None => Vec::new(),
+    };
+    if let (Some(entry), "fault-begins" | "fault-ends") = (object.entry("member"), kind) {
+        reading.error(&entry.place, "a fault happens to no member", "leave `member` out, or name a part of its line");
+    }
+    Some(EventPattern::Kind { kind, members })
 }
 
 fn alert(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<AlertExpectation> {

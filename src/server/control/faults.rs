@@ -72,7 +72,7 @@ pub(super) async fn inject(State(shared): App, body: Bytes) -> Answered<Response
         let read = scenario::read_fault(&text, session.plan(), session.now());
         let mut entry = read.map_err(|diagnostics| unreadable(&diagnostics))?;
         if let Some(until) = entry.until.filter(|until| *until < entry.at) {
-            let message = format!("`until` is {until}, before it begins at {}", entry.at);
+            let message = format!("`until` is {until} since the start, before it begins at {}", entry.at);
             return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "name a later `until`"));
         }
         entry.name = session.free_name(&entry.name);

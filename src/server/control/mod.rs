@@ -22,7 +22,7 @@ use super::clock::SPEEDS;
 use super::world::{Broken, Shared, World};
 use crate::scenario;
 use crate::simulator::{JournalEntry, Port, Simulation};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Bytes of a request body.
 const MAX_BODY: usize = 1 << 20;
@@ -269,13 +269,39 @@ async fn speed(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
 #[derive(Deserialize)]
 struct Since {
     since: Option<u64>,
+    wait: Option<String>,
 }
 
-/// The journal, from line number `since` on. After a reset its lines are counted from 0 again: `resets` tells.
+/// How long who listens to the journal is kept waiting at most, and how often it is looked whether there is something new.
+const LISTENS: Duration = Duration::seconds(60);
+const LISTENS_EACH: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// The journal, from line number `since` on; with `wait` not before there is something, or so much real time is over. After
+/// a reset its lines are counted from 0 again: `resets` tells.
 async fn journal(State(shared): App, Query(query): Query<Since>) -> Answered<Json<Value>> {
-    let world = shared.world()?;
-    let (journal, plan) = (world.session.simulation().journal(), world.session.plan());
     let since = query.since.unwrap_or(0);
+    let wait = query.wait.as_deref().map(|text| {
+        let advice = crate::time::DURATION_ADVICE;
+        text.parse::<Duration>().map_err(|_| Refusal::bad(format!("`{text}` is no duration"), advice))
+    });
+    if let Some(wait) = wait.transpose()? {
+        let resets = shared.world()?.resets;
+        let quiet = |world: &World| world.resets == resets && world.session.simulation().journal().next() <= since;
+        let news = async {
+            while shared.world().is_ok_and(|world| quiet(&world)) {
+                tokio::time::sleep(LISTENS_EACH).await;
+            }
+        };
+        // Over without news is an answer too: nothing.
+        let _ = tokio::time::timeout(std::time::Duration::from_nanos(wait.min(LISTENS).as_nanoseconds()), news).await;
+    }
+    let world = shared.world()?;
+    Ok(Json(told(&world, since)))
+}
+
+/// What happened from a number on.
+fn told(world: &World, since: u64) -> Value {
+    let (journal, plan) = (world.session.simulation().journal(), world.session.plan());
     let line = |line: &JournalEntry| {
         let member = line.what.member().and_then(|member| plan.cluster.members.get(member));
         json!({
@@ -288,7 +314,7 @@ async fn journal(State(shared): App, Query(query): Query<Since>) -> Answered<Jso
     };
     let lines: Vec<Value> = journal.since(since).map(line).collect();
     let dropped = journal.dropped().saturating_sub(since);
-    Ok(Json(json!({ "resets": world.resets, "dropped": dropped, "next": journal.next(), "lines": lines })))
+    json!({ "resets": world.resets, "dropped": dropped, "next": journal.next(), "lines": lines })
 }
 
 async fn reset(State(shared): App) -> Answered<Json<Value>> {
