@@ -5,6 +5,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY src ./src
 COPY scenarios ./scenarios
 COPY benches ./benches
+COPY tests/face ./tests/face
 RUN cargo build --locked --release --bin mock-kestra
 
 # Runtime stage: the binary alone, as nobody.

@@ -149,11 +149,15 @@ fn ours(series: &[Generated], targets: usize) -> (f64, f64, usize) {
     let mut monitor = Monitor::new(setup);
     let begun = Instant::now();
     let per_target = series.len() / targets;
+    let learnt =
+        |(index, it): (usize, &Generated)| monitor.learn(index / per_target, &it.name, &it.labels, it.le.as_deref());
+    let kept: Vec<_> = series.iter().enumerate().map(learnt).collect();
     for step in 0..STEPS {
         for target in 0..targets {
             let mut scrape = monitor.scrape(target, START + step as i64 * STEP);
-            for it in &series[target * per_target..(target + 1) * per_target] {
-                scrape.sample(&it.name, &it.labels, it.le.as_deref(), it.values[step]);
+            let mine = target * per_target..(target + 1) * per_target;
+            for (it, kept) in series[mine.clone()].iter().zip(&kept[mine]) {
+                scrape.push(*kept, it.values[step]);
             }
             scrape.end(Some(per_target), Duration::milliseconds(5));
         }

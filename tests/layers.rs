@@ -112,6 +112,22 @@ fn words_after(text: &str, prefix: &str) -> BTreeSet<String> {
     words
 }
 
+/// What code takes from the root of the crate that is no module: a re-export of the face.
+fn root_names(text: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for line in text.lines() {
+        let code = line.split("//").next().unwrap_or("");
+        for (at, _) in code.match_indices("crate::") {
+            let path = &code[at + "crate::".len()..];
+            let name = path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
+            if !ALLOWED.iter().any(|(module, _)| *module == name) {
+                names.insert(name);
+            }
+        }
+    }
+    names
+}
+
 #[test]
 fn every_module_imports_only_what_lies_below_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -129,6 +145,10 @@ fn every_module_imports_only_what_lies_below_it() {
         }
         let text = std::fs::read_to_string(&file).expect("readable");
         let below = allowed.get(module).unwrap_or_else(|| panic!("module {module} has no line in this test"));
+        // What stands at the root is for others: from inside it would hide which module is used.
+        for used in root_names(&text) {
+            wrong.push(format!("{} uses crate::{used}, which is only for others", relative.display()));
+        }
         for used in words_after(&text, "crate::") {
             if !used.is_empty()
                 && used != module

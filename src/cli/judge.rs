@@ -10,7 +10,7 @@ use super::{Exit, Runs, calendar, complain, load, print};
 use crate::lab;
 use crate::random::Seed;
 use crate::report::{self, Report};
-use crate::run;
+use crate::run::run;
 use crate::scenario::Plan;
 
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ impl Test {
         let seeds: Vec<Seed> = self.seeds.map_or(vec![self.seed], |seeds| seeds.all().collect());
         let runs: Vec<(Arc<Plan>, Seed)> =
             plans.iter().flat_map(|plan| seeds.iter().map(|seed| (plan.clone(), *seed))).collect();
-        let one = |plan: &Arc<Plan>, seed: Seed| run::run(plan, seed, calendar(plan), Some(&watch));
+        let one = |plan: &Arc<Plan>, seed: Seed| run(plan, seed, calendar(plan), Some(&watch));
         let reports = match lab::run_all(&runs, self.runs.jobs(), one, self.runs.progress(runs.len())) {
             Ok(reports) => reports,
             Err(failed) => return failed_run(&failed),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Exit, Format, complain, load, print};
 use crate::random::Seed;
-use crate::run;
+use crate::run::run;
 use crate::time::Calendar;
 
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ impl Run {
     pub(super) fn run(&self) -> Exit {
         let Some(plan) = load::plan(&self.scenario) else { return Exit::Input };
         let calendar = self.start.or(plan.start).map_or(Calendar::default(), Calendar::starting);
-        match run::run(&Arc::new(plan), self.seed, calendar, None) {
+        match run(&Arc::new(plan), self.seed, calendar, None) {
             Ok(report) => {
                 match self.format {
                     Format::Text => print(&report.text()),

@@ -5,5 +5,5 @@ mod parallel;
 mod sweep;
 
 pub use export::{Export, promtool};
-pub use parallel::{RunFailed, WorkFailed, parallel, run_all};
+pub use parallel::{RunFailed, run_all};
 pub use sweep::{Detection, Runs, Sweep, sweep};

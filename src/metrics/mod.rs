@@ -9,8 +9,8 @@ mod series;
 mod window;
 
 pub use number::java_double;
-pub use registry::{Common, Measured, Registry, Sample, SeriesId};
-pub use selection::{Found, Line, Selected, Selection};
+pub use registry::{Common, Measured, Registry, SeriesId};
+pub use selection::{Selected, Selection};
 
 use crate::profile::{Linear, Probe};
 use crate::random::noise;

@@ -11,6 +11,7 @@ use super::template::{Context, Template};
 use crate::promql::{Labels, Vector};
 
 /// What happened to an alert, and when (milliseconds since 1970).
+#[cfg(feature = "internals")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// The condition holds, not yet for long enough.
@@ -50,6 +51,7 @@ impl Episode {
         self.pending
     }
     /// All that happened, in order. An alert without `for` is never pending.
+    #[cfg(feature = "internals")]
     pub fn transitions(&self) -> Vec<Transition> {
         let mut all = Vec::new();
         if self.firing != Some(self.pending) {
@@ -152,32 +154,57 @@ impl AlertState {
             return Err("vector contains metrics with the same labelset after applying alert labels".into());
         }
         for (number, (series, value)) in holding.into_iter().zip(vector) {
-            let active = match &mut self.open[number] {
-                Some(active) => active,
-                none => {
-                    let labels = self.numbers.get_index(number).map(|(labels, _)| labels.clone());
-                    self.episodes.push(Episode::begins(labels.unwrap_or_else(|| series.clone()), now, *value));
-                    self.active.push(number);
-                    none.insert(Active { episode: self.episodes.len() - 1, held: now, gone_since: None })
-                }
-            };
-            (active.held, active.gone_since) = (now, None);
-            let episode = &mut self.episodes[active.episode];
-            if episode.firing.is_some() {
-                continue;
-            }
-            let lasts = now - episode.pending >= rule.hold.as_milliseconds() as i64;
-            episode.value = *value;
-            if lasts {
-                episode.firing = Some(now);
-            }
-            if lasts || episode.pending == now {
-                let said =
-                    |(key, template): &(String, Template)| (key.clone(), around.expand(template, series, *value));
-                episode.annotations = rule.annotations.iter().map(said).collect();
-            }
+            self.holds(number, rule, (series, *value), now, around);
         }
-        let keep = rule.keep_firing.as_milliseconds() as i64;
+        self.let_go(rule.keep_firing.as_milliseconds() as i64, now);
+        if limit > 0 && self.active.len() > limit {
+            let count = self.active.len();
+            for number in std::mem::take(&mut self.active) {
+                if let Some(active) = self.open[number].take() {
+                    self.episodes[active.episode].resolved = Some(now);
+                }
+            }
+            return Err(format!("exceeded limit of {limit} with {count} alerts"));
+        }
+        Ok(())
+    }
+
+    /// The condition of an alert holds: it begins, goes on, or fires.
+    fn holds(
+        &mut self,
+        number: usize,
+        rule: &AlertRule,
+        (series, value): (&Labels, f64),
+        now: i64,
+        around: &Surroundings<'_>,
+    ) {
+        let active = match &mut self.open[number] {
+            Some(active) => active,
+            none => {
+                let labels = self.numbers.get_index(number).map(|(labels, _)| labels.clone());
+                self.episodes.push(Episode::begins(labels.unwrap_or_else(|| series.clone()), now, value));
+                self.active.push(number);
+                none.insert(Active { episode: self.episodes.len() - 1, held: now, gone_since: None })
+            }
+        };
+        (active.held, active.gone_since) = (now, None);
+        let episode = &mut self.episodes[active.episode];
+        if episode.firing.is_some() {
+            return;
+        }
+        let lasts = now - episode.pending >= rule.hold.as_milliseconds() as i64;
+        episode.value = value;
+        if lasts {
+            episode.firing = Some(now);
+        }
+        if lasts || episode.pending == now {
+            let said = |(key, template): &(String, Template)| (key.clone(), around.expand(template, series, value));
+            episode.annotations = rule.annotations.iter().map(said).collect();
+        }
+    }
+
+    /// Ends what no longer holds, unless it is kept firing for so long.
+    fn let_go(&mut self, keep: i64, now: i64) {
         let (open, episodes) = (&mut self.open, &mut self.episodes);
         self.active.retain(|number| {
             let Some(active) = &mut open[*number] else { return false };
@@ -194,16 +221,6 @@ impl AlertState {
             open[*number] = None;
             false
         });
-        if limit > 0 && self.active.len() > limit {
-            let count = self.active.len();
-            for number in std::mem::take(&mut self.active) {
-                if let Some(active) = self.open[number].take() {
-                    self.episodes[active.episode].resolved = Some(now);
-                }
-            }
-            return Err(format!("exceeded limit of {limit} with {count} alerts"));
-        }
-        Ok(())
     }
 
     /// The series `ALERTS` and `ALERTS_FOR_STATE` as they are now.

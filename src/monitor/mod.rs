@@ -14,16 +14,17 @@ mod turns;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use alert::{Episode, Transition};
+pub use alert::Episode;
+#[cfg(feature = "internals")]
+pub use alert::Transition;
 pub use configuration::{Configuration, Discovered, Job, Located};
-pub use grafana::{
-    Condition, Evaluator as Threshold, GrafanaRule, Group as GrafanaGroup, Node, NodeKind, NonNumbers, OnTrouble,
-    Reducer,
-};
+pub use grafana::{GrafanaRule, Group as GrafanaGroup, Node, NodeKind};
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules};
-pub use scrape::{Kept, Scrape, Target};
+pub use scrape::{Kept, Target};
 pub use sink::Sink;
-pub use template::{Context, Template};
+#[cfg(feature = "internals")]
+pub use template::Context;
+pub use template::Template;
 
 use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Row, Semantics, Table, Value, Vector};
 use crate::time::Duration;
@@ -151,6 +152,7 @@ impl Monitor {
         self.groups.get(group).and_then(|group| group.interval).unwrap_or(self.evaluation_interval)
     }
     /// What was scraped and recorded.
+    #[cfg(feature = "internals")]
     pub fn database(&self) -> &Database {
         &self.database
     }
@@ -164,6 +166,7 @@ impl Monitor {
         self.database.forget_before(time);
     }
     /// Evaluations of groups so far.
+    #[cfg(feature = "internals")]
     pub fn evaluations(&self) -> u64 {
         self.evaluations
     }
@@ -194,6 +197,7 @@ impl Monitor {
     }
 
     /// Evaluates a group at an instant, in milliseconds since 1970.
+    #[cfg(feature = "internals")]
     pub fn evaluate(&mut self, group: usize, now: i64) {
         self.evaluations += 1;
         self.evaluate_group(group, now);

@@ -231,12 +231,9 @@ fn rule(node: &Node, common: &[(String, String)], reading: &mut Reading) -> Opti
                 object.get(key).map(|node| templates(node, key, reading)).unwrap_or_default()
             };
             let (own, annotations) = (templates(reading, "labels"), templates(reading, "annotations"));
-            let mut labels: Vec<(String, Template)> = Vec::new();
-            for (key, text) in common {
-                labels.push((key.clone(), Template::parse(text).unwrap_or_else(|_| Template::verbatim(text))));
-            }
-            labels.retain(|(key, _)| own.iter().all(|(other, _)| other != key));
-            labels.extend(own);
+            let group = common.iter().filter(|(key, _)| own.iter().all(|(other, _)| other != key));
+            let template = |text: &str| Template::parse(text).unwrap_or_else(|_| Template::verbatim(text));
+            let labels = group.map(|(key, text)| (key.clone(), template(text))).chain(own.iter().cloned()).collect();
             Some(Rule::Alert(Arc::new(AlertRule {
                 name: reading.text(&alert.value, "`alert`")?.to_owned(),
                 expression: expression?,

@@ -20,8 +20,6 @@ pub struct Target {
     /// A scrape with more samples than this fails; 0 is no limit.
     sample_limit: usize,
     relabel: Arc<[Relabel]>,
-    /// By position in the exposition: the series there at the last scrape.
-    known: Vec<Known>,
     /// Series that had a sample at the last scrape, in the order of the exposition.
     present: Vec<u32>,
     /// Series that Prometheus remembers, in order; one that two samples give stands there twice.
@@ -40,14 +38,6 @@ const OWN: [&str; 5] = [
     "scrape_samples_post_metric_relabeling",
     "scrape_series_added",
 ];
-
-#[derive(Clone, Debug)]
-struct Known {
-    name: String,
-    labels: Vec<(String, String)>,
-    le: Option<String>,
-    kept: Kept,
-}
 
 /// What becomes of the samples of a line of a target's exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +59,6 @@ pub struct Scrape<'a> {
     monitor: &'a mut Monitor,
     target: usize,
     time: i64,
-    position: usize,
     samples: Vec<(u32, f64)>,
     dropped: usize,
 }
@@ -87,7 +76,6 @@ impl Target {
             honor_labels: false,
             sample_limit: 0,
             relabel: Arc::from([]),
-            known: Vec::new(),
             present: Vec::new(),
             counted: Vec::new(),
             counted_of: None,
@@ -123,7 +111,7 @@ impl Monitor {
         let mut samples = std::mem::take(&mut self.taken);
         samples.clear();
         self.taken_at = time;
-        Scrape { monitor: self, target, time, position: 0, samples, dropped: 0 }
+        Scrape { monitor: self, target, time, samples, dropped: 0 }
     }
 
     /// What becomes of a line of a target's exposition; `le` is the bound of a bucket. It stays so for as long as the monitor
@@ -161,28 +149,13 @@ impl Monitor {
 
 impl Scrape<'_> {
     /// One sample of the exposition, in its order; `le` is the bound of a bucket.
+    #[cfg(feature = "internals")]
     pub fn sample(&mut self, name: &str, labels: &[(String, String)], le: Option<&str>, value: f64) {
-        let target = &self.monitor.targets[self.target];
-        if !target.counts_all() && !self.monitor.wants(name) {
-            return;
-        }
-        let same = |known: &Known| known.name == name && known.le.as_deref() == le && known.labels == labels;
-        let kept = match target.known.get(self.position).filter(|known| same(known)) {
-            Some(known) => known.kept,
-            None => {
-                let kept = self.monitor.learn(self.target, name, labels, le);
-                let known = &mut self.monitor.targets[self.target].known;
-                // What stood here and after it may have moved: it is learnt anew.
-                known.truncate(self.position);
-                known.push(Known { name: name.to_owned(), labels: labels.to_vec(), le: le.map(str::to_owned), kept });
-                kept
-            }
-        };
-        self.position += 1;
+        let kept = self.monitor.learn(self.target, name, labels, le);
         self.push(kept, value);
     }
 
-    /// The same of a line that was [learnt](Monitor::learn) for this target.
+    /// One sample of a line that was [learnt](Monitor::learn) for this target.
     pub fn push(&mut self, kept: Kept, value: f64) {
         match kept.0 {
             Fate::Series(series) => self.samples.push((series, value)),
@@ -194,9 +167,8 @@ impl Scrape<'_> {
     /// Ends it: what is gone gets a marker, and Prometheus adds what it knows itself. `samples` is how many there were in
     /// all, none when the scrape failed.
     pub fn end(self, samples: Option<usize>, took: Duration) {
-        let Scrape { monitor, target, time, position, samples: mut taken, dropped } = self;
+        let Scrape { monitor, target, time, samples: mut taken, dropped } = self;
         let target = &mut monitor.targets[target];
-        target.known.truncate(position);
         let scraped = samples.unwrap_or(0);
         let left = scraped.saturating_sub(dropped);
         // With too many samples nothing is kept, and the scrape has failed.

@@ -138,12 +138,27 @@ fn sets(op: &str, left: Vec<Row>, right: Vec<Row>, modifier: &Modifier) -> Resul
     Ok(kept(left, &there(&right), op == "and"))
 }
 
-fn matched(
-    Operation { apply, filters, drops_name }: Operation,
-    left: Vec<Row>,
-    right: Vec<Row>,
-    modifier: &Modifier,
-) -> Result<Vec<Row>, Failure> {
+impl Operation {
+    /// What it makes of two rows, instant by instant; with the sides changed, the second row is that of the left.
+    fn between(self, row: &Row, other: &Row, swapped: bool) -> Vec<f64> {
+        let one = |(value, other): (&f64, &f64)| {
+            if stale(*value) || stale(*other) {
+                return NO_SAMPLE;
+            }
+            let (a, b) = if swapped { (*other, *value) } else { (*value, *other) };
+            let outcome = (self.apply)(a, b);
+            match self.filters {
+                true if outcome == 0.0 => NO_SAMPLE,
+                // A filter shows the value of the left side.
+                true => a,
+                false => outcome,
+            }
+        };
+        row.values.iter().zip(&other.values).map(one).collect()
+    }
+}
+
+fn matched(operation: Operation, left: Vec<Row>, right: Vec<Row>, modifier: &Modifier) -> Result<Vec<Row>, Failure> {
     // With group_right the sides change places, and back when the operator is applied.
     let included = modifier.group.as_ref().map(|group| group.include.as_slice());
     let swapped = modifier.group.as_ref().is_some_and(|group| !group.left);
@@ -174,22 +189,8 @@ fn matched(
         let first = results.len();
         for row in &rows {
             for other in others {
-                let metric = metric_of(&row.labels, &other.labels, modifier, included, drops_name);
-                let one = |(value, other): (&f64, &f64)| {
-                    if stale(*value) || stale(*other) {
-                        return NO_SAMPLE;
-                    }
-                    let (a, b) = if swapped { (*other, *value) } else { (*value, *other) };
-                    let outcome = apply(a, b);
-                    match filters {
-                        true if outcome == 0.0 => NO_SAMPLE,
-                        // A filter shows the value of the left side.
-                        true => a,
-                        false => outcome,
-                    }
-                };
-                let values: Vec<f64> = row.values.iter().zip(&other.values).map(one).collect();
-                results.push(Row { labels: metric, values });
+                let labels = metric_of(&row.labels, &other.labels, modifier, included, operation.drops_name);
+                results.push(Row { labels, values: operation.between(row, other, swapped) });
             }
         }
         let clash = |index: usize| results[first..].iter().filter(|row| row.at(index).is_some()).count() > 1;

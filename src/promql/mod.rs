@@ -21,9 +21,11 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-pub use data::{Database, Grid, Labels, NO_SAMPLE, Row, Series, Vector, stale, without_name};
+#[cfg(feature = "internals")]
+pub use data::Series;
+pub use data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, stale};
 pub use error::SyntaxError;
-pub use evaluate::{Evaluator, Failure, Table, Value};
+pub use evaluate::{Evaluator, Table, Value};
 pub use outline::{Part, PartKind};
 
 use std::sync::Arc;
@@ -136,6 +138,7 @@ impl Expression {
 }
 
 /// The names of all functions, aggregations and operators that are implemented.
+#[cfg(feature = "internals")]
 pub fn words() -> impl Iterator<Item = &'static str> {
     let operators = parser::OPERATORS.iter().map(|(op, _)| *op);
     check::FUNCTIONS.iter().flat_map(|it| it.names).chain(aggregate::KNOWN).copied().chain(operators)

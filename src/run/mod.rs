@@ -25,7 +25,6 @@ use crate::time::{Calendar, Instant};
 pub use explain::{Change, Explanation, PartLine, explain};
 pub use session::{Refused, Session};
 pub use watch::{Scraping, Watch};
-pub use way::{Found, Passed, Way};
 
 /// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a
 /// Prometheus in virtual time scrapes all members and evaluates rules; without one, alerts are not judged.

@@ -327,6 +327,7 @@ const DATABASE: Kind = Kind::AnyOf(&[
 ]);
 
 /// The faults, as a table in Markdown: what README shows.
+#[cfg(feature = "internals")]
 pub fn faults_table() -> String {
     let mut table = String::from("| fault | what it does |\n|-|-|\n");
     for row in ROWS {

@@ -14,12 +14,15 @@ mod write;
 pub use commands::{LEVELS, Order, PlannedCommand};
 pub use describe::describe;
 pub use expectation::*;
-pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, faults_table};
+#[cfg(feature = "internals")]
+pub use faults::faults_table;
+pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
 pub use fields::schema;
 pub use plan::*;
 pub use read::{Loader, NoFiles, beside, read, read_fault};
-pub use settings::{Credentials, EndpointSettings, HealthSettings, ServerCredentials, Settings};
-pub use units::{read_rate, read_time};
+pub use settings::{Credentials, HealthSettings, Settings};
+#[cfg(feature = "server")]
+pub use units::read_time;
 pub use write::write;
 
 /// Bounds of a scenario.

@@ -4,33 +4,6 @@
 //! run in one process, and each stops fully. One [`World`](world::World) holds the session; everybody who answers a request
 //! first lets it catch up with the clock. Members' ports are an accept loop of our own over a parser of request heads,
 //! because an HTTP library would not write headers as the recorded server does.
-//!
-//! ```
-//! use std::io::{Read, Write};
-//! use std::sync::Arc;
-//!
-//! use mock_kestra::random::Seed;
-//! use mock_kestra::run::Session;
-//! use mock_kestra::scenario::{NoFiles, read};
-//! use mock_kestra::server::{Clock, Options, start};
-//! use mock_kestra::time::{Calendar, Duration, Instant};
-//!
-//! let (plan, _) = read("demo.yaml", "name: demo\n", &NoFiles);
-//! let session = Session::new(Arc::new(plan.expect("a sound scenario")), Seed(1), Calendar::default());
-//! let running = start(session, Options::default(), Clock::wall().paused())?;
-//! running.session(|session| session.advance(Instant::START + Duration::minutes(5)))?.expect("no limit is reached");
-//!
-//! let member = &running.addresses().members[0];
-//! let mut stream = std::net::TcpStream::connect((member.host.as_str(), member.management))?;
-//! stream.write_all(b"GET /health HTTP/1.1\r\nHost: kestra\r\nConnection: close\r\n\r\n")?;
-//! let mut answer = String::new();
-//! stream.read_to_string(&mut answer)?;
-//! assert!(answer.starts_with("HTTP/1.1 200 Ok"));
-//!
-//! running.stop();
-//! running.join()?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 mod clock;
 mod connection;

@@ -1,6 +1,6 @@
 //! What the nodes of a rule come to at an instant.
 
-use super::{Condition, GrafanaRule, NodeKind, NonNumbers, Reducer};
+use super::{Condition, Evaluator as Threshold, GrafanaRule, NodeKind, NonNumbers, Reducer};
 use crate::promql::{Database, Evaluator, Expression, Grid, Labels, Table, Value, Vector};
 
 /// What a node gives.
@@ -82,6 +82,47 @@ fn reduced(reducer: Reducer, values: &[f64], non_numbers: NonNumbers) -> f64 {
     }
 }
 
+/// A number for each series.
+fn reduce(data: Data, reducer: Reducer, non_numbers: NonNumbers) -> Data {
+    Data::Numbers(match data {
+        Data::Series(all) => {
+            let one = |samples: Vec<(i64, f64)>| {
+                let values: Vec<f64> = samples.into_iter().map(|(_, value)| value).collect();
+                reduced(reducer, &values, non_numbers)
+            };
+            all.into_iter().map(|(labels, samples)| (labels, one(samples))).collect()
+        }
+        // A number is what it is, but for those that are none.
+        Data::Numbers(all) => {
+            let kept = all.into_iter().filter_map(|(labels, value)| match non_numbers {
+                NonNumbers::Drop if !value.is_finite() => None,
+                NonNumbers::Replace(with) if !value.is_finite() => Some((labels, with)),
+                _ => Some((labels, value)),
+            });
+            kept.collect()
+        }
+    })
+}
+
+/// 1 where a threshold is crossed, else 0.
+fn threshold(data: Data, with: &Threshold, unload: Option<&Threshold>, alerting: &dyn Fn(&Labels) -> bool) -> Data {
+    match (data, unload) {
+        (Data::Numbers(all), Some(unload)) => {
+            // What alerts goes on until the other threshold lets it go.
+            let one = |labels: &Labels, value: f64| match alerting(labels) {
+                true => !unload.holds(value),
+                false => with.holds(value),
+            };
+            let each = all.into_iter().map(|(labels, value)| {
+                let holds = one(&labels, value);
+                (labels, f64::from(u8::from(holds)))
+            });
+            Data::Numbers(each.collect())
+        }
+        (data, _) => data.mapped(|value| f64::from(u8::from(with.holds(value)))),
+    }
+}
+
 impl GrafanaRule {
     /// What each node gives at an instant, up to the first that fails. `alerting` tells which label sets alert already.
     pub(in crate::monitor) fn nodes_at(
@@ -107,40 +148,11 @@ impl GrafanaRule {
                     let count = ((last - first) / step + 1).max(0) as usize;
                     over(evaluator, database, expression, Grid { first, step, count }).map(Data::Series)
                 }
-                NodeKind::Reduce(name, reducer, non_numbers) => found(name).map(|data| match data {
-                    Data::Series(all) => {
-                        let one = |samples: Vec<(i64, f64)>| {
-                            let values: Vec<f64> = samples.into_iter().map(|(_, value)| value).collect();
-                            reduced(*reducer, &values, *non_numbers)
-                        };
-                        Data::Numbers(all.into_iter().map(|(labels, samples)| (labels, one(samples))).collect())
-                    }
-                    // A number is what it is, but for those that are none.
-                    Data::Numbers(all) => {
-                        let kept = all.into_iter().filter_map(|(labels, value)| match non_numbers {
-                            NonNumbers::Drop if !value.is_finite() => None,
-                            NonNumbers::Replace(with) if !value.is_finite() => Some((labels, *with)),
-                            _ => Some((labels, value)),
-                        });
-                        Data::Numbers(kept.collect())
-                    }
-                }),
+                NodeKind::Reduce(name, reducer, mode) => found(name).map(|data| reduce(data, *reducer, *mode)),
                 NodeKind::Math(formula) => formula.evaluate(&of),
-                NodeKind::Threshold(name, with, unload) => found(name).map(|data| match (data, unload) {
-                    (Data::Numbers(all), Some(unload)) => {
-                        // What alerts goes on until the other threshold lets it go.
-                        let one = |labels: &Labels, value: f64| match alerting(labels) {
-                            true => !unload.holds(value),
-                            false => with.holds(value),
-                        };
-                        let each = all.into_iter().map(|(labels, value)| {
-                            let holds = one(&labels, value);
-                            (labels, f64::from(u8::from(holds)))
-                        });
-                        Data::Numbers(each.collect())
-                    }
-                    (data, _) => data.mapped(|value| f64::from(u8::from(with.holds(value)))),
-                }),
+                NodeKind::Threshold(name, with, unload) => {
+                    found(name).map(|data| threshold(data, with, unload.as_ref(), alerting))
+                }
                 NodeKind::Classic(conditions) => classic(conditions, &found),
             };
             match data {

@@ -348,104 +348,100 @@ fn expression(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<
         reading.error(&node.place, "this expression has no `type`", "write `type: threshold`, `reduce` or `math`");
         return None;
     };
-    let of = |reading: &mut Reading| -> Option<String> {
-        match model.get("expression") {
-            Some(node) => {
-                let text = reading.text(node, "`expression`")?.trim();
-                Some(text.trim_start_matches('$').trim_start_matches('{').trim_end_matches('}').to_owned())
-            }
-            None => {
-                reading.error(
-                    &node.place,
-                    "this expression has no `expression`",
-                    "name the node it reads: `expression: A`",
-                );
-                None
-            }
-        }
+    type Read = fn(&Object<'_>, &Node, &mut Reading) -> Option<NodeKind>;
+    const TYPES: &[(&str, Read)] =
+        &[("reduce", reduce), ("math", math), ("threshold", threshold), ("classic_conditions", classic)];
+    let read = reading.choice(kind, "type of expression that is evaluated here", TYPES)?;
+    read(model, node, reading)
+}
+
+/// The node that an expression reads.
+fn input(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<String> {
+    let Some(name) = model.get("expression") else {
+        let advice = "name the node it reads: `expression: A`";
+        reading.error(&node.place, "this expression has no `expression`", advice);
+        return None;
     };
-    const TYPES: &[(&str, u8)] = &[("reduce", 0), ("math", 1), ("threshold", 2), ("classic_conditions", 3)];
-    match reading.choice(kind, "type of expression that is evaluated here", TYPES)? {
-        0 => {
-            let reducer = match model.get("reducer") {
-                Some(node) => reading.choice(node, "reducer", REDUCERS)?,
-                None => Reducer::Last,
-            };
-            let modes: &[(&str, NonNumbers)] = &[
-                ("", NonNumbers::Strict),
-                ("strict", NonNumbers::Strict),
-                ("dropNN", NonNumbers::Drop),
-                ("replaceNN", NonNumbers::Replace(0.0)),
-            ];
-            let settings = model.get("settings").and_then(|node| reading.open(node, "`settings`", &[]));
-            let mode = match settings.and_then(|settings| settings.get("mode")) {
-                Some(node) => reading.choice(node, "mode", modes)?,
-                None => NonNumbers::Strict,
-            };
-            let mode = match (mode, settings.and_then(|settings| settings.get("replaceWithValue"))) {
-                (NonNumbers::Replace(_), Some(node)) => NonNumbers::Replace(float(node, reading)?),
-                (mode, _) => mode,
-            };
-            Some(NodeKind::Reduce(of(reading)?, reducer, mode))
-        }
-        1 => {
-            let node = model.get("expression")?;
-            let formula = reading.parsed(node, "`expression`", Formula::parse)?;
-            Some(NodeKind::Math(formula))
-        }
-        2 => {
-            let conditions = reading.list(model.get("conditions")?, "`conditions`");
-            let Some(first) = conditions.first() else {
-                reading.error(
-                    &node.place,
-                    "a threshold needs a condition",
-                    "add `conditions: [ { evaluator: { type: gt, params: [ 3 ] } } ]`",
-                );
-                return None;
-            };
-            let first = reading.open(first, "a condition", &[])?;
-            let with = evaluator(first.get("evaluator"), first.node, reading)?;
-            let unload = match first.get("unloadEvaluator") {
-                Some(node) => Some(evaluator(Some(node), node, reading)?),
-                None => None,
-            };
-            Some(NodeKind::Threshold(of(reading)?, with, unload))
-        }
-        _ => {
-            let mut conditions = Vec::new();
-            for entry in reading.list(model.get("conditions")?, "`conditions`") {
-                let object = reading.open(entry, "a condition", &[])?;
-                let inner = |reading: &mut Reading, key: &str| {
-                    object.get(key).and_then(|node| reading.open(node, &format!("`{key}`"), &[]))
-                };
-                let first_param = |object: Option<Object<'_>>, reading: &mut Reading| -> Option<String> {
-                    let list = reading.list(object?.get("params")?, "`params`");
-                    reading.text(list.first()?, "a parameter").map(str::to_owned)
-                };
-                let query = inner(reading, "query");
-                let Some(query) = first_param(query, reading) else {
-                    reading.error(&entry.place, "this condition reads no query", "add `query: { params: [ A ] }`");
-                    return None;
-                };
-                let reducer = match inner(reading, "reducer").and_then(|reducer| reducer.get("type")) {
-                    Some(node) => reading.choice(node, "reducer", REDUCERS)?,
-                    None => Reducer::Last,
-                };
-                let operator = inner(reading, "operator").and_then(|operator| operator.get("type"));
-                let or = match operator {
-                    Some(node) => reading.choice(node, "operator", &[("and", false), ("or", true)])?,
-                    None => false,
-                };
-                conditions.push(Condition {
-                    query,
-                    reducer,
-                    evaluator: evaluator(object.get("evaluator"), entry, reading)?,
-                    or,
-                });
-            }
-            Some(NodeKind::Classic(conditions))
-        }
+    let text = reading.text(name, "`expression`")?.trim();
+    Some(text.trim_start_matches('$').trim_start_matches('{').trim_end_matches('}').to_owned())
+}
+
+fn reduce(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<NodeKind> {
+    let reducer = match model.get("reducer") {
+        Some(node) => reading.choice(node, "reducer", REDUCERS)?,
+        None => Reducer::Last,
+    };
+    let modes: &[(&str, NonNumbers)] = &[
+        ("", NonNumbers::Strict),
+        ("strict", NonNumbers::Strict),
+        ("dropNN", NonNumbers::Drop),
+        ("replaceNN", NonNumbers::Replace(0.0)),
+    ];
+    let settings = model.get("settings").and_then(|node| reading.open(node, "`settings`", &[]));
+    let mode = match settings.and_then(|settings| settings.get("mode")) {
+        Some(node) => reading.choice(node, "mode", modes)?,
+        None => NonNumbers::Strict,
+    };
+    let mode = match (mode, settings.and_then(|settings| settings.get("replaceWithValue"))) {
+        (NonNumbers::Replace(_), Some(node)) => NonNumbers::Replace(float(node, reading)?),
+        (mode, _) => mode,
+    };
+    Some(NodeKind::Reduce(input(model, node, reading)?, reducer, mode))
+}
+
+fn math(model: &Object<'_>, _: &Node, reading: &mut Reading) -> Option<NodeKind> {
+    let formula = reading.parsed(model.get("expression")?, "`expression`", Formula::parse)?;
+    Some(NodeKind::Math(formula))
+}
+
+fn threshold(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<NodeKind> {
+    let conditions = reading.list(model.get("conditions")?, "`conditions`");
+    let Some(first) = conditions.first() else {
+        let advice = "add `conditions: [ { evaluator: { type: gt, params: [ 3 ] } } ]`";
+        reading.error(&node.place, "a threshold needs a condition", advice);
+        return None;
+    };
+    let first = reading.open(first, "a condition", &[])?;
+    let with = evaluator(first.get("evaluator"), first.node, reading)?;
+    let unload = match first.get("unloadEvaluator") {
+        Some(node) => Some(evaluator(Some(node), node, reading)?),
+        None => None,
+    };
+    Some(NodeKind::Threshold(input(model, node, reading)?, with, unload))
+}
+
+fn classic(model: &Object<'_>, _: &Node, reading: &mut Reading) -> Option<NodeKind> {
+    let mut conditions = Vec::new();
+    for entry in reading.list(model.get("conditions")?, "`conditions`") {
+        conditions.push(condition(entry, reading)?);
     }
+    Some(NodeKind::Classic(conditions))
+}
+
+fn condition(entry: &Node, reading: &mut Reading) -> Option<Condition> {
+    let object = reading.open(entry, "a condition", &[])?;
+    let inner = |reading: &mut Reading, key: &str| {
+        object.get(key).and_then(|node| reading.open(node, &format!("`{key}`"), &[]))
+    };
+    let first_param = |object: Option<Object<'_>>, reading: &mut Reading| -> Option<String> {
+        let list = reading.list(object?.get("params")?, "`params`");
+        reading.text(list.first()?, "a parameter").map(str::to_owned)
+    };
+    let query = inner(reading, "query");
+    let Some(query) = first_param(query, reading) else {
+        reading.error(&entry.place, "this condition reads no query", "add `query: { params: [ A ] }`");
+        return None;
+    };
+    let reducer = match inner(reading, "reducer").and_then(|reducer| reducer.get("type")) {
+        Some(node) => reading.choice(node, "reducer", REDUCERS)?,
+        None => Reducer::Last,
+    };
+    let operator = inner(reading, "operator").and_then(|operator| operator.get("type"));
+    let or = match operator {
+        Some(node) => reading.choice(node, "operator", &[("and", false), ("or", true)])?,
+        None => false,
+    };
+    Some(Condition { query, reducer, evaluator: evaluator(object.get("evaluator"), entry, reading)?, or })
 }
 
 fn float(node: &Node, reading: &mut Reading) -> Option<f64> {

@@ -240,19 +240,7 @@ impl Parser {
                     }
                     return Ok((nodes, Some("else".into())));
                 }
-                "if" | "with" | "range" => {
-                    line.next();
-                    let names = if word == "range" { line.range_names()? } else { Vec::new() };
-                    let pipeline = line.pipeline()?;
-                    line.finished()?;
-                    let (body, end) = self.block(depth + 1)?;
-                    let otherwise = self.otherwise(end, depth)?;
-                    nodes.push(match word.as_str() {
-                        "if" => Action::If(pipeline, body, otherwise),
-                        "with" => Action::With(pipeline, body, otherwise),
-                        _ => Action::Range(names, pipeline, body, otherwise),
-                    });
-                }
+                "if" | "with" | "range" => nodes.push(self.branch(&word, &mut line, depth)?),
                 "template" => nodes.push(line.template()?),
                 "define" => self.define(&mut line, depth)?,
                 "block" | "break" | "continue" => return Err(format!("{{{{{word}}}}} is not supported")),
@@ -264,6 +252,21 @@ impl Parser {
             }
         }
         Ok((nodes, None))
+    }
+
+    /// An `if`, `with` or `range`, up to its end.
+    fn branch(&mut self, word: &str, line: &mut Line, depth: usize) -> Result<Action, String> {
+        line.next();
+        let names = if word == "range" { line.range_names()? } else { Vec::new() };
+        let pipeline = line.pipeline()?;
+        line.finished()?;
+        let (body, end) = self.block(depth + 1)?;
+        let otherwise = self.otherwise(end, depth)?;
+        Ok(match word {
+            "if" => Action::If(pipeline, body, otherwise),
+            "with" => Action::With(pipeline, body, otherwise),
+            _ => Action::Range(names, pipeline, body, otherwise),
+        })
     }
 
     /// What stands after `else`.

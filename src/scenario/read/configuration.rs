@@ -109,15 +109,8 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
         }
         ["endpoints", "health", "discovery-client", "enabled"] => health.discovery = flag(reading),
         ["endpoints", id, switch @ ("enabled" | "sensitive")] => {
-            if !has_endpoint(profile, id) {
-                // Another version may be served with it.
-                let others: Vec<&Profile> =
-                    Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok()).collect();
-                if !others.iter().any(|other| has_endpoint(other, id)) {
-                    let known: BTreeSet<&str> = others.iter().flat_map(|it| ids(it)).chain(ids(profile)).collect();
-                    reading.unknown(setting.place, "endpoint", id, known);
-                    return true;
-                }
+            if !is_endpoint(id, profile, setting.place, reading) {
+                return true;
             }
             let endpoint = settings.endpoints.entry((*id).to_owned()).or_default();
             match *switch {
@@ -146,6 +139,17 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
 /// The names by which the endpoints of a version are configured.
 fn ids(profile: &Profile) -> impl Iterator<Item = &str> {
     profile.endpoints().iter().filter_map(Endpoint::id)
+}
+
+/// Whether there is an endpoint of this name, in this version or in another one that may be served with it; if not, it is told.
+fn is_endpoint(id: &str, profile: &Profile, place: &Place, reading: &mut Reading) -> bool {
+    let others: Vec<&Profile> = Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok()).collect();
+    if has_endpoint(profile, id) || others.iter().any(|other| has_endpoint(other, id)) {
+        return true;
+    }
+    let known: BTreeSet<&str> = others.iter().flat_map(|it| ids(it)).chain(ids(profile)).collect();
+    reading.unknown(place, "endpoint", id, known);
+    false
 }
 
 fn has_endpoint(profile: &Profile, id: &str) -> bool {

@@ -122,12 +122,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
     let name = text(reading, "name").unwrap_or_default();
     let summary = text(reading, "summary").unwrap_or_default();
     let kestra = version(reading, object.get("kestra"), root)?;
-    let duration = object.get("duration").and_then(|node| duration(reading, node, "`duration`"));
-    let duration = duration.unwrap_or(Duration::minutes(30));
-    if duration.is_zero() || duration > limits::DURATION {
-        let place = object.entry("duration").map_or(&root.place, |entry| &entry.value.place);
-        reading.error(place, format!("a run of {duration} is not possible"), "write a duration up to 400d");
-    }
+    let duration = length(&object, root, reading);
     let start = object.get("start").and_then(|node| {
         reading.parsed(node, "`start`", |text| match text.parse::<jiff::Timestamp>() {
             Ok(date) => Ok(date),
@@ -152,31 +147,47 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         commands: Vec::new(),
         expectations: Vec::new(),
     };
-    for node in items(reading, &object, "behaviour") {
-        plan.behaviour.extend(behaviour(node, &plan, reading));
+    lists(&object, &mut plan, reading);
+    Some(plan)
+}
+
+/// How long a run is.
+fn length(object: &Object<'_>, root: &Node, reading: &mut Reading) -> Duration {
+    let length = object.get("duration").and_then(|node| duration(reading, node, "`duration`"));
+    let length = length.unwrap_or(Duration::minutes(30));
+    if length.is_zero() || length > limits::DURATION {
+        let place = object.entry("duration").map_or(&root.place, |entry| &entry.value.place);
+        reading.error(place, format!("a run of {length} is not possible"), "write a duration up to 400d");
     }
-    for node in items(reading, &object, "arrivals") {
-        let arrivals = arrivals(node, &plan, reading);
+    length
+}
+
+/// The lists of a scenario, one after the other: each entry may name what came before it.
+fn lists(object: &Object<'_>, plan: &mut Plan, reading: &mut Reading) {
+    for node in items(reading, object, "behaviour") {
+        plan.behaviour.extend(behaviour(node, plan, reading));
+    }
+    for node in items(reading, object, "arrivals") {
+        let arrivals = arrivals(node, plan, reading);
         plan.arrivals.extend(arrivals);
     }
-    for node in items(reading, &object, "timeline") {
-        if let Some(mut entry) = entry(node, &plan, None, reading) {
+    for node in items(reading, object, "timeline") {
+        if let Some(mut entry) = entry(node, plan, None, reading) {
             if entry.at > Instant::START + plan.duration {
                 reading.warning(&node.place, format!("this is after the end of the run at {}", plan.duration), "");
             }
-            unique_name(&mut entry, &plan);
+            unique_name(&mut entry, plan);
             plan.timeline.push(entry);
         }
     }
-    for node in items(reading, &object, "commands") {
-        let command = command(node, &plan, reading);
+    for node in items(reading, object, "commands") {
+        let command = command(node, plan, reading);
         plan.commands.extend(command);
     }
-    for node in items(reading, &object, "expect") {
-        let expectation = expectation(node, &plan, reading);
+    for node in items(reading, object, "expect") {
+        let expectation = expectation(node, plan, reading);
         plan.expectations.extend(expectation);
     }
-    Some(plan)
 }
 
 /// The version a node names, the default one when it names none or one that does not exist, which is told.

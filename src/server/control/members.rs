@@ -11,7 +11,7 @@ use super::{Answered, App, Refusal, at_instant};
 use crate::document;
 use crate::management::{self, Listener, Outcome, Request};
 use crate::server::connection::Encoded;
-use crate::server::world::Reply;
+use crate::server::world::{Reply, Shared};
 
 /// How long a request waits for a member that hangs.
 const PATIENCE: Real = Real::from_secs(35);
@@ -62,24 +62,29 @@ pub(super) async fn member(
             Outcome::Wait(_) | Outcome::Hang => Err(hanging_member(&name)),
         };
     }
+    now(&shared, index, &request, &name).await
+}
+
+/// The answer of a member at the current instant, when it gives one.
+async fn now(shared: &Shared, index: usize, request: &Request, name: &str) -> Answered<Response> {
     let mut changes = shared.changes.subscribe();
     let give_up = tokio::time::sleep(PATIENCE);
     tokio::pin!(give_up);
     loop {
         // A broken model is told by words of its own.
         drop(shared.world()?);
-        match shared.answer(index, &request) {
+        match shared.answer(index, request) {
             Reply::Send(encoded) => {
-                shared.answered(index, &request, Ok(encoded.status));
+                shared.answered(index, request, Ok(encoded.status));
                 return from_bytes(&encoded);
             }
-            Reply::Reset => return Err(unreachable_member(&name)),
+            Reply::Reset => return Err(unreachable_member(name)),
             Reply::Later(wait) => {
                 let wait = tokio::time::sleep(wait.unwrap_or(PATIENCE).max(Real::from_millis(1)));
                 tokio::select! {
                     () = wait => {}
                     _ = changes.changed() => {}
-                    () = &mut give_up => return Err(hanging_member(&name)),
+                    () = &mut give_up => return Err(hanging_member(name)),
                 }
             }
         }
