@@ -228,7 +228,8 @@ fn several_servers_live_in_one_process_and_each_stops_fully() {
     let other = Local::paused("idle");
     let of = |mock: &Local| format!("kestra-{}", mock.running.addresses().control.port());
     let (name, other_name) = (of(&one), of(&other));
-    assert!(threads().contains(&name) && threads().contains(&other_name), "{:?}", threads());
+    // A thread takes its name when it first runs.
+    eventually("both have threads", || threads().contains(&name) && threads().contains(&other_name));
     let (control, worker) = (one.control(), one.member("worker-1"));
     // One client is kept, one hangs, and a jump is under way.
     let mut kept = connect(&worker).expect("a connection");
