@@ -102,7 +102,7 @@ fn still(entries: &[TimelineEntry], member: usize, at: Instant, started: Instant
 /// What a run did against what its faults allow.
 fn violations(simulation: &Simulation, entries: &[TimelineEntry], member: usize) -> Vec<String> {
     let mut found = Vec::new();
-    let (mut up, mut started) = (true, Instant::START.before(Duration::minutes(1)));
+    let mut started = Instant::START.before(Duration::minutes(1));
     let mut stopped_for_good = false;
     for line in simulation.journal().iter() {
         let at = line.at;
@@ -127,12 +127,14 @@ fn violations(simulation: &Simulation, entries: &[TimelineEntry], member: usize)
                 if stopped_for_good && !restarted(entries, Instant::START, at) {
                     found.push(format!("{at}: {text}, and was told to stop"));
                 }
-                up = false;
+                started = at;
             }
-            Happening::ComesUp { .. } => (up, started) = (true, at),
-            Happening::Exits { code: 137, .. } => up = false,
-            Happening::Exits { .. } | Happening::ShutsDown { .. } | Happening::ClosesPorts { .. }
-                if up && still(entries, member, at, started) =>
+            Happening::Exits { code: 137, .. } => {}
+            Happening::ComesUp { .. }
+            | Happening::Exits { .. }
+            | Happening::ShutsDown { .. }
+            | Happening::ClosesPorts { .. }
+                if still(entries, member, at, started) =>
             {
                 found.push(format!("{at}: {text}, and stands still"));
             }
@@ -280,4 +282,44 @@ fn a_fault_that_repeats_happens_until_its_end_and_can_be_cleared() {
     cleared.advance(second(600)).expect("no limit");
     let kills = cleared.journal().iter().filter(|line| matches!(line.what, Happening::Killed { .. })).count();
     assert_eq!(kills, 2);
+}
+
+#[test]
+fn a_process_that_starts_up_stands_still_too() {
+    let timeline = "  - { at: 1m, kill: worker-1 }\n  - { at: 71s, hang: worker-1, for: 2m }\n";
+    for at in [80, 120, 190] {
+        assert_eq!(worker(&run(timeline, at)), Port::Refused, "{at} s");
+    }
+    assert_eq!(worker(&run(timeline, 193)), Port::Open);
+}
+
+#[test]
+fn who_hangs_after_sigterm_is_killed_when_its_grace_period_is_over() {
+    let text = "name: x\ncluster: { standalone: 1, grace: 2m }\n\
+                flows: [ { id: f, namespace: n, tasks: [ { id: t, type: a.B } ] } ]\nbehaviour: [ { task: t, duration: 1h } ]\n\
+                arrivals: [ { flow: f, rate: 1/s } ]\ntimeline:\n  - { at: 1m, stop: standalone-1 }\n  - { at: 70s, hang: standalone-1, for: 20m }\n";
+    let plan = Arc::new(read("x.yaml", text, &NoFiles).0.expect("a plan"));
+    let mut simulation = Simulation::new(plan, Seed(1), Calendar::default());
+    simulation.advance(second(179)).expect("no limit");
+    assert_eq!(worker(&simulation), Port::Frozen);
+    simulation.advance(second(181)).expect("no limit");
+    assert_eq!(worker(&simulation), Port::Refused);
+}
+
+#[test]
+fn the_fault_of_the_database_that_began_last_wins_also_when_it_repeats() {
+    let timeline =
+        "  - { at: 1m, database: refused, for: 10s, every: 5m }\n  - { at: 2m, database: { slow: 10x }, for: 30m }\n";
+    let simulation = run(timeline, 370);
+    let dead = simulation.members().iter().filter(|member| member.life() > 1).count();
+    assert!(dead > 2, "at 6m processes die once more: {dead}");
+}
+
+#[test]
+fn who_is_started_while_it_still_shuts_down_is_started_when_it_is_gone() {
+    let text = "name: x\ncluster: { standalone: 1, restart: never }\ntimeline:\n  - { at: 1m, stop: standalone-1 }\n  - { at: 61s, start: standalone-1 }\n";
+    let plan = Arc::new(read("x.yaml", text, &NoFiles).0.expect("a plan"));
+    let mut simulation = Simulation::new(plan, Seed(1), Calendar::default());
+    simulation.advance(second(120)).expect("no limit");
+    assert_eq!((worker(&simulation), simulation.members()[0].life()), (Port::Open, 1));
 }

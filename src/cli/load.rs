@@ -1,5 +1,6 @@
 //! Finding scenarios: those shipped inside the binary by name, all others as files.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::complain;
@@ -58,11 +59,13 @@ pub(super) fn file(path: &str) -> Result<Source, String> {
 }
 
 fn read(path: &Path) -> Result<Source, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > limits::FILE as u64 {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    // Not all that can be read has an end.
+    file.take(limits::FILE as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > limits::FILE {
         return Err(format!("it is larger than {} MiB", limits::FILE >> 20));
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     Ok(Source { name: path.display().to_string(), text })
 }

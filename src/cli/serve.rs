@@ -134,7 +134,11 @@ impl Serve {
         let ready = |addresses: &Addresses| {
             if let Some(path) = &self.ready_file {
                 let text = serde_json::to_string_pretty(addresses).unwrap_or_default();
-                std::fs::write(path, text).map_err(|why| format!("cannot write {}: {why}", path.display()))?;
+                // Who finds it finds all of it.
+                let mut aside = path.clone().into_os_string();
+                aside.push(".new");
+                let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
+                written.map_err(|why| format!("cannot write {}: {why}", path.display()))?;
             }
             print(&block(&plan, addresses, self.seed, speed));
             Ok(())

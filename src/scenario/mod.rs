@@ -33,6 +33,8 @@ pub mod limits {
     pub const MEMBERS: usize = 200;
     /// Flows.
     pub const FLOWS: usize = 10_000;
+    /// The shortest time between two beginnings of a fault that repeats.
+    pub const REPEAT: Duration = Duration::milliseconds(100);
     /// The shortest time between two requests of a poller.
     pub const POLL: Duration = Duration::milliseconds(100);
     /// The longest time for which a member is asked for its health each second.

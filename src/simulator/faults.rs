@@ -37,7 +37,7 @@ impl ActiveFault {
     }
 }
 
-/// All faults that are there, oldest first.
+/// All faults that are there, in the order in which they began last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faults {
     active: Vec<ActiveFault>,
@@ -153,7 +153,9 @@ impl Simulation {
     pub(super) fn happens(&mut self, number: u32) {
         let now = self.cx.now;
         let Some(at) = self.faults.position(number) else { return };
-        let fault = &mut self.faults.active[at];
+        // The one that began last stands last: it wins over those before it.
+        self.faults.active[at..].rotate_left(1);
+        let Some(fault) = self.faults.active.last_mut() else { return };
         let entry = fault.entry.clone();
         let again = entry.every.filter(|every| !every.is_zero()).map(|every| now + every);
         fault.again = again.filter(|again| entry.until.is_none_or(|until| *again <= until));
@@ -228,8 +230,14 @@ impl Simulation {
     }
 
     fn start(&mut self, member: usize) {
-        self.cluster.members[member].lasting.ordered_down = false;
-        self.start_if_free(member);
+        let it = &mut self.cluster.members[member];
+        let was_ordered_down = std::mem::take(&mut it.lasting.ordered_down);
+        match &mut it.process {
+            // It still drains: it is started when it is gone.
+            Some(process) if was_ordered_down => process.after = AfterExit::Start,
+            Some(_) => {}
+            None => self.start_if_free(member),
+        }
     }
 
     fn restart(&mut self, member: usize) {
@@ -255,7 +263,7 @@ impl Simulation {
         let now = self.cx.now;
         let Amount::Pause(pause) = amount else { return };
         let process = self.cluster.members[member].process.as_mut();
-        if let Some(process) = process.filter(|process| process.came_up()) {
+        if let Some(process) = process {
             process.jvm.full_collection(pause, now);
             self.comes(member, Cause::Pauses(now + pause));
         }

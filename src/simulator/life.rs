@@ -64,6 +64,9 @@ impl Simulation {
             self.will_come(member, now + boot.times(0.6), Cause::Exits(ExitCause::NoDatabase));
         }
         self.will_come(member, now + boot, Cause::ComesUp);
+        if self.cluster.members[member].lasting.levels.hung {
+            self.comes(member, Cause::Hangs);
+        }
     }
 
     /// A member whose process has always been there.
@@ -82,6 +85,9 @@ impl Simulation {
             return self.comes(member, Cause::Exits(ExitCause::NoDatabase));
         }
         self.comes(member, Cause::ComesUp);
+        if !self.cluster.members[member].came_up() {
+            return;
+        }
         let now = self.cx.now;
         let it = &mut self.cluster.members[member];
         let (role, life, key, draw_key, heap) = (it.role(), it.life(), it.key(), it.draw_key(), it.plan().heap);
@@ -192,6 +198,9 @@ impl Simulation {
 
     /// A process that stood still goes on.
     fn goes_on(&mut self, member: usize) {
+        if !self.cluster.members[member].came_up() {
+            return self.cluster.pace(&self.cx, member);
+        }
         // A worker without a controller is not heard whatever it does.
         let heard = !self.cluster.without_database(member) || self.cluster.controller().is_some();
         if heard && !self.liveness.answers_again(&self.cx, &self.cluster, member) {

@@ -18,10 +18,10 @@ use crate::time::{Duration, Instant};
 /// | stopping | idle | stopping, closing | its ports close, it exits soon after |
 /// | stopping | deaf, closed | the same | its ports do |
 /// | lingering | terminated | the same | it exits three seconds later |
-/// | up, stopping, lingering | hangs, pauses | still | its threads do nothing |
+/// | booting, up, stopping, lingering | hangs, pauses | still | its threads do nothing; one that was told to stop is killed when its grace period is over |
 /// | still | goes on, when nothing else holds it | as before | what came meanwhile comes now, in its order |
 /// | still | terminated | still | the signal waits; whoever sent it kills when the grace period is over |
-/// | still | gives up, deaf, closed, exits by itself | still | waits |
+/// | still | comes up, gives up, deaf, closed, exits by itself | still | waits |
 /// | any | exits | gone | also a still one, when it is killed |
 ///
 /// What is not in the table changes nothing: a process that is told to stop twice stops once.
@@ -184,9 +184,7 @@ impl Course {
             (State::Stopping(..), Cause::Idle) => return self.close(now),
             (State::Stopping(shutdown, _), Cause::Deaf) => shutdown.port = Port::Closing,
             (State::Stopping(shutdown, _), Cause::Closed) => shutdown.port = Port::Refused,
-            (State::Up(_) | State::Stopping(..) | State::Lingering, Cause::Hangs | Cause::Pauses(_)) => {
-                return self.stand(cause);
-            }
+            (_, Cause::Hangs | Cause::Pauses(_)) => return self.stand(cause),
             (_, Cause::Exits(cause)) => return vec![Effect::Gone(cause)],
             _ => {}
         }
@@ -195,9 +193,13 @@ impl Course {
 
     fn stand(&mut self, cause: Cause) -> Vec<Effect> {
         let until = if let Cause::Pauses(until) = cause { Some(until) } else { None };
+        let grace = self.grace();
         let was = std::mem::replace(&mut self.state, State::Booting);
-        self.state = State::Still(Box::new(Still { was, hung: until.is_none(), until, late: Vec::new() }));
         let mut effects = vec![Effect::Stands];
+        if let State::Stopping(shutdown, _) = &was {
+            effects.push(Effect::At(shutdown.since + grace, Cause::Exits(ExitCause::Killed)));
+        }
+        self.state = State::Still(Box::new(Still { was, hung: until.is_none(), until, late: Vec::new() }));
         effects.extend(until.map(|until| Effect::At(until, Cause::PauseEnds)));
         effects
     }
@@ -227,8 +229,10 @@ impl Course {
                     return vec![Effect::After(grace, Cause::Exits(ExitCause::Killed))];
                 }
             }
-            Cause::ComesUp | Cause::Idle => {}
-            Cause::Deaf | Cause::Closed | Cause::GivesUp { .. } | Cause::Exits(_) => still.late.push(cause),
+            Cause::Idle => {}
+            Cause::ComesUp | Cause::Deaf | Cause::Closed | Cause::GivesUp { .. } | Cause::Exits(_) => {
+                still.late.push(cause)
+            }
         }
         if still.hung || still.until.is_some() {
             return Vec::new();
@@ -237,7 +241,11 @@ impl Course {
         self.state = std::mem::replace(&mut still.was, State::Booting);
         let mut effects = vec![Effect::GoesOn];
         for cause in late {
-            effects.extend(self.on(now, cause));
+            match cause {
+                // More follows from it than what the process itself does.
+                Cause::ComesUp => effects.push(Effect::After(Duration::ZERO, Cause::ComesUp)),
+                cause => effects.extend(self.on(now, cause)),
+            }
         }
         effects
     }
@@ -349,7 +357,7 @@ impl Course {
 
     /// Whether it has come up, whatever became of it then.
     pub(super) fn came_up(&self) -> bool {
-        !matches!(self.state, State::Booting)
+        !matches!(self.core(), State::Booting)
     }
 
     /// Whether it is up and moves: nobody told it to stop.
@@ -432,7 +440,14 @@ mod tests {
     #[test]
     fn sigterm_ends_a_process_that_still_starts_up() {
         assert_eq!(Course::new(PLAIN).on(second(1), SIGTERM), [Effect::Gone(ExitCause::Stopped)]);
-        assert_eq!(Course::new(PLAIN).on(second(1), Cause::Hangs), []);
+        let mut course = Course::new(PLAIN);
+        assert_eq!(course.on(second(1), Cause::Hangs), [Effect::Stands]);
+        assert_eq!(
+            (course.on(second(7), Cause::ComesUp), course.port(), course.came_up()),
+            (vec![], Port::Refused, false)
+        );
+        let comes_up = Effect::After(Duration::ZERO, Cause::ComesUp);
+        assert_eq!(course.on(second(9), Cause::Unhangs), [Effect::GoesOn, comes_up]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::faults::{entry, targets};
 use super::instant;
-use crate::document::{Node, Object, Reading};
+use crate::document::{Entry, Node, Object, Reading, Value};
 use crate::scenario::fields::{COMMANDS, WHEN_COMMANDED};
 use crate::scenario::{LEVELS, Order, Plan, PlannedCommand};
 use crate::time::Instant;
@@ -26,6 +26,11 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
     }
     let value = &keyword.value;
     let order = match keyword.key.as_str() {
+        "inject" if own_at(value).is_some() => {
+            let place = own_at(value).map_or(&value.place, |entry| &entry.place);
+            reading.error(place, "an injected fault begins with its command", "leave `at` out here");
+            return None;
+        }
         "inject" => Order::Inject(entry(value, plan, Some(at.unwrap_or(Instant::START)), reading)?),
         "clear" => Order::Clear(fault(value, plan, reading)?),
         "refresh" => Order::Refresh(targets(value, plan, reading)?),
@@ -40,6 +45,12 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         }
     };
     Some(PlannedCommand { at: at?, order })
+}
+
+/// The `at` of a fault itself.
+fn own_at(fault: &Node) -> Option<&Entry> {
+    let Value::Mapping(entries) = &fault.value else { return None };
+    entries.iter().find(|entry| entry.key == "at")
 }
 
 /// The name of a fault of this scenario.

@@ -1,10 +1,13 @@
 //! Entries of the timeline, and the same from a request.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::work::{flow_named, selector};
 use super::{instant, positive};
 use crate::document::{self, Entry, Field, Node, Object, Reading, Value};
 use crate::scenario::faults::{Aim, ROWS, Row, Unit};
 use crate::scenario::fields::WHEN;
+use crate::scenario::limits;
 use crate::scenario::{Amount, DatabaseFault, Fault, Lasts, MemberPlan, Plan, Target, TimelineEntry, units};
 use crate::time::Instant;
 
@@ -43,7 +46,17 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
         reading.error(&entry.place, format!("`{}` does not last", keyword.key), advice);
     }
     let every = object.get("every").and_then(|node| positive(reading, node, "`every`"));
+    if let (Some(entry), Some(short)) = (object.entry("every"), every.filter(|every| *every < limits::REPEAT)) {
+        let advice = format!("write a time of {} or more", limits::REPEAT);
+        reading.error(&entry.value.place, format!("a fault cannot repeat every {short}"), advice);
+    }
     let until = object.get("until").and_then(|node| instant(reading, node, "`until`"));
+    if let (Some(entry), Some(until), Some(at), None) = (object.entry("until"), until, at, now)
+        && until < at
+    {
+        let what = format!("`until` is {until} since the start, before it begins at {at}");
+        reading.error(&entry.value.place, what, "write a later time");
+    }
     if let (Some(entry), None) = (object.entry("until"), object.entry("every")) {
         reading.error(&entry.place, "`until` without `every`", "add `every: 5m`, or write `for`");
     }
@@ -65,12 +78,28 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
     Some(TimelineEntry { name, at: at?, fault, lasts, every, until })
 }
 
-/// Makes a name unique among the entries before it.
-pub(super) fn unique_name(entry: &mut TimelineEntry, plan: &Plan) {
-    let taken = |name: &str| plan.timeline.iter().any(|other| other.name == name);
-    if taken(&entry.name) {
-        let free = (2..).map(|n| format!("{}-{n}", entry.name)).find(|name| !taken(name));
-        entry.name = free.unwrap_or_default();
+/// Names of entries: no two have the same.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    taken: BTreeSet<String>,
+    /// By name: the number that was put behind it last.
+    numbers: BTreeMap<String, u64>,
+}
+
+impl Names {
+    /// Makes the name of an entry unique among those before it.
+    pub(super) fn unique(&mut self, entry: &mut TimelineEntry) {
+        if self.taken.contains(&entry.name) {
+            let number = self.numbers.entry(entry.name.clone()).or_insert(1);
+            entry.name = loop {
+                *number += 1;
+                let name = format!("{}-{number}", entry.name);
+                if !self.taken.contains(&name) {
+                    break name;
+                }
+            };
+        }
+        self.taken.insert(entry.name.clone());
     }
 }
 

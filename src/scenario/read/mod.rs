@@ -18,7 +18,7 @@ use crate::time::{Duration, Instant};
 use cluster::cluster;
 use commands::command;
 use expectations::expectation;
-use faults::{entry, unique_name};
+use faults::{Names, entry};
 use work::{arrivals, behaviour, flows, pollers};
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
@@ -171,12 +171,13 @@ fn lists(object: &Object<'_>, plan: &mut Plan, reading: &mut Reading) {
         let arrivals = arrivals(node, plan, reading);
         plan.arrivals.extend(arrivals);
     }
+    let mut names = Names::default();
     for node in items(reading, object, "timeline") {
         if let Some(mut entry) = entry(node, plan, None, reading) {
             if entry.at > Instant::START + plan.duration {
                 reading.warning(&node.place, format!("this is after the end of the run at {}", plan.duration), "");
             }
-            unique_name(&mut entry, plan);
+            names.unique(&mut entry);
             plan.timeline.push(entry);
         }
     }

@@ -70,6 +70,13 @@ async fn jump(
             })??;
             if there {
                 shared.change(|_| ())?;
+                if let Some(limit) = shared.world()?.limit.clone() {
+                    return Err(Refusal::new(
+                        StatusCode::CONFLICT,
+                        limit,
+                        "nothing moves any more; POST /api/reset begins anew",
+                    ));
+                }
                 return state_now(&shared);
             }
         }
