@@ -281,3 +281,20 @@ fn a_fault_that_repeats_happens_until_its_end_and_can_be_cleared() {
     let kills = cleared.journal().iter().filter(|line| matches!(line.what, Happening::Killed { .. })).count();
     assert_eq!(kills, 2);
 }
+
+#[test]
+fn a_restart_undoes_an_order_to_stop_that_is_still_being_followed() {
+    let timeline = "  - { at: 1m, stop: worker-1 }\n  - { at: 61s, restart: worker-1 }\n";
+    assert_eq!(worker(&run(timeline, 59)), Port::Open);
+    assert_eq!(worker(&run(timeline, 90)), Port::Open);
+    let stopped = "  - { at: 1m, stop: worker-1 }\n";
+    assert_eq!(worker(&run(stopped, 90)), Port::Refused);
+}
+
+#[test]
+fn a_fault_that_begins_once_more_before_its_end_lasts_as_long_anew() {
+    let timeline = "  - { at: 1m, hang: worker-1, for: 30s, every: 20s, until: 80s }\n";
+    for (at, port) in [(61, Port::Frozen), (91, Port::Frozen), (109, Port::Frozen), (111, Port::Open)] {
+        assert_eq!(worker(&run(timeline, at)), port, "{at} s");
+    }
+}
