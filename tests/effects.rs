@@ -12,7 +12,7 @@ use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::random::Seed;
 use mock_kestra::run::run;
 use mock_kestra::scenario::{NoFiles, Plan, read};
-use mock_kestra::simulator::Simulation;
+use mock_kestra::simulator::{DatabaseView, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
 
 fn plan(text: &str) -> Arc<Plan> {
@@ -188,6 +188,71 @@ fn tasks_take_longer_and_fail_more_for_as_long_as_it_is_said() {
     };
     let [before, within, after] = [9, 15, 25].map(&mut running);
     assert!(before <= 4.0 && within >= 5.0 && after <= 4.0, "{before} {within} {after}");
+}
+
+#[test]
+fn of_faults_that_overlap_rates_multiply_leaks_add_up_and_the_last_of_the_database_wins() {
+    let created = |simulation: &Simulation| simulation.truth().created as f64;
+    let rates = "[ { at: 10m, arrivals: { rate: 60/min }, for: 20m }, { at: 10m, arrivals: { times: 5x }, for: 10m } ]";
+    let counts = growth(&busy(rates), &[0, 10, 20, 30], created);
+    assert!(counts.iter().zip([600.0, 6000.0, 1200.0]).all(|(count, mean)| near(*count, mean)), "{counts:?}");
+
+    let leaks = "[ { name: one, at: 10m, heap-leak: { member: executor-1, rate: 1MiB/s }, for: 2m },\
+                 \x20 { name: two, at: 10m, heap-leak: { member: executor-1, rate: 2MiB/s }, for: 1m } ]";
+    let old =
+        |simulation: &Simulation| shown(simulation, 1, "jvm_memory_used_bytes", &["id=\"G1 Old Gen\""]) / 1_048_576.0;
+    let mebibytes = growth(&busy(leaks), &[9, 10, 11, 12, 13], old);
+    assert_eq!(mebibytes.iter().map(|it| it.round() as i64).collect::<Vec<_>>(), [0, 180, 60, 0]);
+
+    let slow = "[ { name: one, at: 1m, database: { slow: 5x }, for: 10m },\
+                \x20 { name: two, at: 3m, database: { slow: 20x }, for: 3m } ]";
+    let mut simulation = start(&busy(slow));
+    for (at, slowdown) in [(2, 5.0), (4, 20.0), (7, 5.0), (12, 1.0)] {
+        simulation.advance(minute(at)).expect("no limit");
+        assert_eq!(simulation.database(1), DatabaseView::Reachable { slowdown }, "{at} min");
+    }
+}
+
+#[test]
+fn a_stall_of_the_database_that_ends_before_the_pools_30_seconds_kills_nobody() {
+    let ended = |simulation: &Simulation| simulation.truth().ended_in_all() as f64;
+    let plan = busy("[ { at: 10m, database: stalled, for: 25s } ]");
+    let counts = growth(&plan, &[0, 10, 20, 30], ended);
+    // Only what somebody asked for meanwhile is lost: 25 executions.
+    assert!(counts.iter().zip([600.0, 575.0, 600.0]).all(|(count, mean)| near(*count, mean)), "{counts:?}");
+    let mut simulation = start(&plan);
+    simulation.advance(minute(30)).expect("no limit");
+    assert_eq!(simulation.truth().exits, 0);
+}
+
+#[test]
+fn a_task_that_would_take_longer_than_its_timeout_fails_when_it_is_over() {
+    let plan = plan(
+        "name: x\ncluster: { standalone: 1 }\nflows:\n  - { id: f, namespace: n, tasks: [ { id: t, type: a.B, timeout: PT2S } ] }\n\
+         behaviour: [ { task: t, duration: 1m } ]\narrivals: [ { flow: f, rate: 60/min } ]\n",
+    );
+    let mut simulation = start(&plan);
+    simulation.advance(minute(10)).expect("no limit");
+    let truth = simulation.truth();
+    assert!(truth.ended_in_all() > 500 && truth.ended_in(State::Failed) == truth.ended_in_all(), "{truth:?}");
+    assert!(truth.live <= 10, "with its whole minute 60 would be under way: {truth:?}");
+}
+
+#[test]
+fn an_evaluation_that_fails_starts_nothing() {
+    let triggered = |fails: &str| {
+        let plan = plan(&format!(
+            "name: x\ncluster: {{ standalone: 1 }}\nflows:\n  - id: f\n    namespace: n\n    tasks: [ {{ id: t, type: a.B }} ]\n    \
+             triggers: [ {{ id: p, type: io.kestra.plugin.core.http.Trigger, interval: PT30S }} ]\n\
+             behaviour: [ {{ task: p, fires: 100%, fails: {fails} }} ]\n"
+        ));
+        let mut simulation = start(&plan);
+        simulation.advance(minute(10)).expect("no limit");
+        assert!(simulation.truth().polls_ended >= 10);
+        simulation.truth().triggered
+    };
+    assert!(triggered("0%") >= 10);
+    assert_eq!(triggered("100%"), 0);
 }
 
 #[test]

@@ -323,3 +323,20 @@ fn who_is_started_while_it_still_shuts_down_is_started_when_it_is_gone() {
     simulation.advance(second(120)).expect("no limit");
     assert_eq!((worker(&simulation), simulation.members()[0].life()), (Port::Open, 1));
 }
+
+#[test]
+fn a_restart_undoes_an_order_to_stop_that_is_still_being_followed() {
+    let timeline = "  - { at: 1m, stop: worker-1 }\n  - { at: 61s, restart: worker-1 }\n";
+    assert_eq!(worker(&run(timeline, 59)), Port::Open);
+    assert_eq!(worker(&run(timeline, 90)), Port::Open);
+    let stopped = "  - { at: 1m, stop: worker-1 }\n";
+    assert_eq!(worker(&run(stopped, 90)), Port::Refused);
+}
+
+#[test]
+fn a_fault_that_begins_once_more_before_its_end_lasts_as_long_anew() {
+    let timeline = "  - { at: 1m, hang: worker-1, for: 30s, every: 20s, until: 80s }\n";
+    for (at, port) in [(61, Port::Frozen), (91, Port::Frozen), (109, Port::Frozen), (111, Port::Open)] {
+        assert_eq!(worker(&run(timeline, at)), port, "{at} s");
+    }
+}

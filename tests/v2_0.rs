@@ -200,6 +200,16 @@ fn without_a_controller_workers_give_up_after_a_minute() {
 }
 
 #[test]
+fn a_worker_that_goes_on_while_there_is_no_controller_is_missed_as_if_it_still_stood_still() {
+    let text = sleeps("members: { executor: 1, scheduler: 1, webserver: 1, worker: 1, indexer: 1 }", 20, "PT5S");
+    let timeline = "[ { at: 60s, kill: webserver-1, for: 10m }, { at: 70s, hang: worker-1, for: 10s } ]";
+    let simulation = simulate(&plan(&format!("{text}timeline: {timeline}\n")), 1, at(300));
+    // Its last heartbeat came before the controller went; the timeout is a minute, one looks each ten seconds.
+    let missed = when(&simulation, "worker-1 is DISCONNECTED");
+    assert!((117.0..=130.0).contains(&missed), "{missed}");
+}
+
+#[test]
 fn refused_connections_kill_all_but_scheduler_and_worker() {
     let plan = plan(&format!(
         "cluster: {{ restart: never, members: {ROLES} }}\ntimeline: [ {{ at: 60s, database: refused, for: 40s }} ]\n"

@@ -146,3 +146,29 @@ pub(super) fn selects(select: &TaskSelector, flow: &Flow, id: &str, kind: &str) 
         && select.task.as_ref().is_none_or(|wanted| wanted == id)
         && select.kind.as_ref().is_none_or(|wanted| wanted == kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::plan;
+    use super::*;
+
+    #[test]
+    fn a_selector_means_what_has_all_that_it_names_and_namespaces_hold_those_within() {
+        let flow = "flows: [ { id: f, namespace: company.team, tasks: [ { id: t, type: a.B } ] } ]\n";
+        let plan = plan("standalone: 1", flow);
+        let selects = |namespace: Option<&str>, flow: Option<&str>, task: Option<&str>, kind: Option<&str>| {
+            let [namespace, flow, task, kind] = [namespace, flow, task, kind].map(|it| it.map(str::to_owned));
+            selects(&TaskSelector { namespace, flow, task, kind }, &plan.flows[0], "t", "a.B")
+        };
+        for (namespace, selected) in
+            [("company", true), ("company.team", true), ("comp", false), ("company.te", false), ("team", false)]
+        {
+            assert_eq!(selects(Some(namespace), None, None, None), selected, "namespace {namespace}");
+        }
+        for (flow, selected) in [("f", true), ("company.team.f", true), ("team.f", false), ("company.f", false)] {
+            assert_eq!(selects(None, Some(flow), None, None), selected, "flow {flow}");
+        }
+        assert!(selects(None, None, None, None) && selects(Some("company"), Some("f"), Some("t"), Some("a.B")));
+        assert!(!selects(None, Some("f"), Some("u"), None) && !selects(None, None, Some("t"), Some("a.C")));
+    }
+}

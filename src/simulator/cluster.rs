@@ -128,3 +128,29 @@ impl Cluster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::database::Database;
+    use super::super::testing::{events, second, world};
+    use super::*;
+
+    /// How long after it was sent a message is delivered, in milliseconds, when queries are slowed down so.
+    fn delivered(database: Database) -> Option<u64> {
+        let (mut cx, mut cluster) = world("standalone: 1", "");
+        cx.database = database;
+        let sent = cx.now;
+        cluster.send(&mut cx, QueueKind::LogEntry, Message::Logs(1));
+        let first = events(&mut cx, second(9_999)).into_iter().find(|(_, event)| matches!(event, Event::Deliver(_)));
+        first.map(|(at, _)| at.since(sent).as_milliseconds())
+    }
+
+    #[test]
+    fn a_message_is_delivered_at_the_next_poll_and_as_late_as_its_query_takes() {
+        let usual = delivered(Database::Reachable(1.0)).expect("it is delivered");
+        assert!((2..=27).contains(&usual), "{usual} ms");
+        assert_eq!(delivered(Database::Reachable(101.0)), Some(usual + 200));
+        let gone = Database::default().under(Some(crate::scenario::DatabaseFault::Refused), second(60));
+        assert_eq!(delivered(gone), None, "it waits for the database");
+    }
+}

@@ -209,4 +209,17 @@ mod tests {
         assert_eq!((cluster.controller(), cluster.room(1)), (None, usize::MAX));
         assert!(!cluster.without_database(1));
     }
+
+    #[test]
+    fn a_standalone_is_the_controller_of_its_own_worker() {
+        let (_, cluster) = world("members: { standalone: 2 }", "kestra: \"2.0\"\n");
+        assert_eq!([0, 1].map(|member| cluster.controller_of(member)), [Some(0), Some(1)]);
+        assert_eq!([0, 1].map(|member| cluster.held(member).workers), [1, 1]);
+    }
+
+    #[test]
+    fn a_controller_inside_a_standalone_comes_before_one_inside_a_webserver() {
+        let (_, cluster) = world("members: { webserver: 1, worker: 1, standalone: 1 }", "kestra: \"2.0\"\n");
+        assert_eq!(name(&cluster, cluster.controller()), "standalone-1");
+    }
 }

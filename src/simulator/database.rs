@@ -230,4 +230,20 @@ mod tests {
         assert!(calm < 1.0 && busy == POOL && waiting > 0.0, "{calm} {busy} {waiting}");
         assert!(!is_slow(1.0) && is_slow(10.0) && poll_rate(1.0) == 1.0 && poll_rate(10.0) < 1.0);
     }
+
+    #[test]
+    fn what_outlives_a_stall_dies_of_it_afterwards_when_it_lasted_longer_than_the_role_bears() {
+        use Role::{Controller, Executor, Indexer, Scheduler, Standalone, Webserver, Worker};
+        for (roles, bears) in [
+            ([Executor, Standalone].as_slice(), Some(30)),
+            (&[Webserver, Indexer, Controller], Some(60)),
+            (&[Scheduler, Worker], None),
+        ] {
+            for role in roles {
+                let dies = |seconds| life_after_stall(*role, Duration::seconds(seconds)).is_some();
+                assert!(bears.is_none_or(|bears| !dies(bears) && dies(bears + 1)), "{role:?}");
+                assert_eq!(dies(9_999), bears.is_some(), "{role:?}");
+            }
+        }
+    }
 }

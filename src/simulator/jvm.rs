@@ -46,6 +46,8 @@ const EDEN_OF_FREE: f64 = 0.6;
 const FULL: f64 = 0.97;
 /// Seconds of a young collection when memory is plenty.
 const PAUSE: f64 = 0.012;
+/// A maximum is that of so long.
+const SEEN: Duration = Duration::minutes(3);
 /// Collections that are looked at for the longest: there are not more in the minutes of a maximum while memory is plenty.
 const MOST_SEEN: f64 = 16.0;
 
@@ -92,7 +94,8 @@ pub(super) struct Jvm {
     old: Integral,
     cpu: Integral,
     cpu_lumps: f64,
-    long_pause: Option<(Instant, f64)>,
+    /// Long pauses of the last minutes, and the sum of all.
+    late_pauses: Vec<(Instant, f64)>,
     long_pauses: f64,
 }
 
@@ -115,7 +118,7 @@ impl Jvm {
             old: Integral::starting(now, 0.0),
             cpu: Integral::starting(now, idle.cpu),
             cpu_lumps: 14.0,
-            long_pause: None,
+            late_pauses: Vec::new(),
             long_pauses: 0.0,
         }
     }
@@ -148,7 +151,8 @@ impl Jvm {
     pub(super) fn full_collection(&mut self, pause: Duration, now: Instant) {
         self.settle(now);
         self.cycles += 1.0;
-        self.long_pause = Some((now, pause.as_seconds_f64()));
+        self.late_pauses.retain(|(at, _)| now.since(*at) < SEEN);
+        self.late_pauses.push((now, pause.as_seconds_f64()));
         self.long_pauses += pause.as_seconds_f64();
     }
 
@@ -259,13 +263,11 @@ impl Jvm {
 
     /// The longest in the last three minutes, zero when there was none.
     pub(super) fn longest_collection(&self, now: Instant) -> f64 {
-        let window = Duration::minutes(3);
-        if let Some((at, pause)) = self.long_pause
-            && now.since(at) < window
-        {
-            return pause;
+        let late = self.late_pauses.iter().filter(|(at, _)| now.since(*at) < SEEN).map(|(_, pause)| *pause);
+        if let Some(longest) = late.reduce(f64::max) {
+            return longest;
         }
-        let recent = self.allocation / self.eden_capacity(now) * window.as_seconds_f64();
+        let recent = self.allocation / self.eden_capacity(now) * SEEN.as_seconds_f64();
         let last = self.cycles(now) as u64;
         let seen = (recent.min(MOST_SEEN) as u64).min(last);
         let longest = (0..seen).map(|back| self.stretch(last - back)).fold(0.0, f64::max);
@@ -399,5 +401,19 @@ mod tests {
         assert!(leaking.collections(nearly) > calm.collections(nearly));
         assert!(leaking.cpu_rate(nearly) > calm.cpu_rate(nearly));
         assert_eq!(calm.full_at(), None);
+    }
+
+    #[test]
+    fn long_collections_add_up_and_the_longest_of_three_minutes_is_the_maximum() {
+        let (calm, mut paused) = (jvm(), jvm());
+        for (at, pause) in [(60, 8), (120, 3)] {
+            paused.full_collection(Duration::seconds(pause), second(at));
+        }
+        let now = second(125);
+        assert!((paused.collection_seconds(now) - calm.collection_seconds(now) - 11.0).abs() < 0.002);
+        assert_eq!(paused.collections(now) - calm.collections(now), 2.0);
+        let maxima = [125, 239, 241, 299].map(|at| paused.longest_collection(second(at)));
+        assert_eq!(maxima, [8.0, 8.0, 3.0, 3.0]);
+        assert!(paused.longest_collection(second(301)) < 1.0);
     }
 }

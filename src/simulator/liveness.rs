@@ -301,4 +301,30 @@ mod tests {
         check_at(&mut cx, &mut cluster, &mut liveness, 900);
         assert_eq!(told(&cx), [""; 0]);
     }
+
+    #[test]
+    fn one_that_was_given_up_and_ends_later_is_not_given_up_again() {
+        let (mut cx, mut cluster, mut liveness) = start();
+        liveness.silent(&mut cx, &cluster, 1);
+        check_at(&mut cx, &mut cluster, &mut liveness, 125);
+        check_at(&mut cx, &mut cluster, &mut liveness, 246);
+        assert_eq!(told(&cx), ["disconnected", "inactive"]);
+        let life = cluster.members[1].life();
+        cluster.members[1].end(cx.now);
+        liveness.ended(&mut cx, &cluster, (1, life), Vec::new(), false);
+        check_at(&mut cx, &mut cluster, &mut liveness, 900);
+        assert_eq!(told(&cx), ["disconnected", "inactive"]);
+    }
+
+    #[test]
+    fn the_jobs_of_a_worker_that_stands_still_are_taken_from_it_when_it_is_given_up() {
+        let (mut cx, mut cluster, mut liveness) = start();
+        let process = cluster.members[1].process.as_mut().expect("a worker");
+        process.worker.lease(order());
+        liveness.silent(&mut cx, &cluster, 1);
+        check_at(&mut cx, &mut cluster, &mut liveness, 125);
+        assert_eq!((cluster.members[1].pending(), cluster.drain(QueueKind::WorkerJob).len()), (1, 0));
+        check_at(&mut cx, &mut cluster, &mut liveness, 246);
+        assert_eq!((cluster.members[1].pending(), cluster.drain(QueueKind::WorkerJob).len()), (0, 1));
+    }
 }

@@ -57,3 +57,30 @@ impl Cluster {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{second, world};
+    use super::*;
+    use crate::scenario::DatabaseFault;
+
+    #[test]
+    fn a_request_is_counted_by_what_it_was_answered_and_one_that_hangs_is_not() {
+        let (mut cx, mut cluster) = world("standalone: 1", "");
+        let paths = ["/prometheus", "/health", "/health/liveness", "/health/readiness", "/nowhere"];
+        let routes =
+            |cx: &Context, cluster: &Cluster| paths.map(|path| cluster.answer_to(cx, 0, path).map(|(route, _)| route));
+        let usual = [Some(2), Some(3), Some(5), Some(5), Some(7)];
+        assert_eq!(routes(&cx, &cluster), usual);
+        cluster.members[0].lasting.levels.deadlocked = true;
+        assert_eq!(routes(&cx, &cluster), [Some(2), Some(4), Some(6), Some(5), Some(7)]);
+        cluster.members[0].lasting.levels.deadlocked = false;
+        let there = cx.database;
+        cx.database = there.under(Some(DatabaseFault::Refused), second(60));
+        assert_eq!(routes(&cx, &cluster), [Some(2), Some(4), Some(5), Some(6), Some(7)]);
+        cx.database = there.under(Some(DatabaseFault::Stalled), second(60));
+        assert_eq!(routes(&cx, &cluster), [Some(2), None, Some(5), None, Some(7)]);
+        cluster.members[0].end(cx.now);
+        assert_eq!(routes(&cx, &cluster), [None; 5]);
+    }
+}

@@ -13,6 +13,9 @@ const REMEMBERED: Duration = Duration::minutes(3);
 pub(super) struct Polling {
     polls: Integral,
     cost: Integral,
+    /// How many times as long as normal queries take since the pace last changed.
+    slowdown: f64,
+    /// The slowest lately, and until when it was so.
     peak: (f64, Instant),
     /// Polls that took longer than 2.0 begins to measure at, counted and weighted as the others.
     slow_polls: Integral,
@@ -39,6 +42,7 @@ impl Polling {
         Polling {
             polls: still,
             cost: still,
+            slowdown: 1.0,
             peak: (1.0, now),
             slow_polls: still,
             slow_cost: still,
@@ -51,9 +55,13 @@ impl Polling {
     pub(super) fn pace(&mut self, pace: Pace, now: Instant) {
         let rate = pace.slowdown.filter(|_| pace.polls).map_or(0.0, database::poll_rate);
         let slowdown = pace.slowdown.unwrap_or(1.0);
-        if slowdown >= self.peak.0 || now.since(self.peak.1) > REMEMBERED {
-            self.peak = (slowdown, now);
+        // What lasted until now is remembered from now on, however long ago it began.
+        for seen in [self.slowdown, slowdown] {
+            if seen >= self.peak.0 || now.since(self.peak.1) > REMEMBERED {
+                self.peak = (seen, now);
+            }
         }
+        self.slowdown = slowdown;
         self.polls.change(now, rate);
         self.cost.change(now, rate * slowdown);
         let slow = if database::is_slow(slowdown) { rate } else { 0.0 };
@@ -123,6 +131,19 @@ mod tests {
         let mut polling = Polling::new(second(0));
         polling.pace(Pace { slowdown: Some(8.0), polls: true, schedules: false }, second(0));
         polling.pace(Pace { slowdown: Some(1.0), polls: true, schedules: false }, second(60));
-        assert_eq!((polling.peak(1.0, second(180)), polling.peak(1.0, second(181))), (8.0, 1.0));
+        assert_eq!((polling.peak(1.0, second(240)), polling.peak(1.0, second(241))), (8.0, 1.0));
+    }
+
+    #[test]
+    fn a_peak_is_seen_for_three_minutes_after_its_end_however_long_it_lasted() {
+        for again in [Some(100), None] {
+            let mut polling = Polling::new(second(0));
+            let pace = |slowdown| Pace { slowdown: Some(slowdown), polls: true, schedules: false };
+            polling.pace(pace(8.0), second(0));
+            // Work done meanwhile changes nothing of it.
+            again.into_iter().for_each(|at| polling.pace(pace(8.0), second(at)));
+            polling.pace(pace(1.0), second(600));
+            assert_eq!((polling.peak(1.0, second(780)), polling.peak(1.0, second(781))), (8.0, 1.0), "{again:?}");
+        }
     }
 }

@@ -509,4 +509,51 @@ mod tests {
         assert_eq!(effects[..2], [Effect::GoesOn, Effect::ShutsDown]);
         assert!(course.shutdown().is_some_and(|shutdown| shutdown.since == second(3)));
     }
+
+    #[test]
+    fn a_process_that_shuts_down_can_be_doomed_and_give_up_too() {
+        let (course, _) = after(PLAIN, &[SIGTERM, Cause::Doomed]);
+        assert!(course.doomed() && course.moves() && course.shutdown().is_some());
+        check(&[SIGTERM, GIVES_UP], Port::Open, &[Effect::Gone(ExitCause::DatabaseLost)]);
+    }
+
+    #[test]
+    fn of_two_collections_the_longer_one_holds_it() {
+        let (short, long) = (second(30), second(60));
+        for pauses in [[short, long], [long, short]] {
+            let (mut course, _) = after(PLAIN, &pauses.map(Cause::Pauses));
+            assert_eq!(course.paused_until(), Some(long));
+            assert_eq!(course.on(short, Cause::PauseEnds), []);
+            assert_eq!(course.on(long, Cause::PauseEnds), [Effect::GoesOn]);
+        }
+    }
+
+    #[test]
+    fn who_goes_on_meets_what_came_meanwhile_in_its_order() {
+        let (course, effects) = after(PLAIN, &[Cause::Hangs, Cause::Doomed, SIGTERM, GIVES_UP, Cause::Unhangs]);
+        assert_eq!(effects[..2], [Effect::GoesOn, Effect::ShutsDown]);
+        assert_eq!(effects.last(), Some(&Effect::Gone(ExitCause::DatabaseLost)));
+        assert!(course.doomed(), "its connections were cut while it stood still");
+    }
+
+    #[test]
+    fn once_nothing_is_left_it_closes_and_exits_in_its_versions_time() {
+        let at_once = Nature { closes_at_once: true, ..PLAIN };
+        let by_force = Nature { stops_by_force: true, ..PLAIN };
+        let stop = Cause::Terminated { by_endpoint: true };
+        // Told twice to stop, so that the last task ended two seconds after the first time.
+        for (nature, told, closed, exits) in [
+            (PLAIN, stop, 2_100, 2_600),
+            (PLAIN, SIGTERM, 500, 1_000),
+            (at_once, stop, 1_600, 4_000),
+            (at_once, SIGTERM, 100, 2_000),
+            (by_force, stop, 3_000, 3_000),
+            (by_force, SIGTERM, 3_000, 3_000),
+        ] {
+            let (_, effects) = after(nature, &[told, told, Cause::Idle]);
+            let after = |milliseconds, cause| Effect::After(Duration::milliseconds(milliseconds), cause);
+            let expected = [after(closed, Cause::Closed), after(exits, Cause::Exits(ExitCause::Stopped))];
+            assert_eq!(effects, expected, "{nature:?} {told:?}");
+        }
+    }
 }

@@ -204,4 +204,11 @@ mod tests {
         queue.busy(at(5_000));
         assert!(queue.schedule(at(10), QUERY).is_some_and(|delivery| delivery > at(5_000)));
     }
+
+    #[test]
+    fn of_each_queue_a_consumer_takes_at_least_a_thousand_messages_a_second() {
+        for kind in QueueKind::ALL {
+            assert!(kind.cost() > Duration::ZERO && kind.cost() <= Duration::milliseconds(1), "{kind:?}");
+        }
+    }
 }

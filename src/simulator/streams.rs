@@ -145,3 +145,20 @@ fn partitions((position, end): (u64, u64)) -> Vec<(u64, u64)> {
     let share = |all: u64, partition| all / PARTITIONS + u64::from(partition < all % PARTITIONS);
     (0..PARTITIONS).map(|partition| (share(position, partition), share(end, partition))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_messages_lie_on_the_partitions_and_none_has_more_than_one_more_than_another() {
+        for (taken, sent) in [(0, 0), (5, 18), (16, 32), (31, 1_001)] {
+            let partitions = partitions((taken, sent));
+            let sums = (partitions.iter().map(|it| it.0).sum::<u64>(), partitions.iter().map(|it| it.1).sum::<u64>());
+            assert_eq!((partitions.len(), sums), (16, (taken, sent)));
+            let store = Store { name: "executor", partitions: partitions.clone() };
+            assert_eq!(store.lag(), sent - taken);
+            assert!(partitions.iter().all(|(_, end)| end.abs_diff(sent / PARTITIONS) <= 1), "{partitions:?}");
+        }
+    }
+}

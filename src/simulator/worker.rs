@@ -251,4 +251,17 @@ mod tests {
             .collect();
         assert_eq!((numbers.as_slice(), worker.is_idle()), ([0, 1, 2].as_slice(), true));
     }
+
+    #[test]
+    fn it_is_busy_from_the_start_of_a_job_on_and_keeps_the_threads_it_made() {
+        let mut worker = Worker::new(4);
+        // Both were created five seconds before a thread was free.
+        let turns = [0, 1].map(|number| worker.start(order(number), OUTCOME, second(5)).1);
+        for turn in turns {
+            worker.end(turn, second(15));
+        }
+        assert_eq!((worker.busy(), worker.pool()), (Duration::seconds(20), 2));
+        worker.start(order(2), OUTCOME, second(20));
+        assert_eq!(worker.pool(), 2);
+    }
 }
