@@ -9,7 +9,7 @@ use crate::scenario::faults::{Aim, ROWS, Row, Unit};
 use crate::scenario::fields::WHEN;
 use crate::scenario::limits;
 use crate::scenario::{Amount, DatabaseFault, Fault, Lasts, MemberPlan, Plan, Target, TimelineEntry, units};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Reads an entry of the timeline. With `now` it comes from outside: where `at` is missing it is now.
 pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mut Reading) -> Option<TimelineEntry> {
@@ -45,21 +45,7 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
         let advice = if row.units.contains(&Unit::Pause) { "its length is `pause`" } else { "leave `for` out" };
         reading.error(&entry.place, format!("`{}` does not last", keyword.key), advice);
     }
-    let every = object.get("every").and_then(|node| positive(reading, node, "`every`"));
-    if let (Some(entry), Some(short)) = (object.entry("every"), every.filter(|every| *every < limits::REPEAT)) {
-        let advice = format!("write a time of {} or more", limits::REPEAT);
-        reading.error(&entry.value.place, format!("a fault cannot repeat every {short}"), advice);
-    }
-    let until = object.get("until").and_then(|node| instant(reading, node, "`until`"));
-    if let (Some(entry), Some(until), Some(at), None) = (object.entry("until"), until, at, now)
-        && until < at
-    {
-        let what = format!("`until` is {until} since the start, before it begins at {at}");
-        reading.error(&entry.value.place, what, "write a later time");
-    }
-    if let (Some(entry), None) = (object.entry("until"), object.entry("every")) {
-        reading.error(&entry.place, "`until` without `every`", "add `every: 5m`, or write `for`");
-    }
+    let (every, until) = repetition(&object, at, now, reading);
     if let (Some(every), Some(lasts)) = (every, lasts)
         && lasts >= every
     {
@@ -76,6 +62,31 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
     let fault = fault?;
     let name = name.unwrap_or_else(|| fault.default_name(plan));
     Some(TimelineEntry { name, at: at?, fault, lasts, every, until })
+}
+
+/// How often an entry repeats, and until when.
+fn repetition(
+    object: &Object<'_>,
+    at: Option<Instant>,
+    now: Option<Instant>,
+    reading: &mut Reading,
+) -> (Option<Duration>, Option<Instant>) {
+    let every = object.get("every").and_then(|node| positive(reading, node, "`every`"));
+    if let (Some(entry), Some(short)) = (object.entry("every"), every.filter(|every| *every < limits::REPEAT)) {
+        let advice = format!("write a time of {} or more", limits::REPEAT);
+        reading.error(&entry.value.place, format!("a fault cannot repeat every {short}"), advice);
+    }
+    let until = object.get("until").and_then(|node| instant(reading, node, "`until`"));
+    if let (Some(entry), Some(until), Some(at), None) = (object.entry("until"), until, at, now)
+        && until < at
+    {
+        let what = format!("`until` is {until} since the start, before it begins at {at}");
+        reading.error(&entry.value.place, what, "write a later time");
+    }
+    if let (Some(entry), None) = (object.entry("until"), object.entry("every")) {
+        reading.error(&entry.place, "`until` without `every`", "add `every: 5m`, or write `for`");
+    }
+    (every, until)
 }
 
 /// Names of entries: no two have the same.
