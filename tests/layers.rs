@@ -1,8 +1,12 @@
 //! The architecture's import rules: each module may use only what lies below it.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use common::sources;
 
 /// A module and the modules of ours it may import.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -86,17 +90,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),
 ];
-
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|ext| ext == "rs") {
-            found.push(path);
-        }
-    }
-}
 
 /// Every word that follows `prefix` in the code of a file, comments left out.
 fn words_after(text: &str, prefix: &str) -> BTreeSet<String> {

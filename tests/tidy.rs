@@ -1,8 +1,12 @@
 //! The size of functions: what is longer than a screen is taken apart, unless it is a table.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod common;
+
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use common::sources;
 
 /// Lines of a function, from `fn` to its last brace.
 const LINES_MAX: usize = 60;
@@ -17,17 +21,6 @@ const TABLES: &[(&str, &str, &str)] = &[
         "a table of mistakes, and what is told of them",
     ),
 ];
-
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|ext| ext == "rs") {
-            found.push(path);
-        }
-    }
-}
 
 /// The name of the function that begins on a line, and how far it is indented.
 fn begins(line: &str) -> Option<(&str, usize)> {

@@ -4,10 +4,10 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use common::{exposition, families, simulate};
+use common::{exposition, families, simulate, sources};
 use mock_kestra::document::render;
 use mock_kestra::management::{Answer, Body, Outcome, Request, answer, basic_auth};
 use mock_kestra::profile::{Endpoint, Profile, Quirk, Says};
@@ -266,17 +266,6 @@ fn names_in(text: &str, first: &BTreeSet<&str>) -> BTreeSet<String> {
         }
     }
     names
-}
-
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
 }
 
 #[test]

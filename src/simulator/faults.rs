@@ -47,7 +47,7 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Those that are there, oldest first.
+    /// Those that are there, in the order in which they last began.
     pub(super) fn active(&self) -> &[ActiveFault] {
         &self.active
     }

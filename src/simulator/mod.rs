@@ -390,7 +390,7 @@ impl Simulation {
     pub fn truth(&self) -> &Truth {
         &self.cx.truth
     }
-    /// The faults that are there, oldest first.
+    /// The faults that are there, in the order in which they last began.
     pub fn faults(&self) -> &[ActiveFault] {
         self.faults.active()
     }

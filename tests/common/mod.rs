@@ -26,6 +26,19 @@ pub fn config(cases: u32) -> Config {
     Config { cases, rng_seed, failure_persistence: Some(Box::new(kept)), ..asked }
 }
 
+/// The files of code below a folder, put behind those already found.
+#[allow(clippy::expect_used, reason = "a test that cannot go on panics")]
+pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
 /// A file of tests/captures/1.3.
 pub fn capture(path: &str) -> String {
     capture_of("1.3", path)

@@ -1,0 +1,231 @@
+//! Executions, message by message, without workers and schedulers.
+
+use super::super::testing::{events, second, world};
+use super::*;
+
+const FLOW: &str = "flows:\n  - id: f\n    namespace: n\n";
+
+/// A standalone with one flow.
+fn start(flow: &str) -> (Context, Cluster, Executor) {
+    let (cx, cluster) = world("standalone: 1", &format!("{FLOW}{flow}"));
+    let executor = Executor::new(&cx.plan);
+    (cx, cluster, executor)
+}
+
+fn create(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
+    let number = cx.next_number(0);
+    executor.create(cx, cluster, 0, (0, number), (None, 0));
+}
+
+/// Looks at all executions that wait to be looked at, and gives the jobs that come of it.
+fn look(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) -> Vec<JobOrder> {
+    for message in cluster.drain(QueueKind::Execution) {
+        if let Message::Execution { slot, number } = message {
+            executor.process(cx, cluster, 0, slot, number);
+        }
+    }
+    jobs(cluster)
+}
+
+fn jobs(cluster: &mut Cluster) -> Vec<JobOrder> {
+    let orders = cluster.drain(QueueKind::WorkerJob).into_iter();
+    orders.filter_map(|message| if let Message::Job(order) = message { Some(order) } else { None }).collect()
+}
+
+/// A job ends so; the jobs that follow.
+fn end(
+    cx: &mut Context,
+    cluster: &mut Cluster,
+    executor: &mut Executor,
+    order: &JobOrder,
+    state: State,
+) -> Vec<JobOrder> {
+    let Work::Task { slot, number, attempt, .. } = order.work else { return Vec::new() };
+    let end = TaskEnd { state, duration: Duration::seconds(1), attempt };
+    executor.task_ended(cx, cluster, 0, (slot, number), end);
+    executor.laws(cx).expect("the laws hold");
+    executor.laws_of_each().expect("the laws hold");
+    jobs(cluster)
+}
+
+fn task(order: &JobOrder) -> (u32, u32) {
+    if let Work::Task { task, attempt, .. } = order.work { (task, attempt) } else { (99, 99) }
+}
+
+#[test]
+fn an_execution_goes_from_task_to_task_and_ends_as_they_did() {
+    let tasks = "    tasks: [ { id: a, type: t.A }, { id: skipped, type: t.B, disabled: true }, { id: c, type: t.C } ]\n\
+                 \x20   errors: [ { id: e, type: t.E } ]\n";
+    for (ends, expected) in [
+        (vec![State::Success, State::Success], State::Success),
+        (vec![State::Warning, State::Success], State::Warning),
+        // A failure leads to the tasks of `errors`.
+        (vec![State::Failed, State::Success], State::Failed),
+    ] {
+        let (mut cx, mut cluster, mut executor) = start(tasks);
+        create(&mut cx, &mut cluster, &mut executor);
+        let mut next = look(&mut cx, &mut cluster, &mut executor);
+        let mut ran = Vec::new();
+        for state in &ends {
+            ran.push(task(&next[0]));
+            next = end(&mut cx, &mut cluster, &mut executor, &next[0], *state);
+        }
+        assert!(next.is_empty());
+        assert_eq!(ran, if ends[0] == State::Failed { [(0, 1), (3, 1)] } else { [(0, 1), (2, 1)] });
+        assert_eq!((cx.truth.ended_in(expected), cx.truth.live), (1, 0), "{ends:?}");
+    }
+}
+
+#[test]
+fn a_place_passes_to_the_one_that_waits_before_anybody_else_can_take_it() {
+    let limited = "    concurrency: { limit: 1, behavior: QUEUE }\n    tasks: [ { id: a, type: t.A } ]\n";
+    let (mut cx, mut cluster, mut executor) = start(limited);
+    for _ in 0..2 {
+        create(&mut cx, &mut cluster, &mut executor);
+    }
+    let first = look(&mut cx, &mut cluster, &mut executor);
+    assert_eq!((first.len(), cx.truth.queued), (1, 1));
+    end(&mut cx, &mut cluster, &mut executor, &first[0], State::Success);
+    assert_eq!(cx.truth.queued, 0, "the second has its place, its message waits");
+    create(&mut cx, &mut cluster, &mut executor);
+    let next = look(&mut cx, &mut cluster, &mut executor);
+    assert_eq!((next.len(), cx.truth.queued), (1, 1), "the third waits");
+    end(&mut cx, &mut cluster, &mut executor, &next[0], State::Success);
+    let last = look(&mut cx, &mut cluster, &mut executor);
+    end(&mut cx, &mut cluster, &mut executor, &last[0], State::Success);
+    create(&mut cx, &mut cluster, &mut executor);
+    assert_eq!(look(&mut cx, &mut cluster, &mut executor).len(), 1, "a place is free again");
+}
+
+#[test]
+fn beyond_a_limit_executions_are_cancelled_or_fail_where_the_flow_says_so() {
+    for (behavior, state) in [("CANCEL", State::Cancelled), ("FAIL", State::Failed)] {
+        let limited =
+            format!("    concurrency: {{ limit: 1, behavior: {behavior} }}\n    tasks: [ {{ id: a, type: t.A }} ]\n");
+        let (mut cx, mut cluster, mut executor) = start(&limited);
+        for _ in 0..3 {
+            create(&mut cx, &mut cluster, &mut executor);
+        }
+        assert_eq!(look(&mut cx, &mut cluster, &mut executor).len(), 1);
+        assert_eq!((cx.truth.ended_in(state), cx.truth.live), (2, 1));
+    }
+}
+
+#[test]
+fn a_failed_attempt_is_followed_by_another_after_its_pause_until_there_are_enough() {
+    let retried =
+        "    tasks:\n      - { id: a, type: t.A, retry: { type: constant, interval: PT5S, maxAttempts: 2 } }\n";
+    let (mut cx, mut cluster, mut executor) = start(retried);
+    create(&mut cx, &mut cluster, &mut executor);
+    let first = look(&mut cx, &mut cluster, &mut executor);
+    assert!(end(&mut cx, &mut cluster, &mut executor, &first[0], State::Failed).is_empty());
+    assert_eq!(executor.retrying(), 1);
+    let due = events(&mut cx, second(100));
+    let Some((at, Event::RetryDue { execution, number })) =
+        due.iter().copied().find(|(_, event)| matches!(event, Event::RetryDue { .. }))
+    else {
+        panic!("no retry in {due:?}")
+    };
+    assert_eq!(at, second(65));
+    cx.now = at;
+    executor.retry_due(&mut cx, &mut cluster, execution, number);
+    let second_attempt = jobs(&mut cluster);
+    assert_eq!(task(&second_attempt[0]), (0, 2));
+    // What a late worker says of the first attempt is not heard.
+    end(&mut cx, &mut cluster, &mut executor, &first[0], State::Success);
+    assert_eq!(cx.truth.live, 1);
+    end(&mut cx, &mut cluster, &mut executor, &second_attempt[0], State::Failed);
+    assert_eq!((cx.truth.ended_in(State::Failed), cx.truth.live), (1, 0));
+}
+
+#[test]
+fn a_task_of_errors_that_fails_ends_the_list() {
+    let errors =
+        "    tasks: [ { id: a, type: t.A } ]\n    errors: [ { id: e, type: t.E }, { id: never, type: t.E } ]\n";
+    let (mut cx, mut cluster, mut executor) = start(errors);
+    create(&mut cx, &mut cluster, &mut executor);
+    let first = look(&mut cx, &mut cluster, &mut executor);
+    let second = end(&mut cx, &mut cluster, &mut executor, &first[0], State::Failed);
+    assert_eq!(second.iter().map(task).collect::<Vec<_>>(), [(1, 1)]);
+    assert!(end(&mut cx, &mut cluster, &mut executor, &second[0], State::Failed).is_empty());
+    assert_eq!((cx.truth.ended_in(State::Failed), cx.truth.live), (1, 0));
+}
+
+#[test]
+fn pauses_are_as_long_as_the_retry_says_and_no_attempt_begins_after_its_longest_duration() {
+    let (mut cx, ..) = start("    tasks: [ { id: a, type: t.A } ]\n");
+    let first = cx.now;
+    let retry = |pause, max_duration| Retry {
+        pause,
+        max_attempts: Some(5),
+        max_duration,
+        warning_on_retry: false,
+        new_execution: false,
+    };
+    let [two, five, eight, thirty] = [2, 5, 8, 30].map(Duration::seconds);
+    let pause = |cx: &Context, retry: &Retry, attempt| {
+        retry_pause(cx, 0, retry, attempt, first, 7).map(|pause| pause.as_milliseconds())
+    };
+    let growing = retry(RetryPause::Exponential { interval: two, factor: 3.0, max: thirty }, None);
+    let pauses = [1, 2, 3, 4, 5].map(|attempt| pause(&cx, &growing, attempt));
+    assert_eq!(pauses, [Some(2_000), Some(6_000), Some(18_000), Some(30_000), None]);
+    let random = retry(RetryPause::Random { min: two, max: five }, None);
+    assert!(pause(&cx, &random, 1).is_some_and(|pause| (2_000..=5_000).contains(&pause)));
+    // The attempt would begin when the pause is over.
+    let bounded = retry(RetryPause::Constant(five), Some(eight));
+    for (seconds, expected) in [(0, Some(5_000)), (3, Some(5_000)), (4, None), (9, None)] {
+        cx.now = first + Duration::seconds(seconds);
+        assert_eq!(pause(&cx, &bounded, 1), expected, "{seconds} s after the first");
+    }
+}
+
+#[test]
+fn the_end_of_a_task_counts_as_its_flow_says() {
+    use State::{Failed, Success, Warning};
+    let retry = "retry: { type: constant, interval: PT1S, maxAttempts: 3, warningOnRetry: true }";
+    for (says, end, retried, expected) in [
+        ("", Failed, false, Failed),
+        ("allowFailure: true", Failed, false, Warning),
+        ("allowWarning: true", Warning, false, Success),
+        ("allowFailure: true, allowWarning: true", Failed, false, Success),
+        (retry, Success, false, Success),
+        (retry, Success, true, Warning),
+        ("", Success, true, Success),
+    ] {
+        let (cx, ..) = start(&format!("    tasks: [ {{ id: a, type: t.A, {says} }} ]\n"));
+        assert_eq!(counts_as(end, &cx.plan.flows[0].tasks[0], retried), expected, "{says} {end:?} {retried}");
+    }
+}
+
+/// The retry of the flow that comes next.
+fn flow_retry(cx: &mut Context) -> Option<(Instant, u64, u32)> {
+    events(cx, second(9_999)).into_iter().find_map(|(at, event)| match event {
+        Event::FlowRetryDue { number, attempt, .. } => Some((at, number, attempt)),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_flow_is_tried_as_often_as_it_says_by_new_executions_that_wait_for_an_executor() {
+    let retried =
+        "    retry: { type: constant, interval: PT5S, maxAttempts: 3 }\n    tasks: [ { id: a, type: t.A } ]\n";
+    let (mut cx, mut cluster, mut executor) = start(retried);
+    create(&mut cx, &mut cluster, &mut executor);
+    for attempt in 1..=2 {
+        let jobs = look(&mut cx, &mut cluster, &mut executor);
+        end(&mut cx, &mut cluster, &mut executor, &jobs[0], State::Failed);
+        let (at, number, tried) = flow_retry(&mut cx).expect("it is tried again");
+        assert_eq!((at.since(cx.now), tried), (Duration::seconds(5), attempt));
+        cx.now = at;
+        // With no executor it is looked for again each second.
+        let mut alone = cluster.clone();
+        alone.members[0].end(cx.now);
+        executor.flow_retry_due(&mut cx, &mut alone, 0, number, tried);
+        assert_eq!(flow_retry(&mut cx), Some((at + Duration::seconds(1), number, tried)));
+        executor.flow_retry_due(&mut cx, &mut cluster, 0, number, tried);
+    }
+    let jobs = look(&mut cx, &mut cluster, &mut executor);
+    end(&mut cx, &mut cluster, &mut executor, &jobs[0], State::Failed);
+    assert_eq!(flow_retry(&mut cx), None);
+    assert_eq!((cx.truth.ended_in(State::Retried), cx.truth.ended_in(State::Failed), cx.truth.live), (2, 1, 0));
+}
