@@ -10,8 +10,8 @@ pub(super) type Key = (usize, usize);
 
 impl Monitor {
     /// Evaluates every group at every instant of its grid. What was scraped must be there already: an evaluation looks at
-    /// nothing younger than itself. The result is that of [`Monitor::evaluate`] called for one instant after another, at
-    /// equal instants in the order of the groups.
+    /// nothing younger than itself. The result is that of `Monitor::evaluate`, which tests have, called for one instant
+    /// after another, at equal instants in the order of the groups.
     pub fn evaluate_all(&mut self, grids: &[Grid]) {
         self.evaluations += grids.iter().map(|grid| grid.count as u64).sum::<u64>();
         match self.order(grids) {

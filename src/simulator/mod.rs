@@ -5,10 +5,9 @@
 //! current instant and is journaled, so that a session can be replayed.
 //!
 //! Each part of the cluster has a file and a state of its own, that nobody else writes. What parts share is handed in: the
-//! [`Context`](context::Context) (time, plan, events to come, truth, journal) and the [`Cluster`](cluster::Cluster) (members
-//! and queues). A [`Member`] is a place; the [`Process`] there is a state machine ([`process`]) with its worker, its loops,
-//! its JVM and its meters. What concerns several parts (a process comes or goes, a fault begins) is wired here and in
-//! [`life`] and [`faults`].
+//! [`Context`] (time, plan, events to come, truth, journal) and the [`Cluster`] (members and queues). A [`Member`] is a
+//! place; the [`Process`] there is a state machine ([`process`]) with its worker, its loops, its JVM and its meters. What
+//! concerns several parts (a process comes or goes, a fault begins) is wired here and in [`life`] and [`faults`].
 
 mod behaviour;
 mod cluster;
