@@ -99,3 +99,12 @@ proptest! {
         prop_assert!(fault.is_ok() || fault.is_err_and(|it| !document::render(&it).is_empty()));
     }
 }
+
+#[test]
+fn what_is_not_shown_is_counted() {
+    let lines: String = (0..130).map(|number| format!("mistake{number}: 1\n")).collect();
+    let (plan, diagnostics) = read("x.yaml", &format!("name: x\n{lines}"), &NoFiles);
+    assert!(plan.is_none());
+    let last = diagnostics.last().expect("some");
+    assert_eq!((diagnostics.len(), last.what.as_str()), (101, "and 30 more that are not shown"));
+}

@@ -38,8 +38,10 @@ impl Place {
 pub enum Severity {
     /// Nothing can be done with the document.
     Error,
-    /// Probably not what was meant.
+    /// Probably not what was meant, or without an effect here: a verdict may lack it, and `--strict` fails on it.
     Warning,
+    /// Good to know; nothing has to be done.
+    Note,
 }
 
 /// One thing that is wrong.
@@ -93,6 +95,7 @@ pub fn render(diagnostics: &[Diagnostic]) -> String {
         let level = match severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         // Only the lines around it, so that a large file costs nothing.
         let source = place.source.text.as_str();

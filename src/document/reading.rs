@@ -108,6 +108,10 @@ fn first_line(place: &Place) -> Place {
 #[derive(Debug, Default)]
 pub struct Reading {
     diagnostics: Vec<Diagnostic>,
+    /// How many more there were than are kept.
+    more: usize,
+    /// Whether one of those was an error.
+    more_failed: bool,
 }
 
 /// A mapping whose keys were checked.
@@ -155,22 +159,33 @@ impl Reading {
         self.tell(Severity::Warning, place, what.into(), advice.into());
     }
 
+    /// Adds a word that asks for nothing.
+    pub fn note(&mut self, place: &Place, what: impl Into<String>, advice: impl Into<String>) {
+        self.tell(Severity::Note, place, what.into(), advice.into());
+    }
+
     fn tell(&mut self, severity: Severity, place: &Place, what: String, advice: String) {
+        let advice = Some(advice).filter(|advice| !advice.is_empty());
+        self.keep(Diagnostic { severity, place: place.clone(), what, advice });
+    }
+
+    fn keep(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() < limits::DIAGNOSTICS {
-            let advice = Some(advice).filter(|advice| !advice.is_empty());
-            self.diagnostics.push(Diagnostic { severity, place: place.clone(), what, advice });
+            self.diagnostics.push(diagnostic);
+        } else {
+            self.more += 1;
+            self.more_failed |= diagnostic.severity == Severity::Error;
         }
     }
 
     /// Adds what another reader found.
     pub fn extend(&mut self, diagnostics: Vec<Diagnostic>) {
-        self.diagnostics.extend(diagnostics);
-        self.diagnostics.truncate(limits::DIAGNOSTICS);
+        diagnostics.into_iter().for_each(|diagnostic| self.keep(diagnostic));
     }
 
     /// Whether an error was found.
     pub fn failed(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.more_failed || self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// All that was found, by file and position.
@@ -179,6 +194,12 @@ impl Reading {
             (&a.place.source.name, a.place.range.start).cmp(&(&b.place.source.name, b.place.range.start))
         });
         self.diagnostics.dedup();
+        if let Some(last) = self.diagnostics.last().filter(|_| self.more > 0) {
+            let severity = if self.more_failed { Severity::Error } else { last.severity };
+            let what = format!("and {} more that are not shown", self.more);
+            let advice = Some("mend these first".to_owned());
+            self.diagnostics.push(Diagnostic { severity, place: last.place.clone(), what, advice });
+        }
         self.diagnostics
     }
 
