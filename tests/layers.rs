@@ -86,7 +86,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus", &["server"]),
     ("clap", &["cli"]),
     ("granit_parser", &["document"]),
-    ("croner", &["flow"]),
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),
 ];

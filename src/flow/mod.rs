@@ -1,8 +1,10 @@
 //! Kestra's flow language as far as the simulation understands it: the file model, triggers and states. Knows no simulator.
 
+mod cron;
 mod read;
 mod schedule;
 mod state;
+mod zone;
 
 pub use read::{FLOW_FIELDS, read};
 pub use state::State;

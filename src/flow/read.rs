@@ -1,7 +1,7 @@
 //! Kestra's flow files: strict on what Kestra itself knows, open for what plugins know.
 
 use super::{
-    Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
+    Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction, zone,
 };
 use crate::document::{Entry, Field, Kind, Node, Reading, Value, nearest};
 use crate::time::Duration;
@@ -387,9 +387,9 @@ fn trigger(reading: &mut Reading, node: &Node) -> Option<Trigger> {
             }
             let with_seconds = object.get("withSeconds").and_then(|node| reading.boolean(node, "`withSeconds`"));
             let timezone = object.get("timezone").and_then(|node| {
-                reading.parsed(node, "`timezone`", |text| match jiff::tz::TimeZone::get(text) {
-                    Ok(_) => Ok(text.to_owned()),
-                    Err(_) => Err("write a name of the IANA database, such as Europe/Paris or UTC".into()),
+                reading.parsed(node, "`timezone`", |text| match zone::zone(text) {
+                    Some(_) => Ok(text.to_owned()),
+                    None => Err("write a name of the IANA database, such as Europe/Paris or UTC, or an offset".into()),
                 })
             });
             let Some(cron_node) = object.get("cron") else {
@@ -402,7 +402,7 @@ fn trigger(reading: &mut Reading, node: &Node) -> Option<Trigger> {
                 with_seconds: with_seconds.unwrap_or(false),
                 timezone: timezone.unwrap_or_else(|| "UTC".into()),
             };
-            if let Err(problem) = schedule.check() {
+            if let Err(problem) = schedule.check(true) {
                 let fields = if schedule.with_seconds { "six fields, seconds first" } else { "five fields" };
                 let problem = problem.trim_end_matches('.').to_owned();
                 reading.error(

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use croner::parser::{CronParser, Seconds};
+use jiff::tz::TimeZone;
 
-use super::Schedule;
+use super::cron::{Cron, Dialect};
+use super::{Schedule, zone};
 
-type Parsed = (croner::Cron, jiff::tz::TimeZone);
+type Parsed = (Cron, TimeZone);
 
 /// Schedules that are remembered.
 const REMEMBERED: usize = 4_096;
@@ -18,7 +19,7 @@ impl Schedule {
     pub fn next_after(&self, date: jiff::Timestamp) -> Option<jiff::Timestamp> {
         let parsed = self.parsed()?;
         let (cron, zone) = &*parsed;
-        cron.find_next_occurrence(&date.to_zoned(zone.clone()), false).ok().map(|next| next.timestamp())
+        cron.next_after(date, zone)
     }
 
     /// The expression and the zone as they are reckoned with. They are read once and remembered, because reading costs a
@@ -29,7 +30,7 @@ impl Schedule {
         if let Some(found) = known.get(self) {
             return Some(found.clone());
         }
-        let parsed = Arc::new((self.parse().ok()?, jiff::tz::TimeZone::get(&self.timezone).ok()?));
+        let parsed = Arc::new((self.parse(true).ok()?, zone::zone(&self.timezone)?));
         if known.len() >= REMEMBERED {
             known.clear();
         }
@@ -37,17 +38,16 @@ impl Schedule {
         Some(parsed)
     }
 
-    /// Checks the cron expression.
+    /// Checks the cron expression. `L` for the last day of a month is an error unless `last_day`.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn check(&self) -> Result<(), String> {
-        self.parse().map(|_| ()).map_err(|error| error.to_string())
+    /// What is wrong with it, in Kestra's words.
+    pub fn check(&self, last_day: bool) -> Result<(), String> {
+        self.parse(last_day).map(|_| ())
     }
 
-    fn parse(&self) -> Result<croner::Cron, croner::errors::CronError> {
-        let seconds = if self.with_seconds { Seconds::Optional } else { Seconds::Disallowed };
-        CronParser::builder().seconds(seconds).build().parse(&self.cron)
+    fn parse(&self, last_day: bool) -> Result<Cron, String> {
+        Cron::parse(&self.cron, Dialect { seconds: self.with_seconds, last_day })
     }
 }
 
@@ -86,8 +86,15 @@ mod tests {
     }
 
     #[test]
+    fn the_last_day_is_of_2_0() {
+        let last = schedule("0 0 L-3 * *", "UTC");
+        assert!(last.check(true).is_ok() && last.check(false).is_err());
+        assert_eq!(next("0 0 L-3 * *", "UTC", "2028-02-05T08:00:00Z"), "2028-02-26T00:00:00Z");
+    }
+
+    #[test]
     fn wrong_expressions_are_told() {
-        assert!(schedule("61 * * * *", "UTC").check().is_err());
-        assert!(schedule("* * *", "UTC").check().is_err());
+        assert!(schedule("61 * * * *", "UTC").check(true).is_err());
+        assert!(schedule("* * *", "UTC").check(true).is_err());
     }
 }
