@@ -69,7 +69,7 @@ pub(super) fn trigger(trigger: &Trigger) -> Value {
             }
         }
         TriggerAction::Poll { interval } => put("interval", date::java_duration(*interval).into()),
-        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime => {}
+        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {}
     }
     Value::Object(shown)
 }

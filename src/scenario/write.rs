@@ -234,7 +234,7 @@ fn trigger(trigger: &Trigger) -> Value {
         }
         TriggerAction::Poll { interval } => set(&mut object, "interval", Some(span(*interval))),
         // The type says it.
-        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime => {}
+        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {}
     }
     flag(&mut object, "disabled", trigger.disabled);
     object.into()

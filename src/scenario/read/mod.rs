@@ -19,7 +19,7 @@ use cluster::cluster;
 use commands::command;
 use expectations::expectation;
 use faults::{Names, entry};
-use work::{arrivals, behaviour, flows, pollers};
+use work::{arrivals, behaviour, flows, pollers, unstarted};
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
 pub trait Loader {
@@ -130,7 +130,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         })
     });
     let cluster = cluster(object.get("cluster"), root, kestra, reading);
-    let flows = flows(object.get("flows"), loader, reading);
+    let (flows, places) = flows(object.get("flows"), loader, reading).into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
         summary,
@@ -148,6 +148,10 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         expectations: Vec::new(),
     };
     lists(&object, &mut plan, reading);
+    // What is wrong may have been what starts them.
+    if !reading.failed() {
+        unstarted(&plan, &places, reading);
+    }
     Some(plan)
 }
 
