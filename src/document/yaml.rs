@@ -186,7 +186,9 @@ impl Builder {
     /// Tells of a document after the first.
     fn second(&mut self, range: Range<usize>) {
         let (what, advice) = match self.way {
-            Way::Jackson => ("what begins here is a second document, which Kestra does not read", "give it a file of its own"),
+            Way::Jackson => {
+                ("what begins here is a second document, which Kestra does not read", "give it a file of its own")
+            }
             _ => ("a second document begins here", "one file holds one document"),
         };
         self.error(range, what, advice);
@@ -221,7 +223,8 @@ impl Builder {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
                 // The parser gives `~` for what is not there at all.
-                let empty = plain && (text.is_empty() || &*text == "~" && !self.source.text[range.clone()].starts_with('~'));
+                let empty =
+                    plain && (text.is_empty() || &*text == "~" && !self.source.text[range.clone()].starts_with('~'));
                 let value = match plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
                     true if empty && self.way == Way::Jackson => Value::Scalar { text: String::new(), plain },
                     true => Value::Null,

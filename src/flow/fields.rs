@@ -55,10 +55,8 @@ pub(super) const TASK: &[Field] = &[
 pub(super) const LEVELS: &[&str] = &["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
 /// What a task called otherwise in some documentation, and in no version: each with what to write.
-pub(super) const NO_TASK_KEYS: &[(&str, &str)] = &[
-    ("when", "a task has `runIf`"),
-    ("<<", "Kestra merges nothing: write the keys out"),
-];
+pub(super) const NO_TASK_KEYS: &[(&str, &str)] =
+    &[("when", "a task has `runIf`"), ("<<", "Kestra merges nothing: write the keys out")];
 
 pub(super) const TRIGGER: &[Field] = &[
     Field::required("id", Kind::Text, "minutely", "Unique in the flow."),

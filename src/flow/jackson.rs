@@ -105,7 +105,8 @@ fn java_duration(text: &str) -> Option<f64> {
         return None;
     }
     let mut total = 0.0;
-    for (part, units) in [(days, &[('D', 86_400.0)][..]), (time.unwrap_or(""), &[('H', 3_600.0), ('M', 60.0), ('S', 1.0)])]
+    for (part, units) in
+        [(days, &[('D', 86_400.0)][..]), (time.unwrap_or(""), &[('H', 3_600.0), ('M', 60.0), ('S', 1.0)])]
     {
         total += amounts(part, units)?;
     }
@@ -195,7 +196,10 @@ mod tests {
         ] {
             assert_eq!(duration(text), Err(advice.to_owned()), "{text}");
         }
-        for text in ["", "P", "PT", "P1M", "P1Y", "PT1S1M", "PT1M1M", "PT.5S", "PT1.5M", "soon", "true", "1:30", "9e99", "∞", "--5", "PT5", "1.2.3"] {
+        for text in [
+            "", "P", "PT", "P1M", "P1Y", "PT1S1M", "PT1M1M", "PT.5S", "PT1.5M", "soon", "true", "1:30", "9e99", "∞",
+            "--5", "PT5", "1.2.3",
+        ] {
             assert_eq!(duration(text), Err(ADVICE.to_owned()), "{text}");
         }
     }

@@ -29,7 +29,8 @@ pub(super) fn identifier(reading: &mut Reading, node: &Node, name: Name) -> Opti
     };
     let capitals = if matches!(name, Name::Namespace) { "small letters" } else { "letters" };
     reading.parsed(node, what, |text| {
-        let good = text.starts_with(letter) && text.chars().all(|c| letter(c) || others.contains(c)) && text.len() <= most;
+        let good =
+            text.starts_with(letter) && text.chars().all(|c| letter(c) || others.contains(c)) && text.len() <= most;
         let others: Vec<String> = others.chars().map(|c| format!("`{c}`")).collect();
         good.then(|| text.to_owned()).ok_or_else(|| {
             format!("use {capitals} and digits, behind the first also {}, at most {most}", others.join(", "))
@@ -139,7 +140,8 @@ pub(super) fn inputs(reading: &mut Reading, node: &Node) -> Vec<Input> {
             continue;
         };
         let Some(id) = identifier(reading, id, Name::Input) else { continue };
-        let optional = get(item, "required").and_then(|node| jackson::boolean(reading, node, "`required`")) == Some(false);
+        let optional =
+            get(item, "required").and_then(|node| jackson::boolean(reading, node, "`required`")) == Some(false);
         let needed = !optional && get(item, "defaults").is_none();
         inputs.push(Input { id, needed, place: item.place.clone() });
     }

@@ -14,7 +14,8 @@ use crate::time::Duration;
 pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let object = known(reading, node, "a flow", FLOW_FIELDS)?;
     if let Some(entry) = object.entry("extend") {
-        let what = "`extend` belongs to the catalogue of blueprints and is not read: Kestra itself refuses it in a flow";
+        let what =
+            "`extend` belongs to the catalogue of blueprints and is not read: Kestra itself refuses it in a flow";
         reading.note(&entry.place, what, "");
     }
     let id = identifier(reading, object.get("id")?, Name::Flow);
@@ -23,7 +24,8 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let mut lists = Lists { live: !disabled, ids: Vec::new() };
     let [tasks, errors, ..] = ["tasks", "errors", "finally", "afterExecution"]
         .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), matches!(key, "tasks" | "errors")));
-    let listed = object.get("tasks").is_some_and(|node| !matches!(&node.value, Value::Sequence(items) if items.is_empty()));
+    let listed =
+        object.get("tasks").is_some_and(|node| !matches!(&node.value, Value::Sequence(items) if items.is_empty()));
     if !listed {
         let place = &object.entry("tasks").map_or(&node.place, |entry| &entry.place);
         reading.error(
@@ -195,7 +197,9 @@ fn rendered(reading: &mut Reading, node: &Node, what: &str, told: bool) -> Optio
             reading.warning(&node.place, what, "write the duration itself");
         }
         Err(advice) => {
-            let what = format!("{what} is `{text}`: Kestra takes the flow, and fails the task whenever it runs; not simulated");
+            let what = format!(
+                "{what} is `{text}`: Kestra takes the flow, and fails the task whenever it runs; not simulated"
+            );
             reading.warning(&node.place, what, advice.as_str());
         }
         Ok(_) => {}
@@ -313,7 +317,8 @@ fn triggers(reading: &mut Reading, node: Option<&Node>, inputs: &[Input], live: 
             if trigger.action.starts()
                 && let Some(input) = inputs.iter().find(|input| input.needed && !given(input))
             {
-                let what = format!("not simulated: the trigger `{}` gives the input `{}` no value", trigger.id, input.id);
+                let what =
+                    format!("not simulated: the trigger `{}` gives the input `{}` no value", trigger.id, input.id);
                 reading.warning(&input.place, what, "the execution runs here all the same");
             }
         }

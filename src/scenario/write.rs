@@ -148,6 +148,10 @@ fn configuration(settings: &Settings) -> Value {
     let mut metrics = Object::new();
     set(&mut metrics, "enabled", settings.metrics_enabled);
     nest(&mut metrics, "tags", settings.metrics_tags.iter().map(|(key, value)| (key.clone(), json!(value))).collect());
+    set(&mut metrics, "export.prometheus.descriptions", settings.metrics_descriptions);
+    for (name, enabled) in &settings.metrics_binders {
+        set(&mut metrics, &format!("binders.{name}.enabled"), Some(*enabled));
+    }
     let mut own = Object::new();
     set(&mut own, "prefix", settings.metrics_prefix.clone());
     set(&mut own, "labels", Some(settings.metrics_labels.clone()).filter(|labels| !labels.is_empty()));

@@ -51,7 +51,9 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 TriggerAction::Poll { interval } => {
                     next_on_grid(now, *interval, noise(index as u64, flow_index as u64))
                 }
-                TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => continue,
+                TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {
+                    continue;
+                }
             };
             triggers.push(TriggerState {
                 place: (flow_index as u32, index as u32),
