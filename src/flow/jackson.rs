@@ -2,7 +2,7 @@
 //! Observed with the classes of three versions (tests/captures/core).
 
 use crate::document::{Node, Reading, Value};
-use crate::time::{Duration, SECOND};
+use crate::time::Duration;
 
 /// `true`, `yes`, `on` and their opposites without quotes; in quotes only `true` and `false`; a number is true when it is
 /// not zero. An empty value is false.
@@ -74,7 +74,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Some(seconds) if seconds < 0.0 => Err("write a duration that is not negative".to_owned()),
         Some(_) => Err(ADVICE.to_owned()),
         // As a scenario writes durations, and other tools do.
-        None => Err(text.parse().map_or_else(|_| ADVICE.to_owned(), |meant| format!("write {}", iso(meant)))),
+        None => {
+            Err(text.parse().map_or_else(|_| ADVICE.to_owned(), |meant: Duration| format!("write {}", meant.iso())))
+        }
     }
 }
 
@@ -129,25 +131,6 @@ fn amounts(mut rest: &str, units: &[(char, f64)]) -> Option<f64> {
         rest = &rest[at + 1..];
     }
     Some(total)
-}
-
-/// As Java writes it.
-fn iso(duration: Duration) -> String {
-    let whole = duration.as_nanoseconds() / SECOND;
-    let fraction = format!("{:09}", duration.as_nanoseconds() % SECOND);
-    let (hours, minutes, seconds) = (whole / 3_600, whole / 60 % 60, whole % 60);
-    let mut text = "PT".to_owned();
-    for (amount, unit) in [(hours, "H"), (minutes, "M")] {
-        if amount > 0 {
-            text += &format!("{amount}{unit}");
-        }
-    }
-    match fraction.trim_end_matches('0') {
-        "" if seconds == 0 && text.len() > 2 => {}
-        "" => text += &format!("{seconds}S"),
-        fraction => text += &format!("{seconds}.{fraction}S"),
-    }
-    text
 }
 
 #[cfg(test)]

@@ -108,6 +108,7 @@ impl Lists {
             word(reading, level, "level of logs", &levels);
         }
         let disabled = flag(reading, &object, "disabled");
+        let told = told && !disabled;
         let core = kind.as_deref().and_then(unsimulated::core);
         let sleep = object.get("duration").filter(|_| core == Some("Sleep"));
         let task = Task {
@@ -124,7 +125,7 @@ impl Lists {
             reading.error(&node.place, format!("two tasks have the id `{}`", task.id), "give each its own");
         }
         self.ids.push(task.id.clone());
-        if told && !disabled {
+        if told {
             unsimulated::task(reading, &object, &task.id, &task.kind);
         }
         if unsimulated::core(&task.kind).is_some() {

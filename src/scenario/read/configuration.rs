@@ -195,6 +195,28 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
                 _ => endpoint.sensitive = flag(reading),
             }
         }
+        ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
+        ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),
+        ["kestra", "server", "basic-auth", "password"] => settings.server.credentials.password = text(reading),
+        [_, "metrics", ..] => return metrics(setting, &parts, settings, profile, reading),
+        _ => return Effect::Lost,
+    }
+    Effect::Obeyed
+}
+
+/// Does what a setting says of meters.
+fn metrics(
+    setting: &Setting<'_>,
+    parts: &[&str],
+    settings: &mut Settings,
+    profile: &Profile,
+    reading: &mut Reading,
+) -> Effect {
+    let what = format!("`{}`", setting.key);
+    let value = setting.value;
+    let text = |reading: &mut Reading| reading.text(value, &what).map(str::to_owned);
+    let flag = |reading: &mut Reading| reading.boolean(value, &what);
+    match parts {
         ["micronaut", "metrics", "tags", tag @ ..] if !tag.is_empty() => {
             settings.metrics_tags.extend(text(reading).map(|value| (tag.join("_").replace('-', "_"), value)));
         }
@@ -213,9 +235,6 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
         ["micronaut", "metrics", "binders", name @ .., "enabled"] => {
             return flag(reading).map_or(Effect::Obeyed, |enabled| binder(&name.join("."), enabled, settings, profile));
         }
-        ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
-        ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),
-        ["kestra", "server", "basic-auth", "password"] => settings.server.credentials.password = text(reading),
         _ => return Effect::Lost,
     }
     Effect::Obeyed
