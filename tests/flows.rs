@@ -329,6 +329,14 @@ fn durations_are_read_as_jackson_reads_them() {
             "id: f\nnamespace: n\ntriggers: [ {{ id: p, type: a.b.Trigger, interval: {written} }} ]\ntasks: [ {{ id: a, type: a.b.C }} ]\n"
         );
         assert_eq!(accepted(&poll), good, "interval {written}");
+        let window = |trigger: &str| {
+            let core = "type: io.kestra.plugin.core.trigger";
+            SCHEDULED.replace(&format!("{core}.Schedule, cron: \"* * * * *\""), &format!("{core}.Flow, {trigger}"))
+        };
+        let condition = window(&format!("conditions: [ {{ type: a.b.C, id: m, window: {written} }} ]"));
+        assert_eq!(accepted(&condition), good, "window {written}");
+        let advance = window(&format!("preconditions: {{ id: p, timeWindow: {{ windowAdvance: {written} }} }}"));
+        assert_eq!(accepted(&advance), good, "windowAdvance {written}");
         let (_, diagnostics) = file(&retry(written));
         assert!(good || document::render(&diagnostics).contains("write PT"), "{diagnostics:?}");
         // It is worked out when the task runs: Kestra takes the flow whatever it says.
@@ -374,4 +382,28 @@ fn yaml_is_read_as_kestra_reads_it() {
     let inline = "name: x\nflows:\n  - { id: f, namespace: n, labels: { a: &t v, b: *t }, tasks: [ { id: a, type: a.b.C } ], disabled: true }\n";
     let (plan, _) = read("x.yaml", inline, &NoFiles);
     assert_eq!(plan.expect("a plan").flows[0].labels[1].1, "v");
+}
+
+#[test]
+fn notes_of_many_files_hide_no_error() {
+    struct Many;
+    impl Loader for Many {
+        fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+            let flow =
+                |number: usize| format!("{}extend: {{}}\n", SCHEDULED.replace("id: f", &format!("id: f{number}")));
+            let mut flows: Vec<String> = (0..150).map(flow).collect();
+            flows[120] += "mistake: 1\n";
+            flows[130] += "workerGroup: { key: gpu }\n";
+            let source = |(number, text)| Source { name: format!("{number:03}.yml"), text };
+            Ok(flows.into_iter().enumerate().map(source).collect())
+        }
+        fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
+            Err("there is none".to_owned())
+        }
+    }
+    let (plan, diagnostics) = read("x.yaml", "name: x\nflows: [ all ]\n", &Many);
+    assert!(plan.is_none());
+    let count = |severity| diagnostics.iter().filter(|it| it.severity == severity).count();
+    assert_eq!((count(Severity::Error), count(Severity::Warning), count(Severity::Note)), (1, 1, 99));
+    assert_eq!(diagnostics.last().map(|it| it.what.as_str()), Some("and 52 more that are not shown"));
 }

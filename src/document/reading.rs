@@ -162,12 +162,16 @@ impl Reading {
         self.keep(Diagnostic { severity, place: place.clone(), what, advice });
     }
 
+    /// Keeps what is shown. Where there is no place for all, what is worse takes the place of what is less bad.
     fn keep(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() < limits::DIAGNOSTICS {
             self.diagnostics.push(diagnostic);
-        } else {
-            self.more += 1;
-            self.more_failed |= diagnostic.severity == Severity::Error;
+            return;
+        }
+        self.more += 1;
+        match self.diagnostics.iter().rposition(|kept| kept.severity > diagnostic.severity) {
+            Some(place) => self.diagnostics[place] = diagnostic,
+            None => self.more_failed |= diagnostic.severity == Severity::Error,
         }
     }
 

@@ -167,7 +167,10 @@ fn likely_typos(reading: &mut Reading, entries: &[Entry], fields: &[Field]) {
             reading.error(&entry.place, format!("`{key}` is no key of a task"), *advice);
             continue;
         }
-        let long = |field: &&Field| field.key.len() > 4;
+        // Words that plugins have too are no typos.
+        let long = |field: &&Field| {
+            field.key.len() > 4 && !matches!(field.key, "version" | "assets" | "policyRefs" | "workerSelector")
+        };
         if let Some(meant) = nearest(&entry.key, fields.iter().filter(long).map(|field| field.key)) {
             let advice = format!("did you mean `{meant}`? (a plugin's own properties are not read)");
             reading.warning(&entry.place, format!("`{}` is none of Kestra's own keys", entry.key), advice);
@@ -345,6 +348,7 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
             states(reading, node, &format!("`{key}`"));
         }
     }
+    windows(reading, object);
     let action = match core.unwrap_or("") {
         "Schedule" => TriggerAction::Schedule(schedule(reading, object)?),
         "ScheduleOnDates" => TriggerAction::Dates,
@@ -362,6 +366,21 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
         _ => TriggerAction::Poll { interval: interval(reading, object) },
     };
     Some(Trigger { id: id?, kind, action, disabled })
+}
+
+/// The windows of a Flow trigger: durations, of which `windowAdvance` may go back.
+fn windows(reading: &mut Reading, object: &Object<'_>) {
+    let preconditions = object.get("preconditions").and_then(|node| get(node, "timeWindow"));
+    let conditions = object.get("conditions").map_or(&[][..], items);
+    for node in conditions.iter().chain(preconditions) {
+        for key in ["window", "windowAdvance"] {
+            if let Some(node) = get(node, key) {
+                reading.parsed(node, &format!("`{key}`"), |text| {
+                    jackson::duration(text.strip_prefix('-').unwrap_or(text)).map(|_| ())
+                });
+            }
+        }
+    }
 }
 
 /// The time between two evaluations of a polling trigger.

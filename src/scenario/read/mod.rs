@@ -23,7 +23,8 @@ use work::{arrivals, behaviour, flows, pollers, unstarted};
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
 pub trait Loader {
-    /// The text of a flow file, named relative to the file that names it; for a folder those of all its flows.
+    /// The text of a flow file, named relative to the file that names it; for a folder those of all its flows, and of
+    /// those in the folders in it.
     ///
     /// # Errors
     /// Why it cannot be read.
