@@ -74,6 +74,23 @@ impl Duration {
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
+    /// As ISO 8601 has it and Java prints it: `PT40S`, `PT1M30.5S`, `PT26H`.
+    pub fn iso(self) -> String {
+        let (seconds, nanoseconds) = (self.0 / SECOND, self.0 % SECOND);
+        let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let mut text = "PT".to_owned();
+        for (value, unit) in [(hours, 'H'), (minutes, 'M')] {
+            if value > 0 {
+                text += &format!("{value}{unit}");
+            }
+        }
+        match nanoseconds {
+            0 if rest > 0 || text == "PT" => text += &format!("{rest}S"),
+            0 => {}
+            n => text += &format!("{rest}.{}S", format!("{n:09}").trim_end_matches('0')),
+        }
+        text
+    }
 }
 
 impl Add for Duration {
@@ -285,6 +302,20 @@ mod tests {
             let duration: Duration = text.parse().expect(text);
             assert_eq!(duration.as_seconds_f64(), seconds, "{text}");
             assert_eq!(duration.to_string().parse(), Ok(duration), "{text} as {duration}");
+        }
+    }
+
+    #[test]
+    fn durations_look_as_java_prints_them() {
+        for (milliseconds, text) in [
+            (0, "PT0S"),
+            (40_000, "PT40S"),
+            (60_000, "PT1M"),
+            (90_500, "PT1M30.5S"),
+            (93_600_000, "PT26H"),
+            (7, "PT0.007S"),
+        ] {
+            assert_eq!(Duration::milliseconds(milliseconds).iso(), text);
         }
     }
 

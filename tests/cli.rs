@@ -154,11 +154,20 @@ fn what_is_configured_on_kestra_is_what_prometheus_meets() {
     assert!(out.contains("NOT MET     up == 1 at 4m: 0"), "{out}");
     assert_eq!(with(", metrics_path: /manage/prometheus, basic_auth: { username: prom, password: no }").0, Some(1));
     assert_eq!(with(", metrics_path: /manage/prometheus, basic_auth: { username: prom, password: s3cret }").0, Some(0));
-    // What has no effect is told, what is wrong refused.
+    // What is not simulated is told, what nothing shows is not, what is wrong refused.
     std::fs::write(&file, text(", kestra: { url: \"http://x\", queue: { type: postgres } }")).expect("written");
+    assert_eq!(run(&["check", "-q", path]), (Some(0), String::new(), String::new()));
+    std::fs::write(&file, text(", kestra: { jdbc: { queues: { minPollInterval: 1s } }, metrics: { tags: { a: b } } }"))
+        .expect("written");
     let (code, _, err) = run(&["check", path]);
     assert_eq!(code, Some(0));
-    assert!(err.contains("have no effect in Kestra 1.3: kestra.url, kestra.queue.type"), "{err}");
+    assert!(err.contains("warning: not simulated: what is set by kestra.jdbc.queues.min-poll-interval\n"), "{err}");
+    assert!(
+        err.contains(
+            "note: Kestra 1.3 does not follow these settings, and so nothing does here: kestra.metrics.tags.a\n"
+        ),
+        "{err}"
+    );
     std::fs::write(&file, text(", endpoints.helth.enabled: true")).expect("written");
     let (code, _, err) = run(&["check", path]);
     assert_eq!(code, Some(2));
@@ -368,7 +377,10 @@ fn flows_come_from_files_and_folders_and_a_scenario_builds_on_another() {
     let file = scratch("mine.yaml");
     let folder = file.parent().expect("a folder");
     let flow = |id: &str| {
-        format!("id: {id}\nnamespace: company.team\ntasks: [ {{ id: load, type: a.b.Load, sql: select 1 }} ]\n")
+        format!(
+            "id: {id}\nnamespace: company.team\ntasks: [ {{ id: load, type: a.b.Load, sql: select 1 }} ]\n\
+             triggers: [ {{ id: daily, type: io.kestra.plugin.core.trigger.Schedule, cron: \"@daily\" }} ]\n"
+        )
     };
     std::fs::create_dir_all(folder.join("flows")).expect("a folder");
     std::fs::write(folder.join("one.yml"), flow("one")).expect("written");
@@ -390,6 +402,26 @@ fn flows_come_from_files_and_folders_and_a_scenario_builds_on_another() {
     ] {
         assert!(out.contains(part), "{part} in {out}");
     }
+    // Folders in folders too, wherever links lead; what tools keep there is none of it.
+    std::fs::create_dir_all(folder.join("flows/a/b")).expect("a folder");
+    std::fs::create_dir_all(folder.join("flows/.github")).expect("a folder");
+    std::fs::write(folder.join("flows/a/b/four.yml"), flow("four")).expect("written");
+    std::fs::write(folder.join("flows/.github/ci.yml"), "on: push\n").expect("written");
+    std::fs::write(folder.join("flows/a/readme.md"), "none").expect("written");
+    #[cfg(unix)]
+    if let Err(error) = std::os::unix::fs::symlink("..", folder.join("flows/a/up")) {
+        assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    }
+    let (code, out, err) = run(&["check", file.to_str().expect("UTF-8")]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let places = ["four", "three", "two"].map(|id| out.find(&format!("company.team.{id}:")).expect("it is there"));
+    assert!(places.is_sorted(), "in the order of their paths: {out}");
+    // A file that cannot be read is named.
+    std::fs::write(folder.join("flows/a/b/four.yml"), [0xff, 0xfe]).expect("written");
+    let (code, _, err) = run(&["check", file.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("flows/a/b/four.yml: it is not UTF-8"), "{err}");
+    std::fs::write(folder.join("flows/a/b/four.yml"), flow("four")).expect("written");
     // What is wrong in a flow file is told with that file's name.
     std::fs::write(folder.join("flows/two.yml"), "id: two\nnamespace: company.team\ntask: []\n").expect("written");
     let (code, _, err) = run(&["check", file.to_str().expect("UTF-8")]);

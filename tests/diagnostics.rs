@@ -41,12 +41,12 @@ fn every_bad_file_gets_its_exact_words() {
 
 #[test]
 fn warnings_do_not_stop_a_scenario() {
-    let text = "name: x\nduration: 5m\nflows:\n  - id: f\n    namespace: n\n    sla: []\n    tasks: [ { id: p, type: io.kestra.plugin.core.flow.Parallel, tasks: [] } ]\ntimeline: [ { at: 6m, kill: standalone-1 } ]\n";
+    let text = "name: x\nduration: 5m\nflows:\n  - id: f\n    namespace: n\n    sla: [ { id: s, type: MAX_DURATION, duration: PT1M, behavior: FAIL } ]\n    tasks: [ { id: p, type: io.kestra.plugin.core.flow.Parallel, tasks: [] } ]\ntimeline: [ { at: 6m, kill: standalone-1 } ]\n";
     let (plan, diagnostics) = read("x.yaml", text, &NoFiles);
     assert!(plan.is_some());
     assert_eq!(
         diagnostics.iter().filter(|it| it.severity == Severity::Warning).count(),
-        3,
+        4,
         "{}",
         document::render(&diagnostics)
     );

@@ -149,13 +149,14 @@ fn a_scenario_is_written_as_it_was_read() {
           scheduler: { version: \"1.3\", restart: never }, worker: { count: 3, threads: 5, grace: 30s, restart: kubernetes }, controller: 1 } }\n\
         configuration: { endpoints: { all: { path: /m, port: 9000, basic-auth: { username: u, password: \"p: #\" } }, env: { enabled: false }, \
           loggers: { sensitive: true, write-sensitive: true }, health: { details-visible: NEVER, status.http-mapping: { DOWN: 200 }, disk-space: { enabled: true, threshold: 10MB } } }, \
-          micronaut: { metrics: { tags: { env: prod }, enabled: true } }, kestra: { metrics: { prefix: acme, labels: [ team ] }, server: { basic-auth: { enabled: true, username: a, password: b } } } }\n\
+          micronaut: { metrics: { tags: { env: prod }, enabled: true, export.prometheus.descriptions: false, binders: { netty.queues.enabled: false, jvm.enabled: true } } }, kestra: { metrics: { prefix: acme, labels: [ team ] }, server: { basic-auth: { enabled: true, username: a, password: b } } } }\n\
         flows:\n\
         \x20 - { id: f, namespace: n.m, labels: { team: data }, disabled: false, concurrency: { limit: 2, behavior: FAIL }, retry: { type: random, minInterval: PT1S, maxInterval: PT5S, maxAttempts: 2 }, \
              tasks: [ { id: t, type: a.b.C, timeout: PT1M, allowFailure: true, retry: { type: exponential, interval: PT1S, maxInterval: PT1M, delayFactor: 1.5, maxDuration: PT1H, warningOnRetry: true, behavior: CREATE_NEW_EXECUTION } }, \
                { id: s, type: io.kestra.plugin.core.flow.Sleep, duration: PT3S, disabled: true } ], errors: [ { id: e, type: a.b.C, allowWarning: true } ], \
              triggers: [ { id: c, type: io.kestra.plugin.core.trigger.Schedule, cron: \"0 */5 * * * *\", withSeconds: true, timezone: Europe/Paris }, { id: p, type: a.b.Trigger, interval: PT30S }, \
-               { id: w, type: io.kestra.plugin.core.trigger.Webhook, key: abcdefgh, disabled: true } ] }\n\
+               { id: w, type: io.kestra.plugin.core.trigger.Webhook, key: abcdefgh, disabled: true }, \
+               { id: x, type: io.kestra.plugin.core.trigger.ScheduleOnDates }, { id: y, type: io.kestra.plugin.core.trigger.Flow } ] }\n\
         behaviour: [ { namespace: n, duration: 2s, warns: 1% }, { flow: n.m.f, task: t, type: a.b.C, duration: { median: 100ms, p99: 7s }, fails: 0.3%, logs: 4, fires: 33% } ]\n\
         arrivals: [ { flow: f, rate: 7/min, over: webhook }, { flow: f, rate: 100/h } ]\n\
         polled_by: []\n\

@@ -1,5 +1,6 @@
 //! Finding scenarios: those shipped inside the binary by name, all others as files.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -79,19 +80,78 @@ impl Loader for Files {
         if !path.is_dir() {
             return Ok(vec![read(&path)?]);
         }
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(&path)
-            .map_err(|error| error.to_string())?
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml"))
-            .collect();
-        paths.sort();
-        if paths.is_empty() {
+        let mut folder = Folder::default();
+        folder.walk(&path, 0)?;
+        if folder.files.is_empty() {
             return Err("the folder holds no .yml or .yaml file".into());
         }
-        paths.iter().map(|path| read(path)).collect()
+        folder.read()
     }
 
     fn scenario(&self, from: &str, name: &str) -> Result<Source, String> {
         scenario_source(Path::new(from).parent().unwrap_or(Path::new("")), name)
+    }
+}
+
+/// Folders in folders.
+const DEPTH: usize = 32;
+/// Entries of all folders together, whatever they are.
+const ENTRIES: usize = 100_000;
+/// Bytes of all flow files together.
+const BYTES: usize = 256 << 20;
+
+/// The flow files of a folder and of those in it.
+#[derive(Default)]
+struct Folder {
+    files: Vec<PathBuf>,
+    entries: usize,
+    /// Folders as they are without links: one that leads to a folder above it does not end.
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Folder {
+    /// Looks for `.yml` and `.yaml` files. What begins with a dot is not looked at: it belongs to tools.
+    fn walk(&mut self, folder: &Path, depth: usize) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+        if !self.seen.insert(folder.canonicalize().map_err(failed)?) {
+            return Ok(());
+        }
+        if depth > DEPTH {
+            return Err(format!("folders lie more than {DEPTH} deep"));
+        }
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            self.entries += 1;
+            if self.entries > ENTRIES {
+                return Err(format!("the folder holds more than {ENTRIES} files and folders"));
+            }
+            if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
+                continue;
+            }
+            if path.is_dir() {
+                self.walk(&path, depth + 1)?;
+            } else if path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml") {
+                self.files.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// The files in the order of their paths, so that nothing depends on the order of the disk.
+    fn read(mut self) -> Result<Vec<Source>, String> {
+        if self.files.len() > scenario::limits::FLOWS {
+            return Err(format!("the folder holds more than {} flow files", scenario::limits::FLOWS));
+        }
+        self.files.sort();
+        let (mut sources, mut bytes) = (Vec::new(), 0);
+        for path in &self.files {
+            let source = read(path).map_err(|why| format!("{}: {why}", path.display()))?;
+            bytes += source.text.len();
+            if bytes > BYTES {
+                return Err(format!("the flow files are larger than {} MiB together", BYTES >> 20));
+            }
+            sources.push(source);
+        }
+        Ok(sources)
     }
 }

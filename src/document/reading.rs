@@ -97,13 +97,6 @@ fn object_schema(fields: &[Field], others: Json) -> Json {
     schema
 }
 
-/// What of a place is on its first line.
-fn first_line(place: &Place) -> Place {
-    let Range { start, end } = place.range;
-    let line_end = place.source.text[start..].find('\n').map_or(end, |at| start + at);
-    Place { range: start..end.min(line_end), source: place.source.clone() }
-}
-
 /// A reading under way: it collects what is wrong and goes on.
 #[derive(Debug, Default)]
 pub struct Reading {
@@ -169,12 +162,16 @@ impl Reading {
         self.keep(Diagnostic { severity, place: place.clone(), what, advice });
     }
 
+    /// Keeps what is shown. Where there is no place for all, what is worse takes the place of what is less bad.
     fn keep(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() < limits::DIAGNOSTICS {
             self.diagnostics.push(diagnostic);
-        } else {
-            self.more += 1;
-            self.more_failed |= diagnostic.severity == Severity::Error;
+            return;
+        }
+        self.more += 1;
+        match self.diagnostics.iter().rposition(|kept| kept.severity > diagnostic.severity) {
+            Some(place) => self.diagnostics[place] = diagnostic,
+            None => self.more_failed |= diagnostic.severity == Severity::Error,
         }
     }
 
@@ -216,6 +213,15 @@ impl Reading {
 
     /// A mapping with these keys, and others that are not looked at.
     pub fn open<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
+        self.opened(node, what, fields, false)
+    }
+
+    /// The same where a key without a value is as good as none.
+    pub fn open_nullable<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
+        self.opened(node, what, fields, true)
+    }
+
+    fn opened<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field], nullable: bool) -> Option<Object<'n>> {
         let Value::Mapping(entries) = &node.value else {
             let example = fields.iter().find(|field| field.required).or(fields.first());
             let example = example
@@ -225,9 +231,10 @@ impl Reading {
         };
         for field in fields {
             let example = || format!("{}: {}", field.key, field.example);
-            match entries.iter().find(|entry| entry.key == field.key) {
+            let there = |entry: &&Entry| !nullable || entry.value.value != Value::Null;
+            match entries.iter().find(|entry| entry.key == field.key).filter(there) {
                 None if field.required => {
-                    let place = first_line(&node.place);
+                    let place = node.place.first_line();
                     self.error(&place, format!("{what} has no `{}`", field.key), format!("add `{}`", example()));
                 }
                 // An empty list is what is left when all its items are commented out.

@@ -59,26 +59,47 @@ impl Value {
 
 /// Reads one document. Without one the diagnostics say why.
 pub fn parse(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
-    let (mut documents, diagnostics) = read(source, false);
+    let (mut documents, diagnostics) = read(source, Way::One);
     (documents.pop(), diagnostics)
 }
 
 /// Reads all documents of a file; empty ones are left out. Without any the diagnostics say why.
 pub fn parse_all(source: &Arc<Source>) -> (Vec<Node>, Vec<Diagnostic>) {
-    read(source, true)
+    read(source, Way::All)
 }
 
-fn read(source: &Arc<Source>, several: bool) -> (Vec<Node>, Vec<Diagnostic>) {
+/// Reads a file as Jackson does, and so Kestra its flows (observed): an alias is the text of its name, also of one that
+/// nothing is called, so that `<<` merges nothing; a value that is empty is an empty text and not nothing; and what comes
+/// after the first document is not read, which is told.
+pub fn parse_jackson(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
+    let (mut documents, diagnostics) = read(source, Way::Jackson);
+    (documents.pop(), diagnostics)
+}
+
+/// How a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// One document.
+    One,
+    /// All documents.
+    All,
+    /// The first document, by Jackson's rules.
+    Jackson,
+}
+
+fn read(source: &Arc<Source>, way: Way) -> (Vec<Node>, Vec<Diagnostic>) {
     let text = source.text.as_str();
     let mut builder =
-        Builder { source: source.clone(), diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
+        Builder { source: source.clone(), way, diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
     if text.len() > limits::FILE {
         let mib = limits::FILE >> 20;
         builder.error(0..0, format!("the file is larger than {mib} MiB"), "split it, or name flow files in `flows`");
         return (Vec::new(), builder.diagnostics);
     }
-    let mut parser = Parser::new_from_str_with_options(text, granit_parser::options!(emit_comments: false));
-    let documents = builder.documents(&mut parser, several);
+    let jackson = way == Way::Jackson;
+    let options = granit_parser::options!(emit_comments: false, emit_unresolved_aliases: jackson);
+    let mut parser = Parser::new_from_str_with_options(text, options);
+    let documents = builder.documents(&mut parser);
     (documents.unwrap_or_default(), builder.diagnostics)
 }
 
@@ -87,6 +108,7 @@ struct Stop;
 
 struct Builder {
     source: Arc<Source>,
+    way: Way,
     diagnostics: Vec<Diagnostic>,
     anchors: Vec<(usize, Node)>,
     aliases: usize,
@@ -132,29 +154,46 @@ impl Builder {
         start..end.max(start)
     }
 
-    fn documents(&mut self, parser: &mut Events<'_>, several: bool) -> Result<Vec<Node>, Stop> {
+    fn documents(&mut self, parser: &mut Events<'_>) -> Result<Vec<Node>, Stop> {
         let mut documents: Vec<Node> = Vec::new();
         loop {
             let (event, range) = self.next(parser)?;
             match event {
                 Event::StreamEnd => {
                     if documents.is_empty() {
-                        self.error(0..0, "the file is empty", "a scenario begins with `name:`");
+                        let flow = self.way == Way::Jackson;
+                        let begins = if flow { "a flow begins with `id:`" } else { "a scenario begins with `name:`" };
+                        self.error(0..0, "the file is empty", begins);
                     }
                     return Ok(documents);
                 }
-                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                Event::StreamStart | Event::DocumentEnd => {}
+                Event::DocumentStart(..) if self.way != Way::Jackson || documents.is_empty() => {}
                 event => {
-                    if !several && !documents.is_empty() {
-                        self.error(range, "a second document begins here", "one file holds one document");
+                    if self.way != Way::All && !documents.is_empty() {
+                        self.second(range);
                         return Ok(documents);
                     }
                     let root = self.node(parser, event, range, 0)?;
-                    if !several || root.value != Value::Null {
+                    if self.way != Way::All || root.value != Value::Null {
                         documents.push(root);
                     }
                 }
             }
+        }
+    }
+
+    /// Tells of a document after the first.
+    fn second(&mut self, range: Range<usize>) {
+        let (what, advice) = match self.way {
+            Way::Jackson => {
+                ("what begins here is a second document, which Kestra does not read", "give it a file of its own")
+            }
+            _ => ("a second document begins here", "one file holds one document"),
+        };
+        self.error(range, what, advice);
+        if let Some(told) = self.diagnostics.last_mut().filter(|_| self.way == Way::Jackson) {
+            told.severity = Severity::Warning;
         }
     }
 
@@ -176,11 +215,21 @@ impl Builder {
         }
         let start = range.start;
         let (value, anchor, end) = match event {
+            Event::Alias(_) | Event::UnresolvedAlias(..) if self.way == Way::Jackson => {
+                let name = self.source.text[range.clone()].trim_start_matches('*').trim_end();
+                (Value::Scalar { text: name.to_owned(), plain: true }, 0, range.end)
+            }
             Event::Alias(id) => return self.alias(id, range),
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
-                let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if null { Value::Null } else { Value::Scalar { text: text.into_owned(), plain } };
+                // The parser gives `~` for what is not there at all.
+                let empty =
+                    plain && (text.is_empty() || &*text == "~" && !self.source.text[range.clone()].starts_with('~'));
+                let value = match plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
+                    true if empty && self.way == Way::Jackson => Value::Scalar { text: String::new(), plain },
+                    true => Value::Null,
+                    false => Value::Scalar { text: text.into_owned(), plain },
+                };
                 (value, anchor, range.end)
             }
             Event::SequenceStart(_, anchor, _) => {

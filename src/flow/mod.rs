@@ -1,12 +1,17 @@
 //! Kestra's flow language as far as the simulation understands it: the file model, triggers and states. Knows no simulator.
 
 mod cron;
+mod fields;
+mod jackson;
+mod parts;
 mod read;
 mod schedule;
 mod state;
+mod unsimulated;
 mod zone;
 
-pub use read::{FLOW_FIELDS, read};
+pub use fields::FLOW_FIELDS;
+pub use read::read;
 pub use state::State;
 
 use crate::time::Duration;
@@ -149,6 +154,8 @@ pub enum TriggerAction {
     Flow,
     /// A realtime trigger: runs on a worker for as long as the flow exists.
     Realtime,
+    /// `io.kestra.plugin.core.trigger.ScheduleOnDates`: fires on the dates it lists.
+    Dates,
 }
 
 /// The dates of a Schedule trigger.

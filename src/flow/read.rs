@@ -1,129 +1,29 @@
-//! Kestra's flow files: strict on what Kestra itself knows, open for what plugins know.
+//! Kestra's flow files: strict on what Kestra itself knows, open for what plugins know. A file is refused where every
+//! version of Kestra refuses it (tests/captures/core), as far as that does not depend on the plugins that are installed.
 
+use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
+use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::{
-    Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction, zone,
+    Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
+    jackson, unsimulated, zone,
 };
-use crate::document::{Entry, Field, Kind, Node, Reading, Value, nearest};
+use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
-
-/// The schema's form of a duration in a flow.
-const DURATION: Kind = Kind::Pattern("^[Pp0-9]");
-
-const RETRY: &[Field] = &[
-    Field::required("type", Kind::Choice(&["constant", "exponential", "random"]), "constant", "How the pauses are."),
-    Field::new("interval", DURATION, "PT10S", "The pause, or the first one."),
-    Field::new("maxInterval", DURATION, "PT5M", "The longest pause (exponential, random)."),
-    Field::new("minInterval", DURATION, "PT5S", "The shortest pause (random)."),
-    Field::new("delayFactor", Kind::Number, "2", "Each pause is so many times the one before (exponential)."),
-    Field::new("maxAttempts", Kind::Number, "3", "Attempts in all."),
-    Field::new("maxAttempt", Kind::Number, "3", "Old name of maxAttempts."),
-    Field::new("maxDuration", DURATION, "PT1H", "No attempt begins later than this after the first."),
-    Field::new("warningOnRetry", Kind::Bool, "true", "A success after a retry is a warning."),
-    Field::new(
-        "behavior",
-        Kind::Choice(&["RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"]),
-        "RETRY_FAILED_TASK",
-        "What is tried again.",
-    ),
-];
-
-const CONCURRENCY: &[Field] = &[
-    Field::required("limit", Kind::Number, "2", "Executions that may run at the same time."),
-    Field::new("behavior", Kind::Choice(&["QUEUE", "CANCEL", "FAIL"]), "QUEUE", "What happens to one more."),
-];
-
-/// Keys of a task that Kestra itself reads; all others belong to the task's plugin.
-const TASK: &[Field] = &[
-    Field::required("id", Kind::Text, "load", "Unique in the flow."),
-    Field::required("type", Kind::Text, "io.kestra.plugin.core.log.Log", "The task's type."),
-    Field::new("description", Kind::Text, "what it does", "For people."),
-    Field::new("retry", Kind::Object(RETRY), "{ type: constant, interval: PT10S, maxAttempts: 3 }", "Tries again."),
-    Field::new("timeout", DURATION, "PT10M", "The task fails when it takes longer."),
-    Field::new("allowFailure", Kind::Bool, "true", "A failure is only a warning."),
-    Field::new("allowWarning", Kind::Bool, "true", "A warning is a success."),
-    Field::new("disabled", Kind::Bool, "true", "The task is skipped."),
-    Field::new("runIf", Kind::Text, "\"{{ true }}\"", "Taken as true."),
-    Field::new("logLevel", Kind::Text, "INFO", "Not simulated."),
-    Field::new("logToFile", Kind::Bool, "false", "Not simulated."),
-    Field::new("workerGroup", Kind::Any, "{ key: gpu }", "Not simulated."),
-    Field::new("taskCache", Kind::Any, "{ enabled: true }", "Not simulated."),
-];
-
-const TRIGGER: &[Field] = &[
-    Field::required("id", Kind::Text, "minutely", "Unique in the flow."),
-    Field::required("type", Kind::Text, "io.kestra.plugin.core.trigger.Schedule", "The trigger's type."),
-    Field::new("cron", Kind::Text, "\"*/5 * * * *\"", "Of a Schedule: when it is due."),
-    Field::new("withSeconds", Kind::Bool, "true", "Of a Schedule: the cron expression has six fields."),
-    Field::new("timezone", Kind::Text, "Europe/Paris", "Of a Schedule: where its dates are."),
-    Field::new("interval", DURATION, "PT30S", "Of a polling trigger: the time between two evaluations."),
-    Field::new("disabled", Kind::Bool, "true", "It does nothing."),
-];
-
-/// Keys of a Schedule trigger beyond those of every trigger.
-const SCHEDULE_KEYS: &[&str] = &[
-    "id",
-    "type",
-    "cron",
-    "withSeconds",
-    "timezone",
-    "disabled",
-    "description",
-    "inputs",
-    "conditions",
-    "scheduleConditions",
-    "stopAfter",
-    "backfill",
-    "lateMaximumDelay",
-    "recoverMissedSchedules",
-    "labels",
-    "logLevel",
-    "when",
-    "allowConcurrent",
-    "failOnTriggerError",
-    "workerGroup",
-];
-
-/// Keys of a flow.
-pub const FLOW_FIELDS: &[Field] = &[
-    Field::required("id", Kind::Text, "ingest", "Unique in the namespace."),
-    Field::required("namespace", Kind::Text, "company.team", "Dotted."),
-    Field::new("description", Kind::Text, "what it does", "For people."),
-    Field::new("labels", Kind::Any, "{ team: data }", "A mapping, or a list of key and value."),
-    Field::new("tasks", Kind::List(&Kind::Open(TASK)), "[ { id: load, type: ... } ]", "Run one after another."),
-    Field::new("errors", Kind::List(&Kind::Open(TASK)), "[ { id: tell, type: ... } ]", "Run when a task has failed."),
-    Field::new("finally", Kind::Any, "[]", "Accepted, not simulated."),
-    Field::new("afterExecution", Kind::Any, "[]", "Accepted, not simulated."),
-    Field::new("triggers", Kind::List(&Kind::Open(TRIGGER)), "[ { id: minutely, type: ... } ]", "What starts it."),
-    Field::new("concurrency", Kind::Object(CONCURRENCY), "{ limit: 2, behavior: QUEUE }", "How many may run at once."),
-    Field::new(
-        "retry",
-        Kind::Object(RETRY),
-        "{ type: constant, interval: PT1M, maxAttempts: 3 }",
-        "Of the whole flow.",
-    ),
-    Field::new("disabled", Kind::Bool, "true", "Nothing of it runs."),
-    Field::new("inputs", Kind::Any, "[]", "Accepted unread."),
-    Field::new("outputs", Kind::Any, "[]", "Accepted unread."),
-    Field::new("variables", Kind::Any, "{}", "Accepted unread."),
-    Field::new("pluginDefaults", Kind::Any, "[]", "Accepted unread."),
-    Field::new("taskDefaults", Kind::Any, "[]", "Old name of pluginDefaults."),
-    Field::new("listeners", Kind::Any, "[]", "Accepted unread."),
-    Field::new("sla", Kind::Any, "[]", "Accepted, not simulated."),
-    Field::new("checks", Kind::Any, "[]", "Accepted, not simulated."),
-    Field::new("workerGroup", Kind::Any, "{ key: gpu }", "Accepted unread."),
-    Field::new("revision", Kind::Number, "1", "Accepted unread."),
-    Field::new("tenantId", Kind::Text, "main", "Accepted unread."),
-    Field::new("deleted", Kind::Bool, "false", "Accepted unread."),
-    Field::new("draft", Kind::Bool, "false", "Accepted unread."),
-];
 
 /// Reads a flow.
 pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
-    let object = reading.object(node, "a flow", FLOW_FIELDS)?;
-    let id = identifier(reading, object.get("id")?, "the flow's `id`");
-    let namespace = identifier(reading, object.get("namespace")?, "`namespace`");
-    let tasks = tasks(reading, object.get("tasks"), "`tasks`");
-    let errors = self::tasks(reading, object.get("errors"), "`errors`");
+    let object = known(reading, node, "a flow", FLOW_FIELDS)?;
+    if let Some(entry) = object.entry("extend") {
+        let what =
+            "`extend` belongs to the catalogue of blueprints and is not read: Kestra itself refuses it in a flow";
+        reading.note(&entry.place, what, "");
+    }
+    let id = identifier(reading, object.get("id")?, Name::Flow);
+    let namespace = identifier(reading, object.get("namespace")?, Name::Namespace);
+    let disabled = flag(reading, &object, "disabled");
+    let mut lists = Lists { live: !disabled, ids: Vec::new() };
+    let [tasks, errors, ..] = ["tasks", "errors", "finally", "afterExecution"]
+        .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), matches!(key, "tasks" | "errors")));
     let listed =
         object.get("tasks").is_some_and(|node| !matches!(&node.value, Value::Sequence(items) if items.is_empty()));
     if !listed {
@@ -134,17 +34,19 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
             "add `tasks: [ { id: hello, type: io.kestra.plugin.core.log.Log } ]`",
         );
     }
-    for key in ["finally", "afterExecution", "sla", "checks"] {
-        if let Some(entry) = object.entry(key) {
-            reading.warning(&entry.place, format!("`{key}` is not simulated"), "");
-        }
-    }
+    let inputs = unread(reading, &object);
     let retry = object.get("retry").and_then(|node| retry(reading, node)).map(|retry| FlowRetry { retry });
+    let triggers = triggers(reading, object.get("triggers"), &inputs, !disabled);
+    if !disabled {
+        let kinds = tasks.iter().chain(&errors).map(|task| task.kind.as_str());
+        let kinds: Vec<&str> = kinds.chain(triggers.iter().map(|trigger| trigger.kind.as_str())).collect();
+        unsimulated::flow(reading, &object, &kinds);
+    }
     Some(Flow {
         labels: object.get("labels").map(|node| labels(reading, node)).unwrap_or_default(),
-        triggers: triggers(reading, object.get("triggers")),
+        triggers,
         concurrency: object.get("concurrency").and_then(|node| concurrency(reading, node)),
-        disabled: object.get("disabled").and_then(|node| reading.boolean(node, "`disabled`")).unwrap_or(false),
+        disabled,
         id: id?,
         namespace: namespace?,
         tasks,
@@ -153,106 +55,122 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     })
 }
 
-fn identifier(reading: &mut Reading, node: &Node, what: &str) -> Option<String> {
-    reading.parsed(node, what, |text| {
-        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let ok = !text.is_empty() && text.len() <= 150 && text.chars().all(good);
-        ok.then(|| text.to_owned()).ok_or_else(|| "use letters, digits, `_`, `-` and `.`, at most 150".into())
-    })
+fn flag(reading: &mut Reading, object: &Object<'_>, key: &str) -> bool {
+    object.get(key).and_then(|node| jackson::boolean(reading, node, &format!("`{key}`"))).unwrap_or(false)
 }
 
-fn labels(reading: &mut Reading, node: &Node) -> Vec<(String, String)> {
-    let text = |node: &Node| match &node.value {
-        Value::Scalar { text, .. } => Some(text.clone()),
-        _ => None,
-    };
-    match &node.value {
-        Value::Mapping(entries) => {
-            entries.iter().filter_map(|entry| Some((entry.key.clone(), text(&entry.value)?))).collect()
-        }
-        Value::Sequence(items) => {
-            let get = |item: &Node, key: &str| match &item.value {
-                Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key).and_then(|it| text(&it.value)),
-                _ => None,
-            };
-            items.iter().filter_map(|item| Some((get(item, "key")?, get(item, "value")?))).collect()
-        }
-        other => {
-            reading.error(
-                &node.place,
-                format!("`labels` must be a mapping, not {}", other.describe()),
-                "write for example `labels: { team: data }`",
-            );
-            Vec::new()
+/// Looks at the parts of a flow that are not simulated, for what Kestra refuses. Its inputs.
+fn unread(reading: &mut Reading, object: &Object<'_>) -> Vec<Input> {
+    if let Some(node) = object.get("variables").filter(|node| !matches!(node.value, Value::Mapping(_))) {
+        let what = format!("`variables` must be a mapping, not {}", node.value.describe());
+        reading.error(&node.place, what, "write for example `variables: { day: monday }`");
+    }
+    if let Some(node) = object.get("revision") {
+        jackson::count(reading, node, "`revision`", 1);
+    }
+    if let Some(node) = object.get("outputs") {
+        parts::outputs(reading, node);
+    }
+    if let Some(node) = object.get("sla") {
+        parts::slas(reading, node);
+    }
+    for key in ["pluginDefaults", "taskDefaults"] {
+        if let Some(node) = object.get(key) {
+            parts::defaults(reading, node, &format!("`{key}`"));
         }
     }
+    object.get("inputs").map(|node| parts::inputs(reading, node)).unwrap_or_default()
 }
 
-fn tasks(reading: &mut Reading, node: Option<&Node>, what: &str) -> Vec<Task> {
-    let Some(node) = node else { return Vec::new() };
-    let mut tasks: Vec<Task> = Vec::new();
-    for item in reading.list(node, what) {
-        if let Some(task) = task(reading, item) {
-            if tasks.iter().any(|other| other.id == task.id) {
-                reading.error(&item.place, format!("two tasks have the id `{}`", task.id), "give each its own");
+/// The lists of tasks of a flow.
+struct Lists {
+    /// Whether the flow runs: else nothing of it is worth a word.
+    live: bool,
+    /// The ids of all tasks: they are unique in the flow.
+    ids: Vec<String>,
+}
+
+impl Lists {
+    /// A list of tasks. Of one that does not run here only what is wrong is told.
+    fn tasks(&mut self, reading: &mut Reading, node: Option<&Node>, what: &str, runs: bool) -> Vec<Task> {
+        let Some(node) = node else { return Vec::new() };
+        let items = reading.list(node, what);
+        items.iter().filter_map(|item| self.task(reading, item, runs && self.live)).collect()
+    }
+
+    fn task(&mut self, reading: &mut Reading, node: &Node, told: bool) -> Option<Task> {
+        let object = reading.open_nullable(node, "a task", TASK)?;
+        likely_typos(reading, object.entries(), TASK);
+        let id = identifier(reading, object.get("id")?, Name::Task);
+        let kind = kind(reading, object.get("type")?);
+        if let Some(level) = object.get("logLevel") {
+            let levels: Vec<(&str, ())> = LEVELS.iter().map(|level| (*level, ())).collect();
+            word(reading, level, "level of logs", &levels);
+        }
+        let disabled = flag(reading, &object, "disabled");
+        let told = told && !disabled;
+        let core = kind.as_deref().and_then(unsimulated::core);
+        let sleep = object.get("duration").filter(|_| core == Some("Sleep"));
+        let task = Task {
+            retry: object.get("retry").and_then(|node| retry(reading, node)),
+            timeout: object.get("timeout").and_then(|node| rendered(reading, node, "`timeout`", told)),
+            allow_failure: flag(reading, &object, "allowFailure"),
+            allow_warning: flag(reading, &object, "allowWarning"),
+            disabled,
+            sleep: sleep.and_then(|node| rendered(reading, node, "`duration`", told)),
+            id: id?,
+            kind: kind?,
+        };
+        if self.ids.contains(&task.id) {
+            reading.error(&node.place, format!("two tasks have the id `{}`", task.id), "give each its own");
+        }
+        self.ids.push(task.id.clone());
+        if told {
+            unsimulated::task(reading, &object, &task.id, &task.kind);
+        }
+        if unsimulated::core(&task.kind).is_some() {
+            self.held(reading, node);
+        }
+        Some(task)
+    }
+
+    /// Tasks that a task holds: they do not run here, and have ids of their own all the same.
+    fn held(&mut self, reading: &mut Reading, node: &Node) {
+        for key in ["tasks", "then", "else", "defaults", "errors", "finally"] {
+            for item in get(node, key).map_or(&[][..], items) {
+                // The tasks of a Dag are each below a key.
+                let held = get(item, "task").unwrap_or(item);
+                if get(held, "type").is_some() {
+                    self.task(reading, held, false);
+                }
             }
-            tasks.push(task);
+        }
+        if let Some(Node { value: Value::Mapping(cases), .. }) = get(node, "cases") {
+            for item in cases.iter().flat_map(|case| items(&case.value)) {
+                self.task(reading, item, false);
+            }
         }
     }
-    tasks
 }
 
-/// Types that hold tasks of their own; they are run as one plain task.
-const FLOWABLE: &[&str] = &[
-    "Parallel",
-    "Sequential",
-    "ForEach",
-    "ForEachItem",
-    "EachSequential",
-    "EachParallel",
-    "If",
-    "Switch",
-    "Dag",
-    "AllowFailure",
-    "Subflow",
-    "Template",
-    "WorkingDirectory",
-    "LoopUntil",
-];
-
-fn task(reading: &mut Reading, node: &Node) -> Option<Task> {
-    let object = reading.open(node, "a task", TASK)?;
-    likely_typos(reading, object.entries(), TASK);
-    let id = identifier(reading, object.get("id")?, "the task's `id`");
-    let kind = kind(reading, object.get("type")?);
-    let name = kind.as_deref().and_then(|kind| kind.strip_prefix("io.kestra.plugin.core.flow.")).unwrap_or("");
-    if FLOWABLE.contains(&name) {
-        let place = object.entry("type").map_or(&node.place, |entry| &entry.value.place);
-        reading.warning(place, format!("`{name}` is simulated as one plain task, what it holds is not run"), "");
+fn items(node: &Node) -> &[Node] {
+    match &node.value {
+        Value::Sequence(items) => items,
+        _ => &[],
     }
-    let flag = |reading: &mut Reading, key: &str| {
-        object.get(key).and_then(|node| reading.boolean(node, &format!("`{key}`"))).unwrap_or(false)
-    };
-    let sleep = match (name, object.get("duration")) {
-        ("Sleep", Some(node)) => duration(reading, node, "`duration`"),
-        _ => None,
-    };
-    Some(Task {
-        retry: object.get("retry").and_then(|node| retry(reading, node)),
-        timeout: object.get("timeout").and_then(|node| duration(reading, node, "`timeout`")),
-        allow_failure: flag(reading, "allowFailure"),
-        allow_warning: flag(reading, "allowWarning"),
-        disabled: flag(reading, "disabled"),
-        sleep,
-        id: id?,
-        kind: kind?,
-    })
 }
 
 /// A key that is almost one of Kestra's own is probably meant to be that.
 fn likely_typos(reading: &mut Reading, entries: &[Entry], fields: &[Field]) {
     for entry in entries.iter().filter(|entry| fields.iter().all(|field| field.key != entry.key)) {
-        let long = |field: &&Field| field.key.len() > 4;
+        if let Some((key, advice)) = NO_TASK_KEYS.iter().find(|(key, _)| *key == entry.key) {
+            reading.error(&entry.place, format!("`{key}` is no key of a task"), *advice);
+            continue;
+        }
+        // Words that plugins have too are no typos.
+        let long = |field: &&Field| {
+            field.key.len() > 4 && !matches!(field.key, "version" | "assets" | "policyRefs" | "workerSelector")
+        };
         if let Some(meant) = nearest(&entry.key, fields.iter().filter(long).map(|field| field.key)) {
             let advice = format!("did you mean `{meant}`? (a plugin's own properties are not read)");
             reading.warning(&entry.place, format!("`{}` is none of Kestra's own keys", entry.key), advice);
@@ -268,32 +186,56 @@ fn kind(reading: &mut Reading, node: &Node) -> Option<String> {
     })
 }
 
-fn duration(reading: &mut Reading, node: &Node, what: &str) -> Option<Duration> {
-    // An expression is worked out when the flow runs; nothing runs here.
-    if let Value::Scalar { text, .. } = &node.value
-        && text.contains("{{")
-    {
-        reading.warning(
-            &node.place,
-            format!("{what} is an expression, it is not worked out"),
-            "write the duration itself",
-        );
+/// A duration that Kestra works out when the task runs. It takes any text for it, and fails the task when that is none.
+fn rendered(reading: &mut Reading, node: &Node, what: &str, told: bool) -> Option<Duration> {
+    let text = reading.text(node, what)?;
+    if text.trim().is_empty() {
         return None;
     }
-    reading.parsed(node, what, str::parse)
+    let expression = text.contains("{{");
+    let read = jackson::duration(text);
+    match &read {
+        _ if !told => {}
+        Err(_) if expression => {
+            let what = format!("not simulated: {what} is an expression, it is not worked out");
+            reading.warning(&node.place, what, "write the duration itself");
+        }
+        Err(advice) => {
+            let what = format!(
+                "{what} is `{text}`: Kestra takes the flow, and fails the task whenever it runs; not simulated"
+            );
+            reading.warning(&node.place, what, advice.as_str());
+        }
+        Ok(_) => {}
+    }
+    read.ok()
+}
+
+fn duration(reading: &mut Reading, node: &Node, what: &str) -> Option<Duration> {
+    reading.parsed(node, what, jackson::duration)
+}
+
+/// Tells when the shorter of two pauses is the longer one.
+fn ordered(reading: &mut Reading, node: &Node, less: (&str, Option<Duration>), more: (&str, Option<Duration>)) {
+    if let (Some(least), Some(most)) = (less.1, more.1)
+        && least > most
+    {
+        let what = format!("`{}` is {least}, longer than `{}`, which is {most}", less.0, more.0);
+        reading.error(&node.place, what, format!("`{}` must be less", less.0));
+    }
 }
 
 fn retry(reading: &mut Reading, node: &Node) -> Option<Retry> {
-    let object = reading.object(node, "`retry`", RETRY)?;
+    let object = known(reading, node, "`retry`", RETRY)?;
     let time = |reading: &mut Reading, key: &str| {
         object.get(key).and_then(|node| duration(reading, node, &format!("`{key}`")))
     };
     let attempts = object.get("maxAttempts").or_else(|| object.get("maxAttempt"));
-    let attempts = attempts.and_then(|node| reading.count(node, "`maxAttempts`", 1..=10_000));
+    let attempts = attempts.and_then(|node| jackson::count(reading, node, "`maxAttempts`", 1));
     let behavior = object.get("behavior").and_then(|node| {
-        reading.choice(node, "behavior of retry", &[("RETRY_FAILED_TASK", false), ("CREATE_NEW_EXECUTION", true)])
+        word(reading, node, "behavior of retry", &[("RETRY_FAILED_TASK", false), ("CREATE_NEW_EXECUTION", true)])
     });
-    let warning = object.get("warningOnRetry").and_then(|node| reading.boolean(node, "`warningOnRetry`"));
+    let warning = object.get("warningOnRetry").and_then(|node| jackson::boolean(reading, node, "`warningOnRetry`"));
     let max_duration = time(reading, "maxDuration");
     let interval = time(reading, "interval");
     let (min, max) = (time(reading, "minInterval"), time(reading, "maxInterval"));
@@ -306,11 +248,8 @@ fn retry(reading: &mut Reading, node: &Node) -> Option<Retry> {
             );
         }
     };
-    let pause = match reading.choice(
-        object.get("type")?,
-        "type of retry",
-        &[("constant", 0), ("exponential", 1), ("random", 2)],
-    )? {
+    let types = [("constant", 0), ("exponential", 1), ("random", 2)];
+    let pause = match word(reading, object.get("type")?, "type of retry", &types)? {
         0 => {
             missing(reading, "interval", "PT10S");
             RetryPause::Constant(interval?)
@@ -324,17 +263,19 @@ fn retry(reading: &mut Reading, node: &Node) -> Option<Retry> {
                     _ => Err("write a number from 1 to 1000".into()),
                 })
             });
+            ordered(reading, node, ("interval", interval), ("maxInterval", max));
             RetryPause::Exponential { interval: interval?, factor: factor.unwrap_or(2.0), max: max? }
         }
         _ => {
             missing(reading, "minInterval", "PT5S");
             missing(reading, "maxInterval", "PT1M");
+            ordered(reading, node, ("minInterval", min), ("maxInterval", max));
             RetryPause::Random { min: min?, max: max? }
         }
     };
     Some(Retry {
         pause,
-        max_attempts: attempts.map(|attempts| attempts as u32),
+        max_attempts: attempts,
         max_duration,
         warning_on_retry: warning.unwrap_or(false),
         new_execution: behavior.unwrap_or(false),
@@ -342,87 +283,149 @@ fn retry(reading: &mut Reading, node: &Node) -> Option<Retry> {
 }
 
 fn concurrency(reading: &mut Reading, node: &Node) -> Option<Concurrency> {
-    let object = reading.object(node, "`concurrency`", CONCURRENCY)?;
-    let limit = reading.count(object.get("limit")?, "`limit`", 1..=1_000_000);
+    let object = known(reading, node, "`concurrency`", CONCURRENCY)?;
+    let limit = jackson::count(reading, object.get("limit")?, "`limit`", 1);
     let choices = [
         ("QUEUE", ConcurrencyBehavior::Queue),
         ("CANCEL", ConcurrencyBehavior::Cancel),
         ("FAIL", ConcurrencyBehavior::Fail),
     ];
-    let behavior = object.get("behavior").and_then(|node| reading.choice(node, "behavior of concurrency", &choices));
-    Some(Concurrency { limit: limit? as u32, behavior: behavior.unwrap_or(ConcurrencyBehavior::Queue) })
+    let behavior = object.get("behavior").and_then(|node| word(reading, node, "behavior of concurrency", &choices));
+    Some(Concurrency { limit: limit?, behavior: behavior.unwrap_or(ConcurrencyBehavior::Queue) })
 }
 
-fn triggers(reading: &mut Reading, node: Option<&Node>) -> Vec<Trigger> {
+/// A mapping with these keys and no others, in which nothing is as good as no key.
+fn known<'n>(reading: &mut Reading, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
+    let object = reading.open_nullable(node, what, fields)?;
+    for entry in object.entries() {
+        let known = fields.iter().map(|field| field.key);
+        if known.clone().all(|key| key != entry.key) {
+            reading.unknown(&entry.place, &format!("key of {what}"), &entry.key, known);
+        }
+    }
+    Some(object)
+}
+
+fn triggers(reading: &mut Reading, node: Option<&Node>, inputs: &[Input], live: bool) -> Vec<Trigger> {
     let Some(node) = node else { return Vec::new() };
     let mut triggers: Vec<Trigger> = Vec::new();
     for item in reading.list(node, "`triggers`") {
-        if let Some(trigger) = trigger(reading, item) {
-            if triggers.iter().any(|other| other.id == trigger.id) {
-                reading.error(&item.place, format!("two triggers have the id `{}`", trigger.id), "give each its own");
-            }
-            triggers.push(trigger);
+        let Some(object) = reading.open_nullable(item, "a trigger", TRIGGER) else { continue };
+        let Some(trigger) = trigger(reading, &object) else { continue };
+        if triggers.iter().any(|other| other.id == trigger.id) {
+            reading.error(&item.place, format!("two triggers have the id `{}`", trigger.id), "give each its own");
         }
+        if live && !trigger.disabled {
+            unsimulated::trigger(reading, &object, &trigger);
+            let given = |input: &&Input| object.get("inputs").is_some_and(|node| get(node, &input.id).is_some());
+            if trigger.action.starts()
+                && let Some(input) = inputs.iter().find(|input| input.needed && !given(input))
+            {
+                let what =
+                    format!("not simulated: the trigger `{}` gives the input `{}` no value", trigger.id, input.id);
+                reading.warning(&input.place, what, "the execution runs here all the same");
+            }
+        }
+        triggers.push(trigger);
     }
     triggers
 }
 
-fn trigger(reading: &mut Reading, node: &Node) -> Option<Trigger> {
-    let object = reading.open(node, "a trigger", TRIGGER)?;
-    let id = identifier(reading, object.get("id")?, "the trigger's `id`");
+fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
+    let id = identifier(reading, object.get("id")?, Name::Trigger);
     let kind = kind(reading, object.get("type")?);
-    let disabled = object.get("disabled").and_then(|node| reading.boolean(node, "`disabled`"));
+    let disabled = flag(reading, object, "disabled");
     let kind = kind?;
-    let action = match kind.rsplit('.').next().unwrap_or("") {
-        "Schedule" => {
-            for entry in object.entries() {
-                if !SCHEDULE_KEYS.contains(&entry.key.as_str()) {
-                    reading.unknown(
-                        &entry.place,
-                        "key of a Schedule trigger",
-                        &entry.key,
-                        SCHEDULE_KEYS.iter().copied(),
-                    );
-                }
-            }
-            let with_seconds = object.get("withSeconds").and_then(|node| reading.boolean(node, "`withSeconds`"));
-            let timezone = object.get("timezone").and_then(|node| {
-                reading.parsed(node, "`timezone`", |text| match zone::zone(text) {
-                    Some(_) => Ok(text.to_owned()),
-                    None => Err("write a name of the IANA database, such as Europe/Paris or UTC, or an offset".into()),
-                })
-            });
-            let Some(cron_node) = object.get("cron") else {
-                reading.error(&node.place, "a Schedule trigger has no `cron`", "add `cron: \"*/5 * * * *\"`");
-                return None;
-            };
-            let cron = reading.text(cron_node, "`cron`")?.to_owned();
-            let schedule = Schedule {
-                cron,
-                with_seconds: with_seconds.unwrap_or(false),
-                timezone: timezone.unwrap_or_else(|| "UTC".into()),
-            };
-            if let Err(problem) = schedule.check(true) {
-                let fields = if schedule.with_seconds { "six fields, seconds first" } else { "five fields" };
-                let problem = problem.trim_end_matches('.').to_owned();
-                reading.error(
-                    &cron_node.place,
-                    format!("`cron` is `{}`: {problem}", schedule.cron),
-                    format!("write {fields}, such as `*/5 * * * *`, or a nickname such as `@hourly`"),
-                );
-            }
-            TriggerAction::Schedule(schedule)
+    let core = unsimulated::core(&kind);
+    if let Some(known) = core.and_then(keys) {
+        for entry in object.entries().iter().filter(|entry| known.clone().all(|key| key != entry.key)) {
+            let what = format!("key of a {} trigger", core.unwrap_or_default());
+            reading.unknown(&entry.place, &what, &entry.key, known.clone());
         }
-        "Webhook" => TriggerAction::Webhook,
+    }
+    for key in ["states", "stopAfter"] {
+        if let Some(node) = object.get(key).filter(|_| key == "stopAfter" || core == Some("Flow")) {
+            states(reading, node, &format!("`{key}`"));
+        }
+    }
+    windows(reading, object);
+    let action = match core.unwrap_or("") {
+        "Schedule" => TriggerAction::Schedule(schedule(reading, object)?),
+        "ScheduleOnDates" => TriggerAction::Dates,
+        "Webhook" => {
+            if let Some(node) = object.get("key") {
+                reading.parsed(node, "`key`", |text| match text.len() {
+                    0..=256 => Ok(()),
+                    _ => Err("write at most 256 characters".to_owned()),
+                });
+            }
+            TriggerAction::Webhook
+        }
         "Flow" => TriggerAction::Flow,
-        name if name.contains("Realtime") => TriggerAction::Realtime,
-        _ => {
-            let interval = object.get("interval").and_then(|node| duration(reading, node, "`interval`"));
-            if let (Some(Duration::ZERO), Some(node)) = (interval, object.get("interval")) {
-                reading.error(&node.place, "`interval` is zero", "write for example `interval: PT1M`");
-            }
-            TriggerAction::Poll { interval: interval.unwrap_or(Duration::minutes(1)) }
-        }
+        _ if kind.rsplit('.').next().is_some_and(|name| name.contains("Realtime")) => TriggerAction::Realtime,
+        _ => TriggerAction::Poll { interval: interval(reading, object) },
     };
-    Some(Trigger { id: id?, kind, action, disabled: disabled.unwrap_or(false) })
+    Some(Trigger { id: id?, kind, action, disabled })
+}
+
+/// The windows of a Flow trigger: durations, of which `windowAdvance` may go back.
+fn windows(reading: &mut Reading, object: &Object<'_>) {
+    let preconditions = object.get("preconditions").and_then(|node| get(node, "timeWindow"));
+    let conditions = object.get("conditions").map_or(&[][..], items);
+    for node in conditions.iter().chain(preconditions) {
+        for key in ["window", "windowAdvance"] {
+            if let Some(node) = get(node, key) {
+                reading.parsed(node, &format!("`{key}`"), |text| {
+                    jackson::duration(text.strip_prefix('-').unwrap_or(text)).map(|_| ())
+                });
+            }
+        }
+    }
+}
+
+/// The time between two evaluations of a polling trigger.
+fn interval(reading: &mut Reading, object: &Object<'_>) -> Duration {
+    let node = object.get("interval");
+    let interval = node.and_then(|node| duration(reading, node, "`interval`"));
+    if let (Some(Duration::ZERO), Some(node)) = (interval, node) {
+        reading.error(&node.place, "`interval` is zero", "write for example `interval: PT1M`");
+    }
+    interval.unwrap_or(Duration::minutes(1))
+}
+
+fn schedule(reading: &mut Reading, object: &Object<'_>) -> Option<Schedule> {
+    let timezone = object.get("timezone").and_then(|node| {
+        reading.parsed(node, "`timezone`", |text| match zone::zone(text) {
+            Some(_) => Ok(text.to_owned()),
+            None => Err("write a name of the IANA database, such as Europe/Paris or UTC, or an offset".into()),
+        })
+    });
+    for key in ["lateMaximumDelay", "interval"] {
+        if let Some(node) = object.get(key) {
+            duration(reading, node, &format!("`{key}`"));
+        }
+    }
+    if let Some(node) = object.get("recoverMissedSchedules") {
+        word(reading, node, "way to recover missed schedules", &[("ALL", ()), ("LAST", ()), ("NONE", ())]);
+    }
+    let Some(node) = object.get("cron") else {
+        reading.error(&object.node.place, "a Schedule trigger has no `cron`", "add `cron: \"*/5 * * * *\"`");
+        return None;
+    };
+    let schedule = Schedule {
+        cron: reading.text(node, "`cron`")?.to_owned(),
+        with_seconds: flag(reading, object, "withSeconds"),
+        timezone: timezone.unwrap_or_else(|| "UTC".into()),
+    };
+    // Whether its version takes `L` is asked where the version is known.
+    if let Err(problem) = schedule.check(true) {
+        let fields = if schedule.with_seconds { "six fields, seconds first" } else { "five fields" };
+        let problem = problem.trim_end_matches('.').to_owned();
+        reading.error(
+            &node.place,
+            format!("`cron` is `{}`: {problem}", schedule.cron),
+            format!("write {fields}, such as `*/5 * * * *`, or a nickname such as `@hourly`"),
+        );
+    }
+    Some(schedule)
 }

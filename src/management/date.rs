@@ -1,6 +1,4 @@
-//! Dates and durations in the forms the answers use.
-
-use crate::time::Duration;
+//! Dates in the forms the answers use.
 
 /// As the `date` header: `Wed, 25 Nov 2026 01:59:27 GMT`. The day of the month has no leading zero (a recording of
 /// 2025 says `Mon, 3 Feb 2025`).
@@ -21,30 +19,12 @@ pub(super) fn java(date: jiff::Timestamp) -> String {
     format!("{}.{}Z", date.strftime("%Y-%m-%dT%H:%M:%S"), &fraction[..digits])
 }
 
-/// As Java prints a `Duration`: `PT40S`, `PT1M30.5S`, `PT26H`.
-pub(super) fn java_duration(duration: Duration) -> String {
-    let (seconds, nanoseconds) = (duration.as_nanoseconds() / 1_000_000_000, duration.as_nanoseconds() % 1_000_000_000);
-    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let mut text = "PT".to_owned();
-    for (value, unit) in [(hours, 'H'), (minutes, 'M')] {
-        if value > 0 {
-            text += &format!("{value}{unit}");
-        }
-    }
-    match nanoseconds {
-        0 if rest > 0 || text == "PT" => text += &format!("{rest}S"),
-        0 => {}
-        n => text += &format!("{rest}.{}S", format!("{n:09}").trim_end_matches('0')),
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn dates_and_durations_look_as_java_prints_them() {
+    fn dates_look_as_java_prints_them() {
         let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
         assert_eq!(http(at("2025-02-03T13:37:13Z")), "Mon, 3 Feb 2025 13:37:13 GMT");
         for text in [
@@ -54,16 +34,6 @@ mod tests {
             "2026-11-25T02:01:31.067932722Z",
         ] {
             assert_eq!(java(at(text)), text);
-        }
-        for (milliseconds, text) in [
-            (0, "PT0S"),
-            (40_000, "PT40S"),
-            (60_000, "PT1M"),
-            (90_500, "PT1M30.5S"),
-            (93_600_000, "PT26H"),
-            (7, "PT0.007S"),
-        ] {
-            assert_eq!(java_duration(Duration::milliseconds(milliseconds)), text);
         }
     }
 }

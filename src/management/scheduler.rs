@@ -68,8 +68,8 @@ pub(super) fn trigger(trigger: &Trigger) -> Value {
                 put("timezone", schedule.timezone.as_str().into());
             }
         }
-        TriggerAction::Poll { interval } => put("interval", date::java_duration(*interval).into()),
-        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime => {}
+        TriggerAction::Poll { interval } => put("interval", interval.iso().into()),
+        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {}
     }
     Value::Object(shown)
 }

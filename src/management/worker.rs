@@ -72,7 +72,7 @@ fn definition(task: &Task) -> Value {
     shown.insert("type".to_owned(), task.kind.as_str().into());
     for (key, duration) in [("timeout", task.timeout), ("duration", task.sleep)] {
         if let Some(duration) = duration {
-            shown.insert(key.to_owned(), date::java_duration(duration).into());
+            shown.insert(key.to_owned(), duration.iso().into());
         }
     }
     Value::Object(shown)

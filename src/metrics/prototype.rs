@@ -58,6 +58,8 @@ impl Prototype {
         let (name, help, kind) = self.profile.meter_of(id).map_or_else(unknown, |meter| {
             (meter.prometheus_name_of(&self.common.name(&meter.name)), meter.help.as_str(), meter.kind)
         });
+        // What is set hides the texts here only: /metrics goes on showing them.
+        let help = if self.common.without_help { "" } else { help };
         let has_max = !matches!(kind, Kind::Counter | Kind::Gauge);
         let maximum = has_max.then(|| FamilyText::new(&format!("{name}_max"), help, Kind::Gauge, true));
         Metered {

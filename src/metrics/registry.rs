@@ -13,7 +13,7 @@ use super::prototype::Prototype;
 use super::selection::{Selection, series_of};
 use super::series::{Series, Value};
 use super::window::WindowMax;
-use crate::profile::{Kind, Linear, MeterId, Profile, Role, Source};
+use crate::profile::{Binder, Kind, Linear, MeterId, Profile, Role, Source};
 use crate::time::Instant;
 
 /// Series a process may have.
@@ -30,6 +30,10 @@ pub struct Common {
     pub prefix: Option<String>,
     /// Tags that every series has (`micronaut.metrics.tags`).
     pub tags: Vec<(String, String)>,
+    /// No help texts in Prometheus's text (`micronaut.metrics.export.prometheus.descriptions: false`).
+    pub without_help: bool,
+    /// What registers nothing (`micronaut.metrics.binders.NAME.enabled: false`).
+    pub off: Vec<&'static Binder>,
 }
 
 impl Common {
@@ -152,6 +156,9 @@ impl Registry {
 
     fn register(&mut self, id: MeterId, tags: &[(&str, &str)], source: Source, now: Instant) -> Option<SeriesId> {
         let meter = self.profile().meter_of(id)?;
+        if self.origin.common.off.iter().any(|binder| binder.registers(&meter.name, tags)) {
+            return None;
+        }
         let mut tags = tags.to_vec();
         // A tag of a meter wins over a common one.
         let common = self.origin.common.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
@@ -360,7 +367,11 @@ mod tests {
 
     #[test]
     fn two_processes_of_a_kind_show_the_same_and_share_their_text() {
-        let common = || Common { prefix: Some("acme".into()), tags: vec![("pod".to_owned(), "p-1".to_owned())] };
+        let common = || Common {
+            prefix: Some("acme".into()),
+            tags: vec![("pod".to_owned(), "p-1".to_owned())],
+            ..Common::default()
+        };
         let of = |born| Registry::configured(Profile::default_profile(), Role::Worker, born, common());
         let now = Instant::START + Duration::minutes(5);
         let (first, second) = (of(Instant::START), of(now));

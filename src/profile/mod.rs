@@ -6,6 +6,7 @@
 //! by a test. [`Profile::load`] reads a version from texts.
 
 mod answers;
+mod binder;
 mod endpoint;
 mod meter;
 mod probe;
@@ -29,6 +30,7 @@ pub use answers::{
     Answers, DoubleSlash, ErrorForm, H2Down, Indicator, LoggerBodies, OddCredentials, Schedulables, ServerAuth,
     TaskRuns, TextBody,
 };
+pub use binder::Binder;
 pub use endpoint::{Endpoint, Fixed, Handler, Method, Port, Says};
 pub use meter::{Kind, Meter, MeterId, Start};
 pub use probe::Probe;

@@ -25,6 +25,8 @@ words! {
         IgnoresSensitive = "ignores-sensitive",
         /// SIGTERM does not wait for tasks: they are cut off after ten seconds, and the ports stay open till the end (2.0).
         StopsByForce = "stops-by-force",
+        /// Cron expressions may have `L` for the last day of a month (2.0; captures/core/cron.tsv).
+        LastDayOfMonth = "last-day-of-month",
     }
 
     /// How the text of `/prometheus` is written.

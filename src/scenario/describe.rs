@@ -59,8 +59,8 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
             member.name, member.threads, member.grace
         )?;
     }
-    for flow in &plan.flows {
-        writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow))?;
+    for (index, flow) in plan.flows.iter().enumerate() {
+        writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow, plan.starts(index)))?;
     }
     for arrivals in &plan.arrivals {
         let flow = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
@@ -79,23 +79,29 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn describe_flow(flow: &Flow) -> String {
+fn describe_flow(flow: &Flow, starts: bool) -> String {
     let tasks: Vec<&str> = flow.tasks.iter().map(|task| task.id.as_str()).collect();
     let mut text = tasks.join(", ");
     for trigger in &flow.triggers {
-        text += &match &trigger.action {
-            TriggerAction::Schedule(schedule) => format!("; {} at {}", trigger.id, schedule.cron),
-            TriggerAction::Poll { interval } => format!("; {} every {interval}", trigger.id),
-            TriggerAction::Webhook => format!("; {} when called", trigger.id),
-            TriggerAction::Flow => format!("; {} after other flows", trigger.id),
-            TriggerAction::Realtime => format!("; {} all the time", trigger.id),
+        let does = match (&trigger.action, trigger.action.unsimulated()) {
+            _ if trigger.disabled => "disabled".to_owned(),
+            (_, Some(what)) => format!("({what}) not simulated"),
+            (TriggerAction::Schedule(schedule), _) => match schedule.timezone.as_str() {
+                "UTC" => format!("at {}", schedule.cron),
+                zone => format!("at {} in {zone}", schedule.cron),
+            },
+            (TriggerAction::Poll { interval }, _) => format!("every {interval}"),
+            _ => "when called".to_owned(),
         };
+        text += &format!("; {} {does}", trigger.id);
     }
     if let Some(limit) = flow.concurrency {
         text += &format!("; at most {} at once", limit.limit);
     }
     if flow.disabled {
         text += "; disabled";
+    } else if !starts {
+        text += "; nothing starts it";
     }
     text
 }

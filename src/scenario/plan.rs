@@ -86,6 +86,15 @@ pub struct MemberPlan {
 }
 
 impl Plan {
+    /// Whether anything starts executions of the flow with this index: a trigger that is simulated, or arrivals.
+    pub fn starts(&self, flow: usize) -> bool {
+        let arrives = self.arrivals.iter().any(|arrivals| arrivals.flow == flow);
+        let triggered = |flow: &Flow| {
+            !flow.disabled && flow.triggers.iter().any(|trigger| !trigger.disabled && trigger.action.starts())
+        };
+        arrives || self.flows.get(flow).is_some_and(triggered)
+    }
+
     /// What is to be said of a metric that no member's version of Kestra has, and another version has.
     pub fn elsewhere(&self, metric: &str) -> Option<String> {
         let mut profiles = self.cluster.members.iter().map(|member| member.profile(self.kestra));

@@ -27,6 +27,10 @@ pub struct Settings {
     pub metrics_enabled: Option<bool>,
     /// `micronaut.metrics.tags`: labels of every series.
     pub metrics_tags: Vec<(String, String)>,
+    /// `micronaut.metrics.export.prometheus.descriptions`.
+    pub metrics_descriptions: Option<bool>,
+    /// `micronaut.metrics.binders.NAME.enabled`.
+    pub metrics_binders: BTreeMap<String, bool>,
     /// `kestra.metrics.prefix`.
     pub metrics_prefix: Option<String>,
     /// `kestra.metrics.labels`: labels of flows that become labels of series.
@@ -94,6 +98,10 @@ impl Settings {
         let own = self.endpoints.get(endpoint).and_then(|it| it.enabled);
         let metrics = !matches!(endpoint, "metrics" | "prometheus") || self.metrics_enabled.unwrap_or(true);
         metrics && own.or(if endpoint == "env" { None } else { self.all_enabled }).unwrap_or(true)
+    }
+    /// The binders that are switched off.
+    pub fn binders_off(&self) -> impl Iterator<Item = &str> {
+        self.metrics_binders.iter().filter(|(_, enabled)| !**enabled).map(|(name, _)| name.as_str())
     }
     /// Switches an endpoint off.
     pub fn disable(&mut self, endpoint: &str) {

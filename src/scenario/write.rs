@@ -148,6 +148,10 @@ fn configuration(settings: &Settings) -> Value {
     let mut metrics = Object::new();
     set(&mut metrics, "enabled", settings.metrics_enabled);
     nest(&mut metrics, "tags", settings.metrics_tags.iter().map(|(key, value)| (key.clone(), json!(value))).collect());
+    set(&mut metrics, "export.prometheus.descriptions", settings.metrics_descriptions);
+    for (name, enabled) in &settings.metrics_binders {
+        set(&mut metrics, &format!("binders.{name}.enabled"), Some(*enabled));
+    }
     let mut own = Object::new();
     set(&mut own, "prefix", settings.metrics_prefix.clone());
     set(&mut own, "labels", Some(settings.metrics_labels.clone()).filter(|labels| !labels.is_empty()));
@@ -213,9 +217,9 @@ fn task(task: &Task) -> Value {
     let mut object = Object::new();
     set(&mut object, "id", Some(task.id.clone()));
     set(&mut object, "type", Some(task.kind.clone()));
-    set(&mut object, "duration", task.sleep.map(span));
+    set(&mut object, "duration", task.sleep.map(Duration::iso));
     set(&mut object, "retry", task.retry.as_ref().map(retry));
-    set(&mut object, "timeout", task.timeout.map(span));
+    set(&mut object, "timeout", task.timeout.map(Duration::iso));
     flag(&mut object, "allowFailure", task.allow_failure);
     flag(&mut object, "allowWarning", task.allow_warning);
     flag(&mut object, "disabled", task.disabled);
@@ -232,9 +236,9 @@ fn trigger(trigger: &Trigger) -> Value {
             flag(&mut object, "withSeconds", schedule.with_seconds);
             set(&mut object, "timezone", Some(schedule.timezone.clone()));
         }
-        TriggerAction::Poll { interval } => set(&mut object, "interval", Some(span(*interval))),
+        TriggerAction::Poll { interval } => set(&mut object, "interval", Some(interval.iso())),
         // The type says it.
-        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime => {}
+        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {}
     }
     flag(&mut object, "disabled", trigger.disabled);
     object.into()
@@ -255,22 +259,22 @@ fn retry(retry: &Retry) -> Value {
     match &retry.pause {
         RetryPause::Constant(interval) => {
             put("type", json!("constant"));
-            put("interval", span(*interval));
+            put("interval", interval.iso().into());
         }
         RetryPause::Exponential { interval, factor, max } => {
             put("type", json!("exponential"));
-            put("interval", span(*interval));
+            put("interval", interval.iso().into());
             put("delayFactor", json!(factor.to_string()));
-            put("maxInterval", span(*max));
+            put("maxInterval", max.iso().into());
         }
         RetryPause::Random { min, max } => {
             put("type", json!("random"));
-            put("minInterval", span(*min));
-            put("maxInterval", span(*max));
+            put("minInterval", min.iso().into());
+            put("maxInterval", max.iso().into());
         }
     }
     set(&mut object, "maxAttempts", retry.max_attempts);
-    set(&mut object, "maxDuration", retry.max_duration.map(span));
+    set(&mut object, "maxDuration", retry.max_duration.map(Duration::iso));
     flag(&mut object, "warningOnRetry", retry.warning_on_retry);
     set(&mut object, "behavior", retry.new_execution.then_some("CREATE_NEW_EXECUTION"));
     object.into()

@@ -10,7 +10,7 @@ use super::process::{Cause, Course, Effect, Nature, Shutdown};
 use super::worker::Worker;
 use super::{Level, Port, limits};
 use crate::metrics::{Common, Registry};
-use crate::profile::{Profile, Quirk, Role};
+use crate::profile::{Binder, Profile, Quirk, Role};
 use crate::random::{Seed, name_key};
 use crate::scenario::{MemberPlan, Plan, Restart};
 use crate::time::{Duration, Instant};
@@ -102,7 +102,12 @@ impl Member {
         Member {
             profile: member.profile(plan.kestra),
             key: name_key(&member.name),
-            common: Common { prefix: settings.metrics_prefix.clone(), tags: settings.metrics_tags.clone() },
+            common: Common {
+                prefix: settings.metrics_prefix.clone(),
+                tags: settings.metrics_tags.clone(),
+                without_help: settings.metrics_descriptions == Some(false),
+                off: settings.binders_off().filter_map(Binder::named).collect(),
+            },
             lasting: Lasting::default(),
             process: None,
             plan: Arc::new(member.clone()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::document::{Node, Place, Reading, Value};
-use crate::profile::{Endpoint, Profile, Quirk};
+use crate::profile::{Binder, Endpoint, Profile, Quirk};
 use crate::scenario::Settings;
 use crate::scenario::units;
 
@@ -25,29 +25,106 @@ pub(super) fn settings(node: Option<&Node>, profile: &Profile, reading: &mut Rea
     }
     let mut all = Vec::new();
     flatten(node, "", &mut all);
-    let mut ignored: Vec<Setting<'_>> = Vec::new();
-    for setting in all {
-        // Another version may be served with it.
-        if !apply(&setting, &mut settings, profile, reading) || !has_effect(&setting.key, profile) {
-            ignored.push(setting);
+    let (mut ignored, mut lost) = (Vec::new(), Vec::new());
+    for setting in &all {
+        match apply(setting, &mut settings, profile, reading) {
+            Effect::Lost if UNSEEN.iter().all(|unseen| !below(&setting.key, unseen)) => lost.push(setting),
+            // Another version may be served with it.
+            Effect::Obeyed if !has_effect(&setting.key, profile) => ignored.push(setting),
+            Effect::Ignored => ignored.push(setting),
+            Effect::Obeyed | Effect::Lost => {}
         }
     }
+    if let Some(first) = lost.first() {
+        let what = format!("not simulated: what is set by {}", keys(&lost));
+        reading.warning(first.place, what, "what the real server does with it is missing here");
+    }
     if let Some(first) = ignored.first() {
-        let keys: Vec<&str> = ignored.iter().map(|setting| setting.key.as_str()).take(20).collect();
-        reading.warning(
-            first.place,
-            format!("these settings have no effect in Kestra {}: {}", profile.name(), keys.join(", ")),
-            "",
+        let what = format!(
+            "Kestra {} does not follow these settings, and so nothing does here: {}",
+            profile.name(),
+            keys(&ignored)
         );
+        let tags = ignored.iter().any(|setting| below(&setting.key, "kestra.metrics.tags"));
+        reading.note(first.place, what, if tags { "`micronaut.metrics.tags` gives every series labels" } else { "" });
     }
     settings
+}
+
+/// What becomes of a setting.
+enum Effect {
+    /// What it says is done here, as the real server does it.
+    Obeyed,
+    /// The real server does nothing with it (recorded), and so nothing is done here.
+    Ignored,
+    /// The real server may do something with it that is not done here.
+    Lost,
+}
+
+/// Settings that nothing shows that monitoring sees; each with those below it.
+const UNSEEN: &[&str] = &[
+    "kestra.url",
+    "kestra.repository",
+    "kestra.queue.type",
+    "kestra.storage",
+    "kestra.secret",
+    "kestra.encryption",
+    "kestra.plugins",
+    "kestra.variables",
+    "kestra.tasks",
+    "kestra.templates",
+    "kestra.tutorial-flows",
+    "kestra.hidden-labels",
+    "kestra.anonymous-usage-report",
+    "kestra.ui-anonymous-usage-report",
+    "kestra.ui",
+    "kestra.ee",
+    "kestra.mail-service",
+    "kestra.ai",
+    "datasources.postgres.url",
+    "datasources.postgres.username",
+    "datasources.postgres.password",
+    "datasources.postgres.driver-class-name",
+    "datasources.mysql.url",
+    "datasources.mysql.username",
+    "datasources.mysql.password",
+    "datasources.mysql.driver-class-name",
+    "datasources.h2.url",
+    "datasources.h2.username",
+    "datasources.h2.password",
+    "datasources.h2.driver-class-name",
+];
+
+/// Whether a key is another one, or lies below it.
+fn below(key: &str, other: &str) -> bool {
+    key.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The keys of settings, the first twenty.
+fn keys(settings: &[&Setting<'_>]) -> String {
+    let keys: Vec<&str> = settings.iter().map(|setting| setting.key.as_str()).take(20).collect();
+    match settings.len().saturating_sub(keys.len()) {
+        0 => keys.join(", "),
+        more => format!("{} and {more} more", keys.join(", ")),
+    }
 }
 
 /// Whether a version does anything with a key that others know.
 fn has_effect(key: &str, profile: &Profile) -> bool {
     let sensitive = key.starts_with("endpoints.") && (key.ends_with(".sensitive") || key.ends_with(".write-sensitive"));
-    let labels = key.starts_with("kestra.metrics.labels");
+    let labels = below(key, "kestra.metrics.labels");
     !(sensitive && profile.has(Quirk::IgnoresSensitive) || labels && !profile.has(Quirk::FlowLabels))
+}
+
+/// `micronaut.metrics.binders.NAME.enabled`: false takes its meters away; true is what ships where there are any.
+fn binder(name: &str, enabled: bool, settings: &mut Settings, profile: &Profile) -> Effect {
+    let Some(binder) = Binder::named(name) else { return Effect::Lost };
+    let there = profile.meters().any(|(_, meter)| binder.has(&meter.name));
+    if enabled && !there {
+        return Effect::Lost;
+    }
+    settings.metrics_binders.insert(name.to_owned(), enabled);
+    Effect::Obeyed
 }
 
 fn flatten<'n>(node: &'n Node, prefix: &str, all: &mut Vec<Setting<'n>>) {
@@ -77,8 +154,8 @@ fn dashed(word: &str) -> String {
     out.trim_start_matches('-').replace('_', "-")
 }
 
-/// Does what a setting says. False when it says nothing that is known here.
-fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, reading: &mut Reading) -> bool {
+/// Does what a setting says.
+fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, reading: &mut Reading) -> Effect {
     let Setting { key, value, .. } = setting;
     let what = format!("`{key}`");
     let text = |reading: &mut Reading| reading.text(value, &what).map(str::to_owned);
@@ -110,7 +187,7 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
         ["endpoints", "health", "discovery-client", "enabled"] => health.discovery = flag(reading),
         ["endpoints", id, switch @ ("enabled" | "sensitive")] => {
             if !is_endpoint(id, profile, setting.place, reading) {
-                return true;
+                return Effect::Obeyed;
             }
             let endpoint = settings.endpoints.entry((*id).to_owned()).or_default();
             match *switch {
@@ -118,6 +195,28 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
                 _ => endpoint.sensitive = flag(reading),
             }
         }
+        ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
+        ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),
+        ["kestra", "server", "basic-auth", "password"] => settings.server.credentials.password = text(reading),
+        [_, "metrics", ..] => return metrics(setting, &parts, settings, profile, reading),
+        _ => return Effect::Lost,
+    }
+    Effect::Obeyed
+}
+
+/// Does what a setting says of meters.
+fn metrics(
+    setting: &Setting<'_>,
+    parts: &[&str],
+    settings: &mut Settings,
+    profile: &Profile,
+    reading: &mut Reading,
+) -> Effect {
+    let what = format!("`{}`", setting.key);
+    let value = setting.value;
+    let text = |reading: &mut Reading| reading.text(value, &what).map(str::to_owned);
+    let flag = |reading: &mut Reading| reading.boolean(value, &what);
+    match parts {
         ["micronaut", "metrics", "tags", tag @ ..] if !tag.is_empty() => {
             settings.metrics_tags.extend(text(reading).map(|value| (tag.join("_").replace('-', "_"), value)));
         }
@@ -127,13 +226,18 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
                 settings.metrics_labels.extend(reading.text(node, "a label").map(str::to_owned));
             }
         }
+        // They go to a registry that nothing shows (recorded of 0.20.7, 1.3.19 and 2.0.0).
+        ["kestra", "metrics", "tags", ..] => return Effect::Ignored,
         ["micronaut", "metrics", "enabled"] => settings.metrics_enabled = flag(reading),
-        ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
-        ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),
-        ["kestra", "server", "basic-auth", "password"] => settings.server.credentials.password = text(reading),
-        _ => return false,
+        ["micronaut", "metrics", "export", "prometheus", "descriptions"] => {
+            settings.metrics_descriptions = flag(reading)
+        }
+        ["micronaut", "metrics", "binders", name @ .., "enabled"] => {
+            return flag(reading).map_or(Effect::Obeyed, |enabled| binder(&name.join("."), enabled, settings, profile));
+        }
+        _ => return Effect::Lost,
     }
-    true
+    Effect::Obeyed
 }
 
 /// The names by which the endpoints of a version are configured.

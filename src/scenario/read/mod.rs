@@ -19,11 +19,12 @@ use cluster::cluster;
 use commands::command;
 use expectations::expectation;
 use faults::{Names, entry};
-use work::{arrivals, behaviour, flows, pollers};
+use work::{arrivals, behaviour, cron_dialect, flows, pollers, unstarted};
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
 pub trait Loader {
-    /// The text of a flow file, named relative to the file that names it; for a folder those of all its flows.
+    /// The text of a flow file, named relative to the file that names it; for a folder those of all its flows, and of
+    /// those in the folders in it.
     ///
     /// # Errors
     /// Why it cannot be read.
@@ -130,7 +131,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         })
     });
     let cluster = cluster(object.get("cluster"), root, kestra, reading);
-    let flows = flows(object.get("flows"), loader, reading);
+    let (flows, places) = flows(object.get("flows"), loader, reading).into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
         summary,
@@ -147,7 +148,12 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         commands: Vec::new(),
         expectations: Vec::new(),
     };
+    cron_dialect(&plan, &places, reading);
     lists(&object, &mut plan, reading);
+    // What is wrong may have been what starts them.
+    if !reading.failed() {
+        unstarted(&plan, &places, reading);
+    }
     Some(plan)
 }
 

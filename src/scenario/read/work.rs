@@ -1,50 +1,88 @@
 //! What runs on a cluster: flows, how their tasks behave, what arrives, and who polls.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Loader, duration, positive};
 use crate::document::{self, Node, Object, Place, Reading, Value};
-use crate::flow::{self, Flow};
+use crate::flow::{self, Flow, TriggerAction};
+use crate::profile::Quirk;
 use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
 use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
 use crate::time::Duration;
 
-pub(super) fn flows(node: Option<&Node>, loader: &dyn Loader, reading: &mut Reading) -> Vec<Flow> {
+/// The flows of a scenario, and where each stands.
+pub(super) fn flows(node: Option<&Node>, loader: &dyn Loader, reading: &mut Reading) -> Vec<(Flow, Place)> {
     let mut flows: Vec<(Flow, Place)> = Vec::new();
-    let Some(node) = node else { return Vec::new() };
-    let add = |flow: Flow, place: &Place, reading: &mut Reading, flows: &mut Vec<(Flow, Place)>| {
-        if flows.iter().any(|(other, _)| other.id == flow.id && other.namespace == flow.namespace) {
-            reading.error(place, format!("two flows are called {}.{}", flow.namespace, flow.id), "rename one of them");
+    let mut names: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut add = |node: &Node, reading: &mut Reading| {
+        let Some(flow) = flow::read(node, reading) else { return };
+        if !names.insert((flow.namespace.clone(), flow.id.clone())) {
+            let what = format!("two flows are called {}.{}", flow.namespace, flow.id);
+            reading.error(&node.place, what, "rename one of them");
         }
         if flows.len() < limits::FLOWS {
-            flows.push((flow, place.clone()));
+            flows.push((flow, node.place.clone()));
         } else {
-            reading.error(place, "too many flows", format!("at most {}", limits::FLOWS));
+            reading.error(&node.place, "too many flows", format!("at most {}", limits::FLOWS));
         }
     };
-    for item in reading.list(node, "`flows`") {
+    for item in node.map_or(&[][..], |node| reading.list(node, "`flows`")) {
         let Value::Scalar { text: path, .. } = &item.value else {
-            if let Some(flow) = flow::read(item, reading) {
-                add(flow, &item.place, reading, &mut flows);
-            }
+            add(item, reading);
             continue;
         };
         match loader.flows(&item.place.source.name, path) {
             Err(why) => reading.error(&item.place, format!("cannot read the flow file `{path}`: {why}"), ""),
             Ok(files) => {
                 for file in files {
-                    let (root, diagnostics) = document::parse(&Arc::new(file));
+                    let (root, diagnostics) = document::parse_jackson(&Arc::new(file));
                     reading.extend(diagnostics);
-                    if let Some(root) = root
-                        && let Some(flow) = flow::read(&root, reading)
-                    {
-                        add(flow, &root.place, reading, &mut flows);
+                    if let Some(root) = root {
+                        add(&root, reading);
                     }
                 }
             }
         }
     }
-    flows.into_iter().map(|(flow, _)| flow).collect()
+    flows
+}
+
+/// Tells which cron expressions the version does not take, though a later one does.
+pub(super) fn cron_dialect(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    let last_day = plan.kestra.has(Quirk::LastDayOfMonth);
+    for (flow, place) in plan.flows.iter().zip(places) {
+        for trigger in &flow.triggers {
+            let TriggerAction::Schedule(schedule) = &trigger.action else { continue };
+            // What no version takes was told where it stands.
+            if schedule.check(true).is_ok()
+                && let Err(problem) = schedule.check(last_day)
+            {
+                let (id, version) = (&trigger.id, plan.kestra.name());
+                let what = format!("`cron` of `{id}` is `{}`: {problem}", schedule.cron);
+                reading.error(place, what, format!("Kestra {version} has no `L`; 2.0 has"));
+            }
+        }
+    }
+}
+
+/// Tells which flows nothing starts. Of one that has only triggers that are not simulated that was told; one that is
+/// switched off, or all of whose triggers are, is meant to rest.
+pub(super) fn unstarted(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    for (index, (flow, place)) in plan.flows.iter().zip(places).enumerate() {
+        let mut enabled = flow.triggers.iter().filter(|trigger| !trigger.disabled).peekable();
+        let rests = flow.disabled || enabled.peek().is_none() && !flow.triggers.is_empty();
+        if rests || plan.starts(index) || enabled.clone().any(|trigger| trigger.action.unsimulated().is_some()) {
+            continue;
+        }
+        let name = format!("{}.{}", flow.namespace, flow.id);
+        let (why, over) = match enabled.next() {
+            Some(webhook) => (format!("nobody calls its webhook `{}`", webhook.id), ", over: webhook"),
+            None => ("it has no trigger and no arrivals".to_owned(), ""),
+        };
+        let advice = format!("add `arrivals: [ {{ flow: {name}, rate: 1/min{over} }} ]` when something does");
+        reading.warning(&place.first_line(), format!("nothing starts the flow {name}: {why}"), advice);
+    }
 }
 
 /// The index of the flow that a text names: namespace and id, or the id when there is only one.

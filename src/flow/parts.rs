@@ -1,0 +1,209 @@
+//! The parts of a flow that no number depends on, as far as Kestra refuses a flow for them; and identifiers.
+
+use super::fields::SLA;
+use super::{State, jackson};
+use crate::document::{Node, Place, Reading, Value, nearest};
+
+/// What an identifier may be.
+#[derive(Clone, Copy)]
+pub(super) enum Name {
+    Flow,
+    Namespace,
+    Task,
+    Trigger,
+    Input,
+}
+
+/// An identifier, by Kestra's own patterns and lengths.
+pub(super) fn identifier(reading: &mut Reading, node: &Node, name: Name) -> Option<String> {
+    let (what, others, most) = match name {
+        Name::Flow => ("the flow's `id`", "_-.", 100),
+        Name::Namespace => ("`namespace`", "_-.", 150),
+        Name::Task => ("the task's `id`", "_-", 256),
+        Name::Trigger => ("the trigger's `id`", "_-", 256),
+        Name::Input => ("the input's `id`", "_-.", 256),
+    };
+    let letter = |c: char| match name {
+        Name::Namespace => c.is_ascii_lowercase() || c.is_ascii_digit(),
+        _ => c.is_ascii_alphanumeric(),
+    };
+    let capitals = if matches!(name, Name::Namespace) { "small letters" } else { "letters" };
+    reading.parsed(node, what, |text| {
+        let good =
+            text.starts_with(letter) && text.chars().all(|c| letter(c) || others.contains(c)) && text.len() <= most;
+        let others: Vec<String> = others.chars().map(|c| format!("`{c}`")).collect();
+        good.then(|| text.to_owned()).ok_or_else(|| {
+            format!("use {capitals} and digits, behind the first also {}, at most {most}", others.join(", "))
+        })
+    })
+}
+
+/// One of some words, written exactly so.
+pub(super) fn word<T: Copy>(reading: &mut Reading, node: &Node, what: &str, words: &[(&'static str, T)]) -> Option<T> {
+    let text = reading.text(node, what)?;
+    let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    if found.is_none() {
+        reading.unknown(&node.place, what, text, words.iter().map(|(word, _)| *word));
+    }
+    found
+}
+
+/// The value of a key of a mapping, unless it is nothing.
+pub(super) fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
+        _ => None,
+    }
+    .filter(|node| node.value != Value::Null)
+}
+
+/// Tells that a key is missing.
+fn missing(reading: &mut Reading, place: &Place, what: &str, key: &str, example: &str) {
+    reading.error(place, format!("{what} has no `{key}`"), format!("add `{key}: {example}`"));
+}
+
+/// `labels`: a mapping, or a list of keys and values.
+pub(super) fn labels(reading: &mut Reading, node: &Node) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    let mut add = |reading: &mut Reading, key: String, value: &Node| match &value.value {
+        Value::Scalar { text, .. } => labels.push((key, text.clone())),
+        Value::Null => {}
+        other => {
+            let what = format!("the label `{key}` must be a text, not {}", other.describe());
+            reading.error(&value.place, what, "write a single value");
+        }
+    };
+    match &node.value {
+        Value::Mapping(entries) => entries.iter().for_each(|entry| add(reading, entry.key.clone(), &entry.value)),
+        Value::Sequence(items) => {
+            for item in items {
+                if let (Some(key), Some(value)) = (get(item, "key"), get(item, "value"))
+                    && let Value::Scalar { text, .. } = &key.value
+                {
+                    add(reading, text.clone(), value);
+                }
+            }
+        }
+        other => reading.error(
+            &node.place,
+            format!("`labels` must be a mapping, not {}", other.describe()),
+            "write for example `labels: { team: data }`",
+        ),
+    }
+    labels
+}
+
+/// An input: its id, whether something must give it a value, and where it stands.
+pub(super) struct Input {
+    pub(super) id: String,
+    pub(super) needed: bool,
+    pub(super) place: Place,
+}
+
+/// Types of inputs, those of all versions.
+const INPUTS: &[&str] = &[
+    "STRING",
+    "INT",
+    "FLOAT",
+    "BOOL",
+    "BOOLEAN",
+    "SELECT",
+    "MULTISELECT",
+    "ARRAY",
+    "JSON",
+    "YAML",
+    "FILE",
+    "URI",
+    "DATE",
+    "TIME",
+    "DATETIME",
+    "DURATION",
+    "SECRET",
+    "EMAIL",
+    "ENUM",
+];
+
+/// `inputs`: each has a type, in capitals.
+pub(super) fn inputs(reading: &mut Reading, node: &Node) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    for item in reading.list(node, "`inputs`") {
+        match get(item, "type") {
+            None => missing(reading, &item.place, "an input", "type", "STRING"),
+            Some(kind) => {
+                let types: Vec<(&str, ())> = INPUTS.iter().map(|kind| (*kind, ())).collect();
+                word(reading, kind, "type of input", &types);
+            }
+        }
+        // `name` is an old word for it.
+        let Some(id) = get(item, "id").or_else(|| get(item, "name")) else {
+            missing(reading, &item.place, "an input", "id", "date");
+            continue;
+        };
+        let Some(id) = identifier(reading, id, Name::Input) else { continue };
+        let optional =
+            get(item, "required").and_then(|node| jackson::boolean(reading, node, "`required`")) == Some(false);
+        let needed = !optional && get(item, "defaults").is_none();
+        inputs.push(Input { id, needed, place: item.place.clone() });
+    }
+    inputs
+}
+
+/// `outputs`: each has an id of its own, a type and a value.
+pub(super) fn outputs(reading: &mut Reading, node: &Node) {
+    let mut ids: Vec<&str> = Vec::new();
+    for item in reading.list(node, "`outputs`") {
+        for (key, example) in [("id", "total"), ("type", "STRING"), ("value", "\"{{ outputs.load.value }}\"")] {
+            if get(item, key).is_none() {
+                missing(reading, &item.place, "an output", key, example);
+            }
+        }
+        if let Some(id) = get(item, "id").and_then(|node| reading.text(node, "the output's `id`")) {
+            if ids.contains(&id) {
+                reading.error(&item.place, format!("two outputs have the id `{id}`"), "give each its own");
+            }
+            ids.push(id);
+        }
+    }
+}
+
+/// `sla`.
+pub(super) fn slas(reading: &mut Reading, node: &Node) {
+    for item in reading.list(node, "`sla`") {
+        let Some(object) = reading.open_nullable(item, "an entry of `sla`", SLA) else { continue };
+        let types = [("MAX_DURATION", true), ("EXECUTION_ASSERTION", false)];
+        let lasts = object.get("type").and_then(|node| word(reading, node, "type of sla", &types));
+        if let Some(node) = object.get("behavior") {
+            word(reading, node, "behavior of sla", &[("FAIL", ()), ("CANCEL", ()), ("NONE", ())]);
+        }
+        match object.get("duration") {
+            Some(node) => drop(reading.parsed(node, "`duration`", jackson::duration)),
+            None if lasts == Some(true) => missing(reading, &item.place, "an entry of `sla`", "duration", "PT1H"),
+            None => {}
+        }
+    }
+}
+
+/// `pluginDefaults`: each has the values it sets.
+pub(super) fn defaults(reading: &mut Reading, node: &Node, what: &str) {
+    for item in reading.list(node, what) {
+        if get(item, "values").is_none() {
+            missing(reading, &item.place, &format!("an entry of {what}"), "values", "{ level: WARN }");
+        }
+    }
+}
+
+/// `states` and `stopAfter`: names of states, in capitals.
+pub(super) fn states(reading: &mut Reading, node: &Node, what: &str) {
+    for item in reading.list(node, what) {
+        let Some(text) = reading.text(item, "a state") else { continue };
+        // A debugger's state, in which no execution here ever is.
+        let known = || State::ALL.iter().map(|state| state.name()).chain(["BREAKPOINT"]);
+        if !known().any(|state| state == text) {
+            let advice = match nearest(text, known()) {
+                Some(state) => format!("did you mean `{state}`?"),
+                None => "write for example FAILED, WARNING or SUCCESS".to_owned(),
+            };
+            reading.error(&item.place, format!("`{text}` is no state"), advice);
+        }
+    }
+}

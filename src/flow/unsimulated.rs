@@ -1,0 +1,254 @@
+//! What a flow may say and the simulator does not do: tables of names, and one line for each that is met.
+//!
+//! Only what could change a number is told. Nothing is told of what is switched off: it would not run in Kestra either.
+
+use super::{Trigger, TriggerAction};
+use crate::document::{Entry, Node, Object, Reading, Value};
+
+/// A key that is read and not followed.
+struct Row {
+    key: &'static str,
+    when: When,
+    /// What happens here instead.
+    instead: &'static str,
+}
+
+/// When a key matters.
+#[derive(Clone, Copy)]
+enum When {
+    /// With any value that says something.
+    Set,
+    /// Unless it is a constant that holds.
+    NotTrue,
+    /// When it is switched on.
+    True,
+    /// When it has `enabled: true`.
+    Enabled,
+    /// Unless it is this word, which is what happens here.
+    Not(&'static str),
+}
+
+const fn row(key: &'static str, when: When, instead: &'static str) -> Row {
+    Row { key, when, instead }
+}
+
+const ANY_WORKER: &str = "any worker takes the work here";
+
+/// Of a flow.
+const FLOW: &[Row] = &[
+    row("finally", When::Set, "its tasks do not run here"),
+    row("afterExecution", When::Set, "its tasks do not run here"),
+    row("listeners", When::Set, "their tasks do not run here"),
+    row("sla", When::Set, "it ends no execution here"),
+    row("checks", When::Set, "executions start here whatever they say"),
+    row("quotas", When::Set, "nothing is limited by them here"),
+    row("workerGroup", When::Set, ANY_WORKER),
+    row("workerSelector", When::Set, ANY_WORKER),
+    row("deleted", When::True, "the flow runs here"),
+    row("draft", When::True, "the flow runs here"),
+];
+
+/// Of any task.
+const TASK: &[Row] = &[
+    row("runIf", When::NotTrue, "the task always runs here"),
+    row("workerGroup", When::Set, ANY_WORKER),
+    row("workerSelector", When::Set, ANY_WORKER),
+    row("taskCache", When::Enabled, "the task always runs here"),
+];
+
+/// Of any trigger that is simulated.
+const TRIGGER: &[Row] = &[
+    row("conditions", When::Set, "it fires here whatever they say"),
+    row("scheduleConditions", When::Set, "it fires here whatever they say"),
+    row("when", When::NotTrue, "it fires here whatever it says"),
+    row("stopAfter", When::Set, "it goes on here"),
+    row("backfill", When::Set, "no dates before the start run here"),
+    row("lateMaximumDelay", When::Set, "dates that are late run here all the same"),
+    row("recoverMissedSchedules", When::Not("ALL"), "all dates that were missed run here"),
+    row("allowConcurrent", When::True, "it waits for its last execution here"),
+    row("failOnTriggerError", When::True, "an evaluation that fails makes no execution here"),
+    row("workerGroup", When::Set, ANY_WORKER),
+    row("workerSelector", When::Set, ANY_WORKER),
+];
+
+const HOLDS: &str = "it runs as one plain task here, what it holds is not run";
+const STARTS: &str = "it runs as one plain task here, and starts no other flow";
+
+/// Core tasks that do something else here, by the last part of their type, with the key without which they do not.
+const TASKS: &[(&str, Option<&str>, &str)] = &[
+    ("Parallel", None, HOLDS),
+    ("Sequential", None, HOLDS),
+    ("ForEach", None, HOLDS),
+    ("EachSequential", None, HOLDS),
+    ("EachParallel", None, HOLDS),
+    ("Loop", None, HOLDS),
+    ("LoopUntil", None, HOLDS),
+    ("WaitFor", None, HOLDS),
+    ("If", None, HOLDS),
+    ("Switch", None, HOLDS),
+    ("Dag", None, HOLDS),
+    ("AllowFailure", None, HOLDS),
+    ("WorkingDirectory", None, HOLDS),
+    ("Subflow", None, STARTS),
+    ("Flow", None, STARTS),
+    ("ForEachItem", None, STARTS),
+    ("Template", None, STARTS),
+    ("Pause", None, "it runs as one plain task here, nothing waits"),
+    ("Exit", None, "the execution goes on here"),
+    ("Assert", None, "it fails here as often as `fails` of its `behaviour` says"),
+    ("Fail", Some("condition"), "it fails here as often as `fails` of its `behaviour` says, always without one"),
+    ("Resume", None, "no other execution is changed here"),
+    ("Toggle", None, "no trigger is switched here"),
+];
+
+/// Where Kestra keeps its own tasks and triggers, old places included.
+const CORE: &[&str] = &["io.kestra.plugin.core.", "io.kestra.core.tasks.", "io.kestra.core.models.triggers.types."];
+
+/// The last part of the type of one of Kestra's own tasks or triggers.
+pub(super) fn core(kind: &str) -> Option<&str> {
+    CORE.iter().any(|place| kind.starts_with(place)).then(|| kind.rsplit('.').next()).flatten()
+}
+
+/// Whether a condition is a constant that holds: no expression, or `{{ true }}`.
+fn holds(node: &Node) -> bool {
+    let Value::Scalar { text, .. } = &node.value else { return false };
+    let text = text.trim();
+    let inner = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).map(str::trim);
+    match inner {
+        Some(inner) => inner == "true",
+        // What a template gives is true unless it is blank, `false` or a zero.
+        None => !text.contains(['{', '}']) && !matches!(text, "" | "false" | "0" | "-0"),
+    }
+}
+
+impl When {
+    fn matters(self, node: &Node) -> bool {
+        match (self, &node.value) {
+            (_, Value::Null) => false,
+            (When::Set, Value::Sequence(items)) => !items.is_empty(),
+            (When::Set, Value::Mapping(entries)) => !entries.is_empty(),
+            (When::Set, Value::Scalar { text, .. }) => !text.is_empty(),
+            (When::NotTrue, _) => !holds(node),
+            (When::True, Value::Scalar { text, .. }) => matches!(text.as_str(), "true" | "yes" | "on" | "1"),
+            (When::Enabled, Value::Mapping(entries)) => {
+                entries.iter().any(|entry| entry.key == "enabled" && When::True.matters(&entry.value))
+            }
+            (When::Not(usual), Value::Scalar { text, .. }) => text != usual,
+            (When::True | When::Enabled | When::Not(_), _) => false,
+        }
+    }
+}
+
+fn told(reading: &mut Reading, object: &Object<'_>, rows: &[Row], whose: &str) {
+    for row in rows {
+        if let Some(entry) = object.entry(row.key).filter(|entry| row.when.matters(&entry.value)) {
+            reading.warning(&entry.place, format!("not simulated: `{}` of {whose}", row.key), row.instead);
+        }
+    }
+}
+
+/// Tells what is not simulated of a flow itself.
+pub(super) fn flow(reading: &mut Reading, object: &Object<'_>, kinds: &[&str]) {
+    told(reading, object, FLOW, "the flow");
+    for key in ["pluginDefaults", "taskDefaults"] {
+        if let Some(entry) = object.entry(key) {
+            defaults(reading, entry, kinds);
+        }
+    }
+}
+
+/// Keys that defaults may set of what is simulated: those of tasks and triggers, and what some core tasks live by.
+const DEFAULTS: &[&str] = &[
+    "retry",
+    "timeout",
+    "allowFailure",
+    "allowWarning",
+    "disabled",
+    "runIf",
+    "workerGroup",
+    "taskCache",
+    "duration",
+    "condition",
+    "cron",
+    "timezone",
+    "withSeconds",
+    "interval",
+    "conditions",
+    "when",
+    "stopAfter",
+    "lateMaximumDelay",
+    "recoverMissedSchedules",
+    "allowConcurrent",
+];
+
+/// `pluginDefaults` matter when they set what Kestra itself reads, of a type that the flow has.
+fn defaults(reading: &mut Reading, entry: &Entry, kinds: &[&str]) {
+    let get = |node: &'_ Node, key: &str| match &node.value {
+        Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone()),
+        _ => None,
+    };
+    let Value::Sequence(items) = &entry.value.value else { return };
+    let mut of_plugins = false;
+    for item in items {
+        let Some(Node { value: Value::Scalar { text: kind, .. }, .. }) = get(item, "type") else { continue };
+        let Some(Node { value: Value::Mapping(values), .. }) = get(item, "values") else { continue };
+        let used = kinds.iter().any(|used| used.starts_with(kind.as_str()));
+        let mut of_kestra = values.iter().filter(|value| DEFAULTS.contains(&value.key.as_str())).peekable();
+        of_plugins |= of_kestra.peek().is_none() || !used;
+        for value in of_kestra.filter(|_| used) {
+            let what = format!("not simulated: `{}` of `{}` for {kind}", value.key, entry.key);
+            reading.warning(&value.place, what, "write it where it is meant: defaults are not filled in here");
+        }
+    }
+    if of_plugins {
+        reading.note(&entry.place, format!("`{}` set what only plugins read: no influence here", entry.key), "");
+    }
+}
+
+/// Tells what is not simulated of a task.
+pub(super) fn task(reading: &mut Reading, object: &Object<'_>, id: &str, kind: &str) {
+    let row = core(kind).and_then(|name| TASKS.iter().find(|(known, ..)| *known == name));
+    if let Some((name, key, instead)) = row {
+        let entry = object.entry(key.unwrap_or("type"));
+        let matters = |entry: &&Entry| key.is_none() || entry.value.value != Value::Null && !holds(&entry.value);
+        if let Some(entry) = entry.filter(matters) {
+            let what = match key {
+                Some(key) => format!("`{key}` of the task `{id}`, a {name}"),
+                None => format!("the task `{id}`: {name}"),
+            };
+            let place = if key.is_some() { &entry.place } else { &entry.value.place };
+            reading.warning(place, format!("not simulated: {what}"), *instead);
+        }
+    }
+    told(reading, object, TASK, &format!("the task `{id}`"));
+}
+
+/// Tells what is not simulated of a trigger.
+pub(super) fn trigger(reading: &mut Reading, object: &Object<'_>, trigger: &Trigger) {
+    match trigger.action.unsimulated() {
+        Some(what) => {
+            let place = object.entry("type").map_or(&object.node.place, |entry| &entry.value.place);
+            let what = format!("not simulated: the trigger `{}`: {what}", trigger.id);
+            reading.warning(place, what, "it starts nothing here; say with `arrivals` what it would start");
+        }
+        // Who calls a webhook is not in a flow: whether nobody does is looked at where that is known.
+        None => told(reading, object, TRIGGER, &format!("the trigger `{}`", trigger.id)),
+    }
+}
+
+impl TriggerAction {
+    /// What a trigger is that is not simulated.
+    pub fn unsimulated(&self) -> Option<&'static str> {
+        match self {
+            TriggerAction::Flow => Some("a Flow trigger"),
+            TriggerAction::Realtime => Some("a realtime trigger"),
+            TriggerAction::Dates => Some("ScheduleOnDates"),
+            TriggerAction::Schedule(_) | TriggerAction::Poll { .. } | TriggerAction::Webhook => None,
+        }
+    }
+
+    /// Whether it starts executions by itself.
+    pub fn starts(&self) -> bool {
+        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. })
+    }
+}

@@ -1,0 +1,409 @@
+//! Flow files beside the verdict of Kestra's own classes: tests/captures/core/flows.tsv holds, one a row, a file that was
+//! given to 0.20.7, 1.3.19 and 2.0.0, and whether it was accepted. And what is told of files that are accepted.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::collections::BTreeMap;
+
+use mock_kestra::document::{self, Diagnostic, Severity, Source};
+use mock_kestra::scenario::{Loader, NoFiles, Plan, describe, read};
+
+/// What a version said of a file.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    yaml: String,
+    accepted: bool,
+    error: String,
+}
+
+/// All rows, by file: the verdict of each version.
+fn rows() -> Vec<BTreeMap<String, Row>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures/core/flows.tsv");
+    let text = std::fs::read_to_string(path).expect("the table");
+    let mut files: Vec<BTreeMap<String, Row>> = Vec::new();
+    let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let cells: Vec<String> = line.split('\t').map(unescaped).collect();
+        let [version, name, yaml, accepted, rest @ ..] = cells.as_slice() else { panic!("{line}") };
+        let row = Row {
+            name: name.clone(),
+            yaml: yaml.clone(),
+            accepted: accepted == "accepted",
+            error: rest.first().cloned().unwrap_or_default(),
+        };
+        let place = *places.entry((name.clone(), yaml.clone())).or_insert_with(|| {
+            files.push(BTreeMap::new());
+            files.len() - 1
+        });
+        files[place].insert(version.clone(), row);
+    }
+    files
+}
+
+/// Cells have `\n`, `\r`, `\t` and `\\` as two characters.
+fn unescaped(cell: &str) -> String {
+    let mut out = String::new();
+    let mut rest = cell.chars();
+    while let Some(c) = rest.next() {
+        out.push(match c {
+            '\\' => match rest.next().expect("a whole escape") {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                other => other,
+            },
+            c => c,
+        });
+    }
+    out
+}
+
+/// Gives one flow file, whatever it is asked for.
+struct File<'a>(&'a str);
+
+impl Loader for File<'_> {
+    fn flows(&self, _: &str, path: &str) -> Result<Vec<Source>, String> {
+        Ok(vec![Source { name: path.to_owned(), text: self.0.to_owned() }])
+    }
+    fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
+        Err("there is none".to_owned())
+    }
+}
+
+fn file(yaml: &str) -> (Option<Plan>, Vec<Diagnostic>) {
+    read("x.yaml", "name: x\nflows: [ f.yaml ]\n", &File(yaml))
+}
+
+fn accepted(yaml: &str) -> bool {
+    file(yaml).1.iter().all(|told| told.severity != Severity::Error)
+}
+
+/// Files that every version refuses for what only the code of a task, a trigger or a condition knows: which types and
+/// properties there are.
+const NEED_TYPES: &[&str] = &[
+    "task type unknown",
+    "task type plugin unknown",
+    "task type is trigger",
+    "task type is condition",
+    "task type org.kestra",
+    "task type core.tasks.scripts.Bash commands",
+    "task unknown property",
+    "task unknown properties 2",
+    "task missing required",
+    "nested unknown property",
+    "pluginDefaults unknown prop",
+    "trigger schedule scheduleConditions",
+    "trigger type is task",
+    "trigger flow condition unknown",
+    "trigger flow condition prop unknown",
+    "trigger flow preconditions no id",
+    "dag cycle",
+    "dag unknown dep",
+    "sleep no duration",
+];
+
+#[test]
+fn a_file_is_refused_where_every_version_refuses_it() {
+    let (mut wrong, mut refused, mut taken) = (Vec::new(), 0, 0);
+    let files = rows();
+    for versions in &files {
+        let row = versions.values().next().expect("a version");
+        let all = |wanted: bool| versions.values().all(|row| row.accepted == wanted);
+        // What only 0.20 takes may be refused: newer ones do.
+        let newer = versions.iter().any(|(version, row)| row.accepted && !version.starts_with("0.20"));
+        let ours = accepted(&row.yaml);
+        let right = if all(false) {
+            false
+        } else if newer {
+            true
+        } else {
+            ours
+        };
+        let excused = NEED_TYPES.contains(&row.name.as_str());
+        if (ours == right) == excused {
+            let told = document::render(&file(&row.yaml).1);
+            wrong.push(format!(
+                "{}: Kestra says {right} ({}), here it is {ours}\n{}\n{told}",
+                row.name, row.error, row.yaml
+            ));
+        }
+        if all(false) && !ours {
+            refused += 1
+        } else if newer {
+            taken += 1
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), files.len(), wrong.join("\n"));
+    assert!(refused >= 90 && taken >= 150, "{refused} refused, {taken} taken");
+}
+
+/// What is told of a file: severity, line, words, advice.
+fn told(yaml: &str) -> Vec<(Severity, usize, String, String)> {
+    let (plan, diagnostics) = file(yaml);
+    assert!(plan.is_some(), "{}", document::render(&diagnostics));
+    let of = |it: &Diagnostic| {
+        (it.severity, it.place.line_and_column().0, it.what.clone(), it.advice.clone().unwrap_or_default())
+    };
+    diagnostics.iter().map(of).collect()
+}
+
+const SCHEDULED: &str = "id: f\nnamespace: n\ntriggers: [ { id: s, type: io.kestra.plugin.core.trigger.Schedule, cron: \"* * * * *\" } ]\ntasks: [ { id: a, type: a.b.C } ]\n";
+
+/// A flow that is simulated as it is, with more in its task, in its trigger, and at its end.
+fn flow(task: &str, trigger: &str, more: &str) -> String {
+    SCHEDULED
+        .replace("a.b.C", &format!("a.b.C{task}"))
+        .replace("cron: \"* * * * *\"", &format!("cron: \"* * * * *\"{trigger}"))
+        + more
+}
+
+#[test]
+fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
+    assert_eq!(told(SCHEDULED), []);
+    let of_task = |more: &str| flow(&format!(", {more}"), "", "");
+    let of_trigger = |more: &str| flow("", &format!(", {more}"), "");
+    let of_flow = |more: &str| flow("", "", more);
+    let of_type = |kind: &str, more: &str| SCHEDULED.replace("a.b.C", &format!("{kind}{more}"));
+    let core = |name: &str| of_type(&format!("io.kestra.plugin.core.{name}"), "");
+    for (yaml, line, what) in [
+        (of_task("runIf: \"{{ inputs.go }}\""), 4, "`runIf` of the task `a`"),
+        (of_task("runIf: \"false\""), 4, "`runIf` of the task `a`"),
+        (of_task("workerGroup: { key: gpu }"), 4, "`workerGroup` of the task `a`"),
+        (of_task("workerSelector: { tags: [ gpu ] }"), 4, "`workerSelector` of the task `a`"),
+        (of_task("taskCache: { enabled: true }"), 4, "`taskCache` of the task `a`"),
+        (of_task("timeout: \"{{ inputs.t }}\""), 4, "`timeout` is an expression, it is not worked out"),
+        (core("flow.Pause"), 4, "the task `a`: Pause"),
+        (core("flow.Parallel"), 4, "the task `a`: Parallel"),
+        (core("flow.Subflow"), 4, "the task `a`: Subflow"),
+        (core("execution.Exit"), 4, "the task `a`: Exit"),
+        (core("execution.Assert"), 4, "the task `a`: Assert"),
+        (core("trigger.Toggle"), 4, "the task `a`: Toggle"),
+        (of_type("io.kestra.core.tasks.flows.Pause", ""), 4, "the task `a`: Pause"),
+        (
+            of_type("io.kestra.plugin.core.execution.Fail", ", condition: \"{{ inputs.bad }}\""),
+            4,
+            "`condition` of the task `a`, a Fail",
+        ),
+        (of_trigger("conditions: [ { type: a.b.C } ]"), 3, "`conditions` of the trigger `s`"),
+        (of_trigger("when: \"{{ false }}\""), 3, "`when` of the trigger `s`"),
+        (of_trigger("stopAfter: [ FAILED ]"), 3, "`stopAfter` of the trigger `s`"),
+        (of_trigger("workerGroup: { key: gpu }"), 3, "`workerGroup` of the trigger `s`"),
+        (of_trigger("backfill: { start: 2020-01-01T00:00:00Z }"), 3, "`backfill` of the trigger `s`"),
+        (of_trigger("lateMaximumDelay: PT1H"), 3, "`lateMaximumDelay` of the trigger `s`"),
+        (of_trigger("recoverMissedSchedules: LAST"), 3, "`recoverMissedSchedules` of the trigger `s`"),
+        (of_trigger("allowConcurrent: true"), 3, "`allowConcurrent` of the trigger `s`"),
+        (of_flow("finally: [ { id: z, type: a.b.C } ]\n"), 5, "`finally` of the flow"),
+        (of_flow("afterExecution: [ { id: z, type: a.b.C } ]\n"), 5, "`afterExecution` of the flow"),
+        (of_flow("listeners: [ { tasks: [] } ]\n"), 5, "`listeners` of the flow"),
+        (of_flow("sla: [ { id: s, type: MAX_DURATION, duration: PT1H, behavior: FAIL } ]\n"), 5, "`sla` of the flow"),
+        (of_flow("checks: [ { condition: x, message: y } ]\n"), 5, "`checks` of the flow"),
+        (of_flow("workerGroup: { key: gpu }\n"), 5, "`workerGroup` of the flow"),
+        (
+            of_flow("pluginDefaults:\n  - { type: a.b, values: { url: x, timeout: PT1M } }\n"),
+            6,
+            "`timeout` of `pluginDefaults` for a.b",
+        ),
+        (of_flow("inputs: [ { id: day, type: STRING } ]\n"), 5, "the trigger `s` gives the input `day` no value"),
+    ] {
+        let told = told(&yaml);
+        assert_eq!(told.len(), 1, "{yaml}: {told:?}");
+        let (severity, at, words, advice) = &told[0];
+        assert_eq!(
+            (*severity, *at, words.as_str()),
+            (Severity::Warning, line, format!("not simulated: {what}").as_str())
+        );
+        assert!(!advice.is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn what_changes_no_number_says_nothing() {
+    for yaml in [
+        flow(", runIf: \"{{ true }}\", description: d, logLevel: INFO, logToFile: true, version: 1.0", "", ""),
+        flow(", runIf: true, taskCache: { enabled: false }, workerGroup:", "", ""),
+        flow("", ", description: d, inputs: { day: monday }, labels: { a: b }, stopAfter: [], conditions: []", ""),
+        flow("", ", recoverMissedSchedules: ALL, timezone: Europe/Paris, when: \"true\"", ""),
+        flow(
+            "",
+            "",
+            "labels: { a: b }\ndescription: d\nvariables: { a: 1 }\noutputs: []\nerrors: []\nsla: []\nrevision: 3\n",
+        ),
+        flow("", "", "inputs: [ { id: a, type: STRING, defaults: x }, { id: b, type: INT, required: false } ]\n"),
+        flow("", ", inputs: { day: x }", "inputs: [ { id: day, type: STRING } ]\n"),
+        // Another type of this flow's has no such task.
+        SCHEDULED.replace("a.b.C", "io.kestra.plugin.core.execution.Fail"),
+        SCHEDULED.replace("a.b.C", "io.kestra.plugin.core.execution.Fail, condition: \"{{ true }}\""),
+        // Not Kestra's own.
+        SCHEDULED.replace("a.b.C", "com.acme.Pause"),
+        // What is switched off would not run in Kestra either.
+        flow(", disabled: true, runIf: \"{{ x }}\", timeout: 2m", "", ""),
+        flow(
+            ", runIf: \"{{ x }}\", timeout: 2m",
+            ", stopAfter: [ FAILED ]",
+            "disabled: true\nfinally: [ { id: z, type: a.b.C } ]\n",
+        ),
+        flow("", ", disabled: true, stopAfter: [ FAILED ]", ""),
+    ] {
+        assert_eq!(told(&yaml), [], "{yaml}");
+    }
+    let of_plugins = told(&flow(
+        "",
+        "",
+        "pluginDefaults: [ { type: a.b.C, values: { url: x } }, { type: z.z, values: { retry: {} } } ]\n",
+    ));
+    assert!(matches!(of_plugins.as_slice(), [(Severity::Note, 5, ..)]), "{of_plugins:?}");
+}
+
+#[test]
+fn flows_that_nothing_starts_are_told_and_the_plan_claims_nothing_else() {
+    let of =
+        |trigger: &str| SCHEDULED.replace("type: io.kestra.plugin.core.trigger.Schedule, cron: \"* * * * *\"", trigger);
+    let never = "nothing starts the flow n.f: ";
+    for (yaml, what, plan) in [
+        (
+            of("type: io.kestra.plugin.core.trigger.Flow"),
+            "not simulated: the trigger `s`: a Flow trigger",
+            "s (a Flow trigger) not simulated; nothing starts it",
+        ),
+        (
+            of("type: io.kestra.plugin.kafka.RealtimeTrigger"),
+            "not simulated: the trigger `s`: a realtime trigger",
+            "s (a realtime trigger) not simulated; nothing starts it",
+        ),
+        (
+            of("type: io.kestra.plugin.core.trigger.ScheduleOnDates, dates: []"),
+            "not simulated: the trigger `s`: ScheduleOnDates",
+            "s (ScheduleOnDates) not simulated; nothing starts it",
+        ),
+        (
+            of("type: io.kestra.plugin.core.trigger.Webhook, key: k"),
+            &format!("{never}nobody calls its webhook `s`"),
+            "s when called; nothing starts it",
+        ),
+        (
+            "id: f\nnamespace: n\ntasks: [ { id: a, type: a.b.C } ]\n".to_owned(),
+            &format!("{never}it has no trigger and no arrivals"),
+            "a; nothing starts it",
+        ),
+    ] {
+        let (read, diagnostics) = file(&yaml);
+        let words: Vec<&str> = diagnostics.iter().map(|it| it.what.as_str()).collect();
+        assert_eq!(words, [what], "{yaml}");
+        assert_eq!(diagnostics[0].severity, Severity::Warning);
+        let text = describe(&read.expect("a plan"));
+        assert!(text.contains(plan), "{text}");
+        assert!(!text.contains("after other flows") && !text.contains("all the time"), "{text}");
+    }
+    // With arrivals it is started; with a disabled trigger it is meant to rest.
+    let arrivals = "name: x\nflows: [ { id: f, namespace: n, tasks: [ { id: a, type: a.b.C } ] } ]\narrivals: [ { flow: f, rate: 1/min } ]\n";
+    let (plan, diagnostics) = read("x.yaml", arrivals, &NoFiles);
+    assert!(diagnostics.is_empty() && !describe(&plan.expect("a plan")).contains("nothing starts"), "{diagnostics:?}");
+    assert_eq!(told(&flow("", ", disabled: true", "")), []);
+    assert_eq!(told(&format!("{SCHEDULED}disabled: true\n")), []);
+}
+
+#[test]
+fn the_block_of_the_catalogue_is_accepted_with_a_note() {
+    let yaml = format!("{SCHEDULED}extend:\n  title: A title\n  tags: [ a ]\n  ee: false\n");
+    let told = told(&yaml);
+    assert!(
+        matches!(told.as_slice(), [(Severity::Note, 5, what, _)] if what.contains("Kestra itself refuses it")),
+        "{told:?}"
+    );
+    // Only there, and only in this word.
+    assert!(!accepted(&format!("{SCHEDULED}extends: {{}}\n")));
+}
+
+#[test]
+fn durations_are_read_as_jackson_reads_them() {
+    let retry = |interval: &str| flow(&format!(", retry: {{ type: constant, interval: {interval} }}"), "", "");
+    for (written, good) in
+        [("120", true), ("\"120\"", true), ("1.5", true), ("PT2M", true), ("2m", false), ("30s1m", false)]
+    {
+        assert_eq!(accepted(&retry(written)), good, "retry {written}");
+        let late = flow("", &format!(", lateMaximumDelay: {written}"), "");
+        assert_eq!(accepted(&late), good, "lateMaximumDelay {written}");
+        let sla = format!("{SCHEDULED}sla: [ {{ id: s, type: MAX_DURATION, behavior: FAIL, duration: {written} }} ]\n");
+        assert_eq!(accepted(&sla), good, "sla {written}");
+        let poll = format!(
+            "id: f\nnamespace: n\ntriggers: [ {{ id: p, type: a.b.Trigger, interval: {written} }} ]\ntasks: [ {{ id: a, type: a.b.C }} ]\n"
+        );
+        assert_eq!(accepted(&poll), good, "interval {written}");
+        let window = |trigger: &str| {
+            let core = "type: io.kestra.plugin.core.trigger";
+            SCHEDULED.replace(&format!("{core}.Schedule, cron: \"* * * * *\""), &format!("{core}.Flow, {trigger}"))
+        };
+        let condition = window(&format!("conditions: [ {{ type: a.b.C, id: m, window: {written} }} ]"));
+        assert_eq!(accepted(&condition), good, "window {written}");
+        let advance = window(&format!("preconditions: {{ id: p, timeWindow: {{ windowAdvance: {written} }} }}"));
+        assert_eq!(accepted(&advance), good, "windowAdvance {written}");
+        let (_, diagnostics) = file(&retry(written));
+        assert!(good || document::render(&diagnostics).contains("write PT"), "{diagnostics:?}");
+        // It is worked out when the task runs: Kestra takes the flow whatever it says.
+        let timeout = told(&flow(&format!(", timeout: {written}"), "", ""));
+        assert_eq!(timeout.is_empty(), good, "{timeout:?}");
+    }
+    let (plan, _) = file(&flow(", timeout: 120", "", ""));
+    let timeout = plan.expect("a plan").flows[0].tasks[0].timeout;
+    assert_eq!(timeout.map(|it| it.as_seconds_f64()), Some(120.0));
+    let broken = told(&flow(", timeout: 2m", "", ""));
+    assert!(
+        matches!(broken.as_slice(), [(Severity::Warning, 4, what, advice)] if what.contains("fails the task") && advice == "write PT2M"),
+        "{broken:?}"
+    );
+}
+
+#[test]
+fn yaml_is_read_as_kestra_reads_it() {
+    // An alias is the text of its name, so nothing is merged; `yes` is true; an empty value is an empty text.
+    let (plan, _) = file(
+        "id: &x f\nnamespace: n\nlabels: { a: *x, b: *nowhere, c: 010 }\ndisabled: yes\ndescription:\ntasks: [ { id: a, type: a.b.C, allowFailure: on, allowWarning: \"false\" } ]\n",
+    );
+    let flow = &plan.expect("a plan").flows[0];
+    let labels: Vec<(&str, &str)> = flow.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(labels, [("a", "x"), ("b", "nowhere"), ("c", "010")]);
+    assert!(flow.disabled && flow.tasks[0].allow_failure && !flow.tasks[0].allow_warning);
+    let (_, merged) =
+        file("id: f\nnamespace: n\nvariables: { t: &t { type: a.b.C } }\ntasks: [ { id: l, type: a.b.C, <<: *t } ]\n");
+    let error = document::render(&merged);
+    assert!(
+        error.contains("error: `<<` is no key of a task\n --> f.yaml:4:") && error.contains("Kestra merges nothing"),
+        "{error}"
+    );
+    // A second document is lost, in Kestra too.
+    let two = told(&format!("{SCHEDULED}---\nid: [\n"));
+    assert!(
+        matches!(two.as_slice(), [(Severity::Warning, 5, what, _)] if what.contains("Kestra does not read")),
+        "{two:?}"
+    );
+    let empty = document::render(&file("# nothing\n").1);
+    assert!(empty.contains("the file is empty") && empty.contains("a flow begins with `id:`"), "{empty}");
+    // In the scenario itself an alias is what it stands for.
+    let inline = "name: x\nflows:\n  - { id: f, namespace: n, labels: { a: &t v, b: *t }, tasks: [ { id: a, type: a.b.C } ], disabled: true }\n";
+    let (plan, _) = read("x.yaml", inline, &NoFiles);
+    assert_eq!(plan.expect("a plan").flows[0].labels[1].1, "v");
+}
+
+#[test]
+fn notes_of_many_files_hide_no_error() {
+    struct Many;
+    impl Loader for Many {
+        fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+            let flow =
+                |number: usize| format!("{}extend: {{}}\n", SCHEDULED.replace("id: f", &format!("id: f{number}")));
+            let mut flows: Vec<String> = (0..150).map(flow).collect();
+            flows[120] += "mistake: 1\n";
+            flows[130] += "workerGroup: { key: gpu }\n";
+            let source = |(number, text)| Source { name: format!("{number:03}.yml"), text };
+            Ok(flows.into_iter().enumerate().map(source).collect())
+        }
+        fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
+            Err("there is none".to_owned())
+        }
+    }
+    let (plan, diagnostics) = read("x.yaml", "name: x\nflows: [ all ]\n", &Many);
+    assert!(plan.is_none());
+    let count = |severity| diagnostics.iter().filter(|it| it.severity == severity).count();
+    assert_eq!((count(Severity::Error), count(Severity::Warning), count(Severity::Note)), (1, 1, 99));
+    assert_eq!(diagnostics.last().map(|it| it.what.as_str()), Some("and 52 more that are not shown"));
+}
