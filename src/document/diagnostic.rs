@@ -24,6 +24,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// What of it is on its first line.
+    pub fn first_line(&self) -> Place {
+        let Range { start, end } = self.range;
+        let line_end = self.source.text[start..].find('\n').map_or(end, |at| start + at);
+        Place { range: start..end.min(line_end), source: self.source.clone() }
+    }
+
     /// Line and column, both from 1; columns count characters.
     pub fn line_and_column(&self) -> (usize, usize) {
         let before = self.source.text.get(..self.range.start).unwrap_or(&self.source.text);

@@ -97,13 +97,6 @@ fn object_schema(fields: &[Field], others: Json) -> Json {
     schema
 }
 
-/// What of a place is on its first line.
-fn first_line(place: &Place) -> Place {
-    let Range { start, end } = place.range;
-    let line_end = place.source.text[start..].find('\n').map_or(end, |at| start + at);
-    Place { range: start..end.min(line_end), source: place.source.clone() }
-}
-
 /// A reading under way: it collects what is wrong and goes on.
 #[derive(Debug, Default)]
 pub struct Reading {
@@ -214,6 +207,16 @@ impl Reading {
         Some(object)
     }
 
+    /// A mapping, whatever its keys are: as programs in Go take it, to which a key without a value is as good as none.
+    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<Object<'n>> {
+        if let Value::Mapping(entries) = &node.value {
+            return Some(Object { node, entries });
+        }
+        let advice = format!("write for example `{example}`");
+        self.error(&node.place, format!("{what} must be a mapping, not {}", node.value.describe()), advice);
+        None
+    }
+
     /// A mapping with these keys, and others that are not looked at.
     pub fn open<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
         let Value::Mapping(entries) = &node.value else {
@@ -227,7 +230,7 @@ impl Reading {
             let example = || format!("{}: {}", field.key, field.example);
             match entries.iter().find(|entry| entry.key == field.key) {
                 None if field.required => {
-                    let place = first_line(&node.place);
+                    let place = node.place.first_line();
                     self.error(&place, format!("{what} has no `{}`", field.key), format!("add `{}`", example()));
                 }
                 // An empty list is what is left when all its items are commented out.

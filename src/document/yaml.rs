@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span};
+use base64::Engine as _;
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::{Diagnostic, Place, Severity, Source, limits};
 
@@ -59,27 +60,53 @@ impl Value {
 
 /// Reads one document. Without one the diagnostics say why.
 pub fn parse(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
-    let (mut documents, diagnostics) = read(source, false);
-    (documents.pop(), diagnostics)
+    let mut documents = read(source, Way::One);
+    let diagnostics = documents.iter_mut().flat_map(|document| std::mem::take(&mut document.diagnostics)).collect();
+    (documents.into_iter().find_map(|document| document.root), diagnostics)
 }
 
-/// Reads all documents of a file; empty ones are left out. Without any the diagnostics say why.
-pub fn parse_all(source: &Arc<Source>) -> (Vec<Node>, Vec<Diagnostic>) {
-    read(source, true)
+/// One of the documents of a file.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What it holds; none when it cannot be read.
+    pub root: Option<Node>,
+    /// What is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
-fn read(source: &Arc<Source>, several: bool) -> (Vec<Node>, Vec<Diagnostic>) {
+/// Reads all documents of a file as programs in Go do (asked of promtool): merge keys (`<<`) are followed, tags say what a
+/// scalar is, a key that is null is none, an empty document is null, and an empty file has no document. The last document
+/// is one without a root where the text is no YAML from there on.
+pub fn parse_go(source: &Arc<Source>) -> Vec<Document> {
+    read(source, Way::Go)
+}
+
+/// How a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// One document, by the rules of our own files.
+    One,
+    /// All documents, as programs in Go read them.
+    Go,
+}
+
+fn read(source: &Arc<Source>, way: Way) -> Vec<Document> {
     let text = source.text.as_str();
     let mut builder =
-        Builder { source: source.clone(), diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
+        Builder { source: source.clone(), way, diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
+    let mut documents = Vec::new();
     if text.len() > limits::FILE {
         let mib = limits::FILE >> 20;
         builder.error(0..0, format!("the file is larger than {mib} MiB"), "split it, or name flow files in `flows`");
-        return (Vec::new(), builder.diagnostics);
+    } else {
+        let mut parser = Parser::new_from_str_with_options(text, granit_parser::options!(emit_comments: false));
+        // That it stopped is told by a diagnostic.
+        let _ = builder.documents(&mut parser, &mut documents);
     }
-    let mut parser = Parser::new_from_str_with_options(text, granit_parser::options!(emit_comments: false));
-    let documents = builder.documents(&mut parser, several);
-    (documents.unwrap_or_default(), builder.diagnostics)
+    if !builder.diagnostics.is_empty() {
+        documents.push(Document { root: None, diagnostics: builder.diagnostics });
+    }
+    documents
 }
 
 /// What stops the reading has been told.
@@ -87,6 +114,7 @@ struct Stop;
 
 struct Builder {
     source: Arc<Source>,
+    way: Way,
     diagnostics: Vec<Diagnostic>,
     anchors: Vec<(usize, Node)>,
     aliases: usize,
@@ -132,27 +160,32 @@ impl Builder {
         start..end.max(start)
     }
 
-    fn documents(&mut self, parser: &mut Events<'_>, several: bool) -> Result<Vec<Node>, Stop> {
-        let mut documents: Vec<Node> = Vec::new();
+    fn documents(&mut self, parser: &mut Events<'_>, documents: &mut Vec<Document>) -> Result<(), Stop> {
         loop {
             let (event, range) = self.next(parser)?;
             match event {
                 Event::StreamEnd => {
-                    if documents.is_empty() {
+                    if documents.is_empty() && self.way == Way::One {
                         self.error(0..0, "the file is empty", "a scenario begins with `name:`");
                     }
-                    return Ok(documents);
+                    return Ok(());
+                }
+                // Versions and tags of one's own: Go knows YAML 1.1 only.
+                Event::DocumentStart(_, Some(version))
+                    if self.way == Way::Go && (version.major, version.minor) != (1, 1) =>
+                {
+                    let what = format!("`%YAML {}.{}` is not read by programs in Go", version.major, version.minor);
+                    self.error(range, what, "leave the line out, or write `%YAML 1.1`");
+                    return Err(Stop);
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => {
-                    if !several && !documents.is_empty() {
+                    if self.way == Way::One && !documents.is_empty() {
                         self.error(range, "a second document begins here", "one file holds one document");
-                        return Ok(documents);
+                        return Ok(());
                     }
                     let root = self.node(parser, event, range, 0)?;
-                    if !several || root.value != Value::Null {
-                        documents.push(root);
-                    }
+                    documents.push(Document { root: Some(root), diagnostics: std::mem::take(&mut self.diagnostics) });
                 }
             }
         }
@@ -177,10 +210,12 @@ impl Builder {
         let start = range.start;
         let (value, anchor, end) = match event {
             Event::Alias(id) => return self.alias(id, range),
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
-                let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let value = if null { Value::Null } else { Value::Scalar { text: text.into_owned(), plain } };
+                let value = match tag.filter(|_| self.way == Way::Go) {
+                    Some(tag) => self.tagged(text.into_owned(), &tag, &range),
+                    None => untagged(text.into_owned(), plain),
+                };
                 (value, anchor, range.end)
             }
             Event::SequenceStart(_, anchor, _) => {
@@ -219,15 +254,51 @@ impl Builder {
     /// The entries of a mapping, and where it ends.
     fn mapping(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<(Vec<Entry>, usize), Stop> {
         let mut entries: Vec<Entry> = Vec::new();
+        // The value of the merge key; what is merged comes last, whatever stands first.
+        let mut merged: Option<Node> = None;
         loop {
             match self.next(parser)? {
-                (Event::MappingEnd, range) => return Ok((entries, range.end)),
+                (Event::MappingEnd, range) => {
+                    merged.into_iter().for_each(|node| self.merge(&mut entries, node));
+                    return Ok((entries, range.end));
+                }
                 (event, range) => {
                     let key = self.node(parser, event, range, depth + 1)?;
                     let (event, range) = self.next(parser)?;
                     let value = self.node(parser, event, range, depth + 1)?;
-                    self.entry(&mut entries, key, value);
+                    let merges = matches!(&key.value, Value::Scalar { text, plain: true } if text == "<<");
+                    match merges && self.way == Way::Go {
+                        true if merged.is_none() => merged = Some(value),
+                        true => self.error(key.place.range, "`<<` is here twice", "write `<<: [ *one, *other ]`"),
+                        false => self.entry(&mut entries, key, value),
+                    }
                 }
+            }
+        }
+    }
+
+    /// Adds what a merge key stands for: keys that are not there yet, of several mappings the first that has one.
+    fn merge(&mut self, entries: &mut Vec<Entry>, node: Node) {
+        let parts = match node.value {
+            Value::Mapping(found) => vec![found],
+            Value::Sequence(items) => {
+                let mappings = items.into_iter().map(|item| match item.value {
+                    Value::Mapping(found) => Some(found),
+                    _ => None,
+                });
+                match mappings.collect::<Option<Vec<_>>>() {
+                    Some(parts) => parts,
+                    None => return self.error(node.place.range, "`<<` takes mappings only", "write `<<: *anchor`"),
+                }
+            }
+            other => {
+                let what = format!("`<<` takes a mapping or a list of mappings, not {}", other.describe());
+                return self.error(node.place.range, what, "write `<<: *anchor`");
+            }
+        };
+        for entry in parts.into_iter().flatten() {
+            if entries.iter().all(|there| there.key != entry.key) {
+                entries.push(entry);
             }
         }
     }
@@ -235,6 +306,7 @@ impl Builder {
     fn entry(&mut self, entries: &mut Vec<Entry>, key: Node, value: Node) {
         let name = match key.value {
             Value::Scalar { text, .. } => text,
+            Value::Null if self.way == Way::Go => return,
             Value::Null => "null".into(),
             other => {
                 self.error(key.place.range, format!("{} is no key", other.describe()), "keys are single words");
@@ -248,9 +320,32 @@ impl Builder {
         entries.push(Entry { key: name, place: key.place, value });
     }
 
+    /// A scalar that a tag says more about. A tag that is not one of YAML's own makes a text of it.
+    fn tagged(&mut self, text: String, tag: &Tag, range: &Range<usize>) -> Value {
+        let name = tag.suffix_in_namespace("tag:yaml.org,2002:").unwrap_or_default();
+        if name == "binary" {
+            let packed: String = text.split_whitespace().collect();
+            let bytes = base64::engine::general_purpose::STANDARD.decode(packed).ok();
+            if let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
+                return Value::Scalar { text, plain: false };
+            }
+            self.error(range.clone(), "this is no text in base64, as `!!binary` says", "leave the tag out");
+        }
+        match TAGS.iter().find(|(known, _)| *known == name) {
+            Some((_, fits)) => {
+                if !fits(&text) {
+                    self.error(range.clone(), format!("`{text}` is no `!!{name}`"), "leave the tag out");
+                }
+                untagged(text, true)
+            }
+            None => Value::Scalar { text, plain: false },
+        }
+    }
+
     fn alias(&mut self, id: usize, range: Range<usize>) -> Result<Node, Stop> {
         self.aliases += 1;
-        if self.aliases > limits::ALIASES {
+        // Go counts what aliases stand for, not how many there are: that is bounded by the number of values.
+        if self.aliases > limits::ALIASES && self.way == Way::One {
             self.error(range, format!("more than {} aliases", limits::ALIASES), "write the values out");
             return Err(Stop);
         }
@@ -267,6 +362,24 @@ impl Builder {
         }
     }
 }
+
+/// A scalar without a tag.
+fn untagged(text: String, plain: bool) -> Value {
+    match plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") {
+        true => Value::Null,
+        false => Value::Scalar { text, plain },
+    }
+}
+
+/// Tags of YAML's own for scalars, and whether a plain text may have one.
+const TAGS: &[(&str, fn(&str) -> bool)] = &[
+    ("int", |text| text.replace('_', "").trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit())),
+    ("float", |text| text.replace('_', "").parse::<f64>().is_ok() || text.trim_start_matches(['-', '+']) == ".inf"),
+    ("bool", |text| matches!(text.to_ascii_lowercase().as_str(), "true" | "false")),
+    ("null", |text| matches!(text, "" | "~" | "null" | "Null" | "NULL")),
+    ("timestamp", |text| text.starts_with(|c: char| c.is_ascii_digit())),
+    ("merge", |text| text == "<<"),
+];
 
 fn size(node: &Node) -> usize {
     match &node.value {

@@ -7,6 +7,7 @@ mod aggregate;
 mod binary;
 mod check;
 mod data;
+mod duration;
 mod error;
 mod evaluate;
 mod functions;
