@@ -10,10 +10,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::peers::Prometheus;
 use common::peers::peer;
+use common::server::eventually;
 use common::server::scratch;
 use mock_kestra::document;
-use mock_kestra::monitor::read_rules;
+use mock_kestra::monitor::{Monitor, Setup, Target, read_rules};
+use mock_kestra::promql::{Expression, Grid, Value};
+use mock_kestra::time::Duration;
 
 /// A file and what is said of it.
 struct Case {
@@ -129,5 +133,106 @@ fn promtool_still_says_what_is_recorded() {
         std::fs::write(corpus(), text).expect("written");
     } else {
         assert!(wrong.is_empty(), "{} files:\n{}", wrong.len(), wrong.join("\n"));
+    }
+}
+
+const STEP: i64 = 15_000;
+
+/// A scraped gauge `g`, watched by rules; `r` can be asked for later.
+fn watched(rules: &str, values: &[f64]) -> Monitor {
+    let (rules, told) = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", document::render(&told)));
+    assert!(told.is_empty(), "{}", document::render(&told));
+    let interval = Duration::seconds(15);
+    let target = Target::new(&[("job", "j")], interval, interval);
+    let also = vec![Expression::parse("r").expect("sound")];
+    let setup = Setup { rules, targets: vec![target], evaluation_interval: interval, also, ..Setup::default() };
+    let mut monitor = Monitor::new(setup);
+    for (step, value) in values.iter().enumerate() {
+        let mut scrape = monitor.scrape(0, step as i64 * STEP);
+        scrape.sample("g", &[], None, *value);
+        scrape.end(Some(1), Duration::milliseconds(5));
+    }
+    let groups = monitor.groups().len();
+    let grid = Grid { first: 0, step: STEP, count: values.len() };
+    monitor.evaluate_all(&vec![grid; groups]);
+    monitor
+}
+
+#[test]
+#[ignore = "needs promtool of Debian unstable: .ci/peers fetches it"]
+fn promtool_moves_by_an_offset_what_we_move() {
+    let values = [1.0, 9.0, 9.0, 9.0, 2.0, 2.0, 9.0, 2.0, 2.0, 2.0, 2.0, 2.0];
+    for offset in ["0s", "15s", "40s", "1m"] {
+        let rules = format!(
+            "groups:\n- name: g\n  query_offset: {offset}\n  rules:\n  - {{ record: r, expr: g * 2 }}\n  - {{ alert: A, expr: g > 5 }}\n  - {{ alert: B, expr: r > 12, for: 15s }}\n"
+        );
+        let monitor = watched(&rules, &values);
+        let r = Expression::parse("r").expect("sound");
+        let mut text = String::from(
+            "rule_files: [ rules.yml ]\nevaluation_interval: 15s\ntests:\n- interval: 15s\n  input_series:\n",
+        );
+        let numbers: Vec<String> = values.iter().map(f64::to_string).collect();
+        let _ = writeln!(text, "  - {{ series: 'g{{job=\"j\"}}', values: '{}' }}", numbers.join(" "));
+        let (mut alerts, mut samples) = (String::new(), String::new());
+        for step in 0..values.len() as i64 {
+            let (now, at) = (step * STEP, format!("{}s", step * STEP / 1000));
+            for name in ["A", "B"] {
+                let fires = monitor.episodes().iter().any(|(alert, it)| {
+                    alert == name && it.firing.is_some_and(|at| at <= now) && it.resolved.is_none_or(|at| now < at)
+                });
+                let expected = if fires { "[ { exp_labels: { job: j } } ]" } else { "[]" };
+                let _ = writeln!(alerts, "  - {{ eval_time: {at}, alertname: {name}, exp_alerts: {expected} }}");
+            }
+            let found = match monitor.ask(&r, now) {
+                Ok(Value::Vector(found)) => found,
+                other => panic!("{other:?}"),
+            };
+            let shown = found.iter().map(|(_, value)| format!("{{ labels: 'r{{job=\"j\"}}', value: {value} }}"));
+            let _ = writeln!(
+                samples,
+                "  - {{ eval_time: {at}, expr: r, exp_samples: [ {} ] }}",
+                shown.collect::<Vec<_>>().join(", ")
+            );
+        }
+        text += &format!("  alert_rule_test:\n{alerts}  promql_expr_test:\n{samples}");
+        let file = scratch("test.yml");
+        std::fs::write(file.with_file_name("rules.yml"), rules).expect("written");
+        std::fs::write(&file, text).expect("written");
+        let output =
+            Command::new(peer("unstable", "promtool")).args(["test", "rules"]).arg(&file).output().expect("promtool");
+        assert!(output.status.success(), "{offset}:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+#[ignore = "needs Prometheus of Debian unstable and stable: .ci/peers fetches them"]
+fn a_real_prometheus_fails_over_a_limit_as_we_do() {
+    let two = "label_replace(vector(1), 'a', 'x', '', '') or label_replace(vector(1), 'a', 'y', '', '')";
+    let rules = format!(
+        "groups:\n- name: g\n  limit: 1\n  rules:\n  - {{ alert: A, expr: \"{two}\" }}\n  - {{ record: r, expr: \"{two}\" }}\n  - {{ alert: B, expr: vector(1) }}\n"
+    );
+    let monitor = watched(&rules, &[1.0, 1.0]);
+    let ours = monitor.failures();
+    let active: Vec<String> = monitor.episodes().iter().map(|(name, _)| name.clone()).collect();
+    for suite in ["unstable", "stable"] {
+        let config = "global: { evaluation_interval: 200ms }\nrule_files: [ rules.yml ]\n";
+        let prometheus = Prometheus::start(suite, config, &rules);
+        let mut told = Vec::new();
+        eventually("all rules are evaluated", || {
+            let answer = prometheus.api("rules");
+            let rules = answer["data"]["groups"][0]["rules"].as_array().cloned().unwrap_or_default();
+            told = rules.iter().filter(|rule| rule["health"] == "err").cloned().collect();
+            rules.len() == 3 && rules.iter().all(|rule| rule["health"] != "unknown")
+        });
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let theirs: Vec<(String, String)> =
+            told.iter().map(|rule| (text(&rule["name"]), text(&rule["lastError"]))).collect();
+        assert_eq!(theirs, ours, "{suite}");
+        let alerts = prometheus.api("alerts");
+        let alerts = alerts["data"]["alerts"].as_array().cloned().unwrap_or_default();
+        let theirs: Vec<String> = alerts.iter().map(|alert| text(&alert["labels"]["alertname"])).collect();
+        assert_eq!(theirs, active, "{suite}");
+        let recorded = prometheus.api("query?query=r");
+        assert_eq!(recorded["data"]["result"].as_array().map(Vec::len), Some(0), "{suite}: {recorded}");
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
 
 use super::{Diagnostic, Place, Severity, Source, limits};
 
@@ -92,8 +92,16 @@ enum Way {
 
 fn read(source: &Arc<Source>, way: Way) -> Vec<Document> {
     let text = source.text.as_str();
-    let mut builder =
-        Builder { source: source.clone(), way, diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
+    let mut builder = Builder {
+        source: source.clone(),
+        way,
+        diagnostics: Vec::new(),
+        anchors: Vec::new(),
+        aliases: 0,
+        nodes: 0,
+        flow: 0,
+        end: 0,
+    };
     let mut documents = Vec::new();
     if text.len() > limits::FILE {
         let mib = limits::FILE >> 20;
@@ -119,6 +127,10 @@ struct Builder {
     anchors: Vec<(usize, Node)>,
     aliases: usize,
     nodes: usize,
+    /// Collections in brackets around this place.
+    flow: usize,
+    /// Where the last word ended.
+    end: usize,
 }
 
 type Events<'a> = Parser<'a, granit_parser::StrInput<'a>>;
@@ -170,13 +182,13 @@ impl Builder {
                     }
                     return Ok(());
                 }
-                // Versions and tags of one's own: Go knows YAML 1.1 only.
-                Event::DocumentStart(_, Some(version))
-                    if self.way == Way::Go && (version.major, version.minor) != (1, 1) =>
-                {
-                    let what = format!("`%YAML {}.{}` is not read by programs in Go", version.major, version.minor);
-                    self.error(range, what, "leave the line out, or write `%YAML 1.1`");
-                    return Err(Stop);
+                Event::StreamStart if self.way == Way::Go => self.directives()?,
+                Event::DocumentEnd if self.way == Way::Go && !documents.is_empty() => {
+                    self.tabs(range.start);
+                    if let Some(last) = documents.last_mut() {
+                        last.diagnostics.append(&mut self.diagnostics);
+                    }
+                    self.end = range.end;
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => {
@@ -189,6 +201,70 @@ impl Builder {
                 }
             }
         }
+    }
+
+    /// Directives before the first document. Go knows YAML 1.1 only.
+    fn directives(&mut self) -> Result<(), Stop> {
+        let source = self.source.clone();
+        let mut at = 0;
+        for line in source.text.trim_start_matches('\u{feff}').split_inclusive('\n') {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words.as_slice() {
+                [] | ["%TAG", ..] | ["%YAML", "1.1", ..] => {}
+                [word, ..] if word.starts_with('#') => {}
+                [word, ..] if word.starts_with('%') => {
+                    let what = format!("`{}` is not read by programs in Go", line.trim_end());
+                    self.error(at..at + line.trim_end().len(), what, "leave the line out");
+                    return Err(Stop);
+                }
+                _ => return Ok(()),
+            }
+            at += line.len();
+        }
+        Ok(())
+    }
+
+    /// Tells of tabs where a key or an item may begin, between the last word and a place: libyaml, and so Go, refuses them.
+    fn tabs(&mut self, to: usize) {
+        let source = self.source.clone();
+        let from = self.end.min(to);
+        let between = |c: char| matches!(c, ' ' | '\t' | '-' | '?');
+        // Blanks at the end of a line do no harm.
+        let line = source.text[..from].rfind('\n').map_or(0, |at| at + 1);
+        let first = match source.text[line..from].chars().all(between) {
+            true => line,
+            false => source.text[from..to].find('\n').map_or(to, |at| from + at + 1),
+        };
+        let mut at = first;
+        for line in source.text[first..to].split_inclusive('\n') {
+            let blank = line.find(|c| !between(c)).unwrap_or(line.len());
+            if let Some(tab) = line[..blank].find('\t').map(|tab| at + tab) {
+                self.error(tab..tab + 1, "a tab stands where a key or an item may begin", "write blanks");
+            }
+            at += line.len();
+        }
+    }
+
+    /// What libyaml, and so Go, refuses of YAML where the parser does not: some tabs, and an escape of YAML 1.2.
+    fn as_libyaml(&mut self, event: &Event<'_>, range: &Range<usize>) {
+        let source = self.source.clone();
+        if self.flow == 0 {
+            self.tabs(range.start);
+        }
+        if let Event::Scalar(_, ScalarStyle::DoubleQuoted, ..) = event {
+            let mut escaped = false;
+            for (at, c) in source.text[range.clone()].char_indices() {
+                if escaped && c == '/' {
+                    let at = range.start + at;
+                    self.error(at - 1..at + 1, "`\\/` is no escape to programs in Go", "write `/`");
+                }
+                escaped = c == '\\' && !escaped;
+            }
+        }
+        self.end = match event {
+            Event::Scalar(..) | Event::Alias(_) => range.end,
+            _ => range.start,
+        };
     }
 
     fn node(
@@ -208,6 +284,9 @@ impl Builder {
             return Err(Stop);
         }
         let start = range.start;
+        if self.way == Way::Go {
+            self.as_libyaml(&event, &range);
+        }
         let (value, anchor, end) = match event {
             Event::Alias(id) => return self.alias(id, range),
             Event::Scalar(text, style, anchor, tag) => {
@@ -218,12 +297,16 @@ impl Builder {
                 };
                 (value, anchor, range.end)
             }
-            Event::SequenceStart(_, anchor, _) => {
+            Event::SequenceStart(style, anchor, _) => {
+                self.flow += usize::from(style == StructureStyle::Flow);
                 let (items, end) = self.sequence(parser, depth)?;
+                self.flow -= usize::from(style == StructureStyle::Flow);
                 (Value::Sequence(items), anchor, end)
             }
-            Event::MappingStart(_, anchor, _) => {
+            Event::MappingStart(style, anchor, _) => {
+                self.flow += usize::from(style == StructureStyle::Flow);
                 let (entries, end) = self.mapping(parser, depth)?;
+                self.flow -= usize::from(style == StructureStyle::Flow);
                 (Value::Mapping(entries), anchor, end)
             }
             _ => {
@@ -240,12 +323,22 @@ impl Builder {
         Ok(node)
     }
 
+    /// A bracket is the last word then; the end of a block is none.
+    fn closed(&mut self, range: &Range<usize>) {
+        if self.flow > 0 {
+            self.end = range.end;
+        }
+    }
+
     /// The items of a sequence, and where it ends.
     fn sequence(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<(Vec<Node>, usize), Stop> {
         let mut items = Vec::new();
         loop {
             match self.next(parser)? {
-                (Event::SequenceEnd, range) => return Ok((items, range.end)),
+                (Event::SequenceEnd, range) => {
+                    self.closed(&range);
+                    return Ok((items, range.end));
+                }
                 (event, range) => items.push(self.node(parser, event, range, depth + 1)?),
             }
         }
@@ -260,14 +353,23 @@ impl Builder {
             match self.next(parser)? {
                 (Event::MappingEnd, range) => {
                     merged.into_iter().for_each(|node| self.merge(&mut entries, node));
+                    self.closed(&range);
                     return Ok((entries, range.end));
                 }
                 (event, range) => {
                     let key = self.node(parser, event, range, depth + 1)?;
                     let (event, range) = self.next(parser)?;
+                    let alias = matches!(event, Event::Alias(_));
                     let value = self.node(parser, event, range, depth + 1)?;
                     let merges = matches!(&key.value, Value::Scalar { text, plain: true } if text == "<<");
                     match merges && self.way == Way::Go {
+                        true if alias && !matches!(value.value, Value::Mapping(_)) => {
+                            self.error(
+                                key.place.range,
+                                "`<<` takes an alias of a mapping only",
+                                "write `<<: [ *one ]`",
+                            );
+                        }
                         true if merged.is_none() => merged = Some(value),
                         true => self.error(key.place.range, "`<<` is here twice", "write `<<: [ *one, *other ]`"),
                         false => self.entry(&mut entries, key, value),

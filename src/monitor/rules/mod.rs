@@ -68,6 +68,13 @@ pub struct AlertRule {
     pub annotations: Vec<(String, Template)>,
 }
 
+impl Group {
+    /// How long before its evaluation the rules are asked, in milliseconds.
+    pub(super) const fn offset(&self) -> i64 {
+        self.query_offset.as_milliseconds() as i64
+    }
+}
+
 impl Rule {
     /// Its name.
     pub fn name(&self) -> &str {
