@@ -3,6 +3,7 @@
 
 use mock_kestra::document::{Severity, render};
 use mock_kestra::monitor::{RuleSet, read_rules};
+use mock_kestra::promql::Semantics;
 use mock_kestra::time::Duration;
 
 /// The rules of a file that is accepted, and what is told of it.
@@ -101,7 +102,7 @@ fn a_vmrule_is_read_as_promql() {
         let group = format!("{{ name: g, {group} rules: [ {{ alert: A, expr: '{expr}' }} ] }}");
         manifest("operator.victoriametrics.com/v1beta1", "VMRule", &group)
     };
-    refused(&of("", "x default 0"), &["`default` is MetricsQL", "m.yaml:4:63"]);
+    refused(&of("", "x default 0"), &["`default` is MetricsQL", "m.yaml:4:61"]);
     refused(&of("", "sum(rate(x[5m])) keep_metric_names"), &["`keep_metric_names` is MetricsQL"]);
     refused(&of("", "increase_pure(x[5m]) > 0"), &["`increase_pure` is MetricsQL"]);
     refused(&of("", "WITH (a = 1) a"), &["`WITH` is MetricsQL"]);
@@ -159,6 +160,18 @@ fn a_rule_file_of_several_documents_is_its_first() {
     let (rules, told) = accepted("# all is commented out\n");
     assert_eq!(rules.groups.len(), 0);
     assert!(told.contains("this file holds no rules"), "{told}");
+}
+
+#[test]
+fn what_an_older_prometheus_refuses_is_noted_for_it() {
+    let text = "groups: [ { name: g, query_offset: 1m, labels: { a: b }, rules: [ { record: a.b, expr: up, labels: { c-d: e } } ] } ]\n";
+    let (rules, told) = accepted(text);
+    assert_eq!(told, "");
+    let notes = |semantics| render(&rules.refused_by(semantics));
+    for (semantics, count) in [(Semantics::V3, 0), (Semantics::V2_53, 3), (Semantics::V2_42, 4)] {
+        assert_eq!(notes(semantics).matches("note: Prometheus before").count(), count, "{}", notes(semantics));
+    }
+    assert!(notes(Semantics::V2_42).contains("before 2.53 refuses the key `query_offset`"));
 }
 
 const GRAFANA: &str = "apiVersion: grafana.integreatly.org/v1beta1

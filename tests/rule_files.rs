@@ -93,6 +93,30 @@ fn every_rule_file_is_accepted_or_refused_as_promtool_does() {
     assert!(accepted >= 150 && refused >= 150, "{accepted} accepted, {refused} refused");
 }
 
+#[test]
+fn every_mistake_has_a_place_within_the_file() {
+    for case in cases() {
+        let Ok(text) = String::from_utf8(bytes(&case.written)) else { continue };
+        let chars: Vec<char> = text.chars().collect();
+        // Cut off, one character left out, or one written twice.
+        for part in 1..8 {
+            let at = chars.len() * part / 8;
+            let (before, after) = chars.split_at(at);
+            let (first, rest) = after.split_at(after.len().min(1));
+            for mutated in [before.to_vec(), [before, rest].concat(), [before, first, after].concat()] {
+                let mutated: String = mutated.into_iter().collect();
+                let told = match read_rules("rules.yml", &mutated) {
+                    Ok((_, told)) | Err(told) => told,
+                };
+                for it in &told {
+                    assert!(it.place.source.text.get(it.place.range.clone()).is_some(), "{mutated:?}: {it:?}");
+                }
+                assert_eq!(document::render(&told).is_empty(), told.is_empty());
+            }
+        }
+    }
+}
+
 /// What promtool says of a file: nothing when it accepts it.
 fn ask(suite: &str, file: &Path) -> Option<String> {
     let output = Command::new(peer(suite, "promtool")).args(["check", "rules"]).arg(file).output().expect("promtool");

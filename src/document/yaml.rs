@@ -92,29 +92,32 @@ enum Way {
 
 fn read(source: &Arc<Source>, way: Way) -> Vec<Document> {
     let text = source.text.as_str();
-    let mut builder = Builder {
-        source: source.clone(),
-        way,
-        diagnostics: Vec::new(),
-        anchors: Vec::new(),
-        aliases: 0,
-        nodes: 0,
-        flow: 0,
-        end: 0,
-    };
-    let mut documents = Vec::new();
+    let (mut documents, mut builder) = (Vec::new(), Builder::new(source, way));
     if text.len() > limits::FILE {
         let mib = limits::FILE >> 20;
         builder.error(0..0, format!("the file is larger than {mib} MiB"), "split it, or name flow files in `flows`");
-    } else {
-        let mut parser = Parser::new_from_str_with_options(text, granit_parser::options!(emit_comments: false));
-        // That it stopped is told by a diagnostic.
-        let _ = builder.documents(&mut parser, &mut documents);
+    } else if builder.documents(text, &mut documents).is_err() && way == Way::Go && builder.flow > 0 {
+        // Inside of brackets libyaml takes tabs for blanks, and the parser does not.
+        if let Some(blanks) = without_tabs(text) {
+            (documents, builder) = (Vec::new(), Builder::new(source, way));
+            // That it stopped is told by a diagnostic.
+            let _ = builder.documents(&blanks, &mut documents);
+        }
     }
     if !builder.diagnostics.is_empty() {
         documents.push(Document { root: None, diagnostics: builder.diagnostics });
     }
     documents
+}
+
+/// A text as long as this with blanks for the tabs at the beginning of lines; none when there is none.
+fn without_tabs(text: &str) -> Option<String> {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        " ".repeat(indent) + &line[indent..]
+    };
+    let changed: String = text.split_inclusive('\n').map(line).collect();
+    (changed != text).then_some(changed)
 }
 
 /// What stops the reading has been told.
@@ -136,6 +139,19 @@ struct Builder {
 type Events<'a> = Parser<'a, granit_parser::StrInput<'a>>;
 
 impl Builder {
+    fn new(source: &Arc<Source>, way: Way) -> Builder {
+        Builder {
+            source: source.clone(),
+            way,
+            diagnostics: Vec::new(),
+            anchors: Vec::new(),
+            aliases: 0,
+            nodes: 0,
+            flow: 0,
+            end: 0,
+        }
+    }
+
     fn error(&mut self, range: Range<usize>, what: impl Into<String>, advice: &str) {
         let place = Place { source: self.source.clone(), range };
         let advice = Some(advice.to_owned()).filter(|advice| !advice.is_empty());
@@ -172,7 +188,8 @@ impl Builder {
         start..end.max(start)
     }
 
-    fn documents(&mut self, parser: &mut Events<'_>, documents: &mut Vec<Document>) -> Result<(), Stop> {
+    fn documents(&mut self, text: &str, documents: &mut Vec<Document>) -> Result<(), Stop> {
+        let parser = &mut Parser::new_from_str_with_options(text, granit_parser::options!(emit_comments: false));
         loop {
             let (event, range) = self.next(parser)?;
             match event {
@@ -206,8 +223,9 @@ impl Builder {
     /// Directives before the first document. Go knows YAML 1.1 only.
     fn directives(&mut self) -> Result<(), Stop> {
         let source = self.source.clone();
-        let mut at = 0;
-        for line in source.text.trim_start_matches('\u{feff}').split_inclusive('\n') {
+        let text = source.text.trim_start_matches('\u{feff}');
+        let mut at = source.text.len() - text.len();
+        for line in text.split_inclusive('\n') {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 [] | ["%TAG", ..] | ["%YAML", "1.1", ..] => {}
@@ -433,9 +451,9 @@ impl Builder {
             }
             self.error(range.clone(), "this is no text in base64, as `!!binary` says", "leave the tag out");
         }
-        match TAGS.iter().find(|(known, _)| *known == name) {
-            Some((_, fits)) => {
-                if !fits(&text) {
+        match fits(&name, &text) {
+            Some(fits) => {
+                if !fits {
                     self.error(range.clone(), format!("`{text}` is no `!!{name}`"), "leave the tag out");
                 }
                 untagged(text, true)
@@ -473,15 +491,18 @@ fn untagged(text: String, plain: bool) -> Value {
     }
 }
 
-/// Tags of YAML's own for scalars, and whether a plain text may have one.
-const TAGS: &[(&str, fn(&str) -> bool)] = &[
-    ("int", |text| text.replace('_', "").trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit())),
-    ("float", |text| text.replace('_', "").parse::<f64>().is_ok() || text.trim_start_matches(['-', '+']) == ".inf"),
-    ("bool", |text| matches!(text.to_ascii_lowercase().as_str(), "true" | "false")),
-    ("null", |text| matches!(text, "" | "~" | "null" | "Null" | "NULL")),
-    ("timestamp", |text| text.starts_with(|c: char| c.is_ascii_digit())),
-    ("merge", |text| text == "<<"),
-];
+/// Whether a plain text may have one of YAML's own tags for scalars; none for another tag.
+fn fits(tag: &str, text: &str) -> Option<bool> {
+    let digits = text.trim_start_matches(['-', '+']).replace('_', "");
+    Some(match tag {
+        "int" | "timestamp" => digits.starts_with(|c: char| c.is_ascii_digit()),
+        "float" => digits.parse::<f64>().is_ok() || digits == ".inf",
+        "bool" => text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false"),
+        "null" => untagged(text.to_owned(), true) == Value::Null,
+        "merge" => text == "<<",
+        _ => return None,
+    })
+}
 
 fn size(node: &Node) -> usize {
     match &node.value {

@@ -82,7 +82,7 @@ impl Monitor {
     /// A monitor of some targets with some rules.
     pub fn new(setup: Setup) -> Monitor {
         let Setup {
-            rules: RuleSet { groups, grafana },
+            rules: RuleSet { groups, grafana, .. },
             targets,
             semantics,
             evaluation_interval,

@@ -119,7 +119,9 @@ impl File {
     fn groups(&mut self, flavor: &'static Flavor, list: Option<&Node>) {
         self.held = true;
         if let Some(list) = list {
-            self.rules.groups.extend(Groups::new(flavor, &mut self.reading).read(list));
+            let mut groups = Groups::new(flavor, &mut self.reading);
+            self.rules.groups.extend(groups.read(list));
+            self.rules.newer.append(&mut groups.newer);
         }
     }
 
@@ -217,7 +219,10 @@ impl File {
             found = true;
             let mut file = File::default();
             file.read(&source);
-            let (rules, reading) = file.finish();
+            let (mut rules, reading) = file.finish();
+            for (_, note) in rules.newer.iter_mut().filter(|(_, it)| Arc::ptr_eq(&it.place.source, &source)) {
+                note.place = node.place_of(note.place.range.clone());
+            }
             self.rules.extend(rules);
             let mut told = reading.finish();
             for it in told.iter_mut().filter(|it| Arc::ptr_eq(&it.place.source, &source)) {

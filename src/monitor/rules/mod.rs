@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::grafana;
 use super::template::Template;
 use crate::document::{Diagnostic, Node, Reading, Source, Value};
-use crate::promql::Expression;
+use crate::promql::{Expression, Semantics};
 use crate::time::Duration;
 
 /// A group of rules, evaluated one after another.
@@ -23,8 +23,8 @@ pub struct Group {
     pub name: String,
     /// How often, when not as often as all.
     pub interval: Option<Duration>,
-    /// How long before its evaluation the rules are asked, and what they give is written.
-    pub query_offset: Duration,
+    /// How long before its evaluation the rules are asked, and what they give is written, when it says so.
+    pub query_offset: Option<Duration>,
     /// More series than this are a failure; 0 is no limit.
     pub limit: usize,
     /// Its rules.
@@ -71,7 +71,10 @@ pub struct AlertRule {
 impl Group {
     /// How long before its evaluation the rules are asked, in milliseconds.
     pub(super) const fn offset(&self) -> i64 {
-        self.query_offset.as_milliseconds() as i64
+        match self.query_offset {
+            Some(offset) => offset.as_milliseconds() as i64,
+            None => 0,
+        }
     }
 }
 
@@ -99,6 +102,8 @@ pub struct RuleSet {
     pub groups: Vec<Group>,
     /// Groups of Grafana.
     pub grafana: Vec<grafana::Group>,
+    /// What only newer versions of Prometheus accept: since which, and a note about it.
+    pub newer: Vec<(Semantics, Diagnostic)>,
 }
 
 impl RuleSet {
@@ -108,10 +113,16 @@ impl RuleSet {
         let alerts = rules.filter(|rule| matches!(rule, Rule::Alert(_))).map(Rule::name);
         alerts.chain(self.grafana.iter().flat_map(|group| group.rules.iter().map(|rule| rule.title.as_str())))
     }
+    /// Notes about what a Prometheus refuses that is older than the one whose rules are read here.
+    pub fn refused_by(&self, semantics: Semantics) -> Vec<Diagnostic> {
+        let old = |since: Semantics| semantics.age() > since.age();
+        self.newer.iter().filter(|(since, _)| old(*since)).map(|(_, note)| note.clone()).collect()
+    }
     /// Adds those of another file.
     pub fn extend(&mut self, other: RuleSet) {
         self.groups.extend(other.groups);
         self.grafana.extend(other.grafana);
+        self.newer.extend(other.newer);
     }
 }
 

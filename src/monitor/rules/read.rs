@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::super::template::Template;
 use super::{AlertRule, Group, RecordRule, Rule, foreign, numbers};
-use crate::document::{Entry, Node, Object, Reading, Value, instead};
-use crate::promql::Expression;
+use crate::document::{Diagnostic, Entry, Node, Object, Place, Reading, Severity, Value, instead};
+use crate::promql::{Expression, Semantics};
 use crate::time::Duration;
 
 /// What becomes of a key.
@@ -147,10 +147,15 @@ pub(super) const VICTORIA: Flavor = Flavor {
 /// The entries of a mapping of texts, with what each value is written as.
 type Pairs<'n> = Vec<(&'n Entry, &'n str)>;
 
+/// Names, and the templates of their values.
+type Templates = Vec<(String, Template)>;
+
 /// A reading of groups.
 pub(super) struct Groups<'r> {
     pub(super) flavor: &'static Flavor,
     pub(super) reading: &'r mut Reading,
+    /// What only newer versions of Prometheus accept.
+    pub(super) newer: Vec<(Semantics, Diagnostic)>,
     /// Names and labels of the rules so far.
     seen: BTreeSet<(String, Vec<(String, String)>)>,
     /// Whether it was told that MetricsQL reckons otherwise.
@@ -159,7 +164,7 @@ pub(super) struct Groups<'r> {
 
 impl<'r> Groups<'r> {
     pub(super) fn new(flavor: &'static Flavor, reading: &'r mut Reading) -> Groups<'r> {
-        Groups { flavor, reading, seen: BTreeSet::new(), reckoned: false }
+        Groups { flavor, reading, newer: Vec::new(), seen: BTreeSet::new(), reckoned: false }
     }
 
     /// What stands at `groups`: in a rule file or in the `spec` of a manifest.
@@ -244,7 +249,12 @@ impl<'r> Groups<'r> {
             );
         }
         let interval = self.duration(&object, "interval").filter(|it| !it.is_zero()).or(self.flavor.interval);
-        let query_offset = self.duration(&object, "query_offset").unwrap_or(Duration::ZERO);
+        let query_offset = self.duration(&object, "query_offset");
+        for (key, since) in [("query_offset", Semantics::V2_53), ("labels", Semantics::V3)] {
+            if let Some(entry) = object.entry(key) {
+                self.newer(&entry.place, since, &format!("the key `{key}` of a group"));
+            }
+        }
         let limit = object.get("limit").and_then(|node| self.limit(node)).unwrap_or(0);
         let common = self.labels(&object);
         let sort = object.get("type").and_then(|node| Some((node, self.text_of(node, "`type`")?)));
@@ -282,63 +292,74 @@ impl<'r> Groups<'r> {
     fn rule(&mut self, node: &Node, common: &[(String, String)]) -> Option<Rule> {
         let object = self.object(node, "a rule", self.flavor.rule, "{ alert: KestraDown, expr: up == 0 }")?;
         let expression = self.expression(node, &object);
-        let (hold, keep_firing) = (self.duration(&object, "for"), self.duration(&object, "keep_firing_for"));
-        let (alert, record) = (self.text(&object, "alert"), self.text(&object, "record"));
-        let first_line = node.place.first_line();
-        match (alert, record) {
+        let hold = self.duration(&object, "for").unwrap_or(Duration::ZERO);
+        let keep_firing = self.duration(&object, "keep_firing_for").unwrap_or(Duration::ZERO);
+        match (self.text(&object, "alert"), self.text(&object, "record")) {
             (Some(name), None) => {
-                let labels = self.pairs(&object, "labels");
-                let annotations = self.pairs(&object, "annotations");
-                self.lint(node, name, &labels);
-                let own = self.templates(&labels);
-                let mut all = common.iter().filter(|(key, _)| own.iter().all(|(other, _)| other != key));
-                let labels =
-                    all.by_ref().map(|(key, text)| (key.clone(), of_group(name, text))).chain(own.clone()).collect();
-                Some(Rule::Alert(Arc::new(AlertRule {
-                    name: name.to_owned(),
-                    expression: expression?,
-                    hold: hold.unwrap_or(Duration::ZERO),
-                    keep_firing: keep_firing.unwrap_or(Duration::ZERO),
-                    labels,
-                    annotations: self.templates(&annotations),
-                })))
+                let (labels, annotations) = self.alert(&object, name, common);
+                let (name, expression) = (name.to_owned(), expression?);
+                let rule = AlertRule { name, expression, hold, keep_firing, labels, annotations };
+                Some(Rule::Alert(Arc::new(rule)))
             }
             (None, Some(name)) => {
-                let lasting = |it: Option<Duration>| it.is_some_and(|it| !it.is_zero());
-                let annotated = !self.pairs(&object, "annotations").is_empty();
-                for (key, there) in
-                    [("for", lasting(hold)), ("keep_firing_for", lasting(keep_firing)), ("annotations", annotated)]
-                {
-                    if let Some(entry) = object.entry(key).filter(|_| there) {
-                        let what = format!("a recording rule has no `{key}`");
-                        self.reading.error(&entry.place, what, "only alerts do");
-                    }
-                }
-                if name.contains(['{', '}']) {
-                    let place = object.get("record").map_or(&node.place, |node| &node.place);
-                    let what = format!("`{name}` is no name of a series: it has braces");
-                    self.reading.error(place, what, "write labels in `labels`, and an expression in `expr`");
-                }
-                let own = self.labels(&object);
-                let pairs = self.pairs(&object, "labels");
-                self.lint(node, name, &pairs);
-                let mut labels = common.to_vec();
-                labels.retain(|(key, _)| own.iter().all(|(other, _)| other != key));
-                labels.extend(own);
+                let labels = self.record(&object, name, common, !hold.is_zero(), !keep_firing.is_zero());
                 Some(Rule::Record(Arc::new(RecordRule { name: name.to_owned(), expression: expression?, labels })))
             }
             (Some(_), Some(_)) => {
-                let place = object.entry("record").map_or(&first_line, |entry| &entry.place);
+                let place = object.entry("record").map_or(&node.place, |entry| &entry.place);
                 self.reading.error(place, "a rule is either `alert` or `record`", "write two rules");
                 None
             }
             (None, None) => {
                 let there = object.entry("alert").or(object.entry("record"));
-                let place = there.map_or(&first_line, |entry| &entry.place);
-                self.reading.error(place, "a rule has no name", "add `alert: NAME` or `record: NAME`");
+                let place = there.map_or(node.place.first_line(), |entry| entry.place.clone());
+                self.reading.error(&place, "a rule has no name", "add `alert: NAME` or `record: NAME`");
                 None
             }
         }
+    }
+
+    /// The labels and annotations of an alert.
+    fn alert(&mut self, object: &Object<'_>, name: &str, common: &[(String, String)]) -> (Templates, Templates) {
+        let labels = self.pairs(object, "labels");
+        let annotations = self.pairs(object, "annotations");
+        self.lint(object.node, name, &labels);
+        let own = self.templates(&labels);
+        let of_group = common
+            .iter()
+            .filter(|(key, _)| own.iter().all(|(other, _)| other != key))
+            .map(|(key, text)| (key.clone(), of_group(name, text)));
+        (of_group.chain(own.iter().cloned()).collect(), self.templates(&annotations))
+    }
+
+    /// The labels of a recording rule.
+    fn record(
+        &mut self,
+        object: &Object<'_>,
+        name: &str,
+        common: &[(String, String)],
+        holds: bool,
+        keeps: bool,
+    ) -> Vec<(String, String)> {
+        let annotated = !self.pairs(object, "annotations").is_empty();
+        for (key, there) in [("for", holds), ("keep_firing_for", keeps), ("annotations", annotated)] {
+            if let Some(entry) = object.entry(key).filter(|_| there) {
+                let what = format!("a recording rule has no `{key}`");
+                self.reading.error(&entry.place, what, "only alerts do");
+            }
+        }
+        let place = object.get("record").map_or(&object.node.place, |node| &node.place);
+        self.named(place, name, true);
+        if name.contains(['{', '}']) {
+            let what = format!("`{name}` is no name of a series: it has braces");
+            self.reading.error(place, what, "write labels in `labels`, and an expression in `expr`");
+        }
+        let pairs = self.pairs(object, "labels");
+        self.lint(object.node, name, &pairs);
+        let mut labels = common.to_vec();
+        labels.retain(|(key, _)| pairs.iter().all(|(entry, _)| entry.key != *key));
+        labels.extend(pairs.into_iter().map(|(entry, text)| (entry.key.clone(), text.to_owned())));
+        labels
     }
 
     fn expression(&mut self, rule: &Node, object: &Object<'_>) -> Option<Expression> {
@@ -390,6 +411,7 @@ impl<'r> Groups<'r> {
         let mut pairs = Vec::new();
         for entry in object.entries() {
             let name = &entry.key;
+            self.named(&entry.place, name, false);
             if name.is_empty() || (name == "__name__" && key == "labels") {
                 let what =
                     format!("`{name}` is no name of {}", if key == "labels" { "a label" } else { "an annotation" });
@@ -409,7 +431,7 @@ impl<'r> Groups<'r> {
     }
 
     /// Texts with templates.
-    fn templates(&mut self, pairs: &Pairs<'_>) -> Vec<(String, Template)> {
+    fn templates(&mut self, pairs: &Pairs<'_>) -> Templates {
         let mut all = Vec::with_capacity(pairs.len());
         for (entry, text) in pairs {
             let template = match Template::parse(text) {
@@ -428,6 +450,22 @@ impl<'r> Groups<'r> {
             all.push((entry.key.clone(), template));
         }
         all
+    }
+
+    /// Notes what Prometheus accepts since some version only.
+    fn newer(&mut self, place: &Place, since: Semantics, what: &str) {
+        let version = if since == Semantics::V3 { "3.0" } else { "2.53" };
+        let what = format!("Prometheus before {version} refuses {what}; it is read as newer versions read it");
+        let note = Diagnostic { severity: Severity::Note, place: place.clone(), what, advice: None };
+        self.newer.push((since, note));
+    }
+
+    /// Notes a name of a series, a label or an annotation that is not as they were before any text could be one.
+    fn named(&mut self, place: &Place, name: &str, of_series: bool) {
+        let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || (of_series && c == ':');
+        if !name.chars().all(part) || name.starts_with(|c: char| c.is_ascii_digit()) {
+            self.newer(place, Semantics::V3, &format!("the name `{name}`"));
+        }
     }
 
     /// Tells of a rule whose name and labels are those of another, as promtool's lint does.

@@ -235,17 +235,7 @@ impl Parser {
                 return Ok(Piece::Else);
             }
             "if" | "with" | "range" => self.branch(&word)?,
-            "template" => {
-                let name = self.name_of_template("template clause")?;
-                let pipeline = match self.solid() {
-                    Some(Item::Right) => {
-                        self.at += 1;
-                        None
-                    }
-                    _ => Some(self.pipeline("template clause", &Item::Right)?),
-                };
-                Action::Template(name, pipeline)
-            }
+            "template" => self.template()?,
             "block" => {
                 let name = self.name_of_template("block clause")?;
                 let pipeline = self.pipeline("block clause", &Item::Right)?;
@@ -263,6 +253,16 @@ impl Parser {
             _ => Action::Print(self.pipeline("command", &Item::Right)?),
         };
         Ok(Piece::Node(Some(node)))
+    }
+
+    /// What follows `template`.
+    fn template(&mut self) -> Result<Action, String> {
+        let name = self.name_of_template("template clause")?;
+        if self.solid() == Some(&Item::Right) {
+            self.at += 1;
+            return Ok(Action::Template(name, None));
+        }
+        Ok(Action::Template(name, Some(self.pipeline("template clause", &Item::Right)?)))
     }
 
     /// An `if`, `with` or `range`, up to its end. Variables end with it.
@@ -303,8 +303,7 @@ impl Parser {
     fn range_names(&mut self) -> Result<(Vec<String>, bool), String> {
         let start = self.at;
         let mut names = Vec::new();
-        loop {
-            let Some(Item::Variable(name)) = self.solid().cloned() else { break };
+        while let Some(Item::Variable(name)) = self.solid().cloned() {
             self.at += 1;
             names.push(name);
             match self.solid() {
@@ -486,7 +485,7 @@ fn number(text: &str) -> Result<Value, String> {
     plain
         .parse::<f64>()
         .ok()
-        .filter(|_| lower.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+        .filter(|value| value.is_finite() && lower.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
         .map(Value::Float)
         .ok_or_else(wrong)
 }
