@@ -110,14 +110,11 @@ impl Monitor {
                 return None;
             }
             for writer in selected.iter().flatten().filter_map(|name| writers.get(name.as_str())).flatten() {
-                if self.groups[writer.0].offset() > self.groups[reader.0].offset() {
-                    return None;
-                }
                 let in_time = match writer.0 == reader.0 {
                     true => writer.1 < reader.1,
                     false => writer.0 < reader.0 || !meet(grids.get(writer.0), grids.get(reader.0)),
                 };
-                if !in_time {
+                if !in_time || self.groups[writer.0].offset() > self.groups[reader.0].offset() {
                     return None;
                 }
                 needs.entry(reader).or_default().push(*writer);
