@@ -322,7 +322,7 @@ fn wrong_rules_are_told_with_their_place() {
         ),
         ("groups:\n  - { name: g, rules: [] }\n  - { name: g, rules: [] }\n", vec!["two groups"]),
         ("groups: 5\n", vec!["must be a list"]),
-        ("", vec!["empty"]),
+        ("groups: [ { name: '' } ]\n", vec!["a group has no name"]),
     ] {
         let told = document::render(&read_rules("rules.yml", text).expect_err(text));
         for part in parts {

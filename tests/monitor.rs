@@ -15,6 +15,23 @@ const STEP: i64 = 15_000;
 type Outcome = (Vec<(String, Episode)>, Vec<String>);
 
 fn watch(rules: &str, grids: &[Grid], values: &[(i32, i32)], in_turns: bool) -> Outcome {
+    let monitor = watched(rules, grids, values, in_turns);
+    let mut series: Vec<String> = monitor
+        .database()
+        .all()
+        .iter()
+        .filter(|series| !series.samples.is_empty())
+        .map(|series| {
+            let samples: Vec<(i64, u64)> =
+                series.samples.iter().map(|(time, value)| (*time, value.to_bits())).collect();
+            format!("{:?} {samples:?}", series.labels)
+        })
+        .collect();
+    series.sort();
+    (monitor.episodes(), series)
+}
+
+fn watched(rules: &str, grids: &[Grid], values: &[(i32, i32)], in_turns: bool) -> Monitor {
     let (rules, _) = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", document::render(&told)));
     let interval = Duration::seconds(15);
     let target = Target::new(&[("job", "j")], interval, interval);
@@ -42,19 +59,7 @@ fn watch(rules: &str, grids: &[Grid], values: &[(i32, i32)], in_turns: bool) -> 
             turns.into_iter().for_each(|(time, group)| monitor.evaluate(group, time));
         }
     }
-    let mut series: Vec<String> = monitor
-        .database()
-        .all()
-        .iter()
-        .filter(|series| !series.samples.is_empty())
-        .map(|series| {
-            let samples: Vec<(i64, u64)> =
-                series.samples.iter().map(|(time, value)| (*time, value.to_bits())).collect();
-            format!("{:?} {samples:?}", series.labels)
-        })
-        .collect();
-    series.sort();
-    (monitor.episodes(), series)
+    monitor
 }
 
 /// A rule: recorded under a name of a few, or an alert; of a scraped gauge, of what others record, or of alerts.
@@ -79,13 +84,14 @@ proptest! {
     /// Whatever rules read of each other, each over all its instants at once comes to the same as one instant after another.
     #[test]
     fn all_at_once_is_the_same_as_in_turns(
-        groups in prop::collection::vec((prop::collection::vec(rule(), 1..4), 0..3i64, 1..4i64), 1..4),
+        groups in prop::collection::vec((prop::collection::vec(rule(), 1..4), 0..3i64, 1..4i64, 0..3i64), 1..4),
         values in prop::collection::vec((-2..10i32, -2..10i32), 1..40),
     ) {
         let mut text = String::from("groups:\n");
         let mut grids = Vec::new();
-        for (index, (rules, phase, every)) in groups.iter().enumerate() {
-            text += &format!("  - name: g{index}\n    rules:\n{}", rules.concat());
+        for (index, (rules, phase, every, offset)) in groups.iter().enumerate() {
+            let offset = offset * 20;
+            text += &format!("  - name: g{index}\n    query_offset: {offset}s\n    rules:\n{}", rules.concat());
             // Some share their instants, some do not.
             let first = phase * 5_000;
             let step = every * STEP;
@@ -118,10 +124,53 @@ fn a_limit_of_a_group_is_a_failure_and_forgets_the_alerts() {
     // With both there are two series for one alert: an error that changes nothing.
     assert_eq!(episodes.len(), 1);
     assert_eq!((episodes[0].1.firing, episodes[0].1.resolved), (Some(0), Some(3 * STEP)));
-    let rules = "groups: [ { name: g, limit: 1, rules: [ { alert: A, expr: 'label_replace(g, \"k\", \"1\", \"\", \"\") > 5 or label_replace(h, \"k\", \"2\", \"\", \"\") > 5' } ] } ]\n";
-    let (episodes, _) = watch(rules, &grid, &[(9, 0), (9, 9), (9, 0), (0, 0)], false);
+    let rule = "{ alert: A, expr: 'label_replace(g, \"k\", \"1\", \"\", \"\") > 5 or label_replace(h, \"k\", \"2\", \"\", \"\") > 5' }";
+    let rules = format!("groups: [ {{ name: g, limit: 1, rules: [ {rule} ] }} ]\n");
+    let monitor = watched(&rules, &grid, &[(9, 0), (9, 9), (9, 0), (0, 0)], false);
+    let lives: Vec<_> = monitor.episodes().iter().map(|(_, it)| (it.firing, it.resolved)).collect();
+    // What would have begun at the failure never was.
+    assert_eq!(lives, [(Some(0), Some(STEP)), (Some(2 * STEP), Some(3 * STEP))]);
+    assert_eq!(monitor.failures(), [("A".to_owned(), "exceeded limit of 1 with 2 alerts".to_owned())]);
+    // One that is kept firing counts; one that is pending as well.
+    let kept = rules.replace("{ alert: A,", "{ alert: A, keep_firing_for: 1m,");
+    let monitor = watched(&kept, &grid, &[(9, 0), (0, 9), (0, 9), (0, 0)], false);
+    let lives: Vec<_> = monitor.episodes().iter().map(|(_, it)| (it.firing, it.resolved)).collect();
+    assert_eq!(lives, [(Some(0), Some(STEP)), (Some(2 * STEP), None)]);
+    let pending = rules.replace("{ alert: A,", "{ alert: A, for: 1m,");
+    let monitor = watched(&pending, &grid, &[(9, 9), (9, 9), (9, 0), (0, 0)], false);
+    let lives: Vec<_> = monitor.episodes().iter().map(|(_, it)| (it.pending, it.firing, it.resolved)).collect();
+    assert_eq!(lives, [(2 * STEP, None, Some(3 * STEP))]);
+}
+
+#[test]
+fn a_recording_rule_over_its_limit_writes_nothing() {
+    let rules = "groups: [ { name: g, limit: 1, rules: [ { record: r, expr: 'label_replace({__name__=~\"g|h\"}, \"k\", \"$1\", \"__name__\", \"(.*)\") > 0' } ] } ]\n";
+    let grid = [Grid { first: 0, step: STEP, count: 3 }];
+    let monitor = watched(rules, &grid, &[(1, 0), (2, 2), (3, 0)], false);
+    let name = |series: &&mock_kestra::promql::Series| {
+        series.labels.iter().any(|(key, value)| &**key == "__name__" && &**value == "r")
+    };
+    let all = monitor.database().all();
+    let written: Vec<Vec<(i64, f64)>> = all.iter().filter(name).map(|series| series.samples.clone()).collect();
+    // No marker either: what was written stays in sight.
+    assert_eq!(written, [vec![(0, 1.0), (2 * STEP, 3.0)]]);
+    assert_eq!(monitor.failures(), [("r".to_owned(), "exceeded limit of 1 with 2 series".to_owned())]);
+}
+
+#[test]
+fn an_offset_of_a_group_moves_what_it_asks_and_what_it_writes() {
+    let rules =
+        "groups: [ { name: g, query_offset: 30s, rules: [ { record: r, expr: g }, { alert: A, expr: g > 5 } ] } ]\n";
+    let grid = [Grid { first: 0, step: STEP, count: 6 }];
+    let (episodes, series) = watch(rules, &grid, &[(1, 0), (9, 0), (9, 0), (2, 0), (2, 0), (2, 0)], false);
     let lives: Vec<_> = episodes.iter().map(|(_, it)| (it.firing, it.resolved)).collect();
-    assert_eq!(lives, [(Some(0), Some(STEP)), (Some(STEP), Some(STEP)), (Some(2 * STEP), Some(3 * STEP))]);
+    assert_eq!(lives, [(Some(3 * STEP), Some(5 * STEP))]);
+    let of = |name: &str| series.iter().find(|it| it.contains(&format!("(\"__name__\", \"{name}\")"))).cloned();
+    let samples = |values: &[f64]| {
+        let pairs = values.iter().enumerate().map(|(index, value)| (index as i64 * STEP, value.to_bits()));
+        format!("{:?}", pairs.collect::<Vec<_>>())
+    };
+    assert!(of("r").is_some_and(|it| it.ends_with(&samples(&[1.0, 9.0, 9.0, 2.0]))), "{series:?}");
 }
 
 #[test]

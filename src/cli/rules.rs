@@ -15,7 +15,7 @@ use crate::time::Duration;
 /// Which rules, and how they are evaluated.
 #[derive(Debug, Args)]
 pub(super) struct Rules {
-    /// Rule files of Prometheus, PrometheusRule manifests, provisioning files of Grafana [default: the shipped ones]
+    /// Rule files of Prometheus, manifests that hold rules, provisioning files of Grafana [default: the shipped ones]
     #[arg(long, num_args = 1..)]
     rules: Vec<String>,
     /// A prometheus.yml: its jobs, targets, relabelling, intervals and rule_files are used
@@ -71,6 +71,7 @@ impl Rules {
             sources.push(Source { name: name.to_owned(), text: text.to_owned() });
         }
         let rules = rule_set(&sources)?;
+        complain(&document::render(&rules.refused_by(self.semantics)));
         let fifteen = Duration::seconds(15);
         let watch = match configuration {
             None => Watch {

@@ -211,6 +211,16 @@ impl Reading {
         Some(object)
     }
 
+    /// A mapping, whatever its keys are: as programs in Go take it, to which a key without a value is as good as none.
+    pub fn mapping<'n>(&mut self, node: &'n Node, what: &str, example: &str) -> Option<Object<'n>> {
+        if let Value::Mapping(entries) = &node.value {
+            return Some(Object { node, entries });
+        }
+        let advice = format!("write for example `{example}`");
+        self.error(&node.place, format!("{what} must be a mapping, not {}", node.value.describe()), advice);
+        None
+    }
+
     /// A mapping with these keys, and others that are not looked at.
     pub fn open<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
         self.opened(node, what, fields, false)

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span};
+use base64::Engine as _;
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
 
 use super::{Diagnostic, Place, Severity, Source, limits};
 
@@ -59,48 +60,77 @@ impl Value {
 
 /// Reads one document. Without one the diagnostics say why.
 pub fn parse(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
-    let (mut documents, diagnostics) = read(source, Way::One);
-    (documents.pop(), diagnostics)
-}
-
-/// Reads all documents of a file; empty ones are left out. Without any the diagnostics say why.
-pub fn parse_all(source: &Arc<Source>) -> (Vec<Node>, Vec<Diagnostic>) {
-    read(source, Way::All)
+    first(read(source, Way::One))
 }
 
 /// Reads a file as Jackson does, and so Kestra its flows (observed): an alias is the text of its name, also of one that
 /// nothing is called, so that `<<` merges nothing; a value that is empty is an empty text and not nothing; and what comes
 /// after the first document is not read, which is told.
 pub fn parse_jackson(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
-    let (mut documents, diagnostics) = read(source, Way::Jackson);
-    (documents.pop(), diagnostics)
+    first(read(source, Way::Jackson))
+}
+
+/// The only document, and what is wrong with the file.
+fn first(mut documents: Vec<Document>) -> (Option<Node>, Vec<Diagnostic>) {
+    let diagnostics = documents.iter_mut().flat_map(|document| std::mem::take(&mut document.diagnostics)).collect();
+    (documents.into_iter().find_map(|document| document.root), diagnostics)
+}
+
+/// One of the documents of a file.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What it holds; none when it cannot be read.
+    pub root: Option<Node>,
+    /// What is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads all documents of a file as programs in Go do (asked of promtool): merge keys (`<<`) are followed, tags say what a
+/// scalar is, a key that is null is none, an empty document is null, and an empty file has no document. The last document
+/// is one without a root where the text is no YAML from there on.
+pub fn parse_go(source: &Arc<Source>) -> Vec<Document> {
+    read(source, Way::Go)
 }
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// One document.
+    /// One document, by the rules of our own files.
     One,
-    /// All documents.
-    All,
     /// The first document, by Jackson's rules.
     Jackson,
+    /// All documents, as programs in Go read them.
+    Go,
 }
 
-fn read(source: &Arc<Source>, way: Way) -> (Vec<Node>, Vec<Diagnostic>) {
+fn read(source: &Arc<Source>, way: Way) -> Vec<Document> {
     let text = source.text.as_str();
-    let mut builder =
-        Builder { source: source.clone(), way, diagnostics: Vec::new(), anchors: Vec::new(), aliases: 0, nodes: 0 };
+    let (mut documents, mut builder) = (Vec::new(), Builder::new(source, way));
     if text.len() > limits::FILE {
         let mib = limits::FILE >> 20;
         builder.error(0..0, format!("the file is larger than {mib} MiB"), "split it, or name flow files in `flows`");
-        return (Vec::new(), builder.diagnostics);
+    } else if builder.documents(text, &mut documents).is_err() && way == Way::Go && builder.flow > 0 {
+        // Inside of brackets libyaml takes tabs for blanks, and the parser does not.
+        if let Some(blanks) = without_tabs(text) {
+            (documents, builder) = (Vec::new(), Builder::new(source, way));
+            // That it stopped is told by a diagnostic.
+            let _ = builder.documents(&blanks, &mut documents);
+        }
     }
-    let jackson = way == Way::Jackson;
-    let options = granit_parser::options!(emit_comments: false, emit_unresolved_aliases: jackson);
-    let mut parser = Parser::new_from_str_with_options(text, options);
-    let documents = builder.documents(&mut parser);
-    (documents.unwrap_or_default(), builder.diagnostics)
+    if !builder.diagnostics.is_empty() {
+        documents.push(Document { root: None, diagnostics: builder.diagnostics });
+    }
+    documents
+}
+
+/// A text as long as this with blanks for the tabs at the beginning of lines; none when there is none.
+fn without_tabs(text: &str) -> Option<String> {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        " ".repeat(indent) + &line[indent..]
+    };
+    let changed: String = text.split_inclusive('\n').map(line).collect();
+    (changed != text).then_some(changed)
 }
 
 /// What stops the reading has been told.
@@ -113,11 +143,28 @@ struct Builder {
     anchors: Vec<(usize, Node)>,
     aliases: usize,
     nodes: usize,
+    /// Collections in brackets around this place.
+    flow: usize,
+    /// Where the last word ended.
+    end: usize,
 }
 
 type Events<'a> = Parser<'a, granit_parser::StrInput<'a>>;
 
 impl Builder {
+    fn new(source: &Arc<Source>, way: Way) -> Builder {
+        Builder {
+            source: source.clone(),
+            way,
+            diagnostics: Vec::new(),
+            anchors: Vec::new(),
+            aliases: 0,
+            nodes: 0,
+            flow: 0,
+            end: 0,
+        }
+    }
+
     fn error(&mut self, range: Range<usize>, what: impl Into<String>, advice: &str) {
         let place = Place { source: self.source.clone(), range };
         let advice = Some(advice.to_owned()).filter(|advice| !advice.is_empty());
@@ -154,30 +201,38 @@ impl Builder {
         start..end.max(start)
     }
 
-    fn documents(&mut self, parser: &mut Events<'_>) -> Result<Vec<Node>, Stop> {
-        let mut documents: Vec<Node> = Vec::new();
+    fn documents(&mut self, text: &str, documents: &mut Vec<Document>) -> Result<(), Stop> {
+        let jackson = self.way == Way::Jackson;
+        let options = granit_parser::options!(emit_comments: false, emit_unresolved_aliases: jackson);
+        let parser = &mut Parser::new_from_str_with_options(text, options);
         loop {
             let (event, range) = self.next(parser)?;
             match event {
                 Event::StreamEnd => {
-                    if documents.is_empty() {
+                    if documents.is_empty() && self.way != Way::Go {
                         let flow = self.way == Way::Jackson;
                         let begins = if flow { "a flow begins with `id:`" } else { "a scenario begins with `name:`" };
                         self.error(0..0, "the file is empty", begins);
                     }
-                    return Ok(documents);
+                    return Ok(());
+                }
+                Event::StreamStart if self.way == Way::Go => self.directives()?,
+                Event::DocumentEnd if self.way == Way::Go && !documents.is_empty() => {
+                    self.tabs(range.start);
+                    if let Some(last) = documents.last_mut() {
+                        last.diagnostics.append(&mut self.diagnostics);
+                    }
+                    self.end = range.end;
                 }
                 Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if self.way != Way::Jackson || documents.is_empty() => {}
                 event => {
-                    if self.way != Way::All && !documents.is_empty() {
+                    if self.way != Way::Go && !documents.is_empty() {
                         self.second(range);
-                        return Ok(documents);
+                        return Ok(());
                     }
                     let root = self.node(parser, event, range, 0)?;
-                    if self.way != Way::All || root.value != Value::Null {
-                        documents.push(root);
-                    }
+                    documents.push(Document { root: Some(root), diagnostics: std::mem::take(&mut self.diagnostics) });
                 }
             }
         }
@@ -197,6 +252,71 @@ impl Builder {
         }
     }
 
+    /// Directives before the first document. Go knows YAML 1.1 only.
+    fn directives(&mut self) -> Result<(), Stop> {
+        let source = self.source.clone();
+        let text = source.text.trim_start_matches('\u{feff}');
+        let mut at = source.text.len() - text.len();
+        for line in text.split_inclusive('\n') {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words.as_slice() {
+                [] | ["%TAG", ..] | ["%YAML", "1.1", ..] => {}
+                [word, ..] if word.starts_with('#') => {}
+                [word, ..] if word.starts_with('%') => {
+                    let what = format!("`{}` is not read by programs in Go", line.trim_end());
+                    self.error(at..at + line.trim_end().len(), what, "leave the line out");
+                    return Err(Stop);
+                }
+                _ => return Ok(()),
+            }
+            at += line.len();
+        }
+        Ok(())
+    }
+
+    /// Tells of tabs where a key or an item may begin, between the last word and a place: libyaml, and so Go, refuses them.
+    fn tabs(&mut self, to: usize) {
+        let source = self.source.clone();
+        let from = self.end.min(to);
+        let between = |c: char| matches!(c, ' ' | '\t' | '-' | '?');
+        // Blanks at the end of a line do no harm.
+        let line = source.text[..from].rfind('\n').map_or(0, |at| at + 1);
+        let first = match source.text[line..from].chars().all(between) {
+            true => line,
+            false => source.text[from..to].find('\n').map_or(to, |at| from + at + 1),
+        };
+        let mut at = first;
+        for line in source.text[first..to].split_inclusive('\n') {
+            let blank = line.find(|c| !between(c)).unwrap_or(line.len());
+            if let Some(tab) = line[..blank].find('\t').map(|tab| at + tab) {
+                self.error(tab..tab + 1, "a tab stands where a key or an item may begin", "write blanks");
+            }
+            at += line.len();
+        }
+    }
+
+    /// What libyaml, and so Go, refuses of YAML where the parser does not: some tabs, and an escape of YAML 1.2.
+    fn as_libyaml(&mut self, event: &Event<'_>, range: &Range<usize>) {
+        let source = self.source.clone();
+        if self.flow == 0 {
+            self.tabs(range.start);
+        }
+        if let Event::Scalar(_, ScalarStyle::DoubleQuoted, ..) = event {
+            let mut escaped = false;
+            for (at, c) in source.text[range.clone()].char_indices() {
+                if escaped && c == '/' {
+                    let at = range.start + at;
+                    self.error(at - 1..at + 1, "`\\/` is no escape to programs in Go", "write `/`");
+                }
+                escaped = c == '\\' && !escaped;
+            }
+        }
+        self.end = match event {
+            Event::Scalar(..) | Event::Alias(_) => range.end,
+            _ => range.start,
+        };
+    }
+
     fn node(
         &mut self,
         parser: &mut Events<'_>,
@@ -214,30 +334,37 @@ impl Builder {
             return Err(Stop);
         }
         let start = range.start;
+        if self.way == Way::Go {
+            self.as_libyaml(&event, &range);
+        }
         let (value, anchor, end) = match event {
             Event::Alias(_) | Event::UnresolvedAlias(..) if self.way == Way::Jackson => {
                 let name = self.source.text[range.clone()].trim_start_matches('*').trim_end();
                 (Value::Scalar { text: name.to_owned(), plain: true }, 0, range.end)
             }
             Event::Alias(id) => return self.alias(id, range),
-            Event::Scalar(text, style, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
                 // The parser gives `~` for what is not there at all.
                 let empty =
                     plain && (text.is_empty() || &*text == "~" && !self.source.text[range.clone()].starts_with('~'));
-                let value = match plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
-                    true if empty && self.way == Way::Jackson => Value::Scalar { text: String::new(), plain },
-                    true => Value::Null,
-                    false => Value::Scalar { text: text.into_owned(), plain },
+                let value = match tag.filter(|_| self.way == Way::Go) {
+                    Some(tag) => self.tagged(text.into_owned(), &tag, &range),
+                    None if empty && self.way == Way::Jackson => Value::Scalar { text: String::new(), plain },
+                    None => untagged(text.into_owned(), plain),
                 };
                 (value, anchor, range.end)
             }
-            Event::SequenceStart(_, anchor, _) => {
+            Event::SequenceStart(style, anchor, _) => {
+                self.flow += usize::from(style == StructureStyle::Flow);
                 let (items, end) = self.sequence(parser, depth)?;
+                self.flow -= usize::from(style == StructureStyle::Flow);
                 (Value::Sequence(items), anchor, end)
             }
-            Event::MappingStart(_, anchor, _) => {
+            Event::MappingStart(style, anchor, _) => {
+                self.flow += usize::from(style == StructureStyle::Flow);
                 let (entries, end) = self.mapping(parser, depth)?;
+                self.flow -= usize::from(style == StructureStyle::Flow);
                 (Value::Mapping(entries), anchor, end)
             }
             _ => {
@@ -254,12 +381,22 @@ impl Builder {
         Ok(node)
     }
 
+    /// A bracket is the last word then; the end of a block is none.
+    fn closed(&mut self, range: &Range<usize>) {
+        if self.flow > 0 {
+            self.end = range.end;
+        }
+    }
+
     /// The items of a sequence, and where it ends.
     fn sequence(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<(Vec<Node>, usize), Stop> {
         let mut items = Vec::new();
         loop {
             match self.next(parser)? {
-                (Event::SequenceEnd, range) => return Ok((items, range.end)),
+                (Event::SequenceEnd, range) => {
+                    self.closed(&range);
+                    return Ok((items, range.end));
+                }
                 (event, range) => items.push(self.node(parser, event, range, depth + 1)?),
             }
         }
@@ -268,15 +405,60 @@ impl Builder {
     /// The entries of a mapping, and where it ends.
     fn mapping(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<(Vec<Entry>, usize), Stop> {
         let mut entries: Vec<Entry> = Vec::new();
+        // The value of the merge key; what is merged comes last, whatever stands first.
+        let mut merged: Option<Node> = None;
         loop {
             match self.next(parser)? {
-                (Event::MappingEnd, range) => return Ok((entries, range.end)),
+                (Event::MappingEnd, range) => {
+                    merged.into_iter().for_each(|node| self.merge(&mut entries, node));
+                    self.closed(&range);
+                    return Ok((entries, range.end));
+                }
                 (event, range) => {
                     let key = self.node(parser, event, range, depth + 1)?;
                     let (event, range) = self.next(parser)?;
+                    let alias = matches!(event, Event::Alias(_));
                     let value = self.node(parser, event, range, depth + 1)?;
-                    self.entry(&mut entries, key, value);
+                    let merges = matches!(&key.value, Value::Scalar { text, plain: true } if text == "<<");
+                    match merges && self.way == Way::Go {
+                        true if alias && !matches!(value.value, Value::Mapping(_)) => {
+                            self.error(
+                                key.place.range,
+                                "`<<` takes an alias of a mapping only",
+                                "write `<<: [ *one ]`",
+                            );
+                        }
+                        true if merged.is_none() => merged = Some(value),
+                        true => self.error(key.place.range, "`<<` is here twice", "write `<<: [ *one, *other ]`"),
+                        false => self.entry(&mut entries, key, value),
+                    }
                 }
+            }
+        }
+    }
+
+    /// Adds what a merge key stands for: keys that are not there yet, of several mappings the first that has one.
+    fn merge(&mut self, entries: &mut Vec<Entry>, node: Node) {
+        let parts = match node.value {
+            Value::Mapping(found) => vec![found],
+            Value::Sequence(items) => {
+                let mappings = items.into_iter().map(|item| match item.value {
+                    Value::Mapping(found) => Some(found),
+                    _ => None,
+                });
+                match mappings.collect::<Option<Vec<_>>>() {
+                    Some(parts) => parts,
+                    None => return self.error(node.place.range, "`<<` takes mappings only", "write `<<: *anchor`"),
+                }
+            }
+            other => {
+                let what = format!("`<<` takes a mapping or a list of mappings, not {}", other.describe());
+                return self.error(node.place.range, what, "write `<<: *anchor`");
+            }
+        };
+        for entry in parts.into_iter().flatten() {
+            if entries.iter().all(|there| there.key != entry.key) {
+                entries.push(entry);
             }
         }
     }
@@ -284,6 +466,7 @@ impl Builder {
     fn entry(&mut self, entries: &mut Vec<Entry>, key: Node, value: Node) {
         let name = match key.value {
             Value::Scalar { text, .. } => text,
+            Value::Null if self.way == Way::Go => return,
             Value::Null => "null".into(),
             other => {
                 self.error(key.place.range, format!("{} is no key", other.describe()), "keys are single words");
@@ -297,9 +480,32 @@ impl Builder {
         entries.push(Entry { key: name, place: key.place, value });
     }
 
+    /// A scalar that a tag says more about. A tag that is not one of YAML's own makes a text of it.
+    fn tagged(&mut self, text: String, tag: &Tag, range: &Range<usize>) -> Value {
+        let name = tag.suffix_in_namespace("tag:yaml.org,2002:").unwrap_or_default();
+        if name == "binary" {
+            let packed: String = text.split_whitespace().collect();
+            let bytes = base64::engine::general_purpose::STANDARD.decode(packed).ok();
+            if let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
+                return Value::Scalar { text, plain: false };
+            }
+            self.error(range.clone(), "this is no text in base64, as `!!binary` says", "leave the tag out");
+        }
+        match fits(&name, &text) {
+            Some(fits) => {
+                if !fits {
+                    self.error(range.clone(), format!("`{text}` is no `!!{name}`"), "leave the tag out");
+                }
+                untagged(text, true)
+            }
+            None => Value::Scalar { text, plain: false },
+        }
+    }
+
     fn alias(&mut self, id: usize, range: Range<usize>) -> Result<Node, Stop> {
         self.aliases += 1;
-        if self.aliases > limits::ALIASES {
+        // Go counts what aliases stand for, not how many there are: that is bounded by the number of values.
+        if self.aliases > limits::ALIASES && self.way == Way::One {
             self.error(range, format!("more than {} aliases", limits::ALIASES), "write the values out");
             return Err(Stop);
         }
@@ -315,6 +521,27 @@ impl Builder {
             }
         }
     }
+}
+
+/// A scalar without a tag.
+fn untagged(text: String, plain: bool) -> Value {
+    match plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL") {
+        true => Value::Null,
+        false => Value::Scalar { text, plain },
+    }
+}
+
+/// Whether a plain text may have one of YAML's own tags for scalars; none for another tag.
+fn fits(tag: &str, text: &str) -> Option<bool> {
+    let digits = text.trim_start_matches(['-', '+']).replace('_', "");
+    Some(match tag {
+        "int" | "timestamp" => digits.starts_with(|c: char| c.is_ascii_digit()),
+        "float" => digits.parse::<f64>().is_ok() || digits == ".inf",
+        "bool" => text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false"),
+        "null" => untagged(text.to_owned(), true) == Value::Null,
+        "merge" => text == "<<",
+        _ => return None,
+    })
 }
 
 fn size(node: &Node) -> usize {

@@ -136,7 +136,8 @@ impl AlertState {
     /// What an evaluation makes of them.
     ///
     /// # Errors
-    /// Two series give the same alert; or more are active than the limit of the group, and all are forgotten.
+    /// Two series give the same alert, which changes nothing; or more would be active than the limit of the group, and all
+    /// are forgotten: those that were active end, and those that would begin never were.
     pub(super) fn update(
         &mut self,
         rule: &AlertRule,
@@ -153,12 +154,13 @@ impl AlertState {
         if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err("vector contains metrics with the same labelset after applying alert labels".into());
         }
-        for (number, (series, value)) in holding.into_iter().zip(vector) {
-            self.holds(number, rule, (series, *value), now, around);
-        }
-        self.let_go(rule.keep_firing.as_milliseconds() as i64, now);
-        if limit > 0 && self.active.len() > limit {
-            let count = self.active.len();
+        let keep = rule.keep_firing.as_milliseconds() as i64;
+        let kept = self
+            .active
+            .iter()
+            .filter(|number| sorted.binary_search(number).is_err() && self.is_kept(**number, keep, now));
+        let count = sorted.len() + kept.count();
+        if limit > 0 && count > limit {
             for number in std::mem::take(&mut self.active) {
                 if let Some(active) = self.open[number].take() {
                     self.episodes[active.episode].resolved = Some(now);
@@ -166,7 +168,19 @@ impl AlertState {
             }
             return Err(format!("exceeded limit of {limit} with {count} alerts"));
         }
+        for (number, (series, value)) in holding.into_iter().zip(vector) {
+            self.holds(number, rule, (series, *value), now, around);
+        }
+        self.let_go(keep, now);
         Ok(())
+    }
+
+    /// Whether an alert whose condition no longer holds is kept firing.
+    fn is_kept(&self, number: usize, keep: i64, now: i64) -> bool {
+        self.open[number].is_some_and(|active| {
+            let since = active.gone_since.unwrap_or(now);
+            self.episodes[active.episode].firing.is_some() && keep > 0 && now - since < keep
+        })
     }
 
     /// The condition of an alert holds: it begins, goes on, or fires.
@@ -205,22 +219,22 @@ impl AlertState {
 
     /// Ends what no longer holds, unless it is kept firing for so long.
     fn let_go(&mut self, keep: i64, now: i64) {
-        let (open, episodes) = (&mut self.open, &mut self.episodes);
-        self.active.retain(|number| {
-            let Some(active) = &mut open[*number] else { return false };
+        let mut active = std::mem::take(&mut self.active);
+        active.retain(|number| {
+            let kept = self.is_kept(*number, keep, now);
+            let Some(active) = &mut self.open[*number] else { return false };
             if active.held == now {
                 return true;
             }
-            let episode = &mut episodes[active.episode];
-            let since = *active.gone_since.get_or_insert(now);
-            if episode.firing.is_some() && keep > 0 && now - since < keep {
-                return true;
+            active.gone_since.get_or_insert(now);
+            if !kept {
+                // One that was only pending just goes away.
+                self.episodes[active.episode].resolved = Some(now);
+                self.open[*number] = None;
             }
-            // One that was only pending just goes away.
-            episode.resolved = Some(now);
-            open[*number] = None;
-            false
+            kept
         });
+        self.active = active;
     }
 
     /// The series `ALERTS` and `ALERTS_FOR_STATE` as they are now.

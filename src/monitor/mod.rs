@@ -82,7 +82,7 @@ impl Monitor {
     /// A monitor of some targets with some rules.
     pub fn new(setup: Setup) -> Monitor {
         let Setup {
-            rules: RuleSet { groups, grafana },
+            rules: RuleSet { groups, grafana, .. },
             targets,
             semantics,
             evaluation_interval,
@@ -210,7 +210,8 @@ impl Monitor {
 
     fn evaluate_rule(&mut self, key: Key, now: i64) {
         let rule = &self.groups[key.0].rules[key.1];
-        let vector = match self.evaluator.evaluate(rule.expression(), &self.database, now) {
+        let asked = now - self.groups[key.0].offset();
+        let vector = match self.evaluator.evaluate(rule.expression(), &self.database, asked) {
             Ok(Value::Vector(vector)) => Ok(vector),
             Ok(Value::Scalar(value)) => Ok(vec![(Labels::from(Vec::new()), value)]),
             Ok(Value::Text(_)) => Err("the expression gives a text".to_owned()),
@@ -227,17 +228,20 @@ impl Monitor {
     /// What an evaluation of a rule leads to.
     fn take(&mut self, key: Key, vector: Result<Vector, String>, now: i64) {
         let group = &self.groups[key.0];
+        let written = now - group.offset();
         let outcome = vector.and_then(|vector| match &group.rules[key.1] {
-            Rule::Record(_) if group.limit > 0 && vector.len() > group.limit => {
-                Err(format!("exceeded limit of {} with {} series", group.limit, vector.len()))
-            }
             Rule::Record(rule) => {
                 let of = |(of, value)| (recorded(&of, &rule.name, &rule.labels), value);
                 let output: Vector = vector.into_iter().map(of).collect();
                 let different: BTreeSet<&Labels> = output.iter().map(|(labels, _)| labels).collect();
-                match different.len() == output.len() {
-                    true => Ok(output),
-                    false => Err("vector contains metrics with the same labelset after applying rule labels".into()),
+                match (different.len() == output.len(), group.limit) {
+                    (false, _) => {
+                        Err("vector contains metrics with the same labelset after applying rule labels".into())
+                    }
+                    (true, limit) if limit > 0 && output.len() > limit => {
+                        Err(format!("exceeded limit of {limit} with {} series", output.len()))
+                    }
+                    _ => Ok(output),
                 }
             }
             Rule::Alert(rule) => {
@@ -250,7 +254,7 @@ impl Monitor {
             }
         });
         match outcome {
-            Ok(output) => self.write(key, output, now),
+            Ok(output) => self.write(key, output, written),
             // A rule that fails leaves everything as it was.
             Err(why) => {
                 self.failures.entry(key).or_insert(why);
@@ -349,7 +353,9 @@ impl Monitor {
 
 /// How far back some rules look, if there is a bound.
 fn reach_of(groups: &[Group], grafana: &[GrafanaGroup], step: i64) -> Option<i64> {
-    let rules = groups.iter().flat_map(|group| group.rules.iter().map(|rule| rule.expression().reach(step)));
+    let rules = groups.iter().flat_map(|group| {
+        group.rules.iter().map(move |rule| Some(rule.expression().reach(step)?.saturating_add(group.offset())))
+    });
     let nodes = grafana.iter().flat_map(|group| &group.rules).flat_map(|rule| &rule.nodes);
     let of_grafana = nodes.filter_map(|node| match &node.kind {
         NodeKind::Instant(expression, back) => Some((expression, *back)),

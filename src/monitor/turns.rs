@@ -43,7 +43,10 @@ impl Monitor {
         let expression = self.groups[key.0].rules[key.1].expression();
         let table = match expression.is_about_whole() {
             true => None,
-            false => self.evaluator.over(expression, &self.database, grid).ok(),
+            false => {
+                let asked = Grid { first: grid.first - self.groups[key.0].offset(), ..grid };
+                self.evaluator.over(expression, &self.database, asked).ok()
+            }
         };
         let mut vectors: Vec<Vector> = match table {
             Some(Table::Rows(rows)) => {
@@ -75,7 +78,8 @@ impl Monitor {
 
     /// An order in which every rule finds what it reads, if there is one: a rule that writes a series before all that read
     /// it. There is none when a reader must not see yet what is written at the same instant, or reads what it leads to, or
-    /// when several write one series.
+    /// when several write one series, or when one writes further into the past than its reader looks: what is not written
+    /// yet would be seen.
     fn order(&self, grids: &[Grid]) -> Option<Vec<Key>> {
         let keys: Vec<Key> = self
             .groups
@@ -110,7 +114,7 @@ impl Monitor {
                     true => writer.1 < reader.1,
                     false => writer.0 < reader.0 || !meet(grids.get(writer.0), grids.get(reader.0)),
                 };
-                if !in_time {
+                if !in_time || self.groups[writer.0].offset() > self.groups[reader.0].offset() {
                     return None;
                 }
                 needs.entry(reader).or_default().push(*writer);

@@ -7,6 +7,7 @@ mod aggregate;
 mod binary;
 mod check;
 mod data;
+mod duration;
 mod error;
 mod evaluate;
 mod functions;
@@ -49,6 +50,15 @@ impl Semantics {
     /// The names `--semantics` takes.
     pub const NAMES: &[(&str, Semantics)] =
         &[("3", Semantics::V3), ("2", Semantics::V2_53), ("2.53", Semantics::V2_53), ("2.42", Semantics::V2_42)];
+
+    /// The higher, the older.
+    pub(crate) const fn age(self) -> u8 {
+        match self {
+            Semantics::V3 => 0,
+            Semantics::V2_53 => 1,
+            Semantics::V2_42 => 2,
+        }
+    }
 
     const fn left_open(self) -> bool {
         matches!(self, Semantics::V3)

@@ -9,6 +9,7 @@ use crate::time::Duration;
 const KNOWN: &[&str] = &[
     "and",
     "args",
+    "call",
     "eq",
     "externalURL",
     "first",
@@ -22,6 +23,7 @@ const KNOWN: &[&str] = &[
     "humanizePercentage",
     "humanizeTimestamp",
     "index",
+    "js",
     "label",
     "le",
     "len",
@@ -38,6 +40,7 @@ const KNOWN: &[&str] = &[
     "query",
     "reReplaceAll",
     "safeHtml",
+    "slice",
     "sortByLabel",
     "stripDomain",
     "stripPort",
@@ -92,6 +95,10 @@ pub(super) fn call(name: &str, arguments: &[Value], context: &Context<'_>) -> Re
             let mut values = arguments.iter().skip(1);
             Value::Text(printf(text(0)?, |verb, flags| values.next().map(|value| show(value, verb, flags))))
         }
+        "js" => Value::Text(scripted(&printed(arguments, false))),
+        "slice" => Value::Text(slice(text(0)?, arguments.get(1..).unwrap_or_default())?),
+        // No value here is a function.
+        "call" => return Err("call of a value that is no function".into()),
         "html" => Value::Text(escaped(&printed(arguments, false))),
         "urlquery" => Value::Text(encoded(&printed(arguments, false))),
         "safeHtml" => Value::Text(text(0)?.to_owned()),
@@ -243,6 +250,32 @@ fn show(value: &Value, verb: char, flags: &Flags) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;").replace('\'', "&#39;")
+}
+
+/// As Go writes a text into a script.
+fn scripted(text: &str) -> String {
+    let of = |c: char| match c {
+        '\\' | '\'' | '"' => format!("\\{c}"),
+        '<' | '>' | '&' | '=' => format!("\\u{:04X}", u32::from(c)),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    };
+    text.chars().map(of).collect()
+}
+
+/// The bytes of a text from one index to another.
+fn slice(text: &str, indexes: &[Value]) -> Result<String, String> {
+    let index = |at: usize, none: usize| match indexes.get(at) {
+        None => Ok(none),
+        Some(Value::Int(index)) => usize::try_from(*index).map_err(|_| format!("index out of range: {index}")),
+        Some(other) => Err(format!("cannot index slice/array with {}", other.print())),
+    };
+    let (from, to) = (index(0, 0)?, index(1, text.len())?);
+    if indexes.len() > 2 {
+        return Err("cannot 3-index slice a string".into());
+    }
+    let bytes = text.as_bytes().get(from..to).ok_or_else(|| format!("index out of range: {from}:{to}"))?;
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 fn encoded(text: &str) -> String {

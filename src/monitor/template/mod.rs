@@ -1,16 +1,34 @@
 //! Templates in labels and annotations, as Prometheus expands them: Go's template language with Prometheus' own functions.
 //!
-//! Actions `if`, `range`, `with`, variables, pipelines, `define` and `template`, comments and trim marks; the functions are in
-//! [`functions`]. What is not there is refused by name when a template is read, so that a rule keeps such a text verbatim.
+//! All actions of the language; the functions are in [`functions`]. What Go refuses when it reads a template is refused when
+//! it is read here: such a rule file is refused by Prometheus.
 
 mod format;
 mod functions;
+mod lexer;
 mod parse;
 
 use std::collections::BTreeMap;
 
 use crate::promql::{Labels, Vector};
-use parse::{Action, Operand, Pipeline};
+use parse::{Action, Operand, Pipeline, Range};
+
+/// Whose templates they are: that decides which variables they have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    Prometheus,
+    Grafana,
+}
+
+impl Dialect {
+    /// The variables that are declared before the template begins.
+    const fn variables(self) -> &'static [&'static str] {
+        match self {
+            Dialect::Prometheus => &["$", "$labels", "$externalLabels", "$externalURL", "$value"],
+            Dialect::Grafana => &["$", "$labels", "$externalLabels", "$externalURL", "$value", "$values"],
+        }
+    }
+}
 
 /// A template that was read.
 #[derive(Clone, Debug)]
@@ -125,12 +143,24 @@ impl Value {
 const EXTERNAL_URL: &str = "http://localhost:9090";
 
 impl Template {
-    /// Reads a template.
+    /// Reads a template of Prometheus.
     ///
     /// # Errors
-    /// What is wrong with it, or which function is not known.
+    /// What is wrong with it, or which function or variable is not known.
     pub fn parse(text: &str) -> Result<Template, String> {
-        let (nodes, defined) = parse::parse(text)?;
+        Template::parse_as(text, Dialect::Prometheus)
+    }
+
+    /// Reads a template of Grafana, which has `$values` as well.
+    ///
+    /// # Errors
+    /// As [`Template::parse`].
+    pub fn parse_grafana(text: &str) -> Result<Template, String> {
+        Template::parse_as(text, Dialect::Grafana)
+    }
+
+    fn parse_as(text: &str, dialect: Dialect) -> Result<Template, String> {
+        let (nodes, defined) = parse::parse(text, dialect)?;
         Ok(Template { text: text.to_owned(), nodes, defined })
     }
 
@@ -223,21 +253,35 @@ fn items(of: Value) -> Result<Vec<(Value, Value)>, String> {
     })
 }
 
+/// How an expansion goes on after a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    On,
+    /// With the next item of the innermost `range`.
+    Continue,
+    /// Behind the innermost `range`.
+    Break,
+}
+
 impl Run<'_> {
-    fn all(&mut self, nodes: &[Action], dot: &Value, depth: usize) -> Result<(), String> {
+    fn all(&mut self, nodes: &[Action], dot: &Value, depth: usize) -> Result<Next, String> {
         if depth > MAX_DEPTH {
             return Err("exceeded maximum template depth".into());
         }
         // Variables end with the block that made them.
         let known = self.variables.len();
+        let mut next = Next::On;
         for node in nodes {
-            self.one(node, dot, depth)?;
+            next = self.one(node, dot, depth)?;
+            if next != Next::On {
+                break;
+            }
         }
         self.variables.truncate(known);
-        Ok(())
+        Ok(next)
     }
 
-    fn one(&mut self, node: &Action, dot: &Value, depth: usize) -> Result<(), String> {
+    fn one(&mut self, node: &Action, dot: &Value, depth: usize) -> Result<Next, String> {
         self.steps += 1;
         if self.steps > MAX_STEPS || self.out.len() > MAX_OUTPUT {
             return Err("the template does not come to an end".into());
@@ -253,37 +297,23 @@ impl Run<'_> {
             Action::If(pipeline, then, otherwise) => {
                 let known = self.variables.len();
                 let holds = self.pipeline(pipeline, dot, depth)?.truth();
-                self.all(if holds { then } else { otherwise }, dot, depth + 1)?;
+                let next = self.all(if holds { then } else { otherwise }, dot, depth + 1)?;
                 self.variables.truncate(known);
+                return Ok(next);
             }
             Action::With(pipeline, then, otherwise) => {
                 let known = self.variables.len();
                 let value = self.pipeline(pipeline, dot, depth)?;
-                match value.truth() {
+                let next = match value.truth() {
                     true => self.all(then, &value, depth + 1)?,
                     false => self.all(otherwise, dot, depth + 1)?,
-                }
+                };
                 self.variables.truncate(known);
+                return Ok(next);
             }
-            Action::Range(names, pipeline, body, otherwise) => {
-                let items = items(self.pipeline(pipeline, dot, depth)?)?;
-                if items.is_empty() {
-                    self.all(otherwise, dot, depth + 1)?;
-                }
-                for (key, item) in items {
-                    let known = self.variables.len();
-                    match names.as_slice() {
-                        [one] => self.variables.push((one.clone(), item.clone())),
-                        [first, second] => {
-                            self.variables.push((first.clone(), key));
-                            self.variables.push((second.clone(), item.clone()));
-                        }
-                        _ => {}
-                    }
-                    self.all(body, &item, depth + 1)?;
-                    self.variables.truncate(known);
-                }
-            }
+            Action::Range(range) => return self.range(range, dot, depth),
+            Action::Break => return Ok(Next::Break),
+            Action::Continue => return Ok(Next::Continue),
             Action::Template(name, pipeline) => {
                 let value = pipeline.as_ref().map_or(Ok(Value::Nil), |it| self.pipeline(it, dot, depth))?;
                 let template = self.template;
@@ -295,6 +325,40 @@ impl Run<'_> {
                 result?;
             }
         }
+        Ok(Next::On)
+    }
+
+    fn range(&mut self, range: &Range, dot: &Value, depth: usize) -> Result<Next, String> {
+        let items = items(self.pipeline(&range.over, dot, depth)?)?;
+        if items.is_empty() {
+            return self.all(&range.otherwise, dot, depth + 1);
+        }
+        for (key, item) in items {
+            let known = self.variables.len();
+            let values = match range.names.len() {
+                1 => vec![item.clone()],
+                _ => vec![key, item.clone()],
+            };
+            for (name, value) in range.names.iter().zip(values) {
+                self.set(name, value, range.declares)?;
+            }
+            let next = self.all(&range.body, &item, depth + 1)?;
+            self.variables.truncate(known);
+            if next == Next::Break {
+                break;
+            }
+        }
+        Ok(Next::On)
+    }
+
+    /// Gives a variable a value: a new one, or one that is there.
+    fn set(&mut self, name: &str, value: Value, declares: bool) -> Result<(), String> {
+        if declares {
+            self.variables.push((name.to_owned(), value));
+            return Ok(());
+        }
+        let kept = self.variables.iter_mut().rev().find(|(known, _)| known == name);
+        kept.ok_or_else(|| format!("undefined variable: {name}"))?.1 = value;
         Ok(())
     }
 
@@ -305,10 +369,7 @@ impl Run<'_> {
         }
         let value = value.unwrap_or(Value::Nil);
         if let Some((name, declares)) = &pipeline.variable {
-            match self.variables.iter_mut().rev().find(|(known, _)| known == name).filter(|_| !declares) {
-                Some((_, kept)) => *kept = value.clone(),
-                None => self.variables.push((name.clone(), value.clone())),
-            }
+            self.set(name, value.clone(), *declares)?;
         }
         Ok(value)
     }

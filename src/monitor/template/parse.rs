@@ -1,8 +1,9 @@
-//! The syntax of templates.
+//! The syntax of templates, with all that Go refuses when it reads one: a rule file with such a template is refused.
 
 use std::collections::BTreeMap;
 
-use super::{Value, functions};
+use super::lexer::{Item, items};
+use super::{Dialect, Value, functions};
 
 /// A piece of a template.
 #[derive(Clone, Debug)]
@@ -11,8 +12,22 @@ pub(super) enum Action {
     Print(Pipeline),
     If(Pipeline, Vec<Action>, Vec<Action>),
     With(Pipeline, Vec<Action>, Vec<Action>),
-    Range(Vec<String>, Pipeline, Vec<Action>, Vec<Action>),
+    Range(Range),
     Template(String, Option<Pipeline>),
+    Break,
+    Continue,
+}
+
+/// `range`.
+#[derive(Clone, Debug)]
+pub(super) struct Range {
+    /// The variables for key and item, or for the item alone.
+    pub(super) names: Vec<String>,
+    /// Whether they are new.
+    pub(super) declares: bool,
+    pub(super) over: Pipeline,
+    pub(super) body: Vec<Action>,
+    pub(super) otherwise: Vec<Action>,
 }
 
 /// Commands, each given what the one before made.
@@ -37,429 +52,449 @@ pub(super) enum Operand {
 /// Blocks inside blocks, and parentheses inside parentheses.
 const MAX_NESTING: usize = 50;
 
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Word(String),
-    /// `.name` right after something, or a dot alone with an empty name.
-    Field(String),
-    Variable(String),
-    Text(String),
-    Number(String),
-    Open,
-    Close,
-    Pipe,
-    Comma,
-    Declare,
-    Assign,
-    /// Blanks, which part the words of a command.
-    Blank,
-}
-
 type Nodes = Vec<Action>;
 
-pub(super) fn parse(text: &str) -> Result<(Nodes, BTreeMap<String, Nodes>), String> {
-    let mut parser = Parser { pieces: pieces(text)?, at: 0, defined: BTreeMap::new() };
-    let (nodes, end) = parser.block(0)?;
-    match end {
-        None => Ok((nodes, parser.defined)),
-        Some(word) => Err(format!("unexpected {{{{{word}}}}}")),
-    }
-}
-
-enum Piece {
-    Text(String),
-    Action(Vec<Token>),
-}
-
-/// Splits a text into what stands outside and inside of `{{ }}`.
-fn pieces(text: &str) -> Result<Vec<Piece>, String> {
-    let mut all = Vec::new();
-    let mut rest = text;
-    let mut trim = false;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let (left, after) = match after.strip_prefix('-').filter(|rest| rest.starts_with(char::is_whitespace)) {
-            Some(after) => (true, after),
-            None => (false, after),
-        };
-        let mut outside = if trim { before.trim_start() } else { before };
-        if left {
-            outside = outside.trim_end();
-        }
-        all.push(Piece::Text(outside.to_owned()));
-        let inside = after.trim_start();
-        if let Some(comment) = inside.strip_prefix("/*") {
-            let (_, after) = comment.split_once("*/").ok_or("unclosed comment")?;
-            let after = after.trim_start();
-            let (after, right) = match after.strip_prefix("-}}") {
-                Some(after) => (after, true),
-                None => (after.strip_prefix("}}").ok_or("comment ends before closing delimiter")?, false),
-            };
-            (rest, trim) = (after, right);
+pub(super) fn parse(text: &str, dialect: Dialect) -> Result<(Nodes, BTreeMap<String, Nodes>), String> {
+    let mut parser = Parser {
+        items: items(text),
+        at: 0,
+        variables: dialect.variables().iter().map(|name| (*name).to_owned()).collect(),
+        ranges: 0,
+        depth: 0,
+        defined: BTreeMap::new(),
+    };
+    let mut nodes = Vec::new();
+    while parser.peek().is_some() {
+        let start = parser.at;
+        if parser.next() == Some(Item::Left) && parser.word("define") {
+            parser.define()?;
             continue;
         }
-        let (tokens, after, right) = tokens(after)?;
-        all.push(Piece::Action(tokens));
-        (rest, trim) = (after, right);
-    }
-    all.push(Piece::Text((if trim { rest.trim_start() } else { rest }).to_owned()));
-    Ok(all)
-}
-
-/// The name a text begins with, and its length.
-fn name(text: &str) -> (String, usize) {
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-    (text[..end].to_owned(), end)
-}
-
-/// The tokens of an action, what follows it, and whether blanks are to be trimmed there.
-fn tokens(text: &str) -> Result<(Vec<Token>, &str, bool), String> {
-    let mut tokens = Vec::new();
-    let mut rest = text;
-    loop {
-        let blank = rest.len() - rest.trim_start().len();
-        if blank > 0 {
-            if rest.trim_start().starts_with("-}}") {
-                return Ok((tokens, &rest.trim_start()[3..], true));
-            }
-            tokens.push(Token::Blank);
-            rest = &rest[blank..];
-        }
-        if let Some(after) = rest.strip_prefix("}}") {
-            return Ok((tokens, after, false));
-        }
-        let Some(first) = rest.chars().next() else { return Err("unclosed action".into()) };
-        let (token, length) = match first {
-            '"' => {
-                let end = string_end(rest).ok_or("unterminated quoted string")?;
-                let inner: String =
-                    serde_json::from_str(&rest[..end]).map_err(|_| format!("invalid string {}", &rest[..end]))?;
-                (Token::Text(inner), end)
-            }
-            '`' => {
-                let end = rest[1..].find('`').ok_or("unterminated raw quoted string")?;
-                (Token::Text(rest[1..=end].to_owned()), end + 2)
-            }
-            '(' => (Token::Open, 1),
-            ')' => (Token::Close, 1),
-            '|' => (Token::Pipe, 1),
-            ',' => (Token::Comma, 1),
-            ':' if rest.starts_with(":=") => (Token::Declare, 2),
-            '=' => (Token::Assign, 1),
-            '$' => {
-                let (name, length) = name(&rest[1..]);
-                (Token::Variable(format!("${name}")), length + 1)
-            }
-            '.' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-                let (name, length) = name(&rest[1..]);
-                (Token::Field(name), length + 1)
-            }
-            c if c.is_ascii_digit() || matches!(c, '-' | '+' | '.') => {
-                let end = rest[1..]
-                    .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '_' | '-' | '+'))
-                    .map_or(rest.len(), |end| end + 1);
-                (Token::Number(rest[..end].to_owned()), end)
-            }
-            c if c.is_alphabetic() || c == '_' => {
-                let (name, length) = name(rest);
-                (Token::Word(name), length)
-            }
-            other => return Err(format!("unexpected {other:?} in command")),
-        };
-        tokens.push(token);
-        rest = &rest[length..];
-    }
-}
-
-/// Where a quoted string ends.
-fn string_end(text: &str) -> Option<usize> {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return Some(at + 1),
-            b'\n' => return None,
-            _ => {}
+        parser.at = start;
+        match parser.piece()? {
+            Piece::Node(node) => nodes.extend(node),
+            Piece::End => return Err("unexpected {{end}}".into()),
+            Piece::Else => return Err("unexpected {{else}}".into()),
         }
     }
-    None
+    Ok((nodes, parser.defined))
+}
+
+/// What a text or an action is.
+enum Piece {
+    /// None for what only makes a template of its own.
+    Node(Option<Action>),
+    End,
+    Else,
 }
 
 struct Parser {
-    pieces: Vec<Piece>,
+    items: Vec<Item>,
     at: usize,
-    defined: BTreeMap<String, Vec<Action>>,
+    /// Variables that are known here, the outermost first.
+    variables: Vec<String>,
+    /// Loops around this place.
+    ranges: usize,
+    depth: usize,
+    defined: BTreeMap<String, Nodes>,
 }
 
 impl Parser {
-    /// A template of its own, up to its end.
-    fn define(&mut self, line: &mut Line, depth: usize) -> Result<(), String> {
-        let name = line.name_of_template("define")?;
-        let (body, end) = self.block(depth + 1)?;
-        if end.as_deref() != Some("end") {
-            return Err("unexpected EOF".into());
+    fn peek(&self) -> Option<&Item> {
+        self.items.get(self.at)
+    }
+    fn next(&mut self) -> Option<Item> {
+        let item = self.items.get(self.at).cloned();
+        self.at += 1;
+        item
+    }
+    fn blanks(&mut self) {
+        while self.peek() == Some(&Item::Blank) {
+            self.at += 1;
         }
-        self.defined.insert(name, body);
-        Ok(())
+    }
+    /// The next piece that is no blank.
+    fn solid(&mut self) -> Option<&Item> {
+        self.blanks();
+        self.peek()
+    }
+    /// Whether a keyword follows; it is taken.
+    fn word(&mut self, word: &str) -> bool {
+        let found = matches!(self.solid(), Some(Item::Word(found)) if found == word);
+        self.at += usize::from(found);
+        found
+    }
+    fn unexpected(&self, context: &str) -> String {
+        match self.peek() {
+            Some(Item::Bad(why)) => why.clone(),
+            Some(item) => format!("unexpected {} in {context}", item.describe()),
+            None => "unexpected EOF".into(),
+        }
+    }
+    fn right(&mut self, context: &str) -> Result<(), String> {
+        match self.solid() {
+            Some(Item::Right) => {
+                self.at += 1;
+                Ok(())
+            }
+            _ => Err(self.unexpected(context)),
+        }
+    }
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Parser) -> Result<T, String>) -> Result<T, String> {
+        self.depth += 1;
+        if self.depth > MAX_NESTING {
+            return Err("it is nested too deeply".into());
+        }
+        let result = inner(self);
+        self.depth -= 1;
+        result
     }
 
-    /// Everything up to `end` or `else`, and which it was, with what follows `else`.
-    fn block(&mut self, depth: usize) -> Result<(Vec<Action>, Option<String>), String> {
-        if depth > MAX_NESTING {
-            return Err("blocks are nested too deeply".into());
+    /// The name after `define`, `block` or `template`.
+    fn name_of_template(&mut self, context: &str) -> Result<String, String> {
+        match self.solid().cloned() {
+            Some(Item::Text(name)) => {
+                self.at += 1;
+                Ok(name)
+            }
+            _ => Err(self.unexpected(context)),
         }
-        let mut nodes = Vec::new();
-        while let Some(piece) = self.pieces.get(self.at) {
-            self.at += 1;
-            let tokens = match piece {
-                Piece::Text(text) => {
-                    if !text.is_empty() {
-                        nodes.push(Action::Text(text.clone()));
-                    }
-                    continue;
-                }
-                Piece::Action(tokens) => tokens.clone(),
-            };
-            let mut line = Line { tokens, at: 0, depth: 0 };
-            line.blanks();
-            let word = match line.peek() {
-                Some(Token::Word(word)) => word.clone(),
-                _ => String::new(),
-            };
-            match word.as_str() {
-                "end" => return Ok((nodes, Some("end".into()))),
-                "else" => {
-                    line.next();
-                    line.blanks();
-                    if line.peek().is_some() {
-                        // `else if`: the rest of this action is read once more, as an action of its own.
-                        let rest = line.tokens.split_off(line.at);
-                        self.at -= 1;
-                        self.pieces[self.at] = Piece::Action(rest);
-                        return Ok((nodes, Some("else if".into())));
-                    }
-                    return Ok((nodes, Some("else".into())));
-                }
-                "if" | "with" | "range" => nodes.push(self.branch(&word, &mut line, depth)?),
-                "template" => nodes.push(line.template()?),
-                "define" => self.define(&mut line, depth)?,
-                "block" | "break" | "continue" => return Err(format!("{{{{{word}}}}} is not supported")),
-                _ => {
-                    let pipeline = line.pipeline()?;
-                    line.finished()?;
-                    nodes.push(Action::Print(pipeline));
-                }
+    }
+
+    /// A template of its own, up to its end.
+    fn define(&mut self) -> Result<(), String> {
+        let name = self.name_of_template("define clause")?;
+        self.right("define clause")?;
+        self.body_of(name)
+    }
+
+    /// The body of a template of its own. It knows no variables but `$`.
+    fn body_of(&mut self, name: String) -> Result<(), String> {
+        let outside = std::mem::replace(&mut self.variables, vec!["$".to_owned()]);
+        let ranges = std::mem::take(&mut self.ranges);
+        let (body, end) = self.block()?;
+        if !matches!(end, Piece::End) {
+            return Err("unexpected {{else}} in define clause".into());
+        }
+        (self.variables, self.ranges) = (outside, ranges);
+        let empty = |nodes: &Nodes| nodes.iter().all(|it| matches!(it, Action::Text(text) if text.trim().is_empty()));
+        match self.defined.get(&name) {
+            Some(before) if !empty(before) && !empty(&body) => Err(format!("multiple definition of template {name:?}")),
+            Some(_) if empty(&body) => Ok(()),
+            _ => {
+                self.defined.insert(name, body);
+                Ok(())
             }
         }
-        Ok((nodes, None))
     }
 
-    /// An `if`, `with` or `range`, up to its end.
-    fn branch(&mut self, word: &str, line: &mut Line, depth: usize) -> Result<Action, String> {
-        line.next();
-        let names = if word == "range" { line.range_names()? } else { Vec::new() };
-        let pipeline = line.pipeline()?;
-        line.finished()?;
-        let (body, end) = self.block(depth + 1)?;
-        let otherwise = self.otherwise(end, depth)?;
-        Ok(match word {
-            "if" => Action::If(pipeline, body, otherwise),
-            "with" => Action::With(pipeline, body, otherwise),
-            _ => Action::Range(names, pipeline, body, otherwise),
+    /// Everything up to `end` or `else`.
+    fn block(&mut self) -> Result<(Nodes, Piece), String> {
+        self.nested(|parser| {
+            let mut nodes = Vec::new();
+            while parser.peek().is_some() {
+                match parser.piece()? {
+                    Piece::Node(node) => nodes.extend(node),
+                    end => return Ok((nodes, end)),
+                }
+            }
+            Err("unexpected EOF".into())
         })
     }
 
-    /// What stands after `else`.
-    fn otherwise(&mut self, end: Option<String>, depth: usize) -> Result<Vec<Action>, String> {
-        match end.as_deref() {
-            Some("end") => Ok(Vec::new()),
-            Some("else") => {
-                let (nodes, end) = self.block(depth + 1)?;
-                match end.as_deref() {
-                    Some("end") => Ok(nodes),
-                    Some(_) => Err("expected end; found {{else}}".into()),
-                    None => Err("unexpected EOF".into()),
+    /// A text or an action.
+    fn piece(&mut self) -> Result<Piece, String> {
+        match self.peek() {
+            Some(Item::Outside(text)) => {
+                let node = Action::Text(text.clone());
+                self.at += 1;
+                return Ok(Piece::Node(Some(node)));
+            }
+            Some(Item::Left) => self.at += 1,
+            _ => return Err(self.unexpected("input")),
+        }
+        let word = match self.solid() {
+            Some(Item::Word(word)) => word.clone(),
+            _ => String::new(),
+        };
+        let keyword = matches!(
+            word.as_str(),
+            "end" | "else" | "if" | "with" | "range" | "template" | "block" | "break" | "continue" | "define"
+        );
+        self.at += usize::from(keyword);
+        let node = match word.as_str() {
+            "end" => {
+                self.right("end")?;
+                return Ok(Piece::End);
+            }
+            "else" => {
+                // `else if` and `else with` go on in the same action.
+                if !matches!(self.solid(), Some(Item::Word(word)) if word == "if" || word == "with") {
+                    self.right("else")?;
                 }
+                return Ok(Piece::Else);
             }
-            Some(_) => {
-                // `else if` has no `end` of its own: it ends with the whole.
-                Ok(vec![self.chained(depth + 1)?])
+            "if" | "with" | "range" => self.branch(&word)?,
+            "template" => self.template()?,
+            "block" => {
+                let name = self.name_of_template("block clause")?;
+                let pipeline = self.pipeline("block clause", &Item::Right)?;
+                self.body_of(name.clone())?;
+                Action::Template(name, Some(pipeline))
             }
-            None => Err("unexpected EOF".into()),
-        }
-    }
-
-    /// One `if` or `with` that follows an `else`.
-    fn chained(&mut self, depth: usize) -> Result<Action, String> {
-        if depth > MAX_NESTING {
-            return Err("blocks are nested too deeply".into());
-        }
-        let Some(Piece::Action(tokens)) = self.pieces.get(self.at) else { return Err("unexpected EOF".into()) };
-        let mut line = Line { tokens: tokens.clone(), at: 0, depth: 0 };
-        self.at += 1;
-        line.blanks();
-        let word = match line.next() {
-            Some(Token::Word(word)) if word == "if" || word == "with" => word,
-            _ => return Err("unexpected word after else".into()),
+            "break" | "continue" => {
+                self.right(&format!("{{{{{word}}}}}"))?;
+                if self.ranges == 0 {
+                    return Err(format!("{{{{{word}}}}} outside {{{{range}}}}"));
+                }
+                if word == "break" { Action::Break } else { Action::Continue }
+            }
+            "define" => return Err("unexpected define in command".into()),
+            _ => Action::Print(self.pipeline("command", &Item::Right)?),
         };
-        let pipeline = line.pipeline()?;
-        line.finished()?;
-        let (body, end) = self.block(depth + 1)?;
-        let otherwise = self.otherwise(end, depth)?;
-        Ok(if word == "if" { Action::If(pipeline, body, otherwise) } else { Action::With(pipeline, body, otherwise) })
-    }
-}
-
-/// The tokens of one action.
-struct Line {
-    tokens: Vec<Token>,
-    at: usize,
-    depth: usize,
-}
-
-impl Line {
-    /// The name after `define` or `template`.
-    fn name_of_template(&mut self, word: &str) -> Result<String, String> {
-        self.next();
-        self.blanks();
-        match self.next() {
-            Some(Token::Text(name)) => Ok(name),
-            _ => Err(format!("{word} needs a name")),
-        }
+        Ok(Piece::Node(Some(node)))
     }
 
+    /// What follows `template`.
     fn template(&mut self) -> Result<Action, String> {
-        let name = self.name_of_template("template")?;
-        self.blanks();
-        let pipeline = if self.peek().is_some() { Some(self.pipeline()?) } else { None };
-        self.finished()?;
-        Ok(Action::Template(name, pipeline))
-    }
-
-    fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.at)
-    }
-    fn next(&mut self) -> Option<Token> {
-        let token = self.tokens.get(self.at).cloned();
-        self.at += 1;
-        token
-    }
-    fn blanks(&mut self) {
-        while self.peek() == Some(&Token::Blank) {
+        let name = self.name_of_template("template clause")?;
+        if self.solid() == Some(&Item::Right) {
             self.at += 1;
+            return Ok(Action::Template(name, None));
         }
-    }
-    fn finished(&mut self) -> Result<(), String> {
-        self.blanks();
-        if self.peek().is_some() { Err("unexpected token in command".into()) } else { Ok(()) }
+        Ok(Action::Template(name, Some(self.pipeline("template clause", &Item::Right)?)))
     }
 
-    /// The tokens that are no blanks, from here on.
-    fn solid(&self) -> impl Iterator<Item = (usize, &Token)> {
-        self.tokens.iter().enumerate().skip(self.at).filter(|(_, token)| **token != Token::Blank)
-    }
-
-    /// `$i, $e :=` or `$e :=` of a range.
-    fn range_names(&mut self) -> Result<Vec<String>, String> {
-        let tokens: Vec<(usize, Token)> = self.solid().take(4).map(|(at, token)| (at, token.clone())).collect();
-        let mut kinds = tokens.iter().map(|(_, token)| token);
-        let (names, used) = match (kinds.next(), kinds.next(), kinds.next(), kinds.next()) {
-            (Some(Token::Variable(one)), Some(Token::Declare), ..) => (vec![one.clone()], 2),
-            (Some(Token::Variable(one)), Some(Token::Comma), Some(Token::Variable(two)), Some(Token::Declare)) => {
-                (vec![one.clone(), two.clone()], 4)
-            }
-            _ => return Ok(Vec::new()),
+    /// An `if`, `with` or `range`, up to its end. Variables end with it.
+    fn branch(&mut self, word: &str) -> Result<Action, String> {
+        let known = self.variables.len();
+        let (names, declares) = if word == "range" { self.range_names()? } else { (Vec::new(), false) };
+        let pipeline = self.pipeline(word, &Item::Right)?;
+        self.ranges += usize::from(word == "range");
+        let (body, end) = self.block()?;
+        self.ranges -= usize::from(word == "range");
+        let otherwise = match end {
+            Piece::Else => self.otherwise(word)?,
+            _ => Vec::new(),
         };
-        self.at = tokens.get(used - 1).map_or(self.at, |(at, _)| at + 1);
-        Ok(names)
+        self.variables.truncate(known);
+        Ok(match word {
+            "if" => Action::If(pipeline, body, otherwise),
+            "with" => Action::With(pipeline, body, otherwise),
+            _ => Action::Range(Range { names, declares, over: pipeline, body, otherwise }),
+        })
     }
 
-    fn pipeline(&mut self) -> Result<Pipeline, String> {
-        self.depth += 1;
-        if self.depth > MAX_NESTING {
-            return Err("parentheses are nested too deeply".into());
+    /// What stands after `else`; `else if` and `else with` end with the whole.
+    fn otherwise(&mut self, word: &str) -> Result<Nodes, String> {
+        if word != "range" && self.word(word) {
+            return self.nested(|parser| Ok(vec![parser.branch(word)?]));
         }
+        match self.peek() {
+            Some(Item::Word(_)) => Err(self.unexpected("input")),
+            _ => match self.block()? {
+                (nodes, Piece::End) => Ok(nodes),
+                _ => Err("expected end; found {{else}}".into()),
+            },
+        }
+    }
+
+    /// `$i, $e :=` or `$e =` of a range: the names, and whether they are new.
+    fn range_names(&mut self) -> Result<(Vec<String>, bool), String> {
+        let start = self.at;
+        let mut names = Vec::new();
+        while let Some(Item::Variable(name)) = self.solid().cloned() {
+            self.at += 1;
+            names.push(name);
+            match self.solid() {
+                Some(sign @ (Item::Declare | Item::Assign)) => {
+                    let declares = *sign == Item::Declare;
+                    self.at += 1;
+                    self.variables.extend(names.iter().cloned());
+                    return Ok((names, declares));
+                }
+                Some(Item::Sign(',')) if names.len() < 2 => self.at += 1,
+                Some(Item::Sign(',')) => return Err("too many declarations in range".into()),
+                _ if names.len() < 2 => break,
+                _ => return Err(self.unexpected("range")),
+            }
+        }
+        match names.len() < 2 && !matches!(self.items.get(self.at.saturating_sub(1)), Some(Item::Sign(','))) {
+            true => {
+                self.at = start;
+                Ok((Vec::new(), false))
+            }
+            false => Err("range can only initialize variables".into()),
+        }
+    }
+
+    /// Commands up to an end, which is taken.
+    fn pipeline(&mut self, context: &str, end: &Item) -> Result<Pipeline, String> {
+        self.nested(|parser| parser.pipeline_inside(context, end))
+    }
+
+    fn pipeline_inside(&mut self, context: &str, end: &Item) -> Result<Pipeline, String> {
         let mut variable = None;
-        let first: Vec<(usize, Token)> = self.solid().take(2).map(|(at, token)| (at, token.clone())).collect();
-        if let [(_, Token::Variable(name)), (at, sign @ (Token::Declare | Token::Assign))] = first.as_slice() {
-            variable = Some((name.clone(), *sign == Token::Declare));
-            self.at = at + 1;
+        let start = self.at;
+        if let Some(Item::Variable(name)) = self.solid().cloned() {
+            self.at += 1;
+            match self.solid() {
+                Some(sign @ (Item::Declare | Item::Assign)) => {
+                    variable = Some((name.clone(), *sign == Item::Declare));
+                    self.at += 1;
+                    // An assignment makes it known as well; that there is nothing to assign to is found out later.
+                    self.variables.push(name);
+                }
+                Some(Item::Sign(',')) => return Err(format!("too many declarations in {context}")),
+                _ => self.at = start,
+            }
         }
         let mut commands = Vec::new();
         loop {
-            let mut words = Vec::new();
-            loop {
-                self.blanks();
-                match self.peek() {
-                    None | Some(Token::Pipe | Token::Close) => break,
-                    Some(_) => words.push(self.operand()?),
+            match self.solid() {
+                Some(item) if item == end => {
+                    self.at += 1;
+                    break;
                 }
+                Some(
+                    Item::Word(_)
+                    | Item::Field(_)
+                    | Item::Variable(_)
+                    | Item::Text(_)
+                    | Item::Number(_)
+                    | Item::Character(_)
+                    | Item::Open,
+                ) => commands.push(self.command()?),
+                _ => return Err(self.unexpected(context)),
             }
-            if words.is_empty() {
-                return Err("missing value for command".into());
-            }
-            commands.push(words);
-            if self.peek() != Some(&Token::Pipe) {
-                break;
-            }
-            self.at += 1;
         }
-        self.depth -= 1;
-        Ok(Pipeline { variable, commands })
+        if commands.is_empty() {
+            return Err(format!("missing value for {context}"));
+        }
+        let idle = |command: &Vec<Operand>| match command.first() {
+            Some(Operand::Value(_)) => true,
+            Some(Operand::Dot(fields)) => fields.is_empty(),
+            _ => false,
+        };
+        match commands.iter().skip(1).position(idle) {
+            Some(stage) => Err(format!("non executable command in pipeline stage {}", stage + 2)),
+            None => Ok(Pipeline { variable, commands }),
+        }
+    }
+
+    /// Words up to a pipe, which is taken, or to an end, which is not.
+    fn command(&mut self) -> Result<Vec<Operand>, String> {
+        let mut words = Vec::new();
+        loop {
+            self.blanks();
+            words.extend(self.operand()?);
+            match self.peek() {
+                Some(Item::Blank) => {}
+                Some(Item::Right | Item::Close) => return Ok(words),
+                Some(Item::Pipe) => {
+                    self.at += 1;
+                    return Ok(words);
+                }
+                _ => return Err(self.unexpected("operand")),
+            }
+        }
     }
 
     /// `.a.b` right behind something.
     fn fields(&mut self) -> Vec<String> {
         let mut fields = Vec::new();
-        while let Some(Token::Field(name)) = self.peek() {
-            if name.is_empty() {
-                break;
-            }
+        while let Some(Item::Field(name)) = self.peek().filter(|it| !matches!(it, Item::Field(name) if name.is_empty()))
+        {
             fields.push(name.clone());
             self.at += 1;
         }
         fields
     }
 
-    fn operand(&mut self) -> Result<Operand, String> {
-        Ok(match self.next() {
-            Some(Token::Text(text)) => Operand::Value(Value::Text(text)),
-            Some(Token::Number(text)) => Operand::Value(number(&text)?),
-            Some(Token::Word(word)) => match word.as_str() {
+    /// A word of a command, when one stands here.
+    fn operand(&mut self) -> Result<Option<Operand>, String> {
+        let Some(item) = self.peek().cloned() else { return Err("unexpected EOF".into()) };
+        let term = match &item {
+            Item::Text(text) => Operand::Value(Value::Text(text.clone())),
+            Item::Number(text) => Operand::Value(number(text)?),
+            Item::Character(c) => Operand::Value(Value::Int(i64::from(u32::from(*c)))),
+            Item::Word(word) => match word.as_str() {
                 "true" | "false" => Operand::Value(Value::Bool(word == "true")),
                 "nil" => Operand::Value(Value::Nil),
-                _ if functions::known(&word) => Operand::Function(word),
-                _ => return Err(format!("function \"{word}\" not defined")),
-            },
-            Some(Token::Field(name)) if name.is_empty() => Operand::Dot(Vec::new()),
-            Some(Token::Field(name)) => {
-                let mut fields = vec![name];
-                fields.extend(self.fields());
-                Operand::Dot(fields)
-            }
-            Some(Token::Variable(name)) => Operand::Variable(name, self.fields()),
-            Some(Token::Open) => {
-                let pipeline = self.pipeline()?;
-                self.blanks();
-                if self.next() != Some(Token::Close) {
-                    return Err("unclosed left paren".into());
+                _ if functions::known(word) => Operand::Function(word.clone()),
+                "define" | "else" | "end" | "if" | "range" | "template" | "with" | "block" | "break" | "continue" => {
+                    return Err(self.unexpected("operand"));
                 }
-                Operand::Pipeline(pipeline, self.fields())
+                _ => return Err(format!("function {word:?} not defined")),
+            },
+            Item::Field(name) => Operand::Dot(if name.is_empty() { Vec::new() } else { vec![name.clone()] }),
+            Item::Variable(name) => {
+                if !self.variables.contains(name) {
+                    return Err(format!("undefined variable {name:?}"));
+                }
+                Operand::Variable(name.clone(), Vec::new())
             }
-            _ => return Err("unexpected token in operand".into()),
-        })
+            Item::Open => {
+                self.at += 1;
+                let pipeline = self.pipeline("parenthesized pipeline", &Item::Close)?;
+                return Ok(Some(Operand::Pipeline(pipeline, self.fields())));
+            }
+            _ => return Ok(None),
+        };
+        self.at += 1;
+        let more = self.fields();
+        Ok(Some(match term {
+            term if more.is_empty() => term,
+            Operand::Dot(fields) if !fields.is_empty() => Operand::Dot([fields, more].concat()),
+            Operand::Variable(name, _) => Operand::Variable(name, more),
+            Operand::Function(_) => Operand::Pipeline(Pipeline { variable: None, commands: vec![vec![term]] }, more),
+            _ => return Err(format!("unexpected . after term {:?}", item.describe())),
+        }))
     }
 }
 
+/// A number as Go reads it. The imaginary part of a complex one is of no use to any function.
 fn number(text: &str) -> Result<Value, String> {
-    let plain = text.replace('_', "");
-    if let Ok(whole) = plain.parse::<i64>() {
-        return Ok(Value::Int(whole));
+    let wrong = || format!("illegal number syntax: {text:?}");
+    let plain = text.trim_end_matches('i').replace('_', "");
+    let (negative, digits) = match plain.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, plain.strip_prefix('+').unwrap_or(&plain)),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let radix = [("0x", 16), ("0o", 8), ("0b", 2)].into_iter().find(|(prefix, _)| lower.starts_with(prefix));
+    let signed = |whole: i64| if negative { whole.wrapping_neg() } else { whole };
+    if let Some((prefix, radix)) = radix {
+        return match i64::from_str_radix(&lower[prefix.len()..], radix) {
+            Ok(whole) => Ok(Value::Int(signed(whole))),
+            Err(_) => {
+                hexadecimal(&lower).map(|value| Value::Float(if negative { -value } else { value })).ok_or_else(wrong)
+            }
+        };
     }
-    let hex = plain.strip_prefix("0x").and_then(|digits| i64::from_str_radix(digits, 16).ok());
-    match (hex, plain.parse::<f64>()) {
-        (Some(whole), _) => Ok(Value::Int(whole)),
-        (None, Ok(value)) if !text.to_lowercase().contains(['n', 'i']) => Ok(Value::Float(value)),
-        _ => Err(format!("bad number syntax: \"{text}\"")),
+    let octal = lower.len() > 1 && lower.starts_with('0') && lower.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    if let Some(whole) = octal.then(|| i64::from_str_radix(&lower, 8).ok()).flatten() {
+        return Ok(Value::Int(signed(whole)));
     }
+    if lower.bytes().all(|byte| byte.is_ascii_digit()) && !lower.is_empty() {
+        return match plain.trim_start_matches('+').parse::<i64>() {
+            Ok(whole) => Ok(Value::Int(whole)),
+            Err(_) => Err(format!("integer overflow: {text:?}")),
+        };
+    }
+    plain
+        .parse::<f64>()
+        .ok()
+        .filter(|value| value.is_finite() && lower.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+        .map(Value::Float)
+        .ok_or_else(wrong)
+}
+
+/// `0x1.8p3`: the digits are a number, times two to the power.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (digits, power) = text.strip_prefix("0x")?.split_once('p')?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mantissa = u64::from_str_radix(&format!("{whole}{fraction}"), 16).ok()?;
+    let power = power.parse::<i32>().ok()? - 4 * i32::try_from(fraction.len()).ok()?;
+    Some(libm::scalbn(mantissa as f64, power))
 }

@@ -1,0 +1,164 @@
+//! Rule files of Prometheus, and the same inside of manifests.
+//!
+//! A rule file is read as Prometheus 3.5 reads it: what its promtool accepts is accepted, what it refuses is refused, and a
+//! test asks it about a corpus of files. A manifest is read as its operator reads it.
+
+mod foreign;
+mod manifest;
+mod numbers;
+mod read;
+
+use std::sync::Arc;
+
+use super::grafana;
+use super::template::Template;
+use crate::document::{Diagnostic, Node, Reading, Source, Value};
+use crate::promql::{Expression, Semantics};
+use crate::time::Duration;
+
+/// A group of rules, evaluated one after another.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// How often, when not as often as all.
+    pub interval: Option<Duration>,
+    /// How long before its evaluation the rules are asked, and what they give is written, when it says so.
+    pub query_offset: Option<Duration>,
+    /// More series than this are a failure; 0 is no limit.
+    pub limit: usize,
+    /// Its rules.
+    pub rules: Vec<Rule>,
+}
+
+/// A rule.
+#[derive(Clone, Debug)]
+pub enum Rule {
+    /// `record`: writes a series.
+    Record(Arc<RecordRule>),
+    /// `alert`.
+    Alert(Arc<AlertRule>),
+}
+
+/// A recorded series.
+#[derive(Clone, Debug)]
+pub struct RecordRule {
+    /// The name of the series.
+    pub name: String,
+    /// What it is.
+    pub expression: Expression,
+    /// Labels it gets.
+    pub labels: Vec<(String, String)>,
+}
+
+/// An alert.
+#[derive(Clone, Debug)]
+pub struct AlertRule {
+    /// Its name.
+    pub name: String,
+    /// Its condition.
+    pub expression: Expression,
+    /// `for`.
+    pub hold: Duration,
+    /// `keep_firing_for`.
+    pub keep_firing: Duration,
+    /// Labels it gets.
+    pub labels: Vec<(String, Template)>,
+    /// For people.
+    pub annotations: Vec<(String, Template)>,
+}
+
+impl Group {
+    /// How long before its evaluation the rules are asked, in milliseconds.
+    pub(super) const fn offset(&self) -> i64 {
+        match self.query_offset {
+            Some(offset) => offset.as_milliseconds() as i64,
+            None => 0,
+        }
+    }
+}
+
+impl Rule {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Rule::Record(rule) => &rule.name,
+            Rule::Alert(rule) => &rule.name,
+        }
+    }
+    /// Its expression.
+    pub fn expression(&self) -> &Expression {
+        match self {
+            Rule::Record(rule) => &rule.expression,
+            Rule::Alert(rule) => &rule.expression,
+        }
+    }
+}
+
+/// Rules of all kinds.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    /// Groups of Prometheus.
+    pub groups: Vec<Group>,
+    /// Groups of Grafana.
+    pub grafana: Vec<grafana::Group>,
+    /// What only newer versions of Prometheus accept: since which, and a note about it.
+    pub newer: Vec<(Semantics, Diagnostic)>,
+}
+
+impl RuleSet {
+    /// The names of all alerts, in the order of the rules.
+    pub fn alerts(&self) -> impl Iterator<Item = &str> {
+        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        let alerts = rules.filter(|rule| matches!(rule, Rule::Alert(_))).map(Rule::name);
+        alerts.chain(self.grafana.iter().flat_map(|group| group.rules.iter().map(|rule| rule.title.as_str())))
+    }
+    /// Notes about what a Prometheus refuses that is older than the one whose rules are read here.
+    pub fn refused_by(&self, semantics: Semantics) -> Vec<Diagnostic> {
+        let old = |since: Semantics| semantics.age() > since.age();
+        self.newer.iter().filter(|(since, _)| old(*since)).map(|(_, note)| note.clone()).collect()
+    }
+    /// Adds those of another file.
+    pub fn extend(&mut self, other: RuleSet) {
+        self.groups.extend(other.groups);
+        self.grafana.extend(other.grafana);
+        self.newer.extend(other.newer);
+    }
+}
+
+/// Reads a rule file of Prometheus, a file of manifests that hold rules (several documents in one), or a provisioning file of
+/// Grafana.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn read(file_name: &str, text: &str) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
+    let mut file = manifest::File::default();
+    file.read(&source);
+    let (rules, reading) = file.finish();
+    if reading.failed() { Err(reading.finish()) } else { Ok((rules, reading.finish())) }
+}
+
+/// Texts with templates of Grafana. What cannot be expanded is kept as it is, with a word about it.
+pub(super) fn templates(node: &Node, what: &str, reading: &mut Reading) -> Vec<(String, Template)> {
+    let Value::Mapping(entries) = &node.value else {
+        reading.error(&node.place, format!("`{what}` must be a mapping, not {}", node.value.describe()), "");
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for entry in entries {
+        let text = match &entry.value.value {
+            Value::Null => "",
+            _ => match reading.text(&entry.value, &format!("`{}`", entry.key)) {
+                Some(text) => text,
+                None => continue,
+            },
+        };
+        let template = Template::parse_grafana(text).unwrap_or_else(|why| {
+            reading.warning(&entry.value.place, format!("this template is kept as it is: {why}"), "");
+            Template::verbatim(text)
+        });
+        all.push((entry.key.clone(), template));
+    }
+    all
+}
