@@ -186,7 +186,7 @@ const UNITS: &[(&str, i64)] = &[
 pub(super) const MAX_DURATION: i64 = i64::MAX / 1_000_000;
 
 /// A duration: each unit at most once, the longest first.
-fn duration(run: &str, span: Span) -> Result<i64, SyntaxError> {
+pub(super) fn duration(run: &str, span: Span) -> Result<i64, SyntaxError> {
     let bad = |span: Span| {
         Err(SyntaxError::new(span, format!("`{run}` is no duration"))
             .with_advice("write each unit once, the longest first: `1d12h`, `1h30m`, `500ms`"))
