@@ -133,7 +133,8 @@ struct Disk;
 
 impl Surrounds for Disk {
     fn find(&self, path: &str) -> Vec<String> {
-        let found = glob::glob(path).map(|paths| paths.filter_map(Result::ok).take(MAX_FILES).collect::<Vec<PathBuf>>());
+        let found =
+            glob::glob(path).map(|paths| paths.filter_map(Result::ok).take(MAX_FILES).collect::<Vec<PathBuf>>());
         found.unwrap_or_default().into_iter().map(|path| path.display().to_string()).collect()
     }
 

@@ -11,7 +11,11 @@ use crate::time::Instant;
 
 /// The media types that a scrape offers: protocol, type, and whether names beyond the old ones are offered with it.
 const PROTOCOLS: &[(&str, &str, bool)] = &[
-    ("PrometheusProto", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", false),
+    (
+        "PrometheusProto",
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+        false,
+    ),
     ("PrometheusText0.0.4", "text/plain;version=0.0.4", false),
     ("PrometheusText1.0.0", "text/plain;version=1.0.0", true),
     ("OpenMetricsText0.0.1", "application/openmetrics-text;version=0.0.1", false),
@@ -190,6 +194,15 @@ impl Asking {
     }
 }
 
+#[cfg(feature = "internals")]
+impl super::Session {
+    /// How the scrapes of each target went: its labels, and what was seen.
+    pub fn seen(&self) -> Vec<(String, crate::monitor::Seen)> {
+        let targets = self.watching.as_ref().map(|watching| watching.monitor.targets()).unwrap_or_default();
+        targets.iter().map(|target| (target.describe(), target.seen.clone())).collect()
+    }
+}
+
 /// The header that says what is offered. Whatever is offered, anything else is taken too: a Kestra, which has one type, answers
 /// all of them (asked of 2.42 and 3.5).
 fn accept(protocols: &[String], semantics: Semantics) -> String {
@@ -199,7 +212,8 @@ fn accept(protocols: &[String], semantics: Semantics) -> String {
             .to_owned();
     }
     let own = ["OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4"];
-    let names: Vec<&str> = if protocols.is_empty() { own.to_vec() } else { protocols.iter().map(String::as_str).collect() };
+    let names: Vec<&str> =
+        if protocols.is_empty() { own.to_vec() } else { protocols.iter().map(String::as_str).collect() };
     let mut weight = PROTOCOLS.len() + 1;
     let mut parts = Vec::new();
     for name in names {

@@ -50,7 +50,9 @@ pub(super) fn discover(of: &Kubernetes, plan: &Plan) -> Vec<Discovered> {
     let cluster = Cluster { plan, namespace, of };
     let all = 0..plan.cluster.members.len();
     match of.role.as_str() {
-        "pod" => all.filter(|it| cluster.selects("pod", &cluster.pod_object(*it))).flat_map(|it| cluster.pod(it)).collect(),
+        "pod" => {
+            all.filter(|it| cluster.selects("pod", &cluster.pod_object(*it))).flat_map(|it| cluster.pod(it)).collect()
+        }
         "endpoints" | "endpointslice" => cluster.endpoints(),
         "service" => cluster.service(),
         "node" => (0..NODES.min(all.len())).map(|it| cluster.node_target(it)).collect(),
@@ -165,7 +167,8 @@ impl Cluster<'_> {
             pair("pod_controller_name", Cluster::controller(role).0),
         ];
         all.extend(each("pod", "label", &self.pod_labels(index)));
-        let usual = [("prometheus.io/path", "/prometheus"), ("prometheus.io/port", "8081"), ("prometheus.io/scrape", "true")];
+        let usual =
+            [("prometheus.io/path", "/prometheus"), ("prometheus.io/port", "8081"), ("prometheus.io/scrape", "true")];
         all.extend(each("pod", "annotation", &texts(&usual)));
         if self.of.node {
             all.extend(self.node_meta(index));
@@ -200,7 +203,8 @@ impl Cluster<'_> {
     fn node_meta(&self, index: usize) -> Pairs {
         let name = node_name(index);
         let mut all = vec![pair("node_name", name.as_str())];
-        let labels = [("kubernetes.io/arch", "amd64"), ("kubernetes.io/hostname", name.as_str()), ("kubernetes.io/os", "linux")];
+        let labels =
+            [("kubernetes.io/arch", "amd64"), ("kubernetes.io/hostname", name.as_str()), ("kubernetes.io/os", "linux")];
         all.extend(each("node", "label", &texts(&labels)));
         all
     }
@@ -379,26 +383,61 @@ mod tests {
     #[test]
     fn each_role_has_the_labels_that_are_documented_for_it() {
         const POD: &[&str] = &[
-            "namespace", "pod_name", "pod_ip", "pod_label_app_kubernetes_io_name", "pod_labelpresent_app_kubernetes_io_name",
-            "pod_annotation_prometheus_io_path", "pod_annotationpresent_prometheus_io_path", "pod_container_init",
-            "pod_container_name", "pod_container_id", "pod_container_image", "pod_container_port_name",
-            "pod_container_port_number", "pod_container_port_protocol", "pod_ready", "pod_phase", "pod_node_name",
-            "pod_host_ip", "pod_uid", "pod_controller_kind", "pod_controller_name",
+            "namespace",
+            "pod_name",
+            "pod_ip",
+            "pod_label_app_kubernetes_io_name",
+            "pod_labelpresent_app_kubernetes_io_name",
+            "pod_annotation_prometheus_io_path",
+            "pod_annotationpresent_prometheus_io_path",
+            "pod_container_init",
+            "pod_container_name",
+            "pod_container_id",
+            "pod_container_image",
+            "pod_container_port_name",
+            "pod_container_port_number",
+            "pod_container_port_protocol",
+            "pod_ready",
+            "pod_phase",
+            "pod_node_name",
+            "pod_host_ip",
+            "pod_uid",
+            "pod_controller_kind",
+            "pod_controller_name",
         ];
-        const SERVICE: &[&str] = &["service_name", "service_label_app_kubernetes_io_name", "service_labelpresent_app_kubernetes_io_name"];
+        const SERVICE: &[&str] =
+            &["service_name", "service_label_app_kubernetes_io_name", "service_labelpresent_app_kubernetes_io_name"];
         const ENDPOINTS: &[&str] = &[
-            "endpoints_name", "endpoints_label_app_kubernetes_io_name", "endpoints_labelpresent_app_kubernetes_io_name",
-            "endpoint_node_name", "endpoint_ready", "endpoint_port_name", "endpoint_port_protocol",
-            "endpoint_address_target_kind", "endpoint_address_target_name",
+            "endpoints_name",
+            "endpoints_label_app_kubernetes_io_name",
+            "endpoints_labelpresent_app_kubernetes_io_name",
+            "endpoint_node_name",
+            "endpoint_ready",
+            "endpoint_port_name",
+            "endpoint_port_protocol",
+            "endpoint_address_target_kind",
+            "endpoint_address_target_name",
         ];
         const SLICES: &[&str] = &[
-            "endpointslice_name", "endpointslice_label_kubernetes_io_service_name",
-            "endpointslice_labelpresent_kubernetes_io_service_name", "endpointslice_address_type",
-            "endpointslice_endpoint_conditions_ready", "endpointslice_endpoint_node_name", "endpointslice_port",
-            "endpointslice_port_name", "endpointslice_port_protocol", "endpointslice_address_target_kind",
+            "endpointslice_name",
+            "endpointslice_label_kubernetes_io_service_name",
+            "endpointslice_labelpresent_kubernetes_io_service_name",
+            "endpointslice_address_type",
+            "endpointslice_endpoint_conditions_ready",
+            "endpointslice_endpoint_node_name",
+            "endpointslice_port",
+            "endpointslice_port_name",
+            "endpointslice_port_protocol",
+            "endpointslice_address_target_kind",
             "endpointslice_address_target_name",
         ];
-        const ALONE: &[&str] = &["service_cluster_ip", "service_type", "service_port_name", "service_port_number", "service_port_protocol"];
+        const ALONE: &[&str] = &[
+            "service_cluster_ip",
+            "service_type",
+            "service_port_name",
+            "service_port_number",
+            "service_port_protocol",
+        ];
         for (role, parts) in [
             ("pod", vec![POD]),
             ("endpoints", vec![POD, SERVICE, ENDPOINTS]),

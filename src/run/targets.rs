@@ -66,11 +66,7 @@ fn names(plan: &Plan, fits: impl Fn(usize) -> bool) -> Vec<&str> {
 
 /// Members that relabelling drops altogether, by the rule that does it to the address nearest to being kept: that which comes
 /// furthest.
-fn dropped(
-    dropped: &[(String, String)],
-    members: &[(Found, Located)],
-    plan: &Plan,
-) -> Vec<(Vec<String>, String)> {
+fn dropped(dropped: &[(String, String)], members: &[(Found, Located)], plan: &Plan) -> Vec<(Vec<String>, String)> {
     let mut rules: Vec<(Vec<String>, String)> = Vec::new();
     for (index, member) in plan.cluster.members.iter().enumerate() {
         let is = |address: &str| locate(address, plan).is_some_and(|found| found.members == [index]);
@@ -79,7 +75,8 @@ fn dropped(
         }
         // The number of a rule is the first one in its words.
         let number = |rule: &str| -> usize {
-            let digits: String = rule.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+            let digits: String =
+                rule.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
             digits.parse().unwrap_or(0)
         };
         let furthest = dropped.iter().filter(|(address, _)| is(address)).max_by_key(|(_, rule)| number(rule));
@@ -96,7 +93,9 @@ fn dropped(
 fn discover(how: &Discovery, plan: &Plan) -> Vec<Discovered> {
     match how {
         Discovery::Kubernetes(of) => kubernetes::discover(of, plan),
-        Discovery::Http => plan.cluster.members.iter().map(|member| http(&member.name, member.role.name(), plan)).collect(),
+        Discovery::Http => {
+            plan.cluster.members.iter().map(|member| http(&member.name, member.role.name(), plan)).collect()
+        }
         Discovery::Dns { names, kind, port } => names.iter().flat_map(|name| dns(name, kind, *port, plan)).collect(),
     }
 }
@@ -105,7 +104,8 @@ fn discover(how: &Discovery, plan: &Plan) -> Vec<Discovered> {
 fn http(name: &str, role: &str, plan: &Plan) -> Discovered {
     let address = format!("{name}:{MANAGEMENT}");
     let path = plan.settings.at("/prometheus");
-    let pairs = [("__metrics_path__", path.as_str()), ("job", "kestra"), ("instance", address.as_str()), ("role", role)];
+    let pairs =
+        [("__metrics_path__", path.as_str()), ("job", "kestra"), ("instance", address.as_str()), ("role", role)];
     let meta = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     Discovered { address, meta }
 }

@@ -130,7 +130,8 @@ fn every(member: usize, interval: Duration, plan: &Plan) -> (Found, Located) {
     let address = format!("{}:8081", it.name);
     let labels = [("job", "kestra"), ("instance", address.as_str()), ("role", it.role.name())];
     let target = Target::new(&labels, interval, interval.min(Duration::seconds(10)));
-    let authorization = |(user, password): (&str, &str)| ("authorization".to_owned(), management::basic_auth(user, password));
+    let authorization =
+        |(user, password): (&str, &str)| ("authorization".to_owned(), management::basic_auth(user, password));
     let located = Located {
         scheme: "http".to_owned(),
         path: plan.settings.at("/prometheus"),

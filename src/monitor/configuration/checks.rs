@@ -53,7 +53,11 @@ pub(super) fn global(node: &Node, reading: &mut Reading) {
     if let (Some(timeout), Some(place)) = (duration_of(node, "scrape_timeout"), get(node, "scrape_timeout"))
         && timeout > interval
     {
-        reading.error(&place.place, "the scrape timeout is greater than the scrape interval", format!("write {interval} or less"));
+        reading.error(
+            &place.place,
+            "the scrape timeout is greater than the scrape interval",
+            format!("write {interval} or less"),
+        );
     }
     protocols(node, reading);
 }
@@ -146,8 +150,7 @@ const RESERVED: &[&str] = &[
 
 fn client(node: &Node, reading: &mut Reading) {
     one_of(node, &["basic_auth", "authorization", "oauth2", "bearer_token", "bearer_token_file"], reading);
-    let from_environment =
-        matches!(get(node, "proxy_from_environment").map(|it| &it.value), Some(Value::Scalar { text, .. }) if flag(text) == Some(true));
+    let from_environment = matches!(get(node, "proxy_from_environment").map(|it| &it.value), Some(Value::Scalar { text, .. }) if flag(text) == Some(true));
     let url = entry(node, "proxy_url");
     let told = |key: &str| entry(node, key);
     if let (true, Some(entry)) = (from_environment, url.or(told("no_proxy"))) {
@@ -158,7 +161,11 @@ fn client(node: &Node, reading: &mut Reading) {
         reading.error(&entry.place, "`no_proxy` stands without `proxy_url`", "add `proxy_url`, or leave it out");
     }
     if let (Some(entry), None, false) = (told("proxy_connect_header"), url, from_environment) {
-        reading.error(&entry.place, "`proxy_connect_header` stands without a proxy", "add `proxy_url`, or leave it out");
+        reading.error(
+            &entry.place,
+            "`proxy_connect_header` stands without a proxy",
+            "add `proxy_url`, or leave it out",
+        );
     }
     if let Some(Node { value: Value::Mapping(headers), .. }) = get(node, "http_headers") {
         for header in headers.iter().filter(|header| RESERVED.contains(&header.key.to_lowercase().as_str())) {
@@ -284,9 +291,16 @@ pub(super) fn kubernetes(node: &Node, reading: &mut Reading) {
         }
     }
     one_of(node, &["api_server", "kubeconfig_file"], reading);
-    let own = present(node, &["basic_auth", "authorization", "oauth2", "bearer_token", "bearer_token_file", "tls_config", "proxy_url"]);
+    let own = present(
+        node,
+        &["basic_auth", "authorization", "oauth2", "bearer_token", "bearer_token_file", "tls_config", "proxy_url"],
+    );
     if let (Some(entry), None) = (own.first(), text_of(node, "api_server")) {
-        reading.error(&entry.place, format!("`{}` stands without `api_server`", entry.key), "add `api_server`, or leave it out");
+        reading.error(
+            &entry.place,
+            format!("`{}` stands without `api_server`", entry.key),
+            "add `api_server`, or leave it out",
+        );
     }
     client(node, reading);
 }

@@ -195,11 +195,12 @@ impl Job {
             Ok(span) => Ok(span),
             Err(_) => Err(format!("error parsing scrape {what}: not a valid duration string: \"{}\"", of(key))),
         };
-        let (interval, timeout) =
-            match span("__scrape_interval__", "interval").and_then(|it| Ok((it, span("__scrape_timeout__", "timeout")?))) {
-                Ok(spans) => spans,
-                Err(why) => return Fate::Wrong(why),
-            };
+        let (interval, timeout) = match span("__scrape_interval__", "interval")
+            .and_then(|it| Ok((it, span("__scrape_timeout__", "timeout")?)))
+        {
+            Ok(spans) => spans,
+            Err(why) => return Fate::Wrong(why),
+        };
         if timeout > interval {
             let (timeout, interval) = (of("__scrape_timeout__"), of("__scrape_interval__"));
             return Fate::Wrong(format!(
@@ -241,7 +242,9 @@ impl Job {
         }
         let pairs: Vec<String> = all
             .iter()
-            .flat_map(|(key, values)| values.iter().map(move |it| format!("{}={}", query_escaped(key), query_escaped(it))))
+            .flat_map(|(key, values)| {
+                values.iter().map(move |it| format!("{}={}", query_escaped(key), query_escaped(it)))
+            })
             .collect();
         if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
     }

@@ -51,7 +51,11 @@ const OTHERS: &[(&str, &str, &str)] = &[
         "a configuration of an OpenTelemetry Collector or of Alertmanager",
         "pass a prometheus.yml; that of a Collector stands under `receivers.prometheus.config`",
     ),
-    ("exporters", "a configuration of an OpenTelemetry Collector", "pass what stands under `receivers.prometheus.config`"),
+    (
+        "exporters",
+        "a configuration of an OpenTelemetry Collector",
+        "pass what stands under `receivers.prometheus.config`",
+    ),
     ("groups", "a file of rules", "pass it with `--rules`"),
     ("route", "a configuration of Alertmanager", "pass a prometheus.yml"),
 ];

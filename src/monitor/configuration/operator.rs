@@ -2,7 +2,7 @@
 //! place in the manifest. What the Prometheus resource would say is taken as its defaults: scrapes and evaluations each 30 s,
 //! one shard, no external labels.
 
-use super::options::{Row, Section, OptionStanding, Takes};
+use super::options::{OptionStanding, Row, Section, Takes};
 use super::read::{Around, jobs};
 use super::values::{check, flag, merged};
 use super::{Configuration, Surrounds};
@@ -168,7 +168,11 @@ pub(super) fn read(
     }
     if found.is_empty() && !reading.failed() {
         let place = &documents.first()?.place;
-        reading.error(place, "none of these objects says what is scraped", "pass ServiceMonitors, PodMonitors, or a prometheus.yml");
+        reading.error(
+            place,
+            "none of these objects says what is scraped",
+            "pass ServiceMonitors, PodMonitors, or a prometheus.yml",
+        );
     }
     let around = Around { folder: std::path::Path::new(""), surrounds };
     let jobs = jobs(&found, INTERVAL, around, reading);
@@ -184,11 +188,19 @@ fn object(node: &Node, found: &mut Vec<Node>, reading: &mut Reading) {
         _ if kind.ends_with("List") => items(node, "items").iter().for_each(|item| object(item, found, reading)),
         "ScrapeConfig" | "Probe" | "Prometheus" | "PrometheusAgent" => {
             let place = get(node, "kind").unwrap_or(node);
-            reading.error(&place.place, format!("a {kind} is not read here"), "pass ServiceMonitors, PodMonitors, or a prometheus.yml");
+            reading.error(
+                &place.place,
+                format!("a {kind} is not read here"),
+                "pass ServiceMonitors, PodMonitors, or a prometheus.yml",
+            );
         }
         "PrometheusRule" => {
             let place = get(node, "kind").unwrap_or(node);
-            reading.warning(&place.place, "a PrometheusRule says what is judged, not what is scraped", "pass it with `--rules`");
+            reading.warning(
+                &place.place,
+                "a PrometheusRule says what is judged, not what is scraped",
+                "pass it with `--rules`",
+            );
         }
         _ => {
             let place = get(node, "kind").unwrap_or(node);
@@ -295,12 +307,14 @@ impl Translation<'_> {
     fn job(&self, name: &str, reading: &mut Reading) -> Node {
         let place = &self.endpoint.place;
         let mut entries = vec![("job_name", text(place, name)), ("kubernetes_sd_configs", self.discovery(reading))];
-        for (from, (key, to)) in RENAMED
-            .iter()
-            .map(|it| (self.endpoint, it))
-            .chain(LIMITS.iter().map(|it| (self.spec, it)))
+        for (from, (key, to)) in
+            RENAMED.iter().map(|it| (self.endpoint, it)).chain(LIMITS.iter().map(|it| (self.spec, it)))
         {
-            let Some(value) = get(from, key).filter(|it| !matches!(&it.value, Value::Scalar { text, .. } if text.is_empty())) else { continue };
+            let Some(value) =
+                get(from, key).filter(|it| !matches!(&it.value, Value::Scalar { text, .. } if text.is_empty()))
+            else {
+                continue;
+            };
             let value = match *to {
                 "metric_relabel_configs" => list(&value.place, relabelings(self.endpoint, key, reading)),
                 _ => value.clone(),
@@ -330,7 +344,8 @@ impl Translation<'_> {
         let mut entries = vec![("role", text(place, role))];
         let selector = get(self.spec, "namespaceSelector");
         let any = selector.and_then(|it| text_of(it, "any")).and_then(flag) == Some(true);
-        let named = selector.and_then(|it| get(it, "matchNames")).filter(|it| !reading.list(it, "`matchNames`").is_empty());
+        let named =
+            selector.and_then(|it| get(it, "matchNames")).filter(|it| !reading.list(it, "`matchNames`").is_empty());
         if !any {
             let names = named.cloned().unwrap_or_else(|| list(place, vec![text(place, self.namespace)]));
             entries.push(("namespaces", mapping(place, vec![("names", names)])));

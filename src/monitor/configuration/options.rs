@@ -73,12 +73,7 @@ const fn refused(key: &'static str, takes: Takes, why: &'static str) -> Row {
     Row { key, takes, standing: OptionStanding::Refused, why, unless: &[] }
 }
 
-const fn refused_unless(
-    key: &'static str,
-    takes: Takes,
-    why: &'static str,
-    unless: &'static [&'static str],
-) -> Row {
+const fn refused_unless(key: &'static str, takes: Takes, why: &'static str, unless: &'static [&'static str]) -> Row {
     Row { key, takes, standing: OptionStanding::Refused, why, unless }
 }
 
@@ -120,7 +115,8 @@ pub(super) static MORE: Section = Section {
     check: nothing,
 };
 
-const HISTOGRAMS: &str = "classic histograms would become native ones, and rules on `_bucket`, `_count` and `_sum` see nothing";
+const HISTOGRAMS: &str =
+    "classic histograms would become native ones, and rules on `_bucket`, `_count` and `_sum` see nothing";
 
 static GLOBAL: Section = Section {
     name: "`global`",
@@ -410,8 +406,7 @@ static SELECTOR: Section = Section {
     check: nothing,
 };
 
-static ATTACH: Section =
-    Section { name: "`attach_metadata`", rows: &[&[simulated("node", Flag)]], check: nothing };
+static ATTACH: Section = Section { name: "`attach_metadata`", rows: &[&[simulated("node", Flag)]], check: nothing };
 
 static RUNTIME: Section = Section { name: "`runtime`", rows: &[&[idle("gogc", Whole)]], check: nothing };
 
@@ -549,7 +544,12 @@ static OTLP: Section = Section {
         idle("ignore_resource_attributes", TEXTS),
         idle(
             "translation_strategy",
-            Choice(&["UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes", "NoUTF8EscapingWithSuffixes", "NoTranslation"]),
+            Choice(&[
+                "UnderscoreEscapingWithSuffixes",
+                "UnderscoreEscapingWithoutSuffixes",
+                "NoUTF8EscapingWithSuffixes",
+                "NoTranslation",
+            ]),
         ),
         idle("keep_identifying_resource_attributes", Flag),
         idle("convert_histograms_to_nhcb", Flag),

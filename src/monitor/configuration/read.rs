@@ -361,7 +361,8 @@ fn groups(node: &Node, around: Around<'_>, reading: &mut Reading) -> Vec<Group> 
 }
 
 fn discoveries(node: &Node) -> Vec<Discovery> {
-    let texts = |node: &Node, key: &str| -> Vec<String> { items(node, key).iter().map(|it| scalar(it).to_owned()).collect() };
+    let texts =
+        |node: &Node, key: &str| -> Vec<String> { items(node, key).iter().map(|it| scalar(it).to_owned()).collect() };
     let text = |node: &Node, key: &str| text_of(node, key).unwrap_or("").to_owned();
     let mut found: Vec<Discovery> = items(node, "http_sd_configs").iter().map(|_| Discovery::Http).collect();
     found.extend(items(node, "dns_sd_configs").iter().map(|it| Discovery::Dns {

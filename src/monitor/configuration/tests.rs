@@ -47,8 +47,9 @@ fn addresses_are_written_as_go_writes_a_url() {
             "http://a:1/metrics?a=d&a=c",
         ),
     ] {
-        let text =
-            format!("scrape_configs: [ {{ job_name: x, static_configs: [ {{ targets: [ \"a:1\" ] }} ], {options} }} ]\n");
+        let text = format!(
+            "scrape_configs: [ {{ job_name: x, static_configs: [ {{ targets: [ \"a:1\" ] }} ], {options} }} ]\n"
+        );
         assert_eq!(read(&text).jobs[0].targets(&[]).located[0].url(), url, "{options}");
     }
 }
@@ -75,11 +76,11 @@ fn what_is_wrong_is_told_with_its_place() {
         ("receivers: {}\nexporters: {}\nservice: {}\n", vec!["OpenTelemetry Collector", "receivers.prometheus.config"]),
         ("groups: []\n", vec!["--rules"]),
         ("remote_read: [ { url: \"http://x\" } ]\n", vec!["`remote_read` is not simulated"]),
-        ("scrape_configs: [ { job_name: x, consul_sd_configs: [ {} ] } ]\n", vec!["`consul_sd_configs` is not simulated"]),
         (
-            "scrape_configs: [ { job_name: x, scrape_interval: 5s, scrape_timeout: 9s } ]\n",
-            vec!["timeout is greater"],
+            "scrape_configs: [ { job_name: x, consul_sd_configs: [ {} ] } ]\n",
+            vec!["`consul_sd_configs` is not simulated"],
         ),
+        ("scrape_configs: [ { job_name: x, scrape_interval: 5s, scrape_timeout: 9s } ]\n", vec!["timeout is greater"]),
         (
             "scrape_configs: [ { job_name: x, static_configs: [ { targets: [ \"http://x/\" ] } ] } ]\n",
             vec!["is no target"],
@@ -87,10 +88,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ("scrape_configs: [ { job_name: x }, { job_name: x } ]\n", vec!["two jobs"]),
         ("global: { scrape_interval: soon }\n", vec!["soon", "as Prometheus does"]),
         ("global: { scrape_interval: PT1M }\n", vec!["PT1M"]),
-        (
-            "scrape_configs: [ { job_name: x, relabel_configs: [ { action: kep } ] } ]\n",
-            vec!["did you mean `keep`?"],
-        ),
+        ("scrape_configs: [ { job_name: x, relabel_configs: [ { action: kep } ] } ]\n", vec!["did you mean `keep`?"]),
         (
             "scrape_configs: [ { job_name: x, relabel_configs: [ { regex: \"(\", target_label: a } ] } ]\n",
             vec!["no regular expression"],
@@ -171,7 +169,10 @@ fn a_pod_monitor_is_translated_and_other_objects_are_told() {
     let (configuration, told) = Configuration::read("m.yaml", text).expect("manifests");
     assert!(document::render(&told).contains("a Service says nothing about what is scraped"));
     let job = &configuration.jobs[0];
-    assert_eq!((job.name.as_str(), configuration.evaluation_interval), ("podMonitor/data/workers/0", Duration::seconds(30)));
+    assert_eq!(
+        (job.name.as_str(), configuration.evaluation_interval),
+        ("podMonitor/data/workers/0", Duration::seconds(30))
+    );
     let meta = |component: &str| {
         let pairs = [
             ("namespace", "data"),

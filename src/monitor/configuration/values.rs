@@ -1,7 +1,7 @@
 //! Whether a tree is what the tables of options say, by the rules of the YAML reader that Prometheus has (YAML 1.1): which
 //! scalars are numbers and flags, what an empty value is, and what merge keys do.
 
-use super::options::{Row, Section, OptionStanding, Takes};
+use super::options::{OptionStanding, Row, Section, Takes};
 use crate::document::{Entry, Node, Reading, Value};
 use crate::time::Duration;
 
@@ -112,7 +112,11 @@ fn value(node: &Node, takes: Takes, what: &str, reading: &mut Reading) {
             if let Some(it) = text(node, what, reading).filter(|_| node.value != Value::Null)
                 && size(it).is_none()
             {
-                reading.error(&node.place, format!("{what} is `{it}`, which is no size"), "write for example 10MB or 512KiB");
+                reading.error(
+                    &node.place,
+                    format!("{what} is `{it}`, which is no size"),
+                    "write for example 10MB or 512KiB",
+                );
             }
         }
         Takes::Choice(words) => {
@@ -129,7 +133,9 @@ fn value(node: &Node, takes: Takes, what: &str, reading: &mut Reading) {
         }
         Takes::Map(of) => match &node.value {
             Value::Mapping(entries) => {
-                entries.iter().for_each(|entry| value(&entry.value, *of, &format!("`{}` of {what}", entry.key), reading));
+                entries
+                    .iter()
+                    .for_each(|entry| value(&entry.value, *of, &format!("`{}` of {what}", entry.key), reading));
             }
             Value::Null => {}
             other => reading.error(&node.place, format!("{what} must be a mapping, not {}", other.describe()), ""),
@@ -186,7 +192,8 @@ pub(in crate::monitor) fn number(text: &str) -> Option<f64> {
     if let Some(whole) = whole.or_else(octal) {
         return Some(sign * whole as f64);
     }
-    let of_digits = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.contains(|c: char| c.is_ascii_digit());
+    let of_digits =
+        digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.contains(|c: char| c.is_ascii_digit());
     let signs = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-');
     let finite = of_digits && digits.chars().all(signs);
     digits.parse::<f64>().ok().filter(|_| finite).map(|it| sign * it)
@@ -212,7 +219,9 @@ pub(super) fn size(text: &str) -> Option<u64> {
                 "B" => 0,
                 _ => 1 + "KMGTPE".find(unit.strip_suffix(suffix).filter(|it| it.len() == 1)?)?,
             };
-            total += amount * f64::from(1 << (10 * power.min(3) as u32)) * if power > 3 { libm::pow(1024.0, (power - 3) as f64) } else { 1.0 };
+            total += amount
+                * f64::from(1 << (10 * power.min(3) as u32))
+                * if power > 3 { libm::pow(1024.0, (power - 3) as f64) } else { 1.0 };
             rest = &after[unit.len()..];
         }
         Some(total)
