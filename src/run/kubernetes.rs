@@ -380,64 +380,60 @@ mod tests {
 
     const CLUSTER: &str = "members: { webserver: 1, executor: 1, worker: 2 }";
 
+    const POD: &[&str] = &[
+        "namespace",
+        "pod_name",
+        "pod_ip",
+        "pod_label_app_kubernetes_io_name",
+        "pod_labelpresent_app_kubernetes_io_name",
+        "pod_annotation_prometheus_io_path",
+        "pod_annotationpresent_prometheus_io_path",
+        "pod_container_init",
+        "pod_container_name",
+        "pod_container_id",
+        "pod_container_image",
+        "pod_container_port_name",
+        "pod_container_port_number",
+        "pod_container_port_protocol",
+        "pod_ready",
+        "pod_phase",
+        "pod_node_name",
+        "pod_host_ip",
+        "pod_uid",
+        "pod_controller_kind",
+        "pod_controller_name",
+    ];
+    const SERVICE: &[&str] =
+        &["service_name", "service_label_app_kubernetes_io_name", "service_labelpresent_app_kubernetes_io_name"];
+    const ENDPOINTS: &[&str] = &[
+        "endpoints_name",
+        "endpoints_label_app_kubernetes_io_name",
+        "endpoints_labelpresent_app_kubernetes_io_name",
+        "endpoint_node_name",
+        "endpoint_ready",
+        "endpoint_port_name",
+        "endpoint_port_protocol",
+        "endpoint_address_target_kind",
+        "endpoint_address_target_name",
+    ];
+    const SLICES: &[&str] = &[
+        "endpointslice_name",
+        "endpointslice_label_kubernetes_io_service_name",
+        "endpointslice_labelpresent_kubernetes_io_service_name",
+        "endpointslice_address_type",
+        "endpointslice_endpoint_conditions_ready",
+        "endpointslice_endpoint_node_name",
+        "endpointslice_port",
+        "endpointslice_port_name",
+        "endpointslice_port_protocol",
+        "endpointslice_address_target_kind",
+        "endpointslice_address_target_name",
+    ];
+    const ALONE: &[&str] =
+        &["service_cluster_ip", "service_type", "service_port_name", "service_port_number", "service_port_protocol"];
+
     #[test]
     fn each_role_has_the_labels_that_are_documented_for_it() {
-        const POD: &[&str] = &[
-            "namespace",
-            "pod_name",
-            "pod_ip",
-            "pod_label_app_kubernetes_io_name",
-            "pod_labelpresent_app_kubernetes_io_name",
-            "pod_annotation_prometheus_io_path",
-            "pod_annotationpresent_prometheus_io_path",
-            "pod_container_init",
-            "pod_container_name",
-            "pod_container_id",
-            "pod_container_image",
-            "pod_container_port_name",
-            "pod_container_port_number",
-            "pod_container_port_protocol",
-            "pod_ready",
-            "pod_phase",
-            "pod_node_name",
-            "pod_host_ip",
-            "pod_uid",
-            "pod_controller_kind",
-            "pod_controller_name",
-        ];
-        const SERVICE: &[&str] =
-            &["service_name", "service_label_app_kubernetes_io_name", "service_labelpresent_app_kubernetes_io_name"];
-        const ENDPOINTS: &[&str] = &[
-            "endpoints_name",
-            "endpoints_label_app_kubernetes_io_name",
-            "endpoints_labelpresent_app_kubernetes_io_name",
-            "endpoint_node_name",
-            "endpoint_ready",
-            "endpoint_port_name",
-            "endpoint_port_protocol",
-            "endpoint_address_target_kind",
-            "endpoint_address_target_name",
-        ];
-        const SLICES: &[&str] = &[
-            "endpointslice_name",
-            "endpointslice_label_kubernetes_io_service_name",
-            "endpointslice_labelpresent_kubernetes_io_service_name",
-            "endpointslice_address_type",
-            "endpointslice_endpoint_conditions_ready",
-            "endpointslice_endpoint_node_name",
-            "endpointslice_port",
-            "endpointslice_port_name",
-            "endpointslice_port_protocol",
-            "endpointslice_address_target_kind",
-            "endpointslice_address_target_name",
-        ];
-        const ALONE: &[&str] = &[
-            "service_cluster_ip",
-            "service_type",
-            "service_port_name",
-            "service_port_number",
-            "service_port_protocol",
-        ];
         for (role, parts) in [
             ("pod", vec![POD]),
             ("endpoints", vec![POD, SERVICE, ENDPOINTS]),

@@ -10,8 +10,14 @@ use crate::scenario::Plan;
 /// The port of a member's metrics.
 const MANAGEMENT: u32 = 8081;
 
+/// What is to be said of jobs and targets.
+pub(super) type Told = Vec<(Severity, String)>;
+
+/// Targets, and the members that they are.
+pub(super) type Members = Vec<(Found, Located)>;
+
 /// The targets of a job that are members, and what is to be said of it.
-pub(super) fn of_job(job: &Job, plan: &Plan) -> (Vec<(Found, Located)>, Vec<(Severity, String)>) {
+pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
     let discovered: Vec<Discovered> = job.discoveries.iter().flat_map(|how| discover(how, plan)).collect();
     let (mut members, mut elsewhere) = (Vec::new(), Vec::new());
     let targets = job.targets(&discovered);
@@ -116,7 +122,7 @@ fn dns(name: &str, kind: &str, port: u32, plan: &Plan) -> Vec<Discovered> {
         return Vec::new();
     }
     // The name of a SRV record says its service and protocol first.
-    let host = name.trim_start_matches(|c| c == '_').trim_end_matches('.');
+    let host = name.trim_start_matches('_').trim_end_matches('.');
     let host = if kind == "SRV" && name.starts_with('_') { host.splitn(3, '.').nth(2).unwrap_or(host) } else { host };
     let port = if kind == "SRV" { MANAGEMENT } else { port };
     let found = locate(&format!("{host}:{port}"), plan);

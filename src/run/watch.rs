@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::asking::{Asking, NoScrape};
 use super::locate::Found;
 use super::{targets, turns};
-use crate::document::Severity;
 use crate::management::{self, Listener};
 use crate::metrics::{Registry, Selected, Selection};
 use crate::monitor::{
@@ -102,7 +101,7 @@ const BEFORE: Duration = Duration::minutes(10);
 
 impl Watch {
     /// All targets: where each is, the path that is scraped, and how. What is none of a member's ports is told in words.
-    fn targets(&self, plan: &Plan) -> (Vec<(Found, Located)>, Vec<(Severity, String)>) {
+    fn targets(&self, plan: &Plan) -> (targets::Members, targets::Told) {
         let jobs = match &self.scraping {
             Scraping::Every(interval) => {
                 let members = plan.cluster.members.iter().enumerate();

@@ -126,6 +126,11 @@ fn hosts(group: &Node, reading: &mut Reading) {
     }
 }
 
+/// A path or pattern that may have a `*` in its last part only.
+pub(super) fn is_pattern(path: &str) -> bool {
+    path.find('*').is_none_or(|at| !path[at..].contains('/'))
+}
+
 /// Names of headers that Prometheus sets itself.
 const RESERVED: &[&str] = &[
     "authorization",
@@ -220,11 +225,10 @@ pub(super) fn files(node: &Node, reading: &mut Reading) {
     }
     for item in items(node, "files") {
         let Value::Scalar { text, .. } = &item.value else { continue };
-        let name = text.strip_suffix(".json").or(text.strip_suffix(".yml")).or(text.strip_suffix(".yaml"));
-        // A wildcard stands in the last part only.
-        let folder = text.rfind('/').map_or("", |at| &text[..at]);
-        if name.is_none() || folder.contains('*') || name.is_some_and(|name| name.matches('*').count() > 1) {
-            let advice = "write a file that ends with .json, .yml or .yaml, with one `*` in its name at most";
+        let extension =
+            ["json", "yml", "yaml", "JSON", "YML", "YAML"].iter().any(|it| text.ends_with(&format!(".{it}")));
+        if !extension || !is_pattern(text) {
+            let advice = "write a file that ends with .json, .yml or .yaml; a `*` may stand in the last part only";
             reading.error(&item.place, format!("`{text}` is no file of targets"), advice);
         }
     }

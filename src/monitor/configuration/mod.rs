@@ -121,6 +121,15 @@ fn is_blank(text: &str) -> bool {
 
 /// The tree with its merges, unless it is a file of another kind.
 fn of_another_kind(root: &Node, reading: &mut Reading) -> Option<Node> {
+    let (text, start) = (&root.place.source.text, root.place.range.start);
+    let line = text.get(..start).and_then(|before| before.rsplit('\n').next()).unwrap_or("");
+    if line.contains('\t') {
+        reading.error(
+            &root.place,
+            "a tab stands before the first key",
+            "indent with blanks: a tab begins nothing in YAML",
+        );
+    }
     let root = values::merged(root);
     if let Value::Mapping(entries) = &root.value
         && !entries.iter().any(|entry| options::FILE.row(&entry.key).is_some())

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::super::relabel;
 use super::super::scrape::Limits;
-use super::checks::{duration_of, get, items, text_of};
+use super::checks::{duration_of, get, is_pattern, items, text_of};
 use super::job::{Discovery, Group, Job, Kubernetes};
 use super::options::{MORE, SCRAPE};
 use super::values::{check, flag, merged, number, size};
@@ -88,11 +88,6 @@ fn one_job(node: &Node, global: &Global<'_>, around: Around<'_>, jobs: &mut Vec<
         reading.error(&place.place, format!("two jobs are called `{}`", job.name), "rename one of them");
     }
     jobs.push(job);
-}
-
-/// A path or pattern that may have a `*` in its last part only.
-fn is_pattern(path: &str) -> bool {
-    path.find('*').is_none_or(|at| !path[at..].contains('/'))
 }
 
 fn scalar(node: &Node) -> &str {

@@ -82,81 +82,88 @@ fn option(entry: &Entry, row: &Row, reading: &mut Reading) {
 }
 
 fn value(node: &Node, takes: Takes, what: &str, reading: &mut Reading) {
-    let plain_or = |what: &str, advice: &str, fits: &dyn Fn(&str) -> bool, reading: &mut Reading| match &node.value {
-        Value::Null => {}
-        Value::Scalar { text, plain } if *plain && fits(text) => {}
-        Value::Scalar { text, .. } => reading.error(&node.place, format!("{what} is `{text}`"), advice),
-        other => reading.error(&node.place, format!("{what} is {}", other.describe()), advice),
-    };
     match takes {
         Takes::Unread => {}
-        Takes::Text => drop(text(node, what, reading)),
-        Takes::Flag => plain_or(what, "write `true` or `false`, without quotes", &|it| flag(it).is_some(), reading),
-        Takes::Count => plain_or(
-            what,
-            "write a whole number that is not negative, without quotes",
-            &|it| number(it).is_some_and(|it| it >= 0.0),
-            reading,
-        ),
-        Takes::Whole | Takes::Number => {
-            plain_or(what, "write a number, without quotes", &|it| number(it).is_some(), reading);
-        }
-        Takes::Duration => {
-            if let Some(it) = text(node, what, reading).filter(|_| node.value != Value::Null)
-                && let Err(advice) = Duration::from_prometheus(it)
-            {
-                reading.error(&node.place, format!("{what} is `{it}`, which is no duration"), advice);
-            }
-        }
-        Takes::Size => {
-            if let Some(it) = text(node, what, reading).filter(|_| node.value != Value::Null)
-                && size(it).is_none()
-            {
-                reading.error(
-                    &node.place,
-                    format!("{what} is `{it}`, which is no size"),
-                    "write for example 10MB or 512KiB",
-                );
-            }
-        }
-        Takes::Choice(words) => {
-            if let Some(it) = text(node, what, reading).filter(|_| node.value != Value::Null)
-                && !words.contains(&it)
-            {
-                reading.unknown(&node.place, &format!("value of {what}"), it, words.iter().copied());
-            }
-        }
         Takes::List(of) => {
             for item in reading.list(node, what) {
                 value(item, *of, &format!("an item of {what}"), reading);
             }
         }
-        Takes::Map(of) => match &node.value {
-            Value::Mapping(entries) => {
-                entries
-                    .iter()
-                    .for_each(|entry| value(&entry.value, *of, &format!("`{}` of {what}", entry.key), reading));
-            }
-            Value::Null => {}
-            other => reading.error(&node.place, format!("{what} must be a mapping, not {}", other.describe()), ""),
-        },
-        Takes::Section(section) => check(node, section, reading),
-        Takes::Sections(section) => {
-            for item in reading.list(node, what) {
-                match item.value {
-                    Value::Null => {
-                        let told = format!("{} in {what} is empty", section.name);
-                        reading.error(&item.place, told, "write it, or take the dash out");
-                    }
-                    _ => check(item, section, reading),
-                }
+        Takes::Map(of) => {
+            for entry in named(node, what, reading) {
+                value(&entry.value, *of, &format!("`{}` of {what}", entry.key), reading);
             }
         }
-        Takes::Named(section) => match &node.value {
-            Value::Mapping(entries) => entries.iter().for_each(|entry| check(&entry.value, section, reading)),
-            Value::Null => {}
-            other => reading.error(&node.place, format!("{what} must be a mapping, not {}", other.describe()), ""),
-        },
+        Takes::Section(section) => check(node, section, reading),
+        Takes::Named(section) => {
+            named(node, what, reading).iter().for_each(|entry| check(&entry.value, section, reading));
+        }
+        Takes::Sections(section) => {
+            for item in reading.list(node, what) {
+                if item.value == Value::Null {
+                    let told = format!("{} in {what} is empty", section.name);
+                    reading.error(&item.place, told, "write it, or take the dash out");
+                }
+                check(item, section, reading);
+            }
+        }
+        Takes::Text => drop(text(node, what, reading)),
+        Takes::Flag | Takes::Count | Takes::Whole | Takes::Number => plain(node, takes, what, reading),
+        // An empty value is none.
+        _ if node.value == Value::Null => {}
+        Takes::Duration | Takes::Size | Takes::Choice(_) => {
+            if let Some(it) = text(node, what, reading) {
+                word(node, it, takes, what, reading);
+            }
+        }
+    }
+}
+
+/// The entries of a mapping.
+fn named<'n>(node: &'n Node, what: &str, reading: &mut Reading) -> &'n [Entry] {
+    match &node.value {
+        Value::Mapping(entries) => entries,
+        Value::Null => &[],
+        other => {
+            reading.error(&node.place, format!("{what} must be a mapping, not {}", other.describe()), "");
+            &[]
+        }
+    }
+}
+
+/// What must stand there without quotes.
+fn plain(node: &Node, takes: Takes, what: &str, reading: &mut Reading) {
+    let (fits, advice): (fn(&str) -> bool, &str) = match takes {
+        Takes::Flag => (|it| flag(it).is_some(), "write `true` or `false`, without quotes"),
+        Takes::Count => {
+            (|it| number(it).is_some_and(|it| it >= 0.0), "write a whole number that is not negative, without quotes")
+        }
+        _ => (|it| number(it).is_some(), "write a number, without quotes"),
+    };
+    match &node.value {
+        Value::Null => {}
+        Value::Scalar { text, plain } if *plain && fits(text) => {}
+        Value::Scalar { text, .. } => reading.error(&node.place, format!("{what} is `{text}`"), advice),
+        other => reading.error(&node.place, format!("{what} is {}", other.describe()), advice),
+    }
+}
+
+/// A text of a certain form.
+fn word(node: &Node, it: &str, takes: Takes, what: &str, reading: &mut Reading) {
+    match takes {
+        Takes::Choice(words) if !words.contains(&it) => {
+            reading.unknown(&node.place, &format!("value of {what}"), it, words.iter().copied());
+        }
+        Takes::Size if size(it).is_none() => {
+            let advice = "write for example 10MB or 512KiB";
+            reading.error(&node.place, format!("{what} is `{it}`, which is no size"), advice);
+        }
+        Takes::Duration => {
+            if let Err(advice) = Duration::from_prometheus(it) {
+                reading.error(&node.place, format!("{what} is `{it}`, which is no duration"), advice);
+            }
+        }
+        _ => {}
     }
 }
 
