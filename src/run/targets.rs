@@ -38,8 +38,10 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
         told.push((Severity::Note, format!("job {} has no target in this scenario", job.name)));
         return (members, told);
     }
+    // A configuration has jobs for everything there is; one that says Kestra is meant for it.
+    let meant = job.name.to_lowercase().contains("kestra");
+    let severity = if members.is_empty() && meant { Severity::Warning } else { Severity::Note };
     for (names, rule) in &why {
-        let severity = if members.is_empty() { Severity::Warning } else { Severity::Note };
         tell(severity, format!("{rule} drops {}", names.join(", ")));
     }
     if !elsewhere.is_empty() && !members.is_empty() {
@@ -60,7 +62,7 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
         tell(Severity::Note, format!("{what} by chance and stays with it until it breaks, as with a Service"));
     }
     if members.is_empty() {
-        told.push((Severity::Warning, format!("job {} has no target in this scenario", job.name)));
+        told.push((severity, format!("job {} has no target in this scenario", job.name)));
     }
     (members, told)
 }

@@ -210,3 +210,66 @@ fn manifests_that_cannot_be_read_are_refused() {
         assert!(told.contains(part), "{part} in {told}");
     }
 }
+
+/// Some files, and a variable.
+struct Files(&'static [(&'static str, &'static str)]);
+
+impl Surrounds for Files {
+    fn find(&self, path: &str) -> Vec<String> {
+        let fits = |name: &str| match path.split_once('*') {
+            Some((before, after)) => name.starts_with(before) && name.ends_with(after),
+            None => name == path,
+        };
+        self.0.iter().map(|(name, _)| (*name).to_owned()).filter(|name| fits(name)).collect()
+    }
+    fn read(&self, path: &str) -> Result<String, String> {
+        let found = self.0.iter().find(|(name, _)| *name == path);
+        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "no such file".to_owned())
+    }
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "REGION").then(|| "eu".to_owned())
+    }
+}
+
+#[test]
+fn what_stands_in_other_files_and_in_the_environment_is_read() {
+    let files = Files(&[
+        ("etc/targets/a.json", "[ { \"targets\": [ \"worker-1:8081\" ], \"labels\": { \"env\": \"prod\" } } ]"),
+        ("etc/password", " s3cret\n"),
+        ("etc/more/jobs.yml", "scrape_configs: [ { job_name: more, scrape_interval: 5s } ]"),
+        ("etc/rules.yml", ""),
+    ]);
+    let text = "global: { external_labels: { region: \"$REGION-1\", zone: \"${REGION}\", none: $NOPE, cost: \"$$5\" } }\n\
+        rule_files: [ rules.yml ]\nscrape_config_files: [ \"more/*.yml\" ]\nscrape_configs:\n- job_name: a\n\
+        \x20 basic_auth: { username: u, password_file: password }\n  file_sd_configs: [ { files: [ \"targets/*.json\" ] } ]\n";
+    let (configuration, told) =
+        Configuration::read_beside("etc/prometheus.yml", text, Some(&files)).expect("a configuration");
+    assert!(told.is_empty(), "{}", document::render(&told));
+    let labels: Vec<String> =
+        configuration.external_labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(labels, ["region=eu-1", "zone=eu", "cost=$5"]);
+    let names: Vec<&str> = configuration.jobs.iter().map(|job| job.name.as_str()).collect();
+    assert_eq!(names, ["a", "more"]);
+    let located = &configuration.jobs[0].targets(&[]).located[0];
+    assert_eq!(located.target.describe(), "env=\"prod\", instance=\"worker-1:8081\", job=\"a\"");
+    // u:s3cret
+    assert_eq!(located.headers, [("authorization".to_owned(), "Basic dTpzM2NyZXQ=".to_owned())]);
+    for (text, part) in [
+        ("rule_files: [ nope.yml ]\n", "`nope.yml` does not point to an existing file"),
+        ("scrape_configs: [ { job_name: a, bearer_token_file: nope } ]\n", "which cannot be read: no such file"),
+        (
+            "scrape_configs: [ { job_name: a, tls_config: { cert_file: nope, key_file: nope } } ]\n",
+            "`nope` cannot be read",
+        ),
+        (
+            "scrape_config_files: [ \"more/*.yml\" ]\nscrape_configs: [ { job_name: more } ]\n",
+            "two jobs are called `more`",
+        ),
+    ] {
+        let told = Configuration::read_beside("etc/prometheus.yml", text, Some(&files)).expect_err(part);
+        assert!(document::render(&told).contains(part), "{}", document::render(&told));
+    }
+    let text = "scrape_configs: [ { job_name: a, file_sd_configs: [ { files: [ nope.json ] } ] } ]\n";
+    let (_, told) = Configuration::read_beside("etc/prometheus.yml", text, Some(&files)).expect("a configuration");
+    assert!(document::render(&told).contains("there is no file `nope.json`"));
+}
