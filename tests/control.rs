@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use common::server::{Local, ask, eventually, plan, raw, session, shipped};
 use mock_kestra::server::Options;
 use serde_json::Value;
@@ -147,6 +149,25 @@ fn discovery_metrics_and_page_are_there() {
     // It asks for what is new in the journal, and never for all of it again.
     assert!(page.body.contains("get(\"/api/journal?since=\" + next)"), "{}", page.body);
     assert!(!page.body.contains("\"/api/journal\")"), "{}", page.body);
+}
+
+#[test]
+fn members_that_listen_everywhere_are_found_under_the_host_that_was_asked() {
+    let everywhere = Options { bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..Options::default() };
+    let named = Options { advertise: Some("mock.test".to_owned()), ..everywhere.clone() };
+    for (options, host, expected) in [
+        (everywhere.clone(), "mock-kestra:8082", "mock-kestra"),
+        (everywhere.clone(), "[::1]:8082", "[::1]"),
+        (everywhere.clone(), "10.1.2.3", "10.1.2.3"),
+        (everywhere, "", "localhost"),
+        (named, "mock-kestra:8082", "mock.test"),
+        (Options::default(), "mock-kestra:8082", "127.0.0.1"),
+    ] {
+        let mock = Local::serve(session(plan(&shipped("idle"))), |clock| clock.paused(), options);
+        let answer = raw(&mock.control(), &format!("GET /sd HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        let port = mock.running.addresses().members[0].management;
+        assert!(answer.contains(&format!("\"targets\":[\"{expected}:{port}\"]")), "{host}: {answer}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{complain, load};
 use crate::document::{self, Source};
-use crate::monitor::{self, Configuration, RuleSet};
+use crate::monitor::{self, Configuration, RuleSet, Surrounds};
 use crate::promql::Semantics;
 use crate::run::{Scraping, Watch};
 use crate::scenario::Plan;
@@ -18,7 +18,8 @@ pub(super) struct Rules {
     /// Rule files of Prometheus, manifests that hold rules, provisioning files of Grafana [default: the shipped ones]
     #[arg(long, num_args = 1..)]
     rules: Vec<String>,
-    /// A prometheus.yml: its jobs, targets, relabelling, intervals and rule_files are used
+    /// A prometheus.yml, or ServiceMonitor and PodMonitor manifests: jobs, targets, relabelling, intervals and rule_files
+    /// are used
     #[arg(long, value_name = "FILE")]
     prometheus: Option<String>,
     /// Prometheus whose semantics the rules are evaluated with: 3, 2 (2.53) or 2.42
@@ -116,7 +117,7 @@ fn configuration(file: &str) -> Option<Configuration> {
             return None;
         }
     };
-    match Configuration::read(&source.name, &source.text) {
+    match Configuration::read_beside(&source.name, &source.text, Some(&Disk)) {
         Ok((configuration, warnings)) => {
             complain(&document::render(&warnings));
             Some(configuration)
@@ -125,6 +126,25 @@ fn configuration(file: &str) -> Option<Configuration> {
             complain(&document::render(&diagnostics));
             None
         }
+    }
+}
+
+/// The files and the environment of this machine.
+struct Disk;
+
+impl Surrounds for Disk {
+    fn find(&self, path: &str) -> Vec<String> {
+        let found =
+            glob::glob(path).map(|paths| paths.filter_map(Result::ok).take(MAX_FILES).collect::<Vec<PathBuf>>());
+        found.unwrap_or_default().into_iter().map(|path| path.display().to_string()).collect()
+    }
+
+    fn read(&self, path: &str) -> Result<String, String> {
+        load::file(path).map(|source| source.text)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
     }
 }
 

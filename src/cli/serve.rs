@@ -112,14 +112,9 @@ impl Serve {
         let Ok(start) = start else { return Exit::Cannot };
         // Whole seconds, so that dates are easy to read.
         let start = jiff::Timestamp::from_second(start.as_second()).unwrap_or(start);
-        let advertise = self.advertise.unwrap_or_else(|| match self.bind {
-            bind if bind.is_unspecified() => "localhost".to_owned(),
-            IpAddr::V6(address) => format!("[{address}]"),
-            IpAddr::V4(address) => address.to_string(),
-        });
         let options = Options {
             bind: self.bind,
-            advertise,
+            advertise: self.advertise,
             port: self.port.or(plan.settings.port).unwrap_or(8081),
             control_bind: self.control_bind,
             control: self.control,

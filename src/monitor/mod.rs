@@ -17,9 +17,13 @@ use std::sync::Arc;
 pub use alert::Episode;
 #[cfg(feature = "internals")]
 pub use alert::Transition;
-pub use configuration::{Configuration, Discovered, Job, Located};
+pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, Located, Surrounds};
+#[cfg(feature = "internals")]
+pub use configuration::{OptionStanding, options as scrape_options};
 pub use grafana::{GrafanaRule, Group as GrafanaGroup, Node, NodeKind};
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules};
+#[cfg(feature = "internals")]
+pub use scrape::Seen;
 pub use scrape::{Kept, Target};
 pub use sink::Sink;
 #[cfg(feature = "internals")]

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use md5::{Digest, Md5};
 use regex::Regex;
 
-use crate::document::{Field, Kind, Node, Reading};
+use super::configuration::number;
+use crate::document::{Node, Reading, Value};
+use crate::promql;
 
 /// One rule of relabelling.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct Relabel {
     target_label: String,
     replacement: String,
     action: Action,
+    /// The text of `regex`.
+    pattern: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +53,6 @@ const ACTIONS: &[(&str, Action)] = &[
     ("uppercase", Action::Uppercase),
 ];
 
-const FIELDS: &[Field] = &[
-    Field::new("source_labels", Kind::List(&Kind::Text), "[ __address__ ]", "Their values are joined."),
-    Field::new("separator", Kind::Text, "\";\"", "Between them."),
-    Field::new("target_label", Kind::Text, "instance", "The label that is written."),
-    Field::new("regex", Kind::Text, "(.*)", "What the joined value must be like, as a whole."),
-    Field::new("modulus", Kind::Number, "4", "Of the hash."),
-    Field::new("replacement", Kind::Text, "$1", "What is written."),
-    Field::new("action", Kind::Text, "replace", "What is done."),
-];
-
 /// Labels while they are rewritten.
 pub type Set = BTreeMap<Arc<str>, Arc<str>>;
 
@@ -67,50 +61,48 @@ pub(super) fn read(node: &Node, what: &str, reading: &mut Reading) -> Arc<[Relab
     reading.list(node, what).iter().filter_map(|node| one(node, reading)).collect()
 }
 
-fn one(node: &Node, reading: &mut Reading) -> Option<Relabel> {
-    use Action::{DropEqual, HashMod, KeepEqual, Lowercase, Replace, Uppercase};
-
-    let object = reading.object(node, "a rule of relabelling", FIELDS)?;
-    let text = |reading: &mut Reading, key: &str, default: &str| match object.get(key) {
-        Some(node) => reading.text(node, &format!("`{key}`")).map(str::to_owned),
-        None => Some(default.to_owned()),
+/// Reads a rule. What it may say depends on its action (`Config.Validate` of Prometheus 3.5).
+pub(super) fn one(node: &Node, reading: &mut Reading) -> Option<Relabel> {
+    let object = reading.open(node, "a rule of relabelling", &[])?;
+    let told = |key: &str| object.entry(key).map(|entry| &entry.value);
+    let text = |key: &str, default: &str| match told(key).map(|node| &node.value) {
+        None => default.to_owned(),
+        Some(Value::Scalar { text, .. }) => text.clone(),
+        Some(_) => String::new(),
     };
-    let action = object.get("action").map_or(Some(Replace), |node| reading.choice(node, "action", ACTIONS))?;
-    let source_labels = object.get("source_labels").map(|node| reading.list(node, "`source_labels`").iter());
+    let word = text("action", "replace");
+    let Some(action) = ACTIONS.iter().find(|(it, _)| it.eq_ignore_ascii_case(&word)).map(|(_, action)| *action) else {
+        let place = told("action").unwrap_or(node);
+        reading.unknown(&place.place, "action", &word, ACTIONS.iter().map(|(word, _)| *word));
+        return None;
+    };
     let mut names = Vec::new();
-    for node in source_labels.into_iter().flatten() {
-        names.push(reading.text(node, "a label name")?.to_owned());
+    for name in told("source_labels").map(|node| reading.list(node, "`source_labels`")).unwrap_or_default() {
+        match &name.value {
+            Value::Scalar { text, .. } if !text.is_empty() => names.push(text.clone()),
+            _ => reading.error(&name.place, "a label without a name", "write for example `__address__`"),
+        }
     }
-    let pattern = text(reading, "regex", "(.*)")?;
-    let regex = Regex::new(&format!("^(?s:{pattern})$"));
-    if regex.is_err() {
-        let place = object.get("regex").map_or(&node.place, |node| &node.place);
-        reading.error(place, format!("`{pattern}` is no regular expression"), "write it in the syntax of RE2");
-    }
-    let modulus = object.get("modulus").and_then(|node| reading.count(node, "`modulus`", 1..=u64::MAX));
-    let target_label = text(reading, "target_label", "")?;
-    if matches!(action, Replace | HashMod | KeepEqual | DropEqual | Lowercase | Uppercase) && target_label.is_empty() {
-        let word = ACTIONS.iter().find(|(_, it)| *it == action).map_or("", |(word, _)| word);
-        reading.error(&node.place, format!("{word} needs a `target_label`"), "add `target_label: NAME`");
-    }
-    if action == HashMod && modulus.is_none() {
-        reading.error(&node.place, "hashmod needs a `modulus`", "add `modulus: 4`");
-    }
-    Some(Relabel {
+    let rule = Relabel {
         source_labels: names,
-        separator: text(reading, "separator", ";")?,
-        regex: regex.ok()?,
-        modulus: modulus.unwrap_or(1),
-        target_label,
-        replacement: text(reading, "replacement", "$1")?,
+        separator: text("separator", ";"),
+        regex: regex(&text("regex", "(.*)"), told("regex").unwrap_or(node), reading)?,
+        modulus: number(&text("modulus", "0")).unwrap_or(0.0) as u64,
+        target_label: text("target_label", ""),
+        replacement: text("replacement", "$1"),
         action,
-    })
+        pattern: text("regex", "(.*)"),
+    };
+    rule.check(told("source_labels").is_some(), node, reading);
+    Some(rule)
 }
 
-fn name_is_valid(name: &str) -> bool {
-    let mut chars = name.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+fn regex(pattern: &str, node: &Node, reading: &mut Reading) -> Option<Regex> {
+    let regex = promql::regex(pattern);
+    if regex.is_none() {
+        reading.error(&node.place, format!("`{pattern}` is no regular expression"), "write it in the syntax of RE2");
+    }
+    regex
 }
 
 fn set(labels: &mut Set, name: &str, value: &str) {
@@ -120,16 +112,70 @@ fn set(labels: &mut Set, name: &str, value: &str) {
     };
 }
 
-/// What rules make of labels. False when they are dropped.
-pub(super) fn apply(rules: &[Relabel], labels: &mut Set) -> bool {
-    rules.iter().all(|rule| rule.apply(labels))
+/// What rules make of labels; the number of the rule that drops them, if one does.
+pub(super) fn apply(rules: &[Relabel], labels: &mut Set) -> Result<(), usize> {
+    match rules.iter().position(|rule| !rule.apply(labels)) {
+        Some(rule) => Err(rule),
+        None => Ok(()),
+    }
 }
 
 impl Relabel {
+    /// The word of its action.
+    fn word(&self) -> &'static str {
+        ACTIONS.iter().find(|(_, it)| *it == self.action).map_or("", |(word, _)| word)
+    }
+
+    /// The rule as a person would name it, and what it looked at.
+    pub(super) fn describe(&self, labels: &Set) -> String {
+        let value = self.value(labels);
+        let of = self.source_labels.join(", ");
+        match self.action {
+            Action::KeepEqual | Action::DropEqual => {
+                format!("{} of [{of}] and {}, which is `{value}`", self.word(), self.target_label)
+            }
+            _ => format!("{} of [{of}] by `{}`, which is `{value}`", self.word(), self.pattern),
+        }
+    }
+
+    /// What an action needs, and what it has no use for.
+    fn check(&self, has_sources: bool, node: &Node, reading: &mut Reading) {
+        use Action::{DropEqual, HashMod, KeepEqual, LabelDrop, LabelKeep, LabelMap, Lowercase, Replace, Uppercase};
+
+        let word = self.word();
+        let mut wrong = |what: String, advice: &str| reading.error(&node.place, what, advice);
+        let targets = matches!(self.action, Replace | HashMod | KeepEqual | DropEqual | Lowercase | Uppercase);
+        if targets && self.target_label.is_empty() {
+            wrong(format!("{word} needs a `target_label`"), "add `target_label: NAME`");
+        }
+        if self.action == HashMod && self.modulus == 0 {
+            wrong("hashmod needs a `modulus`".to_owned(), "add `modulus: 4`");
+        }
+        if self.action == LabelMap && self.replacement.is_empty() {
+            wrong("labelmap needs a `replacement`".to_owned(), "leave it out, or write for example `$1`");
+        }
+        let (replaces, separates) = (self.replacement != "$1", self.separator != ";");
+        if matches!(self.action, Lowercase | Uppercase | KeepEqual | DropEqual) && replaces {
+            wrong(format!("{word} has no use for `replacement`"), "leave it out");
+        }
+        if matches!(self.action, KeepEqual | DropEqual) && (self.pattern != "(.*)" || self.modulus != 0 || separates) {
+            wrong(format!("{word} takes `source_labels` and `target_label` only"), "leave the rest out");
+        }
+        let others = has_sources || !self.target_label.is_empty() || self.modulus != 0 || separates || replaces;
+        if matches!(self.action, LabelDrop | LabelKeep) && others {
+            wrong(format!("{word} takes `regex` only"), "leave the rest out");
+        }
+    }
+
+    /// The values of its labels, joined.
+    fn value(&self, labels: &Set) -> String {
+        let of = |name: &String| labels.get(name.as_str()).map_or("", |value| value);
+        self.source_labels.iter().map(of).collect::<Vec<_>>().join(&self.separator)
+    }
+
     fn apply(&self, labels: &mut Set) -> bool {
         let of = |labels: &Set, name: &str| labels.get(name).map_or(String::new(), |value| value.to_string());
-        let values: Vec<String> = self.source_labels.iter().map(|name| of(labels, name)).collect();
-        let value = values.join(&self.separator);
+        let value = self.value(labels);
         match self.action {
             Action::Keep => return self.regex.is_match(&value),
             Action::Drop => return !self.regex.is_match(&value),
@@ -140,7 +186,7 @@ impl Relabel {
                 let (mut target, mut text) = (String::new(), String::new());
                 captures.expand(&self.target_label, &mut target);
                 captures.expand(&self.replacement, &mut text);
-                if name_is_valid(&target) {
+                if !target.is_empty() {
                     set(labels, &target, &text);
                 }
             }
@@ -149,7 +195,7 @@ impl Relabel {
             Action::HashMod => {
                 let hash = Md5::digest(value.as_bytes());
                 let tail = hash.iter().skip(8).fold(0u64, |all, byte| all << 8 | u64::from(*byte));
-                set(labels, &self.target_label, &(tail % self.modulus).to_string());
+                set(labels, &self.target_label, &(tail % self.modulus.max(1)).to_string());
             }
             Action::LabelMap => {
                 for (name, value) in labels.clone() {
@@ -180,7 +226,7 @@ mod tests {
         assert!(told.is_empty(), "{}", render(&told));
         let mut set: Set = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let pairs = |set: &Set| set.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
-        apply(&rules, &mut set).then(|| pairs(&set))
+        apply(&rules, &mut set).ok().map(|()| pairs(&set))
     }
 
     #[test]

@@ -17,9 +17,10 @@ pub struct Target {
     /// It is given up after this.
     pub timeout: Duration,
     honor_labels: bool,
-    /// A scrape with more samples than this fails; 0 is no limit.
-    sample_limit: usize,
+    limits: Limits,
     relabel: Arc<[Relabel]>,
+    /// Why its scrapes break, if they do.
+    broken: Vec<String>,
     /// Series that had a sample at the last scrape, in the order of the exposition.
     present: Vec<u32>,
     /// Series that Prometheus remembers, in order; one that two samples give stands there twice.
@@ -28,6 +29,45 @@ pub struct Target {
     counted_of: Option<Vec<u32>>,
     /// What becomes of what Prometheus itself adds, in the order of [`OWN`]; not known before the first scrape.
     own: Option<[Kept; OWN.len()]>,
+    /// How its scrapes went.
+    pub seen: Seen,
+}
+
+/// How the scrapes of a target went, as Prometheus's page of targets tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many there were.
+    pub scrapes: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// The last that failed: when it began, in milliseconds since 1970, and why, in Prometheus's words.
+    pub last_error: Option<(i64, String)>,
+    /// Whether the last one did.
+    pub down: bool,
+}
+
+impl Seen {
+    fn note(&mut self, time: i64, error: Option<String>) {
+        self.scrapes += 1;
+        self.down = error.is_some();
+        if let Some(error) = error {
+            self.failed += 1;
+            self.last_error = Some((time, error));
+        }
+    }
+}
+
+/// What a scrape may hold at most; 0 is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Samples that relabelling leaves.
+    pub samples: usize,
+    /// Labels of a sample, its name included.
+    pub labels: usize,
+    /// Bytes of the name of a label, of `__name__` too.
+    pub name_length: usize,
+    /// Bytes of the value of a label, of the name of a metric too.
+    pub value_length: usize,
 }
 
 /// What Prometheus itself tells of a scrape.
@@ -51,6 +91,9 @@ enum Fate {
     Unread,
     /// Relabelling drops them.
     Dropped,
+    /// A limit of labels is exceeded: Prometheus reads no further, and the scrape has failed. Which one is a number of
+    /// [`Target::broken`].
+    Broken(u32),
 }
 
 /// What came of a scrape: samples of one target at one instant.
@@ -61,6 +104,46 @@ pub struct Scrape<'a> {
     time: i64,
     samples: Vec<(u32, f64)>,
     dropped: usize,
+    /// Lines that were pushed so far.
+    pushed: usize,
+    /// The first line that breaks it: which one, and the number of the reason.
+    broken: Option<(usize, u32)>,
+    /// Why it failed before there was a sample.
+    error: Option<String>,
+}
+
+impl Limits {
+    /// Why a sample with these labels breaks a scrape, in Prometheus's words (`verifyLabelLimits`).
+    fn exceeded(&self, labels: &Set) -> Option<String> {
+        let over = |count: usize, limit: usize| limit > 0 && count > limit;
+        let metric = labels.get("__name__").map_or("", |name| name);
+        let metric: String = metric.chars().take(50).collect();
+        if over(labels.len(), self.labels) {
+            let (count, limit) = (labels.len(), self.labels);
+            return Some(format!("label_limit exceeded (metric: {metric}, number of labels: {count}, limit: {limit})"));
+        }
+        labels.iter().find_map(|(name, value)| {
+            let shown: String = name.chars().take(50).collect();
+            if over(name.len(), self.name_length) {
+                let (length, limit) = (name.len(), self.name_length);
+                return Some(format!(
+                    "label_name_length_limit exceeded (metric: {metric}, label name: {shown}, length: {length}, limit: {limit})"
+                ));
+            }
+            let (length, limit) = (value.len(), self.value_length);
+            over(length, limit).then(|| {
+                let value: String = value.chars().take(50).collect();
+                format!(
+                    "label_value_length_limit exceeded (metric: {metric}, label name: {shown}, value: \"{value}\", length: {length}, limit: {limit})"
+                )
+            })
+        })
+    }
+
+    /// Whether each sample must be looked at.
+    fn of_labels(&self) -> bool {
+        self.labels > 0 || self.name_length > 0 || self.value_length > 0
+    }
 }
 
 impl Target {
@@ -74,23 +157,25 @@ impl Target {
             interval,
             timeout,
             honor_labels: false,
-            sample_limit: 0,
+            limits: Limits::default(),
             relabel: Arc::from([]),
+            broken: Vec::new(),
             present: Vec::new(),
             counted: Vec::new(),
             counted_of: None,
             own: None,
+            seen: Seen::default(),
         }
     }
 
-    /// The same with `honor_labels`, `sample_limit` and `metric_relabel_configs`.
-    pub(super) fn with_rules(self, honor_labels: bool, sample_limit: usize, relabel: Arc<[Relabel]>) -> Target {
-        Target { honor_labels, sample_limit, relabel, ..self }
+    /// The same with `honor_labels`, limits and `metric_relabel_configs`.
+    pub(super) fn with_rules(self, honor_labels: bool, limits: Limits, relabel: Arc<[Relabel]>) -> Target {
+        Target { honor_labels, limits, relabel, ..self }
     }
 
     /// Whether it must be given every sample, also those of metrics that nobody reads.
     pub fn counts_all(&self) -> bool {
-        self.sample_limit > 0 || !self.relabel.is_empty()
+        self.limits.samples > 0 || self.limits.of_labels() || !self.relabel.is_empty()
     }
 
     /// Its labels, for people.
@@ -111,22 +196,27 @@ impl Monitor {
         let mut samples = std::mem::take(&mut self.taken);
         samples.clear();
         self.taken_at = time;
-        Scrape { monitor: self, target, time, samples, dropped: 0 }
+        Scrape { monitor: self, target, time, samples, dropped: 0, pushed: 0, broken: None, error: None }
     }
 
     /// What becomes of a line of a target's exposition; `le` is the bound of a bucket. It stays so for as long as the monitor
     /// lives: whoever knows which line it is need not tell its labels at each scrape.
     pub fn learn(&mut self, target: usize, name: &str, labels: &[(String, String)], le: Option<&str>) -> Kept {
-        let Some(target) = self.targets.get(target) else { return Kept(Fate::Unread) };
-        if !target.counts_all() && !self.wants(name) {
+        let Some(target) = self.targets.get_mut(target) else { return Kept(Fate::Unread) };
+        let wants = |name: &str| self.wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
+        if !target.counts_all() && !wants(name) {
             return Kept(Fate::Unread);
         }
         let mut all = target.labelled(name, labels, le);
-        let dropped = !relabel::apply(&target.relabel, &mut all);
+        let dropped = relabel::apply(&target.relabel, &mut all).is_err();
+        if let Some(why) = target.limits.exceeded(&all).filter(|_| !dropped) {
+            target.broken.push(why);
+            return Kept(Fate::Broken(target.broken.len() as u32 - 1));
+        }
         let name_now = all.get("__name__").cloned();
         Kept(match name_now.filter(|_| !dropped) {
             None => Fate::Dropped,
-            Some(name) if self.wants(&name) => Fate::Series(self.database.series(&all.into_iter().collect::<Labels>())),
+            Some(name) if wants(&name) => Fate::Series(self.database.series(&all.into_iter().collect::<Labels>())),
             Some(_) => Fate::Unread,
         })
     }
@@ -140,9 +230,11 @@ impl Monitor {
         }
     }
 
-    /// A scrape that failed: refused, reset, or not answered in time. All series of the target end.
-    pub fn scrape_failed(&mut self, target: usize, time: i64, took: Duration) {
-        let scrape = self.scrape(target, time);
+    /// A scrape that failed: refused, reset, not answered in time, or no exposition; and why, in Prometheus's words. All
+    /// series of the target end.
+    pub fn scrape_failed(&mut self, target: usize, time: i64, took: Duration, why: String) {
+        let mut scrape = self.scrape(target, time);
+        scrape.error = Some(why);
         scrape.end(None, took);
     }
 }
@@ -157,23 +249,35 @@ impl Scrape<'_> {
 
     /// One sample of a line that was [learnt](Monitor::learn) for this target.
     pub fn push(&mut self, kept: Kept, value: f64) {
+        if self.broken.is_some() {
+            return;
+        }
+        self.pushed += 1;
         match kept.0 {
             Fate::Series(series) => self.samples.push((series, value)),
             Fate::Unread => {}
             Fate::Dropped => self.dropped += 1,
+            Fate::Broken(why) => self.broken = Some((self.pushed, why)),
         }
     }
 
     /// Ends it: what is gone gets a marker, and Prometheus adds what it knows itself. `samples` is how many there were in
     /// all, none when the scrape failed.
     pub fn end(self, samples: Option<usize>, took: Duration) {
-        let Scrape { monitor, target, time, samples: mut taken, dropped } = self;
+        let Scrape { monitor, target, time, samples: mut taken, dropped, broken, error, .. } = self;
         let target = &mut monitor.targets[target];
-        let scraped = samples.unwrap_or(0);
-        let left = scraped.saturating_sub(dropped);
+        // Where a label is too much, nothing is read from there on: the line itself counts as scraped, not as left.
+        let scraped = broken.map_or(samples.unwrap_or(0), |(lines, _)| lines);
+        let left = scraped.saturating_sub(dropped + usize::from(broken.is_some()));
         // With too many samples nothing is kept, and the scrape has failed.
-        let refused = target.sample_limit > 0 && left > target.sample_limit;
-        let added = target.count(&taken, samples.is_some(), refused);
+        let limit = target.limits.samples;
+        let over = limit > 0 && left > limit;
+        let refused = over || broken.is_some();
+        let seen = if over { limit } else { taken.len() };
+        let added = target.count(&taken, samples.is_some(), refused.then_some(seen));
+        let why = broken.and_then(|(_, why)| target.broken.get(why as usize).cloned());
+        let why = why.or_else(|| over.then(|| "sample limit exceeded".to_owned()));
+        target.seen.note(time, error.or(why));
         if refused {
             taken.clear();
         }
@@ -233,10 +337,11 @@ impl Target {
     }
 
     /// How many series count as added: those that Prometheus did not remember. It forgets none when a scrape fails, and reads
-    /// up to the limit before it refuses one (seen with 2.42 and 3.5).
-    fn count(&mut self, taken: &[(u32, f64)], answered: bool, refused: bool) -> usize {
-        let seen = if refused { self.sample_limit.min(taken.len()) } else { taken.len() };
+    /// up to the limit before it refuses one (seen with 2.42 and 3.5): so many, when it does.
+    fn count(&mut self, taken: &[(u32, f64)], answered: bool, refused: Option<usize>) -> usize {
+        let seen = refused.unwrap_or(taken.len()).min(taken.len());
         let seen = taken[..seen].iter().map(|(series, _)| *series);
+        let refused = refused.is_some();
         if !refused && self.counted_of.as_ref().is_some_and(|known| seen.clone().eq(known.iter().copied())) {
             return 0;
         }

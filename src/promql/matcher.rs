@@ -52,7 +52,7 @@ impl Matcher {
 }
 
 /// A regular expression of Go that covers a whole value; none when it is not sound.
-pub(super) fn regex(pattern: &str) -> Option<Regex> {
+pub(crate) fn regex(pattern: &str) -> Option<Regex> {
     Regex::new(&format!("^(?s:{})$", translated(pattern)?)).ok()
 }
 

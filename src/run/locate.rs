@@ -1,14 +1,14 @@
 //! Which member the target of somebody's Prometheus is.
 
+use super::kubernetes;
 use crate::management::Listener;
-use crate::monitor::Discovered;
 use crate::scenario::{MemberPlan, Plan};
 
-/// A port of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A port of a member, or of several that one name stands before.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Index of the member.
-    pub(super) member: usize,
+    /// Indices of the members. Of several each connection reaches one.
+    pub(super) members: Vec<usize>,
     /// What listens there; none when nothing does.
     pub(super) listener: Option<Listener>,
 }
@@ -20,8 +20,9 @@ const APPLICATION: u32 = 8080;
 const ROLES: &[&str] = &["webserver", "executor", "scheduler", "worker", "indexer", "controller"];
 
 /// Finds the member behind an address: by its name; by a host name that has its name in it (`kestra-worker-1.kestra.svc`); by
-/// the ports that `serve` takes, when the host is this machine; by its role, when it is the only one of it; and when the
-/// cluster has one member, by a host name that says Kestra.
+/// the address of its pod; by the ports that `serve` takes, when the host is this machine; and when the cluster has one member,
+/// by a host name that says Kestra. A name that says a role stands before all members of it, as a Service does; that of the
+/// chart's Service before those that it selects.
 pub(super) fn locate(address: &str, plan: &Plan) -> Option<Found> {
     let (host, port) = match address.rsplit_once(':') {
         Some((host, port)) => (host, port.parse::<u32>().ok()?),
@@ -36,7 +37,7 @@ pub(super) fn locate(address: &str, plan: &Plan) -> Option<Found> {
             (_, Some(member)) => (member, Listener::Application),
             _ => return None,
         };
-        return (member < members.len()).then_some(Found { member, listener: Some(listener) });
+        return (member < members.len()).then(|| Found { members: vec![member], listener: Some(listener) });
     }
     let short = host.split('.').next().unwrap_or(host);
     let words = |name: &str| -> Vec<String> { name.split(['-', '_']).map(str::to_lowercase).collect() };
@@ -49,49 +50,27 @@ pub(super) fn locate(address: &str, plan: &Plan) -> Option<Found> {
         found.next().filter(|_| found.next().is_none())
     };
     let names_a_role = ROLES.iter().any(|role| contains(role));
-    let member = members
+    let is_role = |member: &MemberPlan| contains(member.role.name());
+    let of_role: Vec<usize> =
+        members.iter().enumerate().filter(|(_, member)| is_role(member)).map(|(index, _)| index).collect();
+    let one = members
         .iter()
         .position(|member| member.name == host)
-        .or_else(|| only(&|member| contains(&member.name)))
-        .or_else(|| only(&|member| contains(member.role.name())))
-        .or_else(|| (members.len() == 1 && contains("kestra") && !names_a_role).then_some(0))?;
+        .or_else(|| (0..members.len()).find(|member| kubernetes::pod_ip(*member) == host))
+        .or_else(|| only(&|member| contains(&member.name)));
+    let found = match one {
+        Some(member) => vec![member],
+        None if !of_role.is_empty() => of_role,
+        None if members.len() == 1 && contains("kestra") && !names_a_role => vec![0],
+        None if short == kubernetes::service_name(plan) => kubernetes::serving(plan),
+        None => Vec::new(),
+    };
     let listener = match port {
         MANAGEMENT => Some(Listener::Management),
         APPLICATION => Some(Listener::Application),
         _ => None,
     };
-    Some(Found { member, listener })
-}
-
-/// What service discovery would find of the members: what Kubernetes, with the labels and annotations that are usual there,
-/// or our own `/sd` tells of them.
-pub(super) fn discover(how: &str, plan: &Plan) -> Vec<Discovered> {
-    let of = |member: &MemberPlan| {
-        let address = format!("{}:{MANAGEMENT}", member.name);
-        let role = member.role.name();
-        let pairs: Vec<(&str, &str)> = match how {
-            "kubernetes_sd_configs" => vec![
-                ("__meta_kubernetes_namespace", "kestra"),
-                ("__meta_kubernetes_pod_name", member.name.as_str()),
-                ("__meta_kubernetes_pod_ready", "true"),
-                ("__meta_kubernetes_pod_container_name", "kestra"),
-                ("__meta_kubernetes_pod_container_port_name", "management"),
-                ("__meta_kubernetes_pod_container_port_number", "8081"),
-                ("__meta_kubernetes_pod_label_app_kubernetes_io_name", "kestra"),
-                ("__meta_kubernetes_pod_label_app_kubernetes_io_component", role),
-                ("__meta_kubernetes_pod_annotation_prometheus_io_scrape", "true"),
-                ("__meta_kubernetes_pod_annotation_prometheus_io_path", "/prometheus"),
-                ("__meta_kubernetes_pod_annotation_prometheus_io_port", "8081"),
-                ("__meta_kubernetes_service_name", "kestra"),
-                ("__meta_kubernetes_endpoint_port_name", "management"),
-            ],
-            "http_sd_configs" => vec![("job", "kestra"), ("instance", address.as_str()), ("role", role)],
-            _ => Vec::new(),
-        };
-        let meta = pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Discovered { address, meta }
-    };
-    plan.cluster.members.iter().map(of).collect()
+    (!found.is_empty()).then_some(Found { members: found, listener })
 }
 
 #[cfg(test)]
@@ -102,13 +81,14 @@ mod tests {
     fn member(address: &str, cluster: &str) -> Option<String> {
         let text = format!("name: x\ncluster: {{ {cluster} }}\n");
         let plan = read("x.yaml", &text, &NoFiles).0.expect("a plan");
-        let Found { member, listener } = locate(address, &plan)?;
+        let Found { members, listener } = locate(address, &plan)?;
         let port = match listener {
             Some(Listener::Management) => "management",
             Some(Listener::Application) => "application",
             None => "nothing",
         };
-        Some(format!("{} {port}", plan.cluster.members[member].name))
+        let names: Vec<&str> = members.iter().map(|it| plan.cluster.members[*it].name.as_str()).collect();
+        Some(format!("{} {port}", names.join("+")))
     }
 
     #[test]
@@ -120,7 +100,11 @@ mod tests {
             ("worker-2:9999", Some("worker-2 nothing")),
             ("kestra-worker-2.kestra.svc.cluster.local:8081", Some("worker-2 management")),
             ("kestra-executor:8081", Some("executor-1 management")),
-            ("kestra-worker:8081", None),
+            ("kestra-worker:8081", Some("worker-1+worker-2 management")),
+            ("kestra:8080", Some("webserver-1 application")),
+            ("kestra.kestra.svc.cluster.local:8081", Some("webserver-1 management")),
+            ("10.42.0.12:8081", Some("worker-1 management")),
+            ("10.42.0.99:8081", None),
             ("localhost:8091", Some("executor-1 management")),
             ("127.0.0.1:8110", Some("worker-2 application")),
             ("localhost:8121", None),

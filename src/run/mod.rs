@@ -1,11 +1,14 @@
 //! One run of a plan, in virtual time: a [`Session`]. Pure: used by the command line, the server and tests alike.
 
+mod asking;
 mod checkpoints;
 mod explain;
 mod judge;
+mod kubernetes;
 mod locate;
 mod orders;
 pub mod session;
+mod targets;
 mod turns;
 mod watch;
 mod way;

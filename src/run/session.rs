@@ -33,7 +33,7 @@ pub struct Session {
     commands: Vec<Issued>,
     /// What is still to come, in the order of time.
     agenda: VecDeque<Issued>,
-    watching: Option<Watching>,
+    pub(super) watching: Option<Watching>,
     judge: Judge,
     /// Old happenings make room for new ones.
     endless: bool,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::locate::{Found, discover, locate};
-use super::turns;
-use crate::management::{self, Listener, Outcome};
+use super::asking::{Asking, NoScrape};
+use super::locate::Found;
+use super::{targets, turns};
+use crate::management::{self, Listener};
 use crate::metrics::{Registry, Selected, Selection};
 use crate::monitor::{
     AlertRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Sink, Target,
@@ -13,7 +14,7 @@ use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::AlertLine;
 use crate::scenario::{Expectation, Plan, Settings};
-use crate::simulator::{DatabaseView, LimitReached, Simulation};
+use crate::simulator::{LimitReached, Simulation};
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
 
 /// How a run is watched.
@@ -61,9 +62,7 @@ pub enum Scraping {
 /// A target and where it is.
 #[derive(Debug)]
 pub(super) struct Place {
-    found: Found,
-    path: String,
-    basic_auth: Option<(String, String)>,
+    asking: Asking,
     /// When it is its turn next.
     pub(super) next: Instant,
     /// Since when an answer is waited for.
@@ -102,54 +101,48 @@ const BEFORE: Duration = Duration::minutes(10);
 
 impl Watch {
     /// All targets: where each is, the path that is scraped, and how. What is none of a member's ports is told in words.
-    fn targets(&self, plan: &Plan) -> (Vec<(Found, Located)>, Vec<String>) {
-        let (mut targets, mut notes) = (Vec::new(), Vec::new());
+    fn targets(&self, plan: &Plan) -> (targets::Members, targets::Told) {
         let jobs = match &self.scraping {
             Scraping::Every(interval) => {
-                let timeout = (*interval).min(Duration::seconds(10));
-                for (member, it) in plan.cluster.members.iter().enumerate() {
-                    let instance = format!("{}:8081", it.name);
-                    let labels = [("job", "kestra"), ("instance", instance.as_str()), ("role", it.role.name())];
-                    let found = Found { member, listener: Some(Listener::Management) };
-                    let target = Target::new(&labels, *interval, timeout);
-                    let path = plan.settings.at("/prometheus");
-                    let credentials = plan.settings.credentials.both();
-                    let basic_auth = credentials.map(|(user, password)| (user.to_owned(), password.to_owned()));
-                    targets.push((found, Located { address: instance, path, basic_auth, target }));
-                }
-                return (targets, notes);
+                let members = plan.cluster.members.iter().enumerate();
+                return (members.map(|(index, _)| every(index, *interval, plan)).collect(), Vec::new());
             }
             Scraping::Jobs(jobs) => jobs,
         };
-        for job in jobs {
-            let discovered = job.discovery.as_deref().map(|how| discover(how, plan)).unwrap_or_default();
-            let (mut here, mut elsewhere) = (0, Vec::new());
-            for located in job.targets(&discovered) {
-                // What Kubernetes would find beside Kestra is not scraped here.
-                if job.discovery.is_some() && !located.path.contains("/prometheus") {
-                    continue;
-                }
-                match locate(&located.address, plan) {
-                    Some(found) => {
-                        here += 1;
-                        targets.push((found, located));
-                    }
-                    None => elsewhere.push(located.address),
-                }
-            }
-            if here == 0 {
-                notes.push(format!("job {} has no target in this scenario", job.name));
-            } else if !elsewhere.is_empty() {
-                notes.push(format!("job {}: no member is behind {}", job.name, elsewhere.join(", ")));
-            }
+        let (mut all, mut told) = (Vec::new(), Vec::new());
+        for (found, said) in jobs.iter().map(|job| targets::of_job(job, plan)) {
+            all.extend(found);
+            told.extend(said);
         }
-        (targets, notes)
+        (all, told)
     }
 
     /// What of the configuration means nothing in a scenario, in words: jobs and targets that are no members.
     pub fn notes(&self, plan: &Plan) -> Vec<String> {
-        self.targets(plan).1
+        self.targets(plan).1.into_iter().map(|(_, told)| told).collect()
     }
+}
+
+/// A member as everybody's target: job `kestra`, its own path and credentials.
+fn every(member: usize, interval: Duration, plan: &Plan) -> (Found, Located) {
+    let it = &plan.cluster.members[member];
+    let address = format!("{}:8081", it.name);
+    let labels = [("job", "kestra"), ("instance", address.as_str()), ("role", it.role.name())];
+    let target = Target::new(&labels, interval, interval.min(Duration::seconds(10)));
+    let authorization =
+        |(user, password): (&str, &str)| ("authorization".to_owned(), management::basic_auth(user, password));
+    let located = Located {
+        scheme: "http".to_owned(),
+        path: plan.settings.at("/prometheus"),
+        headers: plan.settings.credentials.both().map(authorization).into_iter().collect(),
+        protocols: Vec::new(),
+        fallback: false,
+        body_size_limit: 0,
+        forbidden: None,
+        address,
+        target,
+    };
+    (Found { members: vec![member], listener: Some(Listener::Management) }, located)
 }
 
 impl Watching {
@@ -163,15 +156,15 @@ impl Watching {
         };
         let (mut places, mut targets) = (Vec::new(), Vec::new());
         for (found, located) in watch.targets(plan).0 {
-            let Located { path, basic_auth, target, .. } = located;
-            let member = &plan.cluster.members[found.member].name;
+            let member = &plan.cluster.members[found.members[0]].name;
             let name = match &watch.scraping {
                 Scraping::Every(_) => member.clone(),
-                Scraping::Jobs(_) => format!("{member} {}", target.describe()),
+                Scraping::Jobs(_) => format!("{member} {}", located.target.describe()),
             };
-            let next = first(&name, target.interval);
-            places.push(Place { found, path, basic_auth, next, waiting_since: None, lines: None });
-            targets.push(target);
+            let next = first(&name, located.target.interval);
+            let asking = Asking::new(found, &located, watch.semantics, name_key(&name));
+            places.push(Place { asking, next, waiting_since: None, lines: None });
+            targets.push(located.target);
         }
         let queries = plan.expectations.iter().flat_map(Expectation::expressions).cloned();
         let monitor = Monitor::new(Setup {
@@ -324,30 +317,6 @@ impl Watching {
         self.places.iter().enumerate().map(|(index, place)| (place.next, index)).min()
     }
 
-    /// The meters that a request to a target shows, or what it comes to instead.
-    fn exposed<'s>(&self, simulation: &'s Simulation, index: usize) -> Result<&'s Registry, Outcome> {
-        let Place { found, path, basic_auth, .. } = &self.places[index];
-        let listener = found.listener.ok_or(Outcome::Refused)?;
-        let member = management::reachable(simulation, found.member)?;
-        let registry = member.registry().ok_or(Outcome::Refused)?;
-        // Nothing stands between the request and the metrics: the text need not be written to be read again.
-        if listener == Listener::Management
-            && path.split('?').next() == Some("/prometheus")
-            && self.plain
-            && matches!(simulation.database(found.member), DatabaseView::Reachable { .. })
-        {
-            return Ok(registry);
-        }
-        let mut request = management::Request { listener, ..management::Request::get(path, simulation.now()) };
-        if let Some((user, password)) = basic_auth {
-            request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
-        }
-        match management::answer(&request, simulation, found.member) {
-            Outcome::Answer(answer) if answer.status == 200 && answer.is_exposition() => Ok(registry),
-            other => Err(other),
-        }
-    }
-
     fn scrape(&mut self, simulation: &Simulation, index: usize) {
         let now = simulation.now();
         let target = &self.monitor.targets()[index];
@@ -356,9 +325,10 @@ impl Watching {
         let begun = self.places[index].waiting_since.take().unwrap_or(now);
         let time = milliseconds(&simulation.calendar(), begun);
         self.places[index].next = begun + interval;
-        match self.exposed(simulation, index) {
+        let asking = &mut self.places[index].asking;
+        let member = asking.member(simulation);
+        match asking.ask(simulation, member, self.plain) {
             Ok(registry) => {
-                let member = self.places[index].found.member;
                 let look = simulation.look(member);
                 let place = &mut self.places[index];
                 let lines = match place.lines.take() {
@@ -374,18 +344,21 @@ impl Watching {
                 self.hand_on();
             }
             // An answer that comes before the time is over is waited for.
-            Err(Outcome::Wait(until)) if until > now && until <= begun + timeout => {
+            Err(NoScrape::Wait(until)) if until > now && until <= begun + timeout => {
                 self.places[index].waiting_since = Some(begun);
                 self.places[index].next = until;
             }
-            Err(Outcome::Wait(_) | Outcome::Hang) => self.fail(index, time, timeout),
+            Err(NoScrape::Wait(_) | NoScrape::TooLate) => {
+                self.places[index].asking.disconnect();
+                self.fail(index, time, timeout, "context deadline exceeded".to_owned());
+            }
             // A refused or reset connection and a wrong answer fail at once.
-            Err(_) => self.fail(index, time, Duration::milliseconds(1) + now.since(begun)),
+            Err(NoScrape::Failed(why)) => self.fail(index, time, Duration::milliseconds(1) + now.since(begun), why),
         }
     }
 
-    fn fail(&mut self, index: usize, time: i64, took: Duration) {
-        self.monitor.scrape_failed(index, time, took);
+    fn fail(&mut self, index: usize, time: i64, took: Duration, why: String) {
+        self.monitor.scrape_failed(index, time, took, why);
         self.hand_on();
     }
 

@@ -33,8 +33,9 @@ pub use log::{Detail, RequestLog};
 pub struct Options {
     /// Address the members' ports listen on.
     pub bind: IpAddr,
-    /// Host under which others reach the members: in `/sd` and in what is printed.
-    pub advertise: String,
+    /// Host under which others reach the members: in `/sd` and in what is printed. When there is none it is `bind`; where that
+    /// is every address, `/sd` takes the host by which it was asked.
+    pub advertise: Option<String>,
     /// First management port; member i has the one 10·i above. 0 takes any.
     pub port: u16,
     /// Address the control port listens on.
@@ -52,7 +53,19 @@ impl Default for Options {
     fn default() -> Options {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let tick = Duration::milliseconds(100);
-        Options { bind: here, advertise: here.to_string(), port: 0, control_bind: here, control: 0, tick, log: None }
+        Options { bind: here, advertise: None, port: 0, control_bind: here, control: 0, tick, log: None }
+    }
+}
+
+impl Options {
+    /// The host that is printed.
+    fn host(&self) -> String {
+        match (&self.advertise, self.bind) {
+            (Some(host), _) => host.clone(),
+            (None, bind) if bind.is_unspecified() => "localhost".to_owned(),
+            (None, IpAddr::V6(address)) => format!("[{address}]"),
+            (None, IpAddr::V4(address)) => address.to_string(),
+        }
     }
 }
 
@@ -231,7 +244,7 @@ fn open(session: &Session, options: &Options) -> Result<(Sockets, TcpListener, A
         members.push(MemberAddress {
             name: member.name.clone(),
             role: member.role.name(),
-            host: options.advertise.clone(),
+            host: options.host(),
             management: port_of(&management),
             application: port_of(&application),
         });

@@ -333,16 +333,29 @@ async fn health(State(shared): App) -> Answered<Json<Value>> {
     Ok(Json(json!({ "status": "UP" })))
 }
 
-/// Targets for Prometheus's `http_sd_configs`.
-async fn discovery(State(shared): App) -> Answered<Json<Value>> {
+/// The host of a request, without its port.
+fn asked_host(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let end = match host.strip_prefix('[') {
+        Some(address) => address.find(']')? + 2,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    host.get(..end).filter(|host| !host.is_empty())
+}
+
+/// Targets for Prometheus's `http_sd_configs`. Who listens on every address, as in a container, is reached by the host that
+/// the request itself has reached, unless a host was given.
+async fn discovery(State(shared): App, headers: HeaderMap) -> Answered<Json<Value>> {
     let path = shared.world()?.session.plan().settings.at("/prometheus");
+    let everywhere = shared.options.advertise.is_none() && shared.options.bind.is_unspecified();
+    let asked = asked_host(&headers).filter(|_| everywhere);
     let targets: Vec<Value> = shared
         .addresses
         .members
         .iter()
         .map(|member| {
             json!({
-                "targets": [format!("{}:{}", member.host, member.management)],
+                "targets": [format!("{}:{}", asked.unwrap_or(&member.host), member.management)],
                 "labels": {
                     "__metrics_path__": path,
                     "job": "kestra",

@@ -1,0 +1,280 @@
+//! A job: what its targets are, and how each is scraped.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::super::relabel::{self, Relabel, Set};
+use super::super::scrape::{Limits, Target};
+use crate::time::Duration;
+
+/// A job: targets that are scraped in the same way.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) metrics_path: String,
+    pub(super) scheme: String,
+    pub(super) honor_labels: bool,
+    pub(super) limits: Limits,
+    pub(super) body_size_limit: u64,
+    pub(super) target_limit: u64,
+    pub(super) relabel: Arc<[Relabel]>,
+    pub(super) metric_relabel: Arc<[Relabel]>,
+    pub(super) params: BTreeMap<String, Vec<String>>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) protocols: Vec<String>,
+    pub(super) fallback: bool,
+    pub(super) groups: Vec<Group>,
+    /// How targets are discovered beside those that are named.
+    pub discoveries: Vec<Discovery>,
+}
+
+/// Targets that were named together, in the configuration or in a file.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) targets: Vec<String>,
+    pub(super) labels: Vec<(String, String)>,
+}
+
+/// A way to find targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// `kubernetes_sd_configs`.
+    Kubernetes(Kubernetes),
+    /// `http_sd_configs`: what is asked is our own `/sd`.
+    Http,
+    /// `dns_sd_configs`.
+    Dns {
+        /// The names that are asked.
+        names: Vec<String>,
+        /// The type of records, in capitals.
+        kind: String,
+        /// The port of targets, where the records tell none.
+        port: u32,
+    },
+}
+
+/// An entry of `kubernetes_sd_configs`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// What is discovered: `pod`, `endpoints`, ...
+    pub role: String,
+    /// In which namespaces; all when there is none.
+    pub namespaces: Vec<String>,
+    /// Kind of object, what its labels and what its fields must be.
+    pub selectors: Vec<(String, String, String)>,
+    /// Labels of the node come with pods and endpoints.
+    pub node: bool,
+}
+
+/// What service discovery finds: an address, and what it knows of it.
+#[derive(Clone, Debug)]
+pub struct Discovered {
+    /// Host and port.
+    pub address: String,
+    /// Labels, most of which begin with `__meta_`.
+    pub meta: Vec<(String, String)>,
+}
+
+/// Where a target is scraped, and how it is asked.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// Host and port.
+    pub address: String,
+    /// `http`, or what else was configured.
+    pub scheme: String,
+    /// Path and query, escaped as Prometheus escapes them.
+    pub path: String,
+    /// Headers beside those that every scrape has, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The protocols it offers, in the order of preference; its own choice when there is none.
+    pub protocols: Vec<String>,
+    /// An answer of an unknown type is read as something all the same.
+    pub fallback: bool,
+    /// A longer body fails, in bytes; 0 is no limit.
+    pub body_size_limit: u64,
+    /// Why it is never scraped, in Prometheus's words, if so.
+    pub forbidden: Option<String>,
+    /// What becomes of an answer.
+    pub target: Target,
+}
+
+/// The targets of a job.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// Those that are scraped.
+    pub located: Vec<Located>,
+    /// Those that relabelling drops: the address, and which rule does it, in words.
+    pub dropped: Vec<(String, String)>,
+    /// Those that are none: the address, and why, in words.
+    pub wrong: Vec<(String, String)>,
+}
+
+/// What comes of one address.
+enum Fate {
+    Located(Box<Located>),
+    Dropped(String),
+    Wrong(String),
+}
+
+impl Job {
+    /// The same job, scraped this often.
+    pub fn every(self, interval: Duration) -> Job {
+        Job { interval, timeout: self.timeout.min(interval), ..self }
+    }
+
+    /// The targets of a job: those it names, and those that were found. What is one target twice is one.
+    pub fn targets(&self, found: &[Discovered]) -> Targets {
+        let mut targets = Targets::default();
+        let mut seen: Vec<(String, String, String)> = Vec::new();
+        let named = self.groups.iter().flat_map(|group| group.targets.iter().map(|address| (address, &group.labels)));
+        for (address, labels) in named.chain(found.iter().map(|it| (&it.address, &it.meta))) {
+            match self.target(address, labels) {
+                Fate::Located(located) => {
+                    let same = (located.url(), located.target.describe(), located.target.interval.to_string());
+                    if !seen.contains(&same) {
+                        seen.push(same);
+                        targets.located.push(*located);
+                    }
+                }
+                Fate::Dropped(rule) => targets.dropped.push((address.clone(), rule)),
+                Fate::Wrong(why) => targets.wrong.push((address.clone(), why)),
+            }
+        }
+        let (count, limit) = (targets.located.len() as u64, self.target_limit);
+        if limit > 0 && count > limit {
+            let why = format!("target_limit exceeded (number of targets: {count}, limit: {limit})");
+            targets.located.iter_mut().for_each(|it| it.forbidden = Some(why.clone()));
+        }
+        targets
+    }
+
+    /// The labels of a target before it is relabelled.
+    fn labels(&self, address: &str, labels: &[(String, String)]) -> Set {
+        let (interval, timeout) = (self.interval.to_prometheus(), self.timeout.to_prometheus());
+        let mut all: Set = Set::new();
+        let mut set = |key: &str, value: &str| match value.is_empty() {
+            true => {}
+            false => _ = all.insert(key.into(), value.into()),
+        };
+        set("__metrics_path__", &self.metrics_path);
+        set("__scheme__", &self.scheme);
+        set("__scrape_interval__", &interval);
+        set("__scrape_timeout__", &timeout);
+        set("job", &self.name);
+        for (key, values) in &self.params {
+            set(&format!("__param_{key}"), values.first().map_or("", String::as_str));
+        }
+        labels.iter().for_each(|(key, value)| set(key, value));
+        set("__address__", address);
+        all
+    }
+
+    fn target(&self, address: &str, labels: &[(String, String)]) -> Fate {
+        let mut all = self.labels(address, labels);
+        let before = all.clone();
+        if let Err(rule) = relabel::apply(&self.relabel, &mut all) {
+            // What the rule saw is what those before it had made.
+            let mut seen = before;
+            let _ = relabel::apply(&self.relabel[..rule], &mut seen);
+            return Fate::Dropped(format!("relabel_configs[{rule}] ({})", self.relabel[rule].describe(&seen)));
+        }
+        let of = |key: &str| all.get(key).map_or(String::new(), |value| value.to_string());
+        let address = of("__address__");
+        if address.is_empty() {
+            return Fate::Wrong("no address".to_owned());
+        }
+        if address.contains('/') {
+            return Fate::Wrong(format!("\"{address}\" is not a valid hostname"));
+        }
+        let span = |key: &str, what: &str| match Duration::from_prometheus(&of(key)) {
+            Ok(span) if span.is_zero() => Err(format!("scrape {what} cannot be 0")),
+            Ok(span) => Ok(span),
+            Err(_) => Err(format!("error parsing scrape {what}: not a valid duration string: \"{}\"", of(key))),
+        };
+        let (interval, timeout) = match span("__scrape_interval__", "interval")
+            .and_then(|it| Ok((it, span("__scrape_timeout__", "timeout")?)))
+        {
+            Ok(spans) => spans,
+            Err(why) => return Fate::Wrong(why),
+        };
+        if timeout > interval {
+            let (timeout, interval) = (of("__scrape_timeout__"), of("__scrape_interval__"));
+            return Fate::Wrong(format!(
+                "scrape timeout cannot be greater than scrape interval (\"{timeout}\" > \"{interval}\")"
+            ));
+        }
+        let path = format!("{}{}", escaped_path(&of("__metrics_path__")), self.query(&all));
+        let scheme = of("__scheme__");
+        all.entry("instance".into()).or_insert_with(|| address.as_str().into());
+        let kept: Vec<(&str, &str)> =
+            all.iter().filter(|(key, _)| !key.starts_with("__")).map(|(key, value)| (&**key, &**value)).collect();
+        let target = Target::new(&kept, interval, timeout).with_rules(
+            self.honor_labels,
+            self.limits,
+            self.metric_relabel.clone(),
+        );
+        Fate::Located(Box::new(Located {
+            address,
+            scheme,
+            path,
+            headers: self.headers.clone(),
+            protocols: self.protocols.clone(),
+            fallback: self.fallback,
+            body_size_limit: self.body_size_limit,
+            forbidden: None,
+            target,
+        }))
+    }
+
+    /// The query: parameters of the job, the first value of each as relabelling left it, in the order of their names.
+    fn query(&self, labels: &Set) -> String {
+        let mut all = self.params.clone();
+        for (key, value) in labels {
+            let Some(name) = key.strip_prefix("__param_") else { continue };
+            match all.entry(name.to_owned()).or_default().first_mut() {
+                Some(first) => *first = value.to_string(),
+                None => all.entry(name.to_owned()).or_default().push(value.to_string()),
+            }
+        }
+        let pairs: Vec<String> = all
+            .iter()
+            .flat_map(|(key, values)| {
+                values.iter().map(move |it| format!("{}={}", query_escaped(key), query_escaped(it)))
+            })
+            .collect();
+        if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+    }
+}
+
+impl Located {
+    /// The address that is asked, as Prometheus shows it.
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.address, self.path)
+    }
+}
+
+/// A path as Go writes it in a URL: what is no part of a path is escaped, so that a `?` begins no query.
+fn escaped_path(path: &str) -> String {
+    let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
+    slash.to_owned() + &escaped(path, b"$&+,/:;=@")
+}
+
+fn query_escaped(text: &str) -> String {
+    escaped(text, b" ").replace(' ', "+")
+}
+
+fn escaped(text: &str, kept: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || kept.contains(&byte) {
+            true => out.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            false => _ = write!(out, "%{byte:02X}"),
+        }
+    }
+    out
+}
