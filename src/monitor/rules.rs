@@ -129,6 +129,18 @@ impl RuleSet {
 /// # Errors
 /// All that is wrong with it.
 pub fn read(file_name: &str, text: &str) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
+    read_with(file_name, text, &grafana::Outside::default())
+}
+
+/// The same, with what decides how Grafana reads a file and does not stand in it.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn read_with(
+    file_name: &str,
+    text: &str,
+    outside: &grafana::Outside<'_>,
+) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
     let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
     let (roots, diagnostics) = document::parse_all(&source);
     let mut reading = Reading::default();
@@ -138,7 +150,7 @@ pub fn read(file_name: &str, text: &str) -> Result<(RuleSet, Vec<Diagnostic>), V
         let version = key(root, "apiVersion").map(|entry| &entry.value.value);
         match version {
             Some(Value::Scalar { text, .. }) if text == "1" => {
-                grafana::document_groups(root, &mut rules.grafana, &mut reading);
+                grafana::document_groups(root, &mut rules.grafana, &mut reading, outside);
             }
             _ => document_groups(root, &mut rules.groups, &mut reading),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Value, functions};
+use super::{Dialect, Value, functions};
 
 /// A piece of a template.
 #[derive(Clone, Debug)]
@@ -57,8 +57,8 @@ enum Token {
 
 type Nodes = Vec<Action>;
 
-pub(super) fn parse(text: &str) -> Result<(Nodes, BTreeMap<String, Nodes>), String> {
-    let mut parser = Parser { pieces: pieces(text)?, at: 0, defined: BTreeMap::new() };
+pub(super) fn parse(text: &str, dialect: Dialect) -> Result<(Nodes, BTreeMap<String, Nodes>), String> {
+    let mut parser = Parser { dialect, pieces: pieces(text)?, at: 0, defined: BTreeMap::new() };
     let (nodes, end) = parser.block(0)?;
     match end {
         None => Ok((nodes, parser.defined)),
@@ -111,6 +111,16 @@ fn name(text: &str) -> (String, usize) {
     (text[..end].to_owned(), end)
 }
 
+/// Names end at a blank or one of a few signs, as Go's lexer has it: `$$x` and `$x=1` are mistakes.
+fn ends_word(rest: &str) -> Result<(), String> {
+    match rest.chars().next() {
+        Some(c) if !c.is_whitespace() && !".,|:)(".contains(c) && !rest.starts_with("}}") => {
+            Err(format!("bad character U+{:04X} {c:?}", u32::from(c)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The tokens of an action, what follows it, and whether blanks are to be trimmed there.
 fn tokens(text: &str) -> Result<(Vec<Token>, &str, bool), String> {
     let mut tokens = Vec::new();
@@ -147,10 +157,12 @@ fn tokens(text: &str) -> Result<(Vec<Token>, &str, bool), String> {
             '=' => (Token::Assign, 1),
             '$' => {
                 let (name, length) = name(&rest[1..]);
+                ends_word(&rest[length + 1..])?;
                 (Token::Variable(format!("${name}")), length + 1)
             }
             '.' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
                 let (name, length) = name(&rest[1..]);
+                ends_word(&rest[length + 1..])?;
                 (Token::Field(name), length + 1)
             }
             c if c.is_ascii_digit() || matches!(c, '-' | '+' | '.') => {
@@ -161,6 +173,7 @@ fn tokens(text: &str) -> Result<(Vec<Token>, &str, bool), String> {
             }
             c if c.is_alphabetic() || c == '_' => {
                 let (name, length) = name(rest);
+                ends_word(&rest[length..])?;
                 (Token::Word(name), length)
             }
             other => return Err(format!("unexpected {other:?} in command")),
@@ -186,6 +199,7 @@ fn string_end(text: &str) -> Option<usize> {
 }
 
 struct Parser {
+    dialect: Dialect,
     pieces: Vec<Piece>,
     at: usize,
     defined: BTreeMap<String, Vec<Action>>,
@@ -220,7 +234,7 @@ impl Parser {
                 }
                 Piece::Action(tokens) => tokens.clone(),
             };
-            let mut line = Line { tokens, at: 0, depth: 0 };
+            let mut line = Line { dialect: self.dialect, tokens, at: 0, depth: 0 };
             line.blanks();
             let word = match line.peek() {
                 Some(Token::Word(word)) => word.clone(),
@@ -295,7 +309,7 @@ impl Parser {
             return Err("blocks are nested too deeply".into());
         }
         let Some(Piece::Action(tokens)) = self.pieces.get(self.at) else { return Err("unexpected EOF".into()) };
-        let mut line = Line { tokens: tokens.clone(), at: 0, depth: 0 };
+        let mut line = Line { dialect: self.dialect, tokens: tokens.clone(), at: 0, depth: 0 };
         self.at += 1;
         line.blanks();
         let word = match line.next() {
@@ -312,6 +326,7 @@ impl Parser {
 
 /// The tokens of one action.
 struct Line {
+    dialect: Dialect,
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
@@ -428,7 +443,7 @@ impl Line {
             Some(Token::Word(word)) => match word.as_str() {
                 "true" | "false" => Operand::Value(Value::Bool(word == "true")),
                 "nil" => Operand::Value(Value::Nil),
-                _ if functions::known(&word) => Operand::Function(word),
+                _ if functions::known(&word, self.dialect) => Operand::Function(word),
                 _ => return Err(format!("function \"{word}\" not defined")),
             },
             Some(Token::Field(name)) if name.is_empty() => Operand::Dot(Vec::new()),
