@@ -288,6 +288,7 @@ fn classic_conditions_reduce_as_grafana_does() {
             rule_of(&format!(
                 "          - {{ refId: Z, datasourceUid: __expr__, model: {{ type: classic_conditions, conditions: [ {{ evaluator: {evaluator}, query: {{ params: [ A ] }}, reducer: {{ type: {reducer} }} }} ] }} }}\n"
             ))
+            .replace("from: 20", "from: 40")
         };
         let steps: Vec<Vec<Option<f64>>> = series.iter().map(|value| vec![*value]).collect();
         let at = series.len() - 1;
