@@ -8,7 +8,8 @@ use std::process::Command;
 
 use common::server::scratch;
 use mock_kestra::document::{self, Severity};
-use mock_kestra::monitor::{Outside, RuleSet, read_rules_with};
+use mock_kestra::monitor::{Context, GrafanaData, Outside, RuleSet, Template, data_sources, read_rules_with};
+use proptest::prelude::*;
 
 const QUERY: &str =
     "- { refId: A, datasourceUid: p, relativeTimeRange: { from: 600, to: 0 }, model: { expr: up, instant: true } }";
@@ -354,7 +355,7 @@ fn variables_of_the_environment_are_replaced_where_grafana_does() {
     let rule = &group.rules[0];
     assert_eq!((group.folder.as_str(), rule.title.as_str()), ("data", "T of data"));
     assert_eq!((rule.hold.to_string().as_str(), rule.nodes[0].source.as_str()), ("2m", "prom-1"));
-    let texts = |all: &[(String, mock_kestra::monitor::Template)]| -> Vec<String> {
+    let texts = |all: &[(String, Template)]| -> Vec<String> {
         all.iter().map(|(key, template)| format!("{key}: {}", template.text())).collect()
     };
     assert_eq!(texts(&rule.labels), ["team: data-data-data", "who: {{ $labels.a }}", "twice: data"]);
@@ -436,4 +437,56 @@ fn a_folder_of_provisioning_is_read_with_its_data_sources_and_the_environment() 
     let (code, told) = run(&["test", "healthy", "--rules", &path, "--grafana", "8"], None);
     assert!(code == Some(2) && told.contains("write a version of Grafana"), "{told}");
     std::fs::remove_dir_all(folder).expect("removed");
+}
+
+proptest! {
+    #![proptest_config(common::config(1_000))]
+
+    /// Whatever is cut out of a file or put into it, it ends with an answer or with an error, and no error is without words.
+    #[test]
+    fn no_file_makes_it_panic(
+        edits in prop::collection::vec((0usize..2_000, 0usize..40, prop_oneof![
+            Just(""), Just("$"), Just("${"), Just("$$"), Just("{"), Just("}"), Just("["), Just("]"), Just(": "), Just("- "), Just("\n"),
+            Just("é"), Just("0"), Just("''"), Just("~"), Just("A"), Just("C"), Just("$C"), Just("__expr__"), Just("-1"), Just("1e999"),
+        ]), 1..5),
+        hysteresis in any::<bool>(),
+    ) {
+        let condition = "- { refId: B, datasourceUid: __expr__, model: { type: classic_conditions, conditions: [ { evaluator: { type: within_range, params: [ 1, 2 ] }, query: { params: [ A ] }, reducer: { type: diff } } ] } }";
+        let above = if hysteresis { ABOVE.replace("} } ]", "}, unloadEvaluator: { type: lt, params: [ 1 ] } } ]") } else { ABOVE.to_owned() };
+        let mut text = file("        for: 1m\n        labels: { a: \"{{ $$labels.b }} ${X}\" }\n", &[QUERY, condition, &above]);
+        for (at, length, with) in edits {
+            let mut at = at % (text.len() + 1);
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            let mut end = (at + length).min(text.len());
+            while !text.is_char_boundary(end) {
+                end += 1;
+            }
+            text.replace_range(at..end, with);
+        }
+        let environment = |name: &str| (name == "X").then(|| "$$X${X".to_owned());
+        let outside = Outside { environment: &environment, ..Outside::default() };
+        let (rules, told) = read(&text, &outside);
+        prop_assert!(rules.is_some() || !told.is_empty());
+        data_sources(&text);
+    }
+
+    /// The same of templates of Grafana.
+    #[test]
+    fn no_template_makes_it_panic(
+        words in prop::collection::vec(prop_oneof![
+            Just("{{"), Just("}}"), Just("$labels"), Just("$values"), Just(".A"), Just(".Value"), Just(".Labels"), Just("index"), Just("\"A\""),
+            Just("range"), Just("$k"), Just(","), Just(":="), Just("end"), Just("if"), Just("len"), Just("|"), Just("("), Just(")"), Just("humanize"),
+            Just("filterLabelsRe"), Just("mergeLabelValues"), Just("graphLink"), Just("\"{}\""), Just("eq"), Just("$"), Just("é"), Just("query"),
+            Just("printf"), Just("\"%d\""), Just("$value"),
+        ], 0..16),
+        blank in prop_oneof![Just(""), Just(" ")],
+    ) {
+        let labels = Vec::new().into();
+        let of = || BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+        let grafana = GrafanaData { labels: of(), values: BTreeMap::from([("A".to_owned(), (of(), 1.5))]), value: "1.5".into() };
+        let context = Context { labels: &labels, value: 1.0, grafana: Some(&grafana), external_labels: &[], query: &|_| Ok(Vec::new()) };
+        let _ = Template::of_grafana(&words.join(blank)).and_then(|it| it.expand(&context));
+    }
 }
