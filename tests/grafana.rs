@@ -437,6 +437,13 @@ fn templates_have_the_data_and_functions_of_grafana() {
     assert_eq!(large, ["1000000000000000000000 1e+21 1000000000000000000000"]);
 }
 
+/// Without data there are no values, and the alert that tells of it has the annotations of the rule.
+#[test]
+fn an_alert_of_trouble_has_the_annotations_of_the_rule() {
+    let told = said("13", &file(1.0, ""), "{{ $labels.alertname }}|{{ $values.A }}|{{ $value }}|", &one(&[None]));
+    assert_eq!(told, ["A|[no value]||"]);
+}
+
 /// Pull request 102301: from 12.0 on `$value` is the number of the only query; before, and with more of them, all values as
 /// text (`extract_md.go`).
 #[test]

@@ -72,6 +72,12 @@ fn what_must_be_there_is_refused_by_its_name_when_it_is_not() {
         ("folder: f", "folder: ''", "`folder` is empty"),
         ("condition: C", "condition: ''", "`condition` is empty"),
         ("folder: f", "folder: [ f ]", "must be a text"),
+        (
+            "uid: a",
+            "uid: kestra-workers-that-are-gone-for-too-long",
+            "`uid` is `kestra-workers-that-are-gone-for-too-long`",
+        ),
+        ("uid: a", "uid: a b", "`uid` is `a b`"),
         ("relativeTimeRange: { from: 600, to: 0 }, ", "", "no `relativeTimeRange`"),
         ("from: 600, to: 0", "from: 0, to: 600", "is none"),
         ("from: 600", "from: '600'", "is a text"),

@@ -100,6 +100,38 @@ impl Rules {
         Some((Watch { rules, semantics: self.semantics, strict, ..watch }, files))
     }
 
+    /// The rule groups of all files.
+    fn rule_set(&self, sources: &[Source]) -> Option<RuleSet> {
+        let data_sources = sources.iter().flat_map(|source| monitor::data_sources(&source.text)).collect();
+        let environment = |name: &str| std::env::var(name).ok();
+        let outside = Outside { grafana: self.grafana, environment: &environment, data_sources: &data_sources };
+        let mut rules = RuleSet::default();
+        let mut files: BTreeMap<String, &str> = BTreeMap::new();
+        let mut sound = true;
+        for source in sources {
+            match monitor::read_rules_with(&source.name, &source.text, &outside) {
+                Ok((found, warnings)) => {
+                    complain(&document::render(&warnings));
+                    for rule in found.grafana.iter().flat_map(|group| &group.rules) {
+                        if let Some(other) = files.insert(rule.uid.clone(), &source.name) {
+                            let (uid, file) = (&rule.uid, &source.name);
+                            complain(&format!(
+                                "error: {file}: the rule `{uid}` is in {other} too: each uid is of one rule\n"
+                            ));
+                            sound = false;
+                        }
+                    }
+                    rules.extend(found);
+                }
+                Err(diagnostics) => {
+                    complain(&document::render(&diagnostics));
+                    sound = false;
+                }
+            }
+        }
+        sound.then_some(rules)
+    }
+
     /// Tells what of the configuration means nothing in a scenario.
     pub(super) fn tell_notes(watch: &Watch, plan: &Plan) {
         for note in watch.notes(plan) {
@@ -200,38 +232,4 @@ fn in_folder(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()
         }
     }
     Ok(())
-}
-
-impl Rules {
-    /// The rule groups of all files.
-    fn rule_set(&self, sources: &[Source]) -> Option<RuleSet> {
-        let data_sources = sources.iter().flat_map(|source| monitor::data_sources(&source.text)).collect();
-        let environment = |name: &str| std::env::var(name).ok();
-        let outside = Outside { grafana: self.grafana, environment: &environment, data_sources: &data_sources };
-        let mut rules = RuleSet::default();
-        let mut files: BTreeMap<String, &str> = BTreeMap::new();
-        let mut sound = true;
-        for source in sources {
-            match monitor::read_rules_with(&source.name, &source.text, &outside) {
-                Ok((found, warnings)) => {
-                    complain(&document::render(&warnings));
-                    for rule in found.grafana.iter().flat_map(|group| &group.rules) {
-                        if let Some(other) = files.insert(rule.uid.clone(), &source.name) {
-                            let (uid, file) = (&rule.uid, &source.name);
-                            complain(&format!(
-                                "error: {file}: the rule `{uid}` is in {other} too: each uid is of one rule\n"
-                            ));
-                            sound = false;
-                        }
-                    }
-                    rules.extend(found);
-                }
-                Err(diagnostics) => {
-                    complain(&document::render(&diagnostics));
-                    sound = false;
-                }
-            }
-        }
-        sound.then_some(rules)
-    }
 }

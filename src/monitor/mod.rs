@@ -269,7 +269,9 @@ impl Monitor {
                 let text = format!("{node}: {why}");
                 self.grafana_failures.entry(key).or_insert(text);
             }
-            let data = |series: &Labels| rule.data(&known, series, &group_of.folder);
+            // Of trouble there are no values.
+            let told = if matches!(outcome, grafana::Outcome::Values(_)) { known.as_slice() } else { &[] };
+            let data = |series: &Labels| rule.data(told, series, &group_of.folder);
             let around = Surroundings { external_labels: &[], query: &|_| Ok(Vec::new()), grafana: Some(&data) };
             let interval = group_of.interval.as_milliseconds() as i64;
             let turn = grafana::Turn { rule, folder: &group_of.folder, now, around: &around };

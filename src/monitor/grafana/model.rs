@@ -147,8 +147,10 @@ pub(super) fn query(range: Option<&Node>, model_node: &Node, node: &Node, readin
     };
     let text = reading.text(expr, "`expr`")?;
     let (from, to) = time_range(range, node, reading)?;
+    // 0 is none.
     let number = |reading: &mut Reading, key: &str| {
-        model.get(key).and_then(|node| reading.count(node, &format!("`{key}`"), 1..=1 << 40))
+        let count = model.get(key).and_then(|node| reading.count(node, &format!("`{key}`"), 0..=1 << 40));
+        count.filter(|count| *count > 0)
     };
     let least = match model
         .get("interval")

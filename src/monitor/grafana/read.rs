@@ -292,7 +292,7 @@ impl Reader<'_> {
 
     fn rule(&mut self, node: &Node, above: &Above<'_>) -> Option<GrafanaRule> {
         let object = self.open(node, "a rule of Grafana", RULE)?;
-        let (uid, title) = (self.required(&object, "uid"), self.required(&object, "title"));
+        let (uid, title) = (self.uid(&object), self.required(&object, "title"));
         if let (Some(uid), Some(title), Some(at)) = (&uid, &title, object.get("uid")) {
             self.is_new(above, uid, title, &at.place);
         }
@@ -327,6 +327,19 @@ impl Reader<'_> {
             labels,
             annotations,
         })
+    }
+
+    /// The uid of a rule: `ValidateUID` in `pkg/util` refuses others.
+    fn uid(&mut self, object: &Object<'_>) -> Option<String> {
+        let uid = self.required(object, "uid")?;
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if uid.len() <= 40 && uid.bytes().all(known) {
+            return Some(uid);
+        }
+        let place = object.get("uid").map_or(&object.node.place, |node| &node.place);
+        let advice = "Grafana takes letters, digits, `-` and `_`, 40 of them at most";
+        self.reading.error(place, format!("`uid` is `{uid}`"), advice);
+        None
     }
 
     /// No other rule has the uid, nor, before 12.0, the title in its folder.
