@@ -115,8 +115,7 @@ fn options_of_a_rule_are_read_as_grafana_reads_them() {
         ("noDataState: Error", Some("is no `noDataState`")),
         ("execErrState: KeepLast", None),
         ("execErrState: NoData", Some("is no `execErrState`")),
-        ("isPaused: true", None),
-        ("isPaused: T", None),
+        ("isPaused: F", None),
         ("isPaused: yes", Some("`isPaused` is `yes`")),
         ("missing_series_evals_to_resolve: 3", None),
         ("missing_series_evals_to_resolve: -1", Some("`missing_series_evals_to_resolve` is `-1`")),
@@ -130,6 +129,8 @@ fn options_of_a_rule_are_read_as_grafana_reads_them() {
     }
     // What Grafana does not know it passes over, which may not be what was meant.
     for (option, part) in [
+        ("isPaused: true", "this rule is paused: it is not evaluated"),
+        ("isPaused: T", "this rule is paused"),
         (
             "keep_firing_for: 5m",
             "Grafana does not read `keep_firing_for` of a rule of Grafana; did you mean `keepFiringFor`?",

@@ -405,7 +405,10 @@ impl Reader<'_> {
     fn paused(&mut self, object: &Object<'_>) -> Option<bool> {
         let Some(node) = object.get("isPaused") else { return Some(false) };
         match self.text(node, "`isPaused`")?.as_str() {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => {
+                self.reading.warning(&node.place, "this rule is paused: it is not evaluated", "");
+                Some(true)
+            }
             "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
             other => {
                 self.reading.error(&node.place, format!("`isPaused` is `{other}`"), "write `true` or `false`");

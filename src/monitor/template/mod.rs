@@ -1,4 +1,6 @@
-//! Templates in labels and annotations, as Prometheus expands them: Go's template language with Prometheus' own functions.
+//! Templates in labels and annotations, as Prometheus expands them: Go's template language with Prometheus' own functions; and
+//! as Grafana does, with its own data and some functions more. A template of Grafana asks nothing, shows `[no value]` for what
+//! is not there, and keeps its text when it fails.
 //!
 //! Actions `if`, `range`, `with`, variables, pipelines, `define` and `template`, comments and trim marks; the functions are in
 //! [`functions`]. What is not there is refused by name when a template is read, so that a rule keeps such a text verbatim.
