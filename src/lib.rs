@@ -155,7 +155,9 @@ mod time;
 pub use document::{Diagnostic, Place, Severity, Source, render as render_diagnostics};
 pub use lab::{Detection, Export, RunFailed, Runs, Sweep, promtool, run_all, sweep};
 pub use management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
-pub use monitor::{Configuration, RuleSet, Surrounds, read_rules};
+pub use monitor::{
+    Configuration, GrafanaVersion, Outside, RuleSet, Surrounds, data_sources, read_rules, read_rules_with,
+};
 pub use promql::{Expression, Semantics};
 pub use random::Seed;
 pub use report::Report;

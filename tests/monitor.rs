@@ -242,7 +242,7 @@ fn what_explodes_elsewhere_is_answered_or_refused_in_bounded_memory() {
         let context = mock_kestra::monitor::Context {
             labels: &labels,
             value: 1.0,
-            values: &[],
+            grafana: None,
             external_labels: &[],
             query: &|_| Ok(Vec::new()),
         };
@@ -295,7 +295,7 @@ proptest! {
             let _ = monitor.ask(&expression, 0);
         }
         let labels = Vec::new().into();
-        let context = mock_kestra::monitor::Context { labels: &labels, value: 1.0, values: &[], external_labels: &[], query: &|_| Ok(Vec::new()) };
+        let context = mock_kestra::monitor::Context { labels: &labels, value: 1.0, grafana: None, external_labels: &[], query: &|_| Ok(Vec::new()) };
         let _ = Template::parse(&text).and_then(|it| it.expand(&context));
         let _ = read_rules("rules.yml", &text);
         let _ = Configuration::read("prometheus.yml", &text);

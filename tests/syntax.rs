@@ -125,13 +125,16 @@ fn a_rule_file_shows_each_mistake_with_a_caret_in_its_expression() {
     let grafana = r#"apiVersion: 1
 groups:
   - name: mistakes
+    folder: tests
     interval: 1m
     rules:
-      - title: Variables
+      - uid: variables
+        title: Variables
         condition: A
         data:
           - refId: A
             datasourceUid: prometheus
+            relativeTimeRange: { from: 600, to: 0 }
             model: { instant: true, expr: "rate(up[$__rate_interval]) > x[$__range] > 1" }
 "#;
     let mut told = String::new();

@@ -1,12 +1,13 @@
 //! Options that say which rules are evaluated, and how.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{complain, load};
 use crate::document::{self, Source};
-use crate::monitor::{self, Configuration, RuleSet, Surrounds};
+use crate::monitor::{self, Configuration, GrafanaVersion, Outside, RuleSet, Surrounds};
 use crate::promql::Semantics;
 use crate::run::{Scraping, Watch};
 use crate::scenario::Plan;
@@ -15,9 +16,13 @@ use crate::time::Duration;
 /// Which rules, and how they are evaluated.
 #[derive(Debug, Args)]
 pub(super) struct Rules {
-    /// Rule files of Prometheus, manifests that hold rules, provisioning files of Grafana [default: the shipped ones]
+    /// Rule files of Prometheus, manifests that hold rules, provisioning files of Grafana, or folders of them
+    /// [default: the shipped ones]
     #[arg(long, num_args = 1..)]
     rules: Vec<String>,
+    /// Grafana that reads and evaluates its rules, such as 13 or 12.4; its files take variables from the environment
+    #[arg(long, value_name = "VERSION", default_value = "13")]
+    grafana: GrafanaVersion,
     /// A prometheus.yml, or ServiceMonitor and PodMonitor manifests: jobs, targets, relabelling, intervals and rule_files
     /// are used
     #[arg(long, value_name = "FILE")]
@@ -59,7 +64,7 @@ impl Rules {
         };
         let mut sources: Vec<Source> = Vec::new();
         for file in &self.rules {
-            sources.push(load::file(file).map_err(|why| complain(&cannot(file, &why))).ok()?);
+            sources.extend(given(file)?);
         }
         if let Some((file, configuration)) = &configuration {
             for pattern in &configuration.rule_files {
@@ -71,7 +76,7 @@ impl Rules {
             let (name, text) = SHIPPED_RULES;
             sources.push(Source { name: name.to_owned(), text: text.to_owned() });
         }
-        let rules = rule_set(&sources)?;
+        let rules = self.rule_set(&sources)?;
         complain(&document::render(&rules.refused_by(self.semantics)));
         let fifteen = Duration::seconds(15);
         let watch = match configuration {
@@ -95,6 +100,38 @@ impl Rules {
             }
         };
         Some((Watch { rules, semantics: self.semantics, strict, ..watch }, files))
+    }
+
+    /// The rule groups of all files.
+    fn rule_set(&self, sources: &[Source]) -> Option<RuleSet> {
+        let data_sources = sources.iter().flat_map(|source| monitor::data_sources(&source.text)).collect();
+        let environment = |name: &str| std::env::var(name).ok();
+        let outside = Outside { grafana: self.grafana, environment: &environment, data_sources: &data_sources };
+        let mut rules = RuleSet::default();
+        let mut files: BTreeMap<String, &str> = BTreeMap::new();
+        let mut sound = true;
+        for source in sources {
+            match monitor::read_rules_with(&source.name, &source.text, &outside) {
+                Ok((found, warnings)) => {
+                    complain(&document::render(&warnings));
+                    for rule in found.grafana.iter().flat_map(|group| &group.rules) {
+                        if let Some(other) = files.insert(rule.uid.clone(), &source.name) {
+                            let (uid, file) = (&rule.uid, &source.name);
+                            complain(&format!(
+                                "error: {file}: the rule `{uid}` is in {other} too: each uid is of one rule\n"
+                            ));
+                            sound = false;
+                        }
+                    }
+                    rules.extend(found);
+                }
+                Err(diagnostics) => {
+                    complain(&document::render(&diagnostics));
+                    sound = false;
+                }
+            }
+        }
+        sound.then_some(rules)
     }
 
     /// Tells what of the configuration means nothing in a scenario.
@@ -169,21 +206,51 @@ fn rule_files(configuration: &str, pattern: &str) -> Option<Vec<Source>> {
     paths.into_iter().map(read).collect()
 }
 
-/// The rule groups of all files.
-fn rule_set(sources: &[Source]) -> Option<RuleSet> {
-    let mut rules = RuleSet::default();
-    let mut sound = true;
-    for source in sources {
-        match monitor::read_rules(&source.name, &source.text) {
-            Ok((found, warnings)) => {
-                complain(&document::render(&warnings));
-                rules.extend(found);
-            }
-            Err(diagnostics) => {
-                complain(&document::render(&diagnostics));
-                sound = false;
-            }
+/// A file of rules, or all of a folder.
+fn given(path: &str) -> Option<Vec<Source>> {
+    let mut files = vec![PathBuf::from(path)];
+    if Path::new(path).is_dir() {
+        files.clear();
+        if let Err(why) = in_folder(Path::new(path), MAX_DEPTH, &mut files) {
+            complain(&cannot(path, &why));
+            return None;
+        }
+        files.sort();
+        if files.is_empty() {
+            complain(&cannot(path, "the folder holds no .yml or .yaml file"));
+            return None;
         }
     }
-    sound.then_some(rules)
+    let read = |file: PathBuf| {
+        let name = file.display().to_string();
+        load::file(&name).map_err(|why| complain(&cannot(&name, &why))).ok()
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Folders inside folders.
+const MAX_DEPTH: usize = 20;
+
+/// The YAML files of a folder and of those in it. What begins with a dot is hidden: so are the copies that Kubernetes keeps
+/// beside the files of a ConfigMap.
+fn in_folder(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    if depth == 0 {
+        return Err(format!("`{}` lies too deep", folder.display()));
+    }
+    let told = |error: std::io::Error| format!("{}: {error}", folder.display());
+    for entry in std::fs::read_dir(folder).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        if path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.')) {
+            continue;
+        }
+        if path.is_dir() {
+            in_folder(&path, depth - 1, files)?;
+        } else if path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml") {
+            files.push(path);
+        }
+        if files.len() > MAX_FILES {
+            return Err(format!("there are more than {MAX_FILES} files"));
+        }
+    }
+    Ok(())
 }

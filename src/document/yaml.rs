@@ -76,6 +76,16 @@ fn first(mut documents: Vec<Document>) -> (Option<Node>, Vec<Diagnostic>) {
     (documents.into_iter().find_map(|document| document.root), diagnostics)
 }
 
+/// Reads all documents of a file by the rules of our own files, merge keys not followed; empty ones are left out.
+pub fn parse_all(source: &Arc<Source>) -> (Vec<Node>, Vec<Diagnostic>) {
+    let (mut roots, mut diagnostics) = (Vec::new(), Vec::new());
+    for document in read(source, Way::All) {
+        roots.extend(document.root.filter(|root| root.value != Value::Null));
+        diagnostics.extend(document.diagnostics);
+    }
+    (roots, diagnostics)
+}
+
 /// One of the documents of a file.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -97,6 +107,8 @@ pub fn parse_go(source: &Arc<Source>) -> Vec<Document> {
 enum Way {
     /// One document, by the rules of our own files.
     One,
+    /// All documents, by the rules of our own files.
+    All,
     /// The first document, by Jackson's rules.
     Jackson,
     /// All documents, as programs in Go read them.
@@ -209,7 +221,7 @@ impl Builder {
             let (event, range) = self.next(parser)?;
             match event {
                 Event::StreamEnd => {
-                    if documents.is_empty() && self.way != Way::Go {
+                    if documents.is_empty() && matches!(self.way, Way::One | Way::Jackson) {
                         let flow = self.way == Way::Jackson;
                         let begins = if flow { "a flow begins with `id:`" } else { "a scenario begins with `name:`" };
                         self.error(0..0, "the file is empty", begins);
@@ -227,7 +239,7 @@ impl Builder {
                 Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if self.way != Way::Jackson || documents.is_empty() => {}
                 event => {
-                    if self.way != Way::Go && !documents.is_empty() {
+                    if matches!(self.way, Way::One | Way::Jackson) && !documents.is_empty() {
                         self.second(range);
                         return Ok(());
                     }

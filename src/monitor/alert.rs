@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::rules::AlertRule;
-use super::template::{Context, Template};
+use super::template::{Context, GrafanaData, Template};
 use crate::promql::{Labels, Vector};
 
 /// What happened to an alert, and when (milliseconds since 1970).
@@ -67,20 +67,24 @@ impl Episode {
 pub(super) struct Surroundings<'a> {
     pub(super) external_labels: &'a [(String, String)],
     pub(super) query: &'a dyn Fn(&str) -> Result<Vector, String>,
-    /// What the nodes of a rule of Grafana come to for a series.
-    pub(super) nodes: &'a dyn Fn(&Labels) -> Vec<(String, f64)>,
+    /// What templates of Grafana speak of for a series.
+    pub(super) grafana: Option<&'a dyn Fn(&Labels) -> GrafanaData>,
 }
 
 impl Surroundings<'_> {
-    /// What a template says of a series; what goes wrong is said in its place, as Prometheus does.
+    /// What a template says of a series; what goes wrong is said in its place, as Prometheus does, or it keeps its text, as
+    /// Grafana does.
     pub(super) fn expand(&self, template: &Template, labels: &Labels, value: f64) -> String {
         if template.is_plain() {
             return template.text().to_owned();
         }
-        let values = (self.nodes)(labels);
-        let context =
-            Context { labels, value, values: &values, external_labels: self.external_labels, query: self.query };
-        template.expand(&context).unwrap_or_else(|why| format!("<error expanding template: {why}>"))
+        let grafana = self.grafana.map(|of| of(labels));
+        let (external_labels, query) = (self.external_labels, self.query);
+        let context = Context { labels, value, grafana: grafana.as_ref(), external_labels, query };
+        template.expand(&context).unwrap_or_else(|why| match template.is_of_grafana() {
+            true => template.text().to_owned(),
+            false => format!("<error expanding template: {why}>"),
+        })
     }
 }
 

@@ -20,15 +20,15 @@ pub use alert::Transition;
 pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, Located, Surrounds};
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
-pub use grafana::{GrafanaRule, Group as GrafanaGroup, Node, NodeKind};
-pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules};
+pub use grafana::{GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources};
+pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules, read_with as read_rules_with};
 #[cfg(feature = "internals")]
 pub use scrape::Seen;
 pub use scrape::{Kept, Target};
 pub use sink::Sink;
-#[cfg(feature = "internals")]
-pub use template::Context;
 pub use template::Template;
+#[cfg(feature = "internals")]
+pub use template::{Context, GrafanaData};
 
 use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Row, Semantics, Table, Value, Vector};
 use crate::time::Duration;
@@ -108,14 +108,12 @@ impl Monitor {
                 _ => wanted = None,
             }
         }
-        // A template may ask for anything.
-        let prometheus = groups.iter().flat_map(|group| &group.rules).filter_map(|rule| match rule {
+        // A template may ask for anything; those of Grafana ask for nothing.
+        let templates = groups.iter().flat_map(|group| &group.rules).filter_map(|rule| match rule {
             Rule::Alert(rule) => Some((&rule.labels, &rule.annotations)),
             Rule::Record(_) => None,
         });
-        let of_grafana = grafana.iter().flat_map(|group| &group.rules).map(|rule| (&rule.labels, &rule.annotations));
-        let mut templates =
-            prometheus.chain(of_grafana).flat_map(|(labels, annotations)| labels.iter().chain(annotations));
+        let mut templates = templates.flat_map(|(labels, annotations)| labels.iter().chain(annotations));
         if templates.any(|(_, template)| template.text().contains("query")) {
             (wanted, reach) = (None, None);
         }
@@ -250,8 +248,7 @@ impl Monitor {
             }
             Rule::Alert(rule) => {
                 let query = |text: &str| query(&self.evaluator, &self.database, text, now);
-                let around =
-                    Surroundings { external_labels: &self.external_labels, query: &query, nodes: &|_| Vec::new() };
+                let around = Surroundings { external_labels: &self.external_labels, query: &query, grafana: None };
                 let state = self.alerts.entry(key).or_default();
                 state.update(rule, &vector, now, group.limit, &around)?;
                 Ok(if self.reads_alerts { state.series() } else { Vec::new() })
@@ -280,9 +277,10 @@ impl Monitor {
                 let text = format!("{node}: {why}");
                 self.grafana_failures.entry(key).or_insert(text);
             }
-            let query = |text: &str| query(&self.evaluator, &self.database, text, now);
-            let nodes = |series: &Labels| grafana::values_of(&known, series);
-            let around = Surroundings { external_labels: &[], query: &query, nodes: &nodes };
+            // Of trouble there are no values.
+            let told = if matches!(outcome, grafana::Outcome::Values(_)) { known.as_slice() } else { &[] };
+            let data = |series: &Labels| rule.data(told, series, &group_of.folder);
+            let around = Surroundings { external_labels: &[], query: &|_| Ok(Vec::new()), grafana: Some(&data) };
             let interval = group_of.interval.as_milliseconds() as i64;
             let turn = grafana::Turn { rule, folder: &group_of.folder, now, around: &around };
             states.update(&turn, interval, outcome);

@@ -1,6 +1,6 @@
 //! Formulas of `math` nodes: numbers, `$A`, arithmetic, comparisons, `&&`, `||`, `!`, and a few functions.
 
-use super::nodes::Data;
+use super::nodes::{Data, NULL, is_null};
 use crate::promql::Labels;
 
 /// A formula.
@@ -205,7 +205,8 @@ impl Parser<'_> {
         let name = self.name();
         let constant = match name.as_str() {
             "inf" | "infn" => Some(f64::INFINITY),
-            "nan" | "null" => Some(f64::NAN),
+            "nan" => Some(f64::NAN),
+            "null" => Some(NULL),
             _ => None,
         };
         if !self.take("(") {
@@ -224,6 +225,10 @@ impl Parser<'_> {
 
 fn operate(op: &str, a: f64, b: f64) -> f64 {
     let truth = |holds: bool| f64::from(u8::from(holds));
+    // Nothing comes of what is nothing.
+    if is_null(a) || is_null(b) {
+        return NULL;
+    }
     match op {
         // These two look no further than they must.
         "||" if a != 0.0 && !a.is_nan() => return 1.0,
@@ -251,6 +256,13 @@ fn operate(op: &str, a: f64, b: f64) -> f64 {
 
 fn one(function: Function, value: f64) -> f64 {
     let truth = |holds: bool| f64::from(u8::from(holds));
+    if is_null(value) {
+        return match function {
+            Function::IsNull => 1.0,
+            Function::IsNan | Function::IsInf | Function::IsNumber => 0.0,
+            _ => NULL,
+        };
+    }
     match function {
         Function::Abs => libm::fabs(value),
         Function::Log => libm::log(value),
@@ -259,7 +271,6 @@ fn one(function: Function, value: f64) -> f64 {
         Function::Floor => libm::floor(value),
         Function::IsNan => truth(value.is_nan()),
         Function::IsInf => truth(value.is_infinite()),
-        // A value that is there is never null here.
         Function::IsNull => 0.0,
         Function::IsNumber => truth(value.is_finite()),
     }
@@ -273,7 +284,7 @@ fn value(term: &Term, of: &dyn Fn(&str) -> Option<Data>) -> Result<Data, String>
         Term::Unary(_, it) => {
             value(it, of)?.mapped(|value| if value.is_nan() { value } else { f64::from(u8::from(value == 0.0)) })
         }
-        Term::Call(function, it) => value(it, of)?.mapped(|value| one(*function, value)),
+        Term::Call(function, it) => value(it, of)?.each(|value| one(*function, value)),
         Term::Binary(op, a, b) => binary(op, value(a, of)?, value(b, of)?),
     })
 }
@@ -290,7 +301,7 @@ fn binary(op: &str, a: Data, b: Data) -> Data {
             None
         }
     };
-    match (a, b) {
+    match (a.plain(), b.plain()) {
         (Data::Numbers(a), Data::Numbers(b)) => {
             let mut all = Vec::new();
             for (left, x) in &a {
@@ -332,6 +343,8 @@ fn binary(op: &str, a: Data, b: Data) -> Data {
             }
             Data::Series(all)
         }
+        // A plain one is numbers or series.
+        (either, _) => either,
     }
 }
 
@@ -361,6 +374,10 @@ mod tests {
             ("abs(-2.5) + round(1.6)", 4.5),
             ("is_nan(nan()) || 0", 1.0),
             ("$A >= 3", 1.0),
+            ("is_null(null()) + is_null(1)", 1.0),
+            ("is_null(null() + 1)", 1.0),
+            ("is_null(-null())", 1.0),
+            ("is_number(null())", 0.0),
         ] {
             assert_eq!(number(text), expected, "{text}");
         }

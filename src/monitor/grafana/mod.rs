@@ -1,16 +1,20 @@
 //! Grafana-managed alert rules, from provisioning files: query and expression nodes, and Grafana's own states.
 //!
-//! Source: Grafana's documentation of provisioning, of expressions and of states of alert instances. Nothing here was
-//! compared with a running Grafana.
+//! Source: Grafana's documentation of provisioning, of expressions and of states of alert instances, and its source code
+//! (`pkg/services/provisioning`, `pkg/services/ngalert`, `pkg/expr`). Nothing here was compared with a running Grafana.
 
+mod duration;
 mod math;
+mod model;
 mod nodes;
+mod outside;
 mod read;
 mod state;
 
 use std::sync::Arc;
 
-pub(super) use nodes::{Outcome, numbers_of, values_of};
+pub(super) use nodes::{Outcome, numbers_of};
+pub use outside::{GrafanaVersion, Outside, data_sources};
 pub(super) use read::document_groups;
 pub(super) use state::{States, Turn};
 
@@ -35,8 +39,12 @@ pub struct Group {
 /// A rule.
 #[derive(Clone, Debug)]
 pub struct GrafanaRule {
+    /// Its `uid`, which no other rule has.
+    pub uid: String,
     /// Its title, the name of its alerts.
     pub title: String,
+    /// The Grafana that evaluates it.
+    pub grafana: GrafanaVersion,
     /// The node whose values say whether it alerts.
     pub condition: String,
     /// Its nodes, each after those it reads.
@@ -126,10 +134,44 @@ pub enum Reducer {
     Count,
     /// The middle one.
     Median,
-    /// The last minus the first (classic conditions).
-    Diff,
     /// How many are numbers (classic conditions).
     CountNonNull,
+    /// The newest minus the oldest (classic conditions).
+    Diff,
+    /// The same without its sign.
+    DiffAbs,
+    /// The newest minus the oldest, in percent of the oldest without its sign.
+    PercentDiff,
+    /// The same without its sign.
+    PercentDiffAbs,
+}
+
+impl Reducer {
+    /// What an expression of type `reduce` knows: `GetReduceFunc` in `pkg/expr/mathexp/reduce.go`.
+    const OF_EXPRESSIONS: &'static [(&'static str, Reducer)] = &[
+        ("last", Reducer::Last),
+        ("mean", Reducer::Mean),
+        ("min", Reducer::Min),
+        ("max", Reducer::Max),
+        ("sum", Reducer::Sum),
+        ("count", Reducer::Count),
+        ("median", Reducer::Median),
+    ];
+    /// What classic conditions know: `pkg/expr/classic/reduce.go`.
+    const OF_CONDITIONS: &'static [(&'static str, Reducer)] = &[
+        ("last", Reducer::Last),
+        ("avg", Reducer::Mean),
+        ("min", Reducer::Min),
+        ("max", Reducer::Max),
+        ("sum", Reducer::Sum),
+        ("count", Reducer::Count),
+        ("median", Reducer::Median),
+        ("count_non_null", Reducer::CountNonNull),
+        ("diff", Reducer::Diff),
+        ("diff_abs", Reducer::DiffAbs),
+        ("percent_diff", Reducer::PercentDiff),
+        ("percent_diff_abs", Reducer::PercentDiffAbs),
+    ];
 }
 
 /// What `reduce` does with values that are no numbers.
@@ -203,17 +245,8 @@ impl std::fmt::Display for Evaluator {
 
 impl std::fmt::Display for Reducer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Reducer::Last => "last",
-            Reducer::Mean => "mean",
-            Reducer::Min => "min",
-            Reducer::Max => "max",
-            Reducer::Sum => "sum",
-            Reducer::Count => "count",
-            Reducer::Median => "median",
-            Reducer::Diff => "diff",
-            Reducer::CountNonNull => "count_non_null",
-        })
+        let mut known = Reducer::OF_EXPRESSIONS.iter().chain(Reducer::OF_CONDITIONS);
+        f.write_str(known.find(|(_, reducer)| reducer == self).map_or("", |(name, _)| name))
     }
 }
 

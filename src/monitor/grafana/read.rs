@@ -1,71 +1,77 @@
-//! Provisioning files of Grafana: `apiVersion: 1`, `groups: [...]`.
+//! Provisioning files of Grafana: `apiVersion: 1`, `groups: [...]`, as `pkg/services/provisioning/alerting` reads them.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::math::Formula;
-use super::{Condition, Evaluator, GrafanaRule, Group, NodeKind, NonNumbers, OnTrouble, Reducer};
-use crate::document::{Field, Kind, Node, Object, Reading};
-use crate::monitor::rules::templates;
-use crate::promql::Expression;
+use super::duration::of_rule;
+use super::model::{Asked, asked, expression, query};
+use super::outside::{Outside, interpolate};
+use super::{GrafanaRule, GrafanaVersion, Group, NodeKind, OnTrouble};
+use crate::document::{Field, Kind, Node, Object, Place, Reading, Value, nearest};
+use crate::monitor::template::Template;
 use crate::time::Duration;
-
-const DURATION: Kind = Kind::Pattern("^[0-9]");
 
 const FILE: &[Field] = &[
     Field::required("apiVersion", Kind::Number, "1", "Always 1."),
-    Field::required(
+    Field::new(
         "groups",
         Kind::List(&Kind::Open(GROUP)),
         "[ { name: kestra, folder: ops, interval: 1m, rules: [] } ]",
         "Groups.",
     ),
+    Field::new("deleteRules", Kind::Any, "[ { uid: old } ]", "Rules that are deleted."),
+];
+
+/// What else Grafana provisions by files: the key, and what it is.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("contactPoints", "contact points"),
+    ("deleteContactPoints", "contact points that are deleted"),
+    ("policies", "notification policies"),
+    ("resetPolicies", "notification policies that are reset"),
+    ("muteTimes", "mute timings"),
+    ("deleteMuteTimes", "mute timings that are deleted"),
+    ("templates", "notification templates"),
+    ("deleteTemplates", "notification templates that are deleted"),
+    ("datasources", "data sources"),
+    ("deleteDatasources", "data sources that are deleted"),
+    ("providers", "dashboards"),
+    ("apps", "plugins"),
+    ("prune", "data sources that are no longer provisioned"),
 ];
 
 const GROUP: &[Field] = &[
     Field::required("name", Kind::Text, "kestra", "Its name."),
-    Field::new("folder", Kind::Text, "ops", "A label of its alerts."),
-    Field::required("interval", DURATION, "1m", "How often it is evaluated."),
+    Field::required("folder", Kind::Text, "ops", "A label of its alerts."),
+    Field::required("interval", Kind::Text, "1m", "How often it is evaluated."),
     Field::required("rules", Kind::List(&Kind::Open(RULE)), "[ ]", "Its rules."),
+    Field::new("orgId", Kind::Any, "1", "Its organization."),
 ];
 
 const RULE: &[Field] = &[
+    Field::required("uid", Kind::Text, "kestra-down", "Its own, which no other rule has."),
     Field::required("title", Kind::Text, "Kestra down", "Its name."),
-    Field::new("condition", Kind::Text, "C", "The node that decides."),
-    Field::new("data", Kind::List(&Kind::Open(DATA)), "[ ]", "Its nodes."),
-    Field::new("for", DURATION, "5m", "How long the condition must hold."),
-    Field::new("keepFiringFor", DURATION, "5m", "How long it fires on."),
-    Field::new("noDataState", Kind::Text, "NoData", "Without data."),
-    Field::new("execErrState", Kind::Text, "Error", "When it cannot be evaluated."),
-    Field::new("missing_series_evals_to_resolve", Kind::Number, "2", "Evaluations until a lost series is resolved."),
-    Field::new("isPaused", Kind::Bool, "false", "It is not evaluated."),
+    Field::new("condition", Kind::Any, "C", "The node that decides."),
+    Field::required("data", Kind::List(&Kind::Open(DATA)), "[ ]", "Its nodes."),
+    Field::new("for", Kind::Any, "5m", "How long the condition must hold."),
+    Field::new("keepFiringFor", Kind::Any, "5m", "How long it fires on."),
+    Field::new("noDataState", Kind::Any, "NoData", "Without data."),
+    Field::new("execErrState", Kind::Any, "Error", "When it cannot be evaluated."),
+    Field::new("missing_series_evals_to_resolve", Kind::Any, "2", "Evaluations until a lost series is resolved."),
+    Field::new("isPaused", Kind::Any, "false", "It is not evaluated."),
     Field::new("labels", Kind::Any, "{ severity: page }", "Labels it gets."),
     Field::new("annotations", Kind::Any, "{ summary: it is down }", "For people."),
     Field::new("record", Kind::Any, "{ metric: x, from: A }", "A recording rule."),
+    Field::new("dashboardUid", Kind::Any, "kestra", "A dashboard it belongs to."),
+    Field::new("dasboardUid", Kind::Any, "kestra", "The same, as it was once written."),
+    Field::new("panelId", Kind::Any, "3", "A panel of it."),
+    Field::new("notification_settings", Kind::Any, "{ receiver: mail }", "Whom it is sent to."),
 ];
 
 const DATA: &[Field] = &[
     Field::required("refId", Kind::Text, "A", "Its name."),
-    Field::new("datasourceUid", Kind::Text, "prometheus", "Whom it asks; __expr__ for expressions."),
-    Field::new("relativeTimeRange", Kind::Open(RANGE), "{ from: 600, to: 0 }", "Seconds before the evaluation."),
-    Field::required("model", Kind::Open(MODEL), "{ expr: up, instant: true }", "What it does."),
-];
-
-const RANGE: &[Field] =
-    &[Field::new("from", Kind::Number, "600", "Seconds."), Field::new("to", Kind::Number, "0", "Seconds.")];
-
-const MODEL: &[Field] = &[
-    Field::new("expr", Kind::Text, "up", "PromQL."),
-    Field::new("instant", Kind::Bool, "true", "One value."),
-    Field::new("range", Kind::Bool, "false", "Many values."),
-    Field::new("interval", Kind::Text, "15s", "From value to value, at least."),
-    Field::new("intervalMs", Kind::Number, "1000", "The same in milliseconds."),
-    Field::new("maxDataPoints", Kind::Number, "43200", "Values at most."),
-    Field::new("type", Kind::Text, "threshold", "Of an expression."),
-    Field::new("expression", Kind::Text, "A", "What it reads."),
-    Field::new("reducer", Kind::Text, "last", "How a series becomes a number."),
-    Field::new("settings", Kind::Any, "{ mode: dropNN }", "Values that are no numbers."),
-    Field::new("conditions", Kind::Any, "[ { evaluator: { type: gt, params: [ 3 ] } } ]", "Thresholds."),
+    Field::required("datasourceUid", Kind::Text, "prometheus", "Whom it asks; __expr__ for expressions."),
+    Field::new("relativeTimeRange", Kind::Any, "{ from: 600, to: 0 }", "Seconds before the evaluation."),
+    Field::new("queryType", Kind::Any, "''", "Of some data sources."),
+    Field::required("model", Kind::Any, "{ expr: up, instant: true }", "What it does."),
 ];
 
 const TROUBLE: &[(&str, OnTrouble)] = &[
@@ -75,114 +81,479 @@ const TROUBLE: &[(&str, OnTrouble)] = &[
     ("KeepLast", OnTrouble::KeepLast),
 ];
 const ERROR: &[(&str, OnTrouble)] = &[
-    ("Error", OnTrouble::Tell),
     ("Alerting", OnTrouble::Alerting),
+    ("Error", OnTrouble::Tell),
     ("OK", OnTrouble::Ok),
     ("KeepLast", OnTrouble::KeepLast),
 ];
 
-const REDUCERS: &[(&str, Reducer)] = &[
-    ("last", Reducer::Last),
-    ("mean", Reducer::Mean),
-    ("avg", Reducer::Mean),
-    ("min", Reducer::Min),
-    ("max", Reducer::Max),
-    ("sum", Reducer::Sum),
-    ("count", Reducer::Count),
-    ("median", Reducer::Median),
-    ("diff", Reducer::Diff),
-    ("count_non_null", Reducer::CountNonNull),
-];
-
 /// Reads one document.
-pub(in crate::monitor) fn document_groups(root: &Node, groups: &mut Vec<Group>, reading: &mut Reading) {
+pub(in crate::monitor) fn document_groups(
+    root: &Node,
+    groups: &mut Vec<Group>,
+    reading: &mut Reading,
+    outside: &Outside<'_>,
+) {
     let Some(object) = reading.open(root, "a provisioning file of Grafana", FILE) else { return };
-    for node in object.get("groups").map(|node| reading.list(node, "`groups`")).unwrap_or_default() {
-        groups.extend(group(node, reading));
-    }
-}
-
-fn seconds(node: Option<&Node>, what: &str, reading: &mut Reading) -> Option<Duration> {
-    reading.parsed(node?, what, str::parse::<Duration>)
-}
-
-fn group(node: &Node, reading: &mut Reading) -> Option<Group> {
-    let object = reading.open(node, "a group", GROUP)?;
-    let interval = seconds(object.get("interval"), "`interval`", reading)?;
-    if interval.is_zero() || !interval.as_nanoseconds().is_multiple_of(Duration::seconds(10).as_nanoseconds()) {
-        let place = object.get("interval").map_or(&node.place, |node| &node.place);
-        reading.error(place, format!("`interval` is {interval}"), "Grafana evaluates each 10s or a multiple of it");
-    }
-    let text = |reading: &mut Reading, key: &str| {
-        object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
-    };
-    let (name, folder) = (text(reading, "name")?, text(reading, "folder").unwrap_or_default());
-    let mut rules = Vec::new();
-    for node in reading.list(object.get("rules")?, "`rules`") {
-        rules.extend(rule(node, reading).map(Arc::new));
-    }
-    Some(Group { name, folder, interval, rules })
-}
-
-fn rule(node: &Node, reading: &mut Reading) -> Option<GrafanaRule> {
-    let object = reading.open(node, "a rule of Grafana", RULE)?;
-    let title = reading.text(object.get("title")?, "`title`")?.to_owned();
-    if let Some(entry) = object.entry("record") {
-        reading.warning(&entry.place, format!("the recording rule `{title}` is not evaluated"), "");
-        return None;
-    }
-    let Some(list) = object.get("data") else {
-        reading.error(&node.place, format!("the rule `{title}` has no `data`"), "add its queries");
-        return None;
-    };
-    let mut nodes = Vec::new();
-    let mut broken = false;
-    for entry in reading.list(list, "`data`") {
-        match data(entry, reading) {
-            Some(found) => nodes.push(found),
-            None => broken = true,
+    let mut reader = Reader { reading, outside, rules: Vec::new() };
+    reader.elsewhere(&object);
+    let deleted = reader.deleted(&object);
+    for node in object.get("groups").map(|node| reader.reading.list(node, "`groups`")).unwrap_or_default() {
+        if let Some(mut group) = reader.group(node) {
+            group.rules.retain(|rule| !deleted.contains(&rule.uid));
+            groups.push(group);
         }
     }
-    let condition = object.get("condition")?;
-    let name = reading.text(condition, "`condition`")?.to_owned();
-    if !broken {
-        let names: Vec<String> = nodes.iter().map(|(node, _)| node.name.clone()).collect();
-        if !names.contains(&name) {
-            reading.unknown(&condition.place, "node of this rule", &name, names.iter().map(String::as_str));
-        }
-        for (found, place) in &nodes {
-            for read in reads(&found.kind) {
-                if !names.contains(&read) {
-                    reading.unknown(place, "node of this rule", &read, names.iter().map(String::as_str));
+    reader.deletions(&deleted);
+}
+
+/// A file under way.
+struct Reader<'r> {
+    reading: &'r mut Reading,
+    outside: &'r Outside<'r>,
+    /// What there was so far.
+    rules: Vec<Known>,
+}
+
+/// A rule that was read: which it is, and where.
+struct Known {
+    organization: String,
+    uid: String,
+    folder: String,
+    title: String,
+    place: Place,
+}
+
+/// Where a rule stands.
+struct Above<'a> {
+    organization: &'a str,
+    folder: &'a str,
+}
+
+/// What becomes of an entry of `data`.
+enum Found {
+    Node(super::Node, Place),
+    /// It asks something else than Prometheus.
+    Other(String, Place),
+    /// It was told what is wrong.
+    Broken,
+}
+
+impl Reader<'_> {
+    /// What Grafana does with other keys of the file.
+    fn elsewhere(&mut self, object: &Object<'_>) {
+        let known = |key: &str| FILE.iter().any(|field| field.key == key);
+        let names = || FILE.iter().map(|field| field.key).chain(ELSEWHERE.iter().map(|(key, _)| *key));
+        let mut means = object.entries().iter().filter(|entry| entry.key != "apiVersion");
+        let something = means.any(|entry| names().any(|name| name == entry.key));
+        for entry in object.entries().iter().filter(|entry| !known(&entry.key)) {
+            match ELSEWHERE.iter().find(|(key, _)| *key == entry.key) {
+                Some((_, what)) => {
+                    self.reading.note(&entry.place, format!("{what} are not simulated: they are left out"), "");
+                }
+                None if something => self.unread(&entry.place, "a provisioning file", &entry.key, names()),
+                None => {
+                    self.reading.unknown(&entry.place, "key of a provisioning file of Grafana", &entry.key, names())
                 }
             }
         }
+        if !something && object.entries().len() < 2 {
+            self.reading.warning(&object.node.place, "this provisioning file holds nothing", "add `groups: [ .. ]`");
+        }
     }
-    let trouble = |reading: &mut Reading, key: &str, words| match object.get(key) {
-        Some(node) => reading.choice(node, key, words),
-        None => Some(OnTrouble::Tell),
-    };
-    let missing = object.get("missing_series_evals_to_resolve");
-    let missing = missing.and_then(|node| reading.count(node, "`missing_series_evals_to_resolve`", 1..=1_000_000));
-    let of = |reading: &mut Reading, key: &str| object.get(key).map(|node| templates(node, key, reading));
-    let keep = object.get("keepFiringFor").or(object.get("keep_firing_for"));
-    let (nodes, ordered) = in_order(nodes.into_iter().map(|(node, _)| node).collect());
-    if !ordered {
-        reading.error(&list.place, format!("nodes of `{title}` read each other in a circle"), "");
+
+    /// A key that Grafana passes over.
+    fn unread<'c>(&mut self, place: &Place, what: &str, key: &str, known: impl Iterator<Item = &'c str> + Clone) {
+        let advice = nearest(key, known).map(|it| format!("did you mean `{it}`?")).unwrap_or_default();
+        self.reading.warning(place, format!("Grafana does not read `{key}` of {what}"), advice);
     }
-    Some(GrafanaRule {
-        condition: name,
-        nodes,
-        hold: seconds(object.get("for"), "`for`", reading).unwrap_or(Duration::ZERO),
-        keep_firing: seconds(keep, "`keepFiringFor`", reading).unwrap_or(Duration::ZERO),
-        no_data: trouble(reading, "noDataState", TROUBLE)?,
-        error: trouble(reading, "execErrState", ERROR)?,
-        missing_evaluations: missing.unwrap_or(2) as u32,
-        paused: object.get("isPaused").and_then(|node| reading.boolean(node, "`isPaused`")).unwrap_or(false),
-        labels: of(reading, "labels").unwrap_or_default(),
-        annotations: of(reading, "annotations").unwrap_or_default(),
-        title,
-    })
+
+    /// A mapping of Grafana: it passes over keys that it does not know.
+    fn open<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field]) -> Option<Object<'n>> {
+        let object = self.reading.open(node, what, fields)?;
+        for entry in object.entries().iter().filter(|entry| fields.iter().all(|field| field.key != entry.key)) {
+            self.unread(&entry.place, what, &entry.key, fields.iter().map(|field| field.key));
+        }
+        Some(object)
+    }
+
+    /// The uids of `deleteRules`.
+    fn deleted(&mut self, object: &Object<'_>) -> Vec<String> {
+        let mut all = Vec::new();
+        for node in object.get("deleteRules").map(|node| self.reading.list(node, "`deleteRules`")).unwrap_or_default() {
+            let Some(rule) = self.reading.open(node, "an entry of `deleteRules`", &[]) else { continue };
+            all.extend(rule.get("uid").and_then(|uid| self.text(uid, "`uid`")));
+        }
+        if let Some(entry) = object.entry("deleteRules") {
+            self.reading.note(&entry.place, "rules that are deleted: none of them is evaluated", "");
+        }
+        all
+    }
+
+    /// Rules that are made and deleted again by one file: first it makes its rules, then it deletes.
+    fn deletions(&mut self, deleted: &[String]) {
+        for rule in self.rules.iter().filter(|rule| deleted.contains(&rule.uid)) {
+            let what = format!("the rule `{}` is left out: `deleteRules` of this file deletes it again", rule.title);
+            self.reading.warning(&rule.place, what, "take its uid out of `deleteRules`");
+        }
+    }
+
+    /// A text in which variables of the environment are replaced.
+    fn text(&mut self, node: &Node, what: &str) -> Option<String> {
+        let text = self.reading.text(node, what)?;
+        if !text.contains('$') {
+            return Some(text.to_owned());
+        }
+        let found = interpolate(text, self.outside.environment);
+        if let Some(provider) = found.provider {
+            let advice = "only variables of the environment are read here: ${NAME}, $NAME, $__env{NAME}";
+            self.reading.error(&node.place, format!("`${provider}{{..}}` in {what} is not read here"), advice);
+            return None;
+        }
+        for name in &found.unset {
+            let of_templates = matches!(name.as_str(), "labels" | "values" | "value")
+                || name.bytes().all(|byte| byte.is_ascii_digit());
+            let advice = match of_templates {
+                true => format!("write `$${name}`: in a provisioning file `${name}` is a variable of the environment"),
+                false => format!("set it, or write `$${name}` for the text `${name}`"),
+            };
+            let what = format!("the variable `{name}` in {what} is not set: Grafana reads nothing in its place");
+            self.reading.warning(&node.place, what, advice);
+        }
+        Some(found.text)
+    }
+
+    /// The text of a key that may be left out; an empty one is none.
+    fn optional(&mut self, object: &Object<'_>, key: &str) -> Option<String> {
+        let text = self.text(object.get(key)?, &format!("`{key}`"))?;
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// The text of a key that must be there: that it is missing was told, that it is empty is told here.
+    fn required(&mut self, object: &Object<'_>, key: &str) -> Option<String> {
+        let node = object.get(key)?;
+        let text = self.text(node, &format!("`{key}`"))?;
+        if text.trim().is_empty() {
+            self.reading.error(&node.place, format!("`{key}` is empty"), format!("write a text for `{key}`"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A duration of a rule or group.
+    fn duration(&mut self, object: &Object<'_>, key: &str) -> Option<Duration> {
+        let text = self.optional(object, key)?;
+        of_rule(&text)
+            .map_err(|advice| {
+                let place = object.get(key).map_or(&object.node.place, |node| &node.place);
+                self.reading.error(place, format!("`{key}` is `{text}`"), advice);
+            })
+            .ok()
+    }
+
+    /// One of some words, written exactly so; the first when there is none.
+    fn state(&mut self, object: &Object<'_>, key: &str, words: &[(&'static str, OnTrouble)]) -> Option<OnTrouble> {
+        let Some(text) = self.optional(object, key) else { return words.first().map(|(_, state)| *state) };
+        let found = words.iter().find(|(word, _)| *word == text.trim()).map(|(_, state)| *state);
+        if found.is_none()
+            && let Some(node) = object.get(key)
+        {
+            self.reading.unknown(&node.place, &format!("`{key}`"), &text, words.iter().map(|(word, _)| *word));
+        }
+        found
+    }
+
+    fn group(&mut self, node: &Node) -> Option<Group> {
+        let object = self.open(node, "a group", GROUP)?;
+        let interval = self.interval(&object);
+        let (name, folder) = (self.required(&object, "name"), self.required(&object, "folder"));
+        let organization = self.optional(&object, "orgId").unwrap_or_else(|| "1".into());
+        let above = Above { organization: &organization, folder: folder.as_deref().unwrap_or_default() };
+        let mut rules = Vec::new();
+        for node in object.get("rules").map(|node| self.reading.list(node, "`rules`")).unwrap_or_default() {
+            rules.extend(self.rule(node, &above).map(Arc::new));
+        }
+        Some(Group { name: name?, folder: folder?, interval: interval?, rules })
+    }
+
+    /// How often a group is evaluated: each ten seconds, or a multiple of it.
+    fn interval(&mut self, object: &Object<'_>) -> Option<Duration> {
+        self.required(object, "interval")?;
+        let interval = Duration::seconds(self.duration(object, "interval")?.as_milliseconds() / 1_000);
+        let beat = Duration::seconds(10).as_nanoseconds();
+        if interval.is_zero() || !interval.as_nanoseconds().is_multiple_of(beat) {
+            let place = object.get("interval").map_or(&object.node.place, |node| &node.place);
+            let advice = "Grafana evaluates each 10s or a multiple of it";
+            self.reading.error(place, format!("`interval` is {interval}"), advice);
+            return None;
+        }
+        Some(interval)
+    }
+
+    fn rule(&mut self, node: &Node, above: &Above<'_>) -> Option<GrafanaRule> {
+        let object = self.open(node, "a rule of Grafana", RULE)?;
+        let (uid, title) = (self.uid(&object), self.required(&object, "title"));
+        if let (Some(uid), Some(title), Some(at)) = (&uid, &title, object.get("uid")) {
+            self.is_new(above, uid, title, &at.place);
+        }
+        let shown = title.clone().unwrap_or_default();
+        let record = object.entry("record").filter(|entry| entry.value.value != Value::Null);
+        if let Some(entry) = record {
+            let what = format!("the recording rule `{shown}` is left out: what Grafana records is not simulated");
+            self.reading.warning(&entry.place, what, "");
+            return None;
+        }
+        let condition = self.condition(&object);
+        let (no_data, error) =
+            (self.state(&object, "noDataState", TROUBLE), self.state(&object, "execErrState", ERROR));
+        let hold = self.duration(&object, "for").unwrap_or(Duration::ZERO);
+        let keep_firing = self.since_12_2(&object, "keepFiringFor").then(|| self.duration(&object, "keepFiringFor"));
+        let missing = self.missing(&object);
+        let paused = self.paused(&object);
+        let (labels, annotations) = (self.texts(&object, "labels", true), self.texts(&object, "annotations", false));
+        let nodes = self.nodes(&object, condition.as_deref(), &shown);
+        Some(GrafanaRule {
+            uid: uid?,
+            title: title?,
+            grafana: self.outside.grafana,
+            condition: condition?,
+            nodes: nodes?,
+            hold,
+            keep_firing: keep_firing.flatten().unwrap_or(Duration::ZERO),
+            no_data: no_data?,
+            error: error?,
+            missing_evaluations: missing,
+            paused: paused?,
+            labels,
+            annotations,
+        })
+    }
+
+    /// The uid of a rule: `ValidateUID` in `pkg/util` refuses others.
+    fn uid(&mut self, object: &Object<'_>) -> Option<String> {
+        let uid = self.required(object, "uid")?;
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if uid.len() <= 40 && uid.bytes().all(known) {
+            return Some(uid);
+        }
+        let place = object.get("uid").map_or(&object.node.place, |node| &node.place);
+        let advice = "Grafana takes letters, digits, `-` and `_`, 40 of them at most";
+        self.reading.error(place, format!("`uid` is `{uid}`"), advice);
+        None
+    }
+
+    /// No other rule has the uid, nor, before 12.0, the title in its folder.
+    fn is_new(&mut self, above: &Above<'_>, uid: &str, title: &str, place: &Place) {
+        let mut others = self.rules.iter().filter(|other| other.organization == above.organization);
+        if let Some(other) = others.clone().find(|other| other.uid == uid) {
+            let what = format!("two rules have the uid `{uid}`: `{}` and `{title}`", other.title);
+            self.reading.error(place, what, "give one of them another: Grafana would replace the first by the second");
+        } else if self.outside.grafana < GrafanaVersion::TITLES_REPEAT
+            && others.any(|other| other.title == title && other.folder == above.folder)
+        {
+            let what = format!("two rules of the folder `{}` are called `{title}`", above.folder);
+            self.reading.error(place, what, "rename one of them: only Grafana 12.0 and later take both");
+        }
+        self.rules.push(Known {
+            organization: above.organization.to_owned(),
+            uid: uid.to_owned(),
+            folder: above.folder.to_owned(),
+            title: title.to_owned(),
+            place: place.clone(),
+        });
+    }
+
+    fn condition(&mut self, object: &Object<'_>) -> Option<String> {
+        if object.get("condition").is_none() {
+            let place = object.get("title").map_or(&object.node.place, |node| &node.place);
+            self.reading.error(
+                place,
+                "a rule of Grafana has no `condition`",
+                "add `condition: C`, the node that decides",
+            );
+        }
+        self.required(object, "condition")
+    }
+
+    /// Whether a key is read by the Grafana there is; before 12.2 files could not say it.
+    fn since_12_2(&mut self, object: &Object<'_>, key: &str) -> bool {
+        let read = self.outside.grafana >= GrafanaVersion::FILES_KEEP_FIRING;
+        if let (false, Some(entry)) = (read, object.entry(key)) {
+            let what = format!("Grafana {} does not read `{key}` of a file", self.outside.grafana);
+            self.reading.warning(&entry.place, what, "12.2 and later do");
+        }
+        read
+    }
+
+    fn missing(&mut self, object: &Object<'_>) -> u32 {
+        const KEY: &str = "missing_series_evals_to_resolve";
+        if !self.since_12_2(object, KEY) {
+            return 2;
+        }
+        let Some(text) = self.optional(object, KEY) else { return 2 };
+        match (text.parse::<u32>(), object.get(KEY)) {
+            (Ok(count), _) if (1..=1_000_000).contains(&count) => count,
+            (_, Some(node)) => {
+                self.reading.error(&node.place, format!("`{KEY}` is `{text}`"), "write a whole number from 1 on");
+                2
+            }
+            (_, None) => 2,
+        }
+    }
+
+    /// `isPaused`, as Go reads truth.
+    fn paused(&mut self, object: &Object<'_>) -> Option<bool> {
+        let Some(node) = object.get("isPaused") else { return Some(false) };
+        match self.text(node, "`isPaused`")?.as_str() {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => {
+                self.reading.warning(&node.place, "this rule is paused: it is not evaluated", "");
+                Some(true)
+            }
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+            other => {
+                self.reading.error(&node.place, format!("`isPaused` is `{other}`"), "write `true` or `false`");
+                None
+            }
+        }
+    }
+
+    /// Labels, in which variables of the environment are replaced, or annotations, in which they are not. What cannot be
+    /// expanded is kept as it is, with a word about it.
+    fn texts(&mut self, object: &Object<'_>, key: &str, interpolated: bool) -> Vec<(String, Template)> {
+        let entries = match object.get(key).map(|node| (&node.value, node)) {
+            None => return Vec::new(),
+            Some((Value::Mapping(entries), _)) => entries,
+            Some((other, node)) => {
+                let what = format!("`{key}` must be a mapping, not {}", other.describe());
+                self.reading.error(&node.place, what, "write for example `{ severity: page }`");
+                return Vec::new();
+            }
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let (node, what) = (&entry.value, format!("`{}`", entry.key));
+            let text = match &node.value {
+                Value::Null => Some(String::new()),
+                _ if interpolated => self.text(node, &what),
+                _ => self.reading.text(node, &what).map(str::to_owned),
+            };
+            let Some(text) = text else { continue };
+            let template = Template::of_grafana(&text).unwrap_or_else(|why| {
+                let advice = match !interpolated && text.contains("$$") {
+                    true => "annotations are not interpolated: write `$labels`, not `$$labels`",
+                    false => "",
+                };
+                self.reading.warning(&node.place, format!("this template is kept as it is: {why}"), advice);
+                Template::verbatim(&text)
+            });
+            all.push((entry.key.clone(), template));
+        }
+        all
+    }
+
+    /// The nodes of a rule, each after those it reads; none when something is wrong, or when one asks something else than
+    /// Prometheus.
+    fn nodes(&mut self, object: &Object<'_>, condition: Option<&str>, title: &str) -> Option<Vec<super::Node>> {
+        let list = object.get("data")?;
+        let entries = self.reading.list(list, "`data`");
+        if entries.is_empty() {
+            self.reading.error(&list.place, format!("`data` of the rule `{title}` is empty"), "add its queries");
+            return None;
+        }
+        // Names of all, also of those that could not be read: to read one of them is no second mistake.
+        let (mut names, mut found, mut unnamed): (Vec<String>, Vec<Found>, bool) = (Vec::new(), Vec::new(), false);
+        for entry in entries {
+            let (name, node) = self.data(entry);
+            match name {
+                Some(name) if names.contains(&name) => {
+                    self.reading.error(&entry.place, format!("two nodes are called `{name}`"), "rename one of them");
+                    found.push(Found::Broken);
+                }
+                Some(name) => names.push(name),
+                None => unnamed = true,
+            }
+            found.push(node);
+        }
+        let mut sound = !found.iter().any(|it| matches!(it, Found::Broken));
+        if !unnamed {
+            sound &= self.references(object, condition, &names, &found);
+        }
+        if let Some((kind, place)) =
+            found.iter().find_map(|it| if let Found::Other(kind, at) = it { Some((kind, at)) } else { None })
+        {
+            let what = format!("the rule `{title}` is left out: it asks a data source of type {kind}");
+            self.reading.warning(place, what, "only data sources of Prometheus are asked here");
+            return None;
+        }
+        if !sound {
+            return None;
+        }
+        let nodes =
+            found.into_iter().filter_map(|it| if let Found::Node(node, at) = it { Some((node, at)) } else { None });
+        self.in_order(nodes.collect(), title)
+    }
+
+    /// Whether the condition and what nodes read are nodes of the rule.
+    fn references(&mut self, object: &Object<'_>, condition: Option<&str>, names: &[String], found: &[Found]) -> bool {
+        let mut sound = true;
+        let mut check = |place: &Place, name: &str, reading: &mut Reading| {
+            if !names.iter().any(|known| known == name) {
+                reading.unknown(place, "node of this rule", name, names.iter().map(String::as_str));
+                sound = false;
+            }
+        };
+        if let (Some(condition), Some(node)) = (condition, object.get("condition")) {
+            check(&node.place, condition, self.reading);
+        }
+        for it in found {
+            let Found::Node(node, place) = it else { continue };
+            reads(&node.kind).iter().for_each(|name| check(place, name, self.reading));
+            let alone = Some(node.name.as_str()) == condition;
+            if let (NodeKind::Threshold(.., Some(_)), false) = (&node.kind, alone) {
+                let what = format!("the threshold `{}` lets go by another one, and is not the condition", node.name);
+                self.reading.error(place, what, "Grafana takes `unloadEvaluator` in the condition only");
+            }
+        }
+        sound
+    }
+
+    /// Every node after those it reads.
+    fn in_order(&mut self, mut nodes: Vec<(super::Node, Place)>, title: &str) -> Option<Vec<super::Node>> {
+        let mut ordered: Vec<super::Node> = Vec::with_capacity(nodes.len());
+        while !nodes.is_empty() {
+            let ready = |(node, _): &(super::Node, Place)| {
+                reads(&node.kind).iter().all(|read| ordered.iter().any(|known| known.name == *read))
+            };
+            match nodes.iter().position(ready) {
+                Some(place) => ordered.push(nodes.remove(place).0),
+                None => {
+                    let (circle, place) = circle(&nodes)?;
+                    let what = format!("nodes of `{title}` read each other in a circle: {}", circle.join(" reads "));
+                    self.reading.error(&place, what, "one of them must read a query");
+                    return None;
+                }
+            }
+        }
+        Some(ordered)
+    }
+
+    /// An entry of `data`: its name, and what it is.
+    fn data(&mut self, node: &Node) -> (Option<String>, Found) {
+        let Some(object) = self.open(node, "a node of a rule", DATA) else { return (None, Found::Broken) };
+        let name = self.required(&object, "refId");
+        let uid = self.required(&object, "datasourceUid");
+        let found = uid.and_then(|uid| {
+            let model = object.get("model")?;
+            let asked = asked(&uid, model, self.outside);
+            let kind = match asked {
+                Asked::Other(kind) => return Some(Found::Other(kind, model.place.clone())),
+                Asked::Expression => expression(model, self.reading)?,
+                Asked::Prometheus | Asked::Untold => query(object.get("relativeTimeRange"), model, node, self.reading)?,
+            };
+            Some(Found::Node(super::Node { name: name.clone()?, source: uid, kind }, model.place.clone()))
+        });
+        (name, found.unwrap_or(Found::Broken))
+    }
 }
 
 /// The nodes that a node reads.
@@ -195,312 +566,19 @@ fn reads(kind: &NodeKind) -> Vec<String> {
     }
 }
 
-/// Every node after those it reads; false when that cannot be.
-fn in_order(mut nodes: Vec<super::Node>) -> (Vec<super::Node>, bool) {
-    let mut ordered: Vec<super::Node> = Vec::with_capacity(nodes.len());
-    while !nodes.is_empty() {
-        let ready =
-            |node: &super::Node| reads(&node.kind).iter().all(|read| ordered.iter().any(|known| known.name == *read));
-        let Some(place) = nodes.iter().position(ready) else {
-            ordered.append(&mut nodes);
-            return (ordered, false);
-        };
-        ordered.push(nodes.remove(place));
-    }
-    (ordered, true)
-}
-
-fn data<'n>(node: &'n Node, reading: &mut Reading) -> Option<(super::Node, &'n crate::document::Place)> {
-    let object = reading.open(node, "a node of a rule", DATA)?;
-    let name = reading.text(object.get("refId")?, "`refId`")?.to_owned();
-    let source = object.get("datasourceUid").and_then(|node| reading.text(node, "`datasourceUid`")).unwrap_or("");
-    let source = source.to_owned();
-    let model_node = object.get("model")?;
-    let model = reading.open(model_node, "`model`", MODEL)?;
-    // -100 is what older versions wrote for expressions.
-    let kind = match matches!(source.as_str(), "__expr__" | "-100")
-        || model.get("type").is_some() && model.get("expr").is_none()
-    {
-        true => expression(&model, model_node, reading)?,
-        false => query(&object, &model, reading)?,
-    };
-    Some((super::Node { name, source, kind }, &model_node.place))
-}
-
-fn query(object: &Object<'_>, model: &Object<'_>, reading: &mut Reading) -> Option<NodeKind> {
-    let Some(expr) = model.get("expr") else {
-        reading.error(&model.node.place, "this query has no `expr`", "only queries of Prometheus are evaluated");
-        return None;
-    };
-    let text = reading.text(expr, "`expr`")?;
-    let range = object.get("relativeTimeRange").and_then(|node| reading.open(node, "`relativeTimeRange`", RANGE));
-    let mut span = |key: &str, default: u64| {
-        let node = range.and_then(|range| range.get(key));
-        let count = node.and_then(|node| reading.count(node, &format!("`{key}`"), 0..=100 * 366 * 86_400));
-        Duration::seconds(count.unwrap_or(default))
-    };
-    let (from, to) = (span("from", 600), span("to", 0));
-    let number = |reading: &mut Reading, key: &str| {
-        model.get(key).and_then(|node| reading.count(node, &format!("`{key}`"), 1..=1 << 40))
-    };
-    let least =
-        match model.get("interval").filter(|node| reading.text(node, "`interval`").is_some_and(|it| !it.is_empty())) {
-            Some(node) => reading.parsed(node, "`interval`", str::parse::<Duration>)?,
-            None => number(reading, "intervalMs").map_or(Duration::seconds(15), Duration::milliseconds),
-        };
-    let points = number(reading, "maxDataPoints").unwrap_or(43_200);
-    let step = step(from.saturating_sub(to), least, points);
-    let values = [
-        ("$__rate_interval", least.times(4.0).max(Duration::minutes(1)).to_string()),
-        ("$__interval_ms", step.as_milliseconds().to_string()),
-        ("$__interval", step.to_string()),
-        ("$__range", from.saturating_sub(to).to_string()),
-    ];
-    let (plain, origin) = with_values(text, &values);
-    let parsed = match Expression::parse(&plain) {
-        Ok(expression) => expression,
-        Err(why) => {
-            let what = format!("`expr` cannot be evaluated: {}", why.message);
-            reading.error_within(expr, origin(why.span), what, why.advice.unwrap_or_default());
-            return None;
+/// Nodes that read each other, from one back to itself, and where the first stands. Each of `nodes` reads another of them.
+fn circle(nodes: &[(super::Node, Place)]) -> Option<(Vec<String>, Place)> {
+    let find = |name: &str| nodes.iter().find(|(node, _)| node.name == name);
+    let mut way: Vec<String> = vec![nodes.first()?.0.name.clone()];
+    loop {
+        let (node, _) = find(way.last()?)?;
+        let next = reads(&node.kind).into_iter().find(|name| find(name).is_some())?;
+        let back = way.iter().position(|name| *name == next);
+        way.push(next);
+        if let Some(back) = back {
+            let circle = way.split_off(back);
+            let place = find(circle.first()?)?.1.clone();
+            return Some((circle, place));
         }
-    };
-    let flag =
-        |reading: &mut Reading, key: &str| model.get(key).and_then(|node| reading.boolean(node, &format!("`{key}`")));
-    let (instant, ranged) = (flag(reading, "instant"), flag(reading, "range"));
-    Some(match instant.unwrap_or(false) && !ranged.unwrap_or(false) {
-        true => NodeKind::Instant(parsed, to),
-        false => NodeKind::Range { expression: parsed, from, to, step },
-    })
-}
-
-/// A text with the values of Grafana's own variables, which mean nothing to Prometheus; and where a part of it comes from.
-fn with_values(text: &str, values: &[(&str, String)]) -> (String, impl Fn(Range<usize>) -> Range<usize>) {
-    let mut plain = String::with_capacity(text.len());
-    // Where values begin and end, in the new text and in the old one.
-    let mut places: Vec<(Range<usize>, Range<usize>)> = Vec::new();
-    let mut at = 0;
-    while let Some(dollar) = text[at..].find('$').map(|dollar| at + dollar) {
-        plain.push_str(&text[at..dollar]);
-        let rest = &text[dollar..];
-        let known = values.iter().find(|(name, _)| rest.starts_with(name));
-        let (written, value) = known.map_or(("$", "$"), |(name, value)| (name, value.as_str()));
-        places.push((plain.len()..plain.len() + value.len(), dollar..dollar + written.len()));
-        plain.push_str(value);
-        at = dollar + written.len();
     }
-    plain.push_str(&text[at..]);
-    let place = move |at: usize, is_end: bool| {
-        let value = places.iter().rev().find(|(new, _)| new.start < at || (new.start == at && !is_end));
-        match value {
-            None => at,
-            Some((new, old)) if at < new.end || (at == new.end && is_end) => {
-                if is_end {
-                    old.end
-                } else {
-                    old.start
-                }
-            }
-            Some((new, old)) => old.end + (at - new.end),
-        }
-    };
-    let origin = move |part: Range<usize>| {
-        let start = place(part.start, false);
-        start..place(part.end, true).max(start)
-    };
-    (plain, origin)
-}
-
-/// The step of a range: not below the least, and not more values than wanted; then a round number.
-fn step(span: Duration, least: Duration, points: u64) -> Duration {
-    let wanted = Duration::nanoseconds(span.as_nanoseconds() / points.max(1));
-    if wanted <= least {
-        return least.max(Duration::milliseconds(1));
-    }
-    const ROUND: &[(u64, u64)] = &[
-        (1_500, 1_000),
-        (3_500, 2_000),
-        (7_500, 5_000),
-        (12_500, 10_000),
-        (17_500, 15_000),
-        (25_000, 20_000),
-        (45_000, 30_000),
-        (90_000, 60_000),
-        (210_000, 120_000),
-        (450_000, 300_000),
-        (750_000, 600_000),
-        (1_050_000, 900_000),
-        (1_500_000, 1_200_000),
-        (2_700_000, 1_800_000),
-        (5_400_000, 3_600_000),
-        (9_000_000, 7_200_000),
-        (16_200_000, 10_800_000),
-        (32_400_000, 21_600_000),
-        (86_400_000, 43_200_000),
-    ];
-    let milliseconds = wanted.as_milliseconds();
-    let round = ROUND.iter().find(|(below, _)| milliseconds < *below).map_or(86_400_000, |(_, round)| *round);
-    Duration::milliseconds(round).max(least)
-}
-
-fn expression(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<NodeKind> {
-    let Some(kind) = model.get("type") else {
-        reading.error(&node.place, "this expression has no `type`", "write `type: threshold`, `reduce` or `math`");
-        return None;
-    };
-    type Read = fn(&Object<'_>, &Node, &mut Reading) -> Option<NodeKind>;
-    const TYPES: &[(&str, Read)] =
-        &[("reduce", reduce), ("math", math), ("threshold", threshold), ("classic_conditions", classic)];
-    let read = reading.choice(kind, "type of expression that is evaluated here", TYPES)?;
-    read(model, node, reading)
-}
-
-/// The node that an expression reads.
-fn input(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<String> {
-    let Some(name) = model.get("expression") else {
-        let advice = "name the node it reads: `expression: A`";
-        reading.error(&node.place, "this expression has no `expression`", advice);
-        return None;
-    };
-    let text = reading.text(name, "`expression`")?.trim();
-    Some(text.trim_start_matches('$').trim_start_matches('{').trim_end_matches('}').to_owned())
-}
-
-fn reduce(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<NodeKind> {
-    let reducer = match model.get("reducer") {
-        Some(node) => reading.choice(node, "reducer", REDUCERS)?,
-        None => Reducer::Last,
-    };
-    let modes: &[(&str, NonNumbers)] = &[
-        ("", NonNumbers::Strict),
-        ("strict", NonNumbers::Strict),
-        ("dropNN", NonNumbers::Drop),
-        ("replaceNN", NonNumbers::Replace(0.0)),
-    ];
-    let settings = model.get("settings").and_then(|node| reading.open(node, "`settings`", &[]));
-    let mode = match settings.and_then(|settings| settings.get("mode")) {
-        Some(node) => reading.choice(node, "mode", modes)?,
-        None => NonNumbers::Strict,
-    };
-    let mode = match (mode, settings.and_then(|settings| settings.get("replaceWithValue"))) {
-        (NonNumbers::Replace(_), Some(node)) => NonNumbers::Replace(float(node, reading)?),
-        (mode, _) => mode,
-    };
-    Some(NodeKind::Reduce(input(model, node, reading)?, reducer, mode))
-}
-
-fn math(model: &Object<'_>, _: &Node, reading: &mut Reading) -> Option<NodeKind> {
-    let formula = reading.parsed(model.get("expression")?, "`expression`", Formula::parse)?;
-    Some(NodeKind::Math(formula))
-}
-
-fn threshold(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<NodeKind> {
-    let conditions = reading.list(model.get("conditions")?, "`conditions`");
-    let Some(first) = conditions.first() else {
-        let advice = "add `conditions: [ { evaluator: { type: gt, params: [ 3 ] } } ]`";
-        reading.error(&node.place, "a threshold needs a condition", advice);
-        return None;
-    };
-    let first = reading.open(first, "a condition", &[])?;
-    let with = evaluator(first.get("evaluator"), first.node, reading)?;
-    let unload = match first.get("unloadEvaluator") {
-        Some(node) => Some(evaluator(Some(node), node, reading)?),
-        None => None,
-    };
-    Some(NodeKind::Threshold(input(model, node, reading)?, with, unload))
-}
-
-fn classic(model: &Object<'_>, _: &Node, reading: &mut Reading) -> Option<NodeKind> {
-    let mut conditions = Vec::new();
-    for entry in reading.list(model.get("conditions")?, "`conditions`") {
-        conditions.push(condition(entry, reading)?);
-    }
-    Some(NodeKind::Classic(conditions))
-}
-
-fn condition(entry: &Node, reading: &mut Reading) -> Option<Condition> {
-    let object = reading.open(entry, "a condition", &[])?;
-    let inner = |reading: &mut Reading, key: &str| {
-        object.get(key).and_then(|node| reading.open(node, &format!("`{key}`"), &[]))
-    };
-    let first_param = |object: Option<Object<'_>>, reading: &mut Reading| -> Option<String> {
-        let list = reading.list(object?.get("params")?, "`params`");
-        reading.text(list.first()?, "a parameter").map(str::to_owned)
-    };
-    let query = inner(reading, "query");
-    let Some(query) = first_param(query, reading) else {
-        reading.error(&entry.place, "this condition reads no query", "add `query: { params: [ A ] }`");
-        return None;
-    };
-    let reducer = match inner(reading, "reducer").and_then(|reducer| reducer.get("type")) {
-        Some(node) => reading.choice(node, "reducer", REDUCERS)?,
-        None => Reducer::Last,
-    };
-    let operator = inner(reading, "operator").and_then(|operator| operator.get("type"));
-    let or = match operator {
-        Some(node) => reading.choice(node, "operator", &[("and", false), ("or", true)])?,
-        None => false,
-    };
-    Some(Condition { query, reducer, evaluator: evaluator(object.get("evaluator"), entry, reading)?, or })
-}
-
-fn float(node: &Node, reading: &mut Reading) -> Option<f64> {
-    reading.parsed(node, "a number", |text| text.parse::<f64>().map_err(|_| "write a number".to_owned()))
-}
-
-fn evaluator(node: Option<&Node>, outer: &Node, reading: &mut Reading) -> Option<Evaluator> {
-    let Some(node) = node else {
-        reading.error(
-            &outer.place,
-            "this condition has no `evaluator`",
-            "add `evaluator: { type: gt, params: [ 3 ] }`",
-        );
-        return None;
-    };
-    let object = reading.open(node, "`evaluator`", &[])?;
-    const TYPES: &[(&str, u8)] = &[
-        ("gt", 0),
-        ("lt", 1),
-        ("eq", 2),
-        ("ne", 3),
-        ("gte", 4),
-        ("lte", 5),
-        ("within_range", 6),
-        ("outside_range", 7),
-        ("within_range_included", 8),
-        ("outside_range_included", 9),
-        ("no_value", 10),
-    ];
-    let Some(kind) = object.get("type") else {
-        reading.error(&node.place, "this evaluator has no `type`", "add `type: gt`");
-        return None;
-    };
-    let kind = reading.choice(kind, "evaluator", TYPES)?;
-    let mut params = Vec::new();
-    for node in object.get("params").map(|node| reading.list(node, "`params`")).unwrap_or_default() {
-        params.push(float(node, reading)?);
-    }
-    let needed = match kind {
-        10 => 0,
-        6..=9 => 2,
-        _ => 1,
-    };
-    if params.len() < needed {
-        reading.error(&node.place, format!("this evaluator needs {needed} numbers in `params`"), "");
-        return None;
-    }
-    let at = |index: usize| params.get(index).copied().unwrap_or(0.0);
-    Some(match kind {
-        0 => Evaluator::Gt(at(0)),
-        1 => Evaluator::Lt(at(0)),
-        2 => Evaluator::Eq(at(0)),
-        3 => Evaluator::Ne(at(0)),
-        4 => Evaluator::Gte(at(0)),
-        5 => Evaluator::Lte(at(0)),
-        6 => Evaluator::Within(at(0), at(1)),
-        7 => Evaluator::Outside(at(0), at(1)),
-        8 => Evaluator::WithinIncluded(at(0), at(1)),
-        9 => Evaluator::OutsideIncluded(at(0), at(1)),
-        _ => Evaluator::NoValue,
-    })
 }

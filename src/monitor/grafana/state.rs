@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{GrafanaRule, OnTrouble, Outcome};
+use super::{GrafanaRule, GrafanaVersion, OnTrouble, Outcome};
 use crate::monitor::alert::{Episode, Surroundings};
 use crate::promql::Labels;
 
@@ -41,13 +41,19 @@ enum State {
     Recovering(usize, i64),
     /// NoData or Error, as alerts of their own.
     Trouble(usize),
+    /// The same for less than the pending period.
+    Waiting(usize),
 }
 
 impl State {
     fn episode(self) -> Option<usize> {
         match self {
             State::Normal => None,
-            State::Pending(it) | State::Alerting(it) | State::Recovering(it, _) | State::Trouble(it) => Some(it),
+            State::Pending(it)
+            | State::Alerting(it)
+            | State::Recovering(it, _)
+            | State::Trouble(it)
+            | State::Waiting(it) => Some(it),
         }
     }
 }
@@ -74,19 +80,22 @@ impl States {
                     let labels = turn.labels(&series, value.unwrap_or(f64::NAN));
                     match value {
                         Some(value) => self.set(turn, labels, &series, value != 0.0, value, None),
-                        None => self.trouble(turn, rule.no_data, "NoData", &rule.condition),
+                        None => self.trouble(turn, rule.no_data, "NoData", &rule.condition, Some(&series)),
                     }
                 }
             }
-            Outcome::NoData(node) => self.trouble(turn, rule.no_data, "NoData", &node),
-            Outcome::Error(node, _) => self.trouble(turn, rule.error, "Error", &node),
+            Outcome::NoData(node) => self.trouble(turn, rule.no_data, "NoData", &node, None),
+            Outcome::Error(node, _) => self.trouble(turn, rule.error, "Error", &node, None),
         }
         // What was not among the results for some evaluations is over.
-        let last = i64::from(rule.missing_evaluations) * interval;
+        let last = |state: State| match state {
+            State::Trouble(_) | State::Waiting(_) if rule.grafana >= GrafanaVersion::TROUBLE_ENDS_AT_ONCE => interval,
+            _ => i64::from(rule.missing_evaluations).saturating_mul(interval),
+        };
         let missing: Vec<Labels> = self
             .instances
             .iter()
-            .filter(|(_, instance)| instance.seen + last <= now)
+            .filter(|(_, instance)| instance.seen.saturating_add(last(instance.state)) <= now)
             .map(|(labels, _)| labels.clone())
             .collect();
         for labels in missing {
@@ -117,7 +126,7 @@ impl States {
         let (hold, keep) = (rule.hold.as_milliseconds() as i64, rule.keep_firing.as_milliseconds() as i64);
         let state = match (before, holds) {
             (State::Normal, false) => State::Normal,
-            (State::Trouble(_) | State::Normal, true) => {
+            (State::Trouble(_) | State::Waiting(_) | State::Normal, true) => {
                 self.close(before, now);
                 let mut episode = Episode::begins(labels.clone(), now, value);
                 episode.reason = reason;
@@ -145,10 +154,7 @@ impl States {
                 matches!(state, State::Alerting(_)) && !matches!(before, State::Alerting(_) | State::Recovering(..));
             if fires || matches!(state, State::Pending(_)) {
                 episode.value = value;
-                let said = |(key, template): &(String, crate::monitor::Template)| {
-                    (key.clone(), around.expand(template, series, value))
-                };
-                episode.annotations = rule.annotations.iter().map(said).collect();
+                episode.annotations = turn.annotations(series, value, around);
             }
             if fires {
                 episode.firing.get_or_insert(now);
@@ -157,37 +163,21 @@ impl States {
         self.instances.insert(labels, Instance { state, seen: now });
     }
 
-    /// No data, or an error, of the whole rule.
-    fn trouble(&mut self, turn: &Turn<'_>, then: OnTrouble, reason: &'static str, node: &str) {
-        let Turn { rule, now, .. } = *turn;
+    /// No data, or an error: of one series, or of the whole rule.
+    fn trouble(&mut self, turn: &Turn<'_>, then: OnTrouble, reason: &'static str, node: &str, series: Option<&Labels>) {
+        let now = turn.now;
         let none = Labels::from(Vec::new());
+        let of = series.unwrap_or(&none);
         if then == OnTrouble::Tell {
-            // An alert of its own, which fires at once.
-            let mut labels: BTreeMap<Arc<str>, Arc<str>> = turn.labels(&none, f64::NAN).iter().cloned().collect();
-            let source = rule.nodes.iter().find(|it| it.name == node).map_or("", |node| node.source.as_str());
-            for (key, value) in [
-                ("alertname", format!("Datasource{reason}").as_str()),
-                ("rulename", rule.title.as_str()),
-                ("datasource_uid", source),
-                ("ref_id", node),
-            ] {
-                labels.insert(key.into(), value.into());
-            }
-            let labels: Labels = labels.into_iter().collect();
-            let open = self.instances.get(&labels).and_then(|instance| instance.state.episode());
-            let index = open.unwrap_or_else(|| {
-                let mut episode = Episode::begins(labels.clone(), now, f64::NAN);
-                (episode.firing, episode.reason) = (Some(now), Some(reason));
-                self.episodes.push(episode);
-                self.episodes.len() - 1
-            });
-            self.instances.insert(labels, Instance { state: State::Trouble(index), seen: now });
-            return;
+            return self.tell(turn, reason, node, of);
         }
         // It happens to all instances there are; when there is none, to one without labels of a series.
-        let mut all: Vec<Labels> = self.instances.keys().cloned().collect();
+        let mut all: Vec<Labels> = match series {
+            Some(_) => Vec::new(),
+            None => self.instances.keys().cloned().collect(),
+        };
         if all.is_empty() {
-            all.push(turn.labels(&none, f64::NAN));
+            all.push(turn.labels(of, f64::NAN));
         }
         for labels in all {
             match then {
@@ -198,7 +188,7 @@ impl States {
                     let state = self.instances.get(&labels).map_or(State::Normal, |instance| instance.state);
                     let holds = matches!(state, State::Pending(_) | State::Alerting(_));
                     match state {
-                        State::Recovering(..) | State::Normal | State::Trouble(_) => {
+                        State::Recovering(..) | State::Normal | State::Trouble(_) | State::Waiting(_) => {
                             self.instances.insert(labels, Instance { state, seen: now });
                         }
                         _ => self.set(turn, labels.clone(), &labels, holds, f64::NAN, Some(reason)),
@@ -207,17 +197,78 @@ impl States {
             }
         }
     }
+
+    /// An alert of its own tells of it: from Grafana 13 on when it lasts for the pending period, before at once.
+    fn tell(&mut self, turn: &Turn<'_>, reason: &'static str, node: &str, series: &Labels) {
+        let Turn { rule, now, around, .. } = *turn;
+        let hold = match rule.grafana >= GrafanaVersion::TROUBLE_WAITS {
+            true => rule.hold.as_milliseconds() as i64,
+            false => 0,
+        };
+        // An error is a state of the instance without labels of a series: what was pending goes on, what fired fires.
+        let plain = turn.labels(series, f64::NAN);
+        let before =
+            if reason == "Error" { self.instances.remove(&plain).map(|instance| instance.state) } else { None };
+        let begun = match before {
+            Some(State::Pending(index)) => self.episodes.get(index).map_or(now, |episode| episode.pending),
+            _ => now,
+        };
+        before.into_iter().for_each(|state| self.close(state, now));
+        let labels = turn.labels_of_trouble(&plain, reason, node);
+        let open = self.instances.get(&labels).and_then(|instance| instance.state.episode());
+        let index = open.unwrap_or_else(|| {
+            let mut episode = Episode::begins(labels.clone(), begun, f64::NAN);
+            episode.reason = Some(reason);
+            episode.annotations = turn.annotations(series, f64::NAN, around);
+            self.episodes.push(episode);
+            self.episodes.len() - 1
+        });
+        let at_once = matches!(before, Some(State::Alerting(_) | State::Recovering(..)));
+        let fires = self.episodes.get_mut(index).is_some_and(|episode| {
+            if at_once || now - episode.pending >= hold {
+                episode.firing.get_or_insert(now);
+            }
+            episode.firing.is_some()
+        });
+        let state = if fires { State::Trouble(index) } else { State::Waiting(index) };
+        self.instances.insert(labels, Instance { state, seen: now });
+    }
 }
 
 impl Turn<'_> {
+    /// What the annotations of the rule say.
+    fn annotations(&self, series: &Labels, value: f64, around: &Surroundings<'_>) -> Vec<(String, String)> {
+        let said = |(key, template): &(String, crate::monitor::Template)| {
+            (key.clone(), around.expand(template, series, value))
+        };
+        self.rule.annotations.iter().map(said).collect()
+    }
+
+    /// The labels of an alert that tells of trouble, instead of those of the instance.
+    fn labels_of_trouble(&self, plain: &Labels, reason: &str, node: &str) -> Labels {
+        let mut labels: BTreeMap<Arc<str>, Arc<str>> = plain.iter().cloned().collect();
+        let source = self.rule.nodes.iter().find(|it| it.name == node).map_or("", |node| node.source.as_str());
+        for (key, value) in [
+            ("alertname", format!("Datasource{reason}").as_str()),
+            ("rulename", self.rule.title.as_str()),
+            ("datasource_uid", source),
+            ("ref_id", node),
+        ] {
+            labels.insert(key.into(), value.into());
+        }
+        labels.into_iter().collect()
+    }
+
     /// The labels of an alert: those of the series, of the rule, its name and its folder.
     fn labels(&self, series: &Labels, value: f64) -> Labels {
         let mut labels: BTreeMap<Arc<str>, Arc<str>> = series.iter().cloned().collect();
         for (key, template) in &self.rule.labels {
             let text = self.around.expand(template, series, value);
-            if !text.is_empty() {
-                labels.insert(key.as_str().into(), text.into());
-            }
+            // An empty label is none for those who get the alert.
+            match text.is_empty() {
+                true => labels.remove(key.as_str()),
+                false => labels.insert(key.as_str().into(), text.into()),
+            };
         }
         if !self.folder.is_empty() {
             labels.insert("grafana_folder".into(), self.folder.into());

@@ -53,8 +53,9 @@ fn known(kind: &str, version: Option<&str>) -> Option<(Way, Option<&'static str>
 }
 
 /// A file of rules under way.
-#[derive(Debug, Default)]
-pub(super) struct File {
+#[derive(Debug)]
+pub(super) struct File<'o> {
+    outside: &'o grafana::Outside<'o>,
     rules: RuleSet,
     reading: Reading,
     /// Whether a document is one that holds rules, if only none.
@@ -63,7 +64,13 @@ pub(super) struct File {
     idle: Vec<(Place, String, &'static str)>,
 }
 
-impl File {
+impl<'o> File<'o> {
+    /// Nothing is read yet.
+    pub(super) fn new(outside: &'o grafana::Outside<'o>) -> File<'o> {
+        let (rules, reading) = (RuleSet::default(), Reading::default());
+        File { outside, rules, reading, held: false, idle: Vec::new() }
+    }
+
     /// Reads all its documents.
     pub(super) fn read(&mut self, source: &Arc<Source>) {
         let documents = document::parse_go(source);
@@ -129,7 +136,7 @@ impl File {
         match (entry(root, "kind"), scalar(root, "apiVersion")) {
             (None, Some("1")) => {
                 self.held = true;
-                grafana::document_groups(root, &mut self.rules.grafana, &mut self.reading);
+                grafana::document_groups(root, &mut self.rules.grafana, &mut self.reading, self.outside);
             }
             (None, _) => {
                 self.held = true;
@@ -162,7 +169,7 @@ impl File {
                 if let Some(spec) = self.spec(root, kind, name) {
                     self.held = true;
                     let groups = provisioning(root, kind, spec.node);
-                    grafana::document_groups(&groups, &mut self.rules.grafana, &mut self.reading);
+                    grafana::document_groups(&groups, &mut self.rules.grafana, &mut self.reading, self.outside);
                 }
             }
             Some((Way::Files, _)) => self.config_map(root, kind),
@@ -217,7 +224,7 @@ impl File {
                 continue;
             }
             found = true;
-            let mut file = File::default();
+            let mut file = File::new(self.outside);
             file.read(&source);
             let (mut rules, reading) = file.finish();
             for (_, note) in rules.newer.iter_mut().filter(|(_, it)| Arc::ptr_eq(&it.place.source, &source)) {

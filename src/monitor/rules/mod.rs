@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::grafana;
 use super::template::Template;
-use crate::document::{Diagnostic, Node, Reading, Source, Value};
+use crate::document::{Diagnostic, Source};
 use crate::promql::{Expression, Semantics};
 use crate::time::Duration;
 
@@ -132,33 +132,21 @@ impl RuleSet {
 /// # Errors
 /// All that is wrong with it.
 pub fn read(file_name: &str, text: &str) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
+    read_with(file_name, text, &grafana::Outside::default())
+}
+
+/// The same, with what decides how Grafana reads a file and does not stand in it.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn read_with(
+    file_name: &str,
+    text: &str,
+    outside: &grafana::Outside<'_>,
+) -> Result<(RuleSet, Vec<Diagnostic>), Vec<Diagnostic>> {
     let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
-    let mut file = manifest::File::default();
+    let mut file = manifest::File::new(outside);
     file.read(&source);
     let (rules, reading) = file.finish();
     if reading.failed() { Err(reading.finish()) } else { Ok((rules, reading.finish())) }
-}
-
-/// Texts with templates of Grafana. What cannot be expanded is kept as it is, with a word about it.
-pub(super) fn templates(node: &Node, what: &str, reading: &mut Reading) -> Vec<(String, Template)> {
-    let Value::Mapping(entries) = &node.value else {
-        reading.error(&node.place, format!("`{what}` must be a mapping, not {}", node.value.describe()), "");
-        return Vec::new();
-    };
-    let mut all = Vec::new();
-    for entry in entries {
-        let text = match &entry.value.value {
-            Value::Null => "",
-            _ => match reading.text(&entry.value, &format!("`{}`", entry.key)) {
-                Some(text) => text,
-                None => continue,
-            },
-        };
-        let template = Template::parse_grafana(text).unwrap_or_else(|why| {
-            reading.warning(&entry.value.place, format!("this template is kept as it is: {why}"), "");
-            Template::verbatim(text)
-        });
-        all.push((entry.key.clone(), template));
-    }
-    all
 }

@@ -32,6 +32,11 @@ pub(super) fn general(value: f64, digits: Option<usize>) -> String {
     }
 }
 
+/// `%f` with as many decimals as are needed, and never an exponent: `strconv.FormatFloat(value, 'f', -1, 64)`.
+pub(super) fn decimal(value: f64) -> String {
+    if value.is_finite() { format!("{value}") } else { special(value) }
+}
+
 /// NaN and infinities.
 pub(super) fn special(value: f64) -> String {
     match (value.is_nan(), value > 0.0) {

@@ -1,9 +1,9 @@
 //! Functions of templates: Go's own, and those Prometheus adds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::format::{Flags, date, general, printf, scientific, special};
-use super::{Context, EXTERNAL_URL, Value};
+use super::{Context, Dialect, EXTERNAL_URL, GRAFANA_URL, Value};
 use crate::time::Duration;
 
 const KNOWN: &[&str] = &[
@@ -54,11 +54,77 @@ const KNOWN: &[&str] = &[
     "value",
 ];
 
-pub(super) fn known(name: &str) -> bool {
-    KNOWN.contains(&name)
+/// What Grafana adds: `pkg/services/ngalert/state/template/funcs.go`.
+const OF_GRAFANA: &[&str] = &["filterLabels", "filterLabelsRe", "mergeLabelValues", "removeLabels", "removeLabelsRe"];
+
+pub(super) fn known(name: &str, dialect: Dialect) -> bool {
+    KNOWN.contains(&name) || (dialect == Dialect::Grafana && OF_GRAFANA.contains(&name))
 }
 
-pub(super) fn call(name: &str, arguments: &[Value], context: &Context<'_>) -> Result<Value, String> {
+/// Functions of Grafana, and those that do something else there.
+fn call_of_grafana(name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+    let text = |index: usize| match arguments.get(index) {
+        Some(Value::Text(text)) => Ok(text.as_str()),
+        Some(other) => Err(format!("wrong type of argument for {name}: {} is no text", other.print())),
+        None => Err(format!("wrong number of args for {name}")),
+    };
+    // Labels whose name is wanted.
+    let kept = |wanted: &dyn Fn(&str) -> bool| match arguments.first() {
+        Some(Value::Labels(all)) => {
+            let kept = all.iter().filter(|(key, _)| wanted(key));
+            Ok(Value::Labels(kept.map(|(key, value)| (key.clone(), value.clone())).collect()))
+        }
+        _ => Err(format!("{name} needs labels")),
+    };
+    Some(match name {
+        "filterLabels" => text(1).and_then(|name| kept(&|key| key == name)),
+        "removeLabels" => text(1).and_then(|name| kept(&|key| key != name)),
+        "filterLabelsRe" => text(1).and_then(regex).and_then(|regex| kept(&|key| regex.is_match(key))),
+        "removeLabelsRe" => text(1).and_then(regex).and_then(|regex| kept(&|key| !regex.is_match(key))),
+        "mergeLabelValues" => merged(arguments.first()),
+        "graphLink" => text(0).map(|query| Value::Text(explore(query, false))),
+        "tableLink" => text(0).map(|query| Value::Text(explore(query, true))),
+        // Nothing is asked there: every answer is empty.
+        "query" => text(0).map(|_| Value::Samples(Vec::new())),
+        "externalURL" => Ok(Value::Text(GRAFANA_URL.into())),
+        "pathPrefix" => Ok(Value::Text("/".into())),
+        _ => return None,
+    })
+}
+
+/// All labels of all nodes; where they differ, each value once, sorted.
+fn merged(nodes: Option<&Value>) -> Result<Value, String> {
+    let Some(Value::Nodes(nodes)) = nodes else { return Err("mergeLabelValues needs $values".into()) };
+    let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (key, value) in nodes.values().flat_map(|(labels, _)| labels) {
+        all.entry(key).or_default().insert(value);
+    }
+    let joined = |values: BTreeSet<&str>| values.into_iter().collect::<Vec<_>>().join(", ");
+    Ok(Value::Labels(all.into_iter().map(|(key, values)| (key.to_owned(), joined(values))).collect()))
+}
+
+/// A link to a query, which is told as JSON: `{"expr": .., "datasource": ..}`; of what is none, nothing.
+fn explore(query: &str, instant: bool) -> String {
+    let Ok(serde_json::Value::Object(query)) = serde_json::from_str(query) else { return String::new() };
+    let part = |key: &str| match query.get(key) {
+        None | Some(serde_json::Value::Null) => Some(String::new()),
+        Some(serde_json::Value::String(text)) => Some(encoded(text)),
+        Some(_) => None,
+    };
+    let (Some(source), Some(expr)) = (part("datasource"), part("expr")) else { return String::new() };
+    format!(
+        "/explore?left={{\"datasource\":\"{source}\",\"queries\":[{{\"datasource\":\"{source}\",\"expr\":\"{expr}\",\
+         \"instant\":{instant},\"range\":{},\"refId\":\"A\"}}],\"range\":{{\"from\":\"now-1h\",\"to\":\"now\"}}}}",
+        !instant
+    )
+}
+
+pub(super) fn call(name: &str, arguments: &[Value], context: &Context<'_>, dialect: Dialect) -> Result<Value, String> {
+    if dialect == Dialect::Grafana
+        && let Some(result) = call_of_grafana(name, arguments)
+    {
+        return result;
+    }
     let text = |index: usize| match arguments.get(index) {
         Some(Value::Text(text)) => Ok(text.as_str()),
         Some(other) => Err(format!("wrong type of argument for {name}: {} is no text", other.print())),
@@ -75,13 +141,21 @@ pub(super) fn call(name: &str, arguments: &[Value], context: &Context<'_>) -> Re
         "eq" | "ne" | "lt" | "le" | "gt" | "ge" => Value::Bool(compare(name, arguments)?),
         "len" => Value::Int(match any(0)? {
             Value::Text(text) => text.len() as i64,
-            Value::Map(map) => map.len() as i64,
+            Value::Map(map) | Value::Labels(map) => map.len() as i64,
+            Value::Nodes(all) => all.len() as i64,
             Value::Samples(all) => all.len() as i64,
             Value::Arguments(all) => all.len() as i64,
             other => return Err(format!("len of type {}", other.print())),
         }),
         "index" => match (any(0)?, any(1)?) {
-            (Value::Map(map), Value::Text(key)) => Value::Text(map.get(key).cloned().unwrap_or_default()),
+            (Value::Map(map) | Value::Labels(map), Value::Text(key)) => {
+                Value::Text(map.get(key).cloned().unwrap_or_default())
+            }
+            // Unlike a field, an index that is not there is zero.
+            (Value::Nodes(all), Value::Text(key)) => {
+                let (labels, value) = all.get(key).cloned().unwrap_or_default();
+                Value::Node(labels, value)
+            }
             (Value::Samples(all), Value::Int(index)) => {
                 let found = usize::try_from(*index).ok().and_then(|index| all.get(index));
                 let (labels, value) = found.ok_or_else(|| format!("index out of range: {index}"))?;
@@ -173,18 +247,21 @@ fn regex(pattern: &str) -> Result<regex::Regex, String> {
 
 /// Go's comparisons: both sides must be of the same kind.
 fn compare(name: &str, arguments: &[Value]) -> Result<bool, String> {
+    use std::cmp::Ordering::{Equal, Greater, Less};
     let [first, others @ ..] = arguments else { return Err(format!("wrong number of args for {name}")) };
     if others.is_empty() || (others.len() > 1 && name != "eq") {
         return Err(format!("wrong number of args for {name}"));
     }
     let order = |other: &Value| match (first, other) {
+        // What has no value is equal to nothing else, and that is no mistake.
+        (Value::Nil, Value::Nil) if matches!(name, "eq" | "ne") => Ok(Some(Equal)),
+        (Value::Nil, _) | (_, Value::Nil) if matches!(name, "eq" | "ne") => Ok(None),
         (Value::Int(a), Value::Int(b)) => Ok(Some(a.cmp(b))),
         (Value::Float(a), Value::Float(b)) => Ok(a.partial_cmp(b)),
         (Value::Text(a), Value::Text(b)) => Ok(Some(a.cmp(b))),
         (Value::Bool(a), Value::Bool(b)) if matches!(name, "eq" | "ne") => Ok(Some(a.cmp(b))),
         _ => Err("incompatible types for comparison".to_owned()),
     };
-    use std::cmp::Ordering::{Equal, Greater, Less};
     for other in others {
         let order = order(other)?;
         let holds = match name {

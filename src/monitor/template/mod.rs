@@ -1,4 +1,6 @@
-//! Templates in labels and annotations, as Prometheus expands them: Go's template language with Prometheus' own functions.
+//! Templates in labels and annotations, as Prometheus expands them: Go's template language with Prometheus' own functions; and
+//! as Grafana does, with its own data and some functions more. A template of Grafana asks nothing, shows `[no value]` for what
+//! is not there, and keeps its text when it fails.
 //!
 //! All actions of the language; the functions are in [`functions`]. What Go refuses when it reads a template is refused when
 //! it is read here: such a rule file is refused by Prometheus.
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::promql::{Labels, Vector};
 use parse::{Action, Operand, Pipeline, Range};
 
-/// Whose templates they are: that decides which variables they have.
+/// Whose template it is: what it can speak of, which functions it has, and what becomes of one that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dialect {
     Prometheus,
@@ -33,6 +35,7 @@ impl Dialect {
 /// A template that was read.
 #[derive(Clone, Debug)]
 pub struct Template {
+    dialect: Dialect,
     text: String,
     nodes: Vec<Action>,
     defined: BTreeMap<String, Vec<Action>>,
@@ -44,33 +47,34 @@ pub struct Context<'a> {
     pub labels: &'a Labels,
     /// `$value`.
     pub value: f64,
-    /// `$values`, which Grafana has: what each node of the rule comes to.
-    pub values: &'a [(String, f64)],
+    /// What templates of Grafana speak of instead.
+    pub grafana: Option<&'a GrafanaData>,
     /// `$externalLabels`.
     pub external_labels: &'a [(String, String)],
     /// Answers `query`, at the instant of the evaluation.
     pub query: &'a dyn Fn(&str) -> Result<Vector, String>,
 }
 
-impl Context<'_> {
-    /// `$value`: a number; of Grafana, which has many, a text that tells them all.
-    fn plain_value(&self) -> Value {
-        if self.values.is_empty() {
-            return Value::Float(self.value);
-        }
-        let labels: Vec<String> = self.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let labels = labels.join(", ");
-        let one = |(name, value): &(String, f64)| {
-            format!("[ var='{name}' labels={{{labels}}} value={} ]", format::general(*value, None))
-        };
-        Value::Text(self.values.iter().map(one).collect::<Vec<_>>().join(", "))
-    }
+/// What templates of Grafana speak of: `Data` in `pkg/services/ngalert/state/template`.
+#[derive(Clone, Debug, Default)]
+pub struct GrafanaData {
+    /// `$labels`: those of the series, and `alertname`, `grafana_folder` and `__alert_rule_uid__`.
+    pub labels: BTreeMap<String, String>,
+    /// `$values`: what each node of the rule comes to for the series; labels and a value.
+    pub values: BTreeMap<String, (BTreeMap<String, String>, f64)>,
+    /// `$value`: all of that in one text, or the number of the only query.
+    pub value: String,
 }
 
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context").field("labels", self.labels).field("value", &self.value).finish_non_exhaustive()
     }
+}
+
+/// A number as Go prints it.
+pub(super) fn go_number(value: f64) -> String {
+    format::general(value, None)
 }
 
 /// Bytes that one expansion may give, and steps it may take.
@@ -88,12 +92,16 @@ enum Value {
     Text(String),
     /// Names and texts.
     Map(BTreeMap<String, String>),
+    /// The same as labels of Grafana: one that is not there has no value, instead of an empty one.
+    Labels(BTreeMap<String, String>),
     /// The result of `query`.
     Samples(Vec<(BTreeMap<String, String>, f64)>),
     /// One of them.
     Sample(BTreeMap<String, String>, f64),
     /// What the nodes of a rule of Grafana come to.
-    Nodes(BTreeMap<String, f64>),
+    Nodes(BTreeMap<String, (BTreeMap<String, String>, f64)>),
+    /// One of them.
+    Node(BTreeMap<String, String>, f64),
     /// What `args` makes: `arg0`, `arg1`, ...
     Arguments(Vec<Value>),
     /// An instant, in seconds since 1970.
@@ -111,11 +119,11 @@ impl Value {
             Value::Int(it) => *it != 0,
             Value::Float(it) => *it != 0.0,
             Value::Text(it) => !it.is_empty(),
-            Value::Map(it) => !it.is_empty(),
+            Value::Map(it) | Value::Labels(it) => !it.is_empty(),
             Value::Samples(it) => !it.is_empty(),
             Value::Arguments(it) => !it.is_empty(),
             Value::Nodes(it) => !it.is_empty(),
-            Value::Sample(..) | Value::Time(_) | Value::Root => true,
+            Value::Sample(..) | Value::Node(..) | Value::Time(_) | Value::Root => true,
         }
     }
 
@@ -131,16 +139,26 @@ impl Value {
                 let pairs: Vec<String> = it.iter().map(|(key, value)| format!("{key}:{value}")).collect();
                 format!("map[{}]", pairs.join(" "))
             }
+            Value::Labels(it) => {
+                let pairs: Vec<String> = it.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                pairs.join(", ")
+            }
+            Value::Node(_, it) => format::decimal(*it),
+            Value::Nodes(it) => {
+                let pairs: Vec<String> =
+                    it.iter().map(|(name, (_, value))| format!("{name}:{}", format::decimal(*value))).collect();
+                format!("map[{}]", pairs.join(" "))
+            }
             Value::Time(it) => format::date(*it),
-            // As Grafana prints a value of a node.
-            Value::Sample(_, it) => format::general(*it, None),
-            Value::Samples(_) | Value::Nodes(_) | Value::Arguments(_) | Value::Root => "<a composite value>".into(),
+            Value::Sample(..) | Value::Samples(_) | Value::Arguments(_) | Value::Root => "<a composite value>".into(),
         }
     }
 }
 
 /// The URL of a Prometheus that was told none.
 const EXTERNAL_URL: &str = "http://localhost:9090";
+/// The URL of a Grafana that was told none: `root_url`.
+const GRAFANA_URL: &str = "http://localhost:3000/";
 
 impl Template {
     /// Reads a template of Prometheus.
@@ -148,20 +166,25 @@ impl Template {
     /// # Errors
     /// What is wrong with it, or which function or variable is not known.
     pub fn parse(text: &str) -> Result<Template, String> {
-        Template::parse_as(text, Dialect::Prometheus)
+        Template::read(text, Dialect::Prometheus)
     }
 
-    /// Reads a template of Grafana, which has `$values` as well.
+    /// Reads a template of Grafana, which has data and functions of its own.
     ///
     /// # Errors
     /// As [`Template::parse`].
-    pub fn parse_grafana(text: &str) -> Result<Template, String> {
-        Template::parse_as(text, Dialect::Grafana)
+    pub fn of_grafana(text: &str) -> Result<Template, String> {
+        Template::read(text, Dialect::Grafana)
     }
 
-    fn parse_as(text: &str, dialect: Dialect) -> Result<Template, String> {
+    fn read(text: &str, dialect: Dialect) -> Result<Template, String> {
         let (nodes, defined) = parse::parse(text, dialect)?;
-        Ok(Template { text: text.to_owned(), nodes, defined })
+        Ok(Template { dialect, text: text.to_owned(), nodes, defined })
+    }
+
+    /// Whether it is one of Grafana; of these one that fails keeps its text.
+    pub fn is_of_grafana(&self) -> bool {
+        self.dialect == Dialect::Grafana
     }
 
     /// As it was written.
@@ -171,7 +194,8 @@ impl Template {
 
     /// A text that is kept as it is.
     pub fn verbatim(text: &str) -> Template {
-        Template { text: text.to_owned(), nodes: vec![Action::Text(text.to_owned())], defined: BTreeMap::new() }
+        let (nodes, defined) = (vec![Action::Text(text.to_owned())], BTreeMap::new());
+        Template { dialect: Dialect::Prometheus, text: text.to_owned(), nodes, defined }
     }
 
     /// Whether it is a plain text, without anything to expand or to leave out.
@@ -207,27 +231,52 @@ impl Template {
     /// Expands it.
     ///
     /// # Errors
-    /// What Prometheus would call an error of execution.
+    /// What Prometheus or Grafana would call an error of execution.
     pub fn expand(&self, context: &Context<'_>) -> Result<String, String> {
-        let map = |pairs: &mut dyn Iterator<Item = (String, String)>| Value::Map(pairs.collect());
-        let labels = map(&mut context.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())));
-        let external = map(&mut context.external_labels.iter().cloned());
-        let mut run = Run {
-            template: self,
-            context,
-            variables: vec![
-                ("$".into(), Value::Root),
-                ("$labels".into(), labels),
-                ("$externalLabels".into(), external),
-                ("$externalURL".into(), Value::Text(EXTERNAL_URL.into())),
-                ("$values".into(), Value::Nodes(context.values.iter().cloned().collect())),
-                ("$value".into(), context.plain_value()),
-            ],
-            out: String::new(),
-            steps: 0,
-        };
+        let mut run = Run { template: self, context, variables: self.variables(context), out: String::new(), steps: 0 };
         run.all(&self.nodes, &Value::Root, 0)?;
-        Ok(run.out)
+        Ok(match self.dialect {
+            Dialect::Prometheus => run.out,
+            // Some receivers take `<` for the beginning of a tag.
+            Dialect::Grafana => run.out.replace("<no value>", "[no value]"),
+        })
+    }
+
+    /// The variables there are at the beginning.
+    fn variables(&self, context: &Context<'_>) -> Vec<(String, Value)> {
+        let root = ("$".to_owned(), Value::Root);
+        let of = |name: &str, field: &str| (name.to_owned(), context.field(self.dialect, field).unwrap_or(Value::Nil));
+        match self.dialect {
+            Dialect::Prometheus => vec![
+                root,
+                of("$labels", "Labels"),
+                of("$externalLabels", "ExternalLabels"),
+                of("$externalURL", "ExternalURL"),
+                of("$value", "Value"),
+            ],
+            Dialect::Grafana => vec![root, of("$labels", "Labels"), of("$values", "Values"), of("$value", "Value")],
+        }
+    }
+}
+
+impl Context<'_> {
+    /// A field of `.` at the outermost.
+    fn field(&self, dialect: Dialect, name: &str) -> Option<Value> {
+        let none = GrafanaData::default();
+        let grafana = self.grafana.unwrap_or(&none);
+        Some(match (dialect, name) {
+            (Dialect::Prometheus, "Labels") => {
+                let labels = self.labels.iter();
+                Value::Map(labels.map(|(key, value)| (key.to_string(), value.to_string())).collect())
+            }
+            (Dialect::Prometheus, "ExternalLabels") => Value::Map(self.external_labels.iter().cloned().collect()),
+            (Dialect::Prometheus, "ExternalURL") => Value::Text(EXTERNAL_URL.into()),
+            (Dialect::Prometheus, "Value") => Value::Float(self.value),
+            (Dialect::Grafana, "Labels") => Value::Labels(grafana.labels.clone()),
+            (Dialect::Grafana, "Values") => Value::Nodes(grafana.values.clone()),
+            (Dialect::Grafana, "Value") => Value::Text(grafana.value.clone()),
+            _ => return None,
+        })
     }
 }
 
@@ -247,7 +296,12 @@ fn items(of: Value) -> Result<Vec<(Value, Value)>, String> {
             let each = all.into_iter().enumerate();
             each.map(|(index, (labels, value))| (Value::Int(index as i64), Value::Sample(labels, value))).collect()
         }
-        Value::Map(all) => all.into_iter().map(|(key, value)| (Value::Text(key), Value::Text(value))).collect(),
+        Value::Map(all) | Value::Labels(all) => {
+            all.into_iter().map(|(key, value)| (Value::Text(key), Value::Text(value))).collect()
+        }
+        Value::Nodes(all) => {
+            all.into_iter().map(|(name, (labels, value))| (Value::Text(name), Value::Node(labels, value))).collect()
+        }
         Value::Nil => Vec::new(),
         other => return Err(format!("range can't iterate over {}", other.print())),
     })
@@ -394,7 +448,7 @@ impl Run<'_> {
                 arguments.push(self.operand(word, dot, depth)?);
             }
             arguments.extend(piped);
-            return functions::call(name, &arguments, self.context);
+            return functions::call(name, &arguments, self.context, self.template.dialect);
         }
         if !rest.is_empty() || piped.is_some() {
             return Err("can't give argument to non-function".into());
@@ -408,7 +462,7 @@ impl Run<'_> {
         }
         match operand {
             Operand::Value(value) => Ok(value.clone()),
-            Operand::Function(name) => functions::call(name, &[], self.context),
+            Operand::Function(name) => functions::call(name, &[], self.context, self.template.dialect),
             Operand::Dot(fields) => self.fields(dot.clone(), fields),
             Operand::Variable(name, fields) => {
                 let found =
@@ -427,21 +481,16 @@ impl Run<'_> {
         for field in fields {
             let none = || format!("can't evaluate field {field}");
             value = match (value, field.as_str()) {
-                (Value::Root, "Value") => self.context.plain_value(),
-                (Value::Root, "Values") => Value::Nodes(self.context.values.iter().cloned().collect()),
+                (Value::Root, name) => self.context.field(self.template.dialect, name).ok_or_else(none)?,
+                // What has no value has no fields with one.
+                (Value::Nil, _) => Value::Nil,
                 (Value::Nodes(all), name) => match all.get(name) {
-                    Some(value) => {
-                        let labels = self.context.labels.iter();
-                        Value::Sample(labels.map(|(key, value)| (key.to_string(), value.to_string())).collect(), *value)
-                    }
+                    Some((labels, value)) => Value::Node(labels.clone(), *value),
                     None => Value::Nil,
                 },
-                (Value::Root, "Labels") => {
-                    let labels = self.context.labels.iter();
-                    Value::Map(labels.map(|(key, value)| (key.to_string(), value.to_string())).collect())
-                }
-                (Value::Root, "ExternalLabels") => Value::Map(self.context.external_labels.iter().cloned().collect()),
-                (Value::Root, "ExternalURL") => Value::Text(EXTERNAL_URL.into()),
+                (Value::Node(labels, _), "Labels") => Value::Labels(labels),
+                (Value::Node(_, value), "Value") => Value::Float(value),
+                (Value::Labels(map), name) => map.get(name).cloned().map_or(Value::Nil, Value::Text),
                 // A label that is not there is empty.
                 (Value::Map(map), name) => Value::Text(map.get(name).cloned().unwrap_or_default()),
                 (Value::Sample(labels, _), "Labels") => Value::Map(labels),
@@ -474,7 +523,7 @@ mod tests {
         let context = Context {
             labels: &labels,
             value,
-            values: &[],
+            grafana: None,
             external_labels: &[("zone".into(), "eu".into())],
             query: &query,
         };

@@ -56,6 +56,7 @@ type Nodes = Vec<Action>;
 
 pub(super) fn parse(text: &str, dialect: Dialect) -> Result<(Nodes, BTreeMap<String, Nodes>), String> {
     let mut parser = Parser {
+        dialect,
         items: items(text),
         at: 0,
         variables: dialect.variables().iter().map(|name| (*name).to_owned()).collect(),
@@ -89,6 +90,7 @@ enum Piece {
 }
 
 struct Parser {
+    dialect: Dialect,
     items: Vec<Item>,
     at: usize,
     /// Variables that are known here, the outermost first.
@@ -421,7 +423,7 @@ impl Parser {
             Item::Word(word) => match word.as_str() {
                 "true" | "false" => Operand::Value(Value::Bool(word == "true")),
                 "nil" => Operand::Value(Value::Nil),
-                _ if functions::known(word) => Operand::Function(word.clone()),
+                _ if functions::known(word, self.dialect) => Operand::Function(word.clone()),
                 "define" | "else" | "end" | "if" | "range" | "template" | "with" | "block" | "break" | "continue" => {
                     return Err(self.unexpected("operand"));
                 }
