@@ -3,6 +3,7 @@
 mod checkpoints;
 mod explain;
 mod judge;
+mod known;
 mod locate;
 mod orders;
 pub mod session;

@@ -247,6 +247,16 @@ impl Watching {
         self.monitor.node_over(rule, node, grid)
     }
 
+    /// When a rule of Grafana left everything as it was, and why.
+    pub(super) fn kept_over(&self, rule: &GrafanaRule, grid: Grid) -> Vec<(i64, String)> {
+        self.monitor.kept_over(rule, grid)
+    }
+
+    /// Whether anything is scraped.
+    pub(super) fn has_targets(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// The rule of an alert, and when it is evaluated.
     pub(super) fn rule(&self, alert: &str, calendar: &Calendar, until: Instant) -> Option<(&AlertRule, Grid)> {
         let groups = self.monitor.groups().iter().enumerate();
@@ -263,6 +273,19 @@ impl Watching {
             Rule::Record(rule) if rule.name == name => Some(&**rule),
             _ => None,
         })
+    }
+
+    /// The names of series that rules record.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = &str> {
+        let rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
+        rules.filter(|rule| matches!(rule, Rule::Record(_))).map(Rule::name)
+    }
+
+    /// The names of series that there are at any instant of a grid, as far as rules read them.
+    pub(super) fn scraped(&self, grid: Grid) -> Vec<String> {
+        let all = Expression::parse("count by (__name__) ({__name__!=\"\"})");
+        let Some(Ok(Table::Rows(rows))) = all.ok().map(|all| self.ask_over(&all, grid)) else { return Vec::new() };
+        rows.iter().flat_map(|row| row.labels.iter()).map(|(_, name)| name.to_string()).collect()
     }
 
     /// What is watched.
