@@ -83,7 +83,10 @@ fn what_nobody_scrapes_and_what_only_other_roles_show_is_told_so() {
 fn a_series_that_is_there_at_other_times_is_no_unknown_one() {
     let gone = "name: x\nduration: 20m\ncluster: { members: { executor: 1, worker: 1 } }\ntimeline: [ { at: 10m, kill: worker-1, for: 5m } ]\n";
     let told = told(gone, &rule("kestra_worker_job_pending > 3", "0s"), |_| {}, Some(Duration::minutes(12)));
-    assert!(told.contains("no series called `kestra_worker_job_pending` is there at this time: in this run from "), "{told}");
+    assert!(
+        told.contains("no series called `kestra_worker_job_pending` is there at this time: in this run from "),
+        "{told}"
+    );
 }
 
 #[test]
@@ -102,12 +105,15 @@ timeline:
         "sum by (flow_id) (increase(kestra_executor_execution_end_count_total[5m])) >= 1",
     ] {
         let told = told(born, &rule(expr, "0s"), |_| {}, None);
-        for part in ["never is >", "was born at", "it came with this value at 5m", "no sample before it to subtract from"] {
+        for part in
+            ["never is >", "was born at", "it came with this value at 5m", "no sample before it to subtract from"]
+        {
             assert!(told.contains(part), "{expr}: {part} in {told}");
         }
     }
     // One that grows on is counted, and one that falls short of a limit is not short of its birth.
-    let grows = told(CLUSTER, &rule("increase(kestra_executor_execution_end_count_total[5m]) > 1000", "0s"), |_| {}, None);
+    let grows =
+        told(CLUSTER, &rule("increase(kestra_executor_execution_end_count_total[5m]) > 1000", "0s"), |_| {}, None);
     assert!(grows.contains("never is > 1000") && !grows.contains("born"), "{grows}");
 }
 
@@ -123,9 +129,12 @@ timeline: [ { at: 5m, hang: worker-1, for: 44s } ]
     let long = verdict("4m");
     assert!(long.contains("it held for") && long.contains("of the 4m it must"), "{long}");
     // Whatever the phases: there is one `for` that is just over when the condition is gone.
-    let gone: Vec<String> = ["30s", "45s", "1m"].map(verdict).into_iter().filter(|it| it.contains("was gone at")).collect();
+    let gone: Vec<String> =
+        ["30s", "45s", "1m"].map(verdict).into_iter().filter(|it| it.contains("was gone at")).collect();
     assert_eq!(gone.len(), 1, "{gone:?}");
-    assert!(gone[0].contains("only pending, from 5m") && gone[0].contains("the evaluation at which it would have fired"));
+    assert!(
+        gone[0].contains("only pending, from 5m") && gone[0].contains("the evaluation at which it would have fired")
+    );
     assert!(!gone[0].contains("it held for"), "{gone:?}");
 }
 

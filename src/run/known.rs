@@ -191,7 +191,8 @@ impl fmt::Display for Known {
             }
             Known::OtherVersion(elsewhere) => f.write_str(elsewhere),
             Known::OtherSeries(version, kind, series) => {
-                write!(f, "this meter of Kestra {version} is a {}, its series are {}", kind.name(), series.join(", "))
+                let are = if series.len() == 1 { "is" } else { "are" };
+                write!(f, "this meter of Kestra {version} is a {}, its series {are} {}", kind.name(), series.join(", "))
             }
             Known::Unknown(None) => f.write_str("no version of Kestra has such a meter, and no rule records it"),
             Known::Unknown(Some((meant, known))) => match **known {
@@ -221,11 +222,11 @@ mod tests {
             ("kestra_worker_job_pending", "it is there"),
             ("kestra_executor_worker_job_resubmit_count_total", "a meter of Kestra 1.3 that nothing has raised"),
             ("kestra_executor_execution_duration_seconds_sum", "a meter of Kestra 1.3 that nothing has raised"),
-            ("http_server_requests_seconds_bucket", "a meter of Kestra 1.3 that nothing has raised"),
+            ("http_server_requests_seconds_max", "a meter of Kestra 1.3 that nothing has raised"),
             ("kestra_worker_killed_count_total", "a meter of Kestra 1.3 that is not simulated"),
             ("kestra_executor_sla_violation_count_total", "a meter of Kestra 1.3 that is not simulated"),
             ("kestra_io_kestra_plugin_jdbc_query_rows_total", "a metric of a plugin's tasks"),
-            ("kestra_worker_running_count_total", "did you mean `kestra_worker_started_count_total`? (it is a meter"),
+            ("kestra_worker_running_count_total", "is a gauge, its series is kestra_worker_running_count"),
             ("kestra_worker_queue_size", "Kestra 1.3 has no such meter, 2.0 has, here `kestra_worker_job_pending`"),
             ("kestra_worker_job_pendin", "did you mean `kestra_worker_job_pending`?"),
             ("kestra_executor_execution_duration_seconds", "is a timer, its series are kestra_executor_execution_d"),
@@ -264,10 +265,7 @@ mod tests {
     fn in_a_cluster_of_two_versions_the_one_that_could_show_it_is_told() {
         let mixed = "name: x\ncluster: { members: { executor: 1, worker: { count: 1, version: \"2.0\" } } }\n";
         let names = names(mixed, &[]);
-        assert_eq!(
-            names.of("kestra_worker_running_count"),
-            Known::NoMember("2.0", vec![Role::Standalone, Role::Worker])
-        );
+        assert_eq!(names.of("kestra_worker_queue_size"), Known::NoMember("2.0", vec![Role::Standalone, Role::Worker]));
         assert!(matches!(names.of("kestra_executor_execution_end_count_total"), Known::NotRaised(_)));
     }
 }

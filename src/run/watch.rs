@@ -1,7 +1,5 @@
 //! A Prometheus that watches a run: it scrapes every member on its own grid, and evaluates rule groups on theirs.
 
-use std::sync::Arc;
-
 use super::locate::{Found, discover, locate};
 use super::turns;
 use crate::management::{self, Listener, Outcome};
@@ -75,7 +73,6 @@ pub(super) struct Place {
 /// A watch under way.
 #[derive(Debug)]
 pub(super) struct Watching {
-    plan: Arc<Plan>,
     /// Whether the plan says nothing about how servers are reached.
     plain: bool,
     pub(super) monitor: Monitor,
@@ -193,7 +190,6 @@ impl Watching {
         let kept = turns::kept(plan, watch, &monitor);
         let plain = simulation.plan().settings == Settings::default();
         Watching {
-            plan: simulation.plan().clone(),
             plain,
             monitor,
             strict: watch.strict,
@@ -286,11 +282,6 @@ impl Watching {
         let all = Expression::parse("count by (__name__) ({__name__!=\"\"})");
         let Some(Ok(Table::Rows(rows))) = all.ok().map(|all| self.ask_over(&all, grid)) else { return Vec::new() };
         rows.iter().flat_map(|row| row.labels.iter()).map(|(_, name)| name.to_string()).collect()
-    }
-
-    /// What is watched.
-    pub(super) fn plan(&self) -> &Plan {
-        &self.plan
     }
 
     pub(super) fn strict(&self) -> bool {

@@ -7,6 +7,7 @@ mod faults;
 mod fields;
 mod plan;
 mod read;
+mod reference;
 mod settings;
 mod units;
 mod write;
@@ -20,6 +21,9 @@ pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
 pub use fields::schema;
 pub use plan::*;
 pub use read::{Loader, NoFiles, beside, read, read_fault};
+pub use reference::expectations;
+#[cfg(feature = "internals")]
+pub use reference::expectations_markdown;
 pub use settings::{Credentials, HealthSettings, Settings};
 #[cfg(feature = "server")]
 pub use units::read_time;
