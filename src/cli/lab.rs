@@ -142,7 +142,7 @@ impl Promtool {
     fn write(&self, files: &[lab::TestFile]) -> Exit {
         for (index, file) in files.iter().enumerate() {
             let lab::TestFile { interval, text, alerts, checks } = file;
-            let told = format!("{alerts} alerts are evaluated each {interval}, {checks} checks");
+            let told = format!("evaluated each {interval}: alerts {alerts}, checks {checks}");
             let Some(out) = &self.out else {
                 match index {
                     0 => print(text),

@@ -106,13 +106,14 @@ impl<'w> Rules<'w> {
         for (rule, each) in self.behind(alert) {
             let of = match rule {
                 Rule::Alert(rule) if rule.name == alert => String::new(),
-                _ => format!(" by `{}`", rule.name()),
+                _ => format!(" (in `{}`)", rule.name()),
             };
             if each != interval {
                 return Some(match of.is_empty() {
                     true => "rules of this name are in groups with different intervals".to_owned(),
                     false => format!(
-                        "it is made{of}, which is evaluated each {each}; promtool evaluates all of a file each {interval}"
+                        "it reads `{}`, which is evaluated each {each}; promtool evaluates all of a file each {interval}",
+                        rule.name()
                     ),
                 });
             }

@@ -7,6 +7,7 @@ mod faults;
 mod fields;
 mod plan;
 mod read;
+#[cfg(any(feature = "cli", feature = "internals"))]
 mod reference;
 mod settings;
 mod units;
@@ -21,6 +22,7 @@ pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
 pub use fields::schema;
 pub use plan::*;
 pub use read::{Loader, NoFiles, beside, read, read_fault};
+#[cfg(feature = "cli")]
 pub use reference::expectations;
 #[cfg(feature = "internals")]
 pub use reference::expectations_markdown;

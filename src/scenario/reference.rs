@@ -74,6 +74,7 @@ pub fn expectations_markdown() -> String {
 }
 
 /// The same for a terminal.
+#[cfg(feature = "cli")]
 pub fn expectations() -> String {
     let mut text = "What a scenario may expect: entries of `expect`, and their keys\n".to_owned();
     let mut last = String::new();
