@@ -35,7 +35,7 @@ fn alerts_that_never_fire_are_checked_over_the_whole_run() {
     let whole: Vec<&str> = out.lines().filter(|line| line.contains("count_over_time(ALERTS")).collect();
     assert_eq!(whole.len(), alerts, "{whole:#?}");
     // Of each nothing is expected, and the range reaches back beyond the start.
-    let end = out.lines().filter_map(|line| line.trim().strip_prefix("eval_time: ")).last().expect("checks");
+    let end = out.lines().filter_map(|line| line.trim().strip_prefix("eval_time: ")).next_back().expect("checks");
     let end: u64 = end.trim_end_matches("ms").parse().expect("milliseconds");
     for line in whole {
         let range = line.rsplit_once('[').and_then(|(_, rest)| rest.split_once("ms]")).expect("a range").0;

@@ -13,8 +13,8 @@ const BESIDE: &[(&str, &str, &str)] = &[
     ),
     (
         "a speed (`--speed 20`)",
-        "all that counts by the second is multiplied: rates are 20 times higher, durations and `_over_time` windows hold 20 \
-         times as much, and `for: 5m` waits for 100 minutes of the scenario",
+        "all that counts by the second is multiplied: rates are 20 times higher, ranges and `_over_time` windows hold 20 \
+         times as much of the scenario, and `for: 5m` waits for 100 minutes of the scenario",
         "divide `for`, ranges and scrape interval of the rules by the speed, and multiply limits on rates with it; or `--speed 1`",
     ),
     (

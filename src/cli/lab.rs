@@ -179,7 +179,7 @@ fn unreadable(watch: &Watch, files: &[String]) -> Option<String> {
         ));
     }
     // A manifest carries rules for an operator, which makes rule files of them.
-    let manifest = |file: &&String| load::file(file).is_ok_and(|source| is_manifest(source));
+    let manifest = |file: &&String| load::file(file).is_ok_and(is_manifest);
     let manifest = files.iter().find(manifest)?;
     Some(format!("{manifest} is a manifest, promtool reads rule files; write what its `spec` holds into one"))
 }

@@ -151,7 +151,8 @@ pub fn promtool(
 ) -> Result<Export, LimitReached> {
     let start = calendar.start().as_millisecond();
     let rules = Rules::of(watch, start);
-    let (mut left_out, mut names): (Vec<(String, String)>, Vec<(&str, Duration)>) = (Vec::new(), Vec::new());
+    let mut left_out: Vec<(String, String)> = Vec::new();
+    let mut names: Vec<(&str, Duration)> = Vec::new();
     for (name, interval) in rules.alerts() {
         if names.iter().any(|(known, _)| *known == name) || left_out.iter().any(|(known, _)| known == name) {
             continue;

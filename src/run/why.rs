@@ -102,7 +102,7 @@ impl Why<'_> {
     fn no_name(&self, name: &str) -> String {
         let rows = self.rows_over(name, self.whole).unwrap_or_default();
         let times = || (0..self.whole.count).filter(|index| rows.iter().any(|row| row.at(*index).is_some()));
-        if let (Some(first), Some(last)) = (times().next(), times().last()) {
+        if let (Some(first), Some(last)) = (times().next(), times().next_back()) {
             let at = |index: usize| self.instant(self.whole.time(index));
             return format!(
                 "no series called `{name}` is there at this time: in this run from {} to {}",

@@ -5,13 +5,25 @@ use std::fmt::Write;
 use super::fields::EXPECTATIONS;
 use crate::document::{Field, Kind};
 
-/// A line of the reference: an entry or one of its keys.
+/// A key, and where it may stand.
 struct Line {
-    /// Which entries have it.
-    of: String,
+    of: Vec<String>,
     key: &'static str,
     example: &'static str,
     doc: String,
+}
+
+impl Line {
+    /// Where it stands, in words: an entry of its own, or what has it.
+    fn place(&self) -> String {
+        match self.of.as_slice() {
+            [one] => one.clone(),
+            several => {
+                let names: Vec<&str> = several.iter().map(|it| it.strip_prefix("in ").unwrap_or(it)).collect();
+                format!("in {}", names.join(", "))
+            }
+        }
+    }
 }
 
 /// The table that a key's value is read by, when it is a mapping, or may be one.
@@ -23,35 +35,41 @@ fn table(kind: &Kind) -> Option<&'static [Field]> {
     }
 }
 
+/// Adds a key of what is called `of`. What is the same in several is told once.
+fn add(lines: &mut Vec<Line>, of: &str, field: &Field) {
+    let mut doc = field.doc.to_owned();
+    if let Kind::Choice(words) = field.kind {
+        // Writing to a String cannot fail.
+        let _ = write!(doc, " One of {}.", words.join(", "));
+    }
+    if field.required && field.key != of {
+        doc += " Needed.";
+    }
+    match lines.iter_mut().find(|line| (line.key, line.doc.as_str()) == (field.key, doc.as_str())) {
+        Some(line) => line.of.push(of.to_owned()),
+        None => lines.push(Line { of: vec![of.to_owned()], key: field.key, example: field.example, doc }),
+    }
+}
+
+/// All keys: those of one entry alone come first, entry by entry.
 fn lines() -> Vec<Line> {
-    let line = |of: &str, field: &Field| {
-        let mut doc = field.doc.to_owned();
-        if let Kind::Choice(words) = field.kind {
-            // Writing to a String cannot fail.
-            let _ = write!(doc, " One of {}.", words.join(", "));
-        }
-        if field.required && field.key != of {
-            doc += " Needed.";
-        }
-        Line { of: of.to_owned(), key: field.key, example: field.example, doc }
-    };
     let mut lines = Vec::new();
-    // Tables of values that are mappings, each with the keys where it stands.
-    let mut below: Vec<(&'static [Field], Vec<&'static str>)> = Vec::new();
     for (name, fields) in EXPECTATIONS {
         for field in *fields {
-            lines.push(line(name, field));
-            let Some(table) = table(&field.kind) else { continue };
-            match below.iter_mut().find(|(known, _)| std::ptr::eq(*known, table)) {
-                Some((_, keys)) => keys.push(field.key),
-                None => below.push((table, vec![field.key])),
-            }
+            add(&mut lines, name, field);
+            let below = table(&field.kind).unwrap_or_default();
+            below.iter().for_each(|inner| add(&mut lines, &format!("in {}", field.key), inner));
         }
     }
-    for (fields, keys) in below {
-        let of = format!("in {}", keys.join(", "));
-        lines.extend(fields.iter().map(|field| line(&of, field)));
+    let mut places: Vec<String> = Vec::new();
+    for line in &lines {
+        let place = line.place();
+        if !places.contains(&place) {
+            places.push(place);
+        }
     }
+    places.sort_by_key(|place| place.starts_with("in "));
+    lines.sort_by_key(|line| places.iter().position(|place| *place == line.place()));
     lines
 }
 
@@ -60,7 +78,8 @@ fn lines() -> Vec<Line> {
 pub fn expectations_markdown() -> String {
     let mut text = "| entry | key | for example | |\n|-|-|-|-|\n".to_owned();
     let mut last = String::new();
-    for Line { of, key, example, doc } in lines() {
+    for line in lines() {
+        let (of, Line { key, example, doc, .. }) = (line.place(), line);
         let shown = match (of == last, of.strip_prefix("in ")) {
             (true, _) => String::new(),
             (false, Some(keys)) => format!("in `{}`", keys.replace(", ", "`, `")),
@@ -78,7 +97,8 @@ pub fn expectations_markdown() -> String {
 pub fn expectations() -> String {
     let mut text = "What a scenario may expect: entries of `expect`, and their keys\n".to_owned();
     let mut last = String::new();
-    for Line { of, key, example, doc } in lines() {
+    for line in lines() {
+        let (of, Line { key, example, doc, .. }) = (line.place(), line);
         if of != last {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "\n  {of}");

@@ -66,7 +66,7 @@ enum Fate {
     /// It has not begun.
     Planned,
     /// It is in force, or will happen again.
-    Active(ActiveFault),
+    Active(Box<ActiveFault>),
     /// A collection is under way, since and up to these instants: nothing ends it before.
     Pauses(Instant, Instant),
     /// It has happened: when it began last, and when it was over, as far as the journal still tells.
@@ -92,7 +92,7 @@ fn fates(session: &Session) -> Vec<Fated<'_>> {
     let fate = |entry: &TimelineEntry| {
         let name = entry.name.as_str();
         if let Some(active) = simulation.faults().iter().find(|active| active.entry.name == name) {
-            return Fate::Active(active.clone());
+            return Fate::Active(Box::new(active.clone()));
         }
         let pauses = match entry.fault.amount {
             Amount::Pause(_) => entry.fault.members().iter().filter_map(paused).max().filter(|until| *until > now),
