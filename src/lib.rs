@@ -153,7 +153,7 @@ pub mod time;
 mod time;
 
 pub use document::{Diagnostic, Place, Severity, Source, render as render_diagnostics};
-pub use lab::{Detection, Export, RunFailed, Runs, Sweep, promtool, run_all, sweep};
+pub use lab::{Detection, Export, RunFailed, Runs, Sweep, TestFile, promtool, run_all, sweep};
 pub use management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
 pub use monitor::{
     Configuration, GrafanaVersion, Outside, RuleSet, Surrounds, data_sources, read_rules, read_rules_with,

@@ -67,9 +67,85 @@ fn wrong_requests_are_told_what_and_how_and_change_nothing() {
         ("GET", "/members/worker-1/health?at=later", "", 400, "later"),
         ("POST", "/members/worker-1/stop?at=5m", "", 400, "looked at"),
         ("GET", "/api/state?at=90000d", "", 400, "far"),
+        // What nobody reads is no part of a request.
+        ("GET", "/api/state?att=5m", "", 400, "`att` is no parameter of /api/state"),
+        ("GET", "/api/state?at=5m&at=6m", "", 400, "more than once"),
+        ("GET", "/api/journal?sinse=5", "", 400, "`sinse` is no parameter of /api/journal"),
+        ("GET", "/api/journal?since=soon", "", 400, "`soon` is no number"),
+        ("GET", "/api/faults?all", "", 400, "`all` is no parameter of /api/faults"),
+        ("POST", "/api/pause?now=true", "", 400, "`now` is no parameter"),
+        ("DELETE", "/api/faults/kill-worker-1?force=1", "", 400, "`force`"),
+        ("GET", "/sd?job=x", "", 400, "`job`"),
+        ("POST", "/api/pause", r#"{"at": "5m"}"#, 400, "`at` is no key"),
+        ("POST", "/api/reset", r#"{"seed": 3}"#, 400, "`seed` is no key"),
+        ("POST", "/api/resume", "[]", 400, "no JSON object"),
+        ("POST", "/api/speed", r#"{"speed": 3, "unit": "x"}"#, 400, "`unit` is no key"),
+        ("POST", "/api/advance", r#"{"by": "5m", "pause": true}"#, 400, "`pause` is no key"),
+        ("POST", "/api/advance", r#"{"by": "5m", "wait": "yes"}"#, 400, "`wait` is \"yes\""),
+        ("POST", "/api/run-until", r#"{"at": "5m", "noww": true}"#, 400, "`noww` is no key"),
+        ("POST", "/api/run-until", r#"{"at": "5m", "now": 1}"#, 400, "`now` is 1"),
     ] {
         refused(&mock, method, path, body, status, part);
     }
+}
+
+#[test]
+fn the_nearest_known_word_is_named_for_one_that_is_not() {
+    let mock = Local::paused("worker-killed");
+    let advice = |method: &str, path: &str, body: &str| mock.ask(method, path, body).1["error"]["advice"].clone();
+    for (method, path, body, part) in [
+        ("GET", "/api/journal?sinse=5", "", "did you mean `since`?"),
+        ("POST", "/api/run-until", r#"{"at": "5m", "noww": true}"#, "did you mean `now`? send the JSON"),
+        ("DELETE", "/api/faults/kil-worker-1", "", "did you mean `kill-worker-1`?"),
+        ("POST", "/api/faults", r#"{"kill": "worker-1", "untill": "5m"}"#, "did you mean `until`?"),
+    ] {
+        let told = advice(method, path, body);
+        assert!(told.as_str().is_some_and(|told| told.contains(part)), "{method} {path} {body}: {told}");
+    }
+}
+
+#[test]
+fn two_faults_cannot_be_given_one_name() {
+    let mock = Local::paused("worker-killed");
+    assert_eq!(mock.post("/api/faults", r#"{"hang": "worker-2", "name": "mine"}"#)["name"], "mine");
+    refused(&mock, "POST", "/api/faults", r#"{"hang": "executor-1", "name": "mine"}"#, 409, "called `mine` already");
+    // That of the scenario's own timeline is taken too, and one that is over is still in the journal.
+    refused(&mock, "POST", "/api/faults", r#"{"hang": "executor-1", "name": "kill-worker-1"}"#, 409, "`kill-worker-1`");
+    mock.ask("DELETE", "/api/faults/mine", "");
+    refused(&mock, "POST", "/api/faults", "hang: executor-1\nname: mine", 409, "called `mine` already");
+    // Who names none gets one that is free.
+    assert_eq!(mock.post("/api/faults", r#"{"kill": "worker-1"}"#)["name"], "kill-worker-1-2");
+}
+
+#[test]
+fn all_faults_are_told_with_their_times_whoever_planned_them() {
+    let mock = Local::paused("worker-killed");
+    let list = |what: &str| mock.ask("GET", "/api/faults", "").1[what].clone();
+    let planned = list("planned");
+    assert_eq!((&planned[0]["name"], &planned[0]["from"]), (&"kill-worker-1".into(), &"scenario".into()));
+    assert_eq!((&planned[0]["at"], &planned[0]["ends"]), (&"10m".into(), &"12m".into()), "{planned}");
+    refused(&mock, "DELETE", "/api/faults/kill-worker-1", "", 409, "planned by the scenario for 10m");
+
+    mock.post("/api/faults", r#"{"gc-pause": {"member": "executor-1", "pause": "20s"}, "name": "long"}"#);
+    mock.post("/api/advance", r#"{"by": "10s"}"#);
+    let faults = list("faults");
+    assert_eq!((&faults[0]["name"], &faults[0]["ends"]), (&"long".into(), &"20s".into()), "{faults}");
+    assert_eq!((&faults[0]["in_force"], &faults[0]["from"]), (&true.into(), &"session".into()), "{faults}");
+    refused(&mock, "DELETE", "/api/faults/long", "", 409, "a collection under way, it ends at 20s");
+    mock.post("/api/advance", r#"{"by": "15s"}"#);
+    assert_eq!((list("faults"), &list("over")[0]["began"]), (Value::Array(Vec::new()), &"0s".into()));
+    refused(&mock, "DELETE", "/api/faults/long", "", 409, "`long` is over");
+
+    mock.post("/api/run-until", r#"{"at": "11m", "now": true}"#);
+    assert_eq!((&list("faults")[0]["from"], list("planned")), (&"scenario".into(), Value::Array(Vec::new())));
+    mock.post("/api/run-until", r#"{"at": "13m", "now": true}"#);
+    let over = list("over");
+    assert_eq!((&over[0]["name"], &over[0]["began"]), (&"kill-worker-1".into(), &"10m".into()), "{over}");
+    assert_eq!(over[0]["ended"], "12m", "{over}");
+    refused(&mock, "DELETE", "/api/faults/kill-worker-1", "", 409, "`kill-worker-1` is over since 12m");
+    refused(&mock, "DELETE", "/api/faults/nobody", "", 404, "no fault is called `nobody`");
+    mock.post("/api/reset", "");
+    assert_eq!((list("over"), &list("planned")[0]["name"]), (Value::Array(Vec::new()), &"kill-worker-1".into()));
 }
 
 #[test]
@@ -192,7 +268,13 @@ fn a_fault_with_an_instant_of_its_own_waits_for_it() {
     let planned = mock.post("/api/faults", r#"{"at": "3m", "hang": "worker-2", "for": "30s"}"#);
     assert_eq!((planned["at"].as_str(), planned["ends"].as_str()), (Some("3m"), Some("3m30s")), "{planned}");
     let list = mock.ask("GET", "/api/faults", "").1;
-    assert_eq!((list["faults"].as_array().map(Vec::len), &list["planned"][0]["name"]), (Some(0), &planned["name"]));
+    let to_come = |list: &Value| -> Vec<(Value, Value)> {
+        let planned = list["planned"].as_array().expect("a list").iter();
+        planned.map(|it| (it["name"].clone(), it["from"].clone())).collect()
+    };
+    let of_file = || ("kill-worker-1".into(), "scenario".into());
+    assert_eq!(list["faults"], Value::Array(Vec::new()));
+    assert_eq!(to_come(&list), [of_file(), (planned["name"].clone(), "session".into())]);
     let ahead = mock.ask("GET", "/api/state?at=3m10s", "").1;
     assert_eq!(
         (ahead["members"][4]["port"].as_str(), ahead["faults"][0]["since"].as_str()),
@@ -200,11 +282,11 @@ fn a_fault_with_an_instant_of_its_own_waits_for_it() {
     );
     mock.post("/api/advance", r#"{"by": "2m"}"#);
     let list = mock.ask("GET", "/api/faults", "").1;
-    assert_eq!((&list["faults"][0]["name"], list["planned"].as_array().map(Vec::len)), (&planned["name"], Some(0)));
+    assert_eq!((&list["faults"][0]["name"], to_come(&list)), (&planned["name"], vec![of_file()]));
     // One that is still to come can be taken back.
     let name = mock.post("/api/faults", r#"{"at": "10m", "kill": "executor-1"}"#)["name"].clone();
     assert_eq!(mock.ask("DELETE", &format!("/api/faults/{}", name.as_str().expect("a name")), "").0, 200);
-    assert_eq!(mock.ask("GET", "/api/faults", "").1["planned"], Value::Array(Vec::new()));
+    assert_eq!(to_come(&mock.ask("GET", "/api/faults", "").1), [of_file()]);
     for (body, part) in [
         (r#"{"at": "2m59s", "kill": "worker-1"}"#, "2m59s is past, it is 3m now"),
         (r#"{"kill": "worker-1", "every": "5m", "until": "1m"}"#, "`until` is 1m"),
@@ -251,6 +333,26 @@ fn a_jump_ends_with_its_client() {
     // Another one has its turn, and nothing of the old one goes on.
     mock.post("/api/advance", r#"{"by": "1s"}"#);
     assert_eq!(mock.ask("GET", "/api/state", "").1["seconds"], then + 1.0);
+}
+
+#[test]
+fn a_second_jump_is_refused_unless_it_waits_for_its_turn() {
+    let mock = Local::paused("healthy-cluster");
+    let client = long_jump(&mock);
+    for (path, body) in [("/api/advance", r#"{"by": "1s"}"#), ("/api/run-until", r#"{"at": "399d", "now": true}"#)] {
+        let (status, value) = mock.ask("POST", path, body);
+        assert_eq!(status, 409, "{path}: {value}");
+        let error = &value["error"];
+        assert!(error["message"].as_str().is_some_and(|it| it.starts_with("a jump to 300d")), "{value}");
+        assert!(error["advice"].as_str().is_some_and(|it| it.contains("\"wait\": true")), "{value}");
+    }
+    // One that waits has its turn when the first is over.
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| mock.ask("POST", "/api/advance", r#"{"by": "1s", "wait": true}"#));
+        drop(client);
+        let (status, state) = waiting.join().expect("an answer");
+        assert!(status == 200 && state["clock"]["jump"].is_null(), "{status} {state}");
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `sweep` and `export`: many runs as figures, one run as a test file.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -8,9 +8,10 @@ use clap::{Args, Subcommand};
 use super::judge::failed_run;
 use super::rules::Rules;
 use super::{Exit, Format, Runs, calendar, complain, load, print};
-use crate::document;
+use crate::document::{self, Source, Value};
 use crate::lab;
 use crate::random::Seed;
+use crate::run::Watch;
 use crate::scenario::Anchor;
 
 #[derive(Debug, Args)]
@@ -86,6 +87,9 @@ struct Promtool {
     scenario: String,
     #[command(flatten)]
     rules: Rules,
+    /// The test file [default: standard output]; what groups with an interval of their own expect goes into files beside it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Seed of all randomness: a number, or `random`
     #[arg(long, default_value = "1", value_parser = super::seed)]
     seed: Seed,
@@ -93,33 +97,138 @@ struct Promtool {
 
 impl Export {
     pub(super) fn run(&self) -> Exit {
-        let What::Promtool(Promtool { scenario, rules, seed }) = &self.what;
-        let (Some((watch, files)), Some(plan)) = (rules.watch(false), load::plan(scenario)) else {
+        let What::Promtool(export) = &self.what;
+        export.run()
+    }
+}
+
+impl Promtool {
+    fn run(&self) -> Exit {
+        let (Some((watch, files)), Some(plan)) = (self.rules.watch(false), load::plan(&self.scenario)) else {
             return Exit::Input;
         };
-        if files.is_empty() {
-            complain("error: promtool reads rules from files; name them with --rules or --prometheus\n");
+        if let Some(why) = unreadable(&watch, &files) {
+            complain(&format!("error: {why}\n"));
             return Exit::Input;
         }
         Rules::tell_notes(&watch, &plan);
-        let absolute = |file: &String| {
-            std::path::absolute(Path::new(file)).map_or_else(|_| file.clone(), |path| path.display().to_string())
+        let folder = self.out.as_deref().and_then(Path::parent).filter(|it| !it.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let Some(files) = files.iter().map(|file| relative(Path::new(file), folder)).collect::<Option<Vec<String>>>()
+        else {
+            complain(&format!("error: there is no folder {}\n", folder.display()));
+            return Exit::Cannot;
         };
-        let files: Vec<String> = files.iter().map(absolute).collect();
         let calendar = calendar(&plan);
-        match lab::promtool(&Arc::new(plan), *seed, calendar, &watch, &files) {
-            Ok(export) => {
-                print(&export.text);
-                for (alert, why) in &export.left_out {
-                    complain(&format!("left out: {alert}: {why}\n"));
-                }
-                complain(&format!("{} instants are checked\n", export.checks));
-                Exit::Ok
-            }
+        let export = match lab::promtool(&Arc::new(plan), self.seed, calendar, &watch, &files) {
+            Ok(export) => export,
             Err(limit) => {
                 complain(&format!("error: {limit}\n"));
-                Exit::Cannot
+                return Exit::Cannot;
             }
+        };
+        for (alert, why) in &export.left_out {
+            complain(&format!("left out: {alert}: {why}\n"));
         }
+        if export.files.iter().all(|file| file.checks == 0) {
+            let why = if export.left_out.is_empty() { "no rule alerts" } else { "every alert is left out" };
+            complain(&format!("error: nothing would be checked: {why}\n"));
+            return Exit::Found;
+        }
+        self.write(&export.files)
+    }
+
+    /// Writes the files, or the first one to standard output.
+    fn write(&self, files: &[lab::TestFile]) -> Exit {
+        for (index, file) in files.iter().enumerate() {
+            let lab::TestFile { interval, text, alerts, checks } = file;
+            let told = format!("evaluated each {interval}: alerts {alerts}, checks {checks}");
+            let Some(out) = &self.out else {
+                match index {
+                    0 => print(text),
+                    _ => complain(
+                        "left out: groups with another interval go into a file of their own: name it with --out\n",
+                    ),
+                }
+                complain(&format!("{told}\n"));
+                continue;
+            };
+            let path = if index == 0 { out.clone() } else { beside(out, &interval.to_string()) };
+            if let Err(error) = std::fs::write(&path, text) {
+                complain(&format!("error: cannot write {}: {error}\n", path.display()));
+                return Exit::Cannot;
+            }
+            complain(&format!("{}: {told}\n", path.display()));
+        }
+        Exit::Ok
+    }
+}
+
+/// Why promtool cannot read the rules, if so.
+fn unreadable(watch: &Watch, files: &[String]) -> Option<String> {
+    if files.is_empty() {
+        return Some("promtool reads rules from files; name them with --rules or --prometheus".to_owned());
+    }
+    let grafana = watch.rules.grafana.iter().flat_map(|group| &group.rules);
+    let grafana: Vec<String> = grafana.map(|rule| format!("`{}`", rule.title)).collect();
+    if !grafana.is_empty() {
+        let (are, their) = if grafana.len() == 1 { ("is a rule", "its") } else { ("are rules", "their") };
+        return Some(format!(
+            "{} {are} of Grafana, which promtool does not know; leave {their} file out",
+            grafana.join(", ")
+        ));
+    }
+    // A manifest carries rules for an operator, which makes rule files of them.
+    let manifest = |file: &&String| load::file(file).is_ok_and(is_manifest);
+    let manifest = files.iter().find(manifest)?;
+    Some(format!("{manifest} is a manifest, promtool reads rule files; write what its `spec` holds into one"))
+}
+
+fn is_manifest(source: Source) -> bool {
+    let roots = document::parse_all(&Arc::new(source)).0;
+    roots.iter().any(|root| match &root.value {
+        Value::Mapping(entries) => entries.iter().any(|entry| entry.key == "kind" || entry.key == "apiVersion"),
+        _ => false,
+    })
+}
+
+/// The path of a file as it is named from a folder, for promtool takes them relative to the test file and as patterns. None
+/// when one of them is not there.
+fn relative(file: &Path, folder: &Path) -> Option<String> {
+    let (file, folder) = (file.canonicalize().ok()?, folder.canonicalize().ok()?);
+    let common = file.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(common).map(|_| Component::ParentDir);
+    let path: PathBuf = up.chain(file.components().skip(common)).collect();
+    let mut pattern = String::new();
+    for c in path.to_string_lossy().chars() {
+        if matches!(c, '*' | '?' | '[' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    Some(pattern)
+}
+
+/// The name of a file beside another one: `test.yml`, `test-1m.yml`.
+fn beside(file: &Path, what: &str) -> PathBuf {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let extension = file.extension().map(|it| format!(".{}", it.to_string_lossy())).unwrap_or_default();
+    file.with_file_name(format!("{stem}-{what}{extension}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_from_where_the_test_is() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let of = |file: &str, folder: &str| relative(&root.join(file), &root.join(folder));
+        assert_eq!(of("scenarios/rules/kestra.yml", "."), Some("scenarios/rules/kestra.yml".to_owned()));
+        assert_eq!(of("scenarios/rules/kestra.yml", "scenarios/rules"), Some("kestra.yml".to_owned()));
+        assert_eq!(of("scenarios/rules/kestra.yml", "src/cli"), Some("../../scenarios/rules/kestra.yml".to_owned()));
+        assert_eq!(of("scenarios/rules/none.yml", "."), None);
+        assert_eq!(beside(Path::new("a/test.rules.yml"), "1m"), Path::new("a/test.rules-1m.yml"));
+        assert_eq!(beside(Path::new("test"), "30s"), Path::new("test-30s"));
     }
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 all is well; 1 an expectation of the scenario was not met, or a server is not healthy; 2 the input or
 //! the command line is wrong; 3 it cannot be done (a port is taken, a limit is reached).
 
+mod beside;
 mod check;
 mod explain;
 mod healthcheck;
@@ -54,10 +55,12 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve a scenario: the ports of its members, and a control port
+    #[command(after_long_help = beside::text())]
     Serve(serve::Serve),
     /// Run a scenario in virtual time to its end, as fast as it goes
     Run(simulate::Run),
     /// Run scenarios against alert rules: which alert fires when, and whether that is what is expected
+    #[command(after_long_help = scenario::expectations())]
     Test(judge::Test),
     /// Why an alert fires or does not: what each part of its expression comes to over time
     Explain(explain::Explain),
@@ -66,6 +69,7 @@ enum Command {
     /// Carry a run out of here, for other tools
     Export(lab::Export),
     /// Check scenario files, and say what was understood
+    #[command(after_long_help = scenario::expectations())]
     Check(check::Check),
     /// List the shipped scenarios
     List,
@@ -74,6 +78,9 @@ enum Command {
     /// Ask a server for its health; exit code 0 when it is well
     Healthcheck(healthcheck::Healthcheck),
 }
+
+#[cfg(feature = "internals")]
+pub use beside::markdown as beside_markdown;
 
 /// Forms of a report.
 #[derive(Clone, Copy, Debug, ValueEnum)]

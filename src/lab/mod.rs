@@ -4,6 +4,6 @@ mod export;
 mod parallel;
 mod sweep;
 
-pub use export::{Export, promtool};
+pub use export::{Export, TestFile, promtool};
 pub use parallel::{RunFailed, run_all};
 pub use sweep::{Detection, Runs, Sweep, sweep};

@@ -301,6 +301,24 @@ impl Monitor {
         rows.into_iter().map(|(labels, values)| Row { labels, values }).collect()
     }
 
+    /// The instants of a grid at which a rule of Grafana finds no data, or fails, and leaves everything as it was, as
+    /// `KeepLast` says; and why, in words.
+    pub fn kept_over(&self, rule: &GrafanaRule, grid: Grid) -> Vec<(i64, String)> {
+        let keeps = |then: grafana::OnTrouble| then == grafana::OnTrouble::KeepLast;
+        if !keeps(rule.no_data) && !keeps(rule.error) {
+            return Vec::new();
+        }
+        let kept = |now: i64| {
+            let (known, failure) = rule.nodes_at(&self.evaluator, &self.database, now, &|_| false);
+            match rule.outcome(&known, failure) {
+                grafana::Outcome::NoData(node) if keeps(rule.no_data) => Some((now, format!("{node} finds no data"))),
+                grafana::Outcome::Error(node, why) if keeps(rule.error) => Some((now, format!("{node} fails: {why}"))),
+                _ => None,
+            }
+        };
+        grid.times().filter_map(kept).collect()
+    }
+
     /// Writes what a rule gave, and markers for what it gives no longer.
     fn write(&mut self, key: Key, output: Vector, now: i64) {
         let before = self.written.get(&key);

@@ -50,6 +50,13 @@ words! {
     }
 }
 
+impl Kind {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        Kind::WORDS.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    }
+}
+
 /// Series that a process shows at start.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -88,6 +95,15 @@ impl Meter {
     /// The name Prometheus sees, by Micrometer's convention: unit and `_total` at the end, once.
     pub fn prometheus_name(&self) -> String {
         self.prometheus_name_of(&self.name)
+    }
+
+    /// What its series add to that name: a timer is a count, a sum and a maximum.
+    pub fn suffixes(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::Counter | Kind::Gauge => &[""],
+            Kind::Timer | Kind::Summary => &["_count", "_sum", "_max"],
+            Kind::Histogram => &["_bucket", "_count", "_sum", "_max"],
+        }
     }
 
     /// The same of another dotted name, for meters that are registered under one.

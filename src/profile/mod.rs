@@ -226,11 +226,11 @@ impl Profile {
     /// What is to be said of a metric, by a name that Prometheus sees, which this version does not have and another one has:
     /// which one, and the metric that tells the same here, if there is one.
     pub fn elsewhere(&self, metric: &str) -> Option<(&'static str, Option<String>)> {
-        let plain = ["_count", "_sum", "_max", "_bucket"].iter().find_map(|suffix| metric.strip_suffix(suffix));
-        let is = |meter: &&Meter| {
-            let name = meter.prometheus_name();
-            name == metric || plain == Some(name.as_str())
+        let of = |meter: &Meter| {
+            let suffix = metric.strip_prefix(&meter.prometheus_name())?;
+            meter.suffixes().iter().copied().find(|it| *it == suffix)
         };
+        let is = |meter: &&Meter| of(meter).is_some();
         if self.meters.values().any(|meter| is(&meter)) {
             return None;
         }
@@ -240,7 +240,11 @@ impl Profile {
         let found = others.filter_map(|other| Some((other, other.meters.values().find(is)?)));
         let (other, meter) = found.min_by_key(|(other, _)| far(other))?;
         let same = |here: &&Meter| here.was.contains(&meter.name) || meter.was.contains(&here.name);
-        Some((other.name, self.meters.values().find(same).map(Meter::prometheus_name)))
+        let here = |here: &Meter| {
+            let suffix = of(meter).filter(|suffix| here.suffixes().contains(suffix));
+            format!("{}{}", here.prometheus_name(), suffix.or(here.suffixes().first().copied()).unwrap_or_default())
+        };
+        Some((other.name, self.meters.values().find(same).map(here)))
     }
 }
 

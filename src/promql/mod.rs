@@ -141,12 +141,34 @@ impl Expression {
         parts
     }
 
+    /// Whether what it comes to hangs on the date: it asks for the time, or names an instant.
+    pub fn reads_date(&self) -> bool {
+        self.tree.all().any(|expr| match &expr.kind {
+            // Given an argument these take a date apart that is a sample.
+            Kind::Call(it) if it.args.is_empty() => DATES.contains(&it.name.as_str()),
+            Kind::Call(it) => it.name == "timestamp",
+            _ => matches!(expr.shift().and_then(|shift| shift.at), Some(Anchor::Time(_))),
+        })
+    }
+
+    /// The steps of its subqueries, in milliseconds; none for one that leaves it to the evaluation.
+    pub fn subquery_steps(&self) -> impl Iterator<Item = Option<i64>> {
+        self.tree.all().filter_map(|expr| match &expr.kind {
+            Kind::Subquery(it) => Some(it.step),
+            _ => None,
+        })
+    }
+
     /// Every metric name a selector asks for; none for a selector without a fixed name.
     pub fn selected(&self) -> Vec<Option<String>> {
         let selectors = self.tree.all().filter_map(Expr::selector);
         selectors.map(|selector| selector.fixed_name().map(str::to_owned)).collect()
     }
 }
+
+/// Functions that without an argument tell the date, or a part of it.
+const DATES: &[&str] =
+    &["time", "minute", "hour", "day_of_month", "day_of_week", "day_of_year", "days_in_month", "month", "year"];
 
 /// The names of all functions, aggregations and operators that are implemented.
 #[cfg(feature = "internals")]

@@ -1,11 +1,12 @@
 //! Why an alert fires, or does not: what each part of its expression comes to, and the first thing that keeps it quiet.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::known::Names;
 use super::session::Session;
 use super::watch::{Watch, Watching};
 use crate::monitor::{AlertRule, GrafanaRule, Node, NodeKind};
@@ -74,22 +75,23 @@ pub fn explain(
     let mut session = Session::new(plan.clone(), seed, calendar).watched(watch);
     let end = Instant::START + plan.duration;
     session.advance(end)?;
-    let exposed = exposed(session.simulation());
+    let simulation = session.simulation().clone();
     let Some(watching) = session.into_watching() else { return Ok(None) };
     let until = at.unwrap_or(end).min(end);
     let Some((subject, grid)) = Subject::find(&watching, alert, &calendar, until) else { return Ok(None) };
     let interval = Duration::milliseconds(grid.step as u64);
     let start = calendar.start().as_millisecond();
+    let whole = since(grid, start);
     let grid = match at {
         Some(_) => Grid { first: grid.last(), count: grid.count.min(1), ..grid },
-        None => since(grid, start),
+        None => whole,
     };
     let lives: Vec<AlertLine> = watching
         .alerts(&calendar)
         .into_iter()
         .filter(|line| subject.is_of(line) && line.resolved.is_none_or(|resolved| resolved >= Instant::START))
         .collect();
-    let why = Why { watching: &watching, grid, start, exposed };
+    let why = Why { watching: &watching, simulation: &simulation, grid, whole, start, names: OnceCell::new() };
     let verdict = match at {
         Some(_) => why.at(subject, &lives, until),
         None => why.over_all(subject, &lives),
@@ -104,29 +106,6 @@ pub fn explain(
         lives,
         parts: why.parts(subject),
     }))
-}
-
-/// What Prometheus itself writes at each scrape.
-const OF_SCRAPES: [&str; 5] = [
-    "up",
-    "scrape_duration_seconds",
-    "scrape_samples_scraped",
-    "scrape_samples_post_metric_relabeling",
-    "scrape_series_added",
-];
-
-/// The names of all series there are at the end of a run, to tell what there is when something is not.
-fn exposed(simulation: &Simulation) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = OF_SCRAPES.map(str::to_owned).into();
-    for (index, member) in simulation.members().iter().enumerate() {
-        let Some(registry) = member.registry() else { continue };
-        registry.samples(&simulation.look(index), |sample| {
-            if !names.contains(sample.name) {
-                names.insert(sample.name.to_owned());
-            }
-        });
-    }
-    names
 }
 
 /// A grid from the start of the scenario on: what was before is not told.
@@ -195,44 +174,68 @@ fn words_of_node(node: &Node) -> String {
     format!("{}: {what}", node.name)
 }
 
-/// The nearest an alert came to firing, in words: for expectations that were not met. `watching` keeps what rules read only.
+/// The nearest an alert came to firing, in words: for expectations that were not met.
 pub(super) fn nearest(
     watching: &Watching,
+    simulation: &Simulation,
     alert: &str,
     lives: &[&AlertLine],
-    calendar: &Calendar,
     end: Instant,
 ) -> String {
-    let Some((subject, grid)) = Subject::find(watching, alert, calendar, end) else { return "never active".into() };
+    let calendar = simulation.calendar();
+    let Some((subject, grid)) = Subject::find(watching, alert, &calendar, end) else { return "never active".into() };
     let start = calendar.start().as_millisecond();
-    let why = Why { watching, grid: since(grid, start), start, exposed: BTreeSet::new() };
+    let grid = since(grid, start);
+    let why = Why { watching, simulation, grid, whole: grid, start, names: OnceCell::new() };
     match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
         Some(line) => too_short(line, subject.hold(), end),
         None => format!("never active: {}", why.quiet(subject)),
     }
 }
 
+/// Why an alert that was pending did not fire. What is gone at the evaluation at which it would have fired has been seen for
+/// less than its `for`, though that much time has passed.
 fn too_short(line: &AlertLine, hold: Duration, end: Instant) -> String {
-    let held = line.resolved.unwrap_or(end).since(line.pending).rounded();
-    let still = if line.resolved.is_none() { " and still does" } else { "" };
-    format!("only pending, from {}: it held for {held}{still}, of the {hold} it must", line.pending.rounded())
+    let (from, held) = (line.pending.rounded(), line.resolved.unwrap_or(end).since(line.pending));
+    let told = match line.resolved {
+        Some(gone) if held >= hold => {
+            format!("its condition was gone at {}, the evaluation at which it would have fired", gone.rounded())
+        }
+        None if held >= hold => format!("the run ends before the evaluation at which its {hold} are over"),
+        Some(_) => format!("it held for {}, of the {hold} it must", held.rounded()),
+        None => format!("it held for {} and still does, of the {hold} it must", held.rounded()),
+    };
+    format!("only pending, from {from}: {told}")
 }
 
 pub(super) struct Why<'a> {
     pub(super) watching: &'a Watching,
+    /// The cluster at the end of the run.
+    simulation: &'a Simulation,
+    /// The instants that are explained.
     pub(super) grid: Grid,
+    /// All evaluations from the start on.
+    pub(super) whole: Grid,
     start: i64,
-    /// The names of series that the members show, also of those that no rule reads.
-    pub(super) exposed: BTreeSet<String>,
+    names: OnceCell<Names>,
 }
 
 impl Why<'_> {
+    /// The names there are, those included that no rule reads.
+    pub(super) fn names(&self) -> &Names {
+        self.names.get_or_init(|| Names::of_run(self.simulation, self.watching, self.whole))
+    }
+
     pub(super) fn instant(&self, time: i64) -> Instant {
         Instant::from_nanoseconds((time - self.start).saturating_mul(MILLISECOND as i64)).rounded()
     }
 
     pub(super) fn rows(&self, text: &str) -> Result<Vec<Row>, String> {
-        match self.watching.ask_over(&Expression::parse(text)?, self.grid)? {
+        self.rows_over(text, self.grid)
+    }
+
+    pub(super) fn rows_over(&self, text: &str, grid: Grid) -> Result<Vec<Row>, String> {
+        match self.watching.ask_over(&Expression::parse(text)?, grid)? {
             Table::Rows(rows) => Ok(rows),
             Table::Scalar(values) => Ok(vec![Row { labels: Vec::new().into(), values }]),
             Table::Text(_) => Ok(Vec::new()),
@@ -320,7 +323,8 @@ impl Why<'_> {
             let least = numbers().reduce(f64::min);
             let most = numbers().reduce(f64::max);
             if let (Some(least), Some(most)) = (least, most) {
-                return format!("{of} never is {with}: it is from {least} to {most}");
+                let born = rule.expressions().find_map(|it| self.born(&it.outline())).unwrap_or_default();
+                return format!("{of} never is {with}: it is from {least} to {most}{born}");
             }
         }
         format!("the condition {} never is anything but 0", rule.condition)
@@ -340,19 +344,35 @@ impl Why<'_> {
                 }
                 _ => String::new(),
             };
-            return format!("it fires: from {} {resolved}{more}{why}", firing.rounded());
+            let kept = self.kept(subject, line, end);
+            return format!("it fires: from {} {resolved}{more}{why}{kept}", firing.rounded());
         }
         match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
-            Some(line) => too_short(line, subject.hold(), end),
+            Some(line) => too_short(line, subject.hold(), end) + &self.kept(subject, line, end),
             None => self.quiet(subject),
         }
+    }
+
+    /// How long Grafana's `KeepLast` held an alert, when nobody knew whether its condition holds: during its life, up to an
+    /// instant.
+    fn kept(&self, subject: Subject<'_>, line: &AlertLine, until: Instant) -> String {
+        let Subject::Grafana(rule) = subject else { return String::new() };
+        let life = |(at, _): &(i64, String)| {
+            let at = self.instant(*at);
+            at > line.pending && at <= until && line.resolved.is_none_or(|resolved| at < resolved)
+        };
+        let kept: Vec<(i64, String)> = self.watching.kept_over(rule, self.whole).into_iter().filter(life).collect();
+        let (Some((first, why)), Some((last, _))) = (kept.first(), kept.last()) else { return String::new() };
+        let (first, last) = (self.instant(*first), self.instant(*last));
+        format!("; KeepLast holds it at {} evaluations, from {first} to {last}: {why}", kept.len())
     }
 
     fn at(&self, subject: Subject<'_>, lives: &[AlertLine], at: Instant) -> String {
         let open = lives.iter().find(|line| line.pending <= at && line.resolved.is_none_or(|resolved| resolved > at));
         match open {
             Some(line) if line.firing.is_some_and(|firing| firing <= at) => {
-                format!("it fires, since {}", line.firing.unwrap_or(at).rounded())
+                let kept = self.kept(subject, line, at);
+                format!("it fires, since {}{kept}", line.firing.unwrap_or(at).rounded())
             }
             Some(line) => {
                 let held = at.since(line.pending).rounded();

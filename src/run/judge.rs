@@ -144,7 +144,7 @@ fn alert(
     let (met, mut seen) = verdict(expected, &ours);
     if !met && ours.iter().all(|line| line.firing.is_none()) {
         let end = Instant::START + plan.duration;
-        seen = explain::nearest(watching, &expected.alert, &ours, &simulation.calendar(), end);
+        seen = explain::nearest(watching, simulation, &expected.alert, &ours, end);
     }
     (Some(met), seen)
 }

@@ -4,6 +4,7 @@ mod asking;
 mod checkpoints;
 mod explain;
 mod judge;
+mod known;
 mod kubernetes;
 mod locate;
 mod orders;

@@ -259,12 +259,18 @@ impl Session {
 
     /// A name that no fault of this session has had, made from the one that is wanted.
     pub fn free_name(&self, wanted: &str) -> String {
-        let injected = || self.commands.iter().chain(&self.agenda).filter_map(injected);
-        let taken = |name: &str| self.plan.timeline.iter().chain(injected()).any(|entry| entry.name == name);
+        let taken = |name: &str| self.faults().any(|(entry, _)| entry.name == name);
         if !taken(wanted) {
             return wanted.to_owned();
         }
         (2..).map(|number| format!("{wanted}-{number}")).find(|name| !taken(name)).unwrap_or_default()
+    }
+
+    /// All faults of this session, whatever became of them, each with whether the scenario has it; the others were injected
+    /// from outside.
+    pub fn faults(&self) -> impl Iterator<Item = (&TimelineEntry, bool)> {
+        let of_file = self.plan.timeline.iter().map(|entry| (entry, true));
+        of_file.chain(self.commands.iter().chain(&self.agenda).filter_map(|it| Some((injected(it)?, it.planned))))
     }
 
     /// Faults that were injected from outside and are still to come.

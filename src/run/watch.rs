@@ -1,7 +1,5 @@
 //! A Prometheus that watches a run: it scrapes every member on its own grid, and evaluates rule groups on theirs.
 
-use std::sync::Arc;
-
 use super::asking::{Asking, NoScrape};
 use super::locate::Found;
 use super::{targets, turns};
@@ -74,7 +72,6 @@ pub(super) struct Place {
 /// A watch under way.
 #[derive(Debug)]
 pub(super) struct Watching {
-    plan: Arc<Plan>,
     /// Whether the plan says nothing about how servers are reached.
     plain: bool,
     pub(super) monitor: Monitor,
@@ -186,7 +183,6 @@ impl Watching {
         let kept = turns::kept(plan, watch, &monitor);
         let plain = simulation.plan().settings == Settings::default();
         Watching {
-            plan: simulation.plan().clone(),
             plain,
             monitor,
             strict: watch.strict,
@@ -240,6 +236,16 @@ impl Watching {
         self.monitor.node_over(rule, node, grid)
     }
 
+    /// When a rule of Grafana left everything as it was, and why.
+    pub(super) fn kept_over(&self, rule: &GrafanaRule, grid: Grid) -> Vec<(i64, String)> {
+        self.monitor.kept_over(rule, grid)
+    }
+
+    /// Whether anything is scraped.
+    pub(super) fn has_targets(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// The rule of an alert, and when it is evaluated.
     pub(super) fn rule(&self, alert: &str, calendar: &Calendar, until: Instant) -> Option<(&AlertRule, Grid)> {
         let groups = self.monitor.groups().iter().enumerate();
@@ -258,9 +264,17 @@ impl Watching {
         })
     }
 
-    /// What is watched.
-    pub(super) fn plan(&self) -> &Plan {
-        &self.plan
+    /// The names of series that rules record.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = &str> {
+        let rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
+        rules.filter(|rule| matches!(rule, Rule::Record(_))).map(Rule::name)
+    }
+
+    /// The names of series that there are at any instant of a grid, as far as rules read them.
+    pub(super) fn scraped(&self, grid: Grid) -> Vec<String> {
+        let all = Expression::parse("count by (__name__) ({__name__!=\"\"})");
+        let Some(Ok(Table::Rows(rows))) = all.ok().map(|all| self.ask_over(&all, grid)) else { return Vec::new() };
+        rows.iter().flat_map(|row| row.labels.iter()).map(|(_, name)| name.to_string()).collect()
     }
 
     pub(super) fn strict(&self) -> bool {

@@ -1,8 +1,7 @@
 //! The first thing that keeps an expression from having a value.
 
-use std::collections::BTreeSet;
-
 use super::explain::{Why, words};
+use super::known::Known;
 use crate::promql::{Part, PartKind, Row};
 
 impl Why<'_> {
@@ -82,14 +81,7 @@ impl Why<'_> {
         let Some(name) = name else { return format!("no series is like `{shown}`") };
         let of_name = self.rows(name).unwrap_or_default();
         if of_name.is_empty() {
-            if let Some(elsewhere) = self.watching.plan().elsewhere(name) {
-                return format!("there is no series called `{name}`: {elsewhere}");
-            }
-            let all = names("__name__", &self.rows("{__name__!=\"\"}").unwrap_or_default());
-            let all: BTreeSet<&str> = all.iter().chain(&self.exposed).map(String::as_str).collect();
-            let near = crate::document::nearest(name, all);
-            let hint = near.filter(|near| *near != name).map(|near| format!("; did you mean `{near}`?"));
-            return format!("there is no series called `{name}`{}", hint.unwrap_or_default());
+            return self.no_name(name);
         }
         for (label, value, alone) in asked {
             if self.rows(alone).is_ok_and(|rows| rows.is_empty()) {
@@ -104,6 +96,62 @@ impl Why<'_> {
             }
         }
         format!("`{name}` has {} series, but none at these times is like `{shown}`", of_name.len())
+    }
+
+    /// No series has this name, at these times at least.
+    fn no_name(&self, name: &str) -> String {
+        let rows = self.rows_over(name, self.whole).unwrap_or_default();
+        let times = || (0..self.whole.count).filter(|index| rows.iter().any(|row| row.at(*index).is_some()));
+        if let (Some(first), Some(last)) = (times().next(), times().next_back()) {
+            let at = |index: usize| self.instant(self.whole.time(index));
+            return format!(
+                "no series called `{name}` is there at this time: in this run from {} to {}",
+                at(first),
+                at(last)
+            );
+        }
+        if !self.watching.has_targets() {
+            return format!(
+                "there is no series called `{name}`: nothing is scraped, no job has a target in this scenario"
+            );
+        }
+        match self.names().of(name) {
+            known @ Known::Unknown(Some(_)) => format!("there is no series called `{name}`; {known}"),
+            known => format!("there is no series called `{name}`: {known}"),
+        }
+    }
+
+    /// Whether a part takes a rate of series whose first sample was above 0 already: Prometheus knows none before it, so
+    /// what the series was born with is never counted. In words, to be put behind others.
+    pub(super) fn born(&self, part: &Part) -> Option<String> {
+        let (name, range) = match (&part.kind, part.parts.as_slice()) {
+            (PartKind::Call(name), [range]) if matches!(name.as_str(), "increase" | "rate") => (name, range),
+            _ => return part.parts.iter().find_map(|part| self.born(part)),
+        };
+        let samples = range.text.strip_prefix("count_over_time")?;
+        let rates = self.rows_over(&part.text, self.whole).ok()?;
+        let firsts = self.rows_over(&format!("min_over_time{samples}"), self.whole).ok()?;
+        let born: Vec<(&Row, usize, f64)> = firsts
+            .iter()
+            .filter_map(|row| {
+                let (index, first) = (0..self.whole.count).find_map(|index| Some((index, row.at(index)?)))?;
+                let rate = rates.iter().find(|rate| rate.labels == row.labels);
+                let grows =
+                    rate.is_some_and(|rate| (0..self.whole.count).any(|at| rate.at(at).is_some_and(|it| it > 0.0)));
+                (index > 0 && first > 0.0 && !grows).then_some((row, index, first))
+            })
+            .collect();
+        let (row, index, first) = born.first()?;
+        let more = match born.len() {
+            1 => String::new(),
+            many => format!(", and so it is with {} more", many - 1),
+        };
+        Some(format!(
+            "; the series {} was born at {first}: it came with this value at {}, and {name} of it is 0, for there is no sample \
+             before it to subtract from{more}",
+            words(&row.labels),
+            self.instant(self.whole.time(*index)),
+        ))
     }
 
     fn no_match(&self, left: &Part, right: &Part) -> String {
@@ -147,14 +195,17 @@ impl Why<'_> {
             true => String::new(),
             false => format!(", {}", words(&row.labels)),
         };
+        // What counts up from nothing would come nearer with what it was born with.
+        let rises = matches!(op, ">" | ">=" | "==");
+        let born = self.born(left).filter(|_| rises).unwrap_or_default();
         match right.kind {
             PartKind::Literal => {
                 let limit: f64 = right.text.parse().unwrap_or(f64::NAN);
                 let value = shown(difference + limit);
-                format!("`{}` never is {op} {}: the nearest is {value} at {time}{of}", left.text, right.text)
+                format!("`{}` never is {op} {}: the nearest is {value} at {time}{of}{born}", left.text, right.text)
             }
             _ => format!(
-                "`{}` never is {op} `{}`: the nearest differs by {} at {time}{of}",
+                "`{}` never is {op} `{}`: the nearest differs by {} at {time}{of}{born}",
                 left.text,
                 right.text,
                 shown(difference)

@@ -139,8 +139,8 @@ pub(super) const WHEN_COMMANDED: &[Field] = &[
 const OF: Field = Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that times count from.");
 const AT: Field =
     Field::new("at", DURATION, "11m", "The instant that times count from; the start without it and `of`.");
-const AFTER: Field = Field::new("after", DURATION, "30s", "Not before this.");
-const WITHIN: Field = Field::new("within", DURATION, "3m", "And not later than this after that.");
+const AFTER: Field = Field::new("after", DURATION, "30s", "The window begins so long after what times count from.");
+const WITHIN: Field = Field::new("within", DURATION, "3m", "And it lasts so long.");
 
 pub(super) const BOUND: &[Field] = &[WITHIN, AFTER];
 

@@ -7,6 +7,8 @@ mod faults;
 mod fields;
 mod plan;
 mod read;
+#[cfg(any(feature = "cli", feature = "internals"))]
+mod reference;
 mod settings;
 mod units;
 mod write;
@@ -20,6 +22,10 @@ pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
 pub use fields::schema;
 pub use plan::*;
 pub use read::{Loader, NoFiles, beside, read, read_fault};
+#[cfg(feature = "cli")]
+pub use reference::expectations;
+#[cfg(feature = "internals")]
+pub use reference::expectations_markdown;
 pub use settings::{Credentials, HealthSettings, Settings};
 #[cfg(feature = "server")]
 pub use units::read_time;

@@ -97,12 +97,17 @@ impl Plan {
 
     /// What is to be said of a metric that no member's version of Kestra has, and another version has.
     pub fn elsewhere(&self, metric: &str) -> Option<String> {
+        // Profiles know names without the prefix that is set.
+        let plain = |prefix: &String| prefix.replace(|c: char| !c.is_ascii_alphanumeric(), "_") + "_";
+        let prefix = self.settings.metrics_prefix.as_ref().map_or("kestra_".to_owned(), plain);
+        let metric = metric.strip_prefix(&prefix).map_or(metric.to_owned(), |rest| format!("kestra_{rest}"));
         let mut profiles = self.cluster.members.iter().map(|member| member.profile(self.kestra));
         let first = profiles.next()?;
-        let (version, same) = first.elsewhere(metric)?;
-        if profiles.any(|profile| profile.elsewhere(metric).is_none()) {
+        let (version, same) = first.elsewhere(&metric)?;
+        if profiles.any(|profile| profile.elsewhere(&metric).is_none()) {
             return None;
         }
+        let same = same.map(|same| same.strip_prefix("kestra_").map_or(same.clone(), |rest| format!("{prefix}{rest}")));
         let same = same.map(|same| format!(", here `{same}` tells the same")).unwrap_or_default();
         Some(format!("Kestra {} has no such meter, {version} has{same}", first.name()))
     }

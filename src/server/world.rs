@@ -363,7 +363,13 @@ impl World {
     /// Stands still from now on; a jump ends.
     pub(super) fn pause(&mut self) {
         self.clock.pause();
+        self.end_jumps();
+    }
+
+    /// None is under way from here on, though the work of one may still have to find out.
+    fn end_jumps(&mut self) {
         self.jumps_ended += 1;
+        self.jump = None;
     }
 
     /// Back to the exact start; a jump ends.
@@ -371,7 +377,7 @@ impl World {
         self.session.restart();
         self.clock.jump(Instant::START);
         self.limit = None;
-        self.jumps_ended += 1;
+        self.end_jumps();
         self.resets += 1;
         self.advance(Instant::START);
         self.session.keep_checkpoints();

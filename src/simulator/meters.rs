@@ -2,7 +2,7 @@
 
 use crate::flow::State;
 use crate::metrics::{Registry, SeriesId};
-use crate::profile::{MeterId, Profile, Quirk, Role};
+use crate::profile::{self, MeterId, Profile, Quirk, Role};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ macro_rules! meters {
         pub(super) enum Meter { $($name,)+ }
 
         impl Meter {
+            /// The dotted names of all.
+            const NAMES: &[&str] = &[$($text),+];
+
             /// Its dotted name, as `/metrics` lists it.
             const fn name(self) -> &'static str {
                 match self { $(Meter::$name => $text),+ }
@@ -69,6 +72,11 @@ meters! {
     IndexerRequest = "kestra.indexer.request.count",
     IndexerDuration = "kestra.indexer.request.duration",
     HttpRequest = "http.server.requests",
+}
+
+/// Whether events of the model move a meter of a version. One that they do not has the series of its start only.
+pub fn moves(meter: &profile::Meter) -> bool {
+    meter.modelled().is_some_and(|name| Meter::NAMES.contains(&name))
 }
 
 macro_rules! names {

@@ -49,6 +49,7 @@ use std::sync::Arc;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
 pub use member::{Member, Process};
+pub use meters::moves;
 pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
 pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};

@@ -1,5 +1,8 @@
 //! Faults over HTTP: written as in a timeline; now, or when their `at` comes.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -8,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{Answered, App, Refusal};
-use crate::document::{self, Diagnostic};
+use crate::document::{self, Diagnostic, Source};
 use crate::run::{Refused, Session};
-use crate::scenario::{self, TimelineEntry};
-use crate::simulator::{ActiveFault, CommandError, Simulation};
+use crate::scenario::{self, Amount, TimelineEntry};
+use crate::simulator::{ActiveFault, CommandError, Happening, Simulation};
+use crate::time::Instant;
 
 impl From<Refused> for Refusal {
     fn from(why: Refused) -> Refusal {
@@ -56,12 +60,95 @@ fn accepted(entry: &TimelineEntry, session: &Session) -> Value {
     })
 }
 
+/// What has become of a fault.
+#[derive(Clone, Debug)]
+enum Fate {
+    /// It has not begun.
+    Planned,
+    /// It is in force, or will happen again.
+    Active(Box<ActiveFault>),
+    /// A collection is under way, since and up to these instants: nothing ends it before.
+    Pauses(Instant, Instant),
+    /// It has happened: when it began last, and when it was over, as far as the journal still tells.
+    Over(Option<Instant>, Option<Instant>),
+}
+
+/// A fault, whether the scenario has it, and what has become of it.
+type Fated<'s> = (&'s TimelineEntry, bool, Fate);
+
+/// All faults of a session.
+fn fates(session: &Session) -> Vec<Fated<'_>> {
+    let (simulation, now) = (session.simulation(), session.now());
+    let mut begun: BTreeMap<&str, Instant> = BTreeMap::new();
+    let mut ended: BTreeMap<&str, Instant> = BTreeMap::new();
+    for line in simulation.journal().iter() {
+        match &line.what {
+            Happening::FaultBegins { name, .. } => _ = begun.insert(name, line.at),
+            Happening::FaultEnds { name } => _ = ended.insert(name, line.at),
+            _ => {}
+        }
+    }
+    let paused = |member: &usize| simulation.members().get(*member)?.process()?.paused_until();
+    let fate = |entry: &TimelineEntry| {
+        let name = entry.name.as_str();
+        if let Some(active) = simulation.faults().iter().find(|active| active.entry.name == name) {
+            return Fate::Active(Box::new(active.clone()));
+        }
+        let pauses = match entry.fault.amount {
+            Amount::Pause(_) => entry.fault.members().iter().filter_map(paused).max().filter(|until| *until > now),
+            _ => None,
+        };
+        match (begun.get(name).copied(), pauses) {
+            (Some(began), Some(until)) => Fate::Pauses(began, until),
+            (Some(began), None) => Fate::Over(Some(began), ended.get(name).copied().or(Some(began))),
+            // The journal keeps the last lines only.
+            (None, _) if entry.at < now => Fate::Over(None, ended.get(name).copied()),
+            (None, _) => Fate::Planned,
+        }
+    };
+    session.faults().map(|(entry, of_file)| (entry, of_file, fate(entry))).collect()
+}
+
+/// All faults there are: in force or to happen again, still to come, and over.
 pub(super) async fn list(State(shared): App) -> Answered<Json<Value>> {
     let world = shared.world()?;
-    let simulation = world.session.simulation();
-    let faults: Vec<Value> = simulation.faults().iter().map(|fault| describe(fault, simulation)).collect();
-    let planned: Vec<Value> = world.session.planned().map(|entry| accepted(entry, &world.session)).collect();
-    Ok(Json(json!({ "faults": faults, "planned": planned })))
+    let session = &world.session;
+    let (mut active, mut planned, mut over) = (Vec::new(), Vec::new(), Vec::new());
+    for (entry, of_file, fate) in fates(session) {
+        let (list, mut told) = match fate {
+            Fate::Planned => (&mut planned, accepted(entry, session)),
+            Fate::Active(fault) => (&mut active, describe(&fault, session.simulation())),
+            Fate::Pauses(since, until) => (&mut active, pausing(entry, since, until, session)),
+            Fate::Over(began, ended) => {
+                let mut told = accepted(entry, session);
+                told["began"] = json!(began.map(|at| at.to_string()));
+                told["ended"] = json!(ended.map(|at| at.to_string()));
+                (&mut over, told)
+            }
+        };
+        told["from"] = json!(if of_file { "scenario" } else { "session" });
+        list.push(told);
+    }
+    Ok(Json(json!({ "faults": active, "planned": planned, "over": over })))
+}
+
+/// A collection that is under way.
+fn pausing(entry: &TimelineEntry, since: Instant, until: Instant, session: &Session) -> Value {
+    json!({
+        "name": entry.name,
+        "what": entry.fault.sentence(session.plan()),
+        "since": since.to_string(),
+        "in_force": true,
+        "ends": until.to_string(),
+        "again": null,
+    })
+}
+
+/// Whether the body of a fault gives it a name.
+fn is_named(text: &str) -> bool {
+    let source = Arc::new(Source { name: String::new(), text: text.to_owned() });
+    let root = document::parse(&source).0.map(|root| root.value);
+    matches!(root, Some(document::Value::Mapping(entries)) if entries.iter().any(|entry| entry.key == "name"))
 }
 
 /// A fault as an entry of a timeline, in JSON or YAML.
@@ -75,7 +162,13 @@ pub(super) async fn inject(State(shared): App, body: Bytes) -> Answered<Response
             let message = format!("`until` is {until} since the start, before it begins at {}", entry.at);
             return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "name a later `until`"));
         }
-        entry.name = session.free_name(&entry.name);
+        let free = session.free_name(&entry.name);
+        if free != entry.name && is_named(&text) {
+            let message = format!("this session has a fault called `{}` already", entry.name);
+            let advice = format!("name it `{free}`, or leave `name` out: it gets one");
+            return Err(Refusal::new(StatusCode::CONFLICT, message, advice));
+        }
+        entry.name = free;
         let answer = accepted(&entry, session);
         session.inject(entry)?;
         Ok(answer)
@@ -93,24 +186,44 @@ fn unreadable(diagnostics: &[Diagnostic]) -> Refusal {
     Refusal::bad(told.join("; "), advice)
 }
 
-/// Ends a fault in force, or takes back one that is still to come.
+/// Ends a fault in force, or takes back an injected one that is still to come.
 pub(super) async fn clear(State(shared): App, Path(name): Path<String>) -> Answered<Json<Value>> {
     shared.change(|world| {
         world.session.clear(&name).map_err(|why| match why {
-            Refused::Impossible(CommandError::NoFault(_)) => unknown(&name, &world.session),
+            Refused::Impossible(CommandError::NoFault(_)) => not_there(&name, &world.session),
             other => other.into(),
         })
     })??;
     Ok(Json(json!({ "cleared": name })))
 }
 
-fn unknown(name: &str, session: &Session) -> Refusal {
-    let in_force = session.simulation().faults().iter().map(|fault| fault.entry.name.as_str());
-    let names: Vec<&str> = in_force.chain(session.planned().map(|entry| entry.name.as_str())).collect();
-    let known = if names.is_empty() {
-        "none is in force".to_owned()
-    } else {
-        format!("in force or planned are {}", names.join(", "))
+/// Why there is nothing to clear, and what there is.
+fn not_there(name: &str, session: &Session) -> Refusal {
+    let fates = fates(session);
+    let can = |(_, of_file, fate): &&Fated<'_>| match fate {
+        Fate::Active(_) => true,
+        Fate::Planned => !of_file,
+        Fate::Pauses(..) | Fate::Over(..) => false,
     };
-    Refusal::new(StatusCode::NOT_FOUND, format!("no fault in force is called `{name}`"), known)
+    let can: Vec<&str> = fates.iter().filter(can).map(|(entry, ..)| entry.name.as_str()).collect();
+    let there = match can.is_empty() {
+        true => "there is none that could be cleared; GET /api/faults shows all".to_owned(),
+        false => format!("those that can be cleared are {}", can.join(", ")),
+    };
+    let told = match fates.iter().rev().find(|(entry, ..)| entry.name == name) {
+        None => {
+            let near = document::nearest(name, fates.iter().map(|(entry, ..)| entry.name.as_str()));
+            let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            return Refusal::new(StatusCode::NOT_FOUND, format!("no fault is called `{name}`"), near + &there);
+        }
+        Some((entry, _, Fate::Planned | Fate::Active(_))) => {
+            format!("`{name}` is planned by the scenario for {}, it has not begun", entry.at)
+        }
+        Some((_, _, Fate::Pauses(_, until))) => {
+            format!("`{name}` is a collection under way, it ends at {until} and not before")
+        }
+        Some((_, _, Fate::Over(_, Some(ended)))) => format!("`{name}` is over since {}", ended.rounded()),
+        Some((_, _, Fate::Over(_, None))) => format!("`{name}` is over"),
+    };
+    Refusal::new(StatusCode::CONFLICT, told, there)
 }

@@ -9,9 +9,10 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Answered, App, Refusal, field, state_now, time};
+use super::{Answered, App, Refusal, field, keys, state_now, switch, time};
 use crate::scenario;
 use crate::server::clock::Steps;
 use crate::server::world::{Shared, World};
@@ -36,18 +37,44 @@ impl Drop for Work {
     }
 }
 
-/// Moves time forward at once, however far; `pauses` when it is there.
+/// How a jump is made.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    /// Time is paused when it is there.
+    pauses: bool,
+    /// It waits for the end of another one that is under way; else it is refused.
+    waits: bool,
+}
+
+/// The turn of a jump: one is under way at a time.
+async fn turn(shared: &Shared, waits: bool) -> Answered<OwnedSemaphorePermit> {
+    let turns = shared.jumping.clone();
+    // One that was ended is over in a moment.
+    let under_way = shared.world()?.jump;
+    if waits || under_way.is_none() {
+        let given_up = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the jump was given up", "ask for the state");
+        return turns.acquire_owned().await.map_err(|_| given_up);
+    }
+    let Ok(turn) = turns.try_acquire_owned() else {
+        let to = under_way.map(|to| format!(" to {to}")).unwrap_or_default();
+        let advice = "send \"wait\": true to have your turn after it, or end it: POST /api/pause";
+        return Err(Refusal::new(StatusCode::CONFLICT, format!("a jump{to} is under way"), advice));
+    };
+    Ok(turn)
+}
+
+/// Moves time forward at once, however far.
 async fn jump(
     shared: Arc<Shared>,
     to: impl FnOnce(&World) -> Instant + Send + 'static,
-    pauses: bool,
+    Manner { pauses, waits }: Manner,
 ) -> Answered<Json<Value>> {
     let work = Work::default();
     let gone = work.watch();
     let given_up = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the jump was given up", "ask for the state");
     // What ends jumps ends those too that wait for their turn.
     let ended = shared.world()?.jumps_ended;
-    let turn = shared.jumping.clone().acquire_owned().await.map_err(|_| given_up(()))?;
+    let turn = turn(&shared, waits).await?;
     let way = move || {
         let _turn = turn;
         let to = target(&*shared.world()?, to)?;
@@ -103,21 +130,25 @@ fn cut_short(to: Instant, now: Instant) -> Refusal {
 }
 
 pub(super) async fn advance(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let value = field(&body, "by", "\"5m\"")?;
+    let example = r#"{"by": "5m"}"#;
+    let body = keys(&body, &["by", "wait"], example)?;
+    let (value, waits) = (field(&body, "by", example)?, switch(&body, "wait")?);
     let by = value.as_str().map(str::parse::<Duration>);
     let Some(Ok(by)) = by else {
         return Err(Refusal::bad(format!("{value} is no duration"), crate::time::DURATION_ADVICE));
     };
-    jump(shared, move |world| world.session.now() + by, false).await
+    jump(shared, move |world| world.session.now() + by, Manner { pauses: false, waits }).await
 }
 
 /// Runs at the clock's speed until an instant and pauses there; with `"now": true` it is there at once.
 pub(super) async fn run_until(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let value = field(&body, "at", "\"12m\"")?;
+    let example = r#"{"at": "12m"}"#;
+    let body = keys(&body, &["at", "now", "wait"], example)?;
+    let value = field(&body, "at", example)?;
     let at = time(value.as_str().unwrap_or(&value.to_string()))?;
-    let at_once = serde_json::from_slice::<Value>(&body).is_ok_and(|body| body["now"] == json!(true));
-    if at_once {
-        return jump(shared, move |_| at, true).await;
+    let waits = switch(&body, "wait")?;
+    if switch(&body, "now")? {
+        return jump(shared, move |_| at, Manner { pauses: true, waits }).await;
     }
     shared.change(|world| {
         if at <= world.session.now() {

@@ -8,18 +8,18 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, Request as HttpRequest, State};
+use axum::extract::{DefaultBodyLimit, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::clock::SPEEDS;
 use super::world::{Broken, Shared, World};
+use crate::document;
 use crate::scenario;
 use crate::simulator::{JournalEntry, Port, Simulation};
 use crate::time::{Duration, Instant};
@@ -28,6 +28,26 @@ use crate::time::{Duration, Instant};
 const MAX_BODY: usize = 1 << 20;
 
 type App = State<Arc<Shared>>;
+
+/// What there is: method, path, and the parameters it understands. What stands behind a member's name is the member's.
+const ROUTES: &[(&str, &str, &[&str])] = &[
+    ("GET", "/", &[]),
+    ("GET", "/api/state", &["at"]),
+    ("POST", "/api/pause", &[]),
+    ("POST", "/api/resume", &[]),
+    ("POST", "/api/speed", &[]),
+    ("POST", "/api/advance", &[]),
+    ("POST", "/api/run-until", &[]),
+    ("GET", "/api/faults", &[]),
+    ("POST", "/api/faults", &[]),
+    ("DELETE", "/api/faults/NAME", &[]),
+    ("GET", "/api/journal", &["since", "wait"]),
+    ("GET", "/api/scenario", &[]),
+    ("POST", "/api/reset", &[]),
+    ("GET", "/sd", &[]),
+    ("GET", "/metrics", &[]),
+    ("GET", "/health", &[]),
+];
 
 /// Serves the control port.
 pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
@@ -53,6 +73,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/members/{name}/{*path}", any(members::member))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn(known_parameters))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::from_fn(same_origin))
         .with_state(shared);
@@ -126,6 +147,54 @@ fn foreign_origin(method: &Method, headers: &HeaderMap) -> Option<String> {
     (!own).then(|| origin.to_owned())
 }
 
+/// A parameter that nobody reads is a mistake of whoever sends it: `?sinse=5` must not be answered as if it were not there.
+async fn known_parameters(request: HttpRequest, next: Next) -> Response {
+    match unknown_parameter(request.uri()) {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+/// What is wrong with the parameters of a request, if anything is. What is no path of the control port is told later.
+fn unknown_parameter(uri: &Uri) -> Option<Refusal> {
+    let path = match uri.path().strip_prefix("/api/faults/") {
+        Some(_) => "/api/faults/NAME",
+        None => uri.path(),
+    };
+    let (_, _, known) = ROUTES.iter().find(|(_, route, _)| *route == path)?;
+    let given = parameters(uri);
+    for (index, (name, _)) in given.iter().enumerate() {
+        if !known.contains(&name.as_str()) {
+            let advice = match known.is_empty() {
+                true => "leave it out".to_owned(),
+                false => document::instead(name, known.iter().copied()),
+            };
+            return Some(Refusal::bad(format!("`{name}` is no parameter of {path}"), advice));
+        }
+        if given[..index].iter().any(|(before, _)| before == name) {
+            return Some(Refusal::bad(format!("`{name}` is given more than once"), "send one of them"));
+        }
+    }
+    None
+}
+
+/// The parameters of a request, decoded.
+fn parameters(uri: &Uri) -> Vec<(String, String)> {
+    let decoded = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    };
+    let parts = uri.query().unwrap_or("").split('&').filter(|part| !part.is_empty());
+    parts
+        .map(|part| part.split_once('=').unwrap_or((part, "")))
+        .map(|(name, it)| (decoded(name), decoded(it)))
+        .collect()
+}
+
+fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    parameters(uri).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+}
+
 fn seconds(at: Instant) -> f64 {
     at.as_nanoseconds() as f64 / crate::time::SECOND as f64
 }
@@ -188,13 +257,8 @@ fn whole_state(shared: &Shared, world: &World) -> Value {
     state
 }
 
-#[derive(Deserialize)]
-struct At {
-    at: Option<String>,
-}
-
-async fn state(State(shared): App, Query(query): Query<At>) -> Answered<Json<Value>> {
-    match query.at {
+async fn state(State(shared): App, uri: Uri) -> Answered<Json<Value>> {
+    match parameter(&uri, "at") {
         None => state_now(&shared),
         Some(at) => at_instant(shared, &at, cluster).await.map(Json),
     }
@@ -236,40 +300,66 @@ fn time(text: &str) -> Answered<Instant> {
     Ok(at)
 }
 
-/// The one field of a small JSON body.
-fn field(body: &Bytes, name: &str, example: &str) -> Answered<Value> {
-    let example = format!("send the JSON {{\"{name}\": {example}}}");
-    let object: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}"), &example))?;
-    match object.get(name) {
-        Some(value) => Ok(value.clone()),
-        None => Err(Refusal::bad(format!("the body has no \"{name}\""), &example)),
+/// The keys of a small JSON body, all of which must be known; of a request that takes none it may be empty.
+fn keys(body: &Bytes, known: &[&str], example: &str) -> Answered<Map<String, Value>> {
+    let send = match example {
+        "" => "send no body".to_owned(),
+        example => format!("send the JSON {example}"),
+    };
+    if body.trim_ascii().is_empty() && example.is_empty() {
+        return Ok(Map::new());
+    }
+    let value = serde_json::from_slice(body);
+    let value: Value = value.map_err(|error| Refusal::bad(format!("the body is no JSON: {error}"), &send))?;
+    let Value::Object(object) = value else { return Err(Refusal::bad("the body is no JSON object", &send)) };
+    match object.keys().find(|key| !known.contains(&key.as_str())) {
+        None => Ok(object),
+        Some(key) => {
+            let instead = document::nearest(key, known.iter().copied());
+            let instead = instead.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            Err(Refusal::bad(format!("`{key}` is no key of this request"), instead + &send))
+        }
     }
 }
 
-async fn pause(State(shared): App) -> Answered<Json<Value>> {
+/// The key that a small JSON body must have.
+fn field<'b>(body: &'b Map<String, Value>, name: &str, example: &str) -> Answered<&'b Value> {
+    let missing = || Refusal::bad(format!("the body has no \"{name}\""), format!("send the JSON {example}"));
+    body.get(name).ok_or_else(missing)
+}
+
+/// A switch of a small JSON body, off when it is left out.
+fn switch(body: &Map<String, Value>, name: &str) -> Answered<bool> {
+    match body.get(name) {
+        None => Ok(false),
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(other) => Err(Refusal::bad(format!("`{name}` is {other}"), "send true or false")),
+    }
+}
+
+async fn pause(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    drop(shared.world()?);
+    keys(&body, &[], "")?;
     shared.change(World::pause)?;
     state_now(&shared)
 }
 
-async fn resume(State(shared): App) -> Answered<Json<Value>> {
+async fn resume(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    drop(shared.world()?);
+    keys(&body, &[], "")?;
     shared.change(|world| world.clock.resume())?;
     state_now(&shared)
 }
 
 async fn speed(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let value = field(&body, "speed", "10")?;
+    let example = r#"{"speed": 10}"#;
+    let body = keys(&body, &["speed"], example)?;
+    let value = field(&body, "speed", example)?;
     let speed = value.as_f64().filter(|speed| SPEEDS.contains(speed));
     let advice = format!("send a number from {} to {}", SPEEDS.start(), SPEEDS.end());
     let speed = speed.ok_or_else(|| Refusal::bad(format!("{value} is no speed"), advice))?;
     shared.change(|world| world.clock.set_speed(speed))?;
     state_now(&shared)
-}
-
-#[derive(Deserialize)]
-struct Since {
-    since: Option<u64>,
-    wait: Option<String>,
 }
 
 /// How long who listens to the journal is kept waiting at most, and how often it is looked whether there is something new.
@@ -278,9 +368,12 @@ const LISTENS_EACH: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The journal, from line number `since` on; with `wait` not before there is something, or so much real time is over. After
 /// a reset its lines are counted from 0 again: `resets` tells.
-async fn journal(State(shared): App, Query(query): Query<Since>) -> Answered<Json<Value>> {
-    let since = query.since.unwrap_or(0);
-    let wait = query.wait.as_deref().map(|text| {
+async fn journal(State(shared): App, uri: Uri) -> Answered<Json<Value>> {
+    let since = parameter(&uri, "since").map_or(Ok(0), |text| {
+        let advice = "send the number that `next` told";
+        text.parse::<u64>().map_err(|_| Refusal::bad(format!("`{text}` is no number of a line"), advice))
+    })?;
+    let wait = parameter(&uri, "wait").map(|text| {
         let advice = crate::time::DURATION_ADVICE;
         text.parse::<Duration>().map_err(|_| Refusal::bad(format!("`{text}` is no duration"), advice))
     });
@@ -317,7 +410,9 @@ fn told(world: &World, since: u64) -> Value {
     json!({ "resets": world.resets, "dropped": dropped, "next": journal.next(), "lines": lines })
 }
 
-async fn reset(State(shared): App) -> Answered<Json<Value>> {
+async fn reset(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    drop(shared.world()?);
+    keys(&body, &[], "")?;
     shared.change(World::reset)?;
     state_now(&shared)
 }
@@ -375,4 +470,34 @@ async fn own_metrics(State(shared): App) -> Answered<Response> {
 
 async fn page() -> Html<&'static str> {
     Html(include_str!("../page.html"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_tells_every_request_and_its_parameters_and_no_others() {
+        let readme = include_str!("../../../README.md");
+        let (_, section) = readme.split_once("## The control port").expect("a section");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+        let of = |method: &str, path: &str| {
+            // Those of one method may share a row: `POST /api/pause`, `/api/resume`.
+            let whole = format!("`{method} {path}");
+            let ends =
+                |row: &str| row.split_once(&whole).is_some_and(|(_, rest)| rest.starts_with(['`', '?', ' ', '{']));
+            rows.iter()
+                .find(|row| ends(row) || (row.contains(&format!("`{method} ")) && row.contains(&format!("`{path}`"))))
+        };
+        for (method, path, known) in ROUTES.iter().filter(|(_, path, _)| !matches!(*path, "/" | "/health")) {
+            let row = of(method, path).unwrap_or_else(|| panic!("{method} {path} is in no row"));
+            known.iter().for_each(|name| assert!(row.contains(&format!("{name}=")), "{path}: {name}"));
+        }
+        let words = rows.iter().flat_map(|row| row.split('`'));
+        for word in words.filter(|word| ["GET /", "POST /", "DELETE /"].iter().any(|it| word.starts_with(it))) {
+            let whole = word.split(['?', '{']).next().unwrap_or_default().trim();
+            assert!(ROUTES.iter().any(|(method, path, _)| format!("{method} {path}") == whole), "{word} is not there");
+        }
+    }
 }

@@ -1,0 +1,169 @@
+//! `explain`: what is said of a name that is not there, of counters born above 0, of alerts that held almost long enough, and
+//! of those that Grafana's `KeepLast` holds.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::sync::Arc;
+
+use mock_kestra::monitor::read_rules;
+use mock_kestra::random::Seed;
+use mock_kestra::run::{Scraping, Watch, explain};
+use mock_kestra::scenario::{NoFiles, read};
+use mock_kestra::time::{Calendar, Duration, Instant};
+
+/// What `explain` says of the alert `A`.
+fn told(scenario: &str, rules: &str, change: impl FnOnce(&mut Watch), at: Option<Duration>) -> String {
+    let (plan, wrong) = read("x.yaml", scenario, &NoFiles);
+    let plan = Arc::new(plan.unwrap_or_else(|| panic!("{wrong:?}")));
+    let (rules, wrong) = read_rules("rules.yml", rules).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let mut watch = Watch { rules, ..Watch::default() };
+    change(&mut watch);
+    let at = at.map(|at| Instant::START + at);
+    let found = explain(&plan, Seed(1), Calendar::default(), &watch, "A", at).expect("no limit").expect("a rule A");
+    found.verdict
+}
+
+fn rule(expr: &str, hold: &str) -> String {
+    format!("groups: [ {{ name: g, rules: [ {{ alert: A, for: {hold}, expr: '{expr}' }} ] }} ]\n")
+}
+
+const CLUSTER: &str = "name: x
+duration: 20m
+cluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 2 } }
+flows: [ { id: ingest, namespace: company, tasks: [ { id: load, type: io.kestra.plugin.core.log.Log } ] } ]
+arrivals: [ { flow: ingest, rate: 4/min } ]
+timeline: [ { at: 10m, kill: worker-1, for: 5m } ]
+";
+
+#[test]
+fn a_name_that_is_not_there_is_told_as_what_it_is() {
+    for (expr, part) in [
+        (
+            "kestra_executor_execution_queued_count_total > 0",
+            "no series called `kestra_executor_execution_queued_count_total`: it is a meter of Kestra 1.3 that nothing has raised in this run",
+        ),
+        ("kestra_executor_sla_violation_count_total > 0", "a meter of Kestra 1.3 that is not simulated"),
+        ("increase(kestra_worker_killed_count_total[5m]) > 0", "a meter of Kestra 1.3 that is not simulated"),
+        ("kestra_io_kestra_plugin_jdbc_query_rows_total > 0", "a metric of a plugin's tasks"),
+        ("kestra_worker_queue_size > 0", "Kestra 1.3 has no such meter, 2.0 has, here `kestra_worker_job_pending`"),
+        ("kestra_worker_job_pendng > 0", "; did you mean `kestra_worker_job_pending`?"),
+        ("kestra_worker_job_pending == 0 and upp", "no series called `upp`; did you mean `up`?"),
+        ("scrape_duration_second > 0", "; did you mean `scrape_duration_seconds`?"),
+        ("scrape_duration_seconds > 100", "never is > 100"),
+        ("kestra_executor_execution_duration_seconds > 9", "is a timer, its series are"),
+        ("kube_pod_info > 0", "no version of Kestra has such a meter, and no rule records it"),
+    ] {
+        let told = told(CLUSTER, &rule(expr, "0s"), |_| {}, None);
+        assert!(told.contains(part), "{expr}: {told}");
+    }
+}
+
+#[test]
+fn what_rules_record_is_there_too() {
+    let rules = "groups:
+  - name: g
+    rules:
+      - { record: job:pending:sum, expr: sum(kestra_worker_job_pending) }
+      - { alert: A, expr: job:pending:sm > 3 }
+";
+    assert!(told(CLUSTER, rules, |_| {}, None).contains("did you mean `job:pending:sum`?"));
+}
+
+#[test]
+fn what_nobody_scrapes_and_what_only_other_roles_show_is_told_so() {
+    let nobody = |watch: &mut Watch| watch.scraping = Scraping::Jobs(Vec::new());
+    let up = told(CLUSTER, &rule("up == 0", "0s"), nobody, None);
+    assert!(up.contains("no series called `up`: nothing is scraped"), "{up}");
+    let alone = "name: x\nduration: 5m\ncluster: { members: { executor: 1 } }\n";
+    let told = told(alone, &rule("kestra_worker_job_pending > 3", "0s"), |_| {}, None);
+    assert!(told.contains("a meter of Kestra 1.3 of standalone, worker only, and none of these showed it"), "{told}");
+}
+
+#[test]
+fn a_series_that_is_there_at_other_times_is_no_unknown_one() {
+    let gone = "name: x\nduration: 20m\ncluster: { members: { executor: 1, worker: 1 } }\ntimeline: [ { at: 10m, kill: worker-1, for: 5m } ]\n";
+    let told = told(gone, &rule("kestra_worker_job_pending > 3", "0s"), |_| {}, Some(Duration::minutes(12)));
+    assert!(
+        told.contains("no series called `kestra_worker_job_pending` is there at this time: in this run from "),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_counter_that_is_born_at_one_has_no_increase() {
+    let born = "name: x
+duration: 20m
+flows: [ { id: ingest, namespace: company, tasks: [ { id: load, type: io.kestra.plugin.core.log.Log } ] } ]
+behaviour: [ { task: load, fails: 100% } ]
+arrivals: [ { flow: ingest, rate: 4/d } ]
+timeline:
+  - { at: 5m, arrivals: { flow: ingest, rate: 2/s }, for: 2s }
+";
+    for expr in [
+        "increase(kestra_executor_execution_end_count_total{state=\"FAILED\"}[5m]) > 0",
+        "sum(rate(kestra_executor_execution_end_count_total{state=\"FAILED\"}[5m])) > 0",
+        "sum by (flow_id) (increase(kestra_executor_execution_end_count_total[5m])) >= 1",
+    ] {
+        let told = told(born, &rule(expr, "0s"), |_| {}, None);
+        for part in
+            ["never is >", "was born at", "it came with this value at 5m", "no sample before it to subtract from"]
+        {
+            assert!(told.contains(part), "{expr}: {part} in {told}");
+        }
+    }
+    // One that grows on is counted, and one that falls short of a limit is not short of its birth.
+    let grows =
+        told(CLUSTER, &rule("increase(kestra_executor_execution_end_count_total[5m]) > 1000", "0s"), |_| {}, None);
+    assert!(grows.contains("never is > 1000") && !grows.contains("born"), "{grows}");
+}
+
+#[test]
+fn an_alert_whose_condition_was_gone_at_the_evaluation_that_counts_is_told_so() {
+    // Down for 45 s: three evaluations see it, and the fourth would have fired.
+    let short = "name: x
+duration: 10m
+cluster: { members: { executor: 1, worker: 1 } }
+timeline: [ { at: 5m, hang: worker-1, for: 44s } ]
+";
+    let verdict = |hold: &str| told(short, &rule("up == 0", hold), |_| {}, None);
+    let long = verdict("4m");
+    assert!(long.contains("it held for") && long.contains("of the 4m it must"), "{long}");
+    // Whatever the phases: there is one `for` that is just over when the condition is gone.
+    let gone: Vec<String> =
+        ["30s", "45s", "1m"].map(verdict).into_iter().filter(|it| it.contains("was gone at")).collect();
+    assert_eq!(gone.len(), 1, "{gone:?}");
+    assert!(
+        gone[0].contains("only pending, from 5m") && gone[0].contains("the evaluation at which it would have fired")
+    );
+    assert!(!gone[0].contains("it held for"), "{gone:?}");
+}
+
+#[test]
+fn what_keep_last_holds_is_told() {
+    let rules = "apiVersion: 1
+groups:
+  - orgId: 1
+    name: g
+    folder: f
+    interval: 1m
+    rules:
+      - uid: a
+        title: A
+        condition: B
+        for: 0s
+        noDataState: KeepLast
+        execErrState: Error
+        data:
+          - refId: A
+            datasourceUid: prometheus
+            relativeTimeRange: { from: 600, to: 0 }
+            model: { refId: A, expr: 'kestra_worker_job_pending >= 0', instant: true }
+          - refId: B
+            datasourceUid: __expr__
+            model: { refId: B, type: threshold, expression: A, conditions: [ { evaluator: { type: gt, params: [ -1 ] } } ] }
+";
+    let gone = "name: x\nduration: 20m\ncluster: { members: { executor: 1, worker: 1 } }\ntimeline: [ { at: 10m, kill: worker-1, for: 5m } ]\n";
+    let told = told(gone, rules, |_| {}, None);
+    assert!(told.contains("it fires: from ") && told.contains("; KeepLast holds it at "), "{told}");
+    assert!(told.contains("A finds no data"), "{told}");
+}

@@ -1,0 +1,57 @@
+//! The README does not go stale: its tables are made from those that the code goes by. `UPDATE_README=1` makes them anew.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use mock_kestra::{cli, scenario};
+
+fn readme() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+#[test]
+fn its_tables_are_those_of_the_code() {
+    let text = std::fs::read_to_string(readme()).expect("readable");
+    let mut made = text.clone();
+    for (name, table) in [("expect", scenario::expectations_markdown()), ("beside", cli::beside_markdown())] {
+        let (begin, end) = (format!("<!-- made: {name} -->\n"), format!("<!-- end: {name} -->"));
+        let (before, rest) = made.split_once(&begin).unwrap_or_else(|| panic!("README has no {begin}"));
+        let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("README has no {end}"));
+        made = format!("{before}{begin}\n{table}\n{end}{after}");
+    }
+    if std::env::var_os("UPDATE_README").is_some() {
+        std::fs::write(readme(), &made).expect("written");
+    } else {
+        assert_eq!(made, text, "run this test with UPDATE_README=1");
+    }
+}
+
+#[test]
+fn the_help_tells_the_same() {
+    let help = |command: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mock-kestra")).args([command, "--help"]).output();
+        let text = String::from_utf8_lossy(&output.expect("it runs").stdout).into_owned();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let reference = scenario::expectations_markdown();
+    let rows: Vec<Vec<&str>> = reference.lines().skip(2).map(|row| row.split(" | ").collect()).collect();
+    assert!(rows.len() > 15, "{reference}");
+    for command in ["test", "check"] {
+        let help = help(command);
+        for row in &rows {
+            let (key, example) = (row[1].trim_matches('`'), row[2].trim_matches('`'));
+            let line = format!("{key}: {example} {}", row[3].trim_end_matches(" |"));
+            assert!(help.contains(&line), "{command}: {line}");
+        }
+    }
+    let serve = help("serve");
+    for part in ["an alert with `for` is only pending", "rates are 20 times higher", "there is no REST API of Kestra"] {
+        assert!(serve.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn the_licence_is_the_one_that_the_package_names() {
+    assert_eq!(env!("CARGO_PKG_LICENSE"), "Apache-2.0");
+    let text = std::fs::read_to_string(readme().with_file_name("LICENSE")).expect("a LICENSE file");
+    assert!(text.contains("Apache License") && text.contains("Version 2.0, January 2004"));
+    assert!(text.contains("END OF TERMS AND CONDITIONS"), "the whole text");
+}
