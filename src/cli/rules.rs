@@ -4,19 +4,20 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::told::Told;
 use super::{complain, load};
-use crate::document::{self, Source};
+use crate::document::Source;
 use crate::monitor::{self, Configuration, RuleSet};
 use crate::promql::Semantics;
 use crate::run::{Scraping, Watch};
-use crate::scenario::Plan;
 use crate::time::Duration;
 
 /// Which rules, and how they are evaluated.
 #[derive(Debug, Args)]
 pub(super) struct Rules {
-    /// Rule files of Prometheus, PrometheusRule manifests, provisioning files of Grafana [default: the shipped ones]
-    #[arg(long, num_args = 1..)]
+    /// A rule file of Prometheus, PrometheusRule manifests, a provisioning file of Grafana; more may follow [default: the
+    /// shipped rules]
+    #[arg(long, value_name = "FILE")]
     rules: Vec<String>,
     /// A prometheus.yml: its jobs, targets, relabelling, intervals and rule_files are used
     #[arg(long, value_name = "FILE")]
@@ -51,9 +52,9 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 impl Rules {
     /// How a run is watched with these rules, and the files they are in. None when something is wrong: it has been told.
-    pub(super) fn watch(&self, strict: bool) -> Option<(Watch, Vec<String>)> {
+    pub(super) fn watch(&self, told: &mut Told) -> Option<(Watch, Vec<String>)> {
         let configuration = match &self.prometheus {
-            Some(file) => Some((file, configuration(file)?)),
+            Some(file) => Some((file, configuration(file, told)?)),
             None => None,
         };
         let mut sources: Vec<Source> = Vec::new();
@@ -62,7 +63,7 @@ impl Rules {
         }
         if let Some((file, configuration)) = &configuration {
             for pattern in &configuration.rule_files {
-                sources.extend(rule_files(file, pattern)?);
+                sources.extend(rule_files(file, pattern, told)?);
             }
         }
         let files = sources.iter().map(|source| source.name.clone()).collect();
@@ -70,7 +71,7 @@ impl Rules {
             let (name, text) = SHIPPED_RULES;
             sources.push(Source { name: name.to_owned(), text: text.to_owned() });
         }
-        let rules = rule_set(&sources)?;
+        let rules = rule_set(&sources, told)?;
         let fifteen = Duration::seconds(15);
         let watch = match configuration {
             None => Watch {
@@ -92,14 +93,7 @@ impl Rules {
                 }
             }
         };
-        Some((Watch { rules, semantics: self.semantics, strict, ..watch }, files))
-    }
-
-    /// Tells what of the configuration means nothing in a scenario.
-    pub(super) fn tell_notes(watch: &Watch, plan: &Plan) {
-        for note in watch.notes(plan) {
-            complain(&format!("note: {}: {note}\n", plan.name));
-        }
+        Some((Watch { rules, semantics: self.semantics, ..watch }, files))
     }
 }
 
@@ -107,7 +101,7 @@ fn cannot(file: &str, why: &str) -> String {
     format!("error: cannot read the rules `{file}`: {why}\n")
 }
 
-fn configuration(file: &str) -> Option<Configuration> {
+fn configuration(file: &str, told: &mut Told) -> Option<Configuration> {
     let source = match load::file(file) {
         Ok(source) => source,
         Err(why) => {
@@ -117,18 +111,18 @@ fn configuration(file: &str) -> Option<Configuration> {
     };
     match Configuration::read(&source.name, &source.text) {
         Ok((configuration, warnings)) => {
-            complain(&document::render(&warnings));
+            told.diagnostics(&warnings);
             Some(configuration)
         }
         Err(diagnostics) => {
-            complain(&document::render(&diagnostics));
+            told.diagnostics(&diagnostics);
             None
         }
     }
 }
 
 /// The files that an entry of `rule_files` means, beside the configuration.
-fn rule_files(configuration: &str, pattern: &str) -> Option<Vec<Source>> {
+fn rule_files(configuration: &str, pattern: &str, told: &mut Told) -> Option<Vec<Source>> {
     let folder = Path::new(configuration).parent().unwrap_or(Path::new(""));
     let whole = folder.join(pattern).display().to_string();
     let paths: Vec<PathBuf> = match glob::glob(&whole) {
@@ -139,7 +133,7 @@ fn rule_files(configuration: &str, pattern: &str) -> Option<Vec<Source>> {
         }
     };
     if paths.is_empty() {
-        complain(&format!("warning: {configuration}: no file is like `{pattern}` of rule_files\n"));
+        told.warning(&format!("{configuration}: no file is like `{pattern}` of rule_files"));
     }
     let read = |path: PathBuf| {
         let name = path.display().to_string();
@@ -149,17 +143,17 @@ fn rule_files(configuration: &str, pattern: &str) -> Option<Vec<Source>> {
 }
 
 /// The rule groups of all files.
-fn rule_set(sources: &[Source]) -> Option<RuleSet> {
+fn rule_set(sources: &[Source], told: &mut Told) -> Option<RuleSet> {
     let mut rules = RuleSet::default();
     let mut sound = true;
     for source in sources {
         match monitor::read_rules(&source.name, &source.text) {
             Ok((found, warnings)) => {
-                complain(&document::render(&warnings));
+                told.diagnostics(&warnings);
                 rules.extend(found);
             }
             Err(diagnostics) => {
-                complain(&document::render(&diagnostics));
+                told.diagnostics(&diagnostics);
                 sound = false;
             }
         }

@@ -8,6 +8,7 @@ mod relabel;
 mod rules;
 mod scrape;
 mod sink;
+mod standing;
 mod template;
 mod turns;
 
@@ -20,8 +21,11 @@ pub use alert::Transition;
 pub use configuration::{Configuration, Discovered, Job, Located};
 pub use grafana::{GrafanaRule, Group as GrafanaGroup, Node, NodeKind};
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules};
+#[cfg(feature = "internals")]
+pub use scrape::Seen;
 pub use scrape::{Kept, Target};
 pub use sink::Sink;
+pub use standing::{AnyRule, Standing, Unselected};
 #[cfg(feature = "internals")]
 pub use template::Context;
 pub use template::Template;

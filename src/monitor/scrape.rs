@@ -28,6 +28,32 @@ pub struct Target {
     counted_of: Option<Vec<u32>>,
     /// What becomes of what Prometheus itself adds, in the order of [`OWN`]; not known before the first scrape.
     own: Option<[Kept; OWN.len()]>,
+    /// How its scrapes went.
+    pub seen: Seen,
+}
+
+/// How the scrapes of a target went, as Prometheus's page of targets tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many there were.
+    pub scrapes: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// The last that failed: when it began, in milliseconds since 1970, and why, in Prometheus's words.
+    pub last_error: Option<(i64, String)>,
+    /// Whether the last one did.
+    pub down: bool,
+}
+
+impl Seen {
+    fn note(&mut self, time: i64, error: Option<String>) {
+        self.scrapes += 1;
+        self.down = error.is_some();
+        if let Some(error) = error {
+            self.failed += 1;
+            self.last_error = Some((time, error));
+        }
+    }
 }
 
 /// What Prometheus itself tells of a scrape.
@@ -61,6 +87,8 @@ pub struct Scrape<'a> {
     time: i64,
     samples: Vec<(u32, f64)>,
     dropped: usize,
+    /// Why it failed before there was a sample.
+    error: Option<String>,
 }
 
 impl Target {
@@ -80,6 +108,7 @@ impl Target {
             counted: Vec::new(),
             counted_of: None,
             own: None,
+            seen: Seen::default(),
         }
     }
 
@@ -111,7 +140,7 @@ impl Monitor {
         let mut samples = std::mem::take(&mut self.taken);
         samples.clear();
         self.taken_at = time;
-        Scrape { monitor: self, target, time, samples, dropped: 0 }
+        Scrape { monitor: self, target, time, samples, dropped: 0, error: None }
     }
 
     /// What becomes of a line of a target's exposition; `le` is the bound of a bucket. It stays so for as long as the monitor
@@ -140,9 +169,11 @@ impl Monitor {
         }
     }
 
-    /// A scrape that failed: refused, reset, or not answered in time. All series of the target end.
-    pub fn scrape_failed(&mut self, target: usize, time: i64, took: Duration) {
-        let scrape = self.scrape(target, time);
+    /// A scrape that failed: refused, reset, not answered in time, or no exposition; and why, in Prometheus's words. All
+    /// series of the target end.
+    pub fn scrape_failed(&mut self, target: usize, time: i64, took: Duration, why: String) {
+        let mut scrape = self.scrape(target, time);
+        scrape.error = Some(why);
         scrape.end(None, took);
     }
 }
@@ -167,13 +198,14 @@ impl Scrape<'_> {
     /// Ends it: what is gone gets a marker, and Prometheus adds what it knows itself. `samples` is how many there were in
     /// all, none when the scrape failed.
     pub fn end(self, samples: Option<usize>, took: Duration) {
-        let Scrape { monitor, target, time, samples: mut taken, dropped } = self;
+        let Scrape { monitor, target, time, samples: mut taken, dropped, error } = self;
         let target = &mut monitor.targets[target];
         let scraped = samples.unwrap_or(0);
         let left = scraped.saturating_sub(dropped);
         // With too many samples nothing is kept, and the scrape has failed.
         let refused = target.sample_limit > 0 && left > target.sample_limit;
         let added = target.count(&taken, samples.is_some(), refused);
+        target.seen.note(time, error.or_else(|| refused.then(|| "sample limit exceeded".to_owned())));
         if refused {
             taken.clear();
         }

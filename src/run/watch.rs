@@ -2,14 +2,15 @@
 
 use super::locate::{Found, discover, locate};
 use super::turns;
-use crate::management::{self, Listener, Outcome};
+use crate::document::Severity;
+use crate::management::{self, Body, Listener, Outcome};
 use crate::metrics::{Registry, Selected, Selection};
 use crate::monitor::{
-    AlertRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Sink, Target,
+    AlertRule, AnyRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Sink, Target,
 };
 use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
-use crate::report::AlertLine;
+use crate::report::{AlertLine, TargetLine};
 use crate::scenario::{Expectation, Plan, Settings};
 use crate::simulator::{DatabaseView, LimitReached, Simulation};
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
@@ -29,8 +30,12 @@ pub struct Watch {
     pub external_labels: Vec<(String, String)>,
     /// Expressions that will be asked of the run beside those of rules and expectations.
     pub also: Vec<Expression>,
-    /// An expected alert that no rule knows is a failure.
-    pub strict: bool,
+    /// An expected alert that no rule knows is not judged; otherwise the expectation is not met.
+    pub lenient: bool,
+    /// How near quiet rules came to firing is told. All samples are kept to the end for it.
+    pub nearest: bool,
+    /// How every rule stands is told.
+    pub standings: bool,
 }
 
 impl Default for Watch {
@@ -42,7 +47,9 @@ impl Default for Watch {
             evaluation_interval: Duration::seconds(15),
             external_labels: Vec::new(),
             also: Vec::new(),
-            strict: false,
+            lenient: false,
+            nearest: false,
+            standings: true,
         }
     }
 }
@@ -60,6 +67,8 @@ pub enum Scraping {
 #[derive(Debug)]
 pub(super) struct Place {
     found: Found,
+    /// Host and port, as Prometheus asks them.
+    address: String,
     path: String,
     basic_auth: Option<(String, String)>,
     /// When it is its turn next.
@@ -76,7 +85,10 @@ pub(super) struct Watching {
     /// Whether the plan says nothing about how servers are reached.
     plain: bool,
     pub(super) monitor: Monitor,
-    strict: bool,
+    semantics: Semantics,
+    lenient: bool,
+    nearest: bool,
+    standings: bool,
     /// By target.
     pub(super) places: Vec<Place>,
     /// By group: its first evaluation.
@@ -99,7 +111,7 @@ const BEFORE: Duration = Duration::minutes(10);
 
 impl Watch {
     /// All targets: where each is, the path that is scraped, and how. What is none of a member's ports is told in words.
-    fn targets(&self, plan: &Plan) -> (Vec<(Found, Located)>, Vec<String>) {
+    fn targets(&self, plan: &Plan) -> (Vec<(Found, Located)>, Vec<Remark>) {
         let (mut targets, mut notes) = (Vec::new(), Vec::new());
         let jobs = match &self.scraping {
             Scraping::Every(interval) => {
@@ -134,19 +146,45 @@ impl Watch {
                     None => elsewhere.push(located.address),
                 }
             }
-            if here == 0 {
-                notes.push(format!("job {} has no target in this scenario", job.name));
-            } else if !elsewhere.is_empty() {
-                notes.push(format!("job {}: no member is behind {}", job.name, elsewhere.join(", ")));
-            }
+            let name = &job.name;
+            let (severity, told) = match (here, discovered.is_empty()) {
+                // Every member was found, and none is scraped.
+                (0, false) => (Severity::Warning, format!("job {name} finds all members and keeps none as a target")),
+                // Somebody else's job, most often.
+                (0, true) => (Severity::Note, format!("job {name} has no target in this scenario")),
+                _ if elsewhere.is_empty() => continue,
+                _ => (Severity::Warning, format!("job {name}: no member is behind {}", elsewhere.join(", "))),
+            };
+            notes.push(Remark { severity, told });
         }
         (targets, notes)
     }
 
-    /// What of the configuration means nothing in a scenario, in words: jobs and targets that are no members.
-    pub fn notes(&self, plan: &Plan) -> Vec<String> {
-        self.targets(plan).1
+    /// What of it means nothing in a scenario: jobs and targets that are no members; that nothing is scraped, or that there is
+    /// no rule.
+    pub fn notes(&self, plan: &Plan) -> Vec<Remark> {
+        let (targets, mut notes) = self.targets(plan);
+        let none = [
+            (targets.is_empty(), "nothing is scraped: no job has a target in this scenario"),
+            (
+                self.rules.groups.iter().all(|it| it.rules.is_empty())
+                    && self.rules.grafana.iter().all(|it| it.rules.is_empty()),
+                "there is no rule: no alert can fire",
+            ),
+        ];
+        let none = none.iter().filter(|(so, _)| *so);
+        notes.extend(none.map(|(_, told)| Remark { severity: Severity::Warning, told: (*told).to_owned() }));
+        notes
     }
+}
+
+/// What is to be said of a watch in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// A warning when a verdict may lack it.
+    pub severity: Severity,
+    /// In words.
+    pub told: String,
 }
 
 impl Watching {
@@ -160,14 +198,14 @@ impl Watching {
         };
         let (mut places, mut targets) = (Vec::new(), Vec::new());
         for (found, located) in watch.targets(plan).0 {
-            let Located { path, basic_auth, target, .. } = located;
+            let Located { address, path, basic_auth, target } = located;
             let member = &plan.cluster.members[found.member].name;
             let name = match &watch.scraping {
                 Scraping::Every(_) => member.clone(),
                 Scraping::Jobs(_) => format!("{member} {}", target.describe()),
             };
             let next = first(&name, target.interval);
-            places.push(Place { found, path, basic_auth, next, waiting_since: None, lines: None });
+            places.push(Place { found, address, path, basic_auth, next, waiting_since: None, lines: None });
             targets.push(target);
         }
         let queries = plan.expectations.iter().flat_map(Expectation::expressions).cloned();
@@ -192,7 +230,10 @@ impl Watching {
         Watching {
             plain,
             monitor,
-            strict: watch.strict,
+            semantics: watch.semantics,
+            lenient: watch.lenient,
+            nearest: watch.nearest,
+            standings: watch.standings,
             places,
             evaluations,
             done: vec![0; watch.rules.groups.len() + grafana.len()],
@@ -284,19 +325,33 @@ impl Watching {
         rows.iter().flat_map(|row| row.labels.iter()).map(|(_, name)| name.to_string()).collect()
     }
 
-    pub(super) fn strict(&self) -> bool {
-        self.strict
+    pub(super) fn lenient(&self) -> bool {
+        self.lenient
+    }
+
+    /// Whether it is told how near quiet rules came.
+    pub(super) fn tells_nearest(&self) -> bool {
+        self.nearest
+    }
+
+    /// Whether it is told how every rule stands.
+    pub(super) fn tells_standings(&self) -> bool {
+        self.standings
+    }
+
+    /// The names of all alerts that its rules could give.
+    pub(super) fn alert_names(&self) -> impl Iterator<Item = &str> {
+        self.monitor.standings().into_iter().filter_map(|standing| match standing.rule {
+            AnyRule::Record(_) => None,
+            rule => Some(rule.name()),
+        })
     }
 
     /// Whether an alert of this name could fire.
     pub(super) fn knows(&self, alert: &str) -> bool {
-        let mut rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
-        let mut grafana = self.monitor.grafana().iter().flat_map(|group| &group.rules);
         // Rules of Grafana tell of trouble by alerts of these names.
         let trouble = matches!(alert, "DatasourceNoData" | "DatasourceError") && !self.grafana.is_empty();
-        trouble
-            || rules.any(|rule| matches!(rule, Rule::Alert(rule) if rule.name == alert))
-            || grafana.any(|rule| rule.title == alert)
+        trouble || self.alert_names().any(|name| name == alert)
     }
 
     pub(super) fn ask(&self, expression: &Expression, calendar: Calendar, at: Instant) -> Result<Value, String> {
@@ -311,10 +366,23 @@ impl Watching {
         self.monitor.failures()
     }
 
+    /// How the scrapes of each target went.
+    pub(super) fn targets(&self, calendar: &Calendar) -> Vec<TargetLine> {
+        let line = |(place, target): (&Place, &Target)| TargetLine {
+            address: place.address.clone(),
+            path: place.path.clone(),
+            labels: target.describe(),
+            up: !target.seen.down && target.seen.scrapes > 0,
+            scrapes: target.seen.scrapes,
+            failed: target.seen.failed,
+            last_error: target.seen.last_error.as_ref().map(|(at, why)| (instant(calendar, *at), why.clone())),
+        };
+        self.places.iter().zip(self.monitor.targets()).map(line).collect()
+    }
+
     /// The life of every alert, in virtual time.
     pub(super) fn alerts(&self, calendar: &Calendar) -> Vec<AlertLine> {
-        let start = calendar.start().as_millisecond();
-        let instant = |time: i64| Instant::from_nanoseconds((time - start).saturating_mul(MILLISECOND as i64));
+        let instant = |time: i64| instant(calendar, time);
         let line = |(alert, episode): (String, crate::monitor::Episode)| AlertLine {
             labels: episode
                 .labels
@@ -324,6 +392,7 @@ impl Watching {
                 .collect(),
             annotations: episode.annotations,
             reason: episode.reason,
+            kept: episode.kept.map(|(why, since)| (why, instant(since))),
             alert,
             pending: instant(episode.pending),
             firing: episode.firing.map(instant),
@@ -392,15 +461,53 @@ impl Watching {
                 self.places[index].waiting_since = Some(begun);
                 self.places[index].next = until;
             }
-            Err(Outcome::Wait(_) | Outcome::Hang) => self.fail(index, time, timeout),
-            // A refused or reset connection and a wrong answer fail at once.
-            Err(_) => self.fail(index, time, Duration::milliseconds(1) + now.since(begun)),
+            Err(outcome) => {
+                let took = match outcome {
+                    Outcome::Wait(_) | Outcome::Hang => timeout,
+                    // A refused or reset connection and a wrong answer fail at once.
+                    _ => Duration::milliseconds(1) + now.since(begun),
+                };
+                let why = self.why_down(&outcome);
+                self.monitor.scrape_failed(index, time, took, why);
+                self.hand_on();
+            }
         }
     }
 
-    fn fail(&mut self, index: usize, time: i64, took: Duration) {
-        self.monitor.scrape_failed(index, time, took);
-        self.hand_on();
+    /// What Prometheus says of a scrape that came to this; without the URL, which stands beside it.
+    fn why_down(&self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Refused => "connect: connection refused".to_owned(),
+            Outcome::Reset => "read: connection reset by peer".to_owned(),
+            Outcome::Wait(_) | Outcome::Hang => "context deadline exceeded".to_owned(),
+            Outcome::Answer(answer) if answer.status != 200 => {
+                format!("server returned HTTP status {} {}", answer.status, answer.reason)
+            }
+            // It answers, but this is no exposition.
+            Outcome::Answer(answer) => {
+                let is_type = |name: &str| name.eq_ignore_ascii_case("content-type");
+                let kind =
+                    answer.headers.iter().find(|(name, _)| is_type(name)).map_or("", |(_, value)| value.as_str());
+                let unfit = "and no fallback_scrape_protocol specified for target";
+                match self.semantics {
+                    Semantics::V3 if kind.is_empty() => {
+                        format!("non-compliant scrape target sending blank Content-Type {unfit}")
+                    }
+                    Semantics::V3 => format!("received unsupported Content-Type \"{kind}\" {unfit}"),
+                    // These read whatever comes as an exposition, and stop at its first character.
+                    Semantics::V2_53 => {
+                        let first = match &answer.body {
+                            Body::Sized(body) | Body::Chunked(body) => body.first().map_or(' ', |byte| *byte as char),
+                            Body::None => ' ',
+                        };
+                        format!(
+                            "expected a valid start token, got \"{first}\" (\"INVALID\") while parsing: \"{first}\""
+                        )
+                    }
+                    Semantics::V2_42 => "\"INVALID\" is not a valid start token".to_owned(),
+                }
+            }
+        }
     }
 
     /// Gives the samples of a scrape to whoever takes them too.
@@ -444,6 +551,11 @@ fn grid_of(first: Instant, interval: Duration, calendar: &Calendar, until: Insta
         step: interval.as_milliseconds().max(1) as i64,
         count: if until < first { 0 } else { span as usize + 1 },
     }
+}
+
+/// An instant of a monitor in virtual time.
+pub(super) fn instant(calendar: &Calendar, time: i64) -> Instant {
+    Instant::from_nanoseconds((time - calendar.start().as_millisecond()).saturating_mul(MILLISECOND as i64))
 }
 
 pub(super) fn milliseconds(calendar: &Calendar, at: Instant) -> i64 {
