@@ -112,7 +112,8 @@ pub(super) fn over_runs_text(reports: &[Report]) -> String {
         let RuleLine { rule: name, state, told, .. } = rule.line;
         let told = match state {
             RuleState::Fired => format!("in {} of {} runs", rule.fired, rule.runs),
-            _ if told.is_empty() => String::new(),
+            // What was so in one run.
+            RuleState::Failed | RuleState::Pending => format!("with seed {}: {told}", rule.report.seed),
             _ => told.clone(),
         };
         format!("  {:<9} {name:<24}  {told}", state.name()).trim_end().to_owned() + "\n"
