@@ -161,7 +161,7 @@ pub use monitor::{
 pub use promql::{Expression, Semantics};
 pub use random::Seed;
 pub use report::Report;
-pub use run::{Change, Explanation, PartLine, Refused, Scraping, Session, Watch, explain, run};
+pub use run::{Change, Explanation, PartLine, Refused, Remark, Scraping, Session, Watch, explain, run};
 pub use scenario::{Loader, NoFiles, Plan, TimelineEntry, beside, describe, read as read_scenario, read_fault, schema};
 pub use simulator::{Command, CommandError, Happening, Journal, JournalEntry, Level, LimitReached, Member, Simulation};
 pub use time::{Calendar, Duration, Instant};

@@ -167,11 +167,12 @@ impl fmt::Display for Instant {
 }
 
 impl fmt::Display for Duration {
-    /// As a scenario writes it: `1h30m`, `90s` as `1m30s`, `1.5s`, `250ms`; zero is `0s`.
+    /// As a scenario writes it: `1h30m`, `90s` as `1m30s`, `1.5s`, `250ms`; zero is `0s`. No unit is left out between two
+    /// others: `1h0m28.183s` cannot be taken for an hour and 28 minutes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut rest, mut written) = (self.0, false);
         for (unit, name) in [(86_400 * SECOND, "d"), (3_600 * SECOND, "h"), (60 * SECOND, "m")] {
-            if rest >= unit {
+            if rest >= unit || (written && rest > 0) {
                 write!(f, "{}{name}", rest / unit)?;
                 rest %= unit;
                 written = true;
@@ -316,6 +317,25 @@ mod tests {
             (7, "PT0.007S"),
         ] {
             assert_eq!(Duration::milliseconds(milliseconds).iso(), text);
+        }
+    }
+
+    #[test]
+    fn no_unit_is_left_out_between_two_others() {
+        for (milliseconds, text) in [
+            (3_628_183, "1h0m28.183s"),
+            (3_600_000, "1h"),
+            (5_400_000, "1h30m"),
+            (90_000_000, "1d1h"),
+            (86_700_000, "1d0h5m"),
+            (86_401_000, "1d0h0m1s"),
+            (28_183, "28.183s"),
+            (-3_628_183, "-1h0m28.183s"),
+        ] {
+            let at = Instant::from_nanoseconds(milliseconds * MILLISECOND as i64);
+            assert_eq!(at.to_string(), text);
+            let span: Duration = text.trim_start_matches('-').parse().expect(text);
+            assert_eq!(span.as_milliseconds() as i64, milliseconds.abs(), "{text}");
         }
     }
 

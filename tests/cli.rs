@@ -77,6 +77,7 @@ fn test_judges_alerts_and_tells_machines_as_well() {
     assert!(out.contains("KestraWorkerDown") && out.contains("5 expectations met, 0 not met"), "{out}");
     let xml = std::fs::read_to_string(&junit).expect("written");
     assert!(xml.contains("<testsuite name=\"worker-killed\" tests=\"5\" failures=\"0\" skipped=\"0\""), "{xml}");
+    assert!(xml.contains("<testsuite name=\"worker-killed rules\" tests=\"14\" failures=\"0\" skipped=\"2\""), "{xml}");
     let rules = scratch("rules.yml");
     std::fs::write(
         &rules,
@@ -90,13 +91,173 @@ fn test_judges_alerts_and_tells_machines_as_well() {
     let (_, json, _) = run(&["test", "worker-killed", "--rules", rules, "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json[0]["alerts"][0]["alert"], "KestraWorkerDown");
-    // An alert that no rule knows is a failure only when one asks for it.
-    std::fs::write(rules, "groups: []\n").expect("written");
-    assert_eq!(run(&["test", "worker-killed", "--rules", rules]).0, Some(0));
-    assert_eq!(run(&["test", "worker-killed", "--strict", "--rules", rules]).0, Some(1));
+    assert_eq!(json[0]["rules"][0]["state"], "pending");
+    assert_eq!(json[0]["targets"][3]["failed"], 8);
+    assert_eq!(json[0]["targets"][3]["last_error"][1], "connect: connection refused");
+    // An alert that no rule knows is a failure unless one is lenient.
+    let other = "groups: [ { name: g, rules: [ { alert: KestraWorkerDwn, expr: up == 0 } ] } ]\n";
+    std::fs::write(rules, other).expect("written");
+    let (code, out, _) = run(&["test", "worker-killed", "--rules", rules]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("no rule alerts as `KestraWorkerDown`; did you mean `KestraWorkerDwn`?"), "{out}");
+    let (code, out, _) = run(&["test", "worker-killed", "--lenient", "--rules", rules]);
+    assert_eq!(code, Some(0));
+    assert!(out.ends_with("4 expectations met, 0 not met, 1 not judged\n"), "{out}");
     std::fs::write(rules, "groups: [ { name: g, rules: [ { alert: A, expr: rate(up) } ] } ]\n").expect("written");
     let (code, out, err) = run(&["test", "worker-killed", "--rules", rules]);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+}
+
+/// The exit code, and the last line on standard error.
+fn strictly(arguments: &[&str]) -> (Option<i32>, String) {
+    let (code, _, err) = run(arguments);
+    (code, err.lines().last().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn strict_makes_every_warning_exit_1_and_says_how_many_there_were() {
+    let (one, two) = ("1 warning: with --strict this is exit code 1", "2 warnings: with --strict this is exit code 1");
+    let file = scratch("late.yaml");
+    let late = file.to_str().expect("UTF-8");
+    std::fs::write(
+        &file,
+        "name: late\nduration: 1m\nexpect: [ { event: x, at: 2m }, { event: standalone, at: 3m } ]\n",
+    )
+    .expect("written");
+    assert_eq!(run(&["check", late]).0, Some(0));
+    assert_eq!(strictly(&["check", "--strict", late]), (Some(1), two.to_owned()));
+    assert_eq!(strictly(&["run", "--strict", late]).1, two);
+    assert_eq!(strictly(&["check", "--strict", "healthy"]), (Some(0), String::new()));
+    assert_eq!(strictly(&["run", "--strict", "healthy"]), (Some(0), String::new()));
+    // A rule that can do nothing, and one that fails.
+    let file = scratch("rules.yml");
+    let rules = file.to_str().expect("UTF-8");
+    let write = |rules: &str| {
+        std::fs::write(&file, format!("groups: [ {{ name: g, rules: [ {rules} ] }} ]\n")).expect("written");
+    };
+    let test = |more: &[&str]| strictly(&[&["test", "healthy", "--rules", rules], more].concat());
+    write("{ alert: A, expr: up == 0 }");
+    assert_eq!(test(&["--strict"]), (Some(0), String::new()));
+    write("{ alert: A, expr: 'up{role=\"wrker\"} == 0' }");
+    assert_eq!(test(&[]), (Some(0), String::new()), "the table has told of it");
+    assert_eq!(test(&["--strict"]), (Some(1), one.to_owned()));
+    // Another scenario has what it reads.
+    write("{ alert: A, expr: 'up{role=\"worker\"} == 2' }");
+    assert_eq!(test(&["--strict"]), (Some(1), one.to_owned()));
+    assert_eq!(test(&["--strict", "idle", "healthy-cluster"]), (Some(0), String::new()));
+    write(
+        "{ alert: A, expr: up * on (job) group_right up == 5 }, { alert: B, expr: 'count(up) by (x) / on (y) up{x=\"z\"}' }",
+    );
+    let (_, out, err) = run(&["test", "healthy-cluster", "--strict", "--rules", rules]);
+    assert!(out.contains("  failed    A ") && out.contains("  dead      B "), "{out}");
+    assert!(err.contains("warning: healthy-cluster: the rule A could not be evaluated: "), "{err}");
+    assert!(
+        err.contains("warning: the rule B can do nothing in this run: ") && err.ends_with(&format!("{two}\n")),
+        "{err}"
+    );
+    // With many seeds too.
+    let (code, out, _) = run(&["test", "healthy-cluster", "--strict", "--seeds", "2", "--rules", rules]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("\nRules\n  failed    A "), "{out}");
+}
+
+#[test]
+fn a_run_without_a_rule_or_a_target_is_told() {
+    let file = scratch("none.yml");
+    let path = file.to_str().expect("UTF-8");
+    for (option, text, told) in [
+        ("--rules", "groups: []\n", "warning: healthy: there is no rule: no alert can fire\n"),
+        ("--rules", "groups: [ { name: g, rules: [] } ]\n", "warning: healthy: there is no rule: no alert can fire\n"),
+        (
+            "--prometheus",
+            "rule_files: [ r.yml ]\nscrape_configs: [ { job_name: node, static_configs: [ { targets: [ \"db:9100\" ] } ] } ]\n",
+            "note: healthy: job node has no target in this scenario\n\
+             warning: healthy: nothing is scraped: no job has a target in this scenario\n",
+        ),
+    ] {
+        std::fs::write(&file, text).expect("written");
+        std::fs::write(
+            file.with_file_name("r.yml"),
+            "groups: [ { name: g, rules: [ { alert: A, expr: vector(0) > 1 } ] } ]\n",
+        )
+        .expect("written");
+        let (code, _, err) = run(&["test", "healthy", option, path]);
+        assert_eq!((code, err.as_str()), (Some(0), told));
+        let (code, last) = strictly(&["test", "healthy", "--strict", option, path]);
+        assert_eq!(code, Some(1), "{last}");
+        assert!(last.ends_with("with --strict this is exit code 1"), "{last}");
+    }
+    // A job of which a target is no member is no longer the job it was.
+    let targets = "scrape_configs: [ { job_name: k, static_configs: [ { targets: [ \"standalone-1:8081\", \"worker-9:8081\" ] } ] } ]\n";
+    std::fs::write(&file, format!("rule_files: [ r.yml ]\n{targets}")).expect("written");
+    let (_, _, err) = run(&["test", "healthy", "--prometheus", path]);
+    assert_eq!(err, "warning: healthy: job k: no member is behind worker-9:8081\n");
+}
+
+#[test]
+fn rules_stand_before_or_behind_the_scenario_and_more_may_follow() {
+    let file = scratch("a.yml");
+    let second = file.with_file_name("b.yml");
+    let (a, b) = (file.to_str().expect("UTF-8"), second.to_str().expect("UTF-8"));
+    for (path, alert) in [(&file, "First"), (&second, "Second")] {
+        let text = format!("groups: [ {{ name: {alert}, rules: [ {{ alert: {alert}, expr: up == 2 }} ] }} ]\n");
+        std::fs::write(path, text).expect("written");
+    }
+    let both = |arguments: &[&str]| {
+        let (code, out, err) = run(arguments);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{arguments:?}: {out}");
+        (out.contains("  quiet     First"), out.contains("  quiet     Second"))
+    };
+    assert_eq!(both(&["test", "--rules", a, "healthy"]), (true, false));
+    assert_eq!(both(&["test", "healthy", "--rules", a]), (true, false));
+    assert_eq!(both(&["test", "healthy", "--rules", a, b]), (true, true));
+    assert_eq!(both(&["test", "--rules", a, b, "healthy"]), (true, true));
+    assert_eq!(both(&["test", "--rules", a, "--rules", b, "healthy", "idle"]), (true, true));
+    assert_eq!(both(&["test", "--rules", a, "healthy", "--seed", "2"]), (true, false));
+    for more in [&["sweep", "--seeds", "1"][..], &["explain", "--alert", "Second"]] {
+        let (code, out, err) = run(&[more, &["--rules", a, b, "healthy"]].concat());
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+        assert!(out.contains("Second"), "{out}");
+    }
+    // What is missing is still told.
+    let (code, _, err) = run(&["test", "--rules", a]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("<SCENARIOS>"), "{err}");
+}
+
+#[test]
+fn a_scenario_is_run_and_judged_as_another_version_of_kestra() {
+    let (_, shipped, _) = run(&["run", "worker-killed"]);
+    assert_eq!(run(&["run", "worker-killed", "--kestra", "1.3"]).1, shipped);
+    let (code, out, _) = run(&["run", "worker-killed", "--kestra", "2.0"]);
+    assert_eq!(code, Some(0));
+    assert_ne!(out, shipped);
+    let file = scratch("rules.yml");
+    let rules = file.to_str().expect("UTF-8");
+    let new = "groups: [ { name: g, rules: [ { alert: New, expr: sum(kestra_worker_max_concurrency) > 1e9 } ] } ]\n";
+    std::fs::write(&file, new).expect("written");
+    let test = |kestra: &str| run(&["test", "--strict", "--rules", rules, "healthy", "--kestra", kestra]);
+    let (code, out, err) = test("1.3");
+    assert_eq!(code, Some(1));
+    assert!(out.contains("  dead      New") && err.contains("Kestra 1.3 has no such meter, 2.0 has"), "{out}{err}");
+    assert_eq!(test("2.0").0, Some(0));
+    // Each is judged; a rule that is of use to one of them is no dead rule.
+    let (code, out, err) = test("1.3,2.0");
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.starts_with("healthy with Kestra 1.3: ") && out.contains("\nhealthy with Kestra 2.0: "), "{out}");
+    for (command, wrong, told) in [
+        ("run", "3.0", "3.0"),
+        ("test", "1.3,nine", "nine"),
+        ("run", "1.3", "Kestra 1.3 has no controller, and the scenario controlled asks for one"),
+        ("test", "2.0,1.3", "Kestra 1.3 has no controller, and the scenario controlled asks for one"),
+    ] {
+        let file = scratch("controlled.yaml");
+        let text = "name: controlled\nkestra: \"2.0\"\ncluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 1, controller: 1 } }\n";
+        std::fs::write(&file, text).expect("a file");
+        let (code, out, err) = run(&[command, file.to_str().expect("UTF-8"), "--kestra", wrong]);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{wrong}");
+        assert!(err.contains(told), "{told} in {err}");
+    }
 }
 
 #[test]

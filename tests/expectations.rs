@@ -31,6 +31,7 @@ const RULES: &str = "groups:
       - { alert: Slow, expr: 'up{role=\"worker\"} == 0', for: 90s }
       - { alert: Always, expr: 'up{role=\"executor\"} == 1' }
       - { alert: Never, expr: 'up > 1' }
+      - { alert: Waited, expr: 'up{role=\"scheduler\"} == 1', for: 1m }
       - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', for: 90s, labels: { rule: a } }
       - { alert: Both, expr: 'up{instance=\"worker-1:8081\"} == 0', labels: { rule: b, role: \"\" } }
       - { alert: Long, expr: 'up{role=\"worker\"} == 0', for: 10m, annotations: { says: 'of {{ $labels.instance }}' } }
@@ -135,6 +136,7 @@ fn an_alert_is_judged_by_how_often_and_how_long_it_fires() {
     check(&[
         ("{ alert: Gone, count: 2 }", true, "fired at 5m"),
         ("{ alert: Gone, count: 1 }", false, "fired 2 times"),
+        ("{ alert: Slow, count: 2 }", false, "fired once"),
         ("{ alert: Gone, count: 3 }", false, "fired 2 times"),
         ("{ alert: Gone, count: 0 }", false, "fired 2 times"),
         ("{ alert: Gone, of: second, count: 1 }", true, "fired at 12m"),
@@ -149,7 +151,7 @@ fn an_alert_is_judged_by_how_often_and_how_long_it_fires() {
         // It fires since before the instant that counts.
         ("{ alert: Always, never: true }", false, "still fires"),
         ("{ alert: Always, at: 5m, never: true }", false, "still fires"),
-        ("{ alert: Gone, at: 6m, never: true }", false, "still fires"),
+        ("{ alert: Gone, at: 6m, never: true }", false, "before 6m, resolved at 7m"),
         ("{ alert: Slow, count: 1 }", true, "fired at 6m"),
         ("{ alert: Slow, pending: { after: 5m, within: 30s } }", true, "fired at"),
         ("{ alert: Slow, of: second, pending: { within: 30s } }", true, "fired at 6m"),
@@ -162,8 +164,116 @@ fn an_alert_is_judged_by_how_often_and_how_long_it_fires() {
         ("{ alert: Down, of: first, fires: { within: 1m }, resolves: { within: 1m } }", false, "resolved at 7m"),
         ("{ alert: Down, of: first, fires: { within: 1m }, resolves: { after: 2m } }", false, "resolved at 7m"),
         ("{ alert: Down, of: second, resolves: { within: 1m } }", true, "fired at 12m"),
-        ("{ alert: Always, at: 1m, resolves: { within: 1m } }", false, "fired at -"),
+        ("{ alert: Always, at: 1m, resolves: { within: 1m } }", false, "fires since -"),
         ("{ alert: Never, fires: { within: 1m } }", false, ""),
+    ]);
+}
+
+#[test]
+fn what_fires_since_before_the_start_fires() {
+    check(&[
+        ("{ alert: Always, never: true }", false, ", before the start, and still fires"),
+        ("{ alert: Always, count: 0 }", false, "fired once; it fires since -"),
+        ("{ alert: Always, count: 1 }", true, "before the start"),
+        ("{ alert: Always, fires: { within: 1m } }", true, "fires since -"),
+        ("{ alert: Always, fires: { within: 0s } }", true, "fires since -"),
+        // It does not begin then.
+        ("{ alert: Always, fires: { after: 1m, within: 5m } }", false, "fires since -"),
+        ("{ alert: Always, resolves: { within: 5m } }", false, "and still fires"),
+        ("{ alert: Always, at: 0s, fires: { within: 1m } }", true, "before the start"),
+        // To an instant under way, and to a fault, it is no answer.
+        ("{ alert: Always, at: 5m, fires: { within: 5m } }", false, "before 5m, and still fires"),
+        ("{ alert: Always, of: first, fires: { within: 5m } }", false, "before first at 5m, and still fires"),
+        ("{ alert: Always, of: first, never: true }", false, "before first at 5m, and still fires"),
+        ("{ alert: Always, of: first, count: 0 }", false, "fired once; it fires since -"),
+        // It waited before, and is no longer pending.
+        ("{ alert: Waited, fires: { within: 1m } }", true, "fires since -"),
+        ("{ alert: Waited, pending: { within: 1m } }", false, "active from -"),
+        // What fires at a fault and was over before the end.
+        ("{ alert: Gone, at: 6m, fires: { within: 1m } }", false, "fired at 12m"),
+        ("{ alert: Gone, at: 6m, count: 2 }", true, "fired at 12m"),
+        ("{ alert: Gone, at: 8m, count: 1 }", true, "fired at 12m"),
+    ]);
+}
+
+#[test]
+fn nothing_else_fires_can_be_said() {
+    let plan_with = |rules: &str, expectation: &str| {
+        let watch = Watch { rules: read_rules("rules.yml", rules).expect("sound rules").0, ..Watch::default() };
+        let report =
+            run(&Arc::new(plan(&[expectation])), Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+        let verdict = &report.expectations[0];
+        (verdict.met, verdict.seen.clone(), verdict.expectation.clone())
+    };
+    let (met, seen, sentence) = plan_with(RULES, "{ alert: \"*\", never: true }");
+    assert_eq!((met, sentence.as_str()), (Some(false), "every alert never"));
+    for part in ["Always fires since -", "Down fired at 5m", "Gone fired at 5m", "and 1 more"] {
+        assert!(seen.contains(part), "{seen}");
+    }
+    let but_one = "{ alert: \"*\", never: true, except: [ Always, Waited, Down, Gone, Both ] }";
+    let (met, seen, sentence) = plan_with(RULES, but_one);
+    assert_eq!((met, sentence.as_str()), (Some(false), "every alert except Always, Waited, Down, Gone, Both never"));
+    assert!(seen.starts_with("Slow fired at 6m"), "{seen}");
+    let all = "{ alert: \"*\", never: true, except: [ Always, Waited, Down, Gone, Both, Slow ] }";
+    assert_eq!(plan_with(RULES, all).0, Some(true));
+    check(&[
+        // Counted from where nothing fires any more but what always did.
+        ("{ alert: \"*\", at: 14m, never: true, except: [ Always, Waited ] }", true, "none fires"),
+        ("{ alert: \"*\", at: 14m, never: true }", false, "Always fires since -"),
+        ("{ alert: \"*\", labels: { rule: b }, never: true }", false, "Both fired at 5m"),
+        ("{ alert: \"*\", labels: { rule: c }, never: true }", true, "none fires"),
+    ]);
+    // More than a screen is not told.
+    let many: String = (1..=9).map(|n| format!("      - {{ alert: A{n}, expr: vector(1) }}\n")).collect();
+    let (met, seen, _) =
+        plan_with(&format!("groups:\n  - name: g\n    rules:\n{many}"), "{ alert: \"*\", never: true }");
+    assert_eq!(met, Some(false));
+    assert!(seen.contains("A5 fires since") && !seen.contains("A6") && seen.ends_with("; and 4 more"), "{seen}");
+}
+
+#[test]
+fn what_can_not_be_said_of_every_alert_is_refused_where_it_stands() {
+    for (expectation, word, what) in [
+        ("{ alert: \"*\", fires: { within: 1m } }", "fires", "`fires` of every alert"),
+        ("{ alert: \"*\", never: true, resolves: { within: 1m } }", "resolves", "`resolves` of every alert"),
+        ("{ alert: \"*\", count: 0 }", "count", "`count` of every alert"),
+        ("{ alert: \"*\", pending: { within: 1m } }", "pending", "`pending` of every alert"),
+        ("{ alert: A, never: true, except: [ B ] }", "except", "beside the name of one alert"),
+        ("{ alert: \"*\" }", "{ alert: \"*\" }", "says nothing"),
+        ("{ alert: \"*\", never: true, except: A }", "A", "`except`"),
+    ] {
+        let text = format!("{SCENARIO}  - {expectation}\n");
+        let (plan, told) = read("x.yaml", &text, &NoFiles);
+        assert!(plan.is_none(), "{expectation}");
+        let wrong = |one: &&document::Diagnostic| one.what.contains(what) && &text[one.place.range.clone()] == word;
+        assert!(told.iter().any(|one| wrong(&one)), "{expectation}: {}", document::render(&told));
+    }
+}
+
+#[test]
+fn an_expectation_that_names_no_rule_is_not_met_unless_one_is_lenient() {
+    let judged = |lenient: bool| {
+        let rules = read_rules("rules.yml", RULES).expect("sound rules").0;
+        let watch = Watch { rules, lenient, ..Watch::default() };
+        let plan = Arc::new(plan(&["{ alert: Gne, never: true }", "{ alert: Zzzzzz, count: 0 }"]));
+        let report = run(&plan, Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+        report.expectations.iter().map(|it| (it.met, it.seen.clone())).collect::<Vec<_>>()
+    };
+    let near = "no rule alerts as `Gne`; did you mean `Gone`?".to_owned();
+    let far = "no rule alerts as `Zzzzzz`".to_owned();
+    assert_eq!(judged(false), [(Some(false), near.clone()), (Some(false), far.clone())]);
+    assert_eq!(judged(true), [(None, near), (None, far)]);
+}
+
+#[test]
+fn an_event_is_what_happened_and_not_that_the_scenario_says_so() {
+    check(&[
+        // Both are parts of the lines that tell of the faults.
+        ("{ event: kill worker-1 }", false, "only tells of a fault (`event: { kind: fault-begins }` asks for that)"),
+        ("{ event: fault second ends }", false, "`event: { kind: fault-ends }`"),
+        ("{ event: worker-1 }", true, "\"worker-1 is killed\" at 5m"),
+        ("{ event: { kind: fault-begins } }", true, "fault first: kill worker-1"),
+        ("{ event: { kind: fault-ends }, of: second }", true, "fault second ends\" at 13m"),
     ]);
 }
 
@@ -213,6 +323,7 @@ fn check_says_each_expectation_as_a_verdict_does() {
         "{ alert: Gone, labels: { a: b }, of: first, pending: { within: 1s }, fires: { after: 1m, within: 2m }, resolves: { within: 5m }, count: 3 }",
         "{ alert: Gone, at: 3m, never: true }",
         "{ query: sum(up), at: 4m, is: \">=5\" }",
+        "{ alert: \"*\", at: 3m, labels: { a: b }, except: [ Gone, Down ], never: true }",
     ];
     let sentences = [
         "health of worker-1, worker-2 is refused at 6m within 30s",
@@ -221,6 +332,7 @@ fn check_says_each_expectation_as_a_verdict_does() {
         "alert Gone a=\"b\" (counted from first) pending within 1s fires after 1m within 2m resolves within 5m 3 times",
         "alert Gone (counted from 3m) never",
         "sum(up) >= 5 at 4m",
+        "every alert except Gone, Down a=\"b\" (counted from 3m) never",
     ];
     let described = describe(&plan(&expectations));
     for (verdict, sentence) in verdicts(&expectations).iter().zip(sentences) {

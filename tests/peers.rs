@@ -12,9 +12,9 @@ use common::peers::{Prometheus, peer};
 use common::server::{Mock, ask, binary, eventually, scratch};
 use common::{body, capture, exposition, families, labels, scenario_files, simulate};
 use mock_kestra::monitor::Configuration;
-use mock_kestra::promql::{Database, Expression};
+use mock_kestra::promql::{Database, Expression, Semantics};
 use mock_kestra::random::Seed;
-use mock_kestra::run::{Scraping, Watch, record};
+use mock_kestra::run::{Scraping, Watch, record, run};
 use mock_kestra::scenario::{NoFiles, read};
 use mock_kestra::time::{Calendar, Instant};
 
@@ -262,6 +262,49 @@ fn a_configuration_means_here_what_it_means_to_prometheus() {
             only(&theirs, &ours)
         );
         assert!(ours.len() > 3_000, "{} series", ours.len());
+    }
+}
+
+#[test]
+#[ignore = "needs Prometheus of Debian stable and unstable: .ci/peers fetches them"]
+fn a_target_that_is_down_has_the_error_that_prometheus_tells() {
+    const PATHS: &[&str] = &["/metrics", "/health", "/nothing", "/prometheus"];
+    let configuration = |target: &str, refused: &str, limit: usize| {
+        let job = |(index, path): (usize, &&str)| {
+            format!(
+                "  - {{ job_name: j{index}, metrics_path: {path}, sample_limit: {limit}, static_configs: [ {{ targets: [ \"{target}\" ] }} ] }}\n"
+            )
+        };
+        let jobs: String = PATHS.iter().enumerate().map(job).collect();
+        let dead = format!("  - {{ job_name: dead, static_configs: [ {{ targets: [ \"{refused}\" ] }} ] }}\n");
+        format!("global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\nscrape_configs:\n{jobs}{dead}")
+    };
+    for (suite, semantics) in [("stable", Semantics::V2_42), ("unstable", Semantics::V3)] {
+        let text = configuration("standalone-1:8081", "standalone-1:9", 3);
+        let (found, _) = Configuration::read("prometheus.yml", &text).expect("a configuration");
+        let watch = Watch { scraping: Scraping::Jobs(found.jobs), semantics, ..Watch::default() };
+        let plan = read("x.yaml", "name: x\nduration: 5s\n", &NoFiles).0.expect("a plan");
+        let report = run(&Arc::new(plan), Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+        let ours: Vec<String> =
+            report.targets.iter().map(|it| it.last_error.as_ref().expect("it is down").1.clone()).collect();
+        assert_eq!(ours.len(), PATHS.len() + 1);
+        let mock = Mock::start(&["idle", "--paused"]);
+        let prometheus = Prometheus::start(suite, &configuration(&mock.member("standalone-1"), "127.0.0.1:1", 3), "");
+        let mut theirs: BTreeMap<String, String> = BTreeMap::new();
+        eventually("every job was scraped", || {
+            for target in prometheus.api("targets")["data"]["activeTargets"].as_array().unwrap_or(&Vec::new()) {
+                if let (Some(job), Some(error)) = (target["scrapePool"].as_str(), target["lastError"].as_str()) {
+                    theirs.insert(job.to_owned(), error.to_owned());
+                }
+            }
+            theirs.len() == ours.len() && theirs.values().all(|error| !error.is_empty())
+        });
+        // In the order of the names of the jobs, `dead` first. The URL stands beside ours.
+        let order = std::iter::once(&ours[PATHS.len()]).chain(&ours[..PATHS.len()]);
+        for ((job, theirs), ours) in theirs.iter().zip(order) {
+            let same = theirs == ours || (theirs.starts_with("Get ") && theirs.ends_with(&format!(": {ours}")));
+            assert!(same, "{suite}, {job}: {theirs} is not {ours}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::told::Told;
 use super::{Exit, load, print};
 use crate::scenario;
 
@@ -13,18 +14,21 @@ pub(super) struct Check {
     /// Say nothing of what was understood
     #[arg(short, long)]
     quiet: bool,
+    /// A warning is exit code 1
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Check {
     pub(super) fn run(&self) -> Exit {
-        let mut exit = Exit::Ok;
+        let (mut exit, mut told) = (Exit::Ok, Told::default());
         for name in &self.scenarios {
-            match load::plan(name) {
+            match load::plan(name, &mut told) {
                 Some(plan) if self.quiet => drop(plan),
                 Some(plan) => print(&scenario::describe(&plan)),
                 None => exit = Exit::Input,
             }
         }
-        exit
+        told.exit(self.strict, exit)
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::rules::Rules;
+use super::told::Told;
 use super::{Exit, Format, calendar, complain, load, print};
 use crate::document;
+use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run;
 use crate::time::{Duration, Instant};
@@ -15,6 +17,9 @@ use crate::time::{Duration, Instant};
 pub(super) struct Explain {
     /// Scenario, by shipped name or path
     scenario: String,
+    /// Version of Kestra, instead of that of the scenario
+    #[arg(long, value_parser = super::versions())]
+    kestra: Option<&'static Profile>,
     #[command(flatten)]
     rules: Rules,
     /// The alert's name
@@ -33,14 +38,17 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(&self) -> Exit {
-        let (Some((watch, _)), Some(plan)) = (self.rules.watch(false), load::plan(&self.scenario)) else {
+        let mut told = Told::default();
+        let (Some((watch, _)), Some(plan)) =
+            (self.rules.watch(&mut told), load::plan_of(&self.scenario, self.kestra, &mut told))
+        else {
             return Exit::Input;
         };
         if let Some(at) = self.at.filter(|at| *at > plan.duration) {
             complain(&format!("error: the run ends at {}, before {at}\n", plan.duration));
             return Exit::Input;
         }
-        Rules::tell_notes(&watch, &plan);
+        told.remarks(&watch, &plan);
         let (plan, at) = (Arc::new(plan), self.at.map(|at| Instant::START + at));
         match run::explain(&plan, self.seed, calendar(&plan), &watch, &self.alert, at) {
             Ok(Some(explanation)) => {

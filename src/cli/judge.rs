@@ -6,11 +6,13 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::rules::Rules;
-use super::{Exit, Runs, calendar, complain, load, print};
+use super::told::Told;
+use super::{Exit, Format, Runs, calendar, complain, load, print};
 use crate::lab;
+use crate::profile::Profile;
 use crate::random::Seed;
-use crate::report::{self, Report};
-use crate::run::run;
+use crate::report::{self, Detail, Report, RuleLine, RuleState};
+use crate::run::{Watch, run};
 use crate::scenario::Plan;
 
 #[derive(Debug, Args)]
@@ -18,6 +20,9 @@ pub(super) struct Test {
     /// Scenarios, by shipped name or path
     #[arg(required = true)]
     scenarios: Vec<String>,
+    /// Versions of Kestra, instead of those of the scenarios: each is judged
+    #[arg(long, value_delimiter = ',', value_name = "VERSION,...", value_parser = super::versions())]
+    kestra: Vec<&'static Profile>,
     #[command(flatten)]
     rules: Rules,
     /// Seed of all randomness: a number, or `random`
@@ -28,12 +33,18 @@ pub(super) struct Test {
     seeds: Option<super::Seeds>,
     #[command(flatten)]
     runs: Runs,
-    /// An expected alert that no rule knows is a failure
+    /// A warning is exit code 1: also a rule that is dead in every run or that failed, no target, no rule
     #[arg(long)]
     strict: bool,
+    /// An expected alert that no rule gives is not judged; otherwise the expectation is not met
+    #[arg(long)]
+    lenient: bool,
+    /// Tell every life of every alert, every rule and every target, also where many are alike
+    #[arg(long)]
+    all: bool,
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
-    format: super::Format,
+    format: Format,
     /// Write a JUnit report to this file
     #[arg(long)]
     junit: Option<PathBuf>,
@@ -41,12 +52,14 @@ pub(super) struct Test {
 
 impl Test {
     pub(super) fn run(&self) -> Exit {
-        let Some((watch, _)) = self.rules.watch(self.strict) else { return Exit::Input };
+        let mut told = Told::default();
         // All input is read before anything runs.
-        let plans: Option<Vec<Arc<Plan>>> = self.scenarios.iter().map(|name| load::plan(name).map(Arc::new)).collect();
-        let Some(plans) = plans else { return Exit::Input };
-        plans.iter().for_each(|plan| Rules::tell_notes(&watch, plan));
+        let Some((watch, _)) = self.rules.watch(&mut told) else { return Exit::Input };
+        let Some(plans) = self.plans(&mut told) else { return Exit::Input };
         let seeds: Vec<Seed> = self.seeds.map_or(vec![self.seed], |seeds| seeds.all().collect());
+        let nearest = seeds.len() == 1;
+        let watch = Watch { lenient: self.lenient, nearest, ..watch };
+        plans.iter().for_each(|plan| told.remarks(&watch, plan));
         let runs: Vec<(Arc<Plan>, Seed)> =
             plans.iter().flat_map(|plan| seeds.iter().map(|seed| (plan.clone(), *seed))).collect();
         let one = |plan: &Arc<Plan>, seed: Seed| run(plan, seed, calendar(plan), Some(&watch));
@@ -54,29 +67,73 @@ impl Test {
             Ok(reports) => reports,
             Err(failed) => return failed_run(&failed),
         };
-        match self.format {
-            super::Format::Text if seeds.len() == 1 => {
-                let texts: Vec<String> = reports.iter().map(Report::text).collect();
-                print(&texts.join("\n"));
-            }
-            super::Format::Text => {
-                reports.chunks(seeds.len()).for_each(|of_plan| print(&report::over_seeds(of_plan)));
-            }
-            super::Format::Json => print(&format!("{}\n", report::json(&reports))),
-        }
+        self.print(&reports, seeds.len());
         if let Some(path) = &self.junit
-            && let Err(error) = std::fs::write(path, report::junit(&reports))
+            && let Err(error) = std::fs::write(path, report::junit(&reports, self.strict))
         {
             complain(&format!("error: cannot write {}: {error}\n", path.display()));
             return Exit::Cannot;
         }
-        let judged = reports.iter().flat_map(|report| &report.expectations).filter(|verdict| verdict.met.is_some());
-        let (mut met, mut failed) = (0, 0);
-        judged.for_each(|verdict| if verdict.met == Some(true) { met += 1 } else { failed += 1 });
-        if matches!(self.format, super::Format::Text) {
-            print(&format!("\n{met} expectations met, {failed} not met\n"));
+        let count = |met: Option<bool>| {
+            reports.iter().flat_map(|report| &report.expectations).filter(|verdict| verdict.met == met).count()
+        };
+        let (met, failed, unjudged) = (count(Some(true)), count(Some(false)), count(None));
+        if matches!(self.format, Format::Text) {
+            let unjudged = if unjudged > 0 { format!(", {unjudged} not judged") } else { String::new() };
+            print(&format!("\n{met} expectations met, {failed} not met{unjudged}\n"));
         }
-        if failed > 0 { Exit::Found } else { Exit::Ok }
+        // The table has told of them.
+        if self.strict {
+            tell_rules(&reports, &mut told);
+        }
+        told.exit(self.strict, if failed > 0 { Exit::Found } else { Exit::Ok })
+    }
+
+    /// The plans of all scenarios, each with all versions.
+    fn plans(&self, told: &mut Told) -> Option<Vec<Arc<Plan>>> {
+        let mut plans = Vec::new();
+        for name in &self.scenarios {
+            let plan = load::plan(name, told)?;
+            if self.kestra.is_empty() {
+                plans.push(Arc::new(plan));
+                continue;
+            }
+            for kestra in &self.kestra {
+                let plan = load::with_version(plan.clone(), kestra)?;
+                let name = match self.kestra.len() {
+                    1 => plan.name.clone(),
+                    _ => format!("{} with Kestra {kestra}", plan.name),
+                };
+                plans.push(Arc::new(Plan { name, ..plan }));
+            }
+        }
+        Some(plans)
+    }
+
+    fn print(&self, reports: &[Report], seeds: usize) {
+        match self.format {
+            Format::Text if seeds == 1 => {
+                let detail = if self.all { Detail::All } else { Detail::Short };
+                let texts: Vec<String> = reports.iter().map(|report| report.text_with(detail)).collect();
+                print(&texts.join("\n"));
+            }
+            Format::Text => {
+                reports.chunks(seeds).for_each(|of_plan| print(&report::over_seeds(of_plan)));
+            }
+            Format::Json => print(&format!("{}\n", report::json(reports))),
+        }
+    }
+}
+
+/// Warns of rules that a verdict may lack.
+fn tell_rules(reports: &[Report], told: &mut Told) {
+    for rule in report::over_runs(reports).iter().filter(|rule| rule.warns()) {
+        let RuleLine { rule: name, state, told: why, .. } = rule.line;
+        let wherever = if rule.runs > 1 { "in every run" } else { "in this run" };
+        told.warning(&match state {
+            RuleState::Dead => format!("the rule {name} can do nothing {wherever}: {why}"),
+            _ => format!("{}: the rule {name} could not be evaluated: {why}", rule.report.scenario),
+        });
     }
 }
 

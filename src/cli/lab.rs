@@ -7,9 +7,11 @@ use clap::{Args, Subcommand};
 
 use super::judge::failed_run;
 use super::rules::Rules;
+use super::told::Told;
 use super::{Exit, Format, Runs, calendar, complain, load, print};
 use crate::document::{self, Source, Value};
 use crate::lab;
+use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::Watch;
 use crate::scenario::Anchor;
@@ -18,6 +20,9 @@ use crate::scenario::Anchor;
 pub(super) struct Sweep {
     /// Scenario, by shipped name or path
     scenario: String,
+    /// Version of Kestra, instead of that of the scenario
+    #[arg(long, value_parser = super::versions())]
+    kestra: Option<&'static Profile>,
     #[command(flatten)]
     rules: Rules,
     /// Seeds: how many from 1 on, or from one to another
@@ -35,10 +40,13 @@ pub(super) struct Sweep {
 
 impl Sweep {
     pub(super) fn run(&self) -> Exit {
-        let (Some((watch, _)), Some(plan)) = (self.rules.watch(false), load::plan(&self.scenario)) else {
+        let mut told = Told::default();
+        let (Some((watch, _)), Some(plan)) =
+            (self.rules.watch(&mut told), load::plan_of(&self.scenario, self.kestra, &mut told))
+        else {
             return Exit::Input;
         };
-        Rules::tell_notes(&watch, &plan);
+        told.remarks(&watch, &plan);
         let from = match &self.from {
             None => Anchor::first_fault(&plan),
             Some(from) => match Anchor::named(from, &plan) {
@@ -104,14 +112,16 @@ impl Export {
 
 impl Promtool {
     fn run(&self) -> Exit {
-        let (Some((watch, files)), Some(plan)) = (self.rules.watch(false), load::plan(&self.scenario)) else {
+        let mut told = Told::default();
+        let (Some((watch, files)), Some(plan)) = (self.rules.watch(&mut told), load::plan(&self.scenario, &mut told))
+        else {
             return Exit::Input;
         };
         if let Some(why) = unreadable(&watch, &files) {
             complain(&format!("error: {why}\n"));
             return Exit::Input;
         }
-        Rules::tell_notes(&watch, &plan);
+        told.remarks(&watch, &plan);
         let folder = self.out.as_deref().and_then(Path::parent).filter(|it| !it.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let Some(files) = files.iter().map(|file| relative(Path::new(file), folder)).collect::<Option<Vec<String>>>()

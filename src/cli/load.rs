@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::complain;
+use super::told::Told;
 use crate::document::{self, Severity, Source, limits};
+use crate::profile::Profile;
 use crate::scenario::{self, Loader, Plan};
 
 /// The shipped scenarios: name and text.
@@ -22,8 +24,27 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("heap-leak", include_str!("../../scenarios/heap-leak.yaml")),
 ];
 
+/// The plan of a scenario with another version of Kestra than its own, when one is named; otherwise as [`plan`].
+pub(super) fn plan_of(name: &str, kestra: Option<&'static Profile>, told: &mut Told) -> Option<Plan> {
+    let plan = plan(name, told)?;
+    match kestra {
+        None => Some(plan),
+        Some(kestra) => with_version(plan, kestra),
+    }
+}
+
+/// A plan with another version of Kestra. None when that has no such members: it has been told.
+pub(super) fn with_version(plan: Plan, kestra: &'static Profile) -> Option<Plan> {
+    let plan = Plan { kestra, ..plan };
+    if let Some(unfit) = plan.cluster.members.iter().find_map(|member| member.unfit(kestra)) {
+        complain(&format!("error: --kestra: {unfit}, and the scenario {} asks for one\n", plan.name));
+        return None;
+    }
+    Some(plan)
+}
+
 /// The plan of a scenario, by shipped name or path. None when something is wrong: it has been told.
-pub(super) fn plan(name: &str) -> Option<Plan> {
+pub(super) fn plan(name: &str, told: &mut Told) -> Option<Plan> {
     let source = match scenario_source(Path::new(""), name) {
         Ok(source) => source,
         Err(why) => {
@@ -32,7 +53,7 @@ pub(super) fn plan(name: &str) -> Option<Plan> {
         }
     };
     let (plan, diagnostics) = scenario::read(&source.name, &source.text, &Files);
-    complain(&document::render(&diagnostics));
+    told.diagnostics(&diagnostics);
     if plan.is_none() && diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
         complain(&format!("error: `{name}` is no scenario\n"));
     }

@@ -1,8 +1,10 @@
 //! The command line: one file a command.
 //!
-//! Exit codes: 0 all is well; 1 an expectation of the scenario was not met, or a server is not healthy; 2 the input or
-//! the command line is wrong; 3 it cannot be done (a port is taken, a limit is reached).
+//! Exit codes: 0 all is well; 1 an expectation of the scenario was not met, with `--strict` also that something was warned of,
+//! or a server is not healthy; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
+//! reached).
 
+mod arrange;
 mod beside;
 mod check;
 mod explain;
@@ -13,12 +15,15 @@ mod load;
 mod rules;
 mod serve;
 mod simulate;
+mod told;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::profile::Profile;
 use crate::random::Seed;
 use crate::scenario::{self, Plan};
 use crate::time::Calendar;
@@ -45,7 +50,7 @@ pub enum Exit {
     name = "mock-kestra",
     version,
     max_term_width = 110,
-    after_help = "Exit codes: 0 well, 1 an expectation was not met, 2 wrong input, 3 cannot (port taken, limit reached)."
+    after_help = "Exit codes: 0 well, 1 an expectation was not met (with --strict: or a warning), 2 wrong input, 3 cannot (port taken, limit reached)."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -91,6 +96,7 @@ enum Format {
 
 /// Runs the command line.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = arrange::arranged(arguments, arrange::is_rules);
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -231,6 +237,11 @@ impl Runs {
             }
         }
     }
+}
+
+/// The versions that ship, for `--kestra`.
+fn versions() -> impl TypedValueParser<Value = &'static Profile> {
+    PossibleValuesParser::new(Profile::NAMES).try_map(|name| Profile::named(&name))
 }
 
 /// The calendar of a plan: from its own start, or the usual Monday.

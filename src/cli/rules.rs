@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::told::Told;
 use super::{complain, load};
-use crate::document::{self, Source};
+use crate::document::Source;
 use crate::monitor::{self, Configuration, GrafanaVersion, Outside, RuleSet, Surrounds};
 use crate::promql::Semantics;
 use crate::run::{Scraping, Watch};
-use crate::scenario::Plan;
 use crate::time::Duration;
 
 /// Which rules, and how they are evaluated.
 #[derive(Debug, Args)]
 pub(super) struct Rules {
-    /// Rule files of Prometheus, manifests that hold rules, provisioning files of Grafana, or folders of them
-    /// [default: the shipped ones]
-    #[arg(long, num_args = 1..)]
+    /// A rule file of Prometheus, manifests that hold rules, a provisioning file of Grafana, or a folder of them; more may
+    /// follow [default: the shipped rules]
+    #[arg(long, value_name = "FILE")]
     rules: Vec<String>,
     /// Grafana that reads and evaluates its rules, such as 13 or 12.4; its files take variables from the environment
     #[arg(long, value_name = "VERSION", default_value = "13")]
@@ -57,9 +57,9 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 impl Rules {
     /// How a run is watched with these rules, and the files they are in. None when something is wrong: it has been told.
-    pub(super) fn watch(&self, strict: bool) -> Option<(Watch, Vec<String>)> {
+    pub(super) fn watch(&self, told: &mut Told) -> Option<(Watch, Vec<String>)> {
         let configuration = match &self.prometheus {
-            Some(file) => Some((file, configuration(file)?)),
+            Some(file) => Some((file, configuration(file, told)?)),
             None => None,
         };
         let mut sources: Vec<Source> = Vec::new();
@@ -68,7 +68,7 @@ impl Rules {
         }
         if let Some((file, configuration)) = &configuration {
             for pattern in &configuration.rule_files {
-                sources.extend(rule_files(file, pattern)?);
+                sources.extend(rule_files(file, pattern, told)?);
             }
         }
         let files = sources.iter().map(|source| source.name.clone()).collect();
@@ -76,8 +76,8 @@ impl Rules {
             let (name, text) = SHIPPED_RULES;
             sources.push(Source { name: name.to_owned(), text: text.to_owned() });
         }
-        let rules = self.rule_set(&sources)?;
-        complain(&document::render(&rules.refused_by(self.semantics)));
+        let rules = self.rule_set(&sources, told)?;
+        told.diagnostics(&rules.refused_by(self.semantics));
         let fifteen = Duration::seconds(15);
         let watch = match configuration {
             None => Watch {
@@ -99,11 +99,11 @@ impl Rules {
                 }
             }
         };
-        Some((Watch { rules, semantics: self.semantics, strict, ..watch }, files))
+        Some((Watch { rules, semantics: self.semantics, ..watch }, files))
     }
 
     /// The rule groups of all files.
-    fn rule_set(&self, sources: &[Source]) -> Option<RuleSet> {
+    fn rule_set(&self, sources: &[Source], told: &mut Told) -> Option<RuleSet> {
         let data_sources = sources.iter().flat_map(|source| monitor::data_sources(&source.text)).collect();
         let environment = |name: &str| std::env::var(name).ok();
         let outside = Outside { grafana: self.grafana, environment: &environment, data_sources: &data_sources };
@@ -113,7 +113,7 @@ impl Rules {
         for source in sources {
             match monitor::read_rules_with(&source.name, &source.text, &outside) {
                 Ok((found, warnings)) => {
-                    complain(&document::render(&warnings));
+                    told.diagnostics(&warnings);
                     for rule in found.grafana.iter().flat_map(|group| &group.rules) {
                         if let Some(other) = files.insert(rule.uid.clone(), &source.name) {
                             let (uid, file) = (&rule.uid, &source.name);
@@ -126,19 +126,12 @@ impl Rules {
                     rules.extend(found);
                 }
                 Err(diagnostics) => {
-                    complain(&document::render(&diagnostics));
+                    told.diagnostics(&diagnostics);
                     sound = false;
                 }
             }
         }
         sound.then_some(rules)
-    }
-
-    /// Tells what of the configuration means nothing in a scenario.
-    pub(super) fn tell_notes(watch: &Watch, plan: &Plan) {
-        for note in watch.notes(plan) {
-            complain(&format!("note: {}: {note}\n", plan.name));
-        }
     }
 }
 
@@ -146,7 +139,7 @@ fn cannot(file: &str, why: &str) -> String {
     format!("error: cannot read the rules `{file}`: {why}\n")
 }
 
-fn configuration(file: &str) -> Option<Configuration> {
+fn configuration(file: &str, told: &mut Told) -> Option<Configuration> {
     let source = match load::file(file) {
         Ok(source) => source,
         Err(why) => {
@@ -156,11 +149,11 @@ fn configuration(file: &str) -> Option<Configuration> {
     };
     match Configuration::read_beside(&source.name, &source.text, Some(&Disk)) {
         Ok((configuration, warnings)) => {
-            complain(&document::render(&warnings));
+            told.diagnostics(&warnings);
             Some(configuration)
         }
         Err(diagnostics) => {
-            complain(&document::render(&diagnostics));
+            told.diagnostics(&diagnostics);
             None
         }
     }
@@ -186,7 +179,7 @@ impl Surrounds for Disk {
 }
 
 /// The files that an entry of `rule_files` means, beside the configuration.
-fn rule_files(configuration: &str, pattern: &str) -> Option<Vec<Source>> {
+fn rule_files(configuration: &str, pattern: &str, told: &mut Told) -> Option<Vec<Source>> {
     let folder = Path::new(configuration).parent().unwrap_or(Path::new(""));
     let whole = folder.join(pattern).display().to_string();
     let paths: Vec<PathBuf> = match glob::glob(&whole) {
@@ -197,7 +190,7 @@ fn rule_files(configuration: &str, pattern: &str) -> Option<Vec<Source>> {
         }
     };
     if paths.is_empty() {
-        complain(&format!("warning: {configuration}: no file is like `{pattern}` of rule_files\n"));
+        told.warning(&format!("{configuration}: no file is like `{pattern}` of rule_files"));
     }
     let read = |path: PathBuf| {
         let name = path.display().to_string();

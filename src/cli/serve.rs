@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::builder::TypedValueParser;
 use clap::{Args, Parser};
 
+use super::told::Told;
 use super::{Exit, complain, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
@@ -21,7 +21,7 @@ pub(super) struct Serve {
     #[arg(default_value = "healthy")]
     scenario: String,
     /// Version of Kestra, instead of that of the scenario
-    #[arg(long, value_parser = versions())]
+    #[arg(long, value_parser = super::versions())]
     kestra: Option<&'static Profile>,
     /// First management port; member i has the one 10*i above, the application port is one below; 0 takes any [default:
     /// endpoints.all.port of the scenario's configuration, else 8081]
@@ -66,11 +66,6 @@ pub(super) struct Serve {
     verbose: u8,
 }
 
-/// The versions that ship.
-fn versions() -> impl TypedValueParser<Value = &'static Profile> {
-    clap::builder::PossibleValuesParser::new(Profile::NAMES).try_map(|name| Profile::named(&name))
-}
-
 fn speed(text: &str) -> Result<f64, String> {
     let speed: Option<f64> = text.strip_suffix('x').unwrap_or(text).parse().ok();
     let fits = |speed: &f64| (0.001..=100_000.0).contains(speed);
@@ -97,14 +92,9 @@ impl Default for Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Exit {
-        let Some(mut plan) = load::plan(&self.scenario) else { return Exit::Input };
-        if let Some(kestra) = self.kestra {
-            plan.kestra = kestra;
-            if let Some(unfit) = plan.cluster.members.iter().find_map(|member| member.unfit(plan.kestra)) {
-                complain(&format!("error: --kestra: {unfit}, and the scenario asks for one\n"));
-                return Exit::Input;
-            }
-        }
+        let Some(mut plan) = load::plan_of(&self.scenario, self.kestra, &mut Told::default()) else {
+            return Exit::Input;
+        };
         if self.no_stop {
             plan.settings.disable("stop");
         }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::told::Told;
 use super::{Exit, Format, complain, load, print};
+use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::run;
 use crate::time::Calendar;
@@ -13,6 +15,9 @@ use crate::time::Calendar;
 pub(super) struct Run {
     /// Scenario, by shipped name or path
     scenario: String,
+    /// Version of Kestra, instead of that of the scenario
+    #[arg(long, value_parser = super::versions())]
+    kestra: Option<&'static Profile>,
     /// Seed of all randomness: a number, or `random`
     #[arg(long, default_value = "1", value_parser = super::seed)]
     seed: Seed,
@@ -22,11 +27,15 @@ pub(super) struct Run {
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// A warning is exit code 1
+    #[arg(long)]
+    strict: bool,
 }
 
 impl Run {
     pub(super) fn run(&self) -> Exit {
-        let Some(plan) = load::plan(&self.scenario) else { return Exit::Input };
+        let mut told = Told::default();
+        let Some(plan) = load::plan_of(&self.scenario, self.kestra, &mut told) else { return Exit::Input };
         let calendar = self.start.or(plan.start).map_or(Calendar::default(), Calendar::starting);
         match run(&Arc::new(plan), self.seed, calendar, None) {
             Ok(report) => {
@@ -34,7 +43,7 @@ impl Run {
                     Format::Text => print(&report.text()),
                     Format::Json => print(&format!("{}\n", report.json())),
                 }
-                if report.failed() { Exit::Found } else { Exit::Ok }
+                told.exit(self.strict, if report.failed() { Exit::Found } else { Exit::Ok })
             }
             Err(limit) => {
                 complain(&format!("error: {limit}\n"));

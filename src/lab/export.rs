@@ -525,6 +525,7 @@ mod tests {
             firing: firing.map(second),
             resolved: resolved.map(second),
             value: 1.0,
+            kept: None,
             reason: None,
             annotations: Vec::new(),
         };

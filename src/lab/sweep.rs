@@ -10,7 +10,7 @@ use super::parallel::{RunFailed, run_all};
 use crate::random::Seed;
 use crate::report::AlertLine;
 use crate::run::{self, Watch};
-use crate::scenario::{Anchor, Plan};
+use crate::scenario::{Anchor, Plan, Sight};
 use crate::time::{Calendar, Duration, Instant};
 
 /// How an alert did over all runs.
@@ -20,7 +20,7 @@ pub struct Detection {
     pub alert: String,
     /// Runs in which it fired at or after the fault.
     pub fired: u64,
-    /// Runs in which it fired before.
+    /// Runs in which it fired before, also since before the start.
     pub before: u64,
     /// Seconds from the fault to its first firing: half of the runs are quicker.
     pub p50: Option<f64>,
@@ -107,6 +107,7 @@ pub fn sweep(
     // Nobody asks what was expected: rules are evaluated on the way, and old samples forgotten.
     let bare = Arc::new(Plan { expectations: Vec::new(), ..(**plan).clone() });
     let with_seeds: Vec<_> = (0..runs.count).map(|n| (bare.clone(), Seed(runs.first + n as u64))).collect();
+    let watch = &Watch { standings: false, ..watch.clone() };
     let one = |plan: &Arc<Plan>, seed: Seed| {
         run::run(plan, seed, calendar, Some(watch)).map(|report| report.alerts.unwrap_or_default())
     };
@@ -121,19 +122,24 @@ pub fn sweep(
         scenario: plan.name.clone(),
         from: runs.from.to_string(),
         runs: runs.count as u64,
-        detections: names.into_iter().map(|alert| detection(alert, runs.from.instant(), &lives)).collect(),
+        detections: names.into_iter().map(|alert| detection(alert, &runs.from, &lives)).collect(),
     })
 }
 
-/// How an alert did, by the lives of all alerts of each run.
-fn detection(alert: &str, fault: Instant, lives: &[Vec<AlertLine>]) -> Detection {
+/// How an alert did, by the lives of all alerts of each run. What counts as a firing is what an expectation takes for one.
+fn detection(alert: &str, fault: &Anchor, lives: &[Vec<AlertLine>]) -> Detection {
     let (mut fired, mut before, mut delays) = (0, 0, Vec::new());
     for lines in lives {
-        let fires = || lines.iter().filter(|line| line.alert == alert).filter_map(|line| line.firing);
-        before += u64::from(fires().any(|at| at < fault && at >= Instant::START));
-        if let Some(first) = fires().filter(|at| *at >= fault).min() {
+        let ours = || lines.iter().filter(|line| line.alert == alert && line.ends_after(Instant::START));
+        let fires = || ours().filter_map(|line| Some(fault.sees(line.firing?, line.resolved)));
+        before += u64::from(fires().any(|sight| !matches!(sight, Sight::Begins(_))));
+        let begins = fires().filter_map(|sight| match sight {
+            Sight::Begins(at) => Some(at),
+            Sight::Over | Sight::Already => None,
+        });
+        if let Some(first) = begins.min() {
             fired += 1;
-            delays.push(first.since(fault).as_seconds_f64());
+            delays.push(first.since(fault.instant()).as_seconds_f64());
         }
     }
     delays.sort_by(f64::total_cmp);
@@ -189,30 +195,37 @@ mod tests {
             resolved: None,
             value: 1.0,
             reason: None,
+            kept: None,
             annotations: Vec::new(),
         }
     }
 
     #[test]
     fn only_what_fires_from_the_fault_on_is_a_detection() {
-        let fault = Instant::START + Duration::seconds(100);
+        let fault = Anchor::Entry { name: "kill".to_owned(), at: Instant::START + Duration::seconds(100) };
         let lives = [
             // The first of two firings counts, in whatever order they stand; another alert does not.
             vec![line("A", Some(170)), line("A", Some(130)), line("B", Some(110))],
             vec![line("A", Some(100))],
             vec![line("A", Some(99)), line("A", Some(190))],
-            // Before the start nobody asked, and pending is not firing.
+            // What fires since before the start has fired before the fault; pending is not firing.
             vec![line("A", Some(-5)), line("A", None)],
+            // What was over by the start nobody saw.
+            vec![AlertLine { resolved: Some(Instant::from_nanoseconds(-1)), ..line("A", Some(-5)) }],
             vec![],
         ];
-        let found = detection("A", fault, &lives);
-        assert_eq!((found.fired, found.before), (3, 1));
+        let found = detection("A", &fault, &lives);
+        assert_eq!((found.fired, found.before), (3, 2));
+        // Counted from the start, what fires since before it fires at once.
+        let from_start = detection("A", &Anchor::Start, &lives);
+        assert_eq!((from_start.fired, from_start.before, from_start.p50), (4, 0, Some(99.0)));
+        assert_eq!(detection("A", &Anchor::Start, &lives[3..]).p50, Some(0.0));
         assert_eq!((found.p50, found.p95, found.p99, found.max), (Some(30.0), Some(90.0), Some(90.0), Some(90.0)));
         let two_hundred: Vec<Vec<AlertLine>> = (1..=200).map(|delay| vec![line("A", Some(100 + delay))]).collect();
-        let found = detection("A", fault, &two_hundred);
+        let found = detection("A", &fault, &two_hundred);
         let ranks = (found.p50, found.p95, found.p99, found.max);
         assert_eq!(ranks, (Some(100.0), Some(190.0), Some(198.0), Some(200.0)));
-        let nothing = detection("C", fault, &lives);
+        let nothing = detection("C", &fault, &lives);
         assert_eq!((nothing.fired, nothing.before, nothing.p50, nothing.max), (0, 0, None, None));
     }
 }

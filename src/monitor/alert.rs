@@ -39,12 +39,15 @@ pub struct Episode {
     pub resolved: Option<i64>,
     /// The value it had when it fired, or last.
     pub value: f64,
+    /// Why and since when it is only kept as it was: `NoData` or `Error` of a Grafana rule whose state for it is KeepLast.
+    pub kept: Option<(&'static str, i64)>,
 }
 
 impl Episode {
     /// One that begins.
     pub(super) fn begins(labels: Labels, now: i64, value: f64) -> Episode {
-        Episode { labels, annotations: Vec::new(), reason: None, pending: now, firing: None, resolved: None, value }
+        let (annotations, reason, kept) = (Vec::new(), None, None);
+        Episode { labels, annotations, reason, pending: now, firing: None, resolved: None, value, kept }
     }
     /// When it began.
     pub fn began(&self) -> i64 {

@@ -8,6 +8,7 @@ mod relabel;
 mod rules;
 mod scrape;
 mod sink;
+mod standing;
 mod template;
 mod turns;
 
@@ -26,6 +27,7 @@ pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules,
 pub use scrape::Seen;
 pub use scrape::{Kept, Target};
 pub use sink::Sink;
+pub use standing::{AnyRule, Standing, Unselected};
 pub use template::Template;
 #[cfg(feature = "internals")]
 pub use template::{Context, GrafanaData};

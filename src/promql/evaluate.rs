@@ -11,8 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use super::data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, label, stale, without_name};
-use super::matcher::Matcher;
+use super::data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, stale, without_name};
 use super::syntax::{Anchor, Expr, Kind, RangeSelector, Selector, Shift, Subquery};
 use super::{Expression, Semantics, aggregate, binary, functions};
 
@@ -232,12 +231,7 @@ impl<'a> At<'a> {
         let mut selected = self.evaluator.selected.borrow_mut();
         let (seen, numbers) = selected.entry(key).or_default();
         let all = self.database.all();
-        let fits = |number: &u32| {
-            let labels = &all[*number as usize].labels;
-            let one = |matcher: &Matcher| matcher.matches(label(labels, &matcher.name));
-            let named = selector.name.as_deref().is_none_or(|name| label(labels, "__name__") == name);
-            named && selector.matchers.iter().all(one)
-        };
+        let fits = |number: &u32| selector.selects(&all[*number as usize].labels);
         // Series are only ever added: those that were looked at before need no second look.
         match selector.fixed_name() {
             Some(name) => {

@@ -164,6 +164,11 @@ impl Expression {
         let selectors = self.tree.all().filter_map(Expr::selector);
         selectors.map(|selector| selector.fixed_name().map(str::to_owned)).collect()
     }
+
+    /// Whether one of its selectors selects a series with these labels.
+    pub fn selects(&self, labels: &Labels) -> bool {
+        self.tree.all().filter_map(Expr::selector).any(|selector| selector.selects(labels))
+    }
 }
 
 /// Functions that without an argument tell the date, or a part of it.

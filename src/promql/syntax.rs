@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::data::{self, label};
 use super::matcher::Matcher;
 
 /// Bytes of a text, from and to.
@@ -216,6 +217,12 @@ impl Expr {
 }
 
 impl Selector {
+    /// Whether it selects a series with these labels.
+    pub(super) fn selects(&self, labels: &data::Labels) -> bool {
+        let named = self.name.as_deref().is_none_or(|name| label(labels, "__name__") == name);
+        named && self.matchers.iter().all(|matcher| matcher.matches(label(labels, &matcher.name)))
+    }
+
     /// The metric name it fixes.
     pub(super) fn fixed_name(&self) -> Option<&str> {
         self.name.as_deref().or_else(|| {

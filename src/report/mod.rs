@@ -1,12 +1,29 @@
 //! What a run found, as text and JSON: the event timeline, what is true at its end, and what Kestra's counters say of it.
 
+mod junit;
+mod rules;
+mod tables;
+
 use std::fmt::Write;
 
 use serde::Serialize;
 
+pub use junit::junit;
+pub use rules::{OverRuns, RuleKind, RuleLine, RuleState, over_runs};
+
 use crate::scenario::Plan;
 use crate::simulator::JournalEntry;
 use crate::time::{Duration, Instant};
+
+/// How much a report for people tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What fits on a screen: rows that are alike are one.
+    #[default]
+    Short,
+    /// Every life of every alert, every rule, every target.
+    All,
+}
 
 /// One run of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,6 +49,10 @@ pub struct Report {
     pub alerts: Option<Vec<AlertLine>>,
     /// Rules that could not be evaluated, and why.
     pub failed_rules: Vec<(String, String)>,
+    /// How every rule stands at the end.
+    pub rules: Vec<RuleLine>,
+    /// What was scraped, and how that went.
+    pub targets: Vec<TargetLine>,
     /// The expectations of the scenario.
     pub expectations: Vec<Verdict>,
     /// Events the model went through.
@@ -115,6 +136,9 @@ pub struct AlertLine {
     /// Why it was active when that was not its condition: `NoData` or `Error` of a Grafana rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
+    /// Why and since when KeepLast only kept it as it was: `NoData` or `Error` of a Grafana rule.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "since")]
+    pub kept: Option<(&'static str, Instant)>,
     /// What it says to people, as it was when it fired, or last.
     pub annotations: Vec<(String, String)>,
 }
@@ -130,17 +154,42 @@ pub struct Verdict {
     pub seen: String,
 }
 
+/// Something that was scraped, as Prometheus's page of targets tells it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TargetLine {
+    /// Host and port.
+    pub address: String,
+    /// The path that is asked.
+    pub path: String,
+    /// Its labels, in words.
+    pub labels: String,
+    /// Whether the last scrape found it up.
+    pub up: bool,
+    /// How many scrapes there were.
+    pub scrapes: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// When the last that failed began, in seconds since the scenario's start, and why it failed, in Prometheus's words.
+    #[serde(serialize_with = "error_at")]
+    pub last_error: Option<(Instant, String)>,
+}
+
 impl Report {
     /// Whether an expectation was judged and not met.
     pub fn failed(&self) -> bool {
         self.expectations.iter().any(|verdict| verdict.met == Some(false))
     }
 
-    /// For people.
+    /// For people: an alert that flaps is one row, and rules of which nothing is to be told are named only.
     pub fn text(&self) -> String {
+        self.text_with(Detail::Short)
+    }
+
+    /// For people, in more or less detail.
+    pub fn text_with(&self, detail: Detail) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        let _ = self.write(&mut text);
+        let _ = self.write(&mut text, detail);
         text
     }
 
@@ -149,7 +198,7 @@ impl Report {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
+    fn write(&self, out: &mut String, detail: Detail) -> std::fmt::Result {
         writeln!(out, "{}: {}", self.scenario, self.summary)?;
         writeln!(out, "{} from {}, seed {}, {} events", self.duration, self.start, self.seed, self.events)?;
         writeln!(out, "\nTimeline")?;
@@ -173,31 +222,14 @@ impl Report {
             writeln!(out, "  {name:<18} {port:>8} {processes:>11} {running:>9} {pending:>9}")?;
         }
         if let Some(alerts) = &self.alerts {
-            writeln!(out, "\nAlerts                       pending      firing    resolved  value  labels")?;
-            for alert in alerts {
-                let time = |at: Option<Instant>| at.map_or("-".to_owned(), |at| at.rounded().to_string());
-                // An alert without `for` is never pending.
-                let pending = Some(alert.pending).filter(|pending| alert.firing != Some(*pending));
-                let labels: Vec<String> =
-                    alert.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
-                let value = libm::round(alert.value * 1000.0) / 1000.0;
-                let AlertLine { alert: name, firing, resolved, annotations, .. } = alert;
-                let (pending, firing, resolved) = (time(pending), time(*firing), time(*resolved));
-                let reason = alert.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-                let labels = labels.join(", ") + &reason;
-                writeln!(out, "  {name:<24} {pending:>9} {firing:>11} {resolved:>11} {value:>6}  {labels}")?;
-                for (key, text) in annotations.iter().filter(|_| firing != "-") {
-                    writeln!(out, "    {key}: {}", text.trim().replace('\n', "\n      "))?;
-                }
-            }
-            if alerts.is_empty() {
-                writeln!(out, "  none was ever active")?;
-            }
-            for (rule, why) in &self.failed_rules {
-                writeln!(out, "  {rule} could not be evaluated: {why}")?;
-            }
+            tables::targets(&self.targets, detail, out)?;
+            tables::alerts(alerts, detail, out)?;
         }
-        self.write_expectations(out)
+        self.write_expectations(out)?;
+        match self.alerts {
+            Some(_) => tables::rules(&self.rules, detail, out),
+            None => Ok(()),
+        }
     }
 
     fn write_expectations(&self, out: &mut String) -> std::fmt::Result {
@@ -236,47 +268,18 @@ pub fn over_seeds(reports: &[Report]) -> String {
         }
         out += "\n";
     }
-    for (rule, why) in reports.iter().flat_map(|report| &report.failed_rules).take(5) {
-        out += &format!("  {rule} could not be evaluated: {why}\n");
-    }
+    out += &rules::over_runs_text(reports);
     out
+}
+
+/// Targets of which a scrape failed, for people.
+pub(crate) fn write_targets(targets: &[TargetLine], out: &mut String) -> std::fmt::Result {
+    tables::targets(targets, Detail::Short, out)
 }
 
 /// Several reports, for programs.
 pub fn json(reports: &[Report]) -> String {
     serde_json::to_string_pretty(reports).unwrap_or_default()
-}
-
-/// Several reports for servers that collect test results: a suite a scenario, a case an expectation.
-pub fn junit(reports: &[Report]) -> String {
-    let escape = |text: &str| {
-        let plain = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-        plain.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
-    };
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for report in reports {
-        let count = |met: Option<bool>| report.expectations.iter().filter(|verdict| verdict.met == met).count();
-        let several = reports.iter().filter(|other| other.scenario == report.scenario).count() > 1;
-        let seed = if several { format!(" seed {}", report.seed) } else { String::new() };
-        let name = escape(&format!("{}{seed}", report.scenario));
-        out += &format!(
-            "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{}\">\n",
-            report.expectations.len(),
-            count(Some(false)),
-            count(None),
-            report.duration.as_seconds_f64()
-        );
-        for Verdict { expectation, met, seen } in &report.expectations {
-            out += &format!("    <testcase classname=\"{name}\" name=\"{}\"", escape(expectation));
-            out += &match met {
-                Some(true) => "/>\n".to_owned(),
-                Some(false) => format!("><failure message=\"{}\"/></testcase>\n", escape(seen)),
-                None => format!("><skipped message=\"{}\"/></testcase>\n", escape(seen)),
-            };
-        }
-        out += "  </testsuite>\n";
-    }
-    out + "</testsuites>\n"
 }
 
 fn seconds<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -285,6 +288,23 @@ fn seconds<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok
 
 fn instant<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(at.as_nanoseconds() as f64 / crate::time::SECOND as f64)
+}
+
+fn since<S: serde::Serializer>(kept: &Option<(&'static str, Instant)>, serializer: S) -> Result<S::Ok, S::Error> {
+    kept.map(|(why, since)| (why, Seconds(since))).serialize(serializer)
+}
+
+fn error_at<S: serde::Serializer>(error: &Option<(Instant, String)>, serializer: S) -> Result<S::Ok, S::Error> {
+    error.as_ref().map(|(at, why)| (Seconds(*at), why)).serialize(serializer)
+}
+
+/// An instant in seconds.
+struct Seconds(Instant);
+
+impl Serialize for Seconds {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        instant(&self.0, serializer)
+    }
 }
 
 fn maybe_instant<S: serde::Serializer>(at: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -27,7 +27,7 @@ const PROTOCOLS: &[(&str, &str, bool)] = &[
 pub(super) struct Asking {
     pub(super) found: Found,
     scheme: String,
-    path: String,
+    pub(super) path: String,
     headers: Vec<(String, String)>,
     fallback: bool,
     body_size_limit: u64,

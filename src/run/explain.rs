@@ -12,7 +12,7 @@ use super::watch::{Watch, Watching};
 use crate::monitor::{AlertRule, GrafanaRule, Node, NodeKind};
 use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row, Table};
 use crate::random::Seed;
-use crate::report::AlertLine;
+use crate::report::{AlertLine, TargetLine, write_targets};
 use crate::scenario::Plan;
 use crate::simulator::{LimitReached, Simulation};
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
@@ -36,6 +36,8 @@ pub struct Explanation {
     pub lives: Vec<AlertLine>,
     /// What each part of the expression comes to.
     pub parts: Vec<PartLine>,
+    /// What was scraped, and how that went.
+    pub targets: Vec<TargetLine>,
 }
 
 /// A part of the expression over time.
@@ -105,6 +107,7 @@ pub fn explain(
         verdict,
         lives,
         parts: why.parts(subject),
+        targets: watching.targets(&calendar),
     }))
 }
 
@@ -445,6 +448,6 @@ impl Explanation {
                 writeln!(out, "{indent}    and {} more", part.series - part.values.len())?;
             }
         }
-        Ok(())
+        write_targets(&self.targets, out)
     }
 }

@@ -1,15 +1,18 @@
 //! Judging what a scenario expects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::explain;
 use super::watch::Watching;
+use crate::document;
 use crate::management::{self, Outcome, Request};
 use crate::promql::{Expression, Value};
 use crate::report::{AlertLine, Verdict};
-use crate::scenario::{AlertExpectation, Comparison, EventPattern, Expectation, HealthStatus, Plan, Window};
-use crate::simulator::{JournalEntry, Simulation};
+use crate::scenario::{
+    AlertExpectation, Bound, Comparison, EventPattern, Expectation, HealthStatus, Plan, Sight, Window,
+};
+use crate::simulator::{Happening, JournalEntry, Simulation};
 use crate::time::Instant;
 
 /// A judge of one run: it says when it must look at the members, and at the end what became of each expectation.
@@ -110,8 +113,12 @@ fn health(simulation: &Simulation, member: usize) -> HealthStatus {
 
 fn event(what: &EventPattern, window: &Window, simulation: &Simulation) -> (Option<bool>, String) {
     let plan = simulation.plan();
+    // What the scenario does itself is no answer to it, unless it is asked for by its kind.
+    let announces =
+        |line: &JournalEntry| matches!(line.what, Happening::FaultBegins { .. } | Happening::FaultEnds { .. });
+    let says = |line: &JournalEntry, text: &str| line.text(plan).contains(text);
     let like = |line: &&JournalEntry| match what {
-        EventPattern::Text(text) => line.text(plan).contains(text.as_str()),
+        EventPattern::Text(text) => !announces(line) && says(line, text),
         EventPattern::Kind { kind, members } => {
             let whom = line.what.member().is_some_and(|member| members.contains(&member));
             line.what.kind() == *kind && (members.is_empty() || whom)
@@ -122,10 +129,22 @@ fn event(what: &EventPattern, window: &Window, simulation: &Simulation) -> (Opti
         return (Some(true), told(hit));
     }
     let nearest = simulation.journal().iter().filter(like).min_by_key(|line| window.missed(line.at).as_nanoseconds());
-    let seen = nearest.map_or("nothing like it".into(), |line| {
-        let when = if line.at < window.begin() { "early" } else { "late" };
-        format!("nearest is {}, {} too {when}", told(line), window.missed(line.at).rounded())
-    });
+    let announced = || match what {
+        EventPattern::Text(text) => simulation.journal().iter().find(|line| announces(line) && says(line, text)),
+        EventPattern::Kind { .. } => None,
+    };
+    let seen = match (nearest, announced()) {
+        (Some(line), _) => {
+            let when = if line.at < window.begin() { "early" } else { "late" };
+            format!("nearest is {}, {} too {when}", told(line), window.missed(line.at).rounded())
+        }
+        (None, Some(line)) => format!(
+            "nothing like it happens; {} only tells of a fault (`event: {{ kind: {} }}` asks for that)",
+            told(line),
+            line.what.kind()
+        ),
+        (None, None) => "nothing like it".into(),
+    };
     (Some(false), seen)
 }
 
@@ -136,11 +155,21 @@ fn alert(
     watched: Option<(&Watching, &[AlertLine])>,
 ) -> (Option<bool>, String) {
     let Some((watching, alerts)) = watched else { return (None, "needs alert rules".into()) };
-    if !watching.knows(&expected.alert) {
-        return (watching.strict().then_some(false), "no rule of this name".into());
+    if !expected.every() && !watching.knows(&expected.alert) {
+        let near = document::nearest(&expected.alert, watching.alert_names());
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return ((!watching.lenient()).then_some(false), format!("no rule alerts as `{}`{near}", expected.alert));
     }
     let carries = |line: &AlertLine| expected.labels.iter().all(|label| line.labels.contains(label));
-    let ours: Vec<&AlertLine> = alerts.iter().filter(|line| line.alert == expected.alert && carries(line)).collect();
+    let since = expected.from.instant().min(Instant::START);
+    let ours: Vec<&AlertLine> = alerts
+        .iter()
+        .filter(|line| expected.is_about(&line.alert) && carries(line) && line.ends_after(since))
+        .collect();
+    if expected.every() {
+        let (met, seen) = nothing_fires(expected, &ours);
+        return (Some(met), seen);
+    }
     let (met, mut seen) = verdict(expected, &ours);
     if !met && ours.iter().all(|line| line.firing.is_none()) {
         let end = Instant::START + plan.duration;
@@ -149,36 +178,89 @@ fn alert(
     (Some(met), seen)
 }
 
+/// How a firing stands to the anchor of an expectation.
+fn sight(expected: &AlertExpectation, line: &AlertLine) -> Option<Sight> {
+    line.firing.map(|firing| expected.from.sees(firing, line.resolved))
+}
+
+/// Since when an alert fires, in words.
+fn begin(expected: &AlertExpectation, line: &AlertLine) -> String {
+    let Some(at) = line.firing else { return String::new() };
+    match expected.from.sees(at, line.resolved) {
+        Sight::Already => format!("fires since {}, before {}", at.rounded(), expected.from),
+        Sight::Begins(_) if at < Instant::START => format!("fires since {}, before the start", at.rounded()),
+        _ => format!("fired at {}", at.rounded()),
+    }
+}
+
+/// Until when, in words.
+fn end(line: &AlertLine) -> String {
+    line.resolved.map_or(", and still fires".to_owned(), |at| format!(", resolved at {}", at.rounded()))
+}
+
+/// That an alert fires, in words; of what fires since before also until when.
+fn fires(expected: &AlertExpectation, line: &AlertLine) -> String {
+    let since_before = line.firing.is_some_and(|at| at < expected.from.instant().max(Instant::START));
+    let ends = since_before && sight(expected, line) != Some(Sight::Over);
+    begin(expected, line) + &if ends { end(line) } else { String::new() }
+}
+
+/// Names that are told of several alerts.
+const NAMED: usize = 5;
+
+/// Whether none of all alerts fires, and which do.
+fn nothing_fires(expected: &AlertExpectation, ours: &[&AlertLine]) -> (bool, String) {
+    let mut told: Vec<String> = Vec::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    for line in ours {
+        if matches!(sight(expected, line), Some(Sight::Already | Sight::Begins(_))) && names.insert(&line.alert) {
+            told.push(format!("{} {}", line.alert, fires(expected, line)));
+        }
+    }
+    if told.is_empty() {
+        return (true, "none fires".to_owned());
+    }
+    let more = told.len().saturating_sub(NAMED);
+    told.truncate(NAMED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    (false, told.join("; ") + &more)
+}
+
 /// Whether an expectation holds for some lives of an alert, and what was seen.
 fn verdict(expected: &AlertExpectation, ours: &[&AlertLine]) -> (bool, String) {
     let from = expected.from.instant();
-    let mut fired: Vec<(Instant, &AlertLine)> =
-        ours.iter().filter_map(|line| Some((line.firing.filter(|at| *at >= from)?, *line))).collect();
-    fired.sort_by_key(|(at, _)| *at);
-    let fired_at = |at: Instant| format!("fired at {}", at.rounded());
-    let earlier = ours.iter().filter_map(|line| line.firing).filter(|at| *at < from).max();
-    let first = fired.first().map(|(at, _)| *at).or(earlier).map(fired_at);
+    let mut fired: Vec<(Instant, &AlertLine)> = Vec::new();
+    for line in ours {
+        if let Some(Sight::Begins(at)) = sight(expected, line) {
+            fired.push((at, line));
+        }
+    }
+    fired.sort_by_key(|(at, line)| (*at, line.firing));
+    let already = || ours.iter().filter(|line| sight(expected, line) == Some(Sight::Already));
+    let over = || ours.iter().filter(|line| sight(expected, line) == Some(Sight::Over));
+    let told = |line: &AlertLine| fires(expected, line);
+    let latest = over().max_by_key(|line| line.firing);
+    let first = fired.first().map(|(_, line)| *line).or(already().next().copied()).or(latest.copied()).map(told);
     let nothing = || match ours.first() {
         Some(line) => format!("only pending, from {}", line.pending.rounded()),
         None => "never active".to_owned(),
     };
     // What began before and still fires then is no silence.
-    let fires_on = |line: &&&AlertLine| {
-        line.firing.is_some_and(|at| at < from) && line.resolved.is_none_or(|resolved| resolved > from)
-    };
-    if let (true, Some(line)) = (expected.never, ours.iter().find(fires_on)) {
-        return (false, line.firing.map(fired_at).unwrap_or_default() + ", and still fires");
+    let on = already().next().copied().or(fired.first().map(|(_, line)| *line));
+    if let (true, Some(line)) = (expected.never, on) {
+        return (false, told(line));
     }
-    if expected.never && !fired.is_empty() {
-        return (false, first.unwrap_or_default());
-    }
+    let times = fired.len() + already().count();
     if let Some(count) = expected.count
-        && fired.len() != count as usize
+        && times != count as usize
     {
-        return (false, format!("fired {} times", fired.len()));
+        let since = on.filter(|line| line.firing.is_some_and(|at| at < from.max(Instant::START))).map(told);
+        let since = since.map(|since| format!("; it {since}")).unwrap_or_default();
+        let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+        return (false, format!("fired {times}{since}"));
     }
     if let Some(bound) = &expected.pending
-        && !ours.iter().any(|line| line.firing != Some(line.pending) && bound.holds(from, line.pending))
+        && !ours.iter().any(|line| waits(expected, line, bound))
     {
         return (false, ours.first().map_or_else(nothing, |line| format!("active from {}", line.pending.rounded())));
     }
@@ -191,15 +273,20 @@ fn verdict(expected: &AlertExpectation, ours: &[&AlertLine]) -> (bool, String) {
     }
     if let Some(bound) = &expected.resolves {
         let Some((at, line)) = hit else { return (false, first.unwrap_or_else(nothing)) };
-        return match line.resolved {
-            None => (false, format!("{}, and still fires", fired_at(*at))),
-            Some(resolved) => {
-                (bound.holds(*at, resolved), format!("{}, resolved at {}", fired_at(*at), resolved.rounded()))
-            }
-        };
+        let resolves = line.resolved.is_some_and(|resolved| bound.holds(*at, resolved));
+        return (resolves, begin(expected, line) + &end(line));
     }
-    let seen = hit.map(|(at, _)| fired_at(*at)).or(first);
+    let seen = hit.map(|(_, line)| told(line)).or(first);
     (true, seen.unwrap_or_else(nothing))
+}
+
+/// Whether an alert begins to wait in a bound. What fires at once never waits.
+fn waits(expected: &AlertExpectation, line: &AlertLine, bound: &Bound) -> bool {
+    let waits = line.firing != Some(line.pending);
+    match expected.from.sees(line.pending, line.firing.or(line.resolved)) {
+        Sight::Begins(at) => waits && bound.holds(expected.from.instant(), at),
+        _ => false,
+    }
 }
 
 fn query(

@@ -8,6 +8,7 @@ mod known;
 mod kubernetes;
 mod locate;
 mod orders;
+mod rules;
 pub mod session;
 mod targets;
 mod turns;
@@ -28,7 +29,7 @@ use crate::time::{Calendar, Instant};
 
 pub use explain::{Change, Explanation, PartLine, explain};
 pub use session::{Refused, Session};
-pub use watch::{Scraping, Watch};
+pub use watch::{Remark, Scraping, Watch};
 
 /// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a
 /// Prometheus in virtual time scrapes all members and evaluates rules; without one, alerts are not judged.
@@ -66,7 +67,7 @@ pub fn record(
 
 impl AlertLine {
     /// Whether it was still active at an instant, or later.
-    fn ends_after(&self, at: Instant) -> bool {
+    pub(crate) fn ends_after(&self, at: Instant) -> bool {
         self.resolved.is_none_or(|resolved| resolved >= at)
     }
 }

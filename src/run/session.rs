@@ -8,7 +8,7 @@ use super::judge::Judge;
 use super::orders::{agenda, order};
 use super::watch::{self, Watch, Watching};
 use super::way::{Passed, Way};
-use super::{closing, member_line};
+use super::{closing, member_line, rules};
 use crate::monitor::Sink;
 use crate::random::Seed;
 use crate::report::{Line, Report};
@@ -368,6 +368,8 @@ impl Session {
             members: simulation.members().iter().map(member_line).collect(),
             expectations,
             failed_rules: watching.map(Watching::failures).unwrap_or_default(),
+            rules: watching.map(|watching| rules::lines(watching, simulation)).unwrap_or_default(),
+            targets: watching.map(|watching| watching.targets(&self.calendar)).unwrap_or_default(),
             alerts: alerts.map(|alerts| alerts.into_iter().filter(|it| it.ends_after(Instant::START)).collect()),
             events: simulation.events(),
         }

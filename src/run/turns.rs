@@ -10,11 +10,14 @@ use crate::time::{Calendar, Duration, Instant};
 /// Rules are evaluated over this long at once, when they are evaluated on the way.
 pub(super) const TURN: Duration = Duration::minutes(60);
 
+/// In longer runs that nobody asks about at the end it is not told how near a rule came: its samples are not kept.
+const TOLD: Duration = Duration::minutes(24 * 60);
+
 /// How far back samples must be kept when rules are evaluated on the way; none when all must be kept to the end.
 pub(super) fn kept(plan: &Plan, watch: &Watch, monitor: &Monitor) -> Option<Duration> {
     // Expectations about alerts and queries ask at the end, for values or for why there are none.
     let asked = |it: &Expectation| matches!(it, Expectation::Alert(_) | Expectation::Query { .. });
-    match plan.expectations.iter().any(asked) || !watch.also.is_empty() {
+    match plan.expectations.iter().any(asked) || !watch.also.is_empty() || (watch.nearest && plan.duration <= TOLD) {
         true => None,
         false => monitor.reach().map(|reach| Duration::milliseconds(reach.unsigned_abs())),
     }

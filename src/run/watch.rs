@@ -3,14 +3,15 @@
 use super::asking::{Asking, NoScrape};
 use super::locate::Found;
 use super::{targets, turns};
+use crate::document::Severity;
 use crate::management::{self, Listener};
 use crate::metrics::{Registry, Selected, Selection};
 use crate::monitor::{
-    AlertRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Sink, Target,
+    AlertRule, AnyRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Sink, Target,
 };
 use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
-use crate::report::AlertLine;
+use crate::report::{AlertLine, TargetLine};
 use crate::scenario::{Expectation, Plan, Settings};
 use crate::simulator::{LimitReached, Simulation};
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
@@ -30,8 +31,12 @@ pub struct Watch {
     pub external_labels: Vec<(String, String)>,
     /// Expressions that will be asked of the run beside those of rules and expectations.
     pub also: Vec<Expression>,
-    /// An expected alert that no rule knows is a failure.
-    pub strict: bool,
+    /// An expected alert that no rule knows is not judged; otherwise the expectation is not met.
+    pub lenient: bool,
+    /// How near quiet rules came to firing is told. All samples are kept to the end for it.
+    pub nearest: bool,
+    /// How every rule stands is told.
+    pub standings: bool,
 }
 
 impl Default for Watch {
@@ -43,7 +48,9 @@ impl Default for Watch {
             evaluation_interval: Duration::seconds(15),
             external_labels: Vec::new(),
             also: Vec::new(),
-            strict: false,
+            lenient: false,
+            nearest: false,
+            standings: true,
         }
     }
 }
@@ -61,6 +68,8 @@ pub enum Scraping {
 #[derive(Debug)]
 pub(super) struct Place {
     asking: Asking,
+    /// Host and port, as Prometheus asks them.
+    address: String,
     /// When it is its turn next.
     pub(super) next: Instant,
     /// Since when an answer is waited for.
@@ -75,7 +84,9 @@ pub(super) struct Watching {
     /// Whether the plan says nothing about how servers are reached.
     plain: bool,
     pub(super) monitor: Monitor,
-    strict: bool,
+    lenient: bool,
+    nearest: bool,
+    standings: bool,
     /// By target.
     pub(super) places: Vec<Place>,
     /// By group: its first evaluation.
@@ -114,10 +125,32 @@ impl Watch {
         (all, told)
     }
 
-    /// What of the configuration means nothing in a scenario, in words: jobs and targets that are no members.
-    pub fn notes(&self, plan: &Plan) -> Vec<String> {
-        self.targets(plan).1.into_iter().map(|(_, told)| told).collect()
+    /// What of it means nothing in a scenario: jobs and targets that are no members; that nothing is scraped, or that there is
+    /// no rule.
+    pub fn notes(&self, plan: &Plan) -> Vec<Remark> {
+        let (targets, told) = self.targets(plan);
+        let mut notes: Vec<Remark> = told.into_iter().map(|(severity, told)| Remark { severity, told }).collect();
+        let none = [
+            (targets.is_empty(), "nothing is scraped: no job has a target in this scenario"),
+            (
+                self.rules.groups.iter().all(|it| it.rules.is_empty())
+                    && self.rules.grafana.iter().all(|it| it.rules.is_empty()),
+                "there is no rule: no alert can fire",
+            ),
+        ];
+        let none = none.iter().filter(|(so, _)| *so);
+        notes.extend(none.map(|(_, told)| Remark { severity: Severity::Warning, told: (*told).to_owned() }));
+        notes
     }
+}
+
+/// What is to be said of a watch in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// A warning when a verdict may lack it.
+    pub severity: Severity,
+    /// In words.
+    pub told: String,
 }
 
 /// A member as everybody's target: job `kestra`, its own path and credentials.
@@ -160,7 +193,7 @@ impl Watching {
             };
             let next = first(&name, located.target.interval);
             let asking = Asking::new(found, &located, watch.semantics, name_key(&name));
-            places.push(Place { asking, next, waiting_since: None, lines: None });
+            places.push(Place { asking, next, address: located.address, waiting_since: None, lines: None });
             targets.push(located.target);
         }
         let queries = plan.expectations.iter().flat_map(Expectation::expressions).cloned();
@@ -185,7 +218,9 @@ impl Watching {
         Watching {
             plain,
             monitor,
-            strict: watch.strict,
+            lenient: watch.lenient,
+            nearest: watch.nearest,
+            standings: watch.standings,
             places,
             evaluations,
             done: vec![0; watch.rules.groups.len() + grafana.len()],
@@ -277,19 +312,33 @@ impl Watching {
         rows.iter().flat_map(|row| row.labels.iter()).map(|(_, name)| name.to_string()).collect()
     }
 
-    pub(super) fn strict(&self) -> bool {
-        self.strict
+    pub(super) fn lenient(&self) -> bool {
+        self.lenient
+    }
+
+    /// Whether it is told how near quiet rules came.
+    pub(super) fn tells_nearest(&self) -> bool {
+        self.nearest
+    }
+
+    /// Whether it is told how every rule stands.
+    pub(super) fn tells_standings(&self) -> bool {
+        self.standings
+    }
+
+    /// The names of all alerts that its rules could give.
+    pub(super) fn alert_names(&self) -> impl Iterator<Item = &str> {
+        self.monitor.standings().into_iter().filter_map(|standing| match standing.rule {
+            AnyRule::Record(_) => None,
+            rule => Some(rule.name()),
+        })
     }
 
     /// Whether an alert of this name could fire.
     pub(super) fn knows(&self, alert: &str) -> bool {
-        let mut rules = self.monitor.groups().iter().flat_map(|group| &group.rules);
-        let mut grafana = self.monitor.grafana().iter().flat_map(|group| &group.rules);
         // Rules of Grafana tell of trouble by alerts of these names.
         let trouble = matches!(alert, "DatasourceNoData" | "DatasourceError") && !self.grafana.is_empty();
-        trouble
-            || rules.any(|rule| matches!(rule, Rule::Alert(rule) if rule.name == alert))
-            || grafana.any(|rule| rule.title == alert)
+        trouble || self.alert_names().any(|name| name == alert)
     }
 
     pub(super) fn ask(&self, expression: &Expression, calendar: Calendar, at: Instant) -> Result<Value, String> {
@@ -304,10 +353,23 @@ impl Watching {
         self.monitor.failures()
     }
 
+    /// How the scrapes of each target went.
+    pub(super) fn targets(&self, calendar: &Calendar) -> Vec<TargetLine> {
+        let line = |(place, target): (&Place, &Target)| TargetLine {
+            address: place.address.clone(),
+            path: place.asking.path.clone(),
+            labels: target.describe(),
+            up: !target.seen.down && target.seen.scrapes > 0,
+            scrapes: target.seen.scrapes,
+            failed: target.seen.failed,
+            last_error: target.seen.last_error.as_ref().map(|(at, why)| (instant(calendar, *at), why.clone())),
+        };
+        self.places.iter().zip(self.monitor.targets()).map(line).collect()
+    }
+
     /// The life of every alert, in virtual time.
     pub(super) fn alerts(&self, calendar: &Calendar) -> Vec<AlertLine> {
-        let start = calendar.start().as_millisecond();
-        let instant = |time: i64| Instant::from_nanoseconds((time - start).saturating_mul(MILLISECOND as i64));
+        let instant = |time: i64| instant(calendar, time);
         let line = |(alert, episode): (String, crate::monitor::Episode)| AlertLine {
             labels: episode
                 .labels
@@ -317,6 +379,7 @@ impl Watching {
                 .collect(),
             annotations: episode.annotations,
             reason: episode.reason,
+            kept: episode.kept.map(|(why, since)| (why, instant(since))),
             alert,
             pending: instant(episode.pending),
             firing: episode.firing.map(instant),
@@ -417,6 +480,11 @@ fn grid_of(first: Instant, interval: Duration, calendar: &Calendar, until: Insta
         step: interval.as_milliseconds().max(1) as i64,
         count: if until < first { 0 } else { span as usize + 1 },
     }
+}
+
+/// An instant of a monitor in virtual time.
+pub(super) fn instant(calendar: &Calendar, time: i64) -> Instant {
+    Instant::from_nanoseconds((time - calendar.start().as_millisecond()).saturating_mul(MILLISECOND as i64))
 }
 
 pub(super) fn milliseconds(calendar: &Calendar, at: Instant) -> i64 {

@@ -42,7 +42,8 @@ pub enum Expectation {
 /// What happens, as an expectation names it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EventPattern {
-    /// Part of a line of the journal.
+    /// Part of a line of the journal, of one that tells what happened: that a fault begins or ends is told by the scenario
+    /// itself.
     Text(String),
     /// Something of this kind, to one of the members when some are named.
     Kind {
@@ -69,11 +70,17 @@ pub const HAPPENINGS: &[&str] = &[
     "logger-set",
 ];
 
-/// An expectation on an alert. Its times count from `from`, and what was before does not count.
+/// The name that means every alert.
+pub const EVERY_ALERT: &str = "*";
+
+/// An expectation on an alert. Its times count from `from`: what began before and is over by then does not count, and of what
+/// is still so then [`Anchor::sees`] says what it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlertExpectation {
-    /// `alert`: its exact name.
+    /// `alert`: its exact name, or [`EVERY_ALERT`].
     pub alert: String,
+    /// `except`: of every alert not these.
+    pub except: Vec<String>,
     /// `labels`: a subset of its labels.
     pub labels: Vec<(String, String)>,
     /// `of` or `at`.
@@ -84,9 +91,9 @@ pub struct AlertExpectation {
     pub resolves: Option<Bound>,
     /// `pending`.
     pub pending: Option<Bound>,
-    /// `never: true`: it fires at no time.
+    /// `never: true`: it fires at no time from there on, also not since before.
     pub never: bool,
-    /// `count`: how many times it begins to fire.
+    /// `count`: how many times it fires; what fires already then is one of them.
     pub count: Option<u32>,
 }
 
@@ -129,6 +136,31 @@ impl Anchor {
             Anchor::At(at) | Anchor::Entry { at, .. } => *at,
         }
     }
+
+    /// What something is to who counts from here, when it is so from `begin` until `end`; the one rule for expectations and
+    /// sweeps. What is so since before the start is so from the start on for who counts from there, as nobody was asked
+    /// before. But for who counts from a fault, or from an instant under way, it is no beginning: it does not answer them.
+    pub fn sees(&self, begin: Instant, end: Option<Instant>) -> Sight {
+        let from = self.instant();
+        let of_fault = matches!(self, Anchor::Entry { .. });
+        match end.is_none_or(|end| end > from) {
+            _ if begin >= from => Sight::Begins(begin),
+            false => Sight::Over,
+            true if from <= Instant::START && !of_fault => Sight::Begins(from),
+            true => Sight::Already,
+        }
+    }
+}
+
+/// What something that lasts is to who counts from an [`Anchor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// It was over by then.
+    Over,
+    /// It is so since before.
+    Already,
+    /// It begins, or counts as if it began, at this instant.
+    Begins(Instant),
 }
 
 impl fmt::Display for Anchor {
@@ -370,8 +402,24 @@ impl Expectation {
 }
 
 impl AlertExpectation {
+    /// Whether it is about all alerts.
+    pub fn every(&self) -> bool {
+        self.alert == EVERY_ALERT
+    }
+
+    /// Whether it is about an alert of this name.
+    pub fn is_about(&self, alert: &str) -> bool {
+        self.alert == alert || (self.every() && !self.except.iter().any(|except| except == alert))
+    }
+
     fn sentence(&self) -> String {
-        let mut text = format!("alert {}", self.alert);
+        let mut text = match self.every() {
+            true => "every alert".to_owned(),
+            false => format!("alert {}", self.alert),
+        };
+        if !self.except.is_empty() {
+            text += &format!(" except {}", self.except.join(", "));
+        }
         for (key, value) in &self.labels {
             text += &format!(" {key}=\"{value}\"");
         }

@@ -154,11 +154,22 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
     (
         "alert",
         &[
-            Field::required("alert", Kind::Text, "KestraWorkerDown", "The alert's exact name."),
+            Field::required(
+                "alert",
+                Kind::Text,
+                "KestraWorkerDown",
+                "The alert's exact name; `\"*\"` is every alert, with `never` only.",
+            ),
+            Field::new("except", Kind::List(&Kind::Text), "[ KestraDown ]", "Of every alert not these."),
             Field::new("labels", Kind::MapOf(&Kind::Text), "{ instance: \"worker-1:8081\" }", "Some of its labels."),
             OF,
             AT,
-            Field::new("fires", Kind::Object(BOUND), "{ within: 3m }", "When it fires."),
+            Field::new(
+                "fires",
+                Kind::Object(BOUND),
+                "{ within: 3m }",
+                "When it begins to fire. What fires since before the start counts as from the start, but not `of` a fault.",
+            ),
             Field::new(
                 "resolves",
                 Kind::Object(BOUND),
@@ -166,8 +177,8 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
                 "When it resolves, counted from when it fired.",
             ),
             Field::new("pending", Kind::Object(BOUND), "{ within: 1m }", "When it is pending."),
-            Field::new("never", Kind::Bool, "true", "It must not fire at all."),
-            Field::new("count", Kind::Number, "1", "How often it fires."),
+            Field::new("never", Kind::Bool, "true", "It must not fire at all, also not since before."),
+            Field::new("count", Kind::Number, "1", "How often it fires; what fires already is one."),
         ],
     ),
     (
@@ -206,7 +217,7 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
                 "event",
                 Kind::AnyOf(&[Kind::Text, Kind::Object(EVENT)]),
                 "worker-1 is DISCONNECTED",
-                "Part of a line of what happens, or its kind: `{ kind: exits, member: worker-1 }`.",
+                "Part of a line of what happens (not of one that tells of a fault), or its kind: `{ kind: exits, member: worker-1 }`.",
             ),
             OF,
             AT,

@@ -187,6 +187,9 @@ impl States {
                     // As it was: what is pending goes on towards firing.
                     let state = self.instances.get(&labels).map_or(State::Normal, |instance| instance.state);
                     let holds = matches!(state, State::Pending(_) | State::Alerting(_));
+                    if let Some(episode) = state.episode().and_then(|it| self.episodes.get_mut(it)) {
+                        episode.kept.get_or_insert((reason, now));
+                    }
                     match state {
                         State::Recovering(..) | State::Normal | State::Trouble(_) | State::Waiting(_) => {
                             self.instances.insert(labels, Instance { state, seen: now });

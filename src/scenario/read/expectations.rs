@@ -92,7 +92,7 @@ fn happening(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<EventPat
         None => Vec::new(),
     };
     if let (Some(entry), "fault-begins" | "fault-ends") = (object.entry("member"), kind) {
-        reading.error(&entry.place, "a fault happens to no member", "leave `member` out, or name a part of its line");
+        reading.error(&entry.place, "a fault happens to no member", "leave `member` out");
     }
     Some(EventPattern::Kind { kind, members })
 }
@@ -110,6 +110,7 @@ fn alert(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Aler
     let (fires, resolves, pending) = (bound("fires"), bound("resolves"), bound("pending"));
     let alert = AlertExpectation {
         alert: text(object, "alert", reading).unwrap_or_default(),
+        except: object.get("except").map(|node| except(node, reading)).unwrap_or_default(),
         labels: object.get("labels").map(|node| labels(node, reading)).unwrap_or_default(),
         from,
         fires,
@@ -121,6 +122,7 @@ fn alert(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Aler
             .and_then(|node| reading.count(node, "`count`", 0..=1_000_000))
             .map(|count| count as u32),
     };
+    tell_of_every(object, &alert, reading);
     // What contradicts each other can never be met.
     let none = alert.count == Some(0);
     for (holds, one, other) in [
@@ -137,9 +139,30 @@ fn alert(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Aler
     }
     let says = ["fires", "resolves", "pending", "count"].iter().any(|key| object.entry(key).is_some());
     if !(says || alert.never) {
-        reading.error(&object.node.place, "this says nothing of what the alert does", "add `fires: { within: 3m }`");
+        let advice = if alert.every() { "add `never: true`" } else { "add `fires: { within: 3m }`" };
+        reading.error(&object.node.place, "this says nothing of what the alert does", advice);
     }
     Some(alert)
+}
+
+/// Names of alerts that do not matter.
+fn except(node: &Node, reading: &mut Reading) -> Vec<String> {
+    let items = reading.list(node, "`except`");
+    items.iter().filter_map(|item| reading.text(item, "an alert of `except`").map(str::to_owned)).collect()
+}
+
+/// Of every alert one can only say that none fires.
+fn tell_of_every(object: &Object<'_>, alert: &AlertExpectation, reading: &mut Reading) {
+    for key in ["fires", "resolves", "pending", "count"] {
+        if let (true, Some(entry)) = (alert.every(), object.entry(key)) {
+            let what = format!("`{key}` of every alert");
+            reading.error(&entry.place, what, "write `never: true`, or the name of one alert");
+        }
+    }
+    if let (false, Some(entry)) = (alert.every(), object.entry("except")) {
+        let what = "`except` beside the name of one alert";
+        reading.error(&entry.place, what, "write `alert: \"*\"`, or leave `except` out");
+    }
 }
 
 /// What the times of an expectation count from: `of`, or `at`, or the start.

@@ -1,0 +1,63 @@
+//! What was told on standard error, so that `--strict` can count it.
+
+use super::{Exit, complain};
+use crate::document::{self, Diagnostic, Severity};
+use crate::run::Watch;
+use crate::scenario::Plan;
+
+/// Warnings so far: what was probably not meant, or has no effect here, so that a verdict may lack it.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    warnings: usize,
+}
+
+impl Told {
+    /// Tells what a reader found.
+    pub(super) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
+        complain(&document::render(diagnostics));
+        self.warnings += diagnostics.iter().filter(|it| it.severity == Severity::Warning).count();
+    }
+
+    /// Tells a warning without a place.
+    pub(super) fn warning(&mut self, what: &str) {
+        complain(&format!("warning: {what}\n"));
+        self.warnings += 1;
+    }
+
+    /// Tells what of a watch means nothing in a scenario.
+    pub(super) fn remarks(&mut self, watch: &Watch, plan: &Plan) {
+        for remark in watch.notes(plan) {
+            let what = format!("{}: {}", plan.name, remark.told);
+            match remark.severity {
+                Severity::Note => complain(&format!("note: {what}\n")),
+                Severity::Warning | Severity::Error => self.warning(&what),
+            }
+        }
+    }
+
+    /// The exit code, when `--strict` is there or not.
+    pub(super) fn exit(&self, strict: bool, exit: Exit) -> Exit {
+        if !strict || self.warnings == 0 || matches!(exit, Exit::Input | Exit::Cannot) {
+            return exit;
+        }
+        let warnings = if self.warnings == 1 { "1 warning".to_owned() } else { format!("{} warnings", self.warnings) };
+        complain(&format!("{warnings}: with --strict this is exit code 1\n"));
+        Exit::Found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_warnings_count_and_only_when_asked_for_and_what_could_not_be_done_stays_so() {
+        let mut told = Told::default();
+        assert_eq!(told.exit(true, Exit::Ok), Exit::Ok);
+        told.warning("x");
+        assert_eq!(told.exit(false, Exit::Ok), Exit::Ok);
+        assert_eq!(told.exit(true, Exit::Ok), Exit::Found);
+        assert_eq!(told.exit(true, Exit::Cannot), Exit::Cannot);
+        assert_eq!(told.exit(true, Exit::Input), Exit::Input);
+    }
+}

@@ -1,0 +1,131 @@
+//! How rules stand at the end of a run, and over several runs.
+
+use serde::Serialize;
+
+use super::Report;
+
+/// How a rule stands. The order is that of tables: what is wrong comes first, and what says most about a rule wins over
+/// several runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleState {
+    /// It could not be evaluated, at least once.
+    Failed,
+    /// It can do nothing: what it reads is not there.
+    Dead,
+    /// An alert of it fired.
+    Fired,
+    /// An alert of it was pending and did not fire.
+    Pending,
+    /// It recorded a series.
+    Recorded,
+    /// What it reads is there, and it had nothing to tell.
+    Quiet,
+}
+
+impl RuleState {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RuleState::Failed => "failed",
+            RuleState::Dead => "dead",
+            RuleState::Fired => "fired",
+            RuleState::Pending => "pending",
+            RuleState::Recorded => "recorded",
+            RuleState::Quiet => "quiet",
+        }
+    }
+}
+
+/// What a rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleKind {
+    /// An alert of Prometheus.
+    Alert,
+    /// A recording rule.
+    Record,
+    /// A rule of Grafana.
+    Grafana,
+}
+
+/// How one rule stands at the end of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RuleLine {
+    /// Its name.
+    pub rule: String,
+    /// The name of its group.
+    pub group: String,
+    /// What it is.
+    pub kind: RuleKind,
+    /// How it stands.
+    pub state: RuleState,
+    /// How often its alerts fired.
+    pub times: usize,
+    /// When and how often, how near it came, or why not; in words.
+    pub told: String,
+}
+
+/// How a rule stood over several runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverRuns<'r> {
+    /// The line of the run that says most of it: one in which it failed, else one in which it was not dead.
+    pub line: &'r RuleLine,
+    /// The run of that line.
+    pub report: &'r Report,
+    /// In how many runs its alerts fired.
+    pub fired: usize,
+    /// Runs.
+    pub runs: usize,
+}
+
+impl OverRuns<'_> {
+    /// Whether a verdict may lack the rule: it failed in a run, or it was dead in all of them.
+    pub fn warns(&self) -> bool {
+        matches!(self.line.state, RuleState::Failed | RuleState::Dead)
+    }
+}
+
+/// How each rule stood over several runs with the same rules. One that is dead in some runs only is not dead: it is for
+/// others, another version of Kestra for example.
+pub fn over_runs(reports: &[Report]) -> Vec<OverRuns<'_>> {
+    let Some(first) = reports.first() else { return Vec::new() };
+    let of = |index: usize| {
+        let lines = || reports.iter().filter_map(move |report| Some((report, report.rules.get(index)?)));
+        let weight = |state: RuleState| match state {
+            // All others say more than that it was dead.
+            RuleState::Dead => (1, state),
+            _ => (0, state),
+        };
+        let (report, line) = lines().min_by_key(|(_, line)| weight(line.state))?;
+        let fired = lines().filter(|(_, line)| line.times > 0).count();
+        Some(OverRuns { line, report, fired, runs: reports.len() })
+    };
+    (0..first.rules.len()).filter_map(of).collect()
+}
+
+/// The same for people.
+pub(super) fn over_runs_text(reports: &[Report]) -> String {
+    let mut rules = over_runs(reports);
+    rules.sort_by_key(|rule| rule.line.state);
+    let row = |rule: &OverRuns<'_>| {
+        let RuleLine { rule: name, state, told, .. } = rule.line;
+        let told = match state {
+            RuleState::Fired => format!("in {} of {} runs", rule.fired, rule.runs),
+            // What was so in one run.
+            RuleState::Failed | RuleState::Pending => format!("with seed {}: {told}", rule.report.seed),
+            _ => told.clone(),
+        };
+        format!("  {:<9} {name:<24}  {told}", state.name()).trim_end().to_owned() + "\n"
+    };
+    let quiet = rules.iter().filter(|rule| rule.line.state == RuleState::Quiet).count();
+    let shown = rules.iter().filter(|rule| rule.line.state != RuleState::Quiet);
+    let mut out: String = shown.map(row).collect();
+    if quiet > 0 {
+        out += &format!("  {:<9} {quiet} rules\n", "quiet");
+    }
+    match rules.is_empty() {
+        true => out,
+        false => format!("Rules\n{out}"),
+    }
+}

@@ -1,0 +1,235 @@
+//! How every rule stands at the end of a run: what it did, how near it came, or why it can do nothing.
+
+use std::cell::OnceCell;
+
+use super::explain::words;
+use super::known::{Known, Names};
+use super::watch::{Watching, instant};
+use crate::document;
+use crate::monitor::{AnyRule, Episode, Standing, Unselected};
+use crate::promql::{Expression, Grid, Part, PartKind, Row, Table};
+use crate::report::{RuleKind, RuleLine, RuleState};
+use crate::simulator::{Simulation, moves};
+use crate::time::{Calendar, Instant};
+
+/// The line of each rule, in the order of the rules; none when nobody wants to know.
+pub(super) fn lines(watching: &Watching, simulation: &Simulation) -> Vec<RuleLine> {
+    if !watching.tells_standings() {
+        return Vec::new();
+    }
+    let judge = Rules { watching, simulation, calendar: simulation.calendar(), names: OnceCell::new() };
+    watching.monitor.standings().iter().map(|standing| judge.line(standing)).collect()
+}
+
+struct Rules<'a> {
+    watching: &'a Watching,
+    simulation: &'a Simulation,
+    calendar: Calendar,
+    names: OnceCell<Names>,
+}
+
+impl Rules<'_> {
+    fn line(&self, standing: &Standing<'_>) -> RuleLine {
+        let seen = |episode: &&Episode| episode.resolved.is_none_or(|at| self.instant(at) >= Instant::START);
+        let lives: Vec<&Episode> = standing.episodes.iter().filter(seen).collect();
+        let times = lives.iter().filter(|episode| episode.firing.is_some()).count();
+        let (state, told) = self.state(standing, &lives, times);
+        RuleLine {
+            rule: standing.rule.name().to_owned(),
+            group: standing.group.to_owned(),
+            kind: match standing.rule {
+                AnyRule::Alert(_) => RuleKind::Alert,
+                AnyRule::Record(_) => RuleKind::Record,
+                AnyRule::Grafana(_) => RuleKind::Grafana,
+            },
+            state,
+            times,
+            told,
+        }
+    }
+
+    fn state(&self, standing: &Standing<'_>, lives: &[&Episode], times: usize) -> (RuleState, String) {
+        let fired = || self.fired(lives, times);
+        if let Some(why) = standing.failure {
+            let fired = if times > 0 { format!("; fired {}", fired()) } else { String::new() };
+            return (RuleState::Failed, format!("{why}{fired}"));
+        }
+        // Of what Grafana makes an alert because there is no data, the reason is what counts.
+        let of_itself = lives.iter().any(|episode| episode.reason.is_none());
+        if of_itself || standing.wrote {
+            return match (times, lives.iter().find(|episode| episode.reason.is_none())) {
+                (1.., _) => (RuleState::Fired, fired()),
+                (0, Some(episode)) => (RuleState::Pending, format!("from {}", self.told(episode.pending))),
+                (0, None) => (RuleState::Recorded, String::new()),
+            };
+        }
+        if let AnyRule::Grafana(rule) = standing.rule
+            && rule.paused
+        {
+            return (RuleState::Quiet, "it is paused".to_owned());
+        }
+        let troubled = match times {
+            0 => String::new(),
+            _ => format!("; fired {} for want of data, or of an error", fired()),
+        };
+        let grid = self.grid(standing);
+        let unselected = self.unselected(standing.rule).map(|unselected| self.why(&unselected, grid));
+        match unselected {
+            Some((RuleState::Dead, why)) => (RuleState::Dead, why + &troubled),
+            _ if times > 0 => (RuleState::Fired, fired()),
+            Some((state, why)) => (state, why),
+            None => (RuleState::Quiet, self.nearest(standing.rule, grid).unwrap_or_default()),
+        }
+    }
+
+    /// When its alerts fired, and how often.
+    fn fired(&self, lives: &[&Episode], times: usize) -> String {
+        let first = lives.iter().filter_map(|episode| Some((episode.firing?, episode.resolved))).min_by_key(|it| it.0);
+        let Some((firing, resolved)) = first else { return String::new() };
+        let at = match self.instant(firing) < Instant::START {
+            true => format!("since {}, before the start", self.told(firing)),
+            false => format!("at {}", self.told(firing)),
+        };
+        match (times, resolved) {
+            (1, Some(resolved)) => format!("{at}, until {}", self.told(resolved)),
+            (1, None) => format!("{at}, and still does"),
+            _ => format!("{times} times, first {at}"),
+        }
+    }
+
+    /// The first of its selectors without which it can do nothing; of Grafana's rules only when none of its queries can
+    /// have a value.
+    fn unselected(&self, rule: AnyRule<'_>) -> Option<Unselected> {
+        let each: Option<Vec<Unselected>> =
+            rule.expressions().into_iter().map(|it| self.watching.monitor.unselected(it)).collect();
+        each?.into_iter().next()
+    }
+
+    /// Why a selector selects nothing, and whether it only waits for something to happen.
+    fn why(&self, unselected: &Unselected, grid: Grid) -> (RuleState, String) {
+        let Unselected { name, text, others, label } = unselected;
+        let Some(name) = name else { return (RuleState::Dead, format!("no series is like `{text}`")) };
+        if *others > 0 {
+            return self.why_label(name, text, *others, label.as_ref());
+        }
+        if !self.watching.has_targets() {
+            return (RuleState::Dead, format!("there is no series called `{name}`: nothing is scraped"));
+        }
+        // What was there earlier only is a meter of a version, whose names are known anyway.
+        let last = Grid { first: grid.last(), count: grid.count.min(1), ..grid };
+        let names = self.names.get_or_init(|| Names::of_run(self.simulation, self.watching, last));
+        match names.of(name) {
+            // It comes with its first event, on a real server too.
+            known @ Known::NotRaised(_) => (RuleState::Quiet, format!("`{name}`: {known}")),
+            known @ Known::Unknown(Some(_)) => {
+                (RuleState::Dead, format!("there is no series called `{name}`; {known}"))
+            }
+            known => (RuleState::Dead, format!("there is no series called `{name}`: {known}")),
+        }
+    }
+
+    /// Why no series of a name is selected, though there are some.
+    fn why_label(
+        &self,
+        name: &str,
+        text: &str,
+        others: usize,
+        label: Option<&(String, String, Vec<String>)>,
+    ) -> (RuleState, String) {
+        let Some((label, value, there)) = label else {
+            return (RuleState::Dead, format!("`{name}` has {others} series, none is like `{text}`"));
+        };
+        let near = document::nearest(value, there.iter().map(String::as_str));
+        let hint = match (near, there.len()) {
+            (Some(near), _) => format!("; did you mean \"{near}\"?"),
+            (None, 0) => "; they have no such label".to_owned(),
+            (None, _) => format!(": it is {}", there.iter().take(6).cloned().collect::<Vec<_>>().join(", ")),
+        };
+        let why = format!("`{name}` has {others} series, none with {label} like \"{value}\"{hint}");
+        // A meter that events raise may get such a series yet.
+        let waits = !there.is_empty() && near.is_none() && self.rises(name);
+        (if waits { RuleState::Quiet } else { RuleState::Dead }, why)
+    }
+
+    /// Whether events raise a metric: it gets series with their labels when they happen.
+    fn rises(&self, name: &str) -> bool {
+        let plan = self.simulation.plan();
+        let meters = plan.cluster.members.iter().flat_map(|member| member.profile(plan.kestra).meters());
+        let prefix = plan.settings.metrics_prefix.as_deref();
+        meters.map(|(_, meter)| meter).filter(|meter| moves(meter)).any(|meter| {
+            let called = match (prefix, meter.name.strip_prefix("kestra.")) {
+                (Some(prefix), Some(rest)) => meter.prometheus_name_of(&format!("{prefix}.{rest}")),
+                _ => meter.prometheus_name(),
+            };
+            name.strip_prefix(&called).is_some_and(|suffix| meter.suffixes().contains(&suffix))
+        })
+    }
+
+    /// How near a rule came to having a value, when that is a matter of one threshold.
+    fn nearest(&self, rule: AnyRule<'_>, grid: Grid) -> Option<String> {
+        if !self.watching.tells_nearest() || self.watching.kept.is_some() {
+            return None;
+        }
+        match rule {
+            AnyRule::Alert(rule) => self.near(&rule.expression.outline(), grid),
+            AnyRule::Record(_) | AnyRule::Grafana(_) => None,
+        }
+    }
+
+    fn near(&self, part: &Part, grid: Grid) -> Option<String> {
+        match (&part.kind, part.parts.as_slice()) {
+            (PartKind::Filter { op, difference, .. }, [_, right]) if right.kind == PartKind::Literal => {
+                let limit: f64 = right.text.parse().ok()?;
+                // The less the nearer.
+                let by = |value: f64| match op.as_bytes().first() {
+                    Some(b'>') => -value,
+                    Some(b'<') => value,
+                    _ => value.abs(),
+                };
+                let rows = self.rows(difference, grid);
+                let values =
+                    rows.iter().flat_map(|row| (0..grid.count).filter_map(move |at| Some((row, at, row.at(at)?))));
+                let numbers = values.filter(|(_, _, value)| !value.is_nan());
+                let (row, at, value) = numbers.min_by(|a, b| by(a.2).total_cmp(&by(b.2)))?;
+                let of = if row.labels.is_empty() { String::new() } else { format!(" of {}", words(&row.labels)) };
+                let value = libm::round((value + limit) * 1e6) / 1e6;
+                Some(format!("nearest to {op} {} is {value} at {}{of}", right.text, self.told(grid.time(at))))
+            }
+            // The side that is never there keeps it quiet.
+            (PartKind::Set(op), [left, right]) if op != "or" => {
+                let empty = |part: &&Part| part.kind != PartKind::Literal && self.rows(&part.text, grid).is_empty();
+                let sides = if op == "and" { vec![left, right] } else { vec![left] };
+                sides.into_iter().find(empty).and_then(|part| self.near(part, grid))
+            }
+            _ => None,
+        }
+    }
+
+    fn rows(&self, text: &str, grid: Grid) -> Vec<Row> {
+        let table = Expression::parse(text).ok().and_then(|it| self.watching.ask_over(&it, grid).ok());
+        match table {
+            Some(Table::Rows(rows)) => rows,
+            Some(Table::Scalar(values)) => vec![Row { labels: Vec::new().into(), values }],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Its evaluations from the start on.
+    fn grid(&self, standing: &Standing<'_>) -> Grid {
+        let end = self.simulation.now();
+        let whole = match standing.rule {
+            AnyRule::Grafana(_) => self.watching.grafana_grid(standing.at, &self.calendar, end),
+            _ => self.watching.grid(standing.at, &self.calendar, end),
+        };
+        let before = whole.times().take_while(|time| self.instant(*time) < Instant::START).count();
+        Grid { first: whole.time(before), count: whole.count - before, ..whole }
+    }
+
+    fn instant(&self, time: i64) -> Instant {
+        instant(&self.calendar, time)
+    }
+
+    fn told(&self, time: i64) -> String {
+        self.instant(time).rounded().to_string()
+    }
+}
