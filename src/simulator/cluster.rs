@@ -71,7 +71,7 @@ impl Cluster {
     /// Whether a member does the work of a role now: it is up, moves, and reaches the database.
     pub(super) fn available(&self, cx: &Context, member: usize, part: Role) -> bool {
         let it = &self.members[member];
-        it.works() && it.role().runs(part) && self.can_report(cx, member)
+        it.role().runs(part) && it.works() && self.can_report(cx, member)
     }
 
     /// A member that does the work of a role now; with several, `salt` decides.
@@ -90,10 +90,14 @@ impl Cluster {
         }
     }
 
+    /// Whether a member takes messages of a queue now.
+    fn takes(&self, cx: &Context, kind: QueueKind, member: usize) -> bool {
+        self.available(cx, member, kind.consumer()) && (kind != QueueKind::WorkerJob || self.room(member) > 0)
+    }
+
     /// Who takes messages of a queue now.
     pub(super) fn taker(&self, cx: &Context, kind: QueueKind, salt: u64) -> Option<usize> {
-        let room = |member| kind != QueueKind::WorkerJob || self.room(member) > 0;
-        self.choose(cx, salt, |member| self.available(cx, member, kind.consumer()) && room(member))
+        self.choose(cx, salt, |member| self.takes(cx, kind, member))
     }
 
     /// Puts a message into a queue.
@@ -115,7 +119,7 @@ impl Cluster {
         if empty && !paused {
             return;
         }
-        let taken = self.taker(cx, kind, 0).is_some();
+        let taken = (0..self.members.len()).any(|member| self.takes(cx, kind, member));
         if kind == QueueKind::WorkerJob {
             self.pause_dispatch(cx, !taken);
         }

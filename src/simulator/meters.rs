@@ -279,8 +279,9 @@ impl Cache {
     /// The slot where a key is, or would be.
     fn place(&self, key: u64) -> usize {
         let mask = self.slots.len() - 1;
-        // Fibonacci hashing: the upper bits depend on all bits of the key.
-        let mut place = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+        // Fibonacci hashing: only the uppermost bits depend on all bits of the key, and so many are taken.
+        let bits = self.slots.len().trailing_zeros();
+        let mut place = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - bits)) as usize;
         while matches!(self.slots[place], Slot::Taken(other, _) if other != key) {
             place = (place + 1) & mask;
         }

@@ -145,9 +145,9 @@ impl Queue {
     fn next_poll(&self, now: Instant) -> Instant {
         let quiet = now.since(self.last_message).as_milliseconds() / 12_000;
         let interval = 25 * [1u64, 2, 4, 8, 16, 20][quiet.min(5) as usize] * crate::time::MILLISECOND;
-        let phase = (random::noise(self.kind as u64, 77) * interval as f64) as u64;
-        let position = (now.as_nanoseconds() as i128 - i128::from(phase)).rem_euclid(i128::from(interval)) as u64;
-        now + Duration::nanoseconds(interval - position)
+        let phase = (random::noise(self.kind as u64, 77) * interval as f64) as i64;
+        let position = now.as_nanoseconds().saturating_sub(phase).rem_euclid(interval as i64);
+        now + Duration::nanoseconds(interval - position.unsigned_abs())
     }
 }
 
