@@ -185,6 +185,7 @@ impl Registry {
     }
 
     /// Adds to a counter, or moves a gauge.
+    #[inline]
     pub fn add(&mut self, series: SeriesId, amount: f64) {
         if let Some(value) = self.values.get_mut(series.0 as usize) {
             value.added += amount;

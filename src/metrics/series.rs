@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::Look;
-use super::number::{integer, java_double};
 use super::catalogue::Catalogue;
+use super::number::{integer, java_double};
 use super::window::WindowMax;
 use crate::profile::{Kind, Probe, Source, TextForm};
 use crate::random::name_key;

@@ -177,6 +177,7 @@ pub(super) enum Subject {
 
 impl Subject {
     /// Unique below a meter: kind, flow and detail packed.
+    #[inline(always)]
     fn key(self) -> u64 {
         let (kind, flow, detail) = match self {
             Subject::Bare => (0, 0, 0),
@@ -227,6 +228,7 @@ impl Meters {
     }
 
     /// Counts up.
+    #[inline]
     pub(super) fn add(&mut self, meter: Meter, subject: Subject, amount: f64, plan: &Plan, now: Instant) {
         if let Some(series) = self.series(meter, subject, plan, now) {
             self.registry.add(series, amount);
@@ -234,12 +236,14 @@ impl Meters {
     }
 
     /// Records a time.
+    #[inline]
     pub(super) fn record(&mut self, meter: Meter, subject: Subject, time: Duration, plan: &Plan, now: Instant) {
         if let Some(series) = self.series(meter, subject, plan, now) {
             self.registry.record(series, time.as_seconds_f64(), now);
         }
     }
 
+    #[inline(always)]
     fn series(&mut self, meter: Meter, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
         let key = ((meter as u64) << 56) | subject.key();
         match self.cache.get(key) {
@@ -288,6 +292,7 @@ impl Cache {
         place
     }
 
+    #[inline]
     fn get(&self, key: u64) -> Option<Option<SeriesId>> {
         if self.slots.is_empty() {
             return None;
