@@ -1,5 +1,6 @@
 //! Micrometer's registry as Kestra uses it, and the two ways it is read: Prometheus text and `/metrics` JSON.
 
+mod catalogue;
 mod layout;
 mod number;
 mod prototype;

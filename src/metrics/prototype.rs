@@ -2,21 +2,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::layout::{FamilyText, Layout, Metered};
-use super::registry::{Common, Registry};
-use super::series::bound_text;
-use crate::profile::{Kind, MeterId, Profile, Role};
-use crate::time::Instant;
+use super::catalogue::Catalogue;
+use super::layout::Layout;
+use super::registry::Common;
+use crate::profile::{Profile, Role};
 
 /// The registry of a process that has just started, without its values: it depends on nothing but version, role and what is
 /// configured.
 #[derive(Debug)]
 pub(super) struct Prototype {
-    pub(super) profile: &'static Profile,
+    pub(super) catalogue: Arc<Catalogue>,
     role: Role,
-    pub(super) common: Common,
-    /// Bounds of buckets as they are written.
-    pub(super) bounds: Vec<String>,
     pub(super) layout: Layout,
 }
 
@@ -32,11 +28,14 @@ impl Prototype {
         static KNOWN: Mutex<Vec<Arc<Prototype>>> = Mutex::new(Vec::new());
         // What a panic leaves behind is whole: a push.
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |it: &&Arc<Prototype>| std::ptr::eq(it.profile, profile) && it.role == role && it.common == *common;
-        if let Some(found) = known.iter().find(same) {
+        let mut alike = known.iter().filter(|it| it.catalogue.is_of(profile, common)).peekable();
+        let catalogue = alike.peek().map(|it| it.catalogue.clone());
+        if let Some(found) = alike.find(|it| it.role == role) {
             return found.clone();
         }
-        let built = Arc::new(Prototype::build(profile, role, common));
+        let catalogue = catalogue.unwrap_or_else(|| Arc::new(Catalogue::new(profile, common)));
+        let layout = Layout::at_start(&catalogue, role);
+        let built = Arc::new(Prototype { catalogue, role, layout });
         if known.len() >= REMEMBERED {
             known.clear();
         }
@@ -44,29 +43,10 @@ impl Prototype {
         built
     }
 
-    fn build(profile: &'static Profile, role: Role, common: &Common) -> Prototype {
-        let bounds: Vec<String> = profile.buckets().iter().map(|bound| bound_text(*bound)).collect();
-        let of = |layout| Prototype { profile, role, common: common.clone(), bounds: bounds.clone(), layout };
-        let mut registry = Registry::like(Arc::new(of(Layout::default())), Instant::START);
-        registry.start(role, "", Instant::START);
-        of(Arc::unwrap_or_clone(registry.own))
-    }
-
-    /// What a meter without series begins with: the texts of its families.
-    pub(super) fn names(&self, id: MeterId) -> Metered {
-        let unknown = || (String::new(), "", Kind::Gauge);
-        let (name, help, kind) = self.profile.meter_of(id).map_or_else(unknown, |meter| {
-            (meter.prometheus_name_of(&self.common.name(&meter.name)), meter.help.as_str(), meter.kind)
-        });
-        // What is set hides the texts here only: /metrics goes on showing them.
-        let help = if self.common.without_help { "" } else { help };
-        let has_max = !matches!(kind, Kind::Counter | Kind::Gauge);
-        let maximum = has_max.then(|| FamilyText::new(&format!("{name}_max"), help, Kind::Gauge, true));
-        Metered {
-            id,
-            text: Arc::new(FamilyText::new(&name, help, kind, false)),
-            maximum: maximum.map(Arc::new),
-            order: Vec::new(),
-        }
+    /// One that shows nothing at start.
+    #[cfg(test)]
+    pub(super) fn bare(profile: &'static Profile, role: Role, common: &Common) -> Arc<Prototype> {
+        let catalogue = Arc::new(Catalogue::new(profile, common));
+        Arc::new(Prototype { catalogue, role, layout: Layout::default() })
     }
 }

@@ -113,11 +113,12 @@ impl Registry {
 
     /// Registers what a process of a role shows at start, of the meters whose dotted name begins so; what is there stays.
     pub fn start(&mut self, role: Role, prefix: &str, now: Instant) {
+        let catalogue = self.origin.catalogue.clone();
         for (id, meter) in self.profile().meters().filter(|(_, meter)| meter.origin().starts_with(prefix)) {
-            for start in meter.start.iter().filter(|start| start.roles.contains(&role)) {
-                for tags in combinations(&start.tags) {
-                    self.register(id, &tags, start.source, now);
-                }
+            let starts = meter.start.iter().enumerate().filter(|(_, start)| start.roles.contains(&role));
+            for series in starts.flat_map(|(place, _)| catalogue.start(id, place)) {
+                let labels = series.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+                self.register(id, labels, || series.clone(), now);
             }
         }
     }
@@ -130,7 +131,7 @@ impl Registry {
 
     /// The profile whose meters these are.
     pub fn profile(&self) -> &'static Profile {
-        self.origin.profile
+        self.origin.catalogue.profile
     }
 
     /// The series with a number.
@@ -146,32 +147,35 @@ impl Registry {
     /// The series of a meter with these tags; registers it when it is new. None when the meter exists with another set of
     /// keys (the first one wins, as in the real registry), or when there are too many series.
     pub fn series(&mut self, meter: MeterId, tags: &[(&str, &str)], now: Instant) -> Option<SeriesId> {
+        let origin = self.origin.clone();
+        let labels = origin.catalogue.labels(tags);
+        if origin.catalogue.is_off(meter, &labels) {
+            return None;
+        }
+        let kind = self.profile().meter_of(meter)?.kind;
         let zero = Linear::constant(0.0);
-        let source = match self.profile().meter_of(meter)?.kind {
+        let source = match kind {
             Kind::Counter | Kind::Gauge => Source::Plain(zero),
             _ => Source::Timer { count: zero, sum: zero, max: zero, shape: None },
         };
-        self.register(meter, tags, source, now)
+        self.register(meter, labels.iter().copied(), || Arc::new(Series::new(&labels, kind, source)), now)
     }
 
-    fn register(&mut self, id: MeterId, tags: &[(&str, &str)], source: Source, now: Instant) -> Option<SeriesId> {
-        let meter = self.profile().meter_of(id)?;
-        if self.origin.common.off.iter().any(|binder| binder.registers(&meter.name, tags)) {
-            return None;
-        }
-        let mut tags = tags.to_vec();
-        // A tag of a meter wins over a common one.
-        let common = self.origin.common.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let common: Vec<(&str, &str)> = common.filter(|(key, _)| tags.iter().all(|(own, _)| own != key)).collect();
-        tags.extend(common);
-        tags.sort_unstable_by_key(|(key, _)| *key);
-        let values = || tags.iter().map(|(_, value)| *value);
+    /// The series of a meter with these labels, which are in the order of their keys; `new` when there is none yet.
+    fn register<'a>(
+        &mut self,
+        id: MeterId,
+        labels: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+        new: impl FnOnce() -> Arc<Series>,
+        now: Instant,
+    ) -> Option<SeriesId> {
         let of = |number: &u32| self.series_of(*number).into_iter().flat_map(Series::values);
         if let Some(known) = self.metered(id) {
             let first = known.order.first().and_then(|number| self.series_of(*number))?;
-            if !first.labels.iter().map(|(key, _)| key.as_str()).eq(tags.iter().map(|(key, _)| *key)) {
+            if !first.keys().eq(labels.clone().map(|(key, _)| key)) {
                 return None;
             }
+            let values = || labels.clone().map(|(_, value)| value);
             if let Ok(place) = known.order.binary_search_by(|other| of(other).cmp(values())) {
                 return Some(SeriesId(known.order[place]));
             }
@@ -179,9 +183,8 @@ impl Registry {
         if self.values.len() >= MAX_SERIES {
             return None;
         }
-        let labels = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let has_max = !matches!(meter.kind, Kind::Counter | Kind::Gauge);
-        let series = Series::new(labels, meter.kind, source);
+        let series = new();
+        let has_max = !matches!(series.kind, Kind::Counter | Kind::Gauge);
         Arc::make_mut(&mut self.own).insert(&self.origin, id, series);
         let max = has_max.then(|| Box::new(WindowMax::new(now)));
         self.values.push(Value { max, ..Value::default() });
@@ -189,6 +192,7 @@ impl Registry {
     }
 
     /// Adds to a counter, or moves a gauge.
+    #[inline]
     pub fn add(&mut self, series: SeriesId, amount: f64) {
         if let Some(value) = self.values.get_mut(series.0 as usize) {
             value.added += amount;
@@ -211,14 +215,14 @@ impl Registry {
         let first = &self.origin.layout;
         for family in Families::new(first, 0..first.families.len() as u32, &self.own) {
             let text = &*family.text;
-            out.extend_from_slice(&text.header);
+            out.extend_from_slice(text.header());
             for number in &family.order {
                 let (Some(series), Some(value)) = (self.series_of(*number), self.values.get(*number as usize)) else {
                     continue;
                 };
                 match text.maximum {
                     true => series.render_maximum(value, look, &text.names[0], form, out),
-                    false => series.render(value, look, &text.names, &self.origin, out),
+                    false => series.render(value, look, &text.names, &self.origin.catalogue, out),
                 }
             }
         }
@@ -240,7 +244,7 @@ impl Registry {
     /// The dotted names of all meters that have series, sorted.
     pub fn names(&self) -> Vec<String> {
         let named = self.profile().meters().filter(|(id, _)| self.metered(*id).is_some());
-        let mut names: Vec<String> = named.map(|(_, meter)| self.origin.common.name(&meter.name)).collect();
+        let mut names: Vec<String> = named.map(|(_, meter)| self.origin.catalogue.common.name(&meter.name)).collect();
         names.sort_unstable();
         names
     }
@@ -248,7 +252,7 @@ impl Registry {
     /// What `/metrics/{name}` shows, summed over the series that carry all of `tags`. None when there is no such meter, or
     /// no such series.
     pub fn measure(&self, name: &str, tags: &[(String, String)], look: &Look) -> Option<Measured> {
-        let id = self.profile().meter(&self.origin.common.meter(name)?)?;
+        let id = self.profile().meter(&self.origin.catalogue.common.meter(name)?)?;
         let meter = self.profile().meter_of(id)?;
         // In the order of their registration.
         let mut numbers = self.metered(id)?.order.clone();
@@ -293,24 +297,6 @@ impl Registry {
             base_unit: Some(unit.to_owned()).filter(|unit| !unit.is_empty()),
         })
     }
-}
-
-/// All combinations of tag values.
-fn combinations(tags: &IndexMap<String, Vec<String>>) -> Vec<Vec<(&str, &str)>> {
-    let mut all = vec![Vec::new()];
-    for (key, values) in tags {
-        all = all
-            .into_iter()
-            .flat_map(|tags: Vec<(&str, &str)>| {
-                values.iter().map(move |value| {
-                    let mut tags = tags.clone();
-                    tags.push((key.as_str(), value.as_str()));
-                    tags
-                })
-            })
-            .collect();
-    }
-    all
 }
 
 #[cfg(test)]
@@ -379,6 +365,26 @@ mod tests {
         assert!(text(&first, now).contains("acme_worker_job_running{pod=\"p-1\"} 0.0"));
         assert!(Arc::ptr_eq(&first.origin, &second.origin));
         assert!(!text(&registry(), now).contains("acme"));
+    }
+
+    #[test]
+    fn what_is_shown_at_start_is_what_would_be_registered_series_by_series() {
+        let common = Common { prefix: Some("acme".into()), tags: vec![("id".to_owned(), "p-1".to_owned())] };
+        for name in Profile::NAMES {
+            let profile = Profile::named(name).expect("a version");
+            for (role, common) in profile.roles().flat_map(|role| [(role, Common::default()), (role, common.clone())]) {
+                let at_once = Registry::configured(profile, role, Instant::START, common.clone());
+                let mut one_by_one = Registry::like(Prototype::bare(profile, role, &common), Instant::START);
+                one_by_one.start(role, "", Instant::START);
+                assert_eq!(text(&at_once, Instant::START), text(&one_by_one, Instant::START), "{name} {role:?}");
+                assert_eq!((at_once.names(), at_once.lines()), (one_by_one.names(), one_by_one.lines()));
+                // By number too, for those whose values are looked up by it.
+                let labels = |registry: &Registry| -> Vec<Vec<(String, String)>> {
+                    (0..registry.values.len() as u32).map(|it| registry.series_of(it).unwrap().labels.clone()).collect()
+                };
+                assert_eq!(labels(&at_once), labels(&one_by_one), "{name} {role:?}");
+            }
+        }
     }
 
     #[test]

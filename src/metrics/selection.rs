@@ -154,7 +154,7 @@ impl Registry {
             Part::Sum => series.sum(value, look),
             Part::Bucket(bucket) => {
                 let Source::Timer { shape: Some(shape), .. } = series.source else { return 0.0 };
-                let share = self.origin.profile.shape(shape).get(usize::from(bucket)).copied().unwrap_or(0.0);
+                let share = self.origin.catalogue.profile.shape(shape).get(usize::from(bucket)).copied().unwrap_or(0.0);
                 libm::floor(series.count(value, look) * share)
             }
         }
@@ -198,8 +198,8 @@ impl Registry {
                     Source::Plain(_) => line(0, Part::Value, None),
                     Source::Timer { shape, .. } => {
                         if let Some(shape) = shape {
-                            let shares = self.origin.profile.shape(shape);
-                            for (at, (bound, _)) in self.origin.bounds.iter().zip(shares).enumerate() {
+                            let shares = self.origin.catalogue.profile.shape(shape);
+                            for (at, (bound, _)) in self.origin.catalogue.bounds.iter().zip(shares).enumerate() {
                                 line(1, Part::Bucket(at as u16), Some(bound));
                             }
                             line(1, Part::Infinite, Some("+Inf"));

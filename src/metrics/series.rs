@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::Look;
+use super::catalogue::Catalogue;
 use super::number::{integer, java_double};
-use super::prototype::Prototype;
 use super::window::WindowMax;
 use crate::profile::{Kind, Probe, Source, TextForm};
 use crate::random::name_key;
@@ -16,8 +16,8 @@ pub(super) struct Series {
     pub(super) labels: Vec<(String, String)>,
     pub(super) source: Source,
     pub(super) kind: Kind,
-    /// The key of what differs from series to series when they are looked at.
-    key: u64,
+    /// The key of what differs from series to series when they are looked at; none when nothing does.
+    sway: Option<u64>,
     /// Beginnings of its lines but that of the maximum; written when they are first asked for: who never renders never pays.
     text: OnceLock<Text>,
     /// The beginning of the line of the maximum.
@@ -42,12 +42,20 @@ pub(super) struct Value {
 }
 
 impl Series {
-    pub(super) fn new(labels: Vec<(String, String)>, kind: Kind, source: Source) -> Series {
-        let mut key = 0u64;
-        for (_, value) in &labels {
-            key = name_key(value) ^ key.rotate_left(7);
-        }
-        Series { labels, source, kind, key, text: OnceLock::new(), max_text: OnceLock::new() }
+    /// A series with these labels, which are in the order of their keys.
+    pub(super) fn new(labels: &[(&str, &str)], kind: Kind, source: Source) -> Series {
+        // Of what a process does by itself, only how long it takes on the whole is a formula.
+        let sways = matches!(source, Source::Timer { max, .. }
+            if matches!(max.probe, Some(Probe::PollPeak | Probe::SlowPollPeak)));
+        let key = || labels.iter().fold(0u64, |key, (_, value)| name_key(value) ^ key.rotate_left(7));
+        let sway = sways.then(key);
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Series { labels, source, kind, sway, text: OnceLock::new(), max_text: OnceLock::new() }
+    }
+
+    /// The keys of its labels.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(|(key, _)| key.as_str())
     }
 
     /// The values of its labels, by which families are in order.
@@ -118,9 +126,7 @@ impl Series {
         match &self.source {
             Source::Timer { max, .. } => {
                 let recorded = of.max.as_ref().map_or(0.0, |max| max.at(look.now));
-                // Of what a process does by itself, only how long it takes on the whole is a formula.
-                let sways = matches!(max.probe, Some(Probe::PollPeak | Probe::SlowPollPeak));
-                let sway = if sways { look.longest(self.key) } else { 1.0 };
+                let sway = self.sway.map_or(1.0, |key| look.longest(key));
                 (look.value(max) * sway).max(recorded)
             }
             Source::Plain(_) => 0.0,
@@ -139,9 +145,9 @@ impl Series {
     }
 
     /// Writes its other lines; `names` are those of its family.
-    pub(super) fn render(&self, of: &Value, look: &Look, names: &[String; 4], origin: &Prototype, out: &mut Vec<u8>) {
-        let profile = origin.profile;
-        let Text { bytes, ends } = self.text(names, &origin.bounds, profile.text());
+    pub(super) fn render(&self, of: &Value, look: &Look, names: &[String; 4], of_all: &Catalogue, out: &mut Vec<u8>) {
+        let profile = of_all.profile;
+        let Text { bytes, ends } = self.text(names, &of_all.bounds, profile.text());
         match self.source {
             Source::Plain(_) => {
                 out.extend_from_slice(bytes);

@@ -1,7 +1,5 @@
 //! Meters: names, kinds, and the series a process shows at start.
 
-use indexmap::IndexMap;
-
 use super::words::words;
 use super::{Role, Source};
 
@@ -63,7 +61,7 @@ pub struct Start {
     /// In which roles.
     pub roles: Vec<Role>,
     /// Keys, and the values of each; all combinations are series.
-    pub tags: IndexMap<String, Vec<String>>,
+    pub tags: Vec<(String, Vec<String>)>,
     /// What they show.
     pub source: Source,
 }

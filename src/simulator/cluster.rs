@@ -17,28 +17,38 @@ pub(super) struct Cluster {
     pub(super) members: Vec<Member>,
     pub(super) queues: Vec<Queue>,
     pub(super) link: Link,
+    /// By role: the members whose processes do its work, in the order of the plan.
+    runners: [Vec<usize>; Role::ALL.len()],
 }
 
 impl Cluster {
     pub(super) fn new(plan: &Plan) -> Cluster {
+        let members = || plan.cluster.members.iter().enumerate();
+        let runners = |part| members().filter(|(_, it)| it.role.runs(part)).map(|(member, _)| member).collect();
         Cluster {
+            runners: Role::ALL.map(runners),
             members: plan.cluster.members.iter().map(|member| Member::new(plan, member)).collect(),
             queues: QueueKind::ALL.into_iter().map(Queue::new).collect(),
             link: Link::default(),
         }
     }
 
+    // What is counted is known where it is counted: inlined down to the look-up, a key is a constant or nearly so.
+
     /// Counts an event of a member's process.
+    #[inline]
     pub(super) fn count(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject) {
         self.count_many(cx, member, meter, subject, 1.0);
     }
 
     /// Counts several events of a member's process, or moves a gauge.
+    #[inline]
     pub(super) fn count_many(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject, amount: f64) {
         self.members[member].add(meter, subject, amount, &cx.plan, cx.now);
     }
 
     /// Records a time of a member's process.
+    #[inline]
     pub(super) fn time(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject, time: Duration) {
         self.members[member].record(meter, subject, time, &cx.plan, cx.now);
     }
@@ -71,29 +81,38 @@ impl Cluster {
     /// Whether a member does the work of a role now: it is up, moves, and reaches the database.
     pub(super) fn available(&self, cx: &Context, member: usize, part: Role) -> bool {
         let it = &self.members[member];
-        it.works() && it.role().runs(part) && self.can_report(cx, member)
+        it.role().runs(part) && it.works() && self.can_report(cx, member)
     }
 
     /// A member that does the work of a role now; with several, `salt` decides.
     pub(super) fn pick(&self, cx: &Context, part: Role, salt: u64) -> Option<usize> {
-        self.choose(cx, salt, |member| self.available(cx, member, part))
+        self.choose(cx, part, salt, |member| self.available(cx, member, part))
     }
 
-    /// A member that fits; with several, `salt` decides.
-    fn choose(&self, cx: &Context, salt: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut fitting = (0..self.members.len()).filter(|member| fits(*member));
+    /// Of those who do the work of a role a member that fits; with several, `salt` decides.
+    fn choose(&self, cx: &Context, part: Role, salt: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut fitting = self.runners[part as usize].iter().copied().filter(|member| fits(*member));
         let first = fitting.next()?;
-        let mut others = (first + 1..self.members.len()).filter(|member| fits(*member));
-        match (noise(cx.seed.0 ^ 0x91c4, salt) * (others.clone().count() + 1) as f64) as usize {
+        let others = fitting.clone().count();
+        match (noise(cx.seed.0 ^ 0x91c4, salt) * (others + 1) as f64) as usize {
             0 => Some(first),
-            n => others.nth(n - 1),
+            n => fitting.nth(n - 1),
         }
+    }
+
+    /// Whether a member takes messages of a queue now.
+    fn takes(&self, cx: &Context, kind: QueueKind, member: usize) -> bool {
+        self.available(cx, member, kind.consumer()) && (kind != QueueKind::WorkerJob || self.room(member) > 0)
+    }
+
+    /// Whether anybody does.
+    fn is_taken(&self, cx: &Context, kind: QueueKind) -> bool {
+        self.runners[kind.consumer() as usize].iter().any(|member| self.takes(cx, kind, *member))
     }
 
     /// Who takes messages of a queue now.
     pub(super) fn taker(&self, cx: &Context, kind: QueueKind, salt: u64) -> Option<usize> {
-        let room = |member| kind != QueueKind::WorkerJob || self.room(member) > 0;
-        self.choose(cx, salt, |member| self.available(cx, member, kind.consumer()) && room(member))
+        self.choose(cx, kind.consumer(), salt, |member| self.takes(cx, kind, member))
     }
 
     /// Puts a message into a queue.
@@ -115,7 +134,7 @@ impl Cluster {
         if empty && !paused {
             return;
         }
-        let taken = self.taker(cx, kind, 0).is_some();
+        let taken = self.is_taken(cx, kind);
         if kind == QueueKind::WorkerJob {
             self.pause_dispatch(cx, !taken);
         }

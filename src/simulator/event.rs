@@ -97,14 +97,18 @@ pub(super) struct EventQueue {
 #[derive(Clone, Copy, Debug)]
 struct Planned {
     at: Instant,
-    last: bool,
-    sequence: u64,
+    /// Among those of its instant: its number, after all others from [`LAST`] on.
+    order: u64,
     event: Event,
 }
 
+/// Where the numbers begin of events that come after all others of their instant.
+const LAST: u64 = 1 << 63;
+
 impl Planned {
-    const fn key(&self) -> (Instant, bool, u64) {
-        (self.at, self.last, self.sequence)
+    /// As one number, which is compared at once.
+    fn key(&self) -> i128 {
+        i128::from(self.at.as_nanoseconds()) << 64 | i128::from(self.order)
     }
 }
 
@@ -133,7 +137,8 @@ impl EventQueue {
     /// Adds an event.
     pub(super) fn push(&mut self, at: Instant, event: Event) {
         let last = matches!(event, Event::FaultBegins { .. } | Event::FaultRepeats { .. });
-        self.heap.push(Planned { at, last, sequence: self.sequence, event });
+        let order = self.sequence | if last { LAST } else { 0 };
+        self.heap.push(Planned { at, order, event });
         self.sequence += 1;
     }
 

@@ -1,12 +1,12 @@
 //! What must hold of every simulation at every instant. Asked after each event where debug assertions are on, and by the
 //! property tests.
 
-use super::queue::Message;
+use super::queue::Queue;
 use super::{Backlog, Port, Simulation};
 
-/// The laws that look at every row and job are asked after so many events at least, and the more there is to look at the
-/// more seldom: all of them together cost no more than a few looks an event.
-const SELDOM: u64 = 64;
+/// The laws that look at every row and execution are asked after each event while there are no more of them than this, and
+/// the more there are the more seldom: together they cost no more than twice so many looks an event.
+const LOOKS: u64 = 32;
 
 impl Simulation {
     /// Whether all laws of the model hold: nothing is lost, nobody does more than he can, who stands still does nothing.
@@ -15,20 +15,25 @@ impl Simulation {
     /// The first law that does not hold, and what breaks it.
     pub fn laws(&self) -> Result<(), String> {
         self.cheap_laws()?;
-        self.conservation()?;
-        self.executor.laws_of_each()
+        self.laws_of_each()
     }
 
     /// After an event.
     pub(super) fn assert_laws(&self) {
         let rows: usize = self.cluster.queues.iter().map(|queue| queue.rows().len()).sum();
-        let seldom = (SELDOM + self.cx.truth.live + rows as u64).next_power_of_two();
+        let seldom = (self.cx.truth.live + rows as u64).div_ceil(LOOKS).next_power_of_two();
         let all = self.handled.is_multiple_of(seldom);
         let found = if all { self.laws() } else { self.cheap_laws() };
         debug_assert_eq!(found, Ok(()), "at {}, after event {}", self.cx.now, self.handled);
     }
 
+    fn laws_of_each(&self) -> Result<(), String> {
+        self.cluster.queues.iter().try_for_each(Queue::laws_of_each)?;
+        self.executor.laws_of_each()
+    }
+
     fn cheap_laws(&self) -> Result<(), String> {
+        self.conservation()?;
         self.executor.laws(&self.cx)?;
         self.liveness.laws(&self.cluster)?;
         for member in &self.cluster.members {
@@ -52,7 +57,7 @@ impl Simulation {
 
     /// What was begun has ended or is somewhere.
     fn conservation(&self) -> Result<(), String> {
-        let (truth, backlog) = (&self.cx.truth, self.backlog());
+        let (truth, backlog) = (&self.cx.truth, self.unfinished());
         let jobs = truth.attempts_ended
             + truth.polls_ended
             + backlog.jobs_queued
@@ -75,27 +80,26 @@ impl Simulation {
 
     /// Where everything is that was begun and has not ended.
     pub fn backlog(&self) -> Backlog {
-        let mut backlog = Backlog::default();
+        Backlog { retrying: self.executor.retrying(), ..self.unfinished() }
+    }
+
+    /// The same but for executions that wait for another attempt: what is counted as it comes and goes.
+    fn unfinished(&self) -> Backlog {
+        let mut backlog = Backlog { jobs_orphaned: self.liveness.orphans(), ..Backlog::default() };
         for queue in &self.cluster.queues {
+            let waiting = queue.waiting();
             backlog.sent += queue.sent;
             backlog.taken += queue.taken;
-            for message in queue.rows() {
-                match message {
-                    Message::Job(_) => backlog.jobs_queued += 1,
-                    Message::TaskEnded { .. } => backlog.task_ends += 1,
-                    Message::TriggerEvaluated { .. } => backlog.trigger_ends += 1,
-                    Message::Logs(lines) => backlog.log_lines += u64::from(*lines),
-                    Message::Execution { .. } | Message::TaskStarted { .. } => {}
-                }
-                backlog.waiting += super::queue::weight(*message);
-            }
+            backlog.jobs_queued += waiting.jobs;
+            backlog.task_ends += waiting.task_ends;
+            backlog.trigger_ends += waiting.trigger_ends;
+            backlog.log_lines += waiting.log_lines;
+            backlog.waiting += waiting.all;
         }
         for member in &self.cluster.members {
             backlog.jobs_pending += member.pending() as u64;
             backlog.jobs_running += member.running() as u64;
         }
-        backlog.jobs_orphaned = self.liveness.orphans();
-        backlog.retrying = self.executor.retrying();
         backlog
     }
 }

@@ -185,6 +185,7 @@ pub(super) enum Subject {
 
 impl Subject {
     /// Unique below a meter: kind, flow and detail packed.
+    #[inline(always)]
     fn key(self) -> u64 {
         let (kind, flow, detail) = match self {
             Subject::Bare => (0, 0, 0),
@@ -235,6 +236,7 @@ impl Meters {
     }
 
     /// Counts up.
+    #[inline]
     pub(super) fn add(&mut self, meter: Meter, subject: Subject, amount: f64, plan: &Plan, now: Instant) {
         if let Some(series) = self.series(meter, subject, plan, now) {
             self.registry.add(series, amount);
@@ -242,12 +244,14 @@ impl Meters {
     }
 
     /// Records a time.
+    #[inline]
     pub(super) fn record(&mut self, meter: Meter, subject: Subject, time: Duration, plan: &Plan, now: Instant) {
         if let Some(series) = self.series(meter, subject, plan, now) {
             self.registry.record(series, time.as_seconds_f64(), now);
         }
     }
 
+    #[inline(always)]
     fn series(&mut self, meter: Meter, subject: Subject, plan: &Plan, now: Instant) -> Option<SeriesId> {
         let key = ((meter as u64) << 56) | subject.key();
         match self.cache.get(key) {
@@ -287,14 +291,16 @@ impl Cache {
     /// The slot where a key is, or would be.
     fn place(&self, key: u64) -> usize {
         let mask = self.slots.len() - 1;
-        // Fibonacci hashing: the upper bits depend on all bits of the key.
-        let mut place = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+        // Fibonacci hashing: only the uppermost bits depend on all bits of the key, and so many are taken.
+        let bits = self.slots.len().trailing_zeros();
+        let mut place = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - bits)) as usize;
         while matches!(self.slots[place], Slot::Taken(other, _) if other != key) {
             place = (place + 1) & mask;
         }
         place
     }
 
+    #[inline]
     fn get(&self, key: u64) -> Option<Option<SeriesId>> {
         if self.slots.is_empty() {
             return None;

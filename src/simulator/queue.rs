@@ -68,11 +68,51 @@ pub(super) enum Message {
     Logs(u32),
 }
 
+/// What waits in a queue, by what it is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub(super) jobs: u64,
+    pub(super) task_ends: u64,
+    pub(super) trigger_ends: u64,
+    pub(super) log_lines: u64,
+    pub(super) all: u64,
+}
+
+impl Waiting {
+    /// Where a message is counted beside among all.
+    fn of(&mut self, message: &Message) -> Option<&mut u64> {
+        match message {
+            Message::Job(_) => Some(&mut self.jobs),
+            Message::TaskEnded { .. } => Some(&mut self.task_ends),
+            Message::TriggerEvaluated { .. } => Some(&mut self.trigger_ends),
+            Message::Logs(_) => Some(&mut self.log_lines),
+            Message::Execution { .. } | Message::TaskStarted { .. } => None,
+        }
+    }
+
+    fn comes(&mut self, message: &Message) {
+        let weight = weight(*message);
+        self.all += weight;
+        if let Some(count) = self.of(message) {
+            *count += weight;
+        }
+    }
+
+    fn goes(&mut self, message: &Message) {
+        let weight = weight(*message);
+        self.all -= weight;
+        if let Some(count) = self.of(message) {
+            *count -= weight;
+        }
+    }
+}
+
 /// The rows of one queue, and how its consumers poll it.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     kind: QueueKind,
     rows: VecDeque<Message>,
+    waiting: Waiting,
     /// Messages ever sent and taken: in = out + backlog.
     pub(super) sent: u64,
     pub(super) taken: u64,
@@ -88,12 +128,22 @@ pub(super) const POLL_SIZE: usize = 100;
 impl Queue {
     pub(super) fn new(kind: QueueKind) -> Queue {
         let never = Instant::from_nanoseconds(i64::MIN / 2);
-        Queue { kind, rows: VecDeque::new(), sent: 0, taken: 0, last_message: never, busy_until: never, delivery: None }
+        Queue {
+            kind,
+            rows: VecDeque::new(),
+            waiting: Waiting::default(),
+            sent: 0,
+            taken: 0,
+            last_message: never,
+            busy_until: never,
+            delivery: None,
+        }
     }
 
     /// Adds a row.
     pub(super) fn push(&mut self, message: Message, now: Instant) {
         self.sent += weight(message);
+        self.waiting.comes(&message);
         self.rows.push_back(message);
         self.last_message = now;
     }
@@ -102,12 +152,31 @@ impl Queue {
     pub(super) fn pop(&mut self) -> Option<Message> {
         let message = self.rows.pop_front()?;
         self.taken += weight(message);
+        self.waiting.goes(&message);
         Some(message)
     }
 
     /// The rows that wait, oldest first.
     pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = &Message> {
         self.rows.iter()
+    }
+
+    /// What waits, counted.
+    pub(super) fn waiting(&self) -> Waiting {
+        self.waiting
+    }
+
+    /// What must always hold of it, seen from each row.
+    ///
+    /// # Errors
+    /// What does not.
+    pub(super) fn laws_of_each(&self) -> Result<(), String> {
+        let mut waiting = Waiting::default();
+        self.rows.iter().for_each(|message| waiting.comes(message));
+        match waiting == self.waiting {
+            true => Ok(()),
+            false => Err(format!("{waiting:?} waits in {:?}, not {:?}", self.kind, self.waiting)),
+        }
     }
 
     /// Whether no row waits.
@@ -145,13 +214,13 @@ impl Queue {
     fn next_poll(&self, now: Instant) -> Instant {
         let quiet = now.since(self.last_message).as_milliseconds() / 12_000;
         let interval = 25 * [1u64, 2, 4, 8, 16, 20][quiet.min(5) as usize] * crate::time::MILLISECOND;
-        let phase = (random::noise(self.kind as u64, 77) * interval as f64) as u64;
-        let position = (now.as_nanoseconds() as i128 - i128::from(phase)).rem_euclid(i128::from(interval)) as u64;
-        now + Duration::nanoseconds(interval - position)
+        let phase = (random::noise(self.kind as u64, 77) * interval as f64) as i64;
+        let position = now.as_nanoseconds().saturating_sub(phase).rem_euclid(interval as i64);
+        now + Duration::nanoseconds(interval - position.unsigned_abs())
     }
 }
 
-pub(super) fn weight(message: Message) -> u64 {
+fn weight(message: Message) -> u64 {
     match message {
         Message::Logs(lines) => u64::from(lines),
         _ => 1,
@@ -175,8 +244,14 @@ mod tests {
             queue.push(Message::Logs(lines), at(0));
         }
         assert_eq!((queue.sent, queue.taken, queue.rows().count()), (8, 0, 2));
+        queue.push(Message::TaskStarted { slot: 0, number: 1 }, at(0));
+        assert_eq!(queue.waiting(), Waiting { log_lines: 8, all: 9, ..Waiting::default() });
         assert!(matches!(queue.pop(), Some(Message::Logs(3))));
-        assert_eq!((queue.sent, queue.taken, queue.is_empty()), (8, 3, false));
+        assert_eq!((queue.sent, queue.taken, queue.is_empty()), (9, 3, false));
+        assert_eq!(queue.waiting(), Waiting { log_lines: 5, all: 6, ..Waiting::default() });
+        assert_eq!(queue.laws_of_each(), Ok(()));
+        queue.waiting.jobs += 1;
+        assert!(queue.laws_of_each().is_err());
     }
 
     #[test]

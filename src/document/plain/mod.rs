@@ -34,6 +34,18 @@ fn short(source: &Arc<Source>) -> Option<Node> {
     (cursor.at == text.len()).then_some(node)
 }
 
+/// The bytes that may end a scalar without quotes, or mean that it is none.
+const MARKS: [bool; 256] = {
+    let mut marks = [false; 256];
+    let all = b"\n,[]{}:#";
+    let mut at = 0;
+    while at < all.len() {
+        marks[all[at] as usize] = true;
+        at += 1;
+    }
+    marks
+};
+
 /// A place in the text. Its methods return nothing where the text is not plain.
 struct Cursor<'s> {
     source: &'s Arc<Source>,
@@ -177,9 +189,7 @@ impl Cursor<'_> {
     /// Whether a key without quotes begins here.
     fn has_key(&self) -> bool {
         let rest = self.text[self.at..].iter().take_while(|byte| !matches!(byte, b'\n' | b'[' | b'{' | b'"' | b'\''));
-        let length = rest.clone().count();
-        let mut keys = rest.enumerate().filter(|(index, byte)| **byte == b':' && self.ends(self.at + index + 1));
-        length > 0 && keys.next().is_some()
+        rest.enumerate().any(|(index, byte)| *byte == b':' && self.ends(self.at + index + 1))
     }
 
     /// A collection in brackets, all on one line.
@@ -278,24 +288,27 @@ impl Cursor<'_> {
         if indicator || first == b'-' && !self.text.get(self.at + 1).is_some_and(u8::is_ascii_alphanumeric) {
             return None;
         }
-        let mut end = self.at;
-        while let Some(byte) = self.byte() {
-            match byte {
-                b'\n' => break,
-                b',' | b'[' | b']' | b'{' | b'}' if in_flow => break,
-                b':' if self.ends(self.at + 1) => break,
-                b':' if in_flow && matches!(self.text.get(self.at + 1), Some(b',' | b'[' | b']' | b'{' | b'}')) => {
+        let start = self.at;
+        // Most bytes mean nothing but themselves.
+        loop {
+            let rest = &self.text[self.at..];
+            self.at += rest.iter().position(|byte| MARKS[usize::from(*byte)]).unwrap_or(rest.len());
+            match self.byte() {
+                None | Some(b'\n') => break,
+                Some(b',' | b'[' | b']' | b'{' | b'}') if in_flow => break,
+                Some(b':') if self.ends(self.at + 1) => break,
+                Some(b':')
+                    if in_flow && matches!(self.text.get(self.at + 1), Some(b',' | b'[' | b']' | b'{' | b'}')) =>
+                {
                     return None;
                 }
-                b'#' if self.text.get(self.at - 1) == Some(&b' ') => break,
-                b' ' => {}
-                _ => end = self.at + 1,
+                Some(b'#') if self.text.get(self.at - 1) == Some(&b' ') => break,
+                Some(_) => self.at += 1,
             }
-            self.at += 1;
         }
         // Back to the end of the text, so that what follows it is seen.
-        self.at = end;
-        Some(end)
+        self.at -= self.text[start..self.at].iter().rev().take_while(|byte| **byte == b' ').count();
+        Some(self.at)
     }
 
     /// Over a scalar in quotes; its text.

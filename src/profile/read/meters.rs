@@ -51,7 +51,7 @@ pub(super) fn meter(reading: &mut Reading, node: &Node, shapes: &Shapes) -> Opti
     let start: Vec<Start> = list.iter().filter_map(|node| start(reading, node, kind, &roles, shapes)).collect();
     let optional = |reading: &mut Reading, key| text(reading, &object, key).unwrap_or_default();
     let tags = object.get("tags").map_or_else(Vec::new, |node| texts(reading, node, "`tags`"));
-    let keys = start.first().map(|start| start.tags.keys().cloned().collect());
+    let keys = start.first().map(|start| start.tags.iter().map(|(key, _)| key.clone()).collect());
     Some(Meter {
         unit: optional(reading, "unit"),
         listed_unit: text(reading, &object, "listed_unit"),
@@ -73,7 +73,7 @@ pub(super) fn roles(reading: &mut Reading, node: &Node) -> Vec<Role> {
 
 fn start(reading: &mut Reading, node: &Node, kind: Kind, roles: &[Role], shapes: &Shapes) -> Option<Start> {
     let object = reading.object(node, "series at start", START)?;
-    let mut tags = IndexMap::new();
+    let mut tags = Vec::new();
     if let Some(node) = object.get("tags") {
         let Value::Mapping(entries) = &node.value else {
             reading.error(&node.place, "`tags` must be a mapping", "write for example `{ level: [info, warn] }`");
@@ -84,7 +84,7 @@ fn start(reading: &mut Reading, node: &Node, kind: Kind, roles: &[Role], shapes:
                 Value::Sequence(_) => texts(reading, &entry.value, "a value of a tag"),
                 _ => reading.text(&entry.value, "a value of a tag").map(str::to_owned).into_iter().collect(),
             };
-            tags.insert(entry.key.clone(), values);
+            tags.push((entry.key.clone(), values));
         }
     }
     let roles = object.get("roles").map_or_else(|| roles.to_vec(), |node| self::roles(reading, node));

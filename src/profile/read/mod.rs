@@ -293,12 +293,12 @@ fn remove(reading: &mut Reading, meters: &mut Meters, node: &Node) {
 /// Whether there were such series.
 fn without_series(meter: &mut Meter, value: &str) -> bool {
     let mut any = false;
-    for values in meter.start.iter_mut().flat_map(|start| start.tags.values_mut()) {
+    for (_, values) in meter.start.iter_mut().flat_map(|start| &mut start.tags) {
         let before = values.len();
         values.retain(|known| !known.starts_with(value));
         any |= values.len() < before;
     }
-    meter.start.retain(|start| start.tags.values().all(|values| !values.is_empty()));
+    meter.start.retain(|start| start.tags.iter().all(|(_, values)| !values.is_empty()));
     any
 }
 

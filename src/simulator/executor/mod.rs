@@ -445,9 +445,12 @@ impl Executor {
     /// # Errors
     /// What does not hold.
     pub(super) fn laws_of_each(&self) -> Result<(), String> {
-        for (flow, places) in self.places.iter().enumerate() {
-            let held = self.executions.iter().filter(|it| it.flow as usize == flow && it.holds_place).count();
-            if held != places.held as usize {
+        let mut held = vec![0; self.places.len()];
+        for execution in self.executions.iter().filter(|it| it.holds_place) {
+            held[execution.flow as usize] += 1;
+        }
+        for (flow, (places, held)) in self.places.iter().zip(held).enumerate() {
+            if held != places.held {
                 return Err(format!("{held} executions of flow {flow} hold {} places", places.held));
             }
         }
