@@ -403,7 +403,8 @@ fn notes_of_many_files_hide_no_error() {
     }
     let (plan, diagnostics) = read("x.yaml", "name: x\nflows: [ all ]\n", &Many);
     assert!(plan.is_none());
+    // The line that counts the rest is as bad as the last one before it.
     let count = |severity| diagnostics.iter().filter(|it| it.severity == severity).count();
-    assert_eq!((count(Severity::Error), count(Severity::Warning), count(Severity::Note)), (1, 1, 99));
+    assert_eq!((count(Severity::Error), count(Severity::Warning), count(Severity::Note)), (1, 2, 98));
     assert_eq!(diagnostics.last().map(|it| it.what.as_str()), Some("and 52 more that are not shown"));
 }

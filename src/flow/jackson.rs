@@ -174,15 +174,16 @@ mod tests {
             ("250ms", "write PT0.25S"),
             ("5d", "write PT120H"),
             ("P1W", "write PT168H"),
+            ("PT1S1M", "write PT1M1S"),
+            ("PT1M1M", "write PT2M"),
+            ("PT1.5M", "write PT1M30S"),
+            ("PT.5S", "write PT0.5S"),
             ("-5", "write a duration that is not negative"),
             ("-PT5S", "write a duration that is not negative"),
         ] {
             assert_eq!(duration(text), Err(advice.to_owned()), "{text}");
         }
-        for text in [
-            "", "P", "PT", "P1M", "P1Y", "PT1S1M", "PT1M1M", "PT.5S", "PT1.5M", "soon", "true", "1:30", "9e99", "∞",
-            "--5", "PT5", "1.2.3",
-        ] {
+        for text in ["", "P", "PT", "P1M", "P1Y", "soon", "true", "1:30", "9e99", "∞", "--5", "PT5", "1.2.3"] {
             assert_eq!(duration(text), Err(ADVICE.to_owned()), "{text}");
         }
     }

@@ -1,5 +1,7 @@
 //! The parts of a flow that no number depends on, as far as Kestra refuses a flow for them; and identifiers.
 
+use std::collections::BTreeSet;
+
 use super::fields::SLA;
 use super::{State, jackson};
 use crate::document::{Node, Place, Reading, Value, nearest};
@@ -150,7 +152,7 @@ pub(super) fn inputs(reading: &mut Reading, node: &Node) -> Vec<Input> {
 
 /// `outputs`: each has an id of its own, a type and a value.
 pub(super) fn outputs(reading: &mut Reading, node: &Node) {
-    let mut ids: Vec<&str> = Vec::new();
+    let mut ids: BTreeSet<&str> = BTreeSet::new();
     for item in reading.list(node, "`outputs`") {
         for (key, example) in [("id", "total"), ("type", "STRING"), ("value", "\"{{ outputs.load.value }}\"")] {
             if get(item, key).is_none() {
@@ -158,10 +160,9 @@ pub(super) fn outputs(reading: &mut Reading, node: &Node) {
             }
         }
         if let Some(id) = get(item, "id").and_then(|node| reading.text(node, "the output's `id`")) {
-            if ids.contains(&id) {
+            if !ids.insert(id) {
                 reading.error(&item.place, format!("two outputs have the id `{id}`"), "give each its own");
             }
-            ids.push(id);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Kestra's flow files: strict on what Kestra itself knows, open for what plugins know. A file is refused where every
 //! version of Kestra refuses it (tests/captures/core), as far as that does not depend on the plugins that are installed.
 
+use std::collections::BTreeSet;
+
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::{
@@ -21,7 +23,7 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let id = identifier(reading, object.get("id")?, Name::Flow);
     let namespace = identifier(reading, object.get("namespace")?, Name::Namespace);
     let disabled = flag(reading, &object, "disabled");
-    let mut lists = Lists { live: !disabled, ids: Vec::new() };
+    let mut lists = Lists { live: !disabled, ids: BTreeSet::new() };
     let [tasks, errors, ..] = ["tasks", "errors", "finally", "afterExecution"]
         .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), matches!(key, "tasks" | "errors")));
     let listed =
@@ -39,7 +41,7 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let triggers = triggers(reading, object.get("triggers"), &inputs, !disabled);
     if !disabled {
         let kinds = tasks.iter().chain(&errors).map(|task| task.kind.as_str());
-        let kinds: Vec<&str> = kinds.chain(triggers.iter().map(|trigger| trigger.kind.as_str())).collect();
+        let kinds: BTreeSet<&str> = kinds.chain(triggers.iter().map(|trigger| trigger.kind.as_str())).collect();
         unsimulated::flow(reading, &object, &kinds);
     }
     Some(Flow {
@@ -87,7 +89,7 @@ struct Lists {
     /// Whether the flow runs: else nothing of it is worth a word.
     live: bool,
     /// The ids of all tasks: they are unique in the flow.
-    ids: Vec<String>,
+    ids: BTreeSet<String>,
 }
 
 impl Lists {
@@ -121,10 +123,9 @@ impl Lists {
             id: id?,
             kind: kind?,
         };
-        if self.ids.contains(&task.id) {
+        if !self.ids.insert(task.id.clone()) {
             reading.error(&node.place, format!("two tasks have the id `{}`", task.id), "give each its own");
         }
-        self.ids.push(task.id.clone());
         if told {
             unsimulated::task(reading, &object, &task.id, &task.kind);
         }
@@ -309,17 +310,21 @@ fn known<'n>(reading: &mut Reading, node: &'n Node, what: &str, fields: &[Field]
 fn triggers(reading: &mut Reading, node: Option<&Node>, inputs: &[Input], live: bool) -> Vec<Trigger> {
     let Some(node) = node else { return Vec::new() };
     let mut triggers: Vec<Trigger> = Vec::new();
+    let mut ids: BTreeSet<String> = BTreeSet::new();
     for item in reading.list(node, "`triggers`") {
         let Some(object) = reading.open_nullable(item, "a trigger", TRIGGER) else { continue };
         let Some(trigger) = trigger(reading, &object) else { continue };
-        if triggers.iter().any(|other| other.id == trigger.id) {
+        if !ids.insert(trigger.id.clone()) {
             reading.error(&item.place, format!("two triggers have the id `{}`", trigger.id), "give each its own");
         }
         if live && !trigger.disabled {
             unsimulated::trigger(reading, &object, &trigger);
-            let given = |input: &&Input| object.get("inputs").is_some_and(|node| get(node, &input.id).is_some());
+            let given: BTreeSet<&str> = match object.get("inputs").map(|node| &node.value) {
+                Some(Value::Mapping(entries)) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+                _ => BTreeSet::new(),
+            };
             if trigger.action.starts()
-                && let Some(input) = inputs.iter().find(|input| input.needed && !given(input))
+                && let Some(input) = inputs.iter().find(|input| input.needed && !given.contains(input.id.as_str()))
             {
                 let what =
                     format!("not simulated: the trigger `{}` gives the input `{}` no value", trigger.id, input.id);

@@ -2,6 +2,9 @@
 //!
 //! Only what could change a number is told. Nothing is told of what is switched off: it would not run in Kestra either.
 
+use std::collections::BTreeSet;
+
+use super::parts::get;
 use super::{Trigger, TriggerAction};
 use crate::document::{Entry, Node, Object, Reading, Value};
 
@@ -148,7 +151,7 @@ fn told(reading: &mut Reading, object: &Object<'_>, rows: &[Row], whose: &str) {
 }
 
 /// Tells what is not simulated of a flow itself.
-pub(super) fn flow(reading: &mut Reading, object: &Object<'_>, kinds: &[&str]) {
+pub(super) fn flow(reading: &mut Reading, object: &Object<'_>, kinds: &BTreeSet<&str>) {
     told(reading, object, FLOW, "the flow");
     for key in ["pluginDefaults", "taskDefaults"] {
         if let Some(entry) = object.entry(key) {
@@ -182,17 +185,13 @@ const DEFAULTS: &[&str] = &[
 ];
 
 /// `pluginDefaults` matter when they set what Kestra itself reads, of a type that the flow has.
-fn defaults(reading: &mut Reading, entry: &Entry, kinds: &[&str]) {
-    let get = |node: &'_ Node, key: &str| match &node.value {
-        Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone()),
-        _ => None,
-    };
+fn defaults(reading: &mut Reading, entry: &Entry, kinds: &BTreeSet<&str>) {
     let Value::Sequence(items) = &entry.value.value else { return };
     let mut of_plugins = false;
     for item in items {
         let Some(Node { value: Value::Scalar { text: kind, .. }, .. }) = get(item, "type") else { continue };
         let Some(Node { value: Value::Mapping(values), .. }) = get(item, "values") else { continue };
-        let used = kinds.iter().any(|used| used.starts_with(kind.as_str()));
+        let used = kinds.range(kind.as_str()..).next().is_some_and(|used| used.starts_with(kind.as_str()));
         let mut of_kestra = values.iter().filter(|value| DEFAULTS.contains(&value.key.as_str())).peekable();
         of_plugins |= of_kestra.peek().is_none() || !used;
         for value in of_kestra.filter(|_| used) {
