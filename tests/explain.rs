@@ -46,6 +46,11 @@ fn a_name_that_is_not_there_is_told_as_what_it_is() {
         ("increase(kestra_worker_killed_count_total[5m]) > 0", "a meter of Kestra 1.3 that is not simulated"),
         ("kestra_io_kestra_plugin_jdbc_query_rows_total > 0", "a metric of a plugin's tasks"),
         ("kestra_worker_queue_size > 0", "Kestra 1.3 has no such meter, 2.0 has, here `kestra_worker_job_pending`"),
+        ("kestra_worker_running_count_total > 0", "is a gauge, its series is kestra_worker_running_count"),
+        (
+            "kestra_worker_kiled_count_total > 0",
+            "did you mean `kestra_worker_killed_count_total`? (it is a meter of Kestra 1.3 that is not simulated",
+        ),
         ("kestra_worker_job_pendng > 0", "; did you mean `kestra_worker_job_pending`?"),
         ("kestra_worker_job_pending == 0 and upp", "no series called `upp`; did you mean `up`?"),
         ("scrape_duration_second > 0", "; did you mean `scrape_duration_seconds`?"),

@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "document",
             "scenario",
             "flow",
+            "profile",
             "simulator",
             "metrics",
             "management",
