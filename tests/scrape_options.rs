@@ -333,7 +333,7 @@ fn alerts(scenario: &str, configuration: &str, rules: &str) -> (Vec<Fired>, Vec<
     let rules = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", render(&told))).0;
     let watch = Watch { rules, scraping: Scraping::Jobs(configuration.jobs), ..Watch::default() };
     let plan = Arc::new(plan(scenario));
-    let notes = watch.notes(&plan);
+    let notes = watch.notes(&plan).into_iter().map(|it| it.told).collect();
     let mut session = Session::new(plan.clone(), Seed(1), Calendar::default()).watched(&watch);
     session.advance(Instant::START + plan.duration).expect("no limit");
     let alerts = session.report().alerts.unwrap_or_default();

@@ -356,14 +356,10 @@ impl Builder {
             }
             Event::Alias(id) => return self.alias(id, range),
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain;
-                // The parser gives `~` for what is not there at all.
-                let empty =
-                    plain && (text.is_empty() || &*text == "~" && !self.source.text[range.clone()].starts_with('~'));
+                let text = text.into_owned();
                 let value = match tag.filter(|_| self.way == Way::Go) {
-                    Some(tag) => self.tagged(text.into_owned(), &tag, &range),
-                    None if empty && self.way == Way::Jackson => Value::Scalar { text: String::new(), plain },
-                    None => untagged(text.into_owned(), plain),
+                    Some(tag) => self.tagged(text, &tag, &range),
+                    None => self.scalar(text, style == ScalarStyle::Plain, &range),
                 };
                 (value, anchor, range.end)
             }
@@ -391,6 +387,16 @@ impl Builder {
             self.anchors.push((anchor, node.clone()));
         }
         Ok(node)
+    }
+
+    /// A scalar without a tag.
+    fn scalar(&self, text: String, plain: bool, range: &Range<usize>) -> Value {
+        // The parser gives `~` for what is not there at all.
+        let empty = plain && (text.is_empty() || text == "~" && !self.source.text[range.clone()].starts_with('~'));
+        match empty && self.way == Way::Jackson {
+            true => Value::Scalar { text: String::new(), plain },
+            false => untagged(text, plain),
+        }
     }
 
     /// A bracket is the last word then; the end of a block is none.

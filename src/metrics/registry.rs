@@ -369,7 +369,12 @@ mod tests {
 
     #[test]
     fn what_is_shown_at_start_is_what_would_be_registered_series_by_series() {
-        let common = Common { prefix: Some("acme".into()), tags: vec![("id".to_owned(), "p-1".to_owned())] };
+        let common = Common {
+            prefix: Some("acme".into()),
+            tags: vec![("id".to_owned(), "p-1".to_owned())],
+            without_help: true,
+            off: Binder::named("executor").into_iter().chain(Binder::named("jvm")).collect(),
+        };
         for name in Profile::NAMES {
             let profile = Profile::named(name).expect("a version");
             for (role, common) in profile.roles().flat_map(|role| [(role, Common::default()), (role, common.clone())]) {

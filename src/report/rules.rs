@@ -108,6 +108,8 @@ pub fn over_runs(reports: &[Report]) -> Vec<OverRuns<'_>> {
 pub(super) fn over_runs_text(reports: &[Report]) -> String {
     let mut rules = over_runs(reports);
     rules.sort_by_key(|rule| rule.line.state);
+    let shown = || rules.iter().filter(|rule| rule.line.state != RuleState::Quiet);
+    let width = super::tables::width(shown().map(|rule| rule.line.rule.as_str()));
     let row = |rule: &OverRuns<'_>| {
         let RuleLine { rule: name, state, told, .. } = rule.line;
         let told = match state {
@@ -116,11 +118,10 @@ pub(super) fn over_runs_text(reports: &[Report]) -> String {
             RuleState::Failed | RuleState::Pending => format!("with seed {}: {told}", rule.report.seed),
             _ => told.clone(),
         };
-        format!("  {:<9} {name:<24}  {told}", state.name()).trim_end().to_owned() + "\n"
+        format!("  {:<9} {name:<width$}  {told}", state.name()).trim_end().to_owned() + "\n"
     };
     let quiet = rules.iter().filter(|rule| rule.line.state == RuleState::Quiet).count();
-    let shown = rules.iter().filter(|rule| rule.line.state != RuleState::Quiet);
-    let mut out: String = shown.map(row).collect();
+    let mut out: String = shown().map(row).collect();
     if quiet > 0 {
         out += &format!("  {:<9} {quiet} rules\n", "quiet");
     }

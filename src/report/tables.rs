@@ -91,6 +91,11 @@ fn alert(lives: &[&AlertLine], out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
+/// The width of a column of names: what the longest needs, within reason.
+pub(super) fn width<'n>(names: impl Iterator<Item = &'n str>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or(0).clamp(24, 48)
+}
+
 /// How every rule stands: what is wrong first, what is quiet last.
 pub(super) fn rules(rules: &[RuleLine], detail: Detail, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\nRules")?;
@@ -101,9 +106,10 @@ pub(super) fn rules(rules: &[RuleLine], detail: Detail, out: &mut String) -> std
     sorted.sort_by_key(|line| line.state);
     let quiet: Vec<&RuleLine> = sorted.iter().filter(|line| line.state == RuleState::Quiet).copied().collect();
     let in_short = detail == Detail::Short && quiet.len() > QUIET;
-    for line in sorted.iter().filter(|line| !(in_short && line.state == RuleState::Quiet)) {
-        let RuleLine { rule, state, told, .. } = line;
-        writeln!(out, "{}", format!("  {:<9} {rule:<24}  {told}", state.name()).trim_end())?;
+    let shown = || sorted.iter().filter(|line| !(in_short && line.state == RuleState::Quiet));
+    let width = width(shown().map(|line| line.rule.as_str()));
+    for RuleLine { rule, state, told, .. } in shown() {
+        writeln!(out, "{}", format!("  {:<9} {rule:<width$}  {told}", state.name()).trim_end())?;
     }
     if in_short {
         let names: Vec<&str> = quiet.iter().map(|line| line.rule.as_str()).collect();
