@@ -159,10 +159,10 @@ pub(super) fn outputs(reading: &mut Reading, node: &Node) {
                 missing(reading, &item.place, "an output", key, example);
             }
         }
-        if let Some(id) = get(item, "id").and_then(|node| reading.text(node, "the output's `id`")) {
-            if !ids.insert(id) {
-                reading.error(&item.place, format!("two outputs have the id `{id}`"), "give each its own");
-            }
+        if let Some(id) = get(item, "id").and_then(|node| reading.text(node, "the output's `id`"))
+            && !ids.insert(id)
+        {
+            reading.error(&item.place, format!("two outputs have the id `{id}`"), "give each its own");
         }
     }
 }
