@@ -57,7 +57,7 @@ fn watched(rules: &str, scrapes: &[Scraped], instant_by_instant: bool) -> Vec<(S
     for (step, scraped) in scrapes.iter().enumerate() {
         let time = step as i64 * STEP;
         match scraped {
-            Scraped::Down => monitor.scrape_failed(0, time, Duration::seconds(1)),
+            Scraped::Down => monitor.scrape_failed(0, time, Duration::seconds(1), String::new()),
             other => {
                 let mut scrape = monitor.scrape(0, time);
                 if let Scraped::Value(value) = other {
