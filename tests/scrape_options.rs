@@ -227,7 +227,7 @@ const CASES: &[Case] = &[
     new("enable_compression: false", ""),
     new("keep_dropped_targets: 1", ""),
     new("always_scrape_classic_histograms: true", ""),
-    new("metric_name_validation_scheme: legacy", ""),
+    new("metric_name_validation_scheme: legacy\n    metric_name_escaping_scheme: underscores", ""),
 ];
 
 /// A configuration with a job for each case, and the number of the case in its name.

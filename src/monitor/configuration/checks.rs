@@ -116,6 +116,24 @@ fn word(node: &Node, key: &str, words: &[&str], reading: &mut Reading) {
     }
 }
 
+/// Which names a job takes, and which it asks for: what neither says is the scheme of `global`, and who takes the old names
+/// only may not ask for others (3.5.3; later ones are milder with a job that says `legacy` alone).
+pub(super) fn names(job: &Node, global: Option<&Node>, reading: &mut Reading) {
+    let (scheme, escaping) = ("metric_name_validation_scheme", "metric_name_escaping_scheme");
+    if let Some(global) = global {
+        word(global, scheme, &["legacy", "utf8"], reading);
+        word(global, escaping, &["allow-utf-8", "underscores", "dots", "values"], reading);
+    }
+    let everywhere = |key: &str| global.and_then(|global| text_of(global, key));
+    let implied = if everywhere(scheme) == Some("legacy") { "underscores" } else { "allow-utf-8" };
+    let asked = text_of(job, escaping).or(everywhere(escaping)).unwrap_or(implied);
+    if text_of(job, scheme).or(everywhere(scheme)) == Some("legacy") && asked == "allow-utf-8" {
+        let place = get(job, scheme).or(get(job, escaping)).unwrap_or(job);
+        let advice = "add `metric_name_escaping_scheme: underscores`";
+        reading.error(&place.place, "a job that takes the old names only asks for all of them", advice);
+    }
+}
+
 fn hosts(group: &Node, reading: &mut Reading) {
     for target in items(group, "targets") {
         if let Value::Scalar { text, .. } = &target.value

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::super::relabel;
 use super::super::scrape::Limits;
-use super::checks::{duration_of, get, is_pattern, items, text_of};
+use super::checks::{duration_of, get, is_pattern, items, names, text_of};
 use super::job::{Discovery, Group, Job, Kubernetes};
 use super::options::{MORE, SCRAPE};
 use super::values::{check, flag, merged, number, size};
@@ -82,6 +82,7 @@ pub(super) fn jobs(nodes: &[Node], interval: Duration, around: Around<'_>, readi
 }
 
 fn one_job(node: &Node, global: &Global<'_>, around: Around<'_>, jobs: &mut Vec<Job>, reading: &mut Reading) {
+    names(node, global.node, reading);
     let Some(job) = job(node, global, around, reading) else { return };
     if jobs.iter().any(|other| other.name == job.name) {
         let place = get(node, "job_name").unwrap_or(node);
