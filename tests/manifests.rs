@@ -206,4 +206,11 @@ fn rules_of_the_operator_of_grafana_are_read() {
     assert_eq!((group.name.as_str(), group.folder.as_str(), group.interval), ("kestra", "ops", Duration::minutes(1)));
     assert_eq!(rules.alerts().collect::<Vec<_>>(), ["Down"]);
     refused(&GRAFANA.replace("expr: up,", "expr: up ==,"), &["m.yaml:20:"]);
+    // The operator's texts are no provisioning file's: a `$` begins no variable.
+    let labelled =
+        GRAFANA.replace("for: 5m", "for: 5m\n      labels: { who: \"{{ $labels.instance }}\", cost: \"$5\" }");
+    let (rules, told) = accepted(&labelled);
+    let labels = &rules.grafana[0].rules[0].labels;
+    assert!(labels.iter().any(|(key, text)| key == "who" && text.text() == "{{ $labels.instance }}"), "{told}");
+    assert!(!told.contains("variable"), "{told}");
 }

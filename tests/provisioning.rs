@@ -350,7 +350,7 @@ fn variables_of_the_environment_are_replaced_where_grafana_does() {
         "DOLLAR" => Some("$TEAM".to_owned()),
         _ => None,
     };
-    let outside = Outside { environment: &environment, ..Outside::default() };
+    let outside = Outside { environment: Some(&environment), ..Outside::default() };
     let text = file(
         "        for: $HOLD\n        labels: { team: \"$TEAM-${TEAM}-$__env{TEAM}\", who: \"{{ $$labels.a }}\", twice: \"${DOLLAR}\" }\n        annotations: { s: \"{{ $labels.a }} ${TEAM}\" }\n",
         &[&QUERY.replace("datasourceUid: p", "datasourceUid: $SOURCE"), ABOVE],
@@ -473,7 +473,7 @@ proptest! {
             text.replace_range(at..end, with);
         }
         let environment = |name: &str| (name == "X").then(|| "$$X${X".to_owned());
-        let outside = Outside { environment: &environment, ..Outside::default() };
+        let outside = Outside { environment: Some(&environment), ..Outside::default() };
         let (rules, told) = read(&text, &outside);
         prop_assert!(rules.is_some() || !told.is_empty());
         data_sources(&text);

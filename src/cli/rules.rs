@@ -106,7 +106,7 @@ impl Rules {
     fn rule_set(&self, sources: &[Source], told: &mut Told) -> Option<RuleSet> {
         let data_sources = sources.iter().flat_map(|source| monitor::data_sources(&source.text)).collect();
         let environment = |name: &str| std::env::var(name).ok();
-        let outside = Outside { grafana: self.grafana, environment: &environment, data_sources: &data_sources };
+        let outside = Outside { grafana: self.grafana, environment: Some(&environment), data_sources: &data_sources };
         let mut rules = RuleSet::default();
         let mut files: BTreeMap<String, &str> = BTreeMap::new();
         let mut sound = true;

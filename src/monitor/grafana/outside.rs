@@ -67,8 +67,9 @@ impl FromStr for GrafanaVersion {
 pub struct Outside<'a> {
     /// Which Grafana reads it.
     pub grafana: GrafanaVersion,
-    /// The environment variables of that Grafana; none for one that is not set.
-    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The environment variables of that Grafana; none for one that is not set. Without an environment `$NAME` is no
+    /// variable: provisioning files have them, what an operator hands to Grafana's API has not.
+    pub environment: Option<&'a dyn Fn(&str) -> Option<String>>,
     /// Types of its data sources by uid, as [`data_sources`] finds them in provisioning files.
     pub data_sources: &'a BTreeMap<String, String>,
 }
@@ -78,7 +79,7 @@ static NO_SOURCES: BTreeMap<String, String> = BTreeMap::new();
 impl Default for Outside<'_> {
     /// The newest Grafana that is known, with an empty environment and without data sources.
     fn default() -> Self {
-        Outside { grafana: GrafanaVersion::default(), environment: &|_| None, data_sources: &NO_SOURCES }
+        Outside { grafana: GrafanaVersion::default(), environment: Some(&|_| None), data_sources: &NO_SOURCES }
     }
 }
 

@@ -201,10 +201,10 @@ impl Reader<'_> {
     /// A text in which variables of the environment are replaced.
     fn text(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.reading.text(node, what)?;
-        if !text.contains('$') {
+        let Some(environment) = self.outside.environment.filter(|_| text.contains('$')) else {
             return Some(text.to_owned());
-        }
-        let found = interpolate(text, self.outside.environment);
+        };
+        let found = interpolate(text, environment);
         if let Some(provider) = found.provider {
             let advice = "only variables of the environment are read here: ${NAME}, $NAME, $__env{NAME}";
             self.reading.error(&node.place, format!("`${provider}{{..}}` in {what} is not read here"), advice);

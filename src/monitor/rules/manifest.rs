@@ -169,7 +169,9 @@ impl<'o> File<'o> {
                 if let Some(spec) = self.spec(root, kind, name) {
                     self.held = true;
                     let groups = provisioning(root, kind, spec.node);
-                    grafana::document_groups(&groups, &mut self.rules.grafana, &mut self.reading, self.outside);
+                    // The operator hands texts to Grafana's API as they are.
+                    let outside = grafana::Outside { environment: None, ..*self.outside };
+                    grafana::document_groups(&groups, &mut self.rules.grafana, &mut self.reading, &outside);
                 }
             }
             Some((Way::Files, _)) => self.config_map(root, kind),
