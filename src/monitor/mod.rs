@@ -21,7 +21,9 @@ pub use alert::Transition;
 pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, Located, Surrounds};
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
-pub use grafana::{GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources};
+pub use grafana::{
+    Environment, GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources,
+};
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules, read_with as read_rules_with};
 #[cfg(feature = "internals")]
 pub use scrape::Seen;

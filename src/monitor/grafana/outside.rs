@@ -62,6 +62,9 @@ impl FromStr for GrafanaVersion {
     }
 }
 
+/// The value of a variable of an environment; none for one that is not set.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// What decides how a rule file is read and does not stand in it.
 #[derive(Clone, Copy)]
 pub struct Outside<'a> {
@@ -69,7 +72,7 @@ pub struct Outside<'a> {
     pub grafana: GrafanaVersion,
     /// The environment variables of that Grafana; none for one that is not set. Without an environment `$NAME` is no
     /// variable: provisioning files have them, what an operator hands to Grafana's API has not.
-    pub environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+    pub environment: Option<Environment<'a>>,
     /// Types of its data sources by uid, as [`data_sources`] finds them in provisioning files.
     pub data_sources: &'a BTreeMap<String, String>,
 }
@@ -133,7 +136,7 @@ pub(super) struct Interpolated {
 /// What provisioning makes of a text: `$$` is a dollar, `$NAME` and `${NAME}` are variables of the environment, empty when
 /// unset, and what they hold is read in the same way once more. Source: `pkg/services/provisioning/values`,
 /// `pkg/setting/expanders.go`, and `os.Expand` of Go.
-pub(super) fn interpolate(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Interpolated {
+pub(super) fn interpolate(text: &str, environment: Environment<'_>) -> Interpolated {
     let mut done = Interpolated::default();
     for (index, part) in text.split("$$").enumerate() {
         if index > 0 {
