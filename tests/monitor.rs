@@ -301,3 +301,25 @@ proptest! {
         let _ = Configuration::read("prometheus.yml", &text);
     }
 }
+
+#[test]
+fn no_rule_sees_what_comes_after_its_evaluation() {
+    let of = |expression: &str| format!("groups: [ {{ name: g, rules: [ {{ alert: A, expr: '{expression}' }} ] }} ]\n");
+    // `g` is 1 and falls to 0 at the eleventh scrape.
+    let values: Vec<(i32, i32)> = (0..30).map(|step| (i32::from(step < 10), -1)).collect();
+    let grid = [Grid { first: 7_000, step: STEP, count: 29 }];
+    let begins = |expression: &str| {
+        let (episodes, _) = watch(&of(expression), &grid, &values, false);
+        assert_eq!(episodes, watch(&of(expression), &grid, &values, true).0, "{expression}");
+        episodes.first().map(|(_, episode)| episode.pending)
+    };
+    let plain = begins("g == 0");
+    assert_eq!(plain, Some(157_000));
+    // What lies ahead is the newest there is.
+    for expression in ["g offset -1m == 0", "g offset -4m == 0", "g @ 157 == 0", "min_over_time(g[2m] offset -1m) == 0"] {
+        assert_eq!(begins(expression), plain, "{expression}");
+    }
+    assert_eq!(begins("g offset 1m == 0"), Some(217_000));
+    // Nothing is as near as this looks for it.
+    assert_eq!(begins("g offset -5m == 0"), None);
+}

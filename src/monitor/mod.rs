@@ -191,7 +191,7 @@ impl Monitor {
     /// # Errors
     /// Why there is none.
     pub fn ask(&self, expression: &Expression, now: i64) -> Result<Value, String> {
-        self.evaluator.evaluate(expression, &self.database, now).map_err(|failure| failure.to_string())
+        self.evaluator.asked(expression, &self.database, now, now).map_err(|failure| failure.to_string())
     }
 
     /// The values of an expression at all instants of a grid; otherwise as [`Monitor::ask`].
@@ -199,7 +199,7 @@ impl Monitor {
     /// # Errors
     /// Why there are none.
     pub fn ask_over(&self, expression: &Expression, grid: Grid) -> Result<Table, String> {
-        self.evaluator.over(expression, &self.database, grid).map_err(|failure| failure.to_string())
+        self.evaluator.as_it_went(expression, &self.database, grid).map_err(|failure| failure.to_string())
     }
 
     /// Evaluates a group at an instant, in milliseconds since 1970.
@@ -217,7 +217,7 @@ impl Monitor {
     fn evaluate_rule(&mut self, key: Key, now: i64) {
         let rule = &self.groups[key.0].rules[key.1];
         let asked = now - self.groups[key.0].offset();
-        let vector = match self.evaluator.evaluate(rule.expression(), &self.database, asked) {
+        let vector = match self.evaluator.asked(rule.expression(), &self.database, asked, now) {
             Ok(Value::Vector(vector)) => Ok(vector),
             Ok(Value::Scalar(value)) => Ok(vec![(Labels::from(Vec::new()), value)]),
             Ok(Value::Text(_)) => Err("the expression gives a text".to_owned()),
@@ -407,7 +407,7 @@ fn recorded(of: &Labels, name: &str, labels: &[(String, String)]) -> Labels {
 
 /// What a template asks for.
 fn query(evaluator: &Evaluator, database: &Database, text: &str, now: i64) -> Result<Vector, String> {
-    match evaluator.evaluate(&Expression::parse(text)?, database, now) {
+    match evaluator.asked(&Expression::parse(text)?, database, now, now) {
         Ok(Value::Vector(vector)) => Ok(vector),
         Ok(Value::Scalar(value)) => Ok(vec![(Labels::from(Vec::new()), value)]),
         Ok(Value::Text(_)) => Err("query result is neither a vector nor a scalar".to_owned()),

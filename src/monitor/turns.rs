@@ -41,7 +41,9 @@ impl Monitor {
     /// One rule over all its instants.
     fn evaluate_over(&mut self, key: Key, grid: Grid) {
         let expression = self.groups[key.0].rules[key.1].expression();
-        let table = match expression.is_about_whole() {
+        // Who looks ahead finds what is there at each evaluation, and no more.
+        let ahead = expression.reach(self.evaluation_interval.as_milliseconds() as i64).is_none();
+        let table = match expression.is_about_whole() || ahead {
             true => None,
             false => {
                 let asked = Grid { first: grid.first - self.groups[key.0].offset(), ..grid };

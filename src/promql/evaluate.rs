@@ -95,6 +95,8 @@ pub(super) struct At<'a> {
     pub(super) grid: Grid,
     /// The grid of the whole evaluation, for `@ start()` and `@ end()`.
     whole: Grid,
+    /// When it is asked: later samples are not there yet. A negative offset, or an `@`, would see them.
+    asked: i64,
 }
 
 impl Evaluator {
@@ -103,12 +105,22 @@ impl Evaluator {
         Evaluator { semantics, step, selected: RefCell::default() }
     }
 
-    /// The value of an expression at an instant, in milliseconds since 1970.
+    /// The value of an expression at an instant, in milliseconds since 1970, asked when all samples are there.
     ///
     /// # Errors
     /// What makes it impossible: many-to-many matches, duplicate series, a bad regular expression.
-    pub fn evaluate(&self, expression: &Expression, database: &Database, now: i64) -> Result<Value, Failure> {
-        Ok(match self.over(expression, database, Grid::instant(now))? {
+    #[cfg(feature = "internals")]
+    pub fn evaluate(&self, expression: &Expression, database: &Database, at: i64) -> Result<Value, Failure> {
+        self.asked(expression, database, at, i64::MAX)
+    }
+
+    /// The value of an expression at an instant, asked at another one (that of a rule's evaluation): both in milliseconds
+    /// since 1970.
+    ///
+    /// # Errors
+    /// As [`Evaluator::over`].
+    pub fn asked(&self, expression: &Expression, database: &Database, at: i64, asked: i64) -> Result<Value, Failure> {
+        Ok(match self.over_asked(expression, database, Grid::instant(at), asked)? {
             Table::Scalar(values) => Value::Scalar(values.first().copied().unwrap_or(f64::NAN)),
             Table::Rows(rows) => {
                 Value::Vector(rows.into_iter().filter_map(|row| Some((row.labels.clone(), row.at(0)?))).collect())
@@ -123,7 +135,47 @@ impl Evaluator {
     /// # Errors
     /// What makes it impossible at one of the instants.
     pub fn over(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
-        At { evaluator: self, database, expression: expression.id, grid, whole: grid }.value(&expression.tree)
+        self.over_asked(expression, database, grid, i64::MAX)
+    }
+
+    /// The same, asked at an instant, in milliseconds since 1970: what comes later is not there yet.
+    ///
+    /// # Errors
+    /// As [`Evaluator::over`].
+    pub fn over_asked(
+        &self,
+        expression: &Expression,
+        database: &Database,
+        grid: Grid,
+        asked: i64,
+    ) -> Result<Table, Failure> {
+        At { evaluator: self, database, expression: expression.id, grid, whole: grid, asked }.value(&expression.tree)
+    }
+
+    /// The values of an expression at every instant of a grid, each asked at this instant.
+    ///
+    /// # Errors
+    /// What makes it impossible at one of the instants.
+    pub fn as_it_went(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
+        if expression.reach(self.step).is_some() {
+            return self.over(expression, database, grid);
+        }
+        let (mut scalars, mut rows) = (Vec::new(), Grouped::<Vec<f64>>::default());
+        for (index, at) in grid.times().enumerate() {
+            match self.asked(expression, database, at, at)? {
+                Value::Text(text) => return Ok(Table::Text(text)),
+                Value::Scalar(value) => scalars.push(value),
+                Value::Vector(vector) => {
+                    for (labels, value) in vector {
+                        rows.entry(labels).or_insert_with(|| vec![NO_SAMPLE; grid.count])[index] = value;
+                    }
+                }
+            }
+        }
+        if scalars.len() == grid.count && grid.count > 0 {
+            return Ok(Table::Scalar(scalars));
+        }
+        Ok(Table::Rows(rows.into_iter().map(|(labels, values)| Row { labels, values }).collect()))
     }
 
     /// Which Prometheus it follows.
@@ -257,6 +309,16 @@ impl<'a> At<'a> {
         }
     }
 
+    /// The samples that are there when it is asked.
+    fn there(&self, samples: &'a [(i64, f64)]) -> &'a [(i64, f64)] {
+        match samples.last() {
+            Some((last, _)) if *last > self.asked => {
+                &samples[..samples.partition_point(|(time, _)| *time <= self.asked)]
+            }
+            _ => samples,
+        }
+    }
+
     /// Of each series a selector means, what is made of the sample it finds at each instant.
     pub(super) fn select(&self, selector: &Selector, of: impl Fn((i64, f64)) -> f64) -> Result<Vec<Row>, Failure> {
         let numbers = self.matching(selector);
@@ -267,7 +329,7 @@ impl<'a> At<'a> {
         let mut rows = Vec::with_capacity(numbers.len());
         for number in numbers {
             let series = &self.database.all()[number as usize];
-            let samples = series.samples.as_slice();
+            let samples = self.there(&series.samples);
             let mut end = samples.partition_point(|(time, _)| time <= first);
             let mut any = false;
             let mut values = Vec::with_capacity(times.len());
@@ -313,9 +375,10 @@ impl<'a> At<'a> {
         self.affordable(numbers.len())?;
         let of = |number: u32| {
             let series = &database.all()[number as usize];
+            let there = self.there(&series.samples);
             let samples = match series.interrupted {
-                false => Cow::Borrowed(series.samples.as_slice()),
-                true => series.samples.iter().copied().filter(|(_, value)| !stale(*value)).collect(),
+                false => Cow::Borrowed(there),
+                true => there.iter().copied().filter(|(_, value)| !stale(*value)).collect(),
             };
             (series.labels.clone(), samples)
         };

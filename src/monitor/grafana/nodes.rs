@@ -197,7 +197,7 @@ impl GrafanaRule {
             let found = |name: &str| of(name).ok_or_else(|| format!("there is no node {name}"));
             let data = match &node.kind {
                 NodeKind::Instant(expression, to) => {
-                    ask(evaluator, database, expression, now - to.as_milliseconds() as i64).map(Data::Numbers)
+                    ask(evaluator, database, expression, [now - to.as_milliseconds() as i64, now]).map(Data::Numbers)
                 }
                 NodeKind::Range { expression, from, to, step } => {
                     let step = step.as_milliseconds().max(1) as i64;
@@ -205,7 +205,7 @@ impl GrafanaRule {
                     // Ranges begin and end on multiples of the step.
                     let (first, last) = (first.div_euclid(step) * step, last.div_euclid(step) * step);
                     let count = ((last - first) / step + 1).max(0) as usize;
-                    over(evaluator, database, expression, Grid { first, step, count }).map(Data::Series)
+                    over(evaluator, database, expression, Grid { first, step, count }, now).map(Data::Series)
                 }
                 NodeKind::Reduce(name, reducer, mode) => found(name).map(|data| reduce(data, *reducer, *mode)),
                 NodeKind::Math(formula) => formula.evaluate(&of),
@@ -252,8 +252,14 @@ impl GrafanaRule {
     }
 }
 
-fn ask(evaluator: &Evaluator, database: &Database, expression: &Expression, at: i64) -> Result<Vector, String> {
-    match evaluator.evaluate(expression, database, at).map_err(|failure| failure.to_string())? {
+/// A query of one instant, and when it is asked.
+fn ask(
+    evaluator: &Evaluator,
+    database: &Database,
+    expression: &Expression,
+    [at, now]: [i64; 2],
+) -> Result<Vector, String> {
+    match evaluator.asked(expression, database, at, now).map_err(|failure| failure.to_string())? {
         Value::Vector(all) => Ok(all),
         Value::Scalar(value) => Ok(vec![(Labels::from(Vec::new()), value)]),
         Value::Text(_) => Err("the query gives a text".into()),
@@ -267,8 +273,9 @@ fn over(
     database: &Database,
     expression: &Expression,
     grid: Grid,
+    now: i64,
 ) -> Result<SeriesOverTime, String> {
-    match evaluator.over(expression, database, grid).map_err(|failure| failure.to_string())? {
+    match evaluator.over_asked(expression, database, grid, now).map_err(|failure| failure.to_string())? {
         Table::Rows(rows) => {
             let samples = |row: &crate::promql::Row| {
                 (0..grid.count).filter_map(|index| Some((grid.time(index), row.at(index)?))).collect::<Vec<_>>()
