@@ -590,3 +590,15 @@ fn flows_come_from_files_and_folders_and_a_scenario_builds_on_another() {
     assert_eq!(code, Some(2));
     assert!(err.contains("flows/two.yml:3:1") && err.contains("did you mean `tasks`?"), "{err}");
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_no_success() {
+    for arguments in [["list", ""], ["run", "idle"], ["check", "healthy"], ["test", "healthy"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let arguments = arguments.iter().filter(|it| !it.is_empty());
+        let output = binary().args(arguments).stdout(full).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(3));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(told.matches("error: cannot write to standard output").count(), 1, "{told}");
+    }
+}

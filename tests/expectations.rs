@@ -472,3 +472,18 @@ fn an_event_is_also_known_by_its_kind_and_whom_it_happened_to() {
     let plan = plan(&["{ event: { kind: disconnected, member: [ worker-1, worker-2 ] }, within: 6m }"]);
     assert_eq!(plan.expectations[0].sentence(&plan), "event disconnected of worker-1 or worker-2 within 6m");
 }
+
+#[test]
+fn an_answer_that_comes_late_is_an_answer() {
+    let text = "name: x\nduration: 8m\ncluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 1 } }\n\
+        timeline: [ { at: 2m, database: { slow: 2x }, for: 2m }, { at: 5m, database: stalled, for: 2m } ]\nexpect:\n\
+        - { health: [ webserver-1, worker-1 ], status: UP, at: 3m }\n\
+        - { health: webserver-1, status: hangs, at: 5m, after: 10s }\n\
+        - { health: webserver-1, status: UP, at: 6m50s }\n";
+    let (plan, told) = read("x.yaml", text, &NoFiles);
+    let plan = Arc::new(plan.unwrap_or_else(|| panic!("{}", document::render(&told))));
+    let report = run(&plan, Seed(1), Calendar::default(), None).expect("no limit");
+    let met: Vec<(Option<bool>, &str)> = report.expectations.iter().map(|it| (it.met, it.seen.as_str())).collect();
+    assert_eq!(met[0].0, Some(true), "{met:?}");
+    assert_eq!(met[1].0, Some(true), "{met:?}");
+}

@@ -316,7 +316,8 @@ fn no_rule_sees_what_comes_after_its_evaluation() {
     let plain = begins("g == 0");
     assert_eq!(plain, Some(157_000));
     // What lies ahead is the newest there is.
-    for expression in ["g offset -1m == 0", "g offset -4m == 0", "g @ 157 == 0", "min_over_time(g[2m] offset -1m) == 0"] {
+    for expression in ["g offset -1m == 0", "g offset -4m == 0", "g @ 157 == 0", "min_over_time(g[2m] offset -1m) == 0"]
+    {
         assert_eq!(begins(expression), plain, "{expression}");
     }
     assert_eq!(begins("g offset 1m == 0"), Some(217_000));

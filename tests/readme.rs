@@ -20,7 +20,8 @@ fn its_tables_are_those_of_the_code() {
     if std::env::var_os("UPDATE_README").is_some() {
         std::fs::write(readme(), &made).expect("written");
     } else {
-        assert_eq!(made, text, "run this test with UPDATE_README=1");
+        let differs = made.lines().zip(text.lines()).find(|(made, text)| made != text);
+        assert!(made == text, "run this test with UPDATE_README=1: {differs:?}");
     }
 }
 

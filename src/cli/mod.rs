@@ -18,7 +18,9 @@ mod simulate;
 mod told;
 
 use std::ffi::OsString;
+use std::io::ErrorKind::BrokenPipe;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -106,7 +108,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let command = arguments.command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));
-    guarded(|| run(command))
+    match guarded(|| run(command)) {
+        Exit::Ok | Exit::Found if UNWRITTEN.load(Ordering::Relaxed) => Exit::Cannot,
+        exit => exit,
+    }
 }
 
 /// A panic is a mistake of ours, and has said so: its exit code must not be taken for anything that was found.
@@ -146,10 +151,19 @@ fn list() -> Exit {
     Exit::Ok
 }
 
-/// Writes to standard output; whoever reads it may leave early.
+/// Whether something could not be written to standard output.
+static UNWRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// Writes to standard output. Whoever reads it may leave early; that it cannot be written (a full disk) is told, and makes
+/// the command fail.
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written.or_else(|error| if error.kind() == BrokenPipe { Ok(()) } else { Err(error) })
+        && !UNWRITTEN.swap(true, Ordering::Relaxed)
+    {
+        complain(&format!("error: cannot write to standard output: {error}\n"));
+    }
 }
 
 /// Writes to standard error.

@@ -29,7 +29,7 @@ pub use reply::{Malformed, malformed};
 
 use crate::profile::{Answers, Handler, Profile, Quirk, Role, Says};
 use crate::simulator::{Command, Member, Port, Process, Simulation};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use error::{Error, Kind, Refusal};
 use reply::Reply;
 
@@ -151,6 +151,25 @@ pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outc
         Err(Refusal::Unanswered(outcome)) => return outcome,
     };
     Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now()), profile.answers())))
+}
+
+/// How long a client without a word of its own waits for an answer: the timeout of a scrape.
+const PATIENCE: Duration = Duration::seconds(10);
+
+/// What a client gets that waits for its answer for ten seconds, as long as a scrape; when that is not enough, it hangs. What comes until then is
+/// gone through in a simulation of its own.
+pub fn answer_in_time(request: &Request, simulation: &Simulation, member: usize) -> Outcome {
+    let mut ahead: Option<Simulation> = None;
+    let mut outcome = answer(request, simulation, member);
+    while let Outcome::Wait(until) = outcome {
+        let later = ahead.get_or_insert_with(|| simulation.clone());
+        // An answer that is awaited again at the same instant never comes.
+        if until > simulation.now() + PATIENCE || until <= later.now() || later.advance(until).is_err() {
+            return Outcome::Hang;
+        }
+        outcome = answer(request, later, member);
+    }
+    outcome
 }
 
 /// What comes before any endpoint: whether the process of `member` takes requests at all now. A scrape that needs no text

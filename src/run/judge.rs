@@ -95,14 +95,14 @@ impl Judge {
     }
 }
 
-/// What a probe of `/health` finds.
+/// What a probe of `/health` finds that waits for ten seconds.
 fn health(simulation: &Simulation, member: usize) -> HealthStatus {
     let settings = &simulation.plan().settings;
     let mut request = Request::get(&settings.at("/health"), simulation.now());
     if let Some((user, password)) = settings.credentials.both() {
         request.headers.push(("authorization".to_owned(), management::basic_auth(user, password)));
     }
-    match management::answer(&request, simulation, member) {
+    match management::answer_in_time(&request, simulation, member) {
         Outcome::Refused | Outcome::Reset => HealthStatus::Refused,
         Outcome::Wait(_) | Outcome::Hang => HealthStatus::Hangs,
         // Under a path of its own the status line never tells.

@@ -190,7 +190,12 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
                 "worker-1",
                 "The members that are asked: all must have the status at once.",
             ),
-            Field::required("status", Kind::Choice(&["UP", "DOWN", "refused", "hangs"]), "UP", "What they answer."),
+            Field::required(
+                "status",
+                Kind::Choice(&["UP", "DOWN", "refused", "hangs"]),
+                "UP",
+                "What they answer; after 10s without one it hangs.",
+            ),
             OF,
             AT,
             AFTER,

@@ -54,7 +54,7 @@ pub(super) async fn member(
         }
         let outcome = at_instant(shared, &at, move |_, simulation| {
             let request = Request { arrived: simulation.now(), ..request };
-            management::answer(&request, simulation, index)
+            management::answer_in_time(&request, simulation, index)
         });
         return match outcome.await? {
             Outcome::Answer(answer) => pass_on(&answer),
