@@ -23,13 +23,7 @@ pub enum Value {
     /// Series with a value each.
     Vector(Vector),
     /// A text.
-    Text(
-        #[cfg_attr(
-            not(feature = "internals"),
-            expect(dead_code, reason = "a text is never of use; tests compare it with that of a real Prometheus")
-        )]
-        String,
-    ),
+    Text(String),
 }
 
 /// What an expression comes to over a grid.

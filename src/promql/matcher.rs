@@ -173,11 +173,46 @@ fn escape<'t>(after: &'t str, out: &mut String) -> &'t str {
             // Writing to a String cannot fail.
             let _ = write!(out, "\\x{:02X}", u32::from(sign));
         }
-        other => {
+        'p' | 'P' | 'x' if rest.starts_with('{') => return braced(escaped, rest, out),
+        '0'..='7' => return octal(after, out),
+        // What else has a meaning in Go.
+        'A' | 'B' | 'P' | 'a' | 'f' | 'n' | 'p' | 'r' | 't' | 'v' | 'x' | 'z' => {
             out.push('\\');
-            out.push(other);
+            out.push(escaped);
         }
+        // The crate would take some of these, and refuses this.
+        _ => out.push_str("\\y"),
     }
+    rest
+}
+
+/// Writes `\p{Greek}`, which may say what is not meant (`\p{^Greek}`), or `\x{10FFFF}`; gives what is left.
+fn braced<'t>(letter: char, rest: &'t str, out: &mut String) -> &'t str {
+    let Some((inside, after)) = rest[1..].split_once('}') else {
+        out.push_str("\\y");
+        return rest;
+    };
+    let surrogate = u32::from_str_radix(inside, 16).is_ok_and(|code| (0xd800..0xe000).contains(&code));
+    // Writing to a String cannot fail.
+    let _ = match (letter, inside.strip_prefix('^')) {
+        // No text has such a character.
+        ('x', _) if surrogate => write!(out, "[^\\x00-\\x{{10FFFF}}]"),
+        ('p', Some(name)) => write!(out, "\\P{{{name}}}"),
+        ('P', Some(name)) => write!(out, "\\p{{{name}}}"),
+        _ => write!(out, "\\{letter}{{{inside}}}"),
+    };
+    after
+}
+
+/// Writes an octal number of up to three digits; gives what is left. One digit alone would refer to a group, which Go does
+/// not have, unless it is 0.
+fn octal<'t>(after: &'t str, out: &mut String) -> &'t str {
+    let count = after.bytes().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+    let (digits, rest) = after.split_at(count);
+    let _ = match u32::from_str_radix(digits, 8) {
+        Ok(code) if count > 1 || code == 0 => write!(out, "\\x{{{code:X}}}"),
+        _ => write!(out, "\\y"),
+    };
     rest
 }
 
@@ -189,9 +224,13 @@ fn class<'t>(after: &'t str, out: &mut String) -> &'t str {
         out.push('^');
         rest = after;
     }
-    if let Some(after) = rest.strip_prefix(']') {
-        out.push_str("\\]");
-        rest = after;
+    for sign in [']', '-'] {
+        if let Some(after) = rest.strip_prefix(sign) {
+            out.push('\\');
+            out.push(sign);
+            rest = after;
+            break;
+        }
     }
     while let Some(first) = rest.chars().next() {
         let after = &rest[first.len_utf8()..];
@@ -201,6 +240,11 @@ fn class<'t>(after: &'t str, out: &mut String) -> &'t str {
                 return after;
             }
             '\\' => escape(after, out),
+            // A range up to a dash; to the crate it would be a difference.
+            '-' if after.starts_with('-') => {
+                out.push_str("-\\-");
+                &after[1..]
+            }
             '[' if after.starts_with(':') && after.contains(":]") => {
                 out.push('[');
                 after
@@ -264,13 +308,22 @@ mod tests {
         check("(?i)ab", &["AB"], &["b"]);
         check("(?P<n>a)(?<m>b)(?:c)", &["abc"], &["ab"]);
         check("a}]", &["a}]"], &["a"]);
+        check(r"\p{L}+", &["aé"], &["1"]);
+        check(r"\p{Greek}\P{Greek}\p{^Greek}", &["αab"], &["aαb"]);
+        check(r"[\p{Lu}1]+", &["A1"], &["a"]);
+        check(r"\x{77}\x6f|\x{D800}", &["wo"], &["\u{fffd}"]);
+        check(r"\167\101\0", &["wA\0"], &["w"]);
+        check("[+--]+", &["+,-"], &["*", "."]);
+        check("[-a]+", &["-a"], &["b"]);
+        check("[--9]+", &["-9."], &["a"]);
     }
 
     #[test]
     fn what_go_refuses_is_refused() {
-        for pattern in
-            ["[", "(", "a**", "a+*", "a{2}{3}", "a{1001}", "(?x)a", "(?=a)", r"\C", r"\1", "*a", r"\", "[b-a]"]
-        {
+        for pattern in [
+            "[", "(", "a**", "a+*", "a{2}{3}", "a{1001}", "(?x)a", "(?=a)", r"\C", r"\1", r"\u0077", "[a--b]", r"\p{",
+            "*a", r"\", "[b-a]",
+        ] {
             assert!(regex(pattern).is_none(), "{pattern}");
         }
     }
