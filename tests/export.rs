@@ -212,7 +212,7 @@ fn a_rule_at_which_promtool_would_stop_is_told_and_nothing_is_written() {
         );
         let rules = written("rules.yml", &text);
         let out = rules.with_file_name("test.yml");
-        let (code, printed, err) = export("idle", &rules, &["--out", out.to_str().expect("UTF-8")]);
+        let (code, printed, err) = export("worker-killed", &rules, &["--out", out.to_str().expect("UTF-8")]);
         assert_eq!((code, printed.as_str()), (Some(1), ""), "{rule}: {err}");
         assert!(err.contains(why), "{rule}: {err}");
         assert!(err.contains("): promtool stops at it; take it out of the rule file for the export"), "{rule}: {err}");
