@@ -585,10 +585,12 @@ fn the_value_that_an_advice_names_works_too_and_each_error_is_told_by_itself() {
     let mock = Local::paused("worker-killed");
     let error = |body: &str| mock.ask("POST", "/api/faults", body).1["error"].clone();
     let advice = |body: &str| error(body)["advice"].as_str().expect("advice").to_owned();
-    assert!(advice(r#"{"gc-pause": "worker-1"}"#).contains("{ member: executor-1, pause: 8s }"));
-    assert!(advice(r#"{"heap-leak": "worker-1"}"#).contains("{ member: executor-1, rate: 1MiB/s }"));
-    for value in ["{ member: executor-1, pause: 8s }"] {
-        assert_eq!(mock.ask("POST", "/api/faults", &format!("{{ gc-pause: {value} }}")).0, 201);
+    for (kind, value) in
+        [("gc-pause", "{ member: executor-1, pause: 8s }"), ("heap-leak", "{ member: executor-1, rate: 1MiB/s }")]
+    {
+        let told = advice(&format!("{{\"{kind}\": \"worker-1\"}}"));
+        assert!(told.contains(&format!("write for example `{value}`")), "{told}");
+        assert_eq!(mock.ask("POST", "/api/faults", &format!("{{ {kind}: {value} }}")).0, 201, "{kind}");
     }
     assert!(advice("[]").starts_with("write for example `{ kill: "), "{}", advice("[]"));
     assert_eq!(error("")["message"], "the body is empty");
