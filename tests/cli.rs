@@ -129,6 +129,13 @@ fn strict_makes_every_warning_exit_1_and_says_how_many_there_were() {
     assert_eq!(strictly(&["run", "--strict", late]).1, two);
     assert_eq!(strictly(&["check", "--strict", "healthy"]), (Some(0), String::new()));
     assert_eq!(strictly(&["run", "--strict", "healthy"]), (Some(0), String::new()));
+    // Those that are not shown count too.
+    let many = "{ event: x, at: 2m }, ".repeat(150);
+    std::fs::write(&file, format!("name: many\nduration: 1m\nexpect: [ {many} ]\n")).expect("written");
+    assert_eq!(
+        strictly(&["check", "--strict", late]),
+        (Some(1), "150 warnings: with --strict this is exit code 1".to_owned())
+    );
     // A rule that can do nothing, and one that fails.
     let file = scratch("rules.yml");
     let rules = file.to_str().expect("UTF-8");

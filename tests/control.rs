@@ -491,3 +491,110 @@ fn whoever_embeds_it_moves_the_session_and_the_clock_follows() {
     mock.pass(90.0);
     assert_eq!(mock.ask("GET", "/api/state", "").1["time"], "12m30s");
 }
+
+#[test]
+fn a_reset_forgets_where_to_run_and_keeps_the_speed() {
+    let mock = Local::paused("worker-killed");
+    mock.post("/api/speed", r#"{"speed": 60}"#);
+    assert_eq!(mock.post("/api/run-until", r#"{"at": "10m"}"#)["clock"]["run_until"], "10m");
+    let clock = mock.post("/api/reset", "")["clock"].clone();
+    assert_eq!((&clock["run_until"], &clock["speed"], &clock["paused"]), (&Value::Null, &60.0.into(), &false.into()));
+    mock.pass(900.0);
+    assert_eq!(mock.ask("GET", "/api/state", "").1["time"], "15h", "it does not pause at 10m");
+}
+
+#[test]
+fn a_key_given_twice_a_fault_after_the_end_of_time_and_too_long_a_body_are_refused() {
+    let mock = Local::paused("worker-killed");
+    refused(&mock, "POST", "/api/advance", r#"{"by": "1m", "by": "2m"}"#, 400, "`by` is given more than once");
+    refused(&mock, "POST", "/api/pause", r#"{"x": 1, "x": 2}"#, 400, "`x` is given more than once");
+    refused(&mock, "POST", "/api/faults", r#"{"kill": "worker-1", "at": "500d"}"#, 422, "400d");
+    assert_eq!(mock.ask("POST", "/api/faults", r#"{"kill": "worker-1", "at": "400d"}"#).0, 201);
+    let long = " ".repeat((1 << 20) + 1);
+    for path in ["/api/faults", "/api/advance", "/members/worker-1/stop"] {
+        refused(&mock, "POST", path, &long, 413, "larger than 1 MiB");
+    }
+}
+
+/// Bodies that are no fault, of every kind of fault and of none.
+const NO_FAULTS: &[&str] = &[
+    "",
+    "  ",
+    "[]",
+    "null",
+    r#""x""#,
+    "5",
+    "{",
+    r#"{"kill":"#,
+    r#"{"kil": "worker-1"}"#,
+    r#"{"at": "5m"}"#,
+    r#"{"kill": "worker-1", "stop": "worker-1"}"#,
+    r#"{"kill": "worker-1", "for": "soon"}"#,
+    r#"{"database": "gone"}"#,
+    r#"{"database": {"slow": "x"}}"#,
+    r#"{"arrivals": {"flow": "none", "times": "2x"}}"#,
+    r#"{"arrivals": {"times": "2x", "rate": "1/s"}}"#,
+    r#"{"task-failures": {"task": "x"}}"#,
+    r#"{"gc-pause": {"member": "worker-1"}}"#,
+    r#"{"heap-leak": {"member": "nobody", "rate": "1MiB/s"}}"#,
+];
+
+#[test]
+fn the_advice_to_every_body_that_is_no_fault_works_when_it_is_followed() {
+    let kinds = [
+        "kill",
+        "stop",
+        "start",
+        "restart",
+        "hang",
+        "database",
+        "arrivals",
+        "task-duration",
+        "task-failures",
+        "heap-leak",
+        "gc-pause",
+        "disk-full",
+        "deadlock",
+    ];
+    let values = ["{}", "[]", "null", "\"worker-99\"", "[[]]", "{\"member\": {}}"];
+    let of_kinds = kinds.iter().flat_map(|kind| values.iter().map(move |value| format!("{{\"{kind}\": {value}}}")));
+    let bodies: Vec<String> = of_kinds.chain(NO_FAULTS.iter().map(|it| (*it).to_owned())).collect();
+    for scenario in ["worker-killed", "idle"] {
+        let mock = Local::paused(scenario);
+        for body in &bodies {
+            let (status, value) = mock.ask("POST", "/api/faults", body);
+            if status == 201 {
+                continue;
+            }
+            assert_eq!(status, 400, "{body}: {value}");
+            let advice = value["error"]["advice"].as_str().expect("advice").to_owned();
+            assert!(!advice.contains("-->") && !advice.contains("scenario"), "{body}: {advice}");
+            let from = advice.rfind("send for example {").or(advice.rfind("this is taken: {")).expect(&advice);
+            let example = &advice[from + advice[from..].find('{').expect("there")..];
+            let (status, told) = mock.ask("POST", "/api/faults", example);
+            assert_eq!(status, 201, "{body}: {advice}: {told}");
+            if let Some(kind) = kinds.iter().find(|kind| body.starts_with(&format!("{{\"{kind}\": "))) {
+                assert!(example.starts_with(&format!("{{\"{kind}\":")), "{body}: {advice}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_value_that_an_advice_names_works_too_and_each_error_is_told_by_itself() {
+    let mock = Local::paused("worker-killed");
+    let error = |body: &str| mock.ask("POST", "/api/faults", body).1["error"].clone();
+    let advice = |body: &str| error(body)["advice"].as_str().expect("advice").to_owned();
+    for (kind, value) in
+        [("gc-pause", "{ member: executor-1, pause: 8s }"), ("heap-leak", "{ member: executor-1, rate: 1MiB/s }")]
+    {
+        let told = advice(&format!("{{\"{kind}\": \"worker-1\"}}"));
+        assert!(told.contains(&format!("write for example `{value}`")), "{told}");
+        assert_eq!(mock.ask("POST", "/api/faults", &format!("{{ {kind}: {value} }}")).0, 201, "{kind}");
+    }
+    assert!(advice("[]").starts_with("write for example `{ kill: "), "{}", advice("[]"));
+    assert_eq!(error("")["message"], "the body is empty");
+    let two = error(r#"{"task-failures": {"task": "x"}}"#);
+    let message = two["message"].as_str().expect("a message");
+    assert!(message.starts_with("2 things are wrong: (1) ") && message.contains("; (2) "), "{two}");
+}

@@ -153,3 +153,112 @@ fn what_promtool_cannot_read_is_refused_by_name() {
     let (code, _, err) = export("idle", Path::new(SHIPPED), &["--out", "/nowhere/at/all/test.yml"]);
     assert!(code == Some(3) && err.contains("there is no folder /nowhere/at/all"), "{err}");
 }
+
+fn folder(name: &str) -> PathBuf {
+    let folder = scratch(name).with_extension("d");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+#[test]
+fn no_file_that_was_read_is_overwritten() {
+    let folder = folder("inputs");
+    let at = |name: &str| folder.join(name);
+    let text = |name: &str| std::fs::read_to_string(at(name)).unwrap_or_default();
+    let path = |name: &str| at(name).to_str().expect("UTF-8").to_owned();
+    let third = "groups: [ { name: g, interval: 30s, rules: [ { alert: Third, expr: up == 0 } ] } ]\n";
+    let first = "groups: [ { name: f, rules: [ { alert: First, expr: up == 0 } ] } ]\n";
+    let scenario = "name: s\nextends: idle\n";
+    let configuration =
+        "rule_files: [ first.yml ]\nscrape_configs: [ { job_name: k, static_configs: [ { targets: [ 'x:1' ] } ] } ]\n";
+    for (name, text) in [("my-30s.yml", third), ("first.yml", first), ("s.yaml", scenario), ("p.yml", configuration)] {
+        std::fs::write(at(name), text).expect("written");
+    }
+    std::os::unix::fs::symlink(at("first.yml"), at("link.yml"))
+        .or_else(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(error),
+        })
+        .expect("a link");
+    let refused = |scenario: &str, more: &[&str]| {
+        let output = binary().args(["export", "promtool", scenario]).args(more).output().expect("the binary runs");
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {err}");
+        assert!(err.contains("one of the files that were read; name another one with --out"), "{more:?}: {err}");
+    };
+    let (first_file, third_file) = (path("first.yml"), path("my-30s.yml"));
+    refused("idle", &["--rules", &first_file, "--out", &first_file]);
+    refused("idle", &["--rules", &first_file, "--out", &path("link.yml")]);
+    // A file beside the one that is named.
+    refused("idle", &["--rules", &first_file, "--rules", &third_file, "--out", &path("my.yml")]);
+    assert!(!at("my.yml").exists(), "nothing is written, not the other one either");
+    refused(&path("s.yaml"), &["--rules", &first_file, "--out", &path("s.yaml")]);
+    refused("idle", &["--prometheus", &path("p.yml"), "--out", &path("p.yml")]);
+    refused("idle", &["--prometheus", &path("p.yml"), "--out", &first_file]);
+    assert_eq!((text("my-30s.yml"), text("first.yml")), (third.to_owned(), first.to_owned()));
+    assert_eq!((text("s.yaml"), text("p.yml")), (scenario.to_owned(), configuration.to_owned()));
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn a_rule_at_which_promtool_would_stop_is_told_and_nothing_is_written() {
+    for (rule, limit, why) in [
+        ("{ record: pairs, expr: up * on (job) up }", 0, "error: pairs cannot be evaluated ("),
+        ("{ alert: Over, expr: up >= 0 }", 1, "error: Over cannot be evaluated (exceeded limit of 1 with "),
+        ("{ alert: Pairs, expr: up * on (job) up }", 0, "error: Pairs cannot be evaluated ("),
+    ] {
+        let text = format!(
+            "groups:\n  - {{ name: a, rules: [ {{ alert: Down, expr: up == 0 }} ] }}\n  - {{ name: b, limit: {limit}, rules: [ {rule} ] }}\n"
+        );
+        let rules = written("rules.yml", &text);
+        let out = rules.with_file_name("test.yml");
+        let (code, printed, err) = export("worker-killed", &rules, &["--out", out.to_str().expect("UTF-8")]);
+        assert_eq!((code, printed.as_str()), (Some(1), ""), "{rule}: {err}");
+        assert!(err.contains(why), "{rule}: {err}");
+        assert!(err.contains("): promtool stops at it; take it out of the rule file for the export"), "{rule}: {err}");
+        assert!(!out.exists(), "{rule}");
+    }
+}
+
+#[test]
+fn through_a_folder_that_is_a_link_rules_are_named_as_promtool_looks_for_them() {
+    let folder = folder("links");
+    let at = |name: &str| folder.join(name);
+    std::fs::create_dir_all(at("work")).expect("a folder");
+    std::fs::create_dir_all(at("deep/er/x")).expect("a folder");
+    let _ = std::fs::remove_file(at("work/lnk"));
+    std::os::unix::fs::symlink("../deep/er/x", at("work/lnk")).expect("a link");
+    std::fs::write(at("work/rules.yml"), "groups: [ { name: g, rules: [ { alert: A, expr: up == 0 } ] } ]\n")
+        .expect("written");
+    let named = |rules: &str, out: &str, read: &str| {
+        let output = binary()
+            .current_dir(at("work"))
+            .args(["export", "promtool", "idle", "--rules", rules, "--out", out])
+            .output()
+            .expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = std::fs::read_to_string(at(read)).expect("written");
+        text.lines().find_map(|line| line.strip_prefix("  - ")).expect("a rule file").to_owned()
+    };
+    // Promtool makes `lnk/../rules.yml` into `rules.yml` before it opens it.
+    assert_eq!(named("rules.yml", "lnk/t.yml", "deep/er/x/t.yml"), "\"../rules.yml\"");
+    assert_eq!(named("./rules.yml", "../deep/t.yml", "deep/t.yml"), "\"../work/rules.yml\"");
+    assert_eq!(named("../work/rules.yml", "t.yml", "work/t.yml"), "\"rules.yml\"");
+    // A file that is named through the link and up is where the link leads.
+    std::fs::write(at("deep/er/r2.yml"), "groups: [ { name: h, rules: [ { alert: B, expr: up == 0 } ] } ]\n")
+        .expect("written");
+    assert_eq!(named("lnk/../r2.yml", "t.yml", "work/t.yml"), "\"../deep/er/r2.yml\"");
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn what_does_not_go_to_standard_output_is_not_told_as_if_it_did() {
+    let rules = written("rules.yml", INTERVALS);
+    let (_, _, err) = export("worker-killed", &rules, &[]);
+    assert_eq!(err.matches("evaluated each 15s: alerts 2, checks ").count(), 1, "{err}");
+    assert_eq!(err.matches(": alerts ").count(), 1, "only what is written: {err}");
+    for each in ["30s", "1m"] {
+        let told = format!("left out: groups that are evaluated each {each} go into a file of their own");
+        assert!(err.contains(&told), "{err}");
+    }
+}

@@ -174,6 +174,27 @@ fn what_an_older_prometheus_refuses_is_noted_for_it() {
     assert!(notes(Semantics::V2_42).contains("before 2.53 refuses the key `query_offset`"));
 }
 
+#[test]
+fn promql_that_an_older_prometheus_refuses_is_noted_where_it_stands() {
+    let text = "groups:\n  - name: g\n    rules:\n      - { record: r, expr: 'rate(up[300]) > 1_000' }\n      - { record: s, expr: '{\"a.b\", x=\"y\"}' }\n      - { record: t, expr: 'x offset 0s' }\n";
+    let (rules, told) = accepted(text);
+    assert_eq!(told, "");
+    let notes = |semantics| render(&rules.refused_by(semantics));
+    for (semantics, count) in [(Semantics::V3, 0), (Semantics::V2_53, 3), (Semantics::V2_42, 4)] {
+        assert_eq!(notes(semantics).matches(" refuses ").count(), count, "{}", notes(semantics));
+    }
+    let old = notes(Semantics::V2_42);
+    for part in [
+        "note: Prometheus before 2.54 refuses a number as a time; it is read as newer versions read it",
+        ":4:37",
+        "note: Prometheus before 2.54 refuses `_` between digits",
+        "note: Prometheus before 3.0 refuses a name in quotes",
+        "note: Prometheus 2.42 refuses an offset of nothing",
+    ] {
+        assert!(old.contains(part), "{part} in {old}");
+    }
+}
+
 const GRAFANA: &str = "apiVersion: grafana.integreatly.org/v1beta1
 kind: GrafanaAlertRuleGroup
 metadata: { name: kestra }

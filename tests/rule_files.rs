@@ -10,13 +10,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::expressions::forms;
 use common::peers::Prometheus;
 use common::peers::peer;
 use common::server::eventually;
 use common::server::scratch;
 use mock_kestra::document;
 use mock_kestra::monitor::{Monitor, Setup, Target, read_rules};
-use mock_kestra::promql::{Expression, Grid, Value};
+use mock_kestra::promql::{Expression, Grid, Semantics, Value};
 use mock_kestra::time::Duration;
 
 /// A file and what is said of it.
@@ -259,4 +260,30 @@ fn a_real_prometheus_fails_over_a_limit_as_we_do() {
         let recorded = prometheus.api("query?query=r");
         assert_eq!(recorded["data"]["result"].as_array().map(Vec::len), Some(0), "{suite}: {recorded}");
     }
+}
+
+fn rule_file(expression: &str) -> String {
+    let quoted = serde_json::Value::from(expression);
+    format!("groups: [ {{ name: g, rules: [ {{ record: r, expr: {quoted} }} ] }} ]\n")
+}
+
+/// How much `--semantics 2.42` notes of a rule file with this expression.
+fn notes_of_2_42(expression: &str) -> Option<usize> {
+    read_rules("rules.yml", &rule_file(expression)).ok().map(|(rules, _)| rules.refused_by(Semantics::V2_42).len())
+}
+
+#[test]
+#[ignore = "needs promtool 2.42"]
+fn every_form_that_promtool_2_42_refuses_is_noted_and_no_other() {
+    let file = scratch("form.yml");
+    let mut noted = 0;
+    for form in forms() {
+        let Some(notes) = notes_of_2_42(&form) else { continue };
+        std::fs::write(&file, rule_file(&form)).expect("written");
+        let output =
+            Command::new(peer("stable", "promtool")).args(["check", "rules"]).arg(&file).output().expect("runs");
+        assert_eq!(notes == 0, output.status.success(), "{form}: {}", String::from_utf8_lossy(&output.stderr));
+        noted += usize::from(notes > 0);
+    }
+    assert!(noted > 20, "{noted}");
 }

@@ -124,19 +124,28 @@ impl Promtool {
         told.remarks(&watch, &plan);
         let folder = self.out.as_deref().and_then(Path::parent).filter(|it| !it.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        let Some(files) = files.iter().map(|file| relative(Path::new(file), folder)).collect::<Option<Vec<String>>>()
-        else {
+        let named = files.iter().map(|file| relative(Path::new(file), folder)).collect::<Option<Vec<String>>>();
+        let Some(named) = named else {
             complain(&format!("error: there is no folder {}\n", folder.display()));
             return Exit::Cannot;
         };
         let calendar = calendar(&plan);
-        let export = match lab::promtool(&Arc::new(plan), self.seed, calendar, &watch, &files) {
+        let export = match lab::promtool(&Arc::new(plan), self.seed, calendar, &watch, &named) {
             Ok(export) => export,
             Err(limit) => {
                 complain(&format!("error: {limit}\n"));
                 return Exit::Cannot;
             }
         };
+        if !export.failed.is_empty() {
+            for (rule, why) in &export.failed {
+                complain(&format!(
+                    "error: {rule} cannot be evaluated ({why}): promtool stops at it; take it out of the rule file for \
+                     the export\n"
+                ));
+            }
+            return Exit::Found;
+        }
         for (alert, why) in &export.left_out {
             complain(&format!("left out: {alert}: {why}\n"));
         }
@@ -145,33 +154,61 @@ impl Promtool {
             complain(&format!("error: nothing would be checked: {why}\n"));
             return Exit::Found;
         }
-        self.write(&export.files)
-    }
-
-    /// Writes the files, or the first one to standard output.
-    fn write(&self, files: &[lab::TestFile]) -> Exit {
-        for (index, file) in files.iter().enumerate() {
-            let lab::TestFile { interval, text, alerts, checks } = file;
-            let told = format!("evaluated each {interval}: alerts {alerts}, checks {checks}");
-            let Some(out) = &self.out else {
-                match index {
-                    0 => print(text),
-                    _ => complain(
-                        "left out: groups with another interval go into a file of their own: name it with --out\n",
-                    ),
-                }
-                complain(&format!("{told}\n"));
-                continue;
-            };
-            let path = if index == 0 { out.clone() } else { beside(out, &interval.to_string()) };
-            if let Err(error) = std::fs::write(&path, text) {
-                complain(&format!("error: cannot write {}: {error}\n", path.display()));
-                return Exit::Cannot;
+        match &self.out {
+            None => {
+                to_standard_output(&export.files);
+                Exit::Ok
             }
-            complain(&format!("{}: {told}\n", path.display()));
+            Some(out) => {
+                let inputs = files.iter().map(PathBuf::from).chain([PathBuf::from(&self.scenario)]);
+                write(out, &export.files, &inputs.chain(self.rules.configuration()).collect::<Vec<PathBuf>>())
+            }
         }
-        Exit::Ok
     }
+}
+
+/// What was written, in a few words.
+fn summary(file: &lab::TestFile) -> String {
+    let lab::TestFile { interval, alerts, checks, .. } = file;
+    format!("evaluated each {interval}: alerts {alerts}, checks {checks}\n")
+}
+
+/// The first file; there is room for no other.
+fn to_standard_output(files: &[lab::TestFile]) {
+    let Some((first, others)) = files.split_first() else { return };
+    print(&first.text);
+    complain(&summary(first));
+    for file in others {
+        complain(&format!(
+            "left out: groups that are evaluated each {} go into a file of their own: name it with --out\n",
+            file.interval
+        ));
+    }
+}
+
+/// Writes the files, the others beside the first one. Nothing is written when one of them is a file that was read.
+fn write(out: &Path, files: &[lab::TestFile], inputs: &[PathBuf]) -> Exit {
+    let path = |(index, file): (usize, &lab::TestFile)| match index {
+        0 => out.to_path_buf(),
+        _ => beside(out, &file.interval.to_string()),
+    };
+    let paths: Vec<PathBuf> = files.iter().enumerate().map(path).collect();
+    let inputs: Vec<PathBuf> = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
+    if let Some(path) = paths.iter().find(|path| path.canonicalize().is_ok_and(|it| inputs.contains(&it))) {
+        complain(&format!(
+            "error: {} would be written, and it is one of the files that were read; name another one with --out\n",
+            path.display()
+        ));
+        return Exit::Input;
+    }
+    for (path, file) in paths.iter().zip(files) {
+        if let Err(error) = std::fs::write(path, &file.text) {
+            complain(&format!("error: cannot write {}: {error}\n", path.display()));
+            return Exit::Cannot;
+        }
+        complain(&format!("{}: {}", path.display(), summary(file)));
+    }
+    Exit::Ok
 }
 
 /// Why promtool cannot read the rules, if so.
@@ -202,10 +239,27 @@ fn is_manifest(source: Source) -> bool {
     })
 }
 
+/// A path from the root on, without `.` and `..`: what promtool makes of one, which does not look whether a folder is a link.
+fn cleaned(path: &Path) -> Option<PathBuf> {
+    let mut cleaned = PathBuf::new();
+    for part in std::path::absolute(path).ok()?.components() {
+        match part {
+            Component::ParentDir => _ = cleaned.pop(),
+            Component::CurDir => {}
+            other => cleaned.push(other),
+        }
+    }
+    Some(cleaned)
+}
+
 /// The path of a file as it is named from a folder, for promtool takes them relative to the test file and as patterns. None
 /// when one of them is not there.
 fn relative(file: &Path, folder: &Path) -> Option<String> {
-    let (file, folder) = (file.canonicalize().ok()?, folder.canonicalize().ok()?);
+    let real = file.canonicalize().ok()?;
+    folder.canonicalize().ok()?;
+    // Promtool goes up from a folder as it is named, be it a link or not.
+    let folder = cleaned(folder)?;
+    let file = cleaned(file).filter(|file| file.canonicalize().is_ok_and(|it| it == real)).unwrap_or(real);
     let common = file.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
     let up = folder.components().skip(common).map(|_| Component::ParentDir);
     let path: PathBuf = up.chain(file.components().skip(common)).collect();

@@ -102,6 +102,11 @@ impl Rules {
         Some((Watch { rules, semantics: self.semantics, ..watch }, files))
     }
 
+    /// The configuration that is read, when one is.
+    pub(super) fn configuration(&self) -> Option<PathBuf> {
+        self.prometheus.as_ref().map(PathBuf::from)
+    }
+
     /// The rule groups of all files.
     fn rule_set(&self, sources: &[Source], told: &mut Told) -> Option<RuleSet> {
         let data_sources = sources.iter().flat_map(|source| monitor::data_sources(&source.text)).collect();

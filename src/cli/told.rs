@@ -15,7 +15,7 @@ impl Told {
     /// Tells what a reader found.
     pub(super) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
         complain(&document::render(diagnostics));
-        self.warnings += diagnostics.iter().filter(|it| it.severity == Severity::Warning).count();
+        self.warnings += diagnostics.iter().map(|it| it.warnings).sum::<usize>();
     }
 
     /// Tells a warning without a place.

@@ -62,6 +62,8 @@ pub struct Diagnostic {
     pub what: String,
     /// What to write instead.
     pub advice: Option<String>,
+    /// Warnings that it tells: itself, when it is one; those that are not shown, when it tells how many these are.
+    pub warnings: usize,
 }
 
 /// The candidate most like `word`, if one is like it at all.
@@ -98,7 +100,7 @@ pub fn render(diagnostics: &[Diagnostic]) -> String {
     let renderer = Renderer::plain();
     let mut text = String::new();
     for diagnostic in diagnostics {
-        let Diagnostic { severity, place, what, advice } = diagnostic;
+        let Diagnostic { severity, place, what, advice, .. } = diagnostic;
         let level = match severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,

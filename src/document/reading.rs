@@ -105,6 +105,8 @@ pub struct Reading {
     more: usize,
     /// Whether one of those was an error.
     more_failed: bool,
+    /// How many were warnings.
+    more_warnings: usize,
 }
 
 /// A mapping whose keys were checked.
@@ -159,7 +161,8 @@ impl Reading {
 
     fn tell(&mut self, severity: Severity, place: &Place, what: String, advice: String) {
         let advice = Some(advice).filter(|advice| !advice.is_empty());
-        self.keep(Diagnostic { severity, place: place.clone(), what, advice });
+        let warnings = usize::from(severity == Severity::Warning);
+        self.keep(Diagnostic { severity, place: place.clone(), what, advice, warnings });
     }
 
     /// Keeps what is shown. Where there is no place for all, what is worse takes the place of what is less bad.
@@ -170,8 +173,14 @@ impl Reading {
         }
         self.more += 1;
         match self.diagnostics.iter().rposition(|kept| kept.severity > diagnostic.severity) {
-            Some(place) => self.diagnostics[place] = diagnostic,
-            None => self.more_failed |= diagnostic.severity == Severity::Error,
+            Some(place) => {
+                let dropped = std::mem::replace(&mut self.diagnostics[place], diagnostic);
+                self.more_warnings += dropped.warnings;
+            }
+            None => {
+                self.more_failed |= diagnostic.severity == Severity::Error;
+                self.more_warnings += diagnostic.warnings;
+            }
         }
     }
 
@@ -192,10 +201,15 @@ impl Reading {
         });
         self.diagnostics.dedup();
         if let Some(last) = self.diagnostics.last().filter(|_| self.more > 0) {
-            let severity = if self.more_failed { Severity::Error } else { last.severity };
+            let severity = match self.more_failed {
+                true => Severity::Error,
+                false if self.more_warnings > 0 => last.severity.min(Severity::Warning),
+                false => last.severity,
+            };
             let what = format!("and {} more that are not shown", self.more);
             let advice = Some("mend these first".to_owned());
-            self.diagnostics.push(Diagnostic { severity, place: last.place.clone(), what, advice });
+            let warnings = self.more_warnings;
+            self.diagnostics.push(Diagnostic { severity, place: last.place.clone(), what, advice, warnings });
         }
         self.diagnostics
     }
@@ -233,10 +247,18 @@ impl Reading {
 
     fn opened<'n>(&mut self, node: &'n Node, what: &str, fields: &[Field], nullable: bool) -> Option<Object<'n>> {
         let Value::Mapping(entries) = &node.value else {
-            let example = fields.iter().find(|field| field.required).or(fields.first());
-            let example = example
-                .map_or(String::new(), |field| format!("write for example `{{ {}: {} }}`", field.key, field.example));
-            self.error(&node.place, format!("{what} must be a mapping, not {}", node.value.describe()), example);
+            // All that must be there: with less it would be refused again.
+            let mut example: Vec<&Field> = fields.iter().filter(|field| field.required).collect();
+            if example.is_empty() {
+                example.extend(fields.first());
+            }
+            let written: Vec<String> =
+                example.iter().map(|field| format!("{}: {}", field.key, field.example)).collect();
+            let advice = match written.is_empty() {
+                true => String::new(),
+                false => format!("write for example `{{ {} }}`", written.join(", ")),
+            };
+            self.error(&node.place, format!("{what} must be a mapping, not {}", node.value.describe()), advice);
             return None;
         };
         for field in fields {

@@ -180,7 +180,7 @@ impl Builder {
     fn error(&mut self, range: Range<usize>, what: impl Into<String>, advice: &str) {
         let place = Place { source: self.source.clone(), range };
         let advice = Some(advice.to_owned()).filter(|advice| !advice.is_empty());
-        self.diagnostics.push(Diagnostic { severity: Severity::Error, place, what: what.into(), advice });
+        self.diagnostics.push(Diagnostic { severity: Severity::Error, place, what: what.into(), advice, warnings: 0 });
     }
 
     fn next<'a>(&mut self, parser: &mut Events<'a>) -> Result<(Event<'a>, Range<usize>), Stop> {

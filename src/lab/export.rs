@@ -17,13 +17,16 @@ use crate::simulator::LimitReached;
 use crate::time::{Calendar, Duration, Instant};
 
 /// Test files of a run, and what they leave out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Export {
     /// A file for each interval at which groups with alerts are evaluated, that of the whole Prometheus first: promtool
     /// evaluates all groups of a file at one.
     pub files: Vec<TestFile>,
     /// Alerts that they cannot express, and why.
     pub left_out: Vec<(String, String)>,
+    /// Rules that cannot be evaluated at some instant, and why: promtool evaluates all rules of a file and stops at the first
+    /// that fails, so that there is no test file for them.
+    pub failed: Vec<(String, String)>,
 }
 
 /// A test file.
@@ -166,7 +169,7 @@ pub fn promtool(
     intervals.sort_by_key(|interval| (*interval != watch.evaluation_interval, *interval));
     intervals.dedup();
     if intervals.is_empty() {
-        return Ok(Export { files: Vec::new(), left_out });
+        return Ok(Export { left_out, ..Export::default() });
     }
 
     let (watch, scraped_each) = on_interval(watch);
@@ -178,17 +181,24 @@ pub fn promtool(
         run::record(plan, seed, calendar, &Watch { semantics, ..watch.clone() }, sink)
     };
     let (new, old) = (run(Semantics::V3, Some(Box::new(scraped.clone())))?, run(Semantics::V2_42, None)?);
+    let mut failed = new.failed;
+    failed.extend(
+        old.failed.into_iter().filter(|(rule, _)| !failed.iter().any(|(known, _)| known == rule)).collect::<Vec<_>>(),
+    );
+    if !failed.is_empty() {
+        return Ok(Export { left_out, failed, ..Export::default() });
+    }
     let recorded = Recorded {
         watch: &watch,
         scraped_each,
         scraped: &scraped.lock().unwrap_or_else(PoisonError::into_inner),
-        lives: [&new, &old],
+        lives: [&new.alerts, &old.alerts],
     };
     let file = |interval: &Duration| {
         let alerts = names.iter().filter(|(_, of)| of == interval).map(|(name, _)| *name).collect();
         recorded.file(plan, *interval, alerts, rule_files)
     };
-    Ok(Export { files: intervals.iter().map(file).collect(), left_out })
+    Ok(Export { files: intervals.iter().map(file).collect(), left_out, failed })
 }
 
 /// What was recorded of a run: enough for all its files.

@@ -3,6 +3,7 @@
 //! A text becomes tokens, these a tree in which every node knows its place, which is checked and then evaluated. Floats and
 //! classic histograms; what is not there is refused by name and place when an expression is read, never guessed.
 
+mod age;
 mod aggregate;
 mod binary;
 mod check;

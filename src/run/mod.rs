@@ -31,6 +31,8 @@ pub use explain::{Change, Explanation, PartLine, explain};
 pub use session::{Refused, Session};
 pub use watch::{Remark, Scraping, Watch};
 
+use watch::Watching;
+
 /// Runs a plan from the birth of its cluster to its `duration`, and judges what the scenario expects. With a watch a
 /// Prometheus in virtual time scrapes all members and evaluates rules; without one, alerts are not judged.
 ///
@@ -46,8 +48,17 @@ pub fn run(plan: &Arc<Plan>, seed: Seed, calendar: Calendar, watch: Option<&Watc
     Ok(session.report())
 }
 
-/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase; the life of every alert. What
-/// is scraped, as far as rules read it, goes to the sink.
+/// What rules came to in a run.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// The life of every alert.
+    pub alerts: Vec<AlertLine>,
+    /// Rules that could not be evaluated at least once: name, and why the first time.
+    pub failed: Vec<(String, String)>,
+}
+
+/// Runs a plan with a watch that scrapes and evaluates on a grid from the start, with no phase. What is scraped, as far as
+/// rules read it, goes to the sink.
 ///
 /// # Errors
 /// A limit of the simulation was reached.
@@ -57,12 +68,13 @@ pub fn record(
     calendar: Calendar,
     watch: &Watch,
     sink: Option<Box<dyn Sink + Send>>,
-) -> Result<Vec<AlertLine>, LimitReached> {
+) -> Result<Record, LimitReached> {
     let mut session = Session::new(plan.clone(), seed, calendar);
     session.advance(Instant::START)?;
     let mut session = session.watched(watch).on_grid().handing_to(sink);
     session.advance(Instant::START + plan.duration)?;
-    Ok(session.into_watching().map(|watching| watching.alerts(&calendar)).unwrap_or_default())
+    let record = |watching: Watching| Record { alerts: watching.alerts(&calendar), failed: watching.failures() };
+    Ok(session.into_watching().map(record).unwrap_or_default())
 }
 
 impl AlertLine {

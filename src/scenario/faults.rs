@@ -1,9 +1,11 @@
 //! What can be done to a cluster: one row a fault. The reader of files and requests, the schema, sentences, names, advice and
 //! README's table come from the rows; what a fault does is its handler in the simulator.
 
+use serde_json::{Value as Json, json};
+
 use super::fields::{DURATION, RATE, SHARE, SIZE_RATE, TARGET, TIMES};
 use super::{Plan, TaskSelector};
-use crate::document::{Field, Kind};
+use crate::document::{Field, Kind, nearest};
 use crate::time::Duration;
 
 /// A fault: which one, what it is done to, and how much of it.
@@ -316,6 +318,35 @@ impl Row {
         };
         Field::new(self.keyword, kind, self.example, self.doc)
     }
+}
+
+impl Row {
+    /// Its value, such that it can be done to the cluster of a plan.
+    fn example_for(&self, plan: &Plan) -> Json {
+        let wanted = self.fields.iter().find(|field| field.key == "member").map_or(self.example, |field| field.example);
+        let members = || plan.cluster.members.iter().map(|member| member.name.as_str());
+        let member = members().find(|name| *name == wanted).or_else(|| members().next()).unwrap_or(wanted);
+        if self.aim == Aim::Database || self.fields.is_empty() {
+            return json!(if self.aim == Aim::Database { self.example } else { member });
+        }
+        let mut value = serde_json::Map::new();
+        if self.aim == Aim::Members {
+            value.insert("member".to_owned(), json!(member));
+        }
+        let amount = self.units.last().and_then(|unit| self.fields.iter().find(|field| field.key == unit.key()));
+        value.extend(amount.map(|field| (field.key.to_owned(), json!(field.example))));
+        Json::Object(value)
+    }
+}
+
+/// A fault that can be done to the cluster of a plan, in JSON: the one that has one of these keys, or a key like one of them,
+/// or else a kill.
+pub(super) fn example(keys: &[&str], plan: &Plan) -> String {
+    let named = |key: &str| ROWS.iter().find(|row| row.keyword == key);
+    let like = |key: &&str| nearest(key, ROWS.iter().map(|row| row.keyword)).and_then(named);
+    let meant = keys.iter().find_map(|key| named(key)).or_else(|| keys.iter().find_map(like));
+    let row = meant.unwrap_or(FaultKind::Kill.row());
+    json!({ row.keyword: row.example_for(plan) }).to_string()
 }
 
 const SLOW: &[Field] = &[Field::required("slow", TIMES, "10x", "Every query takes so many times as long.")];

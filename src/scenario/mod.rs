@@ -21,7 +21,7 @@ pub use faults::faults_table;
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
 pub use fields::schema;
 pub use plan::*;
-pub use read::{Loader, NoFiles, beside, read, read_fault};
+pub use read::{Loader, NoFiles, beside, fault_example, read, read_fault};
 #[cfg(feature = "cli")]
 pub use reference::expectations;
 #[cfg(feature = "internals")]

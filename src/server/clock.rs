@@ -136,6 +136,12 @@ impl Clock {
         self.virtual_then = to;
     }
 
+    /// Begins anew: it keeps its speed, and whether it is paused, and has no end any more.
+    pub(super) fn begin_anew(&mut self) {
+        self.jump(Instant::START);
+        self.until = None;
+    }
+
     /// Pauses when it has got to where it should run.
     pub(super) fn settle(&mut self) {
         if self.until.is_some_and(|until| self.now() >= until) {

@@ -375,7 +375,7 @@ impl World {
     /// Back to the exact start; a jump ends.
     pub(super) fn reset(&mut self) {
         self.session.restart();
-        self.clock.jump(Instant::START);
+        self.clock.begin_anew();
         self.limit = None;
         self.end_jumps();
         self.resets += 1;

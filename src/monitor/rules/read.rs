@@ -385,6 +385,10 @@ impl<'r> Groups<'r> {
                     let what = format!("`{function}` is reckoned as PromQL does, with extrapolation");
                     self.reading.warning(&node.place, what, "MetricsQL does not extrapolate: values differ a little");
                 }
+                for newer in expression.newer() {
+                    let place = node.place_of(newer.span);
+                    self.newer_by(&place, newer.since, newer.refused_by, newer.what);
+                }
                 Some(expression)
             }
             Err(why) => {
@@ -454,9 +458,13 @@ impl<'r> Groups<'r> {
 
     /// Notes what Prometheus accepts since some version only.
     fn newer(&mut self, place: &Place, since: Semantics, what: &str) {
-        let version = if since == Semantics::V3 { "3.0" } else { "2.53" };
-        let what = format!("Prometheus before {version} refuses {what}; it is read as newer versions read it");
-        let note = Diagnostic { severity: Severity::Note, place: place.clone(), what, advice: None };
+        let by = if since == Semantics::V3 { "Prometheus before 3.0" } else { "Prometheus before 2.53" };
+        self.newer_by(place, since, by, what);
+    }
+
+    fn newer_by(&mut self, place: &Place, since: Semantics, by: &str, what: &str) {
+        let what = format!("{by} refuses {what}; it is read as newer versions read it");
+        let note = Diagnostic { severity: Severity::Note, place: place.clone(), what, advice: None, warnings: 0 };
         self.newer.push((since, note));
     }
 

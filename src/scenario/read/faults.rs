@@ -14,6 +14,12 @@ use crate::time::{Duration, Instant};
 /// Reads an entry of the timeline. With `now` it comes from outside: where `at` is missing it is now.
 pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mut Reading) -> Option<TimelineEntry> {
     let fields: Vec<Field> = WHEN.iter().copied().chain(ROWS.iter().map(Row::field)).collect();
+    if !matches!(node.value, Value::Mapping(_)) {
+        let what = format!("an entry of `timeline` must be a mapping, not {}", node.value.describe());
+        let at = if now.is_none() { "at: 10m, " } else { "" };
+        reading.error(&node.place, what, format!("write for example `{{ {at}kill: {} }}`", any_member(plan)));
+        return None;
+    }
     let object = reading.object(node, "an entry of `timeline`", &fields)?;
     let row_of = |entry: &&Entry| ROWS.iter().find(|row| row.keyword == entry.key);
     let mut keywords = object.entries().iter().filter_map(|entry| Some((entry, row_of(&entry)?)));
@@ -190,6 +196,11 @@ fn database(node: &Node, reading: &mut Reading) -> Option<DatabaseFault> {
     found
 }
 
+/// The name of a member to write for example.
+fn any_member(plan: &Plan) -> &str {
+    plan.cluster.members.last().map_or("worker-1", |member| &member.name)
+}
+
 /// Members by name, all of a role, or a list of these.
 pub(super) fn targets(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Vec<usize>> {
     let nodes = match &node.value {
@@ -198,8 +209,12 @@ pub(super) fn targets(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
     };
     let mut members = Vec::new();
     for node in nodes {
-        let name = reading.text(node, "a member")?;
-        let of = |member: &MemberPlan| member.name == name || member.role.name() == name || name == "all";
+        let Value::Scalar { text: name, .. } = &node.value else {
+            let what = format!("a member must be a text, not {}", node.value.describe());
+            reading.error(&node.place, what, format!("write for example `{}`", any_member(plan)));
+            return None;
+        };
+        let of = |member: &MemberPlan| member.name == *name || member.role.name() == name || name == "all";
         let found: Vec<usize> =
             plan.cluster.members.iter().enumerate().filter(|(_, member)| of(member)).map(|(at, _)| at).collect();
         if found.is_empty() {
@@ -212,7 +227,7 @@ pub(super) fn targets(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         members.extend(found.into_iter().filter(|member| !members.contains(member)).collect::<Vec<_>>());
     }
     if members.is_empty() {
-        reading.error(&node.place, "no member is named", "write for example worker-1");
+        reading.error(&node.place, "no member is named", format!("write for example `{}`", any_member(plan)));
         return None;
     }
     Some(members)

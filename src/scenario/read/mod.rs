@@ -77,6 +77,18 @@ pub fn read_fault(body: &str, plan: &Plan, now: Instant) -> Result<TimelineEntry
     }
 }
 
+/// The body of a request for a fault that can be done to the cluster of a plan, in JSON: of the kind that a body that cannot
+/// be read seems to mean.
+pub fn fault_example(body: &str, plan: &Plan) -> String {
+    let source = Arc::new(Source { name: "body".into(), text: body.to_owned() });
+    let root = document::parse(&source).0.map(|root| root.value);
+    let keys: Vec<&str> = match &root {
+        Some(Value::Mapping(entries)) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+        _ => Vec::new(),
+    };
+    super::faults::example(&keys, plan)
+}
+
 /// The root of a file, laid over the one it extends.
 fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth: usize) -> Option<Node> {
     let (root, diagnostics) = document::parse(source);

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{Answered, App, Refusal};
-use crate::document::{self, Diagnostic, Source};
+use crate::document::{self, Diagnostic, Severity, Source};
 use crate::run::{Refused, Session};
 use crate::scenario::{self, Amount, TimelineEntry};
 use crate::simulator::{ActiveFault, CommandError, Happening, Simulation};
@@ -157,7 +157,17 @@ pub(super) async fn inject(State(shared): App, body: Bytes) -> Answered<Response
     let injected = shared.change(|world| {
         let session = &mut world.session;
         let read = scenario::read_fault(&text, session.plan(), session.now());
-        let mut entry = read.map_err(|diagnostics| unreadable(&diagnostics))?;
+        let mut entry = read.map_err(|diagnostics| {
+            let example = scenario::fault_example(&text, session.plan());
+            match text.trim().is_empty() {
+                true => Refusal::bad("the body is empty", format!("send for example {example}")),
+                false => unreadable(&diagnostics, &example),
+            }
+        })?;
+        if entry.at > Instant::START + scenario::limits::DURATION {
+            let message = format!("`at` is {} since the start: time ends at 400d", entry.at);
+            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "name an earlier `at`"));
+        }
         if let Some(until) = entry.until.filter(|until| *until < entry.at) {
             let message = format!("`until` is {until} since the start, before it begins at {}", entry.at);
             return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "name a later `until`"));
@@ -176,14 +186,24 @@ pub(super) async fn inject(State(shared): App, body: Bytes) -> Answered<Response
     Ok((StatusCode::CREATED, Json(injected)).into_response())
 }
 
-fn unreadable(diagnostics: &[Diagnostic]) -> Refusal {
-    let told: Vec<String> = diagnostics.iter().map(|diagnostic| diagnostic.what.clone()).collect();
-    let advice: Vec<String> = diagnostics.iter().filter_map(|diagnostic| diagnostic.advice.clone()).collect();
-    let advice = match advice.is_empty() {
-        true => document::render(diagnostics),
-        false => advice.join("; "),
+/// What is wrong with a fault, and a body that would be taken.
+fn unreadable(diagnostics: &[Diagnostic], example: &str) -> Refusal {
+    let wrong: Vec<&Diagnostic> = diagnostics.iter().filter(|it| it.severity == Severity::Error).collect();
+    let told = match wrong.as_slice() {
+        [one] => one.what.clone(),
+        all => format!("{} things are wrong: {}", all.len(), numbered(all.iter().map(|it| it.what.as_str()))),
     };
-    Refusal::bad(told.join("; "), advice)
+    let advice: Vec<&str> = wrong.iter().filter_map(|it| it.advice.as_deref()).collect();
+    let advice = match advice.as_slice() {
+        [] => format!("send for example {example}"),
+        [one] => format!("{one}; this is taken: {example}"),
+        all => format!("{}; this is taken: {example}", numbered(all.iter().copied())),
+    };
+    Refusal::bad(told, advice)
+}
+
+fn numbered<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    all.enumerate().map(|(index, text)| format!("({}) {text}", index + 1)).collect::<Vec<_>>().join("; ")
 }
 
 /// Ends a fault in force, or takes back an injected one that is still to come.

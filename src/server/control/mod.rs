@@ -4,6 +4,7 @@ mod faults;
 mod jump;
 mod members;
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
 use axum::{Json, Router};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
@@ -75,6 +77,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn(known_parameters))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(axum::middleware::map_response(too_large))
         .layer(axum::middleware::from_fn(same_origin))
         .with_state(shared);
     // It ends with the runtime that it runs on.
@@ -124,6 +127,15 @@ async fn unknown_path(uri: Uri) -> Refusal {
 async fn wrong_method(method: Method, uri: Uri) -> Refusal {
     let advice = "reading is GET, changing is POST, clearing a fault is DELETE";
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not understand {method}", uri.path()), advice)
+}
+
+/// A body over the limit is refused by the framework, in words of its own: it is told as all else is.
+async fn too_large(response: Response) -> Response {
+    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
+        return response;
+    }
+    let message = format!("the body is larger than {} MiB", MAX_BODY >> 20);
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message, "send a smaller one").into_response()
 }
 
 /// A page of another site must not change anything here through somebody's browser.
@@ -312,6 +324,11 @@ fn keys(body: &Bytes, known: &[&str], example: &str) -> Answered<Map<String, Val
     let value = serde_json::from_slice(body);
     let value: Value = value.map_err(|error| Refusal::bad(format!("the body is no JSON: {error}"), &send))?;
     let Value::Object(object) = value else { return Err(Refusal::bad("the body is no JSON object", &send)) };
+    if let Ok(Keys(all)) = serde_json::from_slice(body)
+        && let Some(twice) = Keys::twice(&all)
+    {
+        return Err(Refusal::bad(format!("`{twice}` is given more than once"), send));
+    }
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(object),
         Some(key) => {
@@ -319,6 +336,38 @@ fn keys(body: &Bytes, known: &[&str], example: &str) -> Answered<Map<String, Val
             let instead = instead.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
             Err(Refusal::bad(format!("`{key}` is no key of this request"), instead + &send))
         }
+    }
+}
+
+/// The keys of a JSON object as they stand there, one that is there twice too.
+struct Keys(Vec<String>);
+
+impl Keys {
+    /// The first that is there twice.
+    fn twice(all: &[String]) -> Option<&str> {
+        let mut seen = BTreeSet::new();
+        all.iter().find(|key| !seen.insert(key.as_str())).map(String::as_str)
+    }
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Keys, D::Error> {
+        deserializer.deserialize_map(Keys(Vec::new()))
+    }
+}
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Keys, A::Error> {
+        while let Some((key, IgnoredAny)) = map.next_entry()? {
+            self.0.push(key);
+        }
+        Ok(self)
     }
 }
 
