@@ -165,7 +165,6 @@ impl States {
 
     /// No data, or an error: of one series, or of the whole rule.
     fn trouble(&mut self, turn: &Turn<'_>, then: OnTrouble, reason: &'static str, node: &str, series: Option<&Labels>) {
-        let now = turn.now;
         let none = Labels::from(Vec::new());
         let of = series.unwrap_or(&none);
         if then == OnTrouble::Tell {
