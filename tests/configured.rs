@@ -212,6 +212,9 @@ fn settings_are_followed_or_told() {
         ("1.3", "datasources.postgres: { url: x, username: u }", vec![]),
         ("1.3", "datasources.postgres: { maximumPoolSize: 50 }", vec![lost("datasources.postgres.maximum-pool-size")]),
         ("1.3", "kestra.metrics.tags: { env: prod }", vec![idle("1.3", "kestra.metrics.tags.env")]),
+        // Of those nothing was recorded that shows it.
+        ("0.17", "kestra.metrics.tags.env: prod", vec![lost("kestra.metrics.tags.env")]),
+        ("1.0", "kestra.metrics.tags.env: prod", vec![lost("kestra.metrics.tags.env")]),
         ("2.0", "kestra.metrics.tags.env: prod", vec![idle("2.0", "kestra.metrics.tags.env")]),
         ("0.20", "kestra.metrics.labels: [ team ]", vec![idle("0.20", "kestra.metrics.labels")]),
     ] {

@@ -178,6 +178,8 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
         (core("execution.Exit"), 4, "the task `a`: Exit"),
         (core("execution.Assert"), 4, "the task `a`: Assert"),
         (core("trigger.Toggle"), 4, "the task `a`: Toggle"),
+        (core("execution.Kill"), 4, "the task `a`: Kill"),
+        (core("templating.TemplatedTask"), 4, "the task `a`: TemplatedTask"),
         (of_type("io.kestra.core.tasks.flows.Pause", ""), 4, "the task `a`: Pause"),
         (
             of_type("io.kestra.plugin.core.execution.Fail", ", condition: \"{{ inputs.bad }}\""),

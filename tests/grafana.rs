@@ -125,6 +125,35 @@ fn an_error_tells_of_itself_or_does_what_it_is_told() {
     assert_eq!(lives(&watch(&text("Alerting"), &steps)), ["A 0 0 -Error"]);
 }
 
+/// `resultKeepLast`: only what alerts, is pending or is normal stays; NoData and Error go back to normal.
+#[test]
+fn what_told_of_trouble_is_not_kept() {
+    // Two series are an error of the query; of one there is data, of none there is none.
+    let text = |no_data: &str, error: &str, hold: &str| {
+        file(5.0, &format!("{hold}        noDataState: {no_data}\n        execErrState: {error}\n"))
+            .replace("expr: g", "expr: \"g * on (job) (g < 100)\"")
+    };
+    let (none, error) = (vec![None, None], vec![LOW, LOW]);
+    let steps = [none.clone(), error.clone(), error.clone(), error.clone(), error.clone()];
+    let of = |version: &str, text: &str, steps: &[Vec<Option<f64>>]| lives(&watch_set(read_by(version, text), steps));
+    for version in ["12.4", "13.0"] {
+        let found = of(version, &text("NoData", "KeepLast", ""), &steps);
+        assert_eq!(found, ["DatasourceNoData 0 0 1NoData"], "{version}");
+        let mirrored = [error.clone(), none.clone(), none.clone()];
+        let found = of(version, &text("KeepLast", "Error", ""), &mirrored);
+        assert_eq!(found, ["DatasourceError 0 0 1Error"], "{version}");
+    }
+    // What waits is pending to Grafana 13: it goes on, and fires as an alert of the rule; before it fired at once.
+    let waits = text("NoData", "KeepLast", "        for: 30s\n");
+    assert_eq!(of("13.0", &waits, &steps), ["A 0 3 -NoData"]);
+    assert_eq!(of("13.0", &waits, &[none.clone(), none, error.clone()]), ["DatasourceNoData 0 - -NoData"]);
+    assert_eq!(of("12.4", &waits, &steps), ["DatasourceNoData 0 0 1NoData"]);
+    // What recovers is over when it has been kept for long enough.
+    let recovers = text("NoData", "KeepLast", "        keepFiringFor: 20s\n");
+    let steps = [vec![HIGH], vec![LOW], error.clone(), error.clone(), error];
+    assert_eq!(of("13.0", &recovers, &steps), ["A 0 0 3"]);
+}
+
 /// A rule over twenty seconds of the gauge `g`: A is the query, Z the condition.
 fn rule_of(nodes: &str) -> String {
     format!(

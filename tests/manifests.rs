@@ -106,6 +106,13 @@ fn a_vmrule_is_read_as_promql() {
     refused(&of("", "sum(rate(x[5m])) keep_metric_names"), &["`keep_metric_names` is MetricsQL"]);
     refused(&of("", "increase_pure(x[5m]) > 0"), &["`increase_pure` is MetricsQL"]);
     refused(&of("", "WITH (a = 1) a"), &["`WITH` is MetricsQL"]);
+    let forms = ["up{a=\"b\" or c=\"d\"}", "up > 1Ki", "rate(up[5i])", "rate(up)", "sum(up, up)", "(up, up)"];
+    for form in forms {
+        refused(&of("", form), &["MetricsQL has ", "write it in PromQL"]);
+        let rule = format!("groups: [ {{ name: g, rules: [ {{ alert: A, expr: '{form}' }} ] }} ]\n");
+        let told = render(&read_rules("m.yaml", &rule).map(|_| ()).expect_err(form));
+        assert!(!told.contains("MetricsQL"), "only a VMRule is MetricsQL: {told}");
+    }
     let (_, told) = accepted(&of("", "rate(x[5m]) > 0 and increase(x[5m]) > 1"));
     assert_eq!(told.matches("MetricsQL does not extrapolate").count(), 1, "{told}");
     let (_, told) = accepted(&of("eval_delay: 30s, concurrency: 2, type: prometheus, limit: 5,", "up == 0"));
@@ -128,6 +135,11 @@ fn rule_files_in_a_config_map_keep_their_places() {
     refused(&text.replace("up == 0", "up == "), &["m.yaml:12:"]);
     refused(&text.replace("- name: g", "- name: [ g"), &["m.yaml:", "this is no YAML"]);
     refused(&text.replace("groups:", "grups:"), &["m.yaml:2:7", "this ConfigMap holds no rule file"]);
+    // One that was meant to be a rule file is not passed over without a word.
+    let (rules, told) = accepted(&text.replace("  other.yaml: |\n    groups:", "  other.yaml: |\n    group:"));
+    assert_eq!(rules.groups.len(), 1);
+    assert!(told.contains("warning: the file `other.yaml` of this ConfigMap holds no rules"), "{told}");
+    assert!(told.contains("did you mean `groups`?") && told.contains("m.yaml:15:5"), "{told}");
     // Two files may have groups of one name.
     assert_eq!(accepted(&text.replace("name: h", "name: g")).0.groups.len(), 2);
 }

@@ -69,6 +69,7 @@ fn what_must_be_there_is_refused_by_its_name_when_it_is_not() {
         ("    interval: 1m\n", "", "a group has no `interval`"),
         ("uid: a\n", "uid: ''\n", "`uid` is empty"),
         ("title: T a", "title: \" \"", "`title` is empty"),
+        ("title: T a", &format!("title: {}", "t".repeat(191)), "`title` is 191 bytes long"),
         ("folder: f", "folder: ''", "`folder` is empty"),
         ("condition: C", "condition: ''", "`condition` is empty"),
         ("folder: f", "folder: [ f ]", "must be a text"),
@@ -264,6 +265,10 @@ fn other_data_sources_are_left_out_and_told() {
         (of("my-loki", "{ expr: 'count_over_time({app=\"x\"}[5m])' }"), "loki"),
         (of("P8E", "{ expr: 'count_over_time({app=\"x\"}[5m])' }"), "loki"),
         (of("x", "{ expr: 'sum(rate({app=\"x\"} |= \"error\" [5m]))' }"), "loki"),
+        (of("x", "{ expr: up, queryType: range }"), "loki"),
+        (of("x", "{ expr: up }").replace("model", "queryType: range, model"), "loki"),
+        (of("x", "{ expr: 'sum(count_over_time({app=\"x\", b=\"y\"} [5m]))' }"), "loki"),
+        (of("x", "{ expr: 'up > 0 or bytes_rate({app=\"x\"}[5m])' }"), "loki"),
         (of("x", "{ rawSql: 'select 1', format: table }"), "sql"),
         (of("x", "{ scenarioId: random_walk }"), "testdata"),
         (
@@ -286,6 +291,9 @@ fn other_data_sources_are_left_out_and_told() {
         of("x", "{ expr: up, datasource: { type: grafana-amazonprometheus-datasource } }"),
         of("M1", "{ expr: up, datasource: { type: loki } }"),
         of("prometheus-of-loki", "{ expr: up }"),
+        of("x", "{ expr: up, instant: true, queryType: range }"),
+        of("x", "{ expr: 'rate({__name__=\"a\", b=\"[\"}[5m]) + rate(x{a=\"b\"}[5m]) + rate({\"up\"}[5m])' }"),
+        of("x", "{ expr: '{job=\"x\"} > 0' }"),
         of("x", "{ expr: 'label_replace(up, \"a\", \"b|c\", \"d\", \"e|f\")' }"),
     ] {
         let rules = check(&file("", &[&node, ABOVE]), &outside, true, &[]);
@@ -440,10 +448,80 @@ fn a_folder_of_provisioning_is_read_with_its_data_sources_and_the_environment() 
     assert!(code == Some(2) && told.contains("the rule `a` is in"), "{told}");
     let empty = folder.join("dashboards").to_string_lossy().into_owned();
     let (code, told) = run(&["test", "healthy", "--rules", &empty], None);
-    assert!(code == Some(2) && told.contains("holds no .yml or .yaml file"), "{told}");
+    assert!(code == Some(2) && told.contains("holds no .yml, .yaml or .json file"), "{told}");
     let (code, told) = run(&["test", "healthy", "--rules", &path, "--grafana", "8"], None);
     assert!(code == Some(2) && told.contains("write a version of Grafana"), "{told}");
     std::fs::remove_dir_all(folder).expect("removed");
+}
+
+/// `rules_provisioner`: from file to file by name, in each the groups first, then what it deletes. Files end with .yaml, .yml or
+/// .json (`config_reader`).
+#[test]
+fn a_file_deletes_rules_of_files_before_it() {
+    let folder = scratch("deletes").with_extension("d");
+    std::fs::create_dir_all(&folder).expect("made");
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
+    let rule = |uid: &str| format!("apiVersion: 1\ngroups:\n{}", group(uid, "", &[QUERY, ABOVE]));
+    let path = folder.to_string_lossy().into_owned();
+    let told = || run(&["test", "healthy", "--rules", &path], None).1;
+    write("b.yml", &rule("b"));
+    write("a.yml", "apiVersion: 1\ndeleteRules: [ { uid: b } ]\n");
+    let before = told();
+    assert!(!before.contains("is left out") && before.contains("T b"), "{before}");
+    write("c.yml", "apiVersion: 1\ndeleteRules: [ { uid: b } ]\n");
+    let after = told();
+    assert!(
+        after.contains("c.yml:2:23") && after.contains("the rule `T b` (`b`) of a file before is left out"),
+        "{after}"
+    );
+    // Deleted, it may be made anew.
+    write("d.yml", &rule("b"));
+    assert!(told().contains("is left out") && !told().contains("is in"), "{}", told());
+    // Rules in JSON are read, dashboards and files of other names are passed over, with a word.
+    write("e.json", "{\n\t\"apiVersion\": 1,\n\t\"deleteRules\": [ { \"uid\": \"b\" } ]\n}\n");
+    write("f.json", "{ \"title\": \"Kestra\", \"panels\": [] }\n");
+    write("g.rules", "groups: []\n");
+    let json = told();
+    assert!(json.contains("e.json:3"), "{json}");
+    for part in ["f.json: neither rules", "g.rules: passed over"] {
+        assert!(json.contains(part), "{part} in {json}");
+    }
+    for name in ["a.yml", "b.yml", "c.yml", "d.yml", "e.json"] {
+        std::fs::remove_file(folder.join(name)).expect("removed");
+    }
+    let (code, none) = run(&["test", "healthy", "--rules", &path], None);
+    assert!(code == Some(2) && none.contains("the folder holds no rules"), "{none}");
+    std::fs::remove_dir_all(folder).expect("removed");
+}
+
+/// `AlertingFileV1` has no check of `apiVersion`.
+#[test]
+fn a_file_without_a_version_is_read_and_told() {
+    let text = file("", &[QUERY, ABOVE]).replace("apiVersion: 1\n", "");
+    let rules = check(&text, &Outside::default(), true, &[(Severity::Note, "has no `apiVersion`")]);
+    assert_eq!(titles(&rules.expect("it was read")), ["T a"]);
+}
+
+/// Words that speak of nothing that is there.
+#[test]
+fn what_may_be_written_instead_is_what_is_known() {
+    let reduce = "- { refId: C, datasourceUid: __expr__, model: { type: reduce, expression: A, reducer: last, settings: { mode: dropNN } } }";
+    let text = |from: &str, to: &str| file("", &[QUERY, &reduce.replace(from, to)]);
+    check(&text("", ""), &Outside::default(), true, &[]);
+    check(&text("mode: dropNN", "mode: ''"), &Outside::default(), true, &[]);
+    for (from, to, part) in [
+        ("reducer: last, ", "", "this expression has no `reducer`"),
+        ("mode: dropNN", "mode: whatever", "known are strict, dropNN, replaceNN"),
+        ("expression: A", "expression: Queries", "known are A"),
+        ("mode: dropNN", "mode: replaceNN, replaceWithValue: x", "`replaceWithValue` is `x`"),
+    ] {
+        let (_, told) = read(&text(from, to), &Outside::default());
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].1.contains(part) && !told[0].1.contains("known are ,"), "{told:?}");
+        assert!(!told[0].1.contains("known are A, C"), "{told:?}");
+    }
+    let (_, told) = read(&file("", &[QUERY, &ABOVE.replace("params: [ 3 ]", "params: [ x ]")]), &Outside::default());
+    assert!(told[0].1.contains("a parameter of this evaluator is `x`"), "{told:?}");
 }
 
 proptest! {

@@ -119,6 +119,9 @@ impl Rules {
             match monitor::read_rules_with(&source.name, &source.text, &outside) {
                 Ok((found, warnings)) => {
                     told.diagnostics(&warnings);
+                    for uid in found.deleted.iter().map(|(uid, _)| uid) {
+                        files.remove(uid);
+                    }
                     for rule in found.grafana.iter().flat_map(|group| &group.rules) {
                         if let Some(other) = files.insert(rule.uid.clone(), &source.name) {
                             let (uid, file) = (&rule.uid, &source.name);
@@ -128,7 +131,7 @@ impl Rules {
                             sound = false;
                         }
                     }
-                    rules.extend(found);
+                    told.diagnostics(&rules.extend(found));
                 }
                 Err(diagnostics) => {
                     told.diagnostics(&diagnostics);
@@ -215,21 +218,39 @@ fn given(path: &str) -> Option<Vec<Source>> {
         }
         files.sort();
         if files.is_empty() {
-            complain(&cannot(path, "the folder holds no .yml or .yaml file"));
+            complain(&cannot(path, "the folder holds no .yml, .yaml or .json file"));
             return None;
         }
     }
+    let found = !files.is_empty();
     let read = |file: PathBuf| {
         let name = file.display().to_string();
         load::file(&name).map_err(|why| complain(&cannot(&name, &why))).ok()
     };
-    files.into_iter().map(read).collect()
+    let mut sources: Vec<Source> = files.into_iter().map(read).collect::<Option<_>>()?;
+    if Path::new(path).is_dir() {
+        sources.retain(|source| {
+            let kept = !source.name.ends_with(".json") || monitor::provisions(&source.text);
+            if !kept {
+                complain(&format!(
+                    "note: {}: neither rules nor provisioning of Grafana: it is passed over\n",
+                    source.name
+                ));
+            }
+            kept
+        });
+        if found && sources.is_empty() {
+            complain(&cannot(path, "the folder holds no rules"));
+            return None;
+        }
+    }
+    Some(sources)
 }
 
 /// Folders inside folders.
 const MAX_DEPTH: usize = 20;
 
-/// The YAML files of a folder and of those in it. What begins with a dot is hidden: so are the copies that Kubernetes keeps
+/// The YAML and JSON files of a folder and of those in it. What begins with a dot is hidden: so are the copies that Kubernetes keeps
 /// beside the files of a ConfigMap.
 fn in_folder(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
     if depth == 0 {
@@ -243,8 +264,16 @@ fn in_folder(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()
         }
         if path.is_dir() {
             in_folder(&path, depth - 1, files)?;
-        } else if path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml") {
+        } else if path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml" || ext == "json") {
             files.push(path);
+        } else if path
+            .extension()
+            .is_some_and(|ext| ["rules", "rule", "yml", "yaml", "json"].iter().any(|it| ext.eq_ignore_ascii_case(it)))
+        {
+            complain(&format!(
+                "note: {}: passed over: of a folder the .yml, .yaml and .json files are read\n",
+                path.display()
+            ));
         }
         if files.len() > MAX_FILES {
             return Err(format!("there are more than {MAX_FILES} files"));

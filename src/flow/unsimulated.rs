@@ -101,6 +101,8 @@ const TASKS: &[(&str, Option<&str>, &str)] = &[
     ("Assert", None, "it fails here as often as `fails` of its `behaviour` says"),
     ("Fail", Some("condition"), "it fails here as often as `fails` of its `behaviour` says, always without one"),
     ("Resume", None, "no other execution is changed here"),
+    ("Kill", None, "no other execution is killed here"),
+    ("TemplatedTask", None, "it runs as one plain task here, and not as the task that its `spec` comes to"),
     ("Toggle", None, "no trigger is switched here"),
 ];
 

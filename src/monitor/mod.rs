@@ -22,7 +22,7 @@ pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, L
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
 pub use grafana::{
-    Environment, GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources,
+    Environment, GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources, provisions,
 };
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules, read_with as read_rules_with};
 #[cfg(feature = "internals")]

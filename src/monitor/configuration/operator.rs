@@ -204,7 +204,7 @@ fn object(node: &Node, found: &mut Vec<Node>, reading: &mut Reading) {
         }
         _ => {
             let place = get(node, "kind").unwrap_or(node);
-            reading.note(&place.place, format!("a {kind} says nothing about what is scraped"), "");
+            reading.note(&place.place, format!("kind {kind} says nothing about what is scraped"), "");
         }
     }
 }

@@ -14,7 +14,7 @@ mod state;
 use std::sync::Arc;
 
 pub(super) use nodes::{Outcome, numbers_of};
-pub use outside::{Environment, GrafanaVersion, Outside, data_sources};
+pub use outside::{Environment, GrafanaVersion, Outside, data_sources, provisions};
 pub(super) use read::document_groups;
 pub(super) use state::{States, Turn};
 

@@ -78,7 +78,7 @@ const SHOWN_BY: &[(&str, &str)] = &[
 
 /// Whom a node asks: its `datasourceUid` says whether it is an expression; of others the type is what the provisioning of
 /// the data source says, or `model.datasource.type`, or else what the uid and the query show.
-pub(super) fn asked(uid: &str, model: &Node, outside: &Outside<'_>) -> Asked {
+pub(super) fn asked(uid: &str, data: &Node, model: &Node, outside: &Outside<'_>) -> Asked {
     // -100 is what older versions wrote for expressions.
     if matches!(uid, "__expr__" | "-100") {
         return Asked::Expression;
@@ -96,7 +96,7 @@ pub(super) fn asked(uid: &str, model: &Node, outside: &Outside<'_>) -> Asked {
         return Asked::Other((*other).to_owned());
     }
     match words(model, "expr") {
-        Some(expr) if speaks_of_logs(expr) => Asked::Other("loki".into()),
+        Some(expr) if speaks_of_logs(expr) || is_asked_as_logs(data, model) => Asked::Other("loki".into()),
         Some(_) => Asked::Untold,
         None => {
             let shown = SHOWN_BY.iter().find(|(key, _)| child(model, key).is_some());
@@ -105,11 +105,39 @@ pub(super) fn asked(uid: &str, model: &Node, outside: &Outside<'_>) -> Asked {
     }
 }
 
-/// Whether an expression is LogQL: PromQL has no bar outside of texts.
+/// Whether a query says by `queryType` how it is asked, as those of Loki do: those of Prometheus say `instant` or `range`.
+fn is_asked_as_logs(data: &Node, model: &Node) -> bool {
+    let says = |node: &Node| matches!(words(node, "queryType"), Some("range" | "instant" | "stream"));
+    let of_prometheus = child(model, "instant").is_some() || child(model, "range").is_some();
+    (says(data) || says(model)) && !of_prometheus
+}
+
+/// Functions of LogQL that PromQL does not have.
+const OF_LOGS: &[&str] = &["bytes_rate", "bytes_over_time", "rate_counter"];
+
+/// Whether an expression is LogQL: PromQL has no bar outside of texts; and a range of all that has some label, whatever its
+/// name, is one of logs, unless its braces say the name.
 fn speaks_of_logs(expr: &str) -> bool {
+    let (mut nameless, mut named, mut before, mut word) = (false, false, ' ', String::new());
     let mut quote = None;
     let mut chars = expr.chars();
     while let Some(c) = chars.next() {
+        if quote.is_none() && c.is_whitespace() {
+            word.clear();
+        } else if quote.is_none() {
+            match c {
+                '{' => (nameless, named) = (!(before.is_ascii_alphanumeric() || matches!(before, '_' | ':')), false),
+                '[' if before == '}' && nameless && !named => return true,
+                '(' if OF_LOGS.contains(&word.as_str()) => return true,
+                _ => {}
+            }
+            match c.is_ascii_alphanumeric() || c == '_' {
+                true => word.push(c),
+                false => word.clear(),
+            }
+            named |= word == "__name__" || (matches!(before, '{' | ',') && matches!(c, '"' | '\''));
+            before = c;
+        }
         match (quote, c) {
             (Some('"' | '\''), '\\') => {
                 chars.next();
@@ -298,21 +326,22 @@ fn input(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<Strin
 fn reduce(model: &Object<'_>, node: &Node, reading: &mut Reading) -> Option<NodeKind> {
     let reducer = match model.get("reducer") {
         Some(node) => reading.choice(node, "reducer of an expression", Reducer::OF_EXPRESSIONS)?,
-        None => Reducer::Last,
+        None => {
+            reading.error(&node.place, "this expression has no `reducer`", "add for example `reducer: last`");
+            return None;
+        }
     };
-    let modes: &[(&str, NonNumbers)] = &[
-        ("", NonNumbers::Strict),
-        ("strict", NonNumbers::Strict),
-        ("dropNN", NonNumbers::Drop),
-        ("replaceNN", NonNumbers::Replace(0.0)),
-    ];
+    let modes: &[(&str, NonNumbers)] =
+        &[("strict", NonNumbers::Strict), ("dropNN", NonNumbers::Drop), ("replaceNN", NonNumbers::Replace(0.0))];
     let settings = model.get("settings").and_then(|node| reading.open(node, "`settings`", &[]));
-    let mode = match settings.and_then(|settings| settings.get("mode")) {
+    // An empty one is none.
+    let is_empty = |node: &Node| matches!(&node.value, Value::Scalar { text, .. } if text.is_empty());
+    let mode = match settings.and_then(|settings| settings.get("mode")).filter(|node| !is_empty(node)) {
         Some(node) => reading.choice(node, "mode", modes)?,
         None => NonNumbers::Strict,
     };
     let mode = match (mode, settings.and_then(|settings| settings.get("replaceWithValue"))) {
-        (NonNumbers::Replace(_), Some(node)) => NonNumbers::Replace(float(node, reading)?),
+        (NonNumbers::Replace(_), Some(node)) => NonNumbers::Replace(float(node, "`replaceWithValue`", reading)?),
         (mode, _) => mode,
     };
     Some(NodeKind::Reduce(input(model, node, reading)?, reducer, mode))
@@ -387,8 +416,8 @@ fn condition(entry: &Node, follows: bool, reading: &mut Reading) -> Option<Condi
     Some(Condition { query, reducer, evaluator: evaluator(object.get("evaluator"), entry, reading)?, or })
 }
 
-fn float(node: &Node, reading: &mut Reading) -> Option<f64> {
-    reading.parsed(node, "a number", |text| text.parse::<f64>().map_err(|_| "write a number".to_owned()))
+fn float(node: &Node, what: &str, reading: &mut Reading) -> Option<f64> {
+    reading.parsed(node, what, |text| text.parse::<f64>().map_err(|_| "write a number".to_owned()))
 }
 
 fn evaluator(node: Option<&Node>, outer: &Node, reading: &mut Reading) -> Option<Evaluator> {
@@ -424,7 +453,7 @@ fn evaluator(node: Option<&Node>, outer: &Node, reading: &mut Reading) -> Option
     let kind = reading.choice(kind, "evaluator", TYPES)?;
     let mut params = Vec::new();
     for node in object.get("params").map(|node| reading.list(node, "`params`")).unwrap_or_default() {
-        params.push(float(node, reading)?);
+        params.push(float(node, "a parameter of this evaluator", reading)?);
     }
     let needed = match kind {
         10 => 0,

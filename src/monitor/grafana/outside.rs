@@ -109,6 +109,20 @@ pub fn data_sources(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Whether a JSON file of a folder is one that provisions something, a manifest or a rule file, and no dashboard. One that
+/// cannot be read is one when it names such a key.
+pub fn provisions(text: &str) -> bool {
+    const KEYS: &[&str] = &["apiVersion", "groups", "kind"];
+    let source = std::sync::Arc::new(Source { name: String::new(), text: text.to_owned() });
+    let (roots, _) = document::parse_all(&source);
+    match roots.first() {
+        // Grafana writes its dashboards as manifests too.
+        Some(root) if words(root, "kind") == Some("Dashboard") => false,
+        Some(root) => KEYS.iter().any(|key| child(root, key).is_some()),
+        None => KEYS.iter().any(|key| text.contains(&format!("\"{key}\""))),
+    }
+}
+
 /// The value of a key, whatever it is.
 pub(super) fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     let Value::Mapping(entries) = &node.value else { return None };

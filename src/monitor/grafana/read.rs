@@ -11,7 +11,7 @@ use crate::monitor::template::Template;
 use crate::time::Duration;
 
 const FILE: &[Field] = &[
-    Field::required("apiVersion", Kind::Number, "1", "Always 1."),
+    Field::new("apiVersion", Kind::Number, "1", "Always 1; Grafana reads a file without it all the same."),
     Field::new(
         "groups",
         Kind::List(&Kind::Open(GROUP)),
@@ -91,6 +91,7 @@ const ERROR: &[(&str, OnTrouble)] = &[
 pub(in crate::monitor) fn document_groups(
     root: &Node,
     groups: &mut Vec<Group>,
+    deletes: &mut Vec<(String, Place)>,
     reading: &mut Reading,
     outside: &Outside<'_>,
 ) {
@@ -100,11 +101,12 @@ pub(in crate::monitor) fn document_groups(
     let deleted = reader.deleted(&object);
     for node in object.get("groups").map(|node| reader.reading.list(node, "`groups`")).unwrap_or_default() {
         if let Some(mut group) = reader.group(node) {
-            group.rules.retain(|rule| !deleted.contains(&rule.uid));
+            group.rules.retain(|rule| deleted.iter().all(|(uid, _)| *uid != rule.uid));
             groups.push(group);
         }
     }
     reader.deletions(&deleted);
+    deletes.extend(deleted);
 }
 
 /// A file under way.
@@ -177,22 +179,23 @@ impl Reader<'_> {
         Some(object)
     }
 
-    /// The uids of `deleteRules`.
-    fn deleted(&mut self, object: &Object<'_>) -> Vec<String> {
+    /// The uids of `deleteRules`, and where they stand.
+    fn deleted(&mut self, object: &Object<'_>) -> Vec<(String, Place)> {
         let mut all = Vec::new();
         for node in object.get("deleteRules").map(|node| self.reading.list(node, "`deleteRules`")).unwrap_or_default() {
             let Some(rule) = self.reading.open(node, "an entry of `deleteRules`", &[]) else { continue };
-            all.extend(rule.get("uid").and_then(|uid| self.text(uid, "`uid`")));
+            let Some(node) = rule.get("uid") else { continue };
+            all.extend(self.text(node, "`uid`").map(|uid| (uid, node.place.clone())));
         }
         if let Some(entry) = object.entry("deleteRules") {
-            self.reading.note(&entry.place, "rules that are deleted: none of them is evaluated", "");
+            self.reading.note(&entry.place, "rules that are deleted: those of this file and of files before it", "");
         }
         all
     }
 
     /// Rules that are made and deleted again by one file: first it makes its rules, then it deletes.
-    fn deletions(&mut self, deleted: &[String]) {
-        for rule in self.rules.iter().filter(|rule| deleted.contains(&rule.uid)) {
+    fn deletions(&mut self, deleted: &[(String, Place)]) {
+        for rule in self.rules.iter().filter(|rule| deleted.iter().any(|(uid, _)| *uid == rule.uid)) {
             let what = format!("the rule `{}` is left out: `deleteRules` of this file deletes it again", rule.title);
             self.reading.warning(&rule.place, what, "take its uid out of `deleteRules`");
         }
@@ -292,7 +295,7 @@ impl Reader<'_> {
 
     fn rule(&mut self, node: &Node, above: &Above<'_>) -> Option<GrafanaRule> {
         let object = self.open(node, "a rule of Grafana", RULE)?;
-        let (uid, title) = (self.uid(&object), self.required(&object, "title"));
+        let (uid, title) = (self.uid(&object), self.title(&object));
         if let (Some(uid), Some(title), Some(at)) = (&uid, &title, object.get("uid")) {
             self.is_new(above, uid, title, &at.place);
         }
@@ -339,6 +342,19 @@ impl Reader<'_> {
         let place = object.get("uid").map_or(&object.node.place, |node| &node.place);
         let advice = "Grafana takes letters, digits, `-` and `_`, 40 of them at most";
         self.reading.error(place, format!("`uid` is `{uid}`"), advice);
+        None
+    }
+
+    /// The title of a rule: `AlertRuleMaxTitleLength` in `pkg/services/ngalert/store`.
+    fn title(&mut self, object: &Object<'_>) -> Option<String> {
+        const LONGEST: usize = 190;
+        let title = self.required(object, "title")?;
+        if title.len() <= LONGEST {
+            return Some(title);
+        }
+        let place = object.get("title").map_or(&object.node.place, |node| &node.place);
+        let what = format!("`title` is {} bytes long", title.len());
+        self.reading.error(place, what, format!("Grafana takes {LONGEST} at most"));
         None
     }
 
@@ -482,7 +498,7 @@ impl Reader<'_> {
             found.iter().find_map(|it| if let Found::Other(kind, at) = it { Some((kind, at)) } else { None })
         {
             let what = format!("the rule `{title}` is left out: it asks a data source of type {kind}");
-            self.reading.warning(place, what, "only data sources of Prometheus are asked here");
+            self.reading.warning(place, what, "only data sources of Prometheus are asked here: such a one has `datasource: { type: prometheus }` in its `model`");
             return None;
         }
         if !sound {
@@ -496,18 +512,20 @@ impl Reader<'_> {
     /// Whether the condition and what nodes read are nodes of the rule.
     fn references(&mut self, object: &Object<'_>, condition: Option<&str>, names: &[String], found: &[Found]) -> bool {
         let mut sound = true;
-        let mut check = |place: &Place, name: &str, reading: &mut Reading| {
+        // A node cannot read itself: it is not among those that it may name.
+        let mut check = |place: &Place, name: &str, of: Option<&str>, reading: &mut Reading| {
             if !names.iter().any(|known| known == name) {
-                reading.unknown(place, "node of this rule", name, names.iter().map(String::as_str));
+                let others = names.iter().map(String::as_str).filter(|known| Some(*known) != of);
+                reading.unknown(place, "node of this rule", name, others);
                 sound = false;
             }
         };
         if let (Some(condition), Some(node)) = (condition, object.get("condition")) {
-            check(&node.place, condition, self.reading);
+            check(&node.place, condition, None, self.reading);
         }
         for it in found {
             let Found::Node(node, place) = it else { continue };
-            reads(&node.kind).iter().for_each(|name| check(place, name, self.reading));
+            reads(&node.kind).iter().for_each(|name| check(place, name, Some(&node.name), self.reading));
             let alone = Some(node.name.as_str()) == condition;
             if let (NodeKind::Threshold(.., Some(_)), false) = (&node.kind, alone) {
                 let what = format!("the threshold `{}` lets go by another one, and is not the condition", node.name);
@@ -544,7 +562,7 @@ impl Reader<'_> {
         let uid = self.required(&object, "datasourceUid");
         let found = uid.and_then(|uid| {
             let model = object.get("model")?;
-            let asked = asked(&uid, model, self.outside);
+            let asked = asked(&uid, object.node, model, self.outside);
             let kind = match asked {
                 Asked::Other(kind) => return Some(Found::Other(kind, model.place.clone())),
                 Asked::Expression => expression(model, self.reading)?,

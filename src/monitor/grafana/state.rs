@@ -165,7 +165,6 @@ impl States {
 
     /// No data, or an error: of one series, or of the whole rule.
     fn trouble(&mut self, turn: &Turn<'_>, then: OnTrouble, reason: &'static str, node: &str, series: Option<&Labels>) {
-        let now = turn.now;
         let none = Labels::from(Vec::new());
         let of = series.unwrap_or(&none);
         if then == OnTrouble::Tell {
@@ -181,24 +180,53 @@ impl States {
         }
         for labels in all {
             match then {
-                OnTrouble::Alerting => self.set(turn, labels.clone(), &labels, true, f64::NAN, Some(reason)),
-                OnTrouble::Ok => self.set(turn, labels.clone(), &labels, false, f64::NAN, Some(reason)),
-                _ => {
-                    // As it was: what is pending goes on towards firing.
-                    let state = self.instances.get(&labels).map_or(State::Normal, |instance| instance.state);
-                    let holds = matches!(state, State::Pending(_) | State::Alerting(_));
-                    if let Some(episode) = state.episode().and_then(|it| self.episodes.get_mut(it)) {
-                        episode.kept.get_or_insert((reason, now));
-                    }
-                    match state {
-                        State::Recovering(..) | State::Normal | State::Trouble(_) | State::Waiting(_) => {
-                            self.instances.insert(labels, Instance { state, seen: now });
-                        }
-                        _ => self.set(turn, labels.clone(), &labels, holds, f64::NAN, Some(reason)),
-                    }
+                OnTrouble::Alerting => {
+                    let labels = self.as_an_alert_of_the_rule(turn, labels);
+                    self.set(turn, labels.clone(), &labels, true, f64::NAN, Some(reason));
                 }
+                OnTrouble::Ok => self.set(turn, labels.clone(), &labels, false, f64::NAN, Some(reason)),
+                OnTrouble::KeepLast | OnTrouble::Tell => self.keep(turn, labels, reason),
             }
         }
+    }
+
+    /// As it was: what fires does so on, and what is pending goes on towards firing, by the name of the rule, if it began
+    /// without data too. From NoData and Error it goes back to normal, and what recovers does so. Source: `resultKeepLast` in
+    /// `pkg/services/ngalert/state/state.go`; what waits is pending to it.
+    fn keep(&mut self, turn: &Turn<'_>, labels: Labels, reason: &'static str) {
+        let (now, hold) = (turn.now, turn.rule.hold.as_milliseconds() as i64);
+        let state = self.instances.get(&labels).map_or(State::Normal, |instance| instance.state);
+        let holds = matches!(state, State::Pending(_) | State::Alerting(_) | State::Waiting(_));
+        let mut lasts = true;
+        if let Some(episode) = state.episode().filter(|_| holds).and_then(|it| self.episodes.get_mut(it)) {
+            episode.kept.get_or_insert((reason, now));
+            lasts = now - episode.pending >= hold;
+        }
+        if matches!(state, State::Waiting(_)) && !lasts {
+            self.instances.insert(labels, Instance { state, seen: now });
+            return;
+        }
+        let labels = if holds { self.as_an_alert_of_the_rule(turn, labels) } else { labels };
+        self.set(turn, labels.clone(), &labels, holds, f64::NAN, Some(reason));
+    }
+
+    /// An instance that told of trouble, or waited to, when it becomes an alert as the condition makes them: by the name of the
+    /// rule. What waited is pending since it began to.
+    fn as_an_alert_of_the_rule(&mut self, turn: &Turn<'_>, labels: Labels) -> Labels {
+        let state = self.instances.get(&labels).map(|instance| instance.state);
+        let Some(before @ (State::Trouble(_) | State::Waiting(_))) = state else { return labels };
+        self.instances.remove(&labels);
+        let named = turn.labels_by_name_of_rule(&labels);
+        match before {
+            State::Waiting(index) if !self.instances.contains_key(&named) => {
+                if let Some(episode) = self.episodes.get_mut(index) {
+                    episode.labels = named.clone();
+                }
+                self.instances.insert(named.clone(), Instance { state: State::Pending(index), seen: turn.now });
+            }
+            _ => self.close(before, turn.now),
+        }
+        named
     }
 
     /// An alert of its own tells of it: from Grafana 13 on when it lasts for the pending period, before at once.
@@ -260,6 +288,16 @@ impl Turn<'_> {
             labels.insert(key.into(), value.into());
         }
         labels.into_iter().collect()
+    }
+
+    /// The same labels with the name of the rule instead of that of the trouble.
+    fn labels_by_name_of_rule(&self, labels: &Labels) -> Labels {
+        let name = |(key, value): &(Arc<str>, Arc<str>)| match &**key {
+            "rulename" => None,
+            "alertname" => Some((key.clone(), self.rule.title.as_str().into())),
+            _ => Some((key.clone(), value.clone())),
+        };
+        labels.iter().filter_map(name).collect()
     }
 
     /// The labels of an alert: those of the series, of the rule, its name and its folder.

@@ -97,6 +97,50 @@ pub(super) fn metricsql(expression: &str) -> Option<&str> {
     words(expression).find(|word| METRICSQL.binary_search(&word.to_ascii_lowercase().as_str()).is_ok())
 }
 
+/// Units of numbers and of durations that MetricsQL has and PromQL has not.
+const UNITS: &[&str] =
+    &["i", "k", "ki", "kb", "kib", "m", "mi", "mb", "mib", "g", "gi", "gb", "gib", "t", "ti", "tb", "tib"];
+
+/// What an expression has that MetricsQL takes and PromQL refuses, by its form and by what PromQL says of it: filters joined by
+/// `or`, units, several vectors in one place, and functions over ranges without a range.
+pub(super) fn form_of_metricsql(expression: &str, refusal: &str) -> Option<&'static str> {
+    // Outside of texts, what stands in braces, and what stands in parentheses that are no call.
+    let (mut quote, mut before, mut braces, mut calls) = (None, ' ', false, Vec::new());
+    let (mut in_braces, mut unions) = (String::new(), false);
+    for c in expression.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => continue,
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '{') => braces = true,
+            (None, '}') => braces = false,
+            (None, '(') => calls.push(before.is_ascii_alphanumeric() || matches!(before, '_' | ')')),
+            (None, ')') => drop(calls.pop()),
+            (None, ',') if !braces && calls.last() == Some(&false) => unions = true,
+            (None, c) if braces => in_braces.push(c),
+            _ => {}
+        }
+        if braces && quote.is_some() {
+            in_braces.push(' ');
+        }
+        if !c.is_whitespace() {
+            before = c;
+        }
+    }
+    let unit = |word: &str| {
+        let digits = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        digits.len() < word.len() && UNITS.contains(&digits.to_ascii_lowercase().as_str()) && digits != "m"
+    };
+    let forms = [
+        (in_braces.split_whitespace().any(|word| word == "or"), "`or` between filters in braces"),
+        (words(expression).any(unit), "such units (`Ki`, `i`)"),
+        (unions, "unions: several vectors in parentheses"),
+        (refusal.contains("takes a range vector here, not an instant vector"), "functions over a range without one"),
+        (refusal.contains("takes one vector, not"), "aggregations of several vectors"),
+    ];
+    forms.into_iter().find(|(there, _)| *there).map(|(_, form)| form)
+}
+
 /// The first function of an expression that is reckoned otherwise by MetricsQL.
 pub(super) fn reckoned_otherwise(expression: &str) -> Option<&str> {
     words(expression).find(|word| OTHERWISE.contains(word))
@@ -105,6 +149,26 @@ pub(super) fn reckoned_otherwise(expression: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn forms_are_found_outside_of_quotes() {
+        for (text, refusal, there) in [
+            ("up{a=\"b\" or c=\"d\"}", "", true),
+            ("up{a=\" or \"}", "", false),
+            ("up or down{a=\"b\"}", "", false),
+            ("up > 1Ki", "", true),
+            ("rate(up[5i])", "", true),
+            ("rate(up[5m]) > 0x1f", "", false),
+            ("(up, up)", "", true),
+            ("sum by (a, b) (up)", "", false),
+            ("label_replace(up, \"a\", \"b\")", "", false),
+            ("rate(up)", "`rate` takes a range vector here, not an instant vector", true),
+            ("sum(up, up)", "`sum` takes one vector, not 2 arguments", true),
+            ("up ==", "the expression ends too early", false),
+        ] {
+            assert_eq!(form_of_metricsql(text, refusal).is_some(), there, "{text}");
+        }
+    }
 
     #[test]
     fn words_are_found_outside_of_quotes() {

@@ -74,7 +74,8 @@ impl<'o> File<'o> {
     /// Reads all its documents.
     pub(super) fn read(&mut self, source: &Arc<Source>) {
         let documents = document::parse_go(source);
-        let manifests = documents.iter().filter_map(|it| it.root.as_ref()).any(is_manifest);
+        let mut roots = documents.iter().filter_map(|it| it.root.as_ref());
+        let manifests = roots.any(|root| is_manifest(root) || is_provisioning(root));
         match manifests {
             true => {
                 for Document { root, diagnostics } in documents {
@@ -136,7 +137,16 @@ impl<'o> File<'o> {
         match (entry(root, "kind"), scalar(root, "apiVersion")) {
             (None, Some("1")) => {
                 self.held = true;
-                grafana::document_groups(root, &mut self.rules.grafana, &mut self.reading, self.outside);
+                self.provisioning(root, self.outside);
+            }
+            (None, None) if is_provisioning(root) => {
+                self.held = true;
+                self.reading.note(
+                    &root.place.first_line(),
+                    "this provisioning file of Grafana has no `apiVersion`: it is read all the same",
+                    "add `apiVersion: 1`",
+                );
+                self.provisioning(root, self.outside);
             }
             (None, _) => {
                 self.held = true;
@@ -148,6 +158,11 @@ impl<'o> File<'o> {
                 }
             }
         }
+    }
+
+    fn provisioning(&mut self, root: &Node, outside: &grafana::Outside<'_>) {
+        let RuleSet { grafana, deleted, .. } = &mut self.rules;
+        grafana::document_groups(root, grafana, deleted, &mut self.reading, outside);
     }
 
     fn manifest(&mut self, root: &Node, kind: &Entry, name: &str, version: Option<&str>) {
@@ -171,7 +186,7 @@ impl<'o> File<'o> {
                     let groups = provisioning(root, kind, spec.node);
                     // The operator hands texts to Grafana's API as they are.
                     let outside = grafana::Outside { environment: None, ..*self.outside };
-                    grafana::document_groups(&groups, &mut self.rules.grafana, &mut self.reading, &outside);
+                    self.provisioning(&groups, &outside);
                 }
             }
             Some((Way::Files, _)) => self.config_map(root, kind),
@@ -223,6 +238,7 @@ impl<'o> File<'o> {
             let name = format!("{} ({key})", node.place.source.name);
             let source = Arc::new(Source { name, text: text.clone() });
             if !holds_groups(&source) {
+                self.passed_over(key, node, &source);
                 continue;
             }
             found = true;
@@ -232,7 +248,11 @@ impl<'o> File<'o> {
             for (_, note) in rules.newer.iter_mut().filter(|(_, it)| Arc::ptr_eq(&it.place.source, &source)) {
                 note.place = node.place_of(note.place.range.clone());
             }
-            self.rules.extend(rules);
+            for (_, place) in rules.deleted.iter_mut().filter(|(_, place)| Arc::ptr_eq(&place.source, &source)) {
+                *place = node.place_of(place.range.clone());
+            }
+            let deletions = self.rules.extend(rules);
+            self.reading.extend(deletions);
             let mut told = reading.finish();
             for it in told.iter_mut().filter(|it| Arc::ptr_eq(&it.place.source, &source)) {
                 it.place = node.place_of(it.place.range.clone());
@@ -244,6 +264,27 @@ impl<'o> File<'o> {
             let what = "this ConfigMap holds no rule file".to_owned();
             self.idle.push((kind.value.place.clone(), what, "a rule file is a text that has `groups`"));
         }
+    }
+
+    /// A YAML file of a ConfigMap that has no `groups`. What is known to be another kind of file is meant to be one.
+    fn passed_over(&mut self, key: &str, node: &Node, source: &Arc<Source>) {
+        if !key.ends_with(".yml") && !key.ends_with(".yaml") {
+            return;
+        }
+        let root = document::parse_go(source).into_iter().next().and_then(|document| document.root);
+        let Some(Node { value: Value::Mapping(entries), .. }) = root else { return };
+        let keys = || entries.iter().map(|entry| entry.key.as_str());
+        if keys().any(|key| foreign::file(key).is_some() || matches!(key, "apiVersion" | "kind")) {
+            return;
+        }
+        let meant = entries.iter().find(|entry| document::nearest(&entry.key, ["groups"]).is_some());
+        let place = meant.or(entries.first()).map(|entry| node.place_of(entry.place.range.clone()));
+        let advice = match meant {
+            Some(_) => "did you mean `groups`?",
+            None => "a rule file is a text that has `groups`",
+        };
+        let what = format!("the file `{key}` of this ConfigMap holds no rules: it is passed over");
+        self.reading.warning(&place.unwrap_or_else(|| node.place.clone()), what, advice);
     }
 
     /// The rules, and what was told.
@@ -265,6 +306,19 @@ fn holds_groups(source: &Arc<Source>) -> bool {
         Some(root) => entry(&root, "groups").is_some(),
         None => source.text.lines().any(|line| line.starts_with("groups:")),
     }
+}
+
+/// Whether a file that does not say so provisions rules of Grafana: by what its groups and their rules have, and those of
+/// Prometheus have not.
+fn is_provisioning(root: &Node) -> bool {
+    let items = |node: &'_ Node, key: &str| match entry(node, key).map(|entry| &entry.value.value) {
+        Some(Value::Sequence(items)) => items.clone(),
+        _ => Vec::new(),
+    };
+    let has = |node: &Node, keys: &[&str]| keys.iter().any(|key| entry(node, key).is_some());
+    items(root, "groups").iter().any(|group| {
+        has(group, &["folder", "orgId"]) || items(group, "rules").iter().any(|rule| has(rule, &["uid", "data"]))
+    })
 }
 
 fn is_manifest(root: &Node) -> bool {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::grafana;
 use super::template::Template;
-use crate::document::{Diagnostic, Source};
+use crate::document::{Diagnostic, Place, Severity, Source};
 use crate::promql::{Expression, Semantics};
 use crate::time::Duration;
 
@@ -104,6 +104,8 @@ pub struct RuleSet {
     pub grafana: Vec<grafana::Group>,
     /// What only newer versions of Prometheus accept: since which, and a note about it.
     pub newer: Vec<(Semantics, Diagnostic)>,
+    /// What the files of Grafana delete (`deleteRules`): uids, and where each stands.
+    pub deleted: Vec<(String, Place)>,
 }
 
 impl RuleSet {
@@ -118,11 +120,24 @@ impl RuleSet {
         let old = |since: Semantics| semantics.age() > since.age();
         self.newer.iter().filter(|(since, _)| old(*since)).map(|(_, note)| note.clone()).collect()
     }
-    /// Adds those of another file.
-    pub fn extend(&mut self, other: RuleSet) {
+    /// Adds those of the next file. Grafana goes from file to file, and in each makes the rules first and then deletes: so a
+    /// file deletes rules of files before it, and none of files after it. Gives a warning for each rule that is deleted.
+    pub fn extend(&mut self, other: RuleSet) -> Vec<Diagnostic> {
+        let mut told = Vec::new();
+        for group in &mut self.grafana {
+            group.rules.retain(|rule| {
+                let Some((uid, place)) = other.deleted.iter().find(|(uid, _)| *uid == rule.uid) else { return true };
+                let what = format!("the rule `{}` (`{uid}`) of a file before is left out: this deletes it", rule.title);
+                let advice = Some("take its uid out of `deleteRules`, or give it another one".to_owned());
+                told.push(Diagnostic { severity: Severity::Warning, place: place.clone(), what, advice });
+                false
+            });
+        }
+        self.deleted.extend(other.deleted);
         self.groups.extend(other.groups);
         self.grafana.extend(other.grafana);
         self.newer.extend(other.newer);
+        told
     }
 }
 

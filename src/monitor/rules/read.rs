@@ -397,7 +397,14 @@ impl<'r> Groups<'r> {
                     Some(word) => {
                         (format!("`{word}` is MetricsQL, which is not evaluated here"), "write it in PromQL".to_owned())
                     }
-                    None => (format!("`expr` cannot be evaluated: {}", why.message), why.advice.unwrap_or_default()),
+                    None => {
+                        let form = foreign::form_of_metricsql(text, &why.message).filter(|_| victoria);
+                        let advice = match form {
+                            Some(form) => format!("MetricsQL has {form}, PromQL has not: write it in PromQL"),
+                            None => why.advice.unwrap_or_default(),
+                        };
+                        (format!("`expr` cannot be evaluated: {}", why.message), advice)
+                    }
                 };
                 let at = foreign.and_then(|word| text.find(word).map(|at| at..at + word.len()));
                 self.reading.error_within(node, at.unwrap_or(why.span), what, advice);
