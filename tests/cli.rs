@@ -199,7 +199,15 @@ fn a_run_without_a_rule_or_a_target_is_told() {
     let targets = "scrape_configs: [ { job_name: k, static_configs: [ { targets: [ \"standalone-1:8081\", \"worker-9:8081\" ] } ] } ]\n";
     std::fs::write(&file, format!("rule_files: [ r.yml ]\n{targets}")).expect("written");
     let (_, _, err) = run(&["test", "healthy", "--prometheus", path]);
-    assert_eq!(err, "warning: healthy: job k: no member is behind worker-9:8081\n");
+    assert_eq!(err, "warning: healthy: job k: no member is behind worker-9:8081: every scrape of it fails\n");
+    // A target that never answers is warned of, with many seeds as with one.
+    let targets = "scrape_configs: [ { job_name: k, scheme: https, static_configs: [ { targets: [ \"standalone-1:8081\" ] } ] } ]\n";
+    std::fs::write(&file, format!("rule_files: [ r.yml ]\n{targets}")).expect("written");
+    for seeds in ["1..1", "1..3"] {
+        let (code, _, err) = run(&["test", "healthy", "--seeds", seeds, "--strict", "--prometheus", path]);
+        assert_eq!(code, Some(1), "{err}");
+        assert_eq!(err.matches("https://standalone-1:8081/metrics never answered in ").count(), 1, "{err}");
+    }
 }
 
 #[test]
@@ -275,9 +283,8 @@ fn a_configuration_of_prometheus_says_who_is_scraped() {
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     assert!(out.contains("instance=\"kestra-worker-1.internal:8081\", job=\"kestra\", role=\"worker\""), "{out}");
     // What is no member is told, and every key of it that is wrong.
-    let (code, _, err) = run(&["test", "healthy", "--prometheus", configuration]);
-    assert_eq!(code, Some(0));
-    assert!(err.contains("note: healthy: job kestra has no target in this scenario"), "{err}");
+    let (_, _, err) = run(&["test", "healthy", "--prometheus", configuration]);
+    assert!(err.contains("warning: healthy: job kestra: no member is behind kestra-"), "{err}");
     let file = scratch("prometheus.yml");
     let path = file.to_str().expect("UTF-8");
     std::fs::write(&file, "rule_files: [ \"nothing*.yml\" ]\nscrape_configs: [ { job_name: a, static_configs: [ { targets: [ \"localhost:8081\" ] } ] } ]\n").expect("written");

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use common::peers::{Prometheus, peer};
 use common::server::{Mock, eventually, plan, scratch};
-use mock_kestra::document::render;
+use mock_kestra::document::{Severity, render};
 use mock_kestra::monitor::{Configuration, OptionStanding, Surrounds, read_rules, scrape_options};
 use mock_kestra::promql::Semantics;
 use mock_kestra::random::Seed;
+use mock_kestra::report::{Detail, over_seeds};
 use mock_kestra::run::{Scraping, Session, Watch};
 use mock_kestra::time::{Calendar, Duration, Instant};
 
@@ -423,4 +424,99 @@ fn records_of_dns_are_the_members_behind_a_name() {
     let configuration = configuration.replace("tasks.kestra-worker", "kestra-worker");
     let (up, _) = alerts(CLUSTER, &configuration, "groups: [ { name: a, rules: [ { alert: Up, expr: up == 1 } ] } ]");
     assert_eq!(up.len(), 3, "{up:?}");
+}
+
+#[test]
+fn a_target_behind_which_nobody_is_fails_every_scrape() {
+    let job = |name: &str, rest: &str| {
+        format!("scrape_configs: [ {{ job_name: {name}, scrape_interval: 15s, metrics_path: /prometheus, {rest} }} ]\n")
+    };
+    let named = |host: &str| format!("static_configs: [ {{ targets: [ \"{host}\" ] }} ]");
+    let renamed = |to: &str| {
+        let rule =
+            "{ source_labels: [ __address__ ], regex: \"worker-1:8081\", target_label: __address__, replacement:";
+        format!(
+            "static_configs: [ {{ targets: [ \"worker-1:8081\", \"worker-2:8081\" ] }} ], relabel_configs: [ {rule} \"{to}\" }} ]"
+        )
+    };
+    let rules = "groups: [ { name: a, rules: [ { alert: Down, expr: up == 0 } ] } ]";
+    let down = |configuration: &str| {
+        let (fired, notes) = alerts(CLUSTER, configuration, rules);
+        let instance = |(_, labels): &Fired| labels.iter().find(|(key, _)| key == "instance").map(|it| it.1.clone());
+        (fired.iter().filter_map(instance).collect::<Vec<String>>().join(" "), notes.join("\n"))
+    };
+    for (configuration, host) in [
+        (job("a", &renamed("nohost:8081")), "nohost:8081"),
+        (job("a", &renamed("nohost:9100")), "nohost:9100"),
+        (job("kestra", &named("nohost:8081")), "nohost:8081"),
+        (job("a", &named("kestra-worker-9:8081")), "kestra-worker-9:8081"),
+    ] {
+        let (instances, notes) = down(&configuration);
+        assert_eq!(instances, host, "{configuration}");
+        assert!(notes.contains(&format!("no member is behind {host}: every scrape of it fails")), "{notes}");
+    }
+    // Somebody else's job, and that of a prober which is asked about Kestra.
+    let prober = "static_configs: [ { targets: [ \"kestra:8080\" ] } ], relabel_configs: [ { source_labels: [ __address__ ], target_label: __param_target }, { target_label: __address__, replacement: \"blackbox:9115\" } ]";
+    for configuration in [job("node", &named("node-exporter:9100")), job("probe", prober)] {
+        let (instances, notes) = down(&configuration);
+        assert_eq!(instances, "", "{configuration}");
+        assert!(notes.contains("has no target in this scenario"), "{notes}");
+    }
+}
+
+#[test]
+fn a_job_whose_members_are_all_dropped_is_warned_of() {
+    let configuration = "scrape_configs: [ { job_name: a, static_configs: [ { targets: [ \"worker-1:8081\" ] } ], relabel_configs: [ { source_labels: [ __address__ ], regex: workr.*, action: keep } ] }, { job_name: b, static_configs: [ { targets: [ \"worker-2:8081\" ] } ] } ]\n";
+    let (configuration, _) =
+        Configuration::read("prometheus.yml", configuration).unwrap_or_else(|told| panic!("{}", render(&told)));
+    let watch = Watch { scraping: Scraping::Jobs(configuration.jobs), ..Watch::default() };
+    let told = watch.notes(&plan(CLUSTER));
+    let dropped = told.iter().find(|it| it.told.contains("relabel_configs[0]") && it.told.contains("drops worker-1"));
+    assert_eq!(dropped.map(|it| it.severity), Some(Severity::Warning), "{told:?}");
+}
+
+#[test]
+fn a_target_says_its_scheme_and_labels() {
+    let configuration = "scrape_configs: [ { job_name: a, metrics_path: /prometheus, static_configs: [ { targets: [ \"worker-1:8081\" ] } ] }, { job_name: b, scheme: HTTPS, metrics_path: /prometheus, static_configs: [ { targets: [ \"worker-2:8081\" ] } ] }, { job_name: c, scheme: HTTP, metrics_path: /prometheus, static_configs: [ { targets: [ \"worker-3:8081\" ] } ] } ]\n";
+    let (configuration, _) =
+        Configuration::read("prometheus.yml", configuration).unwrap_or_else(|told| panic!("{}", render(&told)));
+    let rules = "groups: [ { name: a, rules: [ { alert: NeverSo, expr: up > 5 } ] } ]";
+    let rules = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", render(&told))).0;
+    let watch = Watch { rules, scraping: Scraping::Jobs(configuration.jobs), ..Watch::default() };
+    let plan = Arc::new(plan(CLUSTER));
+    let mut session = Session::new(plan.clone(), Seed(1), Calendar::default()).watched(&watch);
+    session.advance(Instant::START + plan.duration).expect("no limit");
+    let report = session.report();
+    let seen: Vec<(bool, bool)> = report.targets.iter().map(|it| (it.up, it.never_answered())).collect();
+    assert_eq!(seen, [(true, false), (false, true), (true, false)]);
+    assert!(report.text().contains("  https://worker-2:8081/prometheus  down"), "{}", report.text());
+    let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
+    let target = &json["targets"][1];
+    assert_eq!((&target["scheme"], &target["labels"]["job"]), (&"https".into(), &"b".into()), "{target}");
+    // Over several runs a target that failed in one is told too, and with all of it quiet rules by name.
+    let over = |detail| over_seeds(&[report.clone(), report.clone()], detail);
+    let text = over(Detail::Short);
+    assert!(
+        text.contains("https://worker-2:8081/prometheus  scrapes failed in 2 of 2 runs, all of them in 2"),
+        "{text}"
+    );
+    assert!(text.contains("1 rules") && !text.contains("NeverSo"), "{text}");
+    let text = over(Detail::All);
+    assert!(text.contains("quiet     NeverSo"), "{text}");
+}
+
+#[test]
+fn a_timeout_is_told_of_where_it_is_written() {
+    let told = |options: &str| {
+        let text = format!(
+            "scrape_configs:\n  - job_name: a\n    static_configs: [ {{ targets: [ \"worker-1:8081\", \"worker-2:8081\" ] }} ]\n    {options}\n"
+        );
+        render(&Configuration::read("prometheus.yml", &text).err().unwrap_or_default())
+    };
+    let timeout = told("scrape_timeout: 2m");
+    assert_eq!(timeout.matches("error").count(), 1, "{timeout}");
+    assert!(timeout.contains("the scrape timeout is greater than the scrape interval"), "{timeout}");
+    let rule = told("relabel_configs: [ { target_label: __scrape_interval__, replacement: 1ms } ]");
+    assert!(rule.contains("relabel_configs[0] sets __scrape_interval__ to \"1ms\""), "{rule}");
+    assert!(rule.contains("change that rule") && !rule.contains("HOST:PORT"), "{rule}");
 }

@@ -11,7 +11,7 @@ use super::{Exit, Format, Runs, calendar, complain, load, print};
 use crate::lab;
 use crate::profile::Profile;
 use crate::random::Seed;
-use crate::report::{self, Detail, Report, RuleLine, RuleState};
+use crate::report::{self, Detail, Report, RuleLine, RuleState, TargetLine};
 use crate::run::{Watch, run};
 use crate::scenario::Plan;
 
@@ -85,6 +85,7 @@ impl Test {
         // The table has told of them.
         if self.strict {
             tell_rules(&reports, &mut told);
+            reports.chunks(seeds.len().max(1)).for_each(|of_plan| tell_targets(of_plan, &mut told));
         }
         told.exit(self.strict, if failed > 0 { Exit::Found } else { Exit::Ok })
     }
@@ -111,14 +112,14 @@ impl Test {
     }
 
     fn print(&self, reports: &[Report], seeds: usize) {
+        let detail = if self.all { Detail::All } else { Detail::Short };
         match self.format {
             Format::Text if seeds == 1 => {
-                let detail = if self.all { Detail::All } else { Detail::Short };
                 let texts: Vec<String> = reports.iter().map(|report| report.text_with(detail)).collect();
                 print(&texts.join("\n"));
             }
             Format::Text => {
-                reports.chunks(seeds).for_each(|of_plan| print(&report::over_seeds(of_plan)));
+                reports.chunks(seeds).for_each(|of_plan| print(&report::over_seeds(of_plan, detail)));
             }
             Format::Json => print(&format!("{}\n", report::json(reports))),
         }
@@ -134,6 +135,17 @@ fn tell_rules(reports: &[Report], told: &mut Told) {
             RuleState::Dead => format!("the rule {name} can do nothing {wherever}: {why}"),
             _ => format!("{}: the rule {name} could not be evaluated: {why}", rule.report.scenario),
         });
+    }
+}
+
+/// Warns of targets that answered in none of several runs of a scenario: nothing is known of what they would have shown.
+fn tell_targets(reports: &[Report], told: &mut Told) {
+    let Some(first) = reports.first() else { return };
+    let silent = |index: usize| reports.iter().all(|it| it.targets.get(index).is_some_and(TargetLine::never_answered));
+    let wherever = if reports.len() > 1 { "in any run" } else { "in this run" };
+    for (_, target) in first.targets.iter().enumerate().filter(|(index, _)| silent(*index)) {
+        let why = target.last_error.as_ref().map_or("", |(_, why)| why.as_str());
+        told.warning(&format!("{}: {} never answered {wherever}: {why}", first.scenario, target.url()));
     }
 }
 

@@ -178,6 +178,11 @@ impl Target {
         self.limits.samples > 0 || self.limits.of_labels() || !self.relabel.is_empty()
     }
 
+    /// Its labels: names and values.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(key, value)| (&**key, &**value))
+    }
+
     /// Its labels, for people.
     pub fn describe(&self) -> String {
         let pairs: Vec<String> = self.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();

@@ -4,6 +4,7 @@ mod junit;
 mod rules;
 mod tables;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -159,10 +160,12 @@ pub struct Verdict {
 pub struct TargetLine {
     /// Host and port.
     pub address: String,
+    /// `http`, or what else was configured.
+    pub scheme: String,
     /// The path that is asked.
     pub path: String,
-    /// Its labels, in words.
-    pub labels: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// Whether the last scrape found it up.
     pub up: bool,
     /// How many scrapes there were.
@@ -172,6 +175,18 @@ pub struct TargetLine {
     /// When the last that failed began, in seconds since the scenario's start, and why it failed, in Prometheus's words.
     #[serde(serialize_with = "error_at")]
     pub last_error: Option<(Instant, String)>,
+}
+
+impl TargetLine {
+    /// Whether it was scraped and no scrape found it up.
+    pub fn never_answered(&self) -> bool {
+        self.scrapes > 0 && self.failed == self.scrapes
+    }
+
+    /// The address that is asked.
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.address, self.path)
+    }
 }
 
 impl Report {
@@ -249,7 +264,7 @@ impl Report {
 }
 
 /// Reports of one scenario with many seeds, for people: how often each expectation was met, and how it first was not.
-pub fn over_seeds(reports: &[Report]) -> String {
+pub fn over_seeds(reports: &[Report], detail: Detail) -> String {
     let Some(first) = reports.first() else { return String::new() };
     let mut out = format!("{}: {}\n{} seeds from {}\n", first.scenario, first.summary, reports.len(), first.seed);
     for (index, Verdict { expectation, .. }) in first.expectations.iter().enumerate() {
@@ -268,7 +283,9 @@ pub fn over_seeds(reports: &[Report]) -> String {
         }
         out += "\n";
     }
-    out += &rules::over_runs_text(reports);
+    // Writing to a String cannot fail.
+    let _ = tables::targets_over_runs(reports, detail, &mut out);
+    out += &rules::over_runs_text(reports, detail);
     out
 }
 

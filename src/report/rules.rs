@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Report;
+use super::{Detail, Report};
 
 /// How a rule stands. The order is that of tables: what is wrong comes first, and what says most about a rule wins over
 /// several runs.
@@ -105,10 +105,11 @@ pub fn over_runs(reports: &[Report]) -> Vec<OverRuns<'_>> {
 }
 
 /// The same for people.
-pub(super) fn over_runs_text(reports: &[Report]) -> String {
+pub(super) fn over_runs_text(reports: &[Report], detail: Detail) -> String {
     let mut rules = over_runs(reports);
     rules.sort_by_key(|rule| rule.line.state);
-    let shown = || rules.iter().filter(|rule| rule.line.state != RuleState::Quiet);
+    let named = |rule: &OverRuns<'_>| detail == Detail::All || rule.line.state != RuleState::Quiet;
+    let shown = || rules.iter().filter(|rule| named(rule));
     let width = super::tables::width(shown().map(|rule| rule.line.rule.as_str()));
     let row = |rule: &OverRuns<'_>| {
         let RuleLine { rule: name, state, told, .. } = rule.line;
@@ -120,7 +121,7 @@ pub(super) fn over_runs_text(reports: &[Report]) -> String {
         };
         format!("  {:<9} {name:<width$}  {told}", state.name()).trim_end().to_owned() + "\n"
     };
-    let quiet = rules.iter().filter(|rule| rule.line.state == RuleState::Quiet).count();
+    let quiet = rules.iter().filter(|rule| !named(rule)).count();
     let mut out: String = shown().map(row).collect();
     if quiet > 0 {
         out += &format!("  {:<9} {quiet} rules\n", "quiet");

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::rules::{RuleLine, RuleState};
-use super::{AlertLine, Detail, TargetLine};
+use super::{AlertLine, Detail, Report, TargetLine};
 use crate::time::Instant;
 
 /// Rows of targets that failed, in a short report.
@@ -24,11 +24,40 @@ pub(super) fn targets(targets: &[TargetLine], detail: Detail, out: &mut String) 
     }
     let most = if detail == Detail::All { usize::MAX } else { TARGETS };
     for target in failed.iter().take(most) {
-        let TargetLine { address, path, up, scrapes, failed, last_error, .. } = target;
+        let TargetLine { up, scrapes, failed, last_error, .. } = target;
         let state = if *up { "up" } else { "down" };
-        write!(out, "  http://{address}{path}  {state}, {failed} of {scrapes} scrapes failed")?;
+        write!(out, "  {}  {state}, {failed} of {scrapes} scrapes failed", target.url())?;
         match last_error {
             Some((at, why)) => writeln!(out, ", the last at {}: {why}", at.rounded())?,
+            None => writeln!(out)?,
+        }
+    }
+    match failed.len().saturating_sub(most) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more that failed (--all)"),
+    }
+}
+
+/// Targets of which a scrape failed in any of several runs with the same targets.
+pub(super) fn targets_over_runs(reports: &[Report], detail: Detail, out: &mut String) -> std::fmt::Result {
+    let count = reports.first().map_or(0, |report| report.targets.len());
+    let runs_of = |index: usize| reports.iter().filter_map(move |it| Some((it, it.targets.get(index)?)));
+    let failed: Vec<usize> = (0..count).filter(|it| runs_of(*it).any(|(_, line)| line.failed > 0)).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "Targets\n  {} of {count} answered every scrape of every run", count - failed.len())?;
+    let most = if detail == Detail::All { usize::MAX } else { TARGETS };
+    for index in failed.iter().take(most) {
+        let bad: Vec<(&Report, &TargetLine)> = runs_of(*index).filter(|(_, line)| line.failed > 0).collect();
+        let never = bad.iter().filter(|(_, line)| line.never_answered()).count();
+        let Some((report, line)) = bad.first() else { continue };
+        write!(out, "  {}  scrapes failed in {} of {} runs", line.url(), bad.len(), reports.len())?;
+        if never > 0 {
+            write!(out, ", all of them in {never}")?;
+        }
+        match &line.last_error {
+            Some((at, why)) => writeln!(out, "; with seed {} the last at {}: {why}", report.seed, at.rounded())?,
             None => writeln!(out)?,
         }
     }

@@ -1,6 +1,6 @@
 //! A scrape's way to a member: which member answers, what is asked, and what Prometheus says of an answer that is none.
 
-use super::locate::Found;
+use super::locate::{Found, nobody};
 use crate::management::{self, Body, Listener, Outcome};
 use crate::metrics::Registry;
 use crate::monitor::Located;
@@ -26,7 +26,9 @@ const PROTOCOLS: &[(&str, &str, bool)] = &[
 #[derive(Debug)]
 pub(super) struct Asking {
     pub(super) found: Found,
-    scheme: String,
+    /// Why a connection fails when no member is behind the address.
+    nobody: String,
+    pub(super) scheme: String,
     pub(super) path: String,
     headers: Vec<(String, String)>,
     fallback: bool,
@@ -66,8 +68,10 @@ impl Asking {
         headers.insert(0, ("accept".to_owned(), accept(&protocols, semantics)));
         let (connections, connected) = (0, None);
         let path = if path.starts_with('/') { path } else { format!("/{path}") };
+        let nobody = nobody(&located.address);
         Asking {
             found,
+            nobody,
             scheme,
             path,
             headers,
@@ -125,6 +129,9 @@ impl Asking {
         }
         if !matches!(self.scheme.as_str(), "http" | "https") {
             return Err(NoScrape::Failed(format!("unsupported protocol scheme \"{}\"", self.scheme)));
+        }
+        if self.found.members.is_empty() {
+            return Err(NoScrape::Failed(self.nobody.clone()));
         }
         let refused = || self.outcome(&Outcome::Refused);
         let listener = self.found.listener.ok_or_else(refused)?;

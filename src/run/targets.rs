@@ -24,13 +24,30 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
     for located in targets.located {
         match locate(&located.address, plan) {
             Some(found) => members.push((found, located)),
-            None => elsewhere.push(located.address),
+            None => elsewhere.push(located),
         }
     }
+    // A configuration has jobs for everything there is; one that says Kestra is meant for it.
+    let says_kestra = |text: &str| text.to_lowercase().contains("kestra");
+    let meant = says_kestra(&job.name);
+    let ours = meant || !members.is_empty() || elsewhere.iter().any(|it| says_kestra(&it.address));
+    let (lost, elsewhere): (Vec<Located>, Vec<Located>) = elsewhere.into_iter().partition(|it| {
+        let was_member = locate(&it.named, plan).is_some();
+        // Nodes are found beside members; a prober is asked about somebody else.
+        (was_member || ours && !found_by_cluster(job, &it.named, &discovered)) && !it.probes()
+    });
+    let addresses = |all: &[Located]| all.iter().map(|it| it.address.clone()).collect::<Vec<_>>().join(", ");
+    let (lost_at, elsewhere_at) = (addresses(&lost), addresses(&elsewhere));
+    let any_member = !members.is_empty();
+    // Prometheus asks whom it is told to ask.
+    members.extend(lost.into_iter().map(|located| (Found { members: Vec::new(), listener: None }, located)));
     let mut told = Vec::new();
     let mut tell = |severity: Severity, what: String| told.push((severity, format!("job {}: {what}", job.name)));
     for (address, why) in targets.wrong.iter().take(1) {
         tell(Severity::Warning, format!("{address} is no target: {why}"));
+    }
+    if !lost_at.is_empty() {
+        tell(Severity::Warning, format!("no member is behind {lost_at}: every scrape of it fails"));
     }
     let why = dropped(&targets.dropped, &members, plan);
     // What Kubernetes finds beside members is nobody's concern here.
@@ -38,14 +55,15 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
         told.push((Severity::Note, format!("job {} has no target in this scenario", job.name)));
         return (members, told);
     }
-    // A configuration has jobs for everything there is; one that says Kestra is meant for it.
-    let meant = job.name.to_lowercase().contains("kestra");
-    let severity = if members.is_empty() && meant { Severity::Warning } else { Severity::Note };
+    // Kubernetes finds members for every job, also for those that want something else.
+    let named =
+        targets.dropped.iter().any(|(it, _)| locate(it, plan).is_some() && !found_by_cluster(job, it, &discovered));
+    let severity = if members.is_empty() && (meant || named) { Severity::Warning } else { Severity::Note };
     for (names, rule) in &why {
         tell(severity, format!("{rule} drops {}", names.join(", ")));
     }
-    if !elsewhere.is_empty() && !members.is_empty() {
-        tell(Severity::Warning, format!("no member is behind {}", elsewhere.join(", ")));
+    if !elsewhere_at.is_empty() && any_member {
+        tell(Severity::Warning, format!("no member is behind {elsewhere_at}"));
     }
     let endpoints = |how: &Discovery| matches!(how, Discovery::Kubernetes(it) if it.role.starts_with("endpoint"));
     if job.discoveries.iter().any(endpoints) {
@@ -65,6 +83,12 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
         told.push((severity, format!("job {} has no target in this scenario", job.name)));
     }
     (members, told)
+}
+
+/// Whether Kubernetes has found an address, and not somebody who names members.
+fn found_by_cluster(job: &Job, address: &str, discovered: &[Discovered]) -> bool {
+    let kubernetes = job.discoveries.iter().any(|how| matches!(how, Discovery::Kubernetes(_)));
+    kubernetes && discovered.iter().any(|it| it.address == address)
 }
 
 fn names(plan: &Plan, fits: impl Fn(usize) -> bool) -> Vec<&str> {

@@ -169,6 +169,7 @@ fn every(member: usize, interval: Duration, plan: &Plan) -> (Found, Located) {
         fallback: false,
         body_size_limit: 0,
         forbidden: None,
+        named: address.clone(),
         address,
         target,
     };
@@ -186,9 +187,10 @@ impl Watching {
         };
         let (mut places, mut targets) = (Vec::new(), Vec::new());
         for (found, located) in watch.targets(plan).0 {
-            let member = &plan.cluster.members[found.members[0]].name;
+            let member = found.members.first().and_then(|it| plan.cluster.members.get(*it));
+            let member = member.map_or(located.address.as_str(), |it| it.name.as_str());
             let name = match &watch.scraping {
-                Scraping::Every(_) => member.clone(),
+                Scraping::Every(_) => member.to_owned(),
                 Scraping::Jobs(_) => format!("{member} {}", located.target.describe()),
             };
             let next = first(&name, located.target.interval);
@@ -357,8 +359,9 @@ impl Watching {
     pub(super) fn targets(&self, calendar: &Calendar) -> Vec<TargetLine> {
         let line = |(place, target): (&Place, &Target)| TargetLine {
             address: place.address.clone(),
+            scheme: place.asking.scheme.clone(),
             path: place.asking.path.clone(),
-            labels: target.describe(),
+            labels: target.labels().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             up: !target.seen.down && target.seen.scrapes > 0,
             scrapes: target.seen.scrapes,
             failed: target.seen.failed,

@@ -84,6 +84,8 @@ pub struct Discovered {
 pub struct Located {
     /// Host and port.
     pub address: String,
+    /// The same before relabelling.
+    pub named: String,
     /// `http`, or what else was configured.
     pub scheme: String,
     /// Path and query, escaped as Prometheus escapes them.
@@ -112,6 +114,12 @@ pub struct Targets {
     /// Those that are none: the address, and why, in words.
     pub wrong: Vec<(String, String)>,
 }
+
+/// Labels that say how often a target is scraped.
+const SPANS: [&str; 2] = ["__scrape_interval__", "__scrape_timeout__"];
+
+/// How a rule of a job is named.
+pub(super) const BY_RULE: &str = "relabel_configs[";
 
 /// What comes of one address.
 enum Fate {
@@ -183,6 +191,7 @@ impl Job {
             return Fate::Dropped(format!("relabel_configs[{rule}] ({})", self.relabel[rule].describe(&seen)));
         }
         let of = |key: &str| all.get(key).map_or(String::new(), |value| value.to_string());
+        let named = address.to_owned();
         let address = of("__address__");
         if address.is_empty() {
             return Fate::Wrong("no address".to_owned());
@@ -199,16 +208,16 @@ impl Job {
             .and_then(|it| Ok((it, span("__scrape_timeout__", "timeout")?)))
         {
             Ok(spans) => spans,
-            Err(why) => return Fate::Wrong(why),
+            Err(why) => return Fate::Wrong(why + &self.blame(&before, &SPANS)),
         };
         if timeout > interval {
             let (timeout, interval) = (of("__scrape_timeout__"), of("__scrape_interval__"));
-            return Fate::Wrong(format!(
-                "scrape timeout cannot be greater than scrape interval (\"{timeout}\" > \"{interval}\")"
-            ));
+            let why = format!("scrape timeout cannot be greater than scrape interval (\"{timeout}\" > \"{interval}\")");
+            return Fate::Wrong(why + &self.blame(&before, &SPANS));
         }
         let path = format!("{}{}", escaped_path(&of("__metrics_path__")), self.query(&all));
-        let scheme = of("__scheme__");
+        // A URL is the same whatever the case of its scheme.
+        let scheme = of("__scheme__").to_lowercase();
         all.entry("instance".into()).or_insert_with(|| address.as_str().into());
         let kept: Vec<(&str, &str)> =
             all.iter().filter(|(key, _)| !key.starts_with("__")).map(|(key, value)| (&**key, &**value)).collect();
@@ -219,6 +228,7 @@ impl Job {
         );
         Fate::Located(Box::new(Located {
             address,
+            named,
             scheme,
             path,
             headers: self.headers.clone(),
@@ -228,6 +238,21 @@ impl Job {
             forbidden: None,
             target,
         }))
+    }
+
+    /// The last rule that changes one of these labels, in words that go on behind others; nothing when none does.
+    fn blame(&self, before: &Set, keys: &[&str]) -> String {
+        let mut labels = before.clone();
+        let mut found = String::new();
+        for (index, rule) in self.relabel.iter().enumerate() {
+            let earlier = labels.clone();
+            let _ = relabel::apply(std::slice::from_ref(rule), &mut labels);
+            for key in keys.iter().filter(|key| labels.get(**key) != earlier.get(**key)) {
+                let value = labels.get(*key).map_or("", |value| value);
+                found = format!("; {BY_RULE}{index}] sets {key} to \"{value}\"");
+            }
+        }
+        found
     }
 
     /// The query: parameters of the job, the first value of each as relabelling left it, in the order of their names.
@@ -251,6 +276,12 @@ impl Job {
 }
 
 impl Located {
+    /// Whether it is asked about another address: that of a prober, such as the blackbox exporter.
+    pub fn probes(&self) -> bool {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').any(|pair| pair.starts_with("target="))
+    }
+
     /// The address that is asked, as Prometheus shows it.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.address, self.path)

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::relabel;
 use super::super::scrape::Limits;
 use super::checks::{duration_of, get, is_pattern, items, names, text_of};
-use super::job::{Discovery, Group, Job, Kubernetes};
+use super::job::{BY_RULE, Discovery, Group, Job, Kubernetes};
 use super::options::{MORE, SCRAPE};
 use super::values::{check, flag, merged, number, size};
 use super::{Configuration, Surrounds, options};
@@ -247,11 +247,16 @@ fn count(node: &Node, key: &str) -> Option<u64> {
 
 /// What Prometheus finds wrong with targets that are named, after relabelling.
 fn wrong_targets(node: &Node, job: &Job, reading: &mut Reading) {
+    if job.timeout > job.interval {
+        // It is told of the job: its targets have no fault of their own.
+        return;
+    }
     let targets = items(node, "static_configs").iter().flat_map(|group| items(group, "targets"));
     let named: Vec<&Node> = targets.collect();
     for (address, why) in job.targets(&[]).wrong {
         if let Some(node) = named.iter().find(|node| scalar(node) == address) {
-            reading.error(&node.place, format!("`{address}` is no target: {why}"), "write HOST:PORT");
+            let advice = if why.contains(BY_RULE) { "change that rule" } else { "write HOST:PORT" };
+            reading.error(&node.place, format!("`{address}` is no target: {why}"), advice);
         }
     }
 }
