@@ -129,7 +129,7 @@ impl RuleSet {
                 let Some((uid, place)) = other.deleted.iter().find(|(uid, _)| *uid == rule.uid) else { return true };
                 let what = format!("the rule `{}` (`{uid}`) of a file before is left out: this deletes it", rule.title);
                 let advice = Some("take its uid out of `deleteRules`, or give it another one".to_owned());
-                told.push(Diagnostic { severity: Severity::Warning, place: place.clone(), what, advice });
+                told.push(Diagnostic { severity: Severity::Warning, place: place.clone(), what, advice, warnings: 1 });
                 false
             });
         }
