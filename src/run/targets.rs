@@ -65,6 +65,15 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
     if !elsewhere_at.is_empty() && any_member {
         tell(Severity::Warning, format!("no member is behind {elsewhere_at}"));
     }
+    services(job, &members, plan, &mut tell);
+    if members.is_empty() {
+        told.push((severity, format!("job {} has no target in this scenario", job.name)));
+    }
+    (members, told)
+}
+
+/// What is to be said of Services: whom they leave out, and that one name stands before several members.
+fn services(job: &Job, members: &[(Found, Located)], plan: &Plan, tell: &mut impl FnMut(Severity, String)) {
     let endpoints = |how: &Discovery| matches!(how, Discovery::Kubernetes(it) if it.role.starts_with("endpoint"));
     if job.discoveries.iter().any(endpoints) {
         let beyond: Vec<&str> = names(plan, |index| !kubernetes::serving(plan).contains(&index));
@@ -79,10 +88,6 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
         let what = format!("{} stands before {behind}: a connection reaches one of them", located.address);
         tell(Severity::Note, format!("{what} by chance and stays with it until it breaks, as with a Service"));
     }
-    if members.is_empty() {
-        told.push((severity, format!("job {} has no target in this scenario", job.name)));
-    }
-    (members, told)
 }
 
 /// Whether Kubernetes has found an address, and not somebody who names members.
