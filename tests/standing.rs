@@ -7,7 +7,7 @@ use mock_kestra::document;
 use mock_kestra::monitor::{Configuration, read_rules};
 use mock_kestra::promql::Semantics;
 use mock_kestra::random::Seed;
-use mock_kestra::report::{Detail, Report, RuleLine, RuleState, junit, over_runs};
+use mock_kestra::report::{Detail, Report, RuleLine, RuleState, junit, over_runs, over_seeds};
 use mock_kestra::run::{Scraping, Watch, run};
 use mock_kestra::scenario::{NoFiles, read};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -285,4 +285,31 @@ fn targets_that_all_answer_are_one_line() {
     let short = Watch { scraping: Scraping::Every(Duration::seconds(1)), ..watch(rules) };
     let one = report_of("name: x\nduration: 1m\n", &short);
     assert!(one.text().contains("\nTargets\n  the only one answered every scrape\n"), "{}", one.text());
+}
+
+/// `time()` is 1767600000 at the start: what is so before 1767599700 is over five minutes earlier.
+const EARLY: &str = "vector(time()) < 1767599700";
+
+#[test]
+fn what_was_over_before_the_start_is_told_so_and_an_alert_is_never_recorded() {
+    let reads = "alert: Reads, expr: 'ALERTS{alertname=\"Early\"} == 5'";
+    check(&[
+        (&format!("alert: Early, expr: '{EARLY}'"), RuleState::Fired, "before the start, from -9m"),
+        (&format!("alert: Waits, for: 1h, expr: '{EARLY}'"), RuleState::Pending, "before the start, from -9m"),
+        (reads, RuleState::Quiet, ""),
+    ]);
+    // It counts for no expectation, whatever else is told of it.
+    let rules = format!("groups: [ {{ name: g, rules: [ {{ alert: Early, expr: '{EARLY}' }}, {{ {reads} }} ] }} ]");
+    let expect =
+        format!("{SCENARIO}expect: [ {{ alert: Early, never: true }}, {{ alert: Early, fires: {{ within: 1h }} }} ]");
+    let report = report_of(&expect, &watch(&rules));
+    assert_eq!(report.rules[0].times, 0);
+    for (verdict, met) in report.expectations.iter().zip([true, false]) {
+        assert_eq!(verdict.met, Some(met), "{verdict:?}");
+        let told = &verdict.seen;
+        assert!(told.contains("fired before the start, from -9m") && told.contains(" until -"), "{told}");
+    }
+    let text = over_seeds(&[report.clone(), report]);
+    assert!(text.contains("  Early                     with seed 1: before the start, from -9m"), "{text}");
+    assert!(text.contains("quiet     1 rule\n"), "{text}");
 }

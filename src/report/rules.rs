@@ -13,7 +13,7 @@ pub enum RuleState {
     Failed,
     /// It can do nothing: what it reads is not there.
     Dead,
-    /// An alert of it fired.
+    /// An alert of it fired; before the start only, when none did from there on.
     Fired,
     /// An alert of it was pending and did not fire.
     Pending,
@@ -113,9 +113,9 @@ pub(super) fn over_runs_text(reports: &[Report]) -> String {
     let row = |rule: &OverRuns<'_>| {
         let RuleLine { rule: name, state, told, .. } = rule.line;
         let told = match state {
-            RuleState::Fired => format!("in {} of {} runs", rule.fired, rule.runs),
+            RuleState::Fired if rule.fired > 0 => format!("in {} of {} runs", rule.fired, rule.runs),
             // What was so in one run.
-            RuleState::Failed | RuleState::Pending => format!("with seed {}: {told}", rule.report.seed),
+            RuleState::Failed | RuleState::Pending | RuleState::Fired => format!("with seed {}: {told}", rule.report.seed),
             _ => told.clone(),
         };
         format!("  {:<9} {name:<width$}  {told}", state.name()).trim_end().to_owned() + "\n"
@@ -123,7 +123,8 @@ pub(super) fn over_runs_text(reports: &[Report]) -> String {
     let quiet = rules.iter().filter(|rule| rule.line.state == RuleState::Quiet).count();
     let mut out: String = shown().map(row).collect();
     if quiet > 0 {
-        out += &format!("  {:<9} {quiet} rules\n", "quiet");
+        let rules = if quiet == 1 { "rule" } else { "rules" };
+        out += &format!("  {:<9} {quiet} {rules}\n", "quiet");
     }
     match rules.is_empty() {
         true => out,

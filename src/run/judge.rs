@@ -171,6 +171,12 @@ fn alert(
         return (Some(met), seen);
     }
     let (met, mut seen) = verdict(expected, &ours);
+    if met
+        && ours.is_empty()
+        && let Some(before) = explain::before_start(watching, &simulation.calendar(), &expected.alert)
+    {
+        seen = format!("{seen} from the start on; {before}");
+    }
     if !met && ours.iter().all(|line| line.firing.is_none()) {
         let end = Instant::START + plan.duration;
         seen = explain::nearest(watching, simulation, &expected.alert, &ours, end);

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use super::explain::words;
+use super::explain::{self, words};
 use super::known::{Known, Names};
 use super::watch::{Watching, instant};
 use crate::document;
@@ -56,12 +56,23 @@ impl Rules<'_> {
         }
         // Of what Grafana makes an alert because there is no data, the reason is what counts.
         let of_itself = lives.iter().any(|episode| episode.reason.is_none());
-        if of_itself || standing.wrote {
+        if of_itself {
             return match (times, lives.iter().find(|episode| episode.reason.is_none())) {
                 (1.., _) => (RuleState::Fired, fired()),
-                (0, Some(episode)) => (RuleState::Pending, format!("from {}", self.told(episode.pending))),
-                (0, None) => (RuleState::Recorded, String::new()),
+                (0, episode) => {
+                    let from = episode.map(|episode| format!("from {}", self.told(episode.pending)));
+                    (RuleState::Pending, from.unwrap_or_default())
+                }
             };
+        }
+        match standing.rule {
+            AnyRule::Record(_) if standing.wrote => return (RuleState::Recorded, String::new()),
+            _ if times > 0 => {}
+            _ => match self.over_before(standing) {
+                Some((true, told)) => return (RuleState::Fired, told),
+                Some((false, told)) => return (RuleState::Pending, told),
+                None => {}
+            },
         }
         if let AnyRule::Grafana(rule) = standing.rule
             && rule.paused
@@ -80,6 +91,15 @@ impl Rules<'_> {
             Some((state, why)) => (state, why),
             None => (RuleState::Quiet, self.nearest(standing.rule, grid).unwrap_or_default()),
         }
+    }
+
+    /// What its alerts were before the start only.
+    fn over_before(&self, standing: &Standing<'_>) -> Option<(bool, String)> {
+        let of_itself = standing.episodes.iter().filter(|episode| episode.reason.is_none());
+        explain::over_before(of_itself.map(|episode| {
+            let at = |time: Option<i64>| time.map(|time| self.instant(time));
+            (self.instant(episode.pending), at(episode.firing), at(episode.resolved))
+        }))
     }
 
     /// When its alerts fired, and how often.
@@ -205,6 +225,7 @@ impl Rules<'_> {
         }
     }
 
+    /// The rows of an expression at instants of a grid.
     fn rows(&self, text: &str, grid: Grid) -> Vec<Row> {
         let table = Expression::parse(text).ok().and_then(|it| self.watching.ask_over(&it, grid).ok());
         match table {
