@@ -1,6 +1,7 @@
 //! Why an alert fires, or does not: what each part of its expression comes to, and the first thing that keeps it quiet.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 use super::known::Names;
 use super::session::Session;
 use super::watch::{Watch, Watching};
+use crate::document;
 use crate::monitor::{AlertRule, AnyRule, GrafanaRule, Group, Node, NodeKind, Standing};
 use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row, Table};
 use crate::random::Seed;
@@ -148,7 +150,8 @@ impl<'a> Subject<'a> {
         let of_it = |standing: &&Standing<'_>| matches!(standing.rule, AnyRule::Alert(rule) if rule.name == *name);
         let Some(standing) = standings.iter().find(of_it) else { return Asked::default() };
         let group = watching.monitor.groups().get(standing.at);
-        Asked { offset: group.map_or(0, Group::offset), failure: standing.failure.map(str::to_owned) }
+        let limit = group.map_or(0, |group| group.limit);
+        Asked { offset: group.map_or(0, Group::offset), limit, failure: standing.failure.map(str::to_owned) }
     }
     /// Whether a life is one of its alerts; rules of Grafana tell of trouble by alerts of other names.
     fn is_of(self, line: &AlertLine) -> bool {
@@ -176,6 +179,8 @@ impl<'a> Subject<'a> {
 struct Asked {
     /// So long before its evaluation, in milliseconds.
     offset: i64,
+    /// How many alerts it may have at once; 0 is any number.
+    limit: usize,
     /// Why it could not be evaluated, the first time.
     failure: Option<String>,
 }
@@ -206,7 +211,7 @@ pub(super) fn over_before(lives: impl Iterator<Item = Times>) -> Option<(bool, S
 }
 
 /// The same as a whole sentence.
-fn sentence((fired, told): &(bool, String)) -> String {
+pub(super) fn sentence((fired, told): &(bool, String)) -> String {
     format!("{} {told}", if *fired { "fired" } else { "pending" })
 }
 
@@ -274,6 +279,39 @@ fn too_short(line: &AlertLine, hold: Duration, end: Instant) -> String {
     format!("only pending, from {from}: {told}")
 }
 
+/// A label that no alert of this name can have, whatever its value, in words. None also when its rules say too little of what
+/// they give: those of Grafana, and those whose series never were there.
+pub(super) fn unknown_label(
+    watching: &Watching,
+    simulation: &Simulation,
+    alert: &str,
+    labels: &[(String, String)],
+) -> Option<String> {
+    if labels.is_empty() {
+        return None;
+    }
+    let calendar = simulation.calendar();
+    let start = calendar.start().as_millisecond();
+    let mut keys: BTreeSet<String> = BTreeSet::from(["alertname".to_owned()]);
+    for standing in watching.monitor.standings().iter().filter(|standing| standing.rule.name() == alert) {
+        let AnyRule::Alert(rule) = standing.rule else { return None };
+        let grid = since(watching.grid(standing.at, &calendar, simulation.now()), start);
+        let asked = Subject::Prometheus(rule).asked(watching);
+        let why = Why { watching, simulation, grid, whole: grid, asked, before: None, start, names: OnceCell::new() };
+        let sets = why.label_sets(&rule.expression.outline());
+        if sets.is_empty() {
+            return None;
+        }
+        keys.extend(sets.iter().flat_map(|labels| labels.iter()).map(|(key, _)| key.to_string()));
+        keys.extend(rule.labels.iter().map(|(key, _)| key.clone()));
+    }
+    keys.remove("__name__");
+    // Who is about every alert asks what no rule of this name says.
+    let (unknown, _) = labels.iter().find(|(key, _)| keys.len() > 1 && !keys.contains(key))?;
+    let advice = document::instead(unknown, keys.iter().map(String::as_str));
+    Some(format!("no alert {alert} can have a label `{unknown}`; {advice}"))
+}
+
 pub(super) struct Why<'a> {
     pub(super) watching: &'a Watching,
     /// The cluster at the end of the run.
@@ -311,6 +349,22 @@ impl Why<'_> {
             Table::Scalar(values) => Ok(vec![Row { labels: Vec::new().into(), values }]),
             Table::Text(_) => Ok(Vec::new()),
         }
+    }
+
+    /// The label sets that a part could give, whatever its thresholds.
+    fn label_sets(&self, part: &Part) -> Vec<Labels> {
+        let text = match (&part.kind, part.parts.as_slice()) {
+            (PartKind::Filter { matched, .. }, _) => matched,
+            (PartKind::Set(op), [left, right]) => {
+                let mut sets = self.label_sets(left);
+                if op == "or" {
+                    sets.extend(self.label_sets(right));
+                }
+                return sets;
+            }
+            _ => &part.text,
+        };
+        self.rows(text).unwrap_or_default().into_iter().map(|row| row.labels).collect()
     }
 
     fn lines(&self, part: &Part, depth: usize, lines: &mut Vec<PartLine>) {
@@ -377,10 +431,15 @@ impl Why<'_> {
     fn quiet(&self, subject: Subject<'_>) -> String {
         let rule = match subject {
             Subject::Prometheus(rule) => {
-                let has_values = self.rows(rule.expression.text()).is_ok_and(|rows| !rows.is_empty());
-                return match &self.asked.failure {
-                    // It has values, and no alert came of them.
-                    Some(why) if has_values => format!("{why}: none is active"),
+                let rows = self.rows(rule.expression.text()).unwrap_or_default();
+                let at_once = |index: usize| rows.iter().filter(|row| row.at(index).is_some()).count();
+                let most = (0..self.grid.count).map(at_once).max().unwrap_or(0);
+                return match (&self.asked.failure, self.asked.limit) {
+                    // It has values, and no alert came of them. The failure is that of the first time.
+                    (Some(_), limit) if limit > 0 && most > limit => {
+                        format!("exceeded limit of {limit} with {most} alerts: none is active")
+                    }
+                    (Some(why), _) if most > 0 => format!("{why}: none is active"),
                     _ => self.nothing(&rule.expression.outline(), 0),
                 };
             }
