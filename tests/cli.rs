@@ -452,6 +452,40 @@ fn many_seeds_are_judged_together_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_sweep_tells_of_dead_and_failed_rules_and_strict_counts_them() {
+    let file = scratch("dead.yml");
+    let rules = file.to_str().expect("UTF-8");
+    let write = |rules: &str| {
+        std::fs::write(&file, format!("groups: [ {{ name: g, rules: [ {rules} ] }} ]\n")).expect("written");
+    };
+    let sweep = |more: &[&str]| run(&[&["sweep", "worker-killed", "--seeds", "2", "--rules", rules], more].concat());
+    write(
+        "{ alert: A, expr: nothing > 1 }, { alert: B, expr: up * on (job) up }, { alert: C, expr: 'up > 3 or upp > 3' }",
+    );
+    let (code, _, err) = sweep(&[]);
+    assert_eq!(code, Some(0), "{err}");
+    for warning in [
+        "warning: the rule A can do nothing in every run: there is no series called `nothing`",
+        "warning: worker-killed: the rule B could not be evaluated: ",
+        "warning: part of C is dead: there is no series called `upp`; did you mean `up`?",
+    ] {
+        assert!(err.contains(warning), "{warning} in {err}");
+    }
+    let (code, _, err) = sweep(&["--strict"]);
+    assert_eq!(code, Some(1));
+    assert!(err.ends_with("3 warnings: with --strict this is exit code 1\n"), "{err}");
+    write("{ alert: A, expr: up == 0 }");
+    assert_eq!(sweep(&["--strict"]).0, Some(0));
+    // A test tells of the part that the table of rules cannot show.
+    write("{ alert: C, expr: 'up > 3 or upp > 3' }");
+    let test = |more: &[&str]| run(&[&["test", "healthy", "--rules", rules], more].concat());
+    let (code, _, err) = test(&["--lenient"]);
+    assert_eq!(code, Some(0));
+    assert!(err.contains("warning: part of C is dead: there is no series called `upp`"), "{err}");
+    assert_eq!(test(&["--lenient", "--strict"]).0, Some(1));
+}
+
+#[test]
 fn a_sweep_gives_the_same_figures_on_any_number_of_threads() {
     let sweep = |jobs: &str| run(&["sweep", "worker-killed", "--seeds", "6", "--jobs", jobs]);
     let (code, out, _) = sweep("1");

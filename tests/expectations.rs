@@ -487,3 +487,43 @@ fn an_answer_that_comes_late_is_an_answer() {
     assert_eq!(met[0].0, Some(true), "{met:?}");
     assert_eq!(met[1].0, Some(true), "{met:?}");
 }
+
+#[test]
+fn names_and_labels_of_no_alert_are_told() {
+    let rules = "groups: [ { name: g, rules: [ { alert: Down, expr: 'up == 0', labels: { team: a } }, { alert: Up, expr: 'up > 1' } ] } ]";
+    let scenario = |expect: &str| {
+        format!(
+            "name: x\nduration: 10m\ncluster: {{ members: {{ executor: 1, worker: 2 }} }}\n\
+             timeline: [ {{ at: 5m, kill: worker-1, for: 2m }} ]\nexpect: [ {{ {expect} }} ]\n"
+        )
+    };
+    let judged = |expect: &str, lenient: bool| {
+        let (plan, told) = read("x.yaml", &scenario(expect), &NoFiles);
+        let plan = plan.unwrap_or_else(|| panic!("{}", document::render(&told)));
+        let watch =
+            Watch { rules: read_rules("rules.yml", rules).expect("sound rules").0, lenient, ..Watch::default() };
+        let report = run(&Arc::new(plan), Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+        let verdict = report.expectations[0].clone();
+        (verdict.met, verdict.seen, verdict.warning)
+    };
+    let every = "alert: \"*\", never: true, except: [ Down, Upp ]";
+    let (met, seen, _) = judged(every, false);
+    assert_eq!((met, seen.as_str()), (Some(false), "no rule alerts as `Upp`; did you mean `Up`?"));
+    assert_eq!(judged(every, true).0, Some(true));
+    // A value that no alert has, where there are others: whatever was expected.
+    let other = "never active with these labels; it fires with {instance=\"worker-1:8081\"";
+    for (more, met) in [("never: true", true), ("fires: {}", false)] {
+        let (found, seen, warning) =
+            judged(&format!("alert: Down, {more}, labels: {{ instance: \"wrker-1:8081\" }}"), false);
+        assert_eq!((found, warning), (Some(met), None));
+        assert!(seen.starts_with(other), "{seen}");
+    }
+    // A label that none can have, also of what never was active.
+    let (_, _, warning) = judged("alert: Down, never: true, labels: { instnce: \"worker-1:8081\" }", false);
+    let warning = warning.expect("a warning");
+    assert_eq!(warning, "no alert Down can have a label `instnce`; did you mean `instance`?");
+    assert!(judged("alert: Up, never: true, labels: { rle: worker }", false).2.is_some());
+    for known in ["alert: Up, never: true, labels: { role: worker }", "alert: Down, never: true, labels: { team: b }"] {
+        assert_eq!(judged(known, false).2, None, "{known}");
+    }
+}

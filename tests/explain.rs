@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mock_kestra::monitor::read_rules;
 use mock_kestra::random::Seed;
-use mock_kestra::run::{Scraping, Watch, explain};
+use mock_kestra::run::{Scraping, Watch, explain, run};
 use mock_kestra::scenario::{NoFiles, read};
 use mock_kestra::time::{Calendar, Duration, Instant};
 
@@ -171,4 +171,77 @@ groups:
     let told = told(gone, rules, |_| {}, None);
     assert!(told.contains("it fires: from ") && told.contains("; KeepLast holds it at "), "{told}");
     assert!(told.contains("A finds no data"), "{told}");
+}
+
+#[test]
+fn what_an_alert_was_before_the_start_is_told() {
+    let early = rule("vector(time()) < 1767599700", "0s");
+    let whole = told(CLUSTER, &early, |_| {}, None);
+    assert!(whole.starts_with("fired before the start, from -9m") && whole.contains(" until -"), "{whole}");
+    assert!(whole.contains("; from the start on: `vector(time())` never is < 1767599700"), "{whole}");
+    let at = told(CLUSTER, &early, |_| {}, Some(Duration::minutes(5)));
+    assert!(at.starts_with("fired before the start, from -9m") && at.contains("it is inactive"), "{at}");
+}
+
+#[test]
+fn alerts_beyond_the_limit_of_their_group_are_told() {
+    let rules = "groups: [ { name: g, limit: 1, rules: [ { alert: A, expr: up > 0 } ] } ]\n";
+    for at in [None, Some(Duration::minutes(5))] {
+        let told = told(CLUSTER, rules, |_| {}, at);
+        assert!(told.contains("exceeded limit of 1 with 5 alerts: none is active"), "{told}");
+    }
+    // Those below it are; when there are more for a while that is told as well.
+    let rules = "groups: [ { name: g, limit: 1, rules: [ { alert: A, expr: 'up{role=\"worker\"} == 0 or up{role=\"scheduler\"} == 1 and on () up{instance=\"worker-1:8081\"} == 0 or up{role=\"executor\"} == 1' } ] } ]\n";
+    let told = told(CLUSTER, rules, |_| {}, None);
+    assert!(
+        told.starts_with("it fires: from ")
+            && told.contains("; at times it could not be evaluated: exceeded limit of 1 with"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_group_with_a_query_offset_is_asked_as_it_asks() {
+    let rules = "groups: [ { name: g, query_offset: 3m, rules: [ { alert: A, expr: 'vector(time() - 1767600000) > 1e9' } ] } ]\n";
+    let (plan, _) = read("x.yaml", CLUSTER, &NoFiles);
+    let (plan, rules) = (Arc::new(plan.expect("a plan")), read_rules("rules.yml", rules).expect("rules").0);
+    let at = Some(Instant::START + Duration::minutes(10));
+    let watch = Watch { rules, ..Watch::default() };
+    let found = explain(&plan, Seed(1), Calendar::default(), &watch, "A", at).expect("no limit").expect("a rule A");
+    let part = found.parts.iter().find(|part| part.text == "vector(time() - 1767600000)").expect("the difference");
+    let (asked, shown) = part.values[0].1[0];
+    assert!((asked - shown.expect("a value") - 180.0).abs() < 0.001, "{part:?}");
+}
+
+#[test]
+fn what_is_pending_at_the_end_has_held_for_the_same_time_wherever_it_is_told() {
+    let rules = rule("vector(1)", "40m");
+    let expect = CLUSTER.to_owned() + "expect: [ { alert: A, fires: { within: 20m } } ]\n";
+    let explained = told(&expect, &rules, |_| {}, None);
+    let plan = Arc::new(read("x.yaml", &expect, &NoFiles).0.expect("a plan"));
+    let watch = Watch { rules: read_rules("rules.yml", &rules).expect("rules").0, ..Watch::default() };
+    let report = run(&plan, Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+    assert!(explained.contains("it held for "), "{explained}");
+    assert_eq!(report.expectations[0].seen, explained);
+}
+
+#[test]
+fn what_a_negative_matcher_keeps_out_is_told() {
+    for (expr, part) in [
+        ("up{job!=\"kestra\"} == 0", "`up` has 5 series, every one has job=\"kestra\", which `!=` excludes"),
+        ("up{job!~\"kes.*\"} == 0", "every one has a job like \"kes.*\", which `!~` excludes: it is kestra"),
+        ("up{jib!=\"\"} == 0", "they have no such label"),
+        ("up{job=\"kestr\"} == 0", "none with job like \"kestr\"; did you mean \"kestra\"?"),
+    ] {
+        let told = told(CLUSTER, &rule(expr, "0s"), |_| {}, None);
+        assert!(told.contains(part), "{expr}: {told}");
+    }
+}
+
+#[test]
+fn a_family_that_the_configuration_takes_away_is_told() {
+    let off =
+        CLUSTER.to_owned() + "configuration: { micronaut: { metrics: { binders: { jvm: { enabled: false } } } } }\n";
+    let told = told(&off, &rule("jvm_memory_used_bytes > 1", "0s"), |_| {}, None);
+    assert!(told.ends_with("switched off by `micronaut.metrics.binders.jvm.enabled`"), "{told}");
 }

@@ -7,7 +7,7 @@ use mock_kestra::document;
 use mock_kestra::monitor::{Configuration, read_rules};
 use mock_kestra::promql::Semantics;
 use mock_kestra::random::Seed;
-use mock_kestra::report::{Detail, Report, RuleLine, RuleState, junit, over_runs};
+use mock_kestra::report::{Detail, Report, RuleLine, RuleState, junit, over_runs, over_seeds};
 use mock_kestra::run::{Scraping, Watch, run};
 use mock_kestra::scenario::{NoFiles, read};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -285,4 +285,60 @@ fn targets_that_all_answer_are_one_line() {
     let short = Watch { scraping: Scraping::Every(Duration::seconds(1)), ..watch(rules) };
     let one = report_of("name: x\nduration: 1m\n", &short);
     assert!(one.text().contains("\nTargets\n  the only one answered every scrape\n"), "{}", one.text());
+}
+
+/// `time()` is 1767600000 at the start: what is so before 1767599700 is over five minutes earlier.
+const EARLY: &str = "vector(time()) < 1767599700";
+
+#[test]
+fn what_was_over_before_the_start_is_told_so_and_an_alert_is_never_recorded() {
+    let reads = "alert: Reads, expr: 'ALERTS{alertname=\"Early\"} == 5'";
+    check(&[
+        (&format!("alert: Early, expr: '{EARLY}'"), RuleState::Quiet, "fired before the start, from -9m"),
+        (&format!("alert: Waits, for: 1h, expr: '{EARLY}'"), RuleState::Quiet, "pending before the start, from -9m"),
+        (reads, RuleState::Quiet, ""),
+    ]);
+    // It counts for no expectation, whatever else is told of it.
+    let rules = format!("groups: [ {{ name: g, rules: [ {{ alert: Early, expr: '{EARLY}' }}, {{ {reads} }} ] }} ]");
+    let expect =
+        format!("{SCENARIO}expect: [ {{ alert: Early, never: true }}, {{ alert: Early, fires: {{ within: 1h }} }} ]");
+    let report = report_of(&expect, &watch(&rules));
+    assert_eq!(report.rules[0].times, 0);
+    for (verdict, met) in report.expectations.iter().zip([true, false]) {
+        assert_eq!(verdict.met, Some(met), "{verdict:?}");
+        let told = &verdict.seen;
+        assert!(told.contains("fired before the start, from -9m") && told.contains(" until -"), "{told}");
+    }
+    let one = report_of(SCENARIO, &watch("groups: [ { name: g, rules: [ { alert: Q, expr: up > 1 } ] } ]"));
+    let text = over_seeds(&[one.clone(), one]);
+    assert!(text.contains("quiet     1 rule\n"), "{text}");
+}
+
+#[test]
+fn a_dead_part_of_a_rule_that_could_do_something_is_told() {
+    let ended = "kestra_executor_taskrun_ended_count_total";
+    let report = |exprs: &[&str]| {
+        let rules: Vec<String> = exprs.iter().map(|expr| format!("{{ alert: A, expr: '{expr}' }}")).collect();
+        report_of(SCENARIO, &watch(&format!("groups: [ {{ name: g, rules: [ {} ] }} ]", rules.join(", "))))
+    };
+    for (expr, doubt) in [
+        (format!("up > 300 or {ended}t > 1e9"), format!("called `{ended}t`; did you mean `{ended}`?")),
+        (format!("up == 0 unless on () (up > 3 or {ended}t > 1e9)"), format!("called `{ended}t`; did you mean")),
+        ("up > 3 unless on () node_load1 > 3".to_owned(), "called `node_load1`: no version of Kestra".to_owned()),
+        ("up > up offset 1d".to_owned(), "`up offset 1d`: the run has no samples 1d back".to_owned()),
+    ] {
+        let report = report(&[&expr]);
+        let doubts = &report.rules[0].doubts;
+        assert!(doubts.len() == 1 && doubts[0].starts_with("part of A is dead: "), "{expr}: {doubts:?}");
+        assert!(doubts[0].contains(&doubt), "{expr}: {doubts:?}");
+        assert_eq!(mock_kestra::report::doubts(&[report.clone(), report]).len(), 1);
+    }
+    // What an event may bring, what the samples reach back to, and what is dead as a whole.
+    let sound = report(&[
+        "up > 3 or kestra_executor_execution_queued_count_total > 1e9",
+        "up > up offset 20m",
+        "nothing > 3 or other > 3",
+        "up > 3 and on () absent(nothing)",
+    ]);
+    assert!(sound.rules.iter().all(|line| line.doubts.is_empty()), "{:?}", sound.rules);
 }

@@ -11,7 +11,7 @@ use super::{Exit, Format, Runs, calendar, complain, load, print};
 use crate::lab;
 use crate::profile::Profile;
 use crate::random::Seed;
-use crate::report::{self, Detail, Report, RuleLine, RuleState, TargetLine};
+use crate::report::{self, Detail, Report, TargetLine};
 use crate::run::{Watch, run};
 use crate::scenario::Plan;
 
@@ -82,9 +82,11 @@ impl Test {
             let unjudged = if unjudged > 0 { format!(", {unjudged} not judged") } else { String::new() };
             print(&format!("\n{met} expectations met, {failed} not met{unjudged}\n"));
         }
+        let warnings = [report::doubts(&reports), report::expectation_warnings(&reports)].concat();
+        warnings.iter().for_each(|warning| told.warning(warning));
         // The table has told of them.
         if self.strict {
-            tell_rules(&reports, &mut told);
+            report::rule_warnings(&reports).iter().for_each(|warning| told.warning(warning));
             reports.chunks(seeds.len().max(1)).for_each(|of_plan| tell_targets(of_plan, &mut told));
         }
         told.exit(self.strict, if failed > 0 { Exit::Found } else { Exit::Ok })
@@ -123,18 +125,6 @@ impl Test {
             }
             Format::Json => print(&format!("{}\n", report::json(reports))),
         }
-    }
-}
-
-/// Warns of rules that a verdict may lack.
-fn tell_rules(reports: &[Report], told: &mut Told) {
-    for rule in report::over_runs(reports).iter().filter(|rule| rule.warns()) {
-        let RuleLine { rule: name, state, told: why, .. } = rule.line;
-        let wherever = if rule.runs > 1 { "in every run" } else { "in this run" };
-        told.warning(&match state {
-            RuleState::Dead => format!("the rule {name} can do nothing {wherever}: {why}"),
-            _ => format!("{}: the rule {name} could not be evaluated: {why}", rule.report.scenario),
-        });
     }
 }
 

@@ -33,6 +33,9 @@ pub(super) struct Sweep {
     /// Entry of the timeline that delays count from [default: the first one]
     #[arg(long)]
     from: Option<String>,
+    /// A warning is exit code 1: also a rule that is dead in every run or that failed
+    #[arg(long)]
+    strict: bool,
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -70,7 +73,8 @@ impl Sweep {
                         print(&format!("{}\n", serde_json::to_string_pretty(&sweep).unwrap_or_default()));
                     }
                 }
-                Exit::Ok
+                sweep.warnings.iter().for_each(|warning| told.warning(warning));
+                told.exit(self.strict, Exit::Ok)
             }
             Err(failed) => failed_run(&failed),
         }

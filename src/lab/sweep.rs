@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::parallel::{RunFailed, run_all};
 use crate::random::Seed;
-use crate::report::AlertLine;
+use crate::report::{self, AlertLine, Report};
 use crate::run::{self, Watch};
 use crate::scenario::{Anchor, Plan, Sight};
 use crate::time::{Calendar, Duration, Instant};
@@ -43,6 +43,9 @@ pub struct Sweep {
     pub runs: u64,
     /// Every alert of the rules, in the order of the rules.
     pub detections: Vec<Detection>,
+    /// Rules that the figures lack: dead in every run, or not evaluated in one, and parts that are dead; in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl Sweep {
@@ -107,11 +110,13 @@ pub fn sweep(
     // Nobody asks what was expected: rules are evaluated on the way, and old samples forgotten.
     let bare = Arc::new(Plan { expectations: Vec::new(), ..(**plan).clone() });
     let with_seeds: Vec<_> = (0..runs.count).map(|n| (bare.clone(), Seed(runs.first + n as u64))).collect();
-    let watch = &Watch { standings: false, ..watch.clone() };
     let one = |plan: &Arc<Plan>, seed: Seed| {
-        run::run(plan, seed, calendar, Some(watch)).map(|report| report.alerts.unwrap_or_default())
+        // Of many runs only what is counted is kept.
+        run::run(plan, seed, calendar, Some(watch)).map(|report| Report { timeline: Vec::new(), ..report })
     };
-    let lives = run_all(&with_seeds, runs.jobs, one, progress)?;
+    let reports = run_all(&with_seeds, runs.jobs, one, progress)?;
+    let warnings = [report::rule_warnings(&reports), report::doubts(&reports)].concat();
+    let lives: Vec<Vec<AlertLine>> = reports.into_iter().map(|report| report.alerts.unwrap_or_default()).collect();
     let mut names: Vec<&str> = Vec::new();
     for alert in watch.rules.alerts() {
         if !names.contains(&alert) {
@@ -123,6 +128,7 @@ pub fn sweep(
         from: runs.from.to_string(),
         runs: runs.count as u64,
         detections: names.into_iter().map(|alert| detection(alert, &runs.from, &lives)).collect(),
+        warnings,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::turns::Key;
 use super::{AlertRule, Episode, GrafanaRule, Monitor, RecordRule, Rule};
-use crate::promql::{Expression, Labels, Part, PartKind};
+use crate::promql::{AskedLabel, Expression, Labels, Part, PartKind};
 
 /// A rule of either kind.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +63,8 @@ pub struct Unselected {
     pub text: String,
     /// Whether there are series of that name, with other labels.
     pub others: usize,
-    /// The first label that none of them has like this: label, the value asked for, and the values there are.
-    pub label: Option<(String, String, Vec<String>)>,
+    /// The first that is asked of a label and that none of them has, and the values there are of it.
+    pub label: Option<(AskedLabel, Vec<String>)>,
 }
 
 /// Who writes a series.
@@ -119,6 +119,30 @@ impl Monitor {
         self.nothing_for(&expression.outline(), 0)
     }
 
+    /// Of an expression that could have a value: sides of `or`, and what `unless` takes away, that can have none; each by the
+    /// selector without which it has none.
+    pub fn dead_branches(&self, expression: &Expression) -> Vec<Unselected> {
+        let mut found = Vec::new();
+        self.branches(&expression.outline(), 0, &mut found);
+        found
+    }
+
+    fn branches(&self, part: &Part, depth: usize, found: &mut Vec<Unselected>) {
+        if depth > DEPTH {
+            return;
+        }
+        for (index, side) in part.parts.iter().enumerate() {
+            let may_be_dead = match &part.kind {
+                PartKind::Set(op) => op == "or" || (op == "unless" && index == 1),
+                _ => false,
+            };
+            match self.nothing_for(side, depth).filter(|_| may_be_dead) {
+                Some(unselected) => found.push(unselected),
+                None => self.branches(side, depth + 1, found),
+            }
+        }
+    }
+
     fn nothing_for(&self, part: &Part, depth: usize) -> Option<Unselected> {
         // Rules that record what they read would never end.
         if depth > DEPTH {
@@ -162,13 +186,7 @@ impl Monitor {
     }
 
     /// Whether a selector has selected nothing.
-    fn selects(
-        &self,
-        part: &Part,
-        name: Option<&str>,
-        asked: &[(String, String, String)],
-        range: bool,
-    ) -> Option<Unselected> {
+    fn selects(&self, part: &Part, name: Option<&str>, asked: &[AskedLabel], range: bool) -> Option<Unselected> {
         // Expressions of rules were read before.
         let written = Expression::parse(&part.text).ok()?;
         let found = || self.database.all().iter().map(|series| &series.labels);
@@ -183,14 +201,14 @@ impl Monitor {
             let named = |labels: &&Labels| labels.iter().any(|(key, value)| &**key == "__name__" && &**value == name);
             found().filter(named).collect()
         });
-        let misses = |(label, value, alone): &(String, String, String)| {
-            let alone = Expression::parse(alone).ok()?;
+        let misses = |asked: &AskedLabel| {
+            let alone = Expression::parse(&asked.alone).ok()?;
             if of_name.is_empty() || of_name.iter().any(|labels| alone.selects(labels)) {
                 return None;
             }
-            let values = of_name.iter().flat_map(|labels| labels.iter()).filter(|(key, _)| **key == **label);
+            let values = of_name.iter().flat_map(|labels| labels.iter()).filter(|(key, _)| **key == *asked.label);
             let values: BTreeSet<String> = values.map(|(_, value)| value.to_string()).collect();
-            Some((label.clone(), value.clone(), values.into_iter().collect()))
+            Some((asked.clone(), values.into_iter().collect()))
         };
         let label = asked.iter().find_map(misses);
         Some(Unselected { name: name.map(str::to_owned), text, others: of_name.len(), label })

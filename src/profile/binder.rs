@@ -44,6 +44,11 @@ impl Binder {
         self.meters.iter().any(below)
     }
 
+    /// Whether all series of a meter are its own.
+    pub fn has_all_of(&self, meter: &str) -> bool {
+        self.has(meter) && self.only.is_none()
+    }
+
     /// Whether it registers a series of a meter with these tags.
     pub fn registers(&self, meter: &str, tags: &[(&str, &str)]) -> bool {
         let chosen =

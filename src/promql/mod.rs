@@ -29,7 +29,7 @@ pub use data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, stale};
 pub use error::SyntaxError;
 pub use evaluate::{Evaluator, Table, Value};
 pub(crate) use matcher::regex;
-pub use outline::{Part, PartKind};
+pub use outline::{AskedLabel, Part, PartKind};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

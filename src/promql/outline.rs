@@ -15,16 +15,28 @@ pub struct Part {
     pub parts: Vec<Part>,
 }
 
+/// What a selector asks of a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedLabel {
+    /// The label.
+    pub label: String,
+    /// `=`, `!=`, `=~` or `!~`.
+    pub op: &'static str,
+    /// With what it is compared.
+    pub value: String,
+    /// The selector with this alone.
+    pub alone: String,
+}
+
 /// What a part of an expression is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PartKind {
-    /// Series of a name, with a label each that is asked for: label, operator and value as written, and the same selector
-    /// without it.
+    /// Series of a name, with labels that are asked for.
     Selector {
         /// The metric's name, when it is fixed.
         name: Option<String>,
-        /// What is asked of labels: label, value, and the selector with this alone.
-        asked: Vec<(String, String, String)>,
+        /// What is asked of labels.
+        asked: Vec<AskedLabel>,
         /// Whether it is a range of samples.
         range: bool,
     },
@@ -114,7 +126,9 @@ fn selector(selector: &Selector, text: &str, range: bool) -> PartKind {
     let asked = selector.matchers.iter().filter(|matcher| matcher.name != "__name__");
     PartKind::Selector {
         name: name.map(str::to_owned),
-        asked: asked.map(|it| (it.name.clone(), it.value.clone(), alone(it))).collect(),
+        asked: asked
+            .map(|it| AskedLabel { label: it.name.clone(), op: it.op, value: it.value.clone(), alone: alone(it) })
+            .collect(),
         range,
     }
 }
@@ -135,7 +149,7 @@ mod tests {
         fn all(part: &Part, found: &mut Vec<String>) {
             Expression::parse(&part.text).unwrap_or_else(|why| panic!("{}: {why}", part.text));
             if let PartKind::Selector { asked, .. } = &part.kind {
-                found.extend(asked.iter().map(|(_, _, alone)| alone.clone()));
+                found.extend(asked.iter().map(|asked| asked.alone.clone()));
             }
             part.parts.iter().for_each(|part| all(part, found));
         }

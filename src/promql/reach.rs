@@ -2,6 +2,7 @@
 
 use super::Expression;
 use super::evaluate::LOOKBACK;
+use super::print;
 use super::syntax::{Expr, Kind, Shift};
 
 impl Expression {
@@ -11,6 +12,30 @@ impl Expression {
     pub fn reach(&self, step: i64) -> Option<i64> {
         reach(&self.tree, step)
     }
+}
+
+impl Expression {
+    /// Selectors that look at what was before, each with how far before an instant that is at least, in milliseconds.
+    pub fn offsets(&self) -> Vec<(String, i64)> {
+        let mut all = Vec::new();
+        offsets(&self.tree, &self.text, 0, &mut all);
+        all
+    }
+}
+
+fn offsets(expr: &Expr, text: &str, outer: i64, all: &mut Vec<(String, i64)>) {
+    let mut before = outer;
+    if let Some(shift) = expr.shift() {
+        // What is fixed to an instant is no matter of how long ago.
+        if shift.at.is_some() {
+            return;
+        }
+        before = before.saturating_add(shift.offset.unwrap_or(0));
+        if expr.selector().is_some() && before > 0 {
+            all.push((print::one_line(text, expr.span.clone()), before));
+        }
+    }
+    expr.children().for_each(|child| offsets(child, text, before, all));
 }
 
 fn reach(expr: &Expr, step: i64) -> Option<i64> {
@@ -39,6 +64,15 @@ fn back(shift: &Shift) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::Expression;
+
+    #[test]
+    fn each_selector_that_looks_back_is_told_with_how_far() {
+        let text =
+            "x offset 1d > y or sum(rate(z[5m] offset 1h)) + max_over_time((w offset 1m)[5m:1m] offset 1h) + v @ 9";
+        let found = Expression::parse(text).expect("sound").offsets();
+        let told: Vec<(&str, i64)> = found.iter().map(|(text, back)| (text.as_str(), back / 60_000)).collect();
+        assert_eq!(told, [("x offset 1d", 1440), ("z[5m] offset 1h", 60), ("w offset 1m", 61)]);
+    }
 
     #[test]
     fn ranges_offsets_and_subqueries_add_up() {

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 pub use junit::junit;
-pub use rules::{OverRuns, RuleKind, RuleLine, RuleState, over_runs};
+pub use rules::{OverRuns, RuleKind, RuleLine, RuleState, doubts, expectation_warnings, over_runs, rule_warnings};
 
 use crate::scenario::Plan;
 use crate::simulator::JournalEntry;
@@ -153,6 +153,9 @@ pub struct Verdict {
     pub met: Option<bool>,
     /// What was seen, or why it was not judged.
     pub seen: String,
+    /// Why it was probably not meant so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// Something that was scraped, as Prometheus's page of targets tells it.
@@ -251,7 +254,7 @@ impl Report {
         if !self.expectations.is_empty() {
             writeln!(out, "\nExpectations")?;
         }
-        for Verdict { expectation, met, seen } in &self.expectations {
+        for Verdict { expectation, met, seen, .. } in &self.expectations {
             let verdict = match met {
                 Some(true) => "met",
                 Some(false) => "NOT MET",

@@ -64,6 +64,9 @@ pub struct RuleLine {
     pub times: usize,
     /// When and how often, how near it came, or why not; in words.
     pub told: String,
+    /// What of it does nothing, though the whole can do something; in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
 }
 
 /// How a rule stood over several runs.
@@ -104,6 +107,47 @@ pub fn over_runs(reports: &[Report]) -> Vec<OverRuns<'_>> {
     (0..first.rules.len()).filter_map(of).collect()
 }
 
+/// Warnings of rules that a verdict over these runs may lack: those that are dead in every run, and those that failed in one.
+pub fn rule_warnings(reports: &[Report]) -> Vec<String> {
+    let told = |rule: &OverRuns<'_>| {
+        let RuleLine { rule: name, state, told: why, .. } = rule.line;
+        let wherever = if rule.runs > 1 { "in every run" } else { "in this run" };
+        match state {
+            RuleState::Dead => format!("the rule {name} can do nothing {wherever}: {why}"),
+            _ => format!("{}: the rule {name} could not be evaluated: {why}", rule.report.scenario),
+        }
+    };
+    over_runs(reports).iter().filter(|rule| rule.warns()).map(told).collect()
+}
+
+/// What of rules does nothing in all of these runs, in words.
+pub fn doubts(reports: &[Report]) -> Vec<String> {
+    let Some(first) = reports.first() else { return Vec::new() };
+    let of_rule = |(index, line): (usize, &RuleLine)| {
+        let everywhere = |doubt: &&String| {
+            let has = |report: &Report| report.rules.get(index).is_some_and(|line| line.doubts.contains(doubt));
+            reports.iter().all(has)
+        };
+        line.doubts.iter().filter(everywhere).cloned().collect::<Vec<String>>()
+    };
+    first.rules.iter().enumerate().flat_map(of_rule).collect()
+}
+
+/// Warnings of expectations that were probably not meant as they are, each once.
+pub fn expectation_warnings(reports: &[Report]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for report in reports {
+        for verdict in &report.expectations {
+            let Some(warning) = &verdict.warning else { continue };
+            let told = format!("{}: {}: {warning}", report.scenario, verdict.expectation);
+            if !all.contains(&told) {
+                all.push(told);
+            }
+        }
+    }
+    all
+}
+
 /// The same for people.
 pub(super) fn over_runs_text(reports: &[Report], detail: Detail) -> String {
     let mut rules = over_runs(reports);
@@ -116,7 +160,9 @@ pub(super) fn over_runs_text(reports: &[Report], detail: Detail) -> String {
         let told = match state {
             RuleState::Fired => format!("in {} of {} runs", rule.fired, rule.runs),
             // What was so in one run.
-            RuleState::Failed | RuleState::Pending => format!("with seed {}: {told}", rule.report.seed),
+            RuleState::Failed | RuleState::Pending => {
+                format!("with seed {}: {told}", rule.report.seed)
+            }
             _ => told.clone(),
         };
         format!("  {:<9} {name:<width$}  {told}", state.name()).trim_end().to_owned() + "\n"
@@ -124,7 +170,8 @@ pub(super) fn over_runs_text(reports: &[Report], detail: Detail) -> String {
     let quiet = rules.iter().filter(|rule| !named(rule)).count();
     let mut out: String = shown().map(row).collect();
     if quiet > 0 {
-        out += &format!("  {:<9} {quiet} rules\n", "quiet");
+        let rules = if quiet == 1 { "rule" } else { "rules" };
+        out += &format!("  {:<9} {quiet} {rules}\n", "quiet");
     }
     match rules.is_empty() {
         true => out,

@@ -1,6 +1,7 @@
 //! Why an alert fires, or does not: what each part of its expression comes to, and the first thing that keeps it quiet.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use serde::Serialize;
 use super::known::Names;
 use super::session::Session;
 use super::watch::{Watch, Watching};
-use crate::monitor::{AlertRule, GrafanaRule, Node, NodeKind};
+use crate::document;
+use crate::monitor::{AlertRule, AnyRule, GrafanaRule, Group, Node, NodeKind, Standing};
 use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row, Table};
 use crate::random::Seed;
 use crate::report::{AlertLine, TargetLine, write_targets};
@@ -88,12 +90,12 @@ pub fn explain(
         Some(_) => Grid { first: grid.last(), count: grid.count.min(1), ..grid },
         None => whole,
     };
-    let lives: Vec<AlertLine> = watching
-        .alerts(&calendar)
-        .into_iter()
-        .filter(|line| subject.is_of(line) && line.resolved.is_none_or(|resolved| resolved >= Instant::START))
-        .collect();
-    let why = Why { watching: &watching, simulation: &simulation, grid, whole, start, names: OnceCell::new() };
+    let all = watching.alerts(&calendar).into_iter().filter(|line| subject.is_of(line));
+    let (lives, before): (Vec<AlertLine>, Vec<AlertLine>) = all.partition(|line| line.ends_after(Instant::START));
+    let before = over_before(before.iter().map(AlertLine::times));
+    let asked = subject.asked(&watching);
+    let why =
+        Why { watching: &watching, simulation: &simulation, grid, whole, asked, before, start, names: OnceCell::new() };
     let verdict = match at {
         Some(_) => why.at(subject, &lives, until),
         None => why.over_all(subject, &lives),
@@ -137,6 +139,20 @@ impl<'a> Subject<'a> {
             Subject::Grafana(rule) => rule.hold,
         }
     }
+    /// How its group asks it, and why it could not be evaluated the first time that it could not.
+    fn asked(self, watching: &Watching) -> Asked {
+        let name = match self {
+            Subject::Prometheus(rule) => &rule.name,
+            // Rules of Grafana know no offset, and their trouble is an alert.
+            Subject::Grafana(_) => return Asked::default(),
+        };
+        let standings = watching.monitor.standings();
+        let of_it = |standing: &&Standing<'_>| matches!(standing.rule, AnyRule::Alert(rule) if rule.name == *name);
+        let Some(standing) = standings.iter().find(of_it) else { return Asked::default() };
+        let group = watching.monitor.groups().get(standing.at);
+        let limit = group.map_or(0, |group| group.limit);
+        Asked { offset: group.map_or(0, Group::offset), limit, failure: standing.failure.map(str::to_owned) }
+    }
     /// Whether a life is one of its alerts; rules of Grafana tell of trouble by alerts of other names.
     fn is_of(self, line: &AlertLine) -> bool {
         match self {
@@ -156,6 +172,47 @@ impl<'a> Subject<'a> {
             }
         }
     }
+}
+
+/// How a group asks a rule.
+#[derive(Debug, Default)]
+struct Asked {
+    /// So long before its evaluation, in milliseconds.
+    offset: i64,
+    /// How many alerts it may have at once; 0 is any number.
+    limit: usize,
+    /// Why it could not be evaluated, the first time.
+    failure: Option<String>,
+}
+
+/// When an alert began to be pending, fired, and ended.
+type Times = (Instant, Option<Instant>, Option<Instant>);
+
+impl AlertLine {
+    fn times(&self) -> Times {
+        (self.pending, self.firing, self.resolved)
+    }
+}
+
+/// What lives of an alert came to that were over before the start, which counts nowhere: whether one fired, and when, in words
+/// that go on from "fired" or "pending".
+pub(super) fn over_before(lives: impl Iterator<Item = Times>) -> Option<(bool, String)> {
+    let lives: Vec<Times> = lives.collect();
+    let fired: Vec<&Times> = lives.iter().filter(|(_, firing, _)| firing.is_some()).collect();
+    let of = if fired.is_empty() { lives.iter().collect() } else { fired.clone() };
+    let (pending, firing, resolved) = *of.first().copied()?;
+    let until = resolved.map(|at| format!(" until {}", at.rounded())).unwrap_or_default();
+    let span = format!("from {}{until}", firing.unwrap_or(pending).rounded());
+    let told = match of.len() {
+        1 => format!("before the start, {span}"),
+        many => format!("{many} times before the start, first {span}"),
+    };
+    Some((!fired.is_empty(), told))
+}
+
+/// The same as a whole sentence.
+pub(super) fn sentence((fired, told): &(bool, String)) -> String {
+    format!("{} {told}", if *fired { "fired" } else { "pending" })
 }
 
 /// A node of a rule of Grafana in words.
@@ -189,11 +246,22 @@ pub(super) fn nearest(
     let Some((subject, grid)) = Subject::find(watching, alert, &calendar, end) else { return "never active".into() };
     let start = calendar.start().as_millisecond();
     let grid = since(grid, start);
-    let why = Why { watching, simulation, grid, whole: grid, start, names: OnceCell::new() };
-    match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
-        Some(line) => too_short(line, subject.hold(), end),
-        None => format!("never active: {}", why.quiet(subject)),
+    let (asked, before) = (subject.asked(watching), before_start(watching, &calendar, alert));
+    let why = Why { watching, simulation, grid, whole: grid, asked, before: None, start, names: OnceCell::new() };
+    // The last evaluation that saw it: what is later nobody has seen.
+    let end = why.instant(grid.last());
+    match (lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)), before) {
+        (Some(line), _) => too_short(line, subject.hold(), end),
+        (None, None) => format!("never active: {}", why.quiet(subject)),
+        (None, Some(before)) => format!("{before}; from the start on never active: {}", why.quiet(subject)),
     }
+}
+
+/// What an alert was before the start, when that was over by then, in words.
+pub(super) fn before_start(watching: &Watching, calendar: &Calendar, alert: &str) -> Option<String> {
+    let all = watching.alerts(calendar);
+    let over = all.iter().filter(|line| line.alert == alert && !line.ends_after(Instant::START));
+    over_before(over.map(AlertLine::times)).as_ref().map(sentence)
 }
 
 /// Why an alert that was pending did not fire. What is gone at the evaluation at which it would have fired has been seen for
@@ -211,6 +279,39 @@ fn too_short(line: &AlertLine, hold: Duration, end: Instant) -> String {
     format!("only pending, from {from}: {told}")
 }
 
+/// A label that no alert of this name can have, whatever its value, in words. None also when its rules say too little of what
+/// they give: those of Grafana, and those whose series never were there.
+pub(super) fn unknown_label(
+    watching: &Watching,
+    simulation: &Simulation,
+    alert: &str,
+    labels: &[(String, String)],
+) -> Option<String> {
+    if labels.is_empty() {
+        return None;
+    }
+    let calendar = simulation.calendar();
+    let start = calendar.start().as_millisecond();
+    let mut keys: BTreeSet<String> = BTreeSet::from(["alertname".to_owned()]);
+    for standing in watching.monitor.standings().iter().filter(|standing| standing.rule.name() == alert) {
+        let AnyRule::Alert(rule) = standing.rule else { return None };
+        let grid = since(watching.grid(standing.at, &calendar, simulation.now()), start);
+        let asked = Subject::Prometheus(rule).asked(watching);
+        let why = Why { watching, simulation, grid, whole: grid, asked, before: None, start, names: OnceCell::new() };
+        let sets = why.label_sets(&rule.expression.outline());
+        if sets.is_empty() {
+            return None;
+        }
+        keys.extend(sets.iter().flat_map(|labels| labels.iter()).map(|(key, _)| key.to_string()));
+        keys.extend(rule.labels.iter().map(|(key, _)| key.clone()));
+    }
+    keys.remove("__name__");
+    // Who is about every alert asks what no rule of this name says.
+    let (unknown, _) = labels.iter().find(|(key, _)| keys.len() > 1 && !keys.contains(key))?;
+    let advice = document::instead(unknown, keys.iter().map(String::as_str));
+    Some(format!("no alert {alert} can have a label `{unknown}`; {advice}"))
+}
+
 pub(super) struct Why<'a> {
     pub(super) watching: &'a Watching,
     /// The cluster at the end of the run.
@@ -219,6 +320,9 @@ pub(super) struct Why<'a> {
     pub(super) grid: Grid,
     /// All evaluations from the start on.
     pub(super) whole: Grid,
+    asked: Asked,
+    /// What it was before the start, as [`over_before`] has it.
+    before: Option<(bool, String)>,
     start: i64,
     names: OnceCell<Names>,
 }
@@ -237,12 +341,30 @@ impl Why<'_> {
         self.rows_over(text, self.grid)
     }
 
+    /// The rows of an expression at the evaluations of a grid, as the group of the rule asks them.
     pub(super) fn rows_over(&self, text: &str, grid: Grid) -> Result<Vec<Row>, String> {
+        let grid = Grid { first: grid.first - self.asked.offset, ..grid };
         match self.watching.ask_over(&Expression::parse(text)?, grid)? {
             Table::Rows(rows) => Ok(rows),
             Table::Scalar(values) => Ok(vec![Row { labels: Vec::new().into(), values }]),
             Table::Text(_) => Ok(Vec::new()),
         }
+    }
+
+    /// The label sets that a part could give, whatever its thresholds.
+    fn label_sets(&self, part: &Part) -> Vec<Labels> {
+        let text = match (&part.kind, part.parts.as_slice()) {
+            (PartKind::Filter { matched, .. }, _) => matched,
+            (PartKind::Set(op), [left, right]) => {
+                let mut sets = self.label_sets(left);
+                if op == "or" {
+                    sets.extend(self.label_sets(right));
+                }
+                return sets;
+            }
+            _ => &part.text,
+        };
+        self.rows(text).unwrap_or_default().into_iter().map(|row| row.labels).collect()
     }
 
     fn lines(&self, part: &Part, depth: usize, lines: &mut Vec<PartLine>) {
@@ -308,7 +430,19 @@ impl Why<'_> {
     /// Why a rule is not active.
     fn quiet(&self, subject: Subject<'_>) -> String {
         let rule = match subject {
-            Subject::Prometheus(rule) => return self.nothing(&rule.expression.outline(), 0),
+            Subject::Prometheus(rule) => {
+                let rows = self.rows(rule.expression.text()).unwrap_or_default();
+                let at_once = |index: usize| rows.iter().filter(|row| row.at(index).is_some()).count();
+                let most = (0..self.grid.count).map(at_once).max().unwrap_or(0);
+                return match (&self.asked.failure, self.asked.limit) {
+                    // It has values, and no alert came of them. The failure is that of the first time.
+                    (Some(_), limit) if limit > 0 && most > limit => {
+                        format!("exceeded limit of {limit} with {most} alerts: none is active")
+                    }
+                    (Some(why), _) if most > 0 => format!("{why}: none is active"),
+                    _ => self.nothing(&rule.expression.outline(), 0),
+                };
+            }
             Subject::Grafana(rule) => rule,
         };
         if rule.paused {
@@ -334,6 +468,10 @@ impl Why<'_> {
     }
 
     fn over_all(&self, subject: Subject<'_>, lives: &[AlertLine]) -> String {
+        let failed = |told: String| match &self.asked.failure {
+            Some(why) => format!("{told}; at times it could not be evaluated: {why}"),
+            None => told,
+        };
         let end = self.instant(self.grid.last());
         if let Some((line, firing)) = lives.iter().find_map(|line| Some((line, line.firing?))) {
             let resolved = line.resolved.map_or("and still fires".into(), |at| format!("until {}", at.rounded()));
@@ -348,11 +486,13 @@ impl Why<'_> {
                 _ => String::new(),
             };
             let kept = self.kept(subject, line, end);
-            return format!("it fires: from {} {resolved}{more}{why}{kept}", firing.rounded());
+            return failed(format!("it fires: from {} {resolved}{more}{why}{kept}", firing.rounded()));
         }
-        match lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)) {
-            Some(line) => too_short(line, subject.hold(), end) + &self.kept(subject, line, end),
-            None => self.quiet(subject),
+        let longest = lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending));
+        match (longest, &self.before) {
+            (Some(line), _) => failed(too_short(line, subject.hold(), end) + &self.kept(subject, line, end)),
+            (None, None) => self.quiet(subject),
+            (None, Some(before)) => format!("{}; from the start on: {}", sentence(before), self.quiet(subject)),
         }
     }
 
@@ -387,7 +527,11 @@ impl Why<'_> {
             }
             None => {
                 let before = lives.iter().filter_map(|line| line.resolved).filter(|resolved| *resolved <= at).max();
-                let over = before.map(|it| format!("it was resolved at {}; ", it.rounded())).unwrap_or_default();
+                let over = match (before, &self.before) {
+                    (Some(resolved), _) => format!("it was resolved at {}; ", resolved.rounded()),
+                    (None, Some(before)) => sentence(before) + "; ",
+                    (None, None) => String::new(),
+                };
                 format!("{over}it is inactive: {}", self.quiet(subject))
             }
         }

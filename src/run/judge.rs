@@ -73,7 +73,13 @@ impl Judge {
                 Expectation::Health { members, status, .. } => self.health(index, members, *status),
                 Expectation::Event { what, window } => event(what, window, simulation),
             };
-            Verdict { expectation: expectation.sentence(&self.plan), met, seen }
+            let warning = match (expectation, watched) {
+                (Expectation::Alert(expected), Some((watching, _))) => {
+                    explain::unknown_label(watching, simulation, &expected.alert, &expected.labels)
+                }
+                _ => None,
+            };
+            Verdict { expectation: expectation.sentence(&self.plan), met, seen, warning }
         };
         self.plan.expectations.iter().enumerate().map(verdict).collect()
     }
@@ -155,22 +161,35 @@ fn alert(
     watched: Option<(&Watching, &[AlertLine])>,
 ) -> (Option<bool>, String) {
     let Some((watching, alerts)) = watched else { return (None, "needs alert rules".into()) };
-    if !expected.every() && !watching.knows(&expected.alert) {
-        let near = document::nearest(&expected.alert, watching.alert_names());
+    // What is expected of no rule is not judged when that is allowed; what is left out of all may be missing then.
+    let named = expected.except.iter().filter(|_| !watching.lenient());
+    let mut named = named.chain(Some(&expected.alert).filter(|_| !expected.every()));
+    if let Some(unknown) = named.find(|name| !watching.knows(name)) {
+        let near = document::nearest(unknown, watching.alert_names());
         let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        return ((!watching.lenient()).then_some(false), format!("no rule alerts as `{}`{near}", expected.alert));
+        return ((!watching.lenient()).then_some(false), format!("no rule alerts as `{unknown}`{near}"));
     }
     let carries = |line: &AlertLine| expected.labels.iter().all(|label| line.labels.contains(label));
     let since = expected.from.instant().min(Instant::START);
-    let ours: Vec<&AlertLine> = alerts
-        .iter()
-        .filter(|line| expected.is_about(&line.alert) && carries(line) && line.ends_after(since))
-        .collect();
+    let about = alerts.iter().filter(|line| expected.is_about(&line.alert) && line.ends_after(since));
+    let (ours, others): (Vec<&AlertLine>, Vec<&AlertLine>) = about.partition(|line| carries(line));
     if expected.every() {
         let (met, seen) = nothing_fires(expected, &ours);
         return (Some(met), seen);
     }
     let (met, mut seen) = verdict(expected, &ours);
+    if met
+        && ours.is_empty()
+        && let Some(before) = explain::before_start(watching, &simulation.calendar(), &expected.alert)
+    {
+        seen = format!("{seen} from the start on; {before}");
+    }
+    let most = others.iter().find(|line| line.firing.is_some()).or(others.first());
+    if let (true, Some(line)) = (ours.is_empty(), most) {
+        let does = if line.firing.is_some() { "fires" } else { "is pending" };
+        let labels: Vec<String> = line.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+        return (Some(met), format!("never active with these labels; it {does} with {{{}}}", labels.join(", ")));
+    }
     if !met && ours.iter().all(|line| line.firing.is_none()) {
         let end = Instant::START + plan.duration;
         seen = explain::nearest(watching, simulation, &expected.alert, &ours, end);

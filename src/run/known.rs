@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::watch::Watching;
 use crate::document;
-use crate::profile::{Kind, Meter, Profile, Role};
+use crate::profile::{Binder, Kind, Meter, Profile, Role};
 use crate::promql::Grid;
 use crate::scenario::Plan;
 use crate::simulator::{Simulation, moves};
@@ -23,6 +23,8 @@ pub(super) enum Known {
     /// A meter of this version (or of any, for metrics of plugins' tasks) that nothing raises here: its causes are not
     /// simulated.
     NotSimulated(Option<&'static str>),
+    /// A meter that the configuration has switched off, by the name of its binder.
+    SwitchedOff(&'static str),
     /// No meter of the version of any member, but of another one: in words, with what it is called here.
     OtherVersion(String),
     /// A meter is called so, and its series otherwise: the version, what it is, and its series.
@@ -78,7 +80,7 @@ impl Names {
         }
         for profile in profiles {
             for (_, meter) in profile.meters() {
-                let (name, known) = (name_of(meter, &plan), of_meter(meter, profile));
+                let (name, known) = (name_of(meter, &plan), of_meter(meter, profile, &plan));
                 let series: Vec<String> = meter.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect();
                 for series in &series {
                     // In a cluster of several versions the one that could show it is told.
@@ -145,7 +147,11 @@ fn plain(dotted: &str) -> String {
 }
 
 /// What is known of the series of a meter when they are not there.
-fn of_meter(meter: &Meter, profile: &'static Profile) -> Known {
+fn of_meter(meter: &Meter, profile: &'static Profile, plan: &Plan) -> Known {
+    let mut off = plan.settings.binders_off().filter_map(Binder::named);
+    if let Some(binder) = off.find(|binder| binder.has_all_of(&meter.name)) {
+        return Known::SwitchedOff(binder.name);
+    }
     if moves(meter) {
         return Known::NotRaised(profile.name());
     }
@@ -188,6 +194,7 @@ impl fmt::Display for Known {
             Known::NotSimulated(None) => {
                 f.write_str("it is a metric of a plugin's tasks; these are not simulated: nothing raises it here")
             }
+            Known::SwitchedOff(binder) => write!(f, "switched off by `micronaut.metrics.binders.{binder}.enabled`"),
             Known::OtherVersion(elsewhere) => f.write_str(elsewhere),
             Known::OtherSeries(version, kind, series) => {
                 let are = if series.len() == 1 { "is" } else { "are" };
@@ -251,6 +258,16 @@ mod tests {
         assert_eq!(names.of("kestra_executor_execution_started_count_total"), Known::Unknown(meant));
         let elsewhere = names.of("my_app_worker_queue_size").to_string();
         assert!(elsewhere.contains("2.0 has, here `my_app_worker_job_pending` tells the same"), "{elsewhere}");
+    }
+
+    #[test]
+    fn a_meter_that_the_configuration_takes_away_names_the_switch() {
+        let off = "name: x\nconfiguration: { micronaut: { metrics: { binders: { jvm: { enabled: false } } } } }\n";
+        let names = names(off, &[]);
+        assert_eq!(names.of("jvm_memory_used_bytes"), Known::SwitchedOff("jvm"));
+        let told = names.of("jvm_memory_used_bytes").to_string();
+        assert_eq!(told, "switched off by `micronaut.metrics.binders.jvm.enabled`");
+        assert!(matches!(names.of("process_cpu_usage"), Known::NoMember(..)));
     }
 
     #[test]

@@ -2,15 +2,15 @@
 
 use std::cell::OnceCell;
 
-use super::explain::words;
+use super::explain::{self, words};
 use super::known::{Known, Names};
-use super::watch::{Watching, instant};
-use crate::document;
+use super::watch::{BEFORE, Watching, instant};
+use super::why::{kept_out, meant};
 use crate::monitor::{AnyRule, Episode, Standing, Unselected};
-use crate::promql::{Expression, Grid, Part, PartKind, Row, Table};
+use crate::promql::{AskedLabel, Expression, Grid, Part, PartKind, Row, Table};
 use crate::report::{RuleKind, RuleLine, RuleState};
 use crate::simulator::{Simulation, moves};
-use crate::time::{Calendar, Instant};
+use crate::time::{Calendar, Duration, Instant};
 
 /// The line of each rule, in the order of the rules; none when nobody wants to know.
 pub(super) fn lines(watching: &Watching, simulation: &Simulation) -> Vec<RuleLine> {
@@ -45,7 +45,44 @@ impl Rules<'_> {
             state,
             times,
             told,
+            doubts: match state {
+                RuleState::Failed | RuleState::Dead => Vec::new(),
+                _ => self.doubts(standing),
+            },
         }
+    }
+
+    /// What of a rule does nothing: sides of its expression that read what nobody knows, and what lies before all samples.
+    fn doubts(&self, standing: &Standing<'_>) -> Vec<String> {
+        let (rule, grid) = (standing.rule.name(), self.grid(standing));
+        let first = self.simulation.born().max(Instant::START.before(BEFORE));
+        let span = self.simulation.now().since(first);
+        let mut doubts = Vec::new();
+        for expression in standing.rule.expressions() {
+            for Unselected { name, others, .. } in self.watching.monitor.dead_branches(expression) {
+                let Some(name) = name.filter(|_| others == 0 && self.watching.has_targets()) else { continue };
+                // All others come with an event, or another scenario shows them.
+                let known = self.names(grid).of(&name);
+                if let Known::Unknown(meant) = &known {
+                    let sign = if meant.is_some() { ';' } else { ':' };
+                    doubts.push(format!("part of {rule} is dead: there is no series called `{name}`{sign} {known}"));
+                }
+            }
+            for (text, back) in expression.offsets() {
+                let back = Duration::milliseconds(back.unsigned_abs());
+                if back > span {
+                    doubts.push(format!("part of {rule} is dead: `{text}`: the run has no samples {back} back"));
+                }
+            }
+        }
+        doubts
+    }
+
+    /// All names of the run.
+    fn names(&self, grid: Grid) -> &Names {
+        // What was there earlier only is a meter of a version, whose names are known anyway.
+        let last = Grid { first: grid.last(), count: grid.count.min(1), ..grid };
+        self.names.get_or_init(|| Names::of_run(self.simulation, self.watching, last))
     }
 
     fn state(&self, standing: &Standing<'_>, lives: &[&Episode], times: usize) -> (RuleState, String) {
@@ -56,12 +93,17 @@ impl Rules<'_> {
         }
         // Of what Grafana makes an alert because there is no data, the reason is what counts.
         let of_itself = lives.iter().any(|episode| episode.reason.is_none());
-        if of_itself || standing.wrote {
+        if of_itself {
             return match (times, lives.iter().find(|episode| episode.reason.is_none())) {
                 (1.., _) => (RuleState::Fired, fired()),
-                (0, Some(episode)) => (RuleState::Pending, format!("from {}", self.told(episode.pending))),
-                (0, None) => (RuleState::Recorded, String::new()),
+                (0, episode) => {
+                    let from = episode.map(|episode| format!("from {}", self.told(episode.pending)));
+                    (RuleState::Pending, from.unwrap_or_default())
+                }
             };
+        }
+        if let (AnyRule::Record(_), true) = (standing.rule, standing.wrote) {
+            return (RuleState::Recorded, String::new());
         }
         if let AnyRule::Grafana(rule) = standing.rule
             && rule.paused
@@ -78,8 +120,21 @@ impl Rules<'_> {
             Some((RuleState::Dead, why)) => (RuleState::Dead, why + &troubled),
             _ if times > 0 => (RuleState::Fired, fired()),
             Some((state, why)) => (state, why),
-            None => (RuleState::Quiet, self.nearest(standing.rule, grid).unwrap_or_default()),
+            None => {
+                let before = self.over_before(standing).as_ref().map(explain::sentence);
+                let told: Vec<String> = before.into_iter().chain(self.nearest(standing.rule, grid)).collect();
+                (RuleState::Quiet, told.join("; "))
+            }
         }
+    }
+
+    /// What its alerts were before the start only.
+    fn over_before(&self, standing: &Standing<'_>) -> Option<(bool, String)> {
+        let of_itself = standing.episodes.iter().filter(|episode| episode.reason.is_none());
+        explain::over_before(of_itself.map(|episode| {
+            let at = |time: Option<i64>| time.map(|time| self.instant(time));
+            (self.instant(episode.pending), at(episode.firing), at(episode.resolved))
+        }))
     }
 
     /// When its alerts fired, and how often.
@@ -115,10 +170,7 @@ impl Rules<'_> {
         if !self.watching.has_targets() {
             return (RuleState::Dead, format!("there is no series called `{name}`: nothing is scraped"));
         }
-        // What was there earlier only is a meter of a version, whose names are known anyway.
-        let last = Grid { first: grid.last(), count: grid.count.min(1), ..grid };
-        let names = self.names.get_or_init(|| Names::of_run(self.simulation, self.watching, last));
-        match names.of(name) {
+        match self.names(grid).of(name) {
             // It comes with its first event, on a real server too.
             known @ Known::NotRaised(_) => (RuleState::Quiet, format!("`{name}`: {known}")),
             known @ Known::Unknown(Some(_)) => {
@@ -134,20 +186,14 @@ impl Rules<'_> {
         name: &str,
         text: &str,
         others: usize,
-        label: Option<&(String, String, Vec<String>)>,
+        label: Option<&(AskedLabel, Vec<String>)>,
     ) -> (RuleState, String) {
-        let Some((label, value, there)) = label else {
+        let Some((asked, there)) = label else {
             return (RuleState::Dead, format!("`{name}` has {others} series, none is like `{text}`"));
         };
-        let near = document::nearest(value, there.iter().map(String::as_str));
-        let hint = match (near, there.len()) {
-            (Some(near), _) => format!("; did you mean \"{near}\"?"),
-            (None, 0) => "; they have no such label".to_owned(),
-            (None, _) => format!(": it is {}", there.iter().take(6).cloned().collect::<Vec<_>>().join(", ")),
-        };
-        let why = format!("`{name}` has {others} series, none with {label} like \"{value}\"{hint}");
+        let why = kept_out(name, others, asked, there);
         // A meter that events raise may get such a series yet.
-        let waits = !there.is_empty() && near.is_none() && self.rises(name);
+        let waits = !there.is_empty() && meant(asked, there).is_none() && self.rises(name);
         (if waits { RuleState::Quiet } else { RuleState::Dead }, why)
     }
 
@@ -205,6 +251,7 @@ impl Rules<'_> {
         }
     }
 
+    /// The rows of an expression at instants of a grid.
     fn rows(&self, text: &str, grid: Grid) -> Vec<Row> {
         let table = Expression::parse(text).ok().and_then(|it| self.watching.ask_over(&it, grid).ok());
         match table {

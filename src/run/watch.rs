@@ -105,7 +105,7 @@ pub(super) struct Watching {
 }
 
 /// How long before the start a Prometheus has watched already, if the cluster is that old.
-const BEFORE: Duration = Duration::minutes(10);
+pub(super) const BEFORE: Duration = Duration::minutes(10);
 
 impl Watch {
     /// All targets: where each is, the path that is scraped, and how. What is none of a member's ports is told in words.

@@ -2,7 +2,38 @@
 
 use super::explain::{Why, words};
 use super::known::Known;
-use crate::promql::{Part, PartKind, Row};
+use crate::document;
+use crate::promql::{AskedLabel, Part, PartKind, Row};
+
+/// What was probably meant by a value that no series has; by one that is to be kept out nothing else is.
+pub(super) fn meant<'t>(asked: &AskedLabel, there: &'t [String]) -> Option<&'t str> {
+    let positive = !asked.op.starts_with('!');
+    document::nearest(&asked.value, there.iter().map(String::as_str)).filter(|_| positive)
+}
+
+/// Which label keeps all series of a name out, with the values there are of it.
+pub(super) fn kept_out(name: &str, series: usize, asked: &AskedLabel, there: &[String]) -> String {
+    let AskedLabel { label, op, value, .. } = asked;
+    let few = || there.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
+    match (*op, there) {
+        ("!=", [only]) => {
+            return format!("`{name}` has {series} series, every one has {label}=\"{only}\", which `!=` excludes");
+        }
+        ("!~", [_, ..]) => {
+            return format!(
+                "`{name}` has {series} series, every one has a {label} like \"{value}\", which `!~` excludes: it is {}",
+                few()
+            );
+        }
+        _ => {}
+    }
+    let hint = match (meant(asked, there), there.len()) {
+        (Some(near), _) => format!("; did you mean \"{near}\"?"),
+        (None, 0) => "; they have no such label".to_owned(),
+        (None, _) => format!(": it is {}", few()),
+    };
+    format!("`{name}` has {series} series, none with {label} like \"{value}\"{hint}")
+}
 
 impl Why<'_> {
     /// Why a part has no value at any instant.
@@ -62,7 +93,7 @@ impl Why<'_> {
     }
 
     /// No series is selected: is there such a metric, and which label keeps it out?
-    fn no_series(&self, part: &Part, name: Option<&str>, asked: &[(String, String, String)], range: bool) -> String {
+    fn no_series(&self, part: &Part, name: Option<&str>, asked: &[AskedLabel], range: bool) -> String {
         let shown = match range {
             true => part.text.trim_start_matches("count_over_time(").trim_end_matches(')'),
             false => part.text.as_str(),
@@ -83,16 +114,9 @@ impl Why<'_> {
         if of_name.is_empty() {
             return self.no_name(name);
         }
-        for (label, value, alone) in asked {
-            if self.rows(alone).is_ok_and(|rows| rows.is_empty()) {
-                let there = names(label, &of_name);
-                let near = crate::document::nearest(value, there.iter().map(String::as_str));
-                let hint = match (near, there.len()) {
-                    (Some(near), _) => format!("; did you mean \"{near}\"?"),
-                    (None, 0) => "; they have no such label".to_owned(),
-                    (None, _) => format!(": it is {}", there.iter().take(6).cloned().collect::<Vec<_>>().join(", ")),
-                };
-                return format!("`{name}` has {} series, none with {label} like \"{value}\"{hint}", of_name.len());
+        for asked in asked {
+            if self.rows(&asked.alone).is_ok_and(|rows| rows.is_empty()) {
+                return kept_out(name, of_name.len(), asked, &names(&asked.label, &of_name));
             }
         }
         format!("`{name}` has {} series, but none at these times is like `{shown}`", of_name.len())

@@ -91,7 +91,7 @@ pub struct AlertExpectation {
     pub resolves: Option<Bound>,
     /// `pending`.
     pub pending: Option<Bound>,
-    /// `never: true`: it fires at no time from there on, also not since before.
+    /// `never: true`: it fires at no time from there on, also not since before; what is over by then does not count.
     pub never: bool,
     /// `count`: how many times it fires; what fires already then is one of them.
     pub count: Option<u32>,

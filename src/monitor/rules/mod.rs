@@ -70,7 +70,7 @@ pub struct AlertRule {
 
 impl Group {
     /// How long before its evaluation the rules are asked, in milliseconds.
-    pub(super) const fn offset(&self) -> i64 {
+    pub const fn offset(&self) -> i64 {
         match self.query_offset {
             Some(offset) => offset.as_milliseconds() as i64,
             None => 0,
