@@ -500,7 +500,7 @@ fn a_target_says_its_scheme_and_labels() {
         text.contains("https://worker-2:8081/prometheus  scrapes failed in 2 of 2 runs, all of them in 2"),
         "{text}"
     );
-    assert!(text.contains("1 rules") && !text.contains("NeverSo"), "{text}");
+    assert!(text.contains("1 rule\n") && !text.contains("NeverSo"), "{text}");
     let text = over(Detail::All);
     assert!(text.contains("quiet     NeverSo"), "{text}");
 }

@@ -310,7 +310,7 @@ fn what_was_over_before_the_start_is_told_so_and_an_alert_is_never_recorded() {
         assert!(told.contains("fired before the start, from -9m") && told.contains(" until -"), "{told}");
     }
     let one = report_of(SCENARIO, &watch("groups: [ { name: g, rules: [ { alert: Q, expr: up > 1 } ] } ]"));
-    let text = over_seeds(&[one.clone(), one]);
+    let text = over_seeds(&[one.clone(), one], Detail::Short);
     assert!(text.contains("quiet     1 rule\n"), "{text}");
 }
 

@@ -127,7 +127,7 @@ fn a_name_that_exists_nowhere_is_an_error_with_its_place_and_what_was_meant() {
         ),
         (
             "add: { meters: [ { name: a.b, kind: timer, start: [ { is: 0 } ] } ] }",
-            "2.1/version.yaml:2:59: what a timer shows must be a mapping, not a single value (write for example `{ count: polls }`)",
+            "2.1/version.yaml:2:59: what a timer shows must be a mapping, not a single value (write for example `{ count: polls, sum: polls * 0.1, max: 0 }`)",
         ),
         (
             "answers: { task_runs: submited }",

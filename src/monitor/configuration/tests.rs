@@ -167,7 +167,7 @@ fn a_service_monitor_is_translated_as_the_operator_does() {
 fn a_pod_monitor_is_translated_and_other_objects_are_told() {
     let text = "apiVersion: v1\nkind: Service\nmetadata: { name: x }\n---\napiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: { name: workers, namespace: data }\nspec:\n  selector: { matchLabels: { app.kubernetes.io/component: worker } }\n  podMetricsEndpoints: [ { port: management, path: /prometheus } ]\n";
     let (configuration, told) = Configuration::read("m.yaml", text).expect("manifests");
-    assert!(document::render(&told).contains("a Service says nothing about what is scraped"));
+    assert!(document::render(&told).contains("kind Service says nothing about what is scraped"));
     let job = &configuration.jobs[0];
     assert_eq!(
         (job.name.as_str(), configuration.evaluation_interval),
