@@ -156,7 +156,8 @@ pub use document::{Diagnostic, Place, Severity, Source, render as render_diagnos
 pub use lab::{Detection, Export, RunFailed, Runs, Sweep, TestFile, promtool, run_all, sweep};
 pub use management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
 pub use monitor::{
-    Configuration, Environment, GrafanaVersion, Outside, RuleSet, Surrounds, data_sources, read_rules, read_rules_with,
+    Configuration, Environment, GrafanaVersion, Outside, RuleSet, Surrounds, data_sources, provisions, read_rules,
+    read_rules_with,
 };
 pub use promql::{Expression, Semantics};
 pub use random::Seed;

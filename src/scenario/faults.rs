@@ -1,11 +1,14 @@
 //! What can be done to a cluster: one row a fault. The reader of files and requests, the schema, sentences, names, advice and
 //! README's table come from the rows; what a fault does is its handler in the simulator.
 
+#[cfg(feature = "server")]
 use serde_json::{Value as Json, json};
 
 use super::fields::{DURATION, RATE, SHARE, SIZE_RATE, TARGET, TIMES};
 use super::{Plan, TaskSelector};
-use crate::document::{Field, Kind, nearest};
+#[cfg(feature = "server")]
+use crate::document::nearest;
+use crate::document::{Field, Kind};
 use crate::time::Duration;
 
 /// A fault: which one, what it is done to, and how much of it.
@@ -320,6 +323,7 @@ impl Row {
     }
 }
 
+#[cfg(feature = "server")]
 impl Row {
     /// Its value, such that it can be done to the cluster of a plan.
     fn example_for(&self, plan: &Plan) -> Json {
@@ -339,6 +343,7 @@ impl Row {
     }
 }
 
+#[cfg(feature = "server")]
 /// A fault that can be done to the cluster of a plan, in JSON: the one that has one of these keys, or a key like one of them,
 /// or else a kill.
 pub(super) fn example(keys: &[&str], plan: &Plan) -> String {

@@ -21,7 +21,9 @@ pub use faults::faults_table;
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
 pub use fields::schema;
 pub use plan::*;
-pub use read::{Loader, NoFiles, beside, fault_example, read, read_fault};
+#[cfg(feature = "server")]
+pub use read::fault_example;
+pub use read::{Loader, NoFiles, beside, read, read_fault};
 #[cfg(feature = "cli")]
 pub use reference::expectations;
 #[cfg(feature = "internals")]

@@ -77,6 +77,7 @@ pub fn read_fault(body: &str, plan: &Plan, now: Instant) -> Result<TimelineEntry
     }
 }
 
+#[cfg(feature = "server")]
 /// The body of a request for a fault that can be done to the cluster of a plan, in JSON: of the kind that a body that cannot
 /// be read seems to mean.
 pub fn fault_example(body: &str, plan: &Plan) -> String {
