@@ -121,7 +121,7 @@ impl Rules<'_> {
             _ if times > 0 => (RuleState::Fired, fired()),
             Some((state, why)) => (state, why),
             None => {
-                let before = self.over_before(standing).as_ref().map(explain::sentence);
+                let before = self.over_before(standing).filter(|(fired, _)| *fired).as_ref().map(explain::sentence);
                 let told: Vec<String> = before.into_iter().chain(self.nearest(standing.rule, grid)).collect();
                 (RuleState::Quiet, told.join("; "))
             }
