@@ -117,12 +117,14 @@ impl Asking {
         self.connected = None;
     }
 
-    /// The meters that a request shows, or why there are none. `plain` is whether the cluster has no settings of its own.
+    /// The meters that a request shows which arrived at an instant, or why there are none yet, or none at all. `plain` is
+    /// whether the cluster has no settings of its own.
     pub(super) fn ask<'s>(
         &self,
         simulation: &'s Simulation,
         member: usize,
         plain: bool,
+        arrived: Instant,
     ) -> Result<&'s Registry, NoScrape> {
         if let Some(why) = &self.forbidden {
             return Err(NoScrape::Failed(why.clone()));
@@ -148,7 +150,7 @@ impl Asking {
         {
             return Ok(registry);
         }
-        let mut request = management::Request { listener, ..management::Request::get(&self.path, simulation.now()) };
+        let mut request = management::Request { listener, ..management::Request::get(&self.path, arrived) };
         request.headers.extend(self.headers.iter().cloned());
         match management::answer(&request, simulation, member) {
             Outcome::Answer(answer) if answer.status == 200 => {

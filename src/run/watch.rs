@@ -407,7 +407,7 @@ impl Watching {
         self.places[index].next = begun + interval;
         let asking = &mut self.places[index].asking;
         let member = asking.member(simulation);
-        match asking.ask(simulation, member, self.plain) {
+        match asking.ask(simulation, member, self.plain, begun) {
             Ok(registry) => {
                 let look = simulation.look(member);
                 let place = &mut self.places[index];
