@@ -108,3 +108,13 @@ fn what_is_not_shown_is_counted() {
     let last = diagnostics.last().expect("some");
     assert_eq!((diagnostics.len(), last.what.as_str()), (101, "and 30 more that are not shown"));
 }
+
+#[test]
+fn a_mapping_of_a_great_many_keys_is_read_key_by_key_once() {
+    // Compared each with each they would take minutes.
+    let keys: String = (0..250_000).map(|number| format!("  k{number}: 1\n")).collect();
+    let twice = format!("name: x\nconfiguration:\n{keys}  k7: 2\n");
+    let (plan, diagnostics) = read("x.yaml", &twice, &NoFiles);
+    assert!(plan.is_none());
+    assert!(diagnostics.iter().any(|it| it.what == "`k7` is here twice"));
+}

@@ -224,15 +224,15 @@ fn a_rule_at_which_promtool_would_stop_is_told_and_nothing_is_written() {
 fn through_a_folder_that_is_a_link_rules_are_named_as_promtool_looks_for_them() {
     let folder = folder("links");
     let at = |name: &str| folder.join(name);
-    std::fs::create_dir_all(at("work")).expect("a folder");
+    std::fs::create_dir_all(at("here")).expect("a folder");
     std::fs::create_dir_all(at("deep/er/x")).expect("a folder");
-    let _ = std::fs::remove_file(at("work/lnk"));
-    std::os::unix::fs::symlink("../deep/er/x", at("work/lnk")).expect("a link");
-    std::fs::write(at("work/rules.yml"), "groups: [ { name: g, rules: [ { alert: A, expr: up == 0 } ] } ]\n")
+    let _ = std::fs::remove_file(at("here/lnk"));
+    std::os::unix::fs::symlink("../deep/er/x", at("here/lnk")).expect("a link");
+    std::fs::write(at("here/rules.yml"), "groups: [ { name: g, rules: [ { alert: A, expr: up == 0 } ] } ]\n")
         .expect("written");
     let named = |rules: &str, out: &str, read: &str| {
         let output = binary()
-            .current_dir(at("work"))
+            .current_dir(at("here"))
             .args(["export", "promtool", "idle", "--rules", rules, "--out", out])
             .output()
             .expect("the binary runs");
@@ -242,12 +242,12 @@ fn through_a_folder_that_is_a_link_rules_are_named_as_promtool_looks_for_them() 
     };
     // Promtool makes `lnk/../rules.yml` into `rules.yml` before it opens it.
     assert_eq!(named("rules.yml", "lnk/t.yml", "deep/er/x/t.yml"), "\"../rules.yml\"");
-    assert_eq!(named("./rules.yml", "../deep/t.yml", "deep/t.yml"), "\"../work/rules.yml\"");
-    assert_eq!(named("../work/rules.yml", "t.yml", "work/t.yml"), "\"rules.yml\"");
+    assert_eq!(named("./rules.yml", "../deep/t.yml", "deep/t.yml"), "\"../here/rules.yml\"");
+    assert_eq!(named("../here/rules.yml", "t.yml", "here/t.yml"), "\"rules.yml\"");
     // A file that is named through the link and up is where the link leads.
     std::fs::write(at("deep/er/r2.yml"), "groups: [ { name: h, rules: [ { alert: B, expr: up == 0 } ] } ]\n")
         .expect("written");
-    assert_eq!(named("lnk/../r2.yml", "t.yml", "work/t.yml"), "\"../deep/er/r2.yml\"");
+    assert_eq!(named("lnk/../r2.yml", "t.yml", "here/t.yml"), "\"../deep/er/r2.yml\"");
     std::fs::remove_dir_all(&folder).expect("removed");
 }
 

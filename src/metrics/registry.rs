@@ -385,7 +385,9 @@ mod tests {
                 assert_eq!((at_once.names(), at_once.lines()), (one_by_one.names(), one_by_one.lines()));
                 // By number too, for those whose values are looked up by it.
                 let labels = |registry: &Registry| -> Vec<Vec<(String, String)>> {
-                    (0..registry.values.len() as u32).map(|it| registry.series_of(it).unwrap().labels.clone()).collect()
+                    (0..registry.values.len() as u32)
+                        .map(|it| registry.series_of(it).expect("a series").labels.clone())
+                        .collect()
                 };
                 assert_eq!(labels(&at_once), labels(&one_by_one), "{name} {role:?}");
             }

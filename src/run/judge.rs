@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::explain;
 use super::watch::Watching;
+use super::{explain, lives};
 use crate::document;
 use crate::management::{self, Outcome, Request};
 use crate::promql::{Expression, Value};
@@ -180,7 +180,7 @@ fn alert(
     let (met, mut seen) = verdict(expected, &ours);
     if met
         && ours.is_empty()
-        && let Some(before) = explain::before_start(watching, &simulation.calendar(), &expected.alert)
+        && let Some(before) = lives::before_start(watching, &simulation.calendar(), &expected.alert)
     {
         seen = format!("{seen} from the start on; {before}");
     }

@@ -6,6 +6,7 @@ mod explain;
 mod judge;
 mod known;
 mod kubernetes;
+mod lives;
 mod locate;
 mod orders;
 mod rules;

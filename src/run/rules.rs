@@ -2,8 +2,9 @@
 
 use std::cell::OnceCell;
 
-use super::explain::{self, words};
+use super::explain::words;
 use super::known::{Known, Names};
+use super::lives;
 use super::watch::{BEFORE, Watching, instant};
 use super::why::{kept_out, meant};
 use crate::monitor::{AnyRule, Episode, Standing, Unselected};
@@ -121,7 +122,7 @@ impl Rules<'_> {
             _ if times > 0 => (RuleState::Fired, fired()),
             Some((state, why)) => (state, why),
             None => {
-                let before = self.over_before(standing).filter(|(fired, _)| *fired).as_ref().map(explain::sentence);
+                let before = self.over_before(standing).filter(|(fired, _)| *fired).as_ref().map(lives::sentence);
                 let told: Vec<String> = before.into_iter().chain(self.nearest(standing.rule, grid)).collect();
                 (RuleState::Quiet, told.join("; "))
             }
@@ -131,7 +132,7 @@ impl Rules<'_> {
     /// What its alerts were before the start only.
     fn over_before(&self, standing: &Standing<'_>) -> Option<(bool, String)> {
         let of_itself = standing.episodes.iter().filter(|episode| episode.reason.is_none());
-        explain::over_before(of_itself.map(|episode| {
+        lives::over_before(of_itself.map(|episode| {
             let at = |time: Option<i64>| time.map(|time| self.instant(time));
             (self.instant(episode.pending), at(episode.firing), at(episode.resolved))
         }))

@@ -1,11 +1,12 @@
 //! Provisioning files of Grafana: `apiVersion: 1`, `groups: [...]`, as `pkg/services/provisioning/alerting` reads them.
 
+mod graph;
+
 use std::sync::Arc;
 
 use super::duration::of_rule;
-use super::model::{Asked, asked, expression, query};
 use super::outside::{Outside, interpolate};
-use super::{GrafanaRule, GrafanaVersion, Group, NodeKind, OnTrouble};
+use super::{GrafanaRule, GrafanaVersion, Group, OnTrouble};
 use crate::document::{Field, Kind, Node, Object, Place, Reading, Value, nearest};
 use crate::monitor::template::Template;
 use crate::time::Duration;
@@ -130,15 +131,6 @@ struct Known {
 struct Above<'a> {
     organization: &'a str,
     folder: &'a str,
-}
-
-/// What becomes of an entry of `data`.
-enum Found {
-    Node(super::Node, Place),
-    /// It asks something else than Prometheus.
-    Other(String, Place),
-    /// It was told what is wrong.
-    Broken,
 }
 
 impl Reader<'_> {
@@ -465,138 +457,5 @@ impl Reader<'_> {
             all.push((entry.key.clone(), template));
         }
         all
-    }
-
-    /// The nodes of a rule, each after those it reads; none when something is wrong, or when one asks something else than
-    /// Prometheus.
-    fn nodes(&mut self, object: &Object<'_>, condition: Option<&str>, title: &str) -> Option<Vec<super::Node>> {
-        let list = object.get("data")?;
-        let entries = self.reading.list(list, "`data`");
-        if entries.is_empty() {
-            self.reading.error(&list.place, format!("`data` of the rule `{title}` is empty"), "add its queries");
-            return None;
-        }
-        // Names of all, also of those that could not be read: to read one of them is no second mistake.
-        let (mut names, mut found, mut unnamed): (Vec<String>, Vec<Found>, bool) = (Vec::new(), Vec::new(), false);
-        for entry in entries {
-            let (name, node) = self.data(entry);
-            match name {
-                Some(name) if names.contains(&name) => {
-                    self.reading.error(&entry.place, format!("two nodes are called `{name}`"), "rename one of them");
-                    found.push(Found::Broken);
-                }
-                Some(name) => names.push(name),
-                None => unnamed = true,
-            }
-            found.push(node);
-        }
-        let mut sound = !found.iter().any(|it| matches!(it, Found::Broken));
-        if !unnamed {
-            sound &= self.references(object, condition, &names, &found);
-        }
-        if let Some((kind, place)) =
-            found.iter().find_map(|it| if let Found::Other(kind, at) = it { Some((kind, at)) } else { None })
-        {
-            let what = format!("the rule `{title}` is left out: it asks a data source of type {kind}");
-            self.reading.warning(place, what, "only data sources of Prometheus are asked here: such a one has `datasource: { type: prometheus }` in its `model`");
-            return None;
-        }
-        if !sound {
-            return None;
-        }
-        let nodes =
-            found.into_iter().filter_map(|it| if let Found::Node(node, at) = it { Some((node, at)) } else { None });
-        self.in_order(nodes.collect(), title)
-    }
-
-    /// Whether the condition and what nodes read are nodes of the rule.
-    fn references(&mut self, object: &Object<'_>, condition: Option<&str>, names: &[String], found: &[Found]) -> bool {
-        let mut sound = true;
-        // A node cannot read itself: it is not among those that it may name.
-        let mut check = |place: &Place, name: &str, of: Option<&str>, reading: &mut Reading| {
-            if !names.iter().any(|known| known == name) {
-                let others = names.iter().map(String::as_str).filter(|known| Some(*known) != of);
-                reading.unknown(place, "node of this rule", name, others);
-                sound = false;
-            }
-        };
-        if let (Some(condition), Some(node)) = (condition, object.get("condition")) {
-            check(&node.place, condition, None, self.reading);
-        }
-        for it in found {
-            let Found::Node(node, place) = it else { continue };
-            reads(&node.kind).iter().for_each(|name| check(place, name, Some(&node.name), self.reading));
-            let alone = Some(node.name.as_str()) == condition;
-            if let (NodeKind::Threshold(.., Some(_)), false) = (&node.kind, alone) {
-                let what = format!("the threshold `{}` lets go by another one, and is not the condition", node.name);
-                self.reading.error(place, what, "Grafana takes `unloadEvaluator` in the condition only");
-            }
-        }
-        sound
-    }
-
-    /// Every node after those it reads.
-    fn in_order(&mut self, mut nodes: Vec<(super::Node, Place)>, title: &str) -> Option<Vec<super::Node>> {
-        let mut ordered: Vec<super::Node> = Vec::with_capacity(nodes.len());
-        while !nodes.is_empty() {
-            let ready = |(node, _): &(super::Node, Place)| {
-                reads(&node.kind).iter().all(|read| ordered.iter().any(|known| known.name == *read))
-            };
-            match nodes.iter().position(ready) {
-                Some(place) => ordered.push(nodes.remove(place).0),
-                None => {
-                    let (circle, place) = circle(&nodes)?;
-                    let what = format!("nodes of `{title}` read each other in a circle: {}", circle.join(" reads "));
-                    self.reading.error(&place, what, "one of them must read a query");
-                    return None;
-                }
-            }
-        }
-        Some(ordered)
-    }
-
-    /// An entry of `data`: its name, and what it is.
-    fn data(&mut self, node: &Node) -> (Option<String>, Found) {
-        let Some(object) = self.open(node, "a node of a rule", DATA) else { return (None, Found::Broken) };
-        let name = self.required(&object, "refId");
-        let uid = self.required(&object, "datasourceUid");
-        let found = uid.and_then(|uid| {
-            let model = object.get("model")?;
-            let asked = asked(&uid, object.node, model, self.outside);
-            let kind = match asked {
-                Asked::Other(kind) => return Some(Found::Other(kind, model.place.clone())),
-                Asked::Expression => expression(model, self.reading)?,
-                Asked::Prometheus | Asked::Untold => query(object.get("relativeTimeRange"), model, node, self.reading)?,
-            };
-            Some(Found::Node(super::Node { name: name.clone()?, source: uid, kind }, model.place.clone()))
-        });
-        (name, found.unwrap_or(Found::Broken))
-    }
-}
-
-/// The nodes that a node reads.
-fn reads(kind: &NodeKind) -> Vec<String> {
-    match kind {
-        NodeKind::Instant(..) | NodeKind::Range { .. } => Vec::new(),
-        NodeKind::Reduce(of, ..) | NodeKind::Threshold(of, ..) => vec![of.clone()],
-        NodeKind::Math(formula) => formula.variables(),
-        NodeKind::Classic(conditions) => conditions.iter().map(|condition| condition.query.clone()).collect(),
-    }
-}
-
-/// Nodes that read each other, from one back to itself, and where the first stands. Each of `nodes` reads another of them.
-fn circle(nodes: &[(super::Node, Place)]) -> Option<(Vec<String>, Place)> {
-    let find = |name: &str| nodes.iter().find(|(node, _)| node.name == name);
-    let mut way: Vec<String> = vec![nodes.first()?.0.name.clone()];
-    loop {
-        let (node, _) = find(way.last()?)?;
-        let next = reads(&node.kind).into_iter().find(|name| find(name).is_some())?;
-        let back = way.iter().position(|name| *name == next);
-        way.push(next);
-        if let Some(back) = back {
-            let circle = way.split_off(back);
-            let place = find(circle.first()?)?.1.clone();
-            return Some((circle, place));
-        }
     }
 }
