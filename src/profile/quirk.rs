@@ -25,6 +25,9 @@ words! {
         IgnoresSensitive = "ignores-sensitive",
         /// SIGTERM does not wait for tasks: they are cut off after ten seconds, and the ports stay open till the end (2.0).
         StopsByForce = "stops-by-force",
+        /// What `kestra.metrics.tags` sets goes to a registry that nothing shows (recorded of 0.20, 1.3 and 2.0; of the versions
+        /// between it is not known).
+        IgnoresMetricTags = "ignores-metric-tags",
         /// Cron expressions may have `L` for the last day of a month (2.0; captures/core/cron.tsv).
         LastDayOfMonth = "last-day-of-month",
     }

@@ -95,9 +95,6 @@ const UNSEEN: &[&str] = &[
     "datasources.h2.driver-class-name",
 ];
 
-/// Versions whose recording shows that `kestra.metrics.tags` goes to a registry that nothing shows. Of others it is not known.
-const WITHOUT_TAGS: &[&str] = &["0.20", "1.3", "2.0"];
-
 /// Whether a key is another one, or lies below it.
 fn below(key: &str, other: &str) -> bool {
     key.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -230,7 +227,7 @@ fn metrics(
             }
         }
         ["kestra", "metrics", "tags", ..] => {
-            return if WITHOUT_TAGS.contains(&profile.name()) { Effect::Ignored } else { Effect::Lost };
+            return if profile.has(Quirk::IgnoresMetricTags) { Effect::Ignored } else { Effect::Lost };
         }
         ["micronaut", "metrics", "enabled"] => settings.metrics_enabled = flag(reading),
         ["micronaut", "metrics", "export", "prometheus", "descriptions"] => {
