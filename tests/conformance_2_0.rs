@@ -96,7 +96,7 @@ fn flow(id: &str, triggers: Vec<Trigger>, sleep: Duration) -> Flow {
         sleep: Some(sleep),
     };
     let (id, namespace, labels, errors) = (id.to_owned(), "company.team".to_owned(), Vec::new(), Vec::new());
-    Flow { id, namespace, labels, tasks: vec![task], errors, triggers, concurrency: None, retry: None, disabled: false }
+    Flow { id, namespace, labels, tasks: vec![task], errors, triggers, ..Flow::default() }
 }
 
 fn standalone(flows: Vec<Flow>, arrivals: Vec<Arrivals>) -> Simulation {

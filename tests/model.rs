@@ -106,7 +106,6 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
         move |((a, b, c), count, concurrency, triggers)| Flow {
             id: format!("f{index}"),
             namespace: "company.team".into(),
-            labels: Vec::new(),
             tasks: [a, b.clone(), c].into_iter().take(count).collect(),
             errors: if count == 2 { vec![Task { id: "e".into(), ..b }] } else { Vec::new() },
             triggers: triggers
@@ -123,8 +122,7 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
                 })
                 .collect(),
             concurrency,
-            retry: None,
-            disabled: false,
+            ..Flow::default()
         },
     )
 }

@@ -14,10 +14,12 @@ pub use fields::FLOW_FIELDS;
 pub use read::read;
 pub use state::State;
 
+use std::sync::Arc;
+
 use crate::time::Duration;
 
 /// A flow, as its YAML says. Properties of plugin tasks are accepted unread.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Flow {
     /// `id`.
     pub id: String,
@@ -37,6 +39,8 @@ pub struct Flow {
     pub retry: Option<FlowRetry>,
     /// `disabled: true`: nothing of it runs.
     pub disabled: bool,
+    /// The whole file as Kestra holds it, with what is read above and all else.
+    pub source: Arc<serde_json::Value>,
 }
 
 /// One task of a flow.

@@ -2,6 +2,7 @@
 //! version of Kestra refuses it (tests/captures/core), as far as that does not depend on the plugins that are installed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
@@ -49,6 +50,7 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
         triggers,
         concurrency: object.get("concurrency").and_then(|node| concurrency(reading, node)),
         disabled,
+        source: Arc::new(jackson::json(node)),
         id: id?,
         namespace: namespace?,
         tasks,

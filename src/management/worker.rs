@@ -105,13 +105,8 @@ mod tests {
         let flow = Flow {
             id: "longsleep".to_owned(),
             namespace: "company.team".to_owned(),
-            labels: Vec::new(),
             tasks: vec![task],
-            errors: Vec::new(),
-            triggers: Vec::new(),
-            concurrency: None,
-            retry: None,
-            disabled: false,
+            ..Flow::default()
         };
         let calendar = Calendar::default();
         let at = |text: &str| calendar.instant(text.parse().unwrap());

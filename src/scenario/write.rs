@@ -7,7 +7,7 @@ use super::{
     Amount, Arrivals, Behaviour, Credentials, DatabaseFault, DatabaseKind, Fault, MemberPlan, Order, Plan,
     PlannedCommand, Restart, Settings, Target, TaskSelector, TimelineEntry,
 };
-use crate::flow::{Concurrency, ConcurrencyBehavior, Flow, Retry, RetryPause, Task, Trigger, TriggerAction};
+use crate::flow::Flow;
 use crate::time::{Duration, Instant};
 
 type Object = Map<String, Value>;
@@ -194,90 +194,9 @@ fn full_name(flow: &Flow) -> String {
     format!("{}.{}", flow.namespace, flow.id)
 }
 
+/// A flow as its file says.
 fn flow(flow: &Flow) -> Value {
-    let mut object = Object::new();
-    set(&mut object, "id", Some(flow.id.clone()));
-    set(&mut object, "namespace", Some(flow.namespace.clone()));
-    if !flow.labels.is_empty() {
-        let labels: Vec<Value> = flow.labels.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
-        set(&mut object, "labels", Some(labels));
-    }
-    set(&mut object, "tasks", Some(flow.tasks.iter().map(task).collect::<Vec<_>>()));
-    let errors: Vec<Value> = flow.errors.iter().map(task).collect();
-    set(&mut object, "errors", Some(errors).filter(|errors| !errors.is_empty()));
-    let triggers: Vec<Value> = flow.triggers.iter().map(trigger).collect();
-    set(&mut object, "triggers", Some(triggers).filter(|triggers| !triggers.is_empty()));
-    set(&mut object, "concurrency", flow.concurrency.map(concurrency));
-    set(&mut object, "retry", flow.retry.as_ref().map(|it| retry(&it.retry)));
-    flag(&mut object, "disabled", flow.disabled);
-    object.into()
-}
-
-fn task(task: &Task) -> Value {
-    let mut object = Object::new();
-    set(&mut object, "id", Some(task.id.clone()));
-    set(&mut object, "type", Some(task.kind.clone()));
-    set(&mut object, "duration", task.sleep.map(Duration::iso));
-    set(&mut object, "retry", task.retry.as_ref().map(retry));
-    set(&mut object, "timeout", task.timeout.map(Duration::iso));
-    flag(&mut object, "allowFailure", task.allow_failure);
-    flag(&mut object, "allowWarning", task.allow_warning);
-    flag(&mut object, "disabled", task.disabled);
-    object.into()
-}
-
-fn trigger(trigger: &Trigger) -> Value {
-    let mut object = Object::new();
-    set(&mut object, "id", Some(trigger.id.clone()));
-    set(&mut object, "type", Some(trigger.kind.clone()));
-    match &trigger.action {
-        TriggerAction::Schedule(schedule) => {
-            set(&mut object, "cron", Some(schedule.cron.clone()));
-            flag(&mut object, "withSeconds", schedule.with_seconds);
-            set(&mut object, "timezone", Some(schedule.timezone.clone()));
-        }
-        TriggerAction::Poll { interval } => set(&mut object, "interval", Some(interval.iso())),
-        // The type says it.
-        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {}
-    }
-    flag(&mut object, "disabled", trigger.disabled);
-    object.into()
-}
-
-fn concurrency(concurrency: Concurrency) -> Value {
-    let behavior = match concurrency.behavior {
-        ConcurrencyBehavior::Queue => "QUEUE",
-        ConcurrencyBehavior::Cancel => "CANCEL",
-        ConcurrencyBehavior::Fail => "FAIL",
-    };
-    json!({ "limit": concurrency.limit, "behavior": behavior })
-}
-
-fn retry(retry: &Retry) -> Value {
-    let mut object = Object::new();
-    let mut put = |key: &str, value: Value| set(&mut object, key, Some(value));
-    match &retry.pause {
-        RetryPause::Constant(interval) => {
-            put("type", json!("constant"));
-            put("interval", interval.iso().into());
-        }
-        RetryPause::Exponential { interval, factor, max } => {
-            put("type", json!("exponential"));
-            put("interval", interval.iso().into());
-            put("delayFactor", json!(factor.to_string()));
-            put("maxInterval", max.iso().into());
-        }
-        RetryPause::Random { min, max } => {
-            put("type", json!("random"));
-            put("minInterval", min.iso().into());
-            put("maxInterval", max.iso().into());
-        }
-    }
-    set(&mut object, "maxAttempts", retry.max_attempts);
-    set(&mut object, "maxDuration", retry.max_duration.map(Duration::iso));
-    flag(&mut object, "warningOnRetry", retry.warning_on_retry);
-    set(&mut object, "behavior", retry.new_execution.then_some("CREATE_NEW_EXECUTION"));
-    object.into()
+    Value::clone(&flow.source)
 }
 
 fn select(select: &TaskSelector) -> Object {
