@@ -135,8 +135,8 @@ impl Executor {
             // It has got its place from the one that ended.
             cluster.count(cx, executor, Meter::ExecutionPopped, Subject::FlowState(flow, State::Running));
         }
+        self.transition(cx, cluster, executor, slot, State::Running);
         if let Some(execution) = self.executions.get_mut(slot) {
-            execution.state = State::Running;
             execution.holds_place = true;
         }
         // Registered with nothing in it whenever a state is looked at for retries (recorded).
@@ -158,11 +158,10 @@ impl Executor {
         slot: u32,
         behavior: ConcurrencyBehavior,
     ) -> Freed {
-        let execution = self.executions.get_mut(slot)?;
-        let (flow, number) = (execution.flow, execution.number);
+        let Execution { flow, number, .. } = *self.executions.get(slot)?;
         match behavior {
             ConcurrencyBehavior::Queue => {
-                execution.state = State::Queued;
+                self.transition(cx, cluster, executor, slot, State::Queued);
                 cx.truth.queued += 1;
                 self.places[flow as usize].waiting.push_back((slot, number));
                 cluster.count(cx, executor, Meter::ExecutionQueued, Subject::FlowState(flow, State::Queued));
@@ -213,8 +212,8 @@ impl Executor {
 
     /// Creates a task run (an attempt) and hands it to the workers.
     fn create_task_run(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32) {
-        let Some(execution) = self.executions.get_mut(slot) else { return };
-        execution.state = State::Running;
+        self.transition(cx, cluster, executor, slot, State::Running);
+        let Some(execution) = self.executions.get(slot) else { return };
         let Execution { flow, number, task, attempt, .. } = *execution;
         cx.truth.attempts += 1;
         message(cx, cluster, executor, flow, State::Running);
@@ -301,8 +300,8 @@ impl Executor {
     /// An attempt of a task failed, and another one follows.
     fn retry_task(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, pause: Duration) {
         let age = self.age(cx, slot);
+        self.transition(cx, cluster, executor, slot, State::Retrying);
         let Some(execution) = self.executions.get_mut(slot) else { return };
-        execution.state = State::Retrying;
         execution.attempt += 1;
         execution.retried = true;
         let (flow, number) = (execution.flow, execution.number);
@@ -384,6 +383,7 @@ impl Executor {
 
     /// An execution is over: its place goes to the next one that waits, its trigger is free again.
     fn close(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
+        self.transition(cx, cluster, executor, slot, state);
         let execution = self.executions.remove(slot)?;
         cx.truth.live -= 1;
         cx.truth.ended[state as usize] += 1;
@@ -403,6 +403,15 @@ impl Executor {
             }
         }
         execution.trigger
+    }
+
+    /// An execution changes its state: the one place where one does after its creation. Who waits for that is told here.
+    fn transition(&mut self, _: &mut Context, _: &mut Cluster, _: usize, slot: u32, state: State) {
+        if let Some(execution) = self.executions.get_mut(slot)
+            && execution.state != state
+        {
+            execution.state = state;
+        }
     }
 
     fn age(&self, cx: &Context, slot: u32) -> Duration {
