@@ -99,6 +99,10 @@ pub mod document;
 #[cfg(not(feature = "internals"))]
 mod document;
 #[cfg(feature = "internals")]
+pub mod execution;
+#[cfg(not(feature = "internals"))]
+mod execution;
+#[cfg(feature = "internals")]
 pub mod flow;
 #[cfg(not(feature = "internals"))]
 mod flow;

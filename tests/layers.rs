@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("random", &["time"]),
     ("document", &[]),
     ("flow", &["document", "time"]),
+    ("execution", &["flow", "pebble", "time"]),
     ("profile", &["document", "time"]),
     ("scenario", &["document", "flow", "profile", "promql", "time"]),
     ("metrics", &["profile", "random", "time"]),
