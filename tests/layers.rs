@@ -13,6 +13,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("random", &["time"]),
     ("document", &[]),
+    ("java", &[]),
+    ("pebble", &["java", "time"]),
     ("flow", &["document", "time"]),
     ("profile", &["document", "time"]),
     ("scenario", &["document", "flow", "profile", "promql", "time"]),
