@@ -143,6 +143,36 @@ pub struct Trigger {
     pub action: TriggerAction,
     /// `disabled: true`.
     pub disabled: bool,
+    /// What holds it back, whatever it does.
+    pub limits: TriggerLimits,
+}
+
+/// What holds a trigger back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TriggerLimits {
+    /// `conditions` of a trigger that is no Flow trigger (up to 1.3): all must hold.
+    pub conditions: Vec<trigger::Condition>,
+    /// `when` of such a trigger (2.0): a template.
+    pub when: Option<String>,
+    /// `stopAfter`: an execution that ends so switches it off.
+    pub stop_after: Vec<State>,
+    /// `lateMaximumDelay` of a Schedule: a date that is later than this is left out.
+    pub late_maximum_delay: Option<Duration>,
+    /// `recoverMissedSchedules` of a Schedule, when written.
+    pub recover: Option<Recover>,
+    /// `allowConcurrent` (since 1.3): it does not wait for its last execution.
+    pub allow_concurrent: bool,
+}
+
+/// `recoverMissedSchedules`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recover {
+    /// ALL missed dates run.
+    All,
+    /// The LAST one runs.
+    Last,
+    /// NONE runs.
+    None,
 }
 
 /// What a trigger does.

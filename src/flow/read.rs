@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::{
-    Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
-    jackson, trigger, unsimulated, zone,
+    Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Recover, Retry, RetryPause, Schedule, Task, Trigger,
+    TriggerAction, TriggerLimits, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
@@ -350,9 +350,6 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
             reading.unknown(&entry.place, &what, &entry.key, known.clone());
         }
     }
-    if let Some(node) = object.get("stopAfter") {
-        states(reading, node, "`stopAfter`");
-    }
     let action = match core.unwrap_or("") {
         "Schedule" => TriggerAction::Schedule(schedule(reading, object)?),
         "ScheduleOnDates" => TriggerAction::Dates,
@@ -369,7 +366,27 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
         _ if kind.rsplit('.').next().is_some_and(|name| name.contains("Realtime")) => TriggerAction::Realtime,
         _ => TriggerAction::Poll { interval: interval(reading, object) },
     };
-    Some(Trigger { id: id?, kind, action, disabled })
+    let limits = limits(reading, object, &action);
+    Some(Trigger { id: id?, kind, action, disabled, limits })
+}
+
+/// What holds a trigger back. Conditions of a Flow trigger are read with it.
+fn limits(reading: &mut Reading, object: &Object<'_>, action: &TriggerAction) -> TriggerLimits {
+    let flow = matches!(action, TriggerAction::Flow(_));
+    let own = |key: &str| object.get(key).filter(|_| !flow);
+    let late = object.get("lateMaximumDelay").filter(|_| matches!(action, TriggerAction::Schedule(_)));
+    let ways = [("ALL", Recover::All), ("LAST", Recover::Last), ("NONE", Recover::None)];
+    TriggerLimits {
+        conditions: own("conditions").map(|node| trigger::conditions(reading, node)).unwrap_or_default(),
+        when: own("when").and_then(|node| trigger::text(reading, node)),
+        stop_after: object.get("stopAfter").map(|node| states(reading, node, "`stopAfter`")).unwrap_or_default(),
+        late_maximum_delay: late.and_then(|node| duration(reading, node, "`lateMaximumDelay`")),
+        recover: object
+            .get("recoverMissedSchedules")
+            .filter(|_| matches!(action, TriggerAction::Schedule(_)))
+            .and_then(|node| word(reading, node, "way to recover missed schedules", &ways)),
+        allow_concurrent: flag(reading, object, "allowConcurrent"),
+    }
 }
 
 /// The time between two evaluations of a polling trigger.
@@ -389,13 +406,8 @@ fn schedule(reading: &mut Reading, object: &Object<'_>) -> Option<Schedule> {
             None => Err("write a name of the IANA database, such as Europe/Paris or UTC, or an offset".into()),
         })
     });
-    for key in ["lateMaximumDelay", "interval"] {
-        if let Some(node) = object.get(key) {
-            duration(reading, node, &format!("`{key}`"));
-        }
-    }
-    if let Some(node) = object.get("recoverMissedSchedules") {
-        word(reading, node, "way to recover missed schedules", &[("ALL", ()), ("LAST", ()), ("NONE", ())]);
+    if let Some(node) = object.get("interval") {
+        duration(reading, node, "`interval`");
     }
     let Some(node) = object.get("cron") else {
         reading.error(&object.node.place, "a Schedule trigger has no `cron`", "add `cron: \"*/5 * * * *\"`");

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use super::upstream::{TaskRun, Upstream};
 use super::{Failure, Own, Surroundings};
 use crate::flow::trigger::{Dialect, Era};
+use crate::pebble::{self, Host, Side, Template};
 
 /// Renders the templates of one trigger for one execution.
 pub(super) struct Templates<'a> {
@@ -14,6 +15,7 @@ pub(super) struct Templates<'a> {
     upstream: &'a Upstream<'a>,
     around: &'a Surroundings<'a>,
     dialect: Dialect,
+    templates: &'static pebble::Dialect,
     /// Whose `flow` it is: conditions of 2.0 see the flow of the execution.
     upstream_flow: bool,
     built: OnceCell<Map<String, Json>>,
@@ -27,17 +29,11 @@ impl<'a> Templates<'a> {
         upstream: &'a Upstream<'a>,
         around: &'a Surroundings<'a>,
         dialect: Dialect,
+        templates: &'static pebble::Dialect,
     ) -> Templates<'a> {
         let upstream_flow = dialect.era == Era::DependsOn;
-        Templates {
-            own,
-            upstream,
-            around,
-            dialect,
-            upstream_flow,
-            built: OnceCell::new(),
-            with_outputs: OnceCell::new(),
-        }
+        let (built, with_outputs) = (OnceCell::new(), OnceCell::new());
+        Templates { own, upstream, around, dialect, templates, upstream_flow, built, with_outputs }
     }
 
     /// For the inputs and labels of the new execution: `flow` is that of the trigger.
@@ -48,7 +44,7 @@ impl<'a> Templates<'a> {
     /// A text, rendered where it is a template.
     pub(super) fn text(&self, text: &str) -> Result<String, Failure> {
         match text.contains('{') {
-            true => self.around.render(text, self.built.get_or_init(|| self.build())),
+            true => self.render(text, self.built.get_or_init(|| self.build())),
             false => Ok(text.to_owned()),
         }
     }
@@ -66,12 +62,18 @@ impl<'a> Templates<'a> {
             }
             context
         });
-        self.around.render(text, context)
+        self.render(text, context)
+    }
+
+    fn render(&self, text: &str, context: &Map<String, Json>) -> Result<String, Failure> {
+        let template = Template::parse(text, self.templates).map_err(|error| Failure::new(error.to_string()))?;
+        let host = Host { side: Side::Executor, ..self.around.host.clone() };
+        template.render(context, &host).map_err(|error| Failure::new(error.to_string()))
     }
 
     fn build(&self) -> Map<String, Json> {
         let upstream = self.upstream;
-        let mut context = self.around.base.cloned().unwrap_or_default();
+        let mut context = self.around.base.clone();
         let (id, namespace, revision) = match self.upstream_flow {
             true => (upstream.flow, upstream.namespace, upstream.revision),
             false => (self.own.id.as_str(), self.own.namespace.as_str(), 1),

@@ -153,7 +153,7 @@ impl Listeners {
         let mut fired = Vec::new();
         let mut waiting = Vec::new();
         for listener in listeners {
-            let templates = Templates::new(&listener.own, upstream, around, self.dialect);
+            let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates);
             let asked = Asked { own: &listener.own, upstream, templates: &templates, dialect: self.dialect };
             if let Some(why) = self.sleeps(listener, &asked) {
                 told(listener, why);
@@ -202,7 +202,7 @@ impl Listeners {
         fired: &mut Vec<Fired>,
         told: &mut Told<'_>,
     ) {
-        let templates = Templates::new(&listener.own, upstream, around, self.dialect).of_own_flow();
+        let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates).of_own_flow();
         match start(listener, upstream, &templates, kept, self.dialect) {
             Ok(execution) => {
                 told(listener, Why::Fires);

@@ -40,7 +40,7 @@ impl Asked<'_> {
             Test::Flow { namespace, flow } => {
                 Ok(self.property(namespace)? == upstream.namespace && self.property(flow)? == upstream.flow)
             }
-            Test::Labels(wanted) => Ok(wanted.iter().all(|(key, value)| upstream.labelled(key, value))),
+            Test::Labels { wanted, .. } => Ok(wanted.iter().all(|(key, value)| upstream.labelled(key, value))),
             Test::Outputs(expression) => self.outputs(expression),
             Test::Expression(expression) => {
                 let rendered = self.templates.text(expression)?;
@@ -54,7 +54,11 @@ impl Asked<'_> {
             Test::OwnNamespace { namespace, prefix: false } => Ok(self.own.namespace == *namespace),
             Test::Date { date, is } => self.calendar(date.as_deref().unwrap_or(TRIGGER_DATE), is),
             // It is asked with its window, and inside another condition it has none.
-            Test::Multiple(_) | Test::Nothing => Err(Failure::new("null")),
+            Test::Multiple(_) => Err(Failure::new("null")),
+            Test::Nothing => {
+                let method = "io.kestra.core.models.conditions.Condition.test(Object)";
+                Err(Failure::new(format!("Cannot invoke \"{method}\" because \"<local18>\" is null")))
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! A transition is looked at in this order: an execution does not wake its own flow; one that is not NORMAL wakes none;
 //! `states`; then `conditions`, or `when` of 2.0; then what several executions complete, `preconditions`,
-//! MultipleCondition and `dependsOn`. What does not simulate is a public holiday.
+//! MultipleCondition and `dependsOn`. Public holidays are not simulated.
 
 mod context;
 mod convert;
@@ -27,6 +27,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::flow::trigger::{Dialect, FlowTrigger};
 use crate::flow::{Flow, TriggerAction};
+use crate::pebble::{self, Host};
 
 use index::Index;
 
@@ -36,6 +37,7 @@ pub struct Listeners {
     listeners: Vec<Listener>,
     index: Index,
     dialect: Dialect,
+    templates: &'static pebble::Dialect,
     /// Where days begin: the time zone of the server.
     zone: TimeZone,
 }
@@ -64,16 +66,12 @@ struct Own {
 }
 
 /// What templates may ask that is not of the execution.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Surroundings<'a> {
     /// Variables of all templates: `envs`, `globals`, `kestra`.
-    pub base: Option<&'a Map<String, Json>>,
-}
-
-impl Surroundings<'_> {
-    fn render(&self, text: &str, _context: &Map<String, Json>) -> Result<String, Failure> {
-        Err(Failure::new(format!("not simulated: the template `{text}`")))
-    }
+    pub base: &'a Map<String, Json>,
+    /// The time, secrets and values; who renders is the executor.
+    pub host: &'a Host<'a>,
 }
 
 /// Why something could not be evaluated, in the words of Kestra's exception.
@@ -101,10 +99,10 @@ impl fmt::Display for Failure {
 impl Listeners {
     /// The Flow triggers of some flows. A [`Fired`] names flows and triggers by their places in this list. What the
     /// version refuses of a trigger is not asked here: see [`crate::flow::trigger::refused`].
-    pub fn new(flows: &[Flow], dialect: Dialect, zone: TimeZone) -> Listeners {
+    pub fn new(flows: &[Flow], dialect: Dialect, templates: &'static pebble::Dialect, zone: TimeZone) -> Listeners {
         let listeners: Vec<Listener> = flows.iter().enumerate().flat_map(|(at, flow)| listeners_of(at, flow)).collect();
         let index = Index::new(&listeners, dialect);
-        Listeners { listeners, index, dialect, zone }
+        Listeners { listeners, index, dialect, templates, zone }
     }
 
     /// Whether there is none.

@@ -35,7 +35,7 @@ pub struct Upstream<'a> {
     pub kind: Option<&'a str>,
     /// When it was created.
     pub start: Timestamp,
-    /// When it ended.
+    /// When it ended, or since when it is PAUSED: Kestra takes that for its end.
     pub end: Option<Timestamp>,
     /// The execution of which it is a new try.
     pub original: Option<&'a str>,

@@ -130,7 +130,7 @@ pub(super) fn found(condition: &Condition, upstream: &Upstream<'_>) -> String {
             format!("the namespace is `{}`, not {how}`{namespace}`", upstream.namespace)
         }
         Test::Flow { namespace, flow: id } => format!("{}, not `{namespace}.{id}`", flow()),
-        Test::Labels(wanted) => {
+        Test::Labels { wanted, .. } => {
             let lacks: Vec<String> = wanted
                 .iter()
                 .filter(|(key, value)| !upstream.labelled(key, value))

@@ -33,7 +33,12 @@ pub enum Test {
         flow: String,
     },
     /// `ExecutionLabels`: all of these must be there.
-    Labels(Vec<(String, String)>),
+    Labels {
+        /// `labels`.
+        wanted: Vec<(String, String)>,
+        /// They are a list, and one of its values is no text: 0.20 refuses that.
+        untexted: bool,
+    },
     /// `ExecutionOutputs`: an expression over `trigger.outputs`.
     Outputs(String),
     /// `Expression`: an expression that gives some text other than `false`.

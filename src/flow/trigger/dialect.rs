@@ -1,9 +1,11 @@
 //! What differs between the versions of Kestra in Flow triggers and conditions, and what a version refuses of a trigger
 //! that another takes (recorded: tests/captures/core/conditions.tsv, flow-triggers.tsv, flows.tsv).
 
+use std::collections::BTreeSet;
+
 use super::condition::{Calendar, Condition, Names, Test, Within};
 use super::{FlowTrigger, TimeWindow};
-use crate::flow::{State, moment};
+use crate::flow::{Flow, State, TriggerAction, moment};
 
 /// Which keys a Flow trigger has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +111,26 @@ impl Dialect {
     }
 }
 
-/// Why a version refuses a Flow trigger that other versions take; none when it takes it.
-pub fn refused(trigger: &FlowTrigger, dialect: Dialect) -> Option<String> {
+/// Why a version refuses a flow for its Flow triggers that other versions take: the place of each such trigger among those
+/// of the flow, and why.
+pub fn refused(flow: &Flow, dialect: Dialect) -> Vec<(usize, String)> {
+    let rules = flow.triggers.iter().enumerate().filter_map(|(at, trigger)| match &trigger.action {
+        TriggerAction::Flow(rule) => Some((at, rule)),
+        _ => None,
+    });
+    let mut ids = BTreeSet::new();
+    let mut told = Vec::new();
+    for (at, rule) in rules {
+        let twice = rule.preconditions.as_ref().map(|preconditions| preconditions.id.as_str());
+        // 0.20 lets two triggers share a window.
+        let twice = twice.filter(|id| !ids.insert(id.to_owned()) && dialect.rendered);
+        let twice = twice.map(|id| format!("duplicate preconditions with id [{id}]"));
+        told.extend(refused_rule(rule, dialect).or(twice).map(|why| (at, why)));
+    }
+    told
+}
+
+fn refused_rule(trigger: &FlowTrigger, dialect: Dialect) -> Option<String> {
     if let Some(key) = dialect.unknown(&trigger.keys) {
         return Some(format!("a Flow trigger has no `{key}` there"));
     }
@@ -160,6 +180,7 @@ impl Condition {
             Test::Expression(text) | Test::Outputs(text) if text.is_empty() => {
                 Some("`expression` must not be empty".to_owned())
             }
+            Test::Labels { untexted: true, .. } => Some("the values of a list of labels must be texts".to_owned()),
             Test::Multiple(multiple) => untyped(&multiple.window, Dialect::V0_20),
             Test::Date { date, is } => match is {
                 Calendar::DayWeek(day) if !day.bytes().all(|byte| byte.is_ascii_digit()) => one(day, DAYS),

@@ -8,7 +8,8 @@ mod window;
 
 pub use condition::{Calendar, Condition, Multiple, Names, Test, Within};
 pub use dialect::{Dialect, Era, refused};
-pub(super) use read::flow_trigger;
+pub(super) use read::{flow_trigger, text};
+pub(super) use read_condition::conditions;
 pub use window::{TimeWindow, WindowKind};
 
 use serde_json::{Map, Value as Json};

@@ -63,7 +63,7 @@ fn strict<'n>(reading: &mut Reading, node: &'n Node, what: &str, keys: &'static 
 }
 
 /// A text, as which scalars of any kind are taken: `true` and `5` without quotes too.
-pub(super) fn text(reading: &mut Reading, node: &Node) -> Option<String> {
+pub(in crate::flow) fn text(reading: &mut Reading, node: &Node) -> Option<String> {
     match &node.value {
         Value::Scalar { plain: false, text } => Some(text.clone()),
         Value::Scalar { plain: true, text } => Some(match jackson::json(node) {

@@ -6,7 +6,7 @@ use super::condition::{Calendar, Condition, Multiple, Names, Test, Within};
 use super::read::{object, text, time_window};
 use crate::document::{Node, Object, Reading, Value, limits};
 use crate::flow::jackson;
-use crate::flow::parts::{labels, missing};
+use crate::flow::parts::{get, labels, missing};
 
 /// A class of conditions.
 pub(super) struct Class {
@@ -143,7 +143,10 @@ fn test(reading: &mut Reading, class: &str, object: &Object<'_>, depth: usize) -
             Test::Namespace { namespace: value("namespace")?, comparison: value("comparison"), prefix: value("prefix") }
         }
         "ExecutionFlow" => Test::Flow { namespace: value("namespace")?, flow: value("flowId")? },
-        "ExecutionLabels" => Test::Labels(wanted(reading, object.get("labels")?)),
+        "ExecutionLabels" => {
+            let node = object.get("labels")?;
+            Test::Labels { wanted: wanted(reading, node), untexted: untexted(node) }
+        }
         "ExecutionOutputs" => Test::Outputs(value("expression")?),
         "Expression" => Test::Expression(value("expression")?),
         "Or" => Test::Or(held(reading, object.get("conditions")?, depth)),
@@ -213,6 +216,12 @@ fn wanted(reading: &mut Reading, node: &Node) -> Vec<(String, String)> {
         reading.error(&node.place, what, "ask for a label of your own, or use the condition Expression");
     }
     labels
+}
+
+/// Whether a list of labels has a value that is no text.
+fn untexted(node: &Node) -> bool {
+    let Value::Sequence(items) = &node.value else { return false };
+    items.iter().filter_map(|item| get(item, "value")).any(|value| !jackson::json(value).is_string())
 }
 
 /// The conditions of Or and Not: at least one.
