@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::parts::get;
+use super::trigger::{Calendar, Comparison, Condition, Test};
 use super::{Trigger, TriggerAction};
 use crate::document::{Entry, Node, Object, Reading, Value};
 
@@ -235,6 +236,29 @@ pub(super) fn trigger(reading: &mut Reading, object: &Object<'_>, trigger: &Trig
         // Who calls a webhook is not in a flow: whether nobody does is looked at where that is known.
         None => told(reading, object, TRIGGER, &format!("the trigger `{}`", trigger.id)),
     }
+    if let TriggerAction::Flow(rule) = &trigger.action {
+        let tell = |reading: &mut Reading, key: &str, what: &str, instead: &str| {
+            let place = object.entry(key).map_or(&object.node.place, |entry| &entry.place);
+            reading.warning(place, format!("not simulated: {what} of the trigger `{}`", trigger.id), instead);
+        };
+        if rule.conditions.iter().any(asks_for_holidays) {
+            tell(reading, "conditions", "PublicHoliday", "it fails here, so what it stands in is false");
+        }
+        let filters = rule.preconditions.iter().flat_map(|it| &it.filters).flat_map(|it| &it.filters);
+        for filter in filters.filter(|filter| filter.comparison == Comparison::Regex) {
+            // What Java has and this has not: looking around, references back.
+            if regex::Regex::new(&filter.value).is_err() && filter.value.contains("(?") {
+                let what = format!("the regular expression `{}`", filter.value);
+                tell(reading, "preconditions", &what, "it fails here, so its filter is false");
+            }
+        }
+    }
+}
+
+/// Whether a condition asks for public holidays, at any depth.
+fn asks_for_holidays(condition: &Condition) -> bool {
+    matches!(condition.test, Test::Date { is: Calendar::PublicHoliday { .. }, .. })
+        || condition.held().any(asks_for_holidays)
 }
 
 impl TriggerAction {
