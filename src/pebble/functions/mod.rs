@@ -26,4 +26,7 @@ pub const UNSUPPORTED: &[&str] = &[
     "decrypt",
     "isPublicHoliday",
     "isLastWorkingDay",
+    "isDateAfter",
+    "isDateBefore",
+    "isDateBetween",
 ];
