@@ -28,7 +28,12 @@ impl FlowModel {
         }
     }
 
-    /// The number of the next execution. One that nobody answered for takes a number too, so that an outage does not
+    /// The number that the next execution will have.
+    pub(super) fn next(&self) -> u64 {
+        self.count + 1
+    }
+
+    /// Takes the number of the next execution. One that nobody answered for takes a number too, so that an outage does not
     /// change what later executions draw.
     pub(super) fn next_number(&mut self) -> u64 {
         self.count += 1;

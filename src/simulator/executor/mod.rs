@@ -10,6 +10,7 @@ use super::event::Event;
 use super::limits;
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
+use super::origin::Origins;
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::worker::{JobOrder, TaskEnd, Work};
@@ -25,6 +26,8 @@ pub(super) struct Executor {
     executions: Slots<Execution>,
     /// By flow.
     places: Vec<Places>,
+    /// What those that have not ended were started with, where that is anything.
+    pub(super) origins: Origins,
 }
 
 /// The places of a flow's concurrency limit.
@@ -62,7 +65,11 @@ pub(super) type Freed = Option<u32>;
 
 impl Executor {
     pub(super) fn new(plan: &Plan) -> Executor {
-        Executor { executions: Slots::new(), places: vec![Places::default(); plan.flows.len()] }
+        Executor {
+            executions: Slots::new(),
+            places: vec![Places::default(); plan.flows.len()],
+            origins: Origins::default(),
+        }
     }
 
     /// Creates an execution. `creator` is the member that writes it: a webserver, a scheduler, an executor.
@@ -326,8 +333,12 @@ impl Executor {
         pause: Duration,
     ) -> Freed {
         let age = self.age(cx, slot);
-        let Execution { flow, flow_attempt, .. } = *self.executions.get(slot)?;
+        let Execution { flow, number: old, flow_attempt, .. } = *self.executions.get(slot)?;
         let number = cx.next_number(flow);
+        // The new one is started with the same.
+        if let Some(origin) = self.origins.remove((flow, old)) {
+            self.origins.insert((flow, number), origin);
+        }
         cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
         cx.after(pause, Event::FlowRetryDue { flow, number, attempt: flow_attempt + 1 });
         // Counted as FAILED: RETRIED never appears in the counter of ends (recorded).
@@ -385,6 +396,7 @@ impl Executor {
     fn close(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
         self.transition(cx, cluster, executor, slot, state);
         let execution = self.executions.remove(slot)?;
+        self.origins.remove((execution.flow, execution.number));
         cx.truth.live -= 1;
         cx.truth.ended[state as usize] += 1;
         cluster.tell(cx, executor, Moment::Closed);
@@ -406,11 +418,12 @@ impl Executor {
     }
 
     /// An execution changes its state: the one place where one does after its creation. Who waits for that is told here.
-    fn transition(&mut self, _: &mut Context, _: &mut Cluster, _: usize, slot: u32, state: State) {
+    fn transition(&mut self, cx: &mut Context, _: &mut Cluster, _: usize, slot: u32, state: State) {
         if let Some(execution) = self.executions.get_mut(slot)
             && execution.state != state
         {
             execution.state = state;
+            cx.changed(execution.flow, execution.number, state);
         }
     }
 
@@ -420,7 +433,7 @@ impl Executor {
 
     /// Bytes of the executions.
     pub(super) fn bytes(&self) -> usize {
-        self.executions.len() * size_of::<Execution>()
+        self.executions.len() * size_of::<Execution>() + self.origins.bytes()
     }
 
     /// Executions that wait for the end of a pause.
