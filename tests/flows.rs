@@ -194,7 +194,6 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
         (of_trigger("lateMaximumDelay: PT1H"), 3, "`lateMaximumDelay` of the trigger `s`"),
         (of_trigger("recoverMissedSchedules: LAST"), 3, "`recoverMissedSchedules` of the trigger `s`"),
         (of_trigger("allowConcurrent: true"), 3, "`allowConcurrent` of the trigger `s`"),
-        (of_flow("finally: [ { id: z, type: a.b.C } ]\n"), 5, "`finally` of the flow"),
         (of_flow("afterExecution: [ { id: z, type: a.b.C } ]\n"), 5, "`afterExecution` of the flow"),
         (of_flow("listeners: [ { tasks: [] } ]\n"), 5, "`listeners` of the flow"),
         (of_flow("sla: [ { id: s, type: MAX_DURATION, duration: PT1H, behavior: FAIL } ]\n"), 5, "`sla` of the flow"),

@@ -83,9 +83,8 @@ fn task(index: usize) -> impl Strategy<Value = Task> {
             retry,
             timeout: timeout.map(Duration::seconds),
             allow_failure,
-            allow_warning: false,
             disabled: disabled == 0,
-            sleep: None,
+            ..Task::default()
         },
     )
 }

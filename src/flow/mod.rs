@@ -1,5 +1,6 @@
 //! Kestra's flow language as far as the simulation understands it: the file model, triggers and states. Knows no simulator.
 
+mod body;
 mod cron;
 mod fields;
 mod jackson;
@@ -10,6 +11,7 @@ mod state;
 mod unsimulated;
 mod zone;
 
+pub use body::{Body, Group, How};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
 pub use read::read;
@@ -32,6 +34,10 @@ pub struct Flow {
     pub tasks: Vec<Task>,
     /// `errors`: run after a task failed for good.
     pub errors: Vec<Task>,
+    /// `finally`: run when all else of the execution has ended, however it did.
+    pub finally: Vec<Task>,
+    /// `afterExecution`: run when the execution has ended.
+    pub after_execution: Vec<Task>,
     /// `triggers`.
     pub triggers: Vec<Trigger>,
     /// `concurrency`.
@@ -57,7 +63,7 @@ impl Flow {
 }
 
 /// One task of a flow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Task {
     /// `id`, unique in its flow.
     pub id: String,
@@ -75,6 +81,8 @@ pub struct Task {
     pub disabled: bool,
     /// `duration` of `io.kestra.plugin.core.flow.Sleep`: how long it sleeps.
     pub sleep: Option<Duration>,
+    /// What it is.
+    pub body: Body,
 }
 
 /// How a failed task is tried again.

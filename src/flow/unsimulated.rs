@@ -39,7 +39,6 @@ const ANY_WORKER: &str = "any worker takes the work here";
 
 /// Of a flow.
 const FLOW: &[Row] = &[
-    row("finally", When::Set, "its tasks do not run here"),
     row("afterExecution", When::Set, "its tasks do not run here"),
     row("listeners", When::Set, "their tasks do not run here"),
     row("sla", When::Set, "it ends no execution here"),

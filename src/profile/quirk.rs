@@ -30,6 +30,11 @@ words! {
         IgnoresMetricTags = "ignores-metric-tags",
         /// Cron expressions may have `L` for the last day of a month (2.0; captures/core/cron.tsv).
         LastDayOfMonth = "last-day-of-month",
+        /// A cancelled task makes its list cancelled; before, it counts as a success (2.0; captures/core/states.tsv).
+        CancelledCounts = "cancelled-counts",
+        /// What comes next is the task behind the last one that ended, not the one whose number is that of the tasks that ran
+        /// (2.0; captures/core/states.tsv).
+        NextByPlace = "next-by-place",
     }
 
     /// How the text of `/prometheus` is written.

@@ -332,7 +332,7 @@ impl Simulation {
     fn fold_behaviour(&mut self) {
         let plan = self.cx.plan.clone();
         for (flow, model) in plan.flows.iter().zip(&mut self.cx.flows) {
-            let tasks = flow.tasks.iter().chain(&flow.errors).map(|task| (task.id.as_str(), task.kind.as_str()));
+            let tasks = flow.all_tasks().into_iter().map(|task| (task.id.as_str(), task.kind.as_str()));
             let triggers = flow.triggers.iter().map(|trigger| (trigger.id.as_str(), trigger.kind.as_str()));
             for ((id, kind), model) in tasks.chain(triggers).zip(model.tasks.iter_mut().chain(&mut model.triggers)) {
                 let (mut times, mut failing) = (1.0, None);

@@ -152,7 +152,7 @@ impl Simulation {
             }
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
-            Event::RetryDue { execution, number } => executor.retry_due(cx, cluster, execution, number),
+            Event::RetryDue { execution, number, run } => executor.retry_due(cx, cluster, (execution, number), run),
             Event::FlowRetryDue { flow, number, attempt } => {
                 executor.flow_retry_due(cx, cluster, flow, number, attempt);
             }
@@ -234,9 +234,8 @@ impl Simulation {
         let freed = match message {
             Message::Execution { slot, number } => executor.process(cx, cluster, consumer, slot, number),
             Message::TaskEnded { slot, number, end } => executor.task_ended(cx, cluster, consumer, (slot, number), end),
-            Message::TaskStarted { slot, number } => {
-                executor.task_started(cx, cluster, consumer, slot, number);
-                None
+            Message::TaskStarted { slot, number, run, attempt } => {
+                executor.task_started(cx, cluster, consumer, (slot, number), (run, attempt))
             }
             Message::Job(order) => {
                 cluster.hand_out(cx, consumer, order);

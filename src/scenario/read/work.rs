@@ -147,7 +147,7 @@ pub(super) fn selector(object: &Object<'_>, plan: &Plan, reading: &mut Reading) 
         task: text(reading, "task"),
         kind: text(reading, "type"),
     };
-    let tasks = || plan.flows.iter().flat_map(|flow| flow.tasks.iter().chain(&flow.errors));
+    let tasks = || plan.flows.iter().flat_map(Flow::all_tasks);
     let triggers = || plan.flows.iter().flat_map(|flow| &flow.triggers);
     let known = |key: &str, value: &Option<String>, names: Vec<&str>, reading: &mut Reading| {
         if let (Some(value), Some(node)) = (value, object.get(key))
