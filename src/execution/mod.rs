@@ -6,6 +6,7 @@ mod engine;
 mod retry;
 mod rules;
 mod tree;
+pub mod trigger;
 
 pub use dialect::Dialect;
 pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};

@@ -4,18 +4,21 @@ mod body;
 mod cron;
 mod fields;
 mod jackson;
+pub(crate) mod moment;
 mod parts;
 mod read;
 mod schedule;
 mod state;
+pub mod trigger;
 mod unsimulated;
-mod zone;
+pub(crate) mod zone;
 
 pub use body::{Body, Group, How};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
 pub use read::read;
 pub use state::State;
+pub use trigger::FlowTrigger;
 
 use std::sync::Arc;
 
@@ -176,7 +179,7 @@ pub enum TriggerAction {
     /// `io.kestra.plugin.core.trigger.Webhook`: fires when called.
     Webhook,
     /// `io.kestra.plugin.core.trigger.Flow`: fires when another execution changes state.
-    Flow,
+    Flow(Box<FlowTrigger>),
     /// A realtime trigger: runs on a worker for as long as the flow exists.
     Realtime,
     /// `io.kestra.plugin.core.trigger.ScheduleOnDates`: fires on the dates it lists.

@@ -240,7 +240,7 @@ impl TriggerAction {
     /// What a trigger is that is not simulated.
     pub fn unsimulated(&self) -> Option<&'static str> {
         match self {
-            TriggerAction::Flow => Some("a Flow trigger"),
+            TriggerAction::Flow(_) => Some("a Flow trigger"),
             TriggerAction::Realtime => Some("a realtime trigger"),
             TriggerAction::Dates => Some("ScheduleOnDates"),
             TriggerAction::Schedule(_) | TriggerAction::Poll { .. } | TriggerAction::Webhook => None,
