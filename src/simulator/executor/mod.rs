@@ -2,17 +2,20 @@
 //! What it counts follows the recordings, errors included; what is true is counted beside it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
 use super::limits;
+use super::listening::{Heard, Listening};
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
-use super::origin::Origins;
+use super::origin::{Origin, Origins};
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::worker::{JobOrder, TaskEnd, Work};
+use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch, World};
 use crate::flow::{ConcurrencyBehavior, State};
 use crate::profile::{Profile, Quirk, Role};
@@ -28,6 +31,7 @@ pub(super) struct Executor {
     places: Vec<Places>,
     /// What those that have not ended were started with, where that is anything.
     pub(super) origins: Origins,
+    listening: Listening,
     /// When the first of the executions began in whose place the execution of a flow and a number will come.
     begun: BTreeMap<(u32, u64), Instant>,
     dialect: Dialect,
@@ -91,6 +95,7 @@ impl Executor {
             executions: Slots::new(),
             places: vec![Places::default(); plan.flows.len()],
             origins: Origins::default(),
+            listening: Listening::new(plan),
             begun: BTreeMap::new(),
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
@@ -146,6 +151,9 @@ impl Executor {
                 let subject = Subject::FlowState(flow, State::Created);
                 cluster.count_many(cx, executor, Meter::DelayCreated, subject, 0.0);
             }
+            if self.origins.get((flow, number)).is_some_and(|origin| origin.failed) {
+                return self.refused(cx, cluster, executor, slot, State::Failed);
+            }
             if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
                 && self.places[flow as usize].held >= limit.limit
             {
@@ -183,7 +191,7 @@ impl Executor {
         let Execution { flow, number, .. } = *self.executions.get(slot)?;
         match behavior {
             ConcurrencyBehavior::Queue => {
-                self.turn(cx, slot, State::Queued);
+                self.turn(cx, cluster, executor, slot, State::Queued);
                 cx.truth.queued += 1;
                 self.places[flow as usize].waiting.push_back((slot, number));
                 cluster.count(cx, executor, Meter::ExecutionQueued, Subject::FlowState(flow, State::Queued));
@@ -197,7 +205,7 @@ impl Executor {
 
     /// An execution ends before it began.
     fn refused(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
-        self.turn(cx, slot, state);
+        self.turn(cx, cluster, executor, slot, state);
         self.close(cx, cluster, executor, slot, state)
     }
 
@@ -219,7 +227,7 @@ impl Executor {
         // Nobody sees the states that are left again within the step, as FAILED before RETRYING.
         let is = |command: &Command| if let Command::State(state) = command { Some(*state) } else { None };
         if let Some(state) = commands.iter().rev().find_map(is).filter(|state| *state != self.before) {
-            self.seen(cx, slot, state);
+            self.seen(cx, cluster, executor, slot, state);
         }
         for command in &commands {
             match *command {
@@ -416,18 +424,31 @@ impl Executor {
     }
 
     /// An execution comes into a state by its limit, not by its tasks.
-    fn turn(&mut self, cx: &mut Context, slot: u32, state: State) {
+    fn turn(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
         if let Some(execution) = self.executions.get_mut(slot) {
             execution.it.state = state;
-            self.seen(cx, slot, state);
+            self.seen(cx, cluster, executor, slot, state);
         }
     }
 
     /// An execution has come into a state, and is in it when the step of its executor is over: the one place from where one
     /// learns of it.
-    fn seen(&mut self, cx: &mut Context, slot: u32, state: State) {
+    fn seen(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
         let Some(execution) = self.executions.get(slot) else { return };
-        cx.changed(execution.flow, execution.number, state);
+        let Execution { flow, number, created, .. } = *execution;
+        cx.changed(flow, number, state);
+        if self.listening.is_deaf() {
+            return;
+        }
+        let origin = self.origins.get((flow, number));
+        let fired = self.listening.hear(cx, &Heard { flow, number, created, state, it: &execution.it, origin });
+        for Fired { flow, labels, inputs, variables, failed, .. } in fired {
+            let flow = flow as u32;
+            let number = cx.next_number(flow);
+            let origin = Origin { labels, inputs, trigger: Some(variables), failed: failed.is_some() };
+            self.origins.insert((flow, number), Arc::new(origin));
+            self.create(cx, cluster, executor, (flow, number), (None, 0));
+        }
     }
 
     fn age(&self, cx: &Context, slot: u32) -> Duration {
