@@ -242,19 +242,15 @@ fn a_thread_dump_begins_as_the_recorded_one() {
 
 fn flow(id: &str, triggers: Vec<Trigger>, tasks: Vec<Task>) -> Flow {
     let (id, namespace, labels, errors) = (id.to_owned(), "company.team".to_owned(), Vec::new(), Vec::new());
-    Flow { id, namespace, labels, tasks, errors, triggers, concurrency: None, retry: None, disabled: false }
+    Flow { id, namespace, labels, tasks, errors, triggers, ..Flow::default() }
 }
 
 fn sleep(id: &str, duration: Duration) -> Task {
     Task {
         id: id.to_owned(),
         kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-        retry: None,
-        timeout: None,
-        allow_failure: false,
-        allow_warning: false,
-        disabled: false,
         sleep: Some(duration),
+        ..Task::default()
     }
 }
 
