@@ -249,12 +249,8 @@ fn sleep(id: &str, duration: Duration) -> Task {
     Task {
         id: id.to_owned(),
         kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-        retry: None,
-        timeout: None,
-        allow_failure: false,
-        allow_warning: false,
-        disabled: false,
         sleep: Some(duration),
+        ..Task::default()
     }
 }
 

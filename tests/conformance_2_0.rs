@@ -88,12 +88,8 @@ fn flow(id: &str, triggers: Vec<Trigger>, sleep: Duration) -> Flow {
     let task = Task {
         id: "s".to_owned(),
         kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-        retry: None,
-        timeout: None,
-        allow_failure: false,
-        allow_warning: false,
-        disabled: false,
         sleep: Some(sleep),
+        ..Task::default()
     };
     let (id, namespace, labels, errors) = (id.to_owned(), "company.team".to_owned(), Vec::new(), Vec::new());
     Flow { id, namespace, labels, tasks: vec![task], errors, triggers, ..Flow::default() }

@@ -1,5 +1,6 @@
 //! Kestra's flow language as far as the simulation understands it: the file model, triggers and states. Knows no simulator.
 
+mod body;
 mod cron;
 mod fields;
 mod jackson;
@@ -12,7 +13,9 @@ pub mod trigger;
 mod unsimulated;
 pub(crate) mod zone;
 
+pub use body::{Body, Group, How};
 pub use fields::FLOW_FIELDS;
+pub use jackson::json;
 pub use read::read;
 pub use state::State;
 pub use trigger::FlowTrigger;
@@ -34,6 +37,10 @@ pub struct Flow {
     pub tasks: Vec<Task>,
     /// `errors`: run after a task failed for good.
     pub errors: Vec<Task>,
+    /// `finally`: run when all else of the execution has ended, however it did.
+    pub finally: Vec<Task>,
+    /// `afterExecution`: run when the execution has ended.
+    pub after_execution: Vec<Task>,
     /// `triggers`.
     pub triggers: Vec<Trigger>,
     /// `concurrency`.
@@ -46,8 +53,20 @@ pub struct Flow {
     pub source: Arc<serde_json::Value>,
 }
 
+impl Flow {
+    /// Its namespace and id: what names it.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.namespace, self.id)
+    }
+
+    /// The ids of its tasks, those of `errors` too.
+    pub fn task_ids(&self) -> impl Iterator<Item = &str> {
+        self.tasks.iter().chain(&self.errors).map(|task| task.id.as_str())
+    }
+}
+
 /// One task of a flow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Task {
     /// `id`, unique in its flow.
     pub id: String,
@@ -65,6 +84,8 @@ pub struct Task {
     pub disabled: bool,
     /// `duration` of `io.kestra.plugin.core.flow.Sleep`: how long it sleeps.
     pub sleep: Option<Duration>,
+    /// What it is.
+    pub body: Body,
 }
 
 /// How a failed task is tried again.

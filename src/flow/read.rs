@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::{
-    Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Recover, Retry, RetryPause, Schedule, Task, Trigger,
+    Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Recover, Retry, RetryPause, Schedule, Task, Trigger,
     TriggerAction, TriggerLimits, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
@@ -25,8 +25,8 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let namespace = identifier(reading, object.get("namespace")?, Name::Namespace);
     let disabled = flag(reading, &object, "disabled");
     let mut lists = Lists { live: !disabled, ids: BTreeSet::new() };
-    let [tasks, errors, ..] = ["tasks", "errors", "finally", "afterExecution"]
-        .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), matches!(key, "tasks" | "errors")));
+    let [tasks, errors, finally, after_execution] = ["tasks", "errors", "finally", "afterExecution"]
+        .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), key != "afterExecution"));
     let listed =
         object.get("tasks").is_some_and(|node| !matches!(&node.value, Value::Sequence(items) if items.is_empty()));
     if !listed {
@@ -41,7 +41,7 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let retry = object.get("retry").and_then(|node| retry(reading, node)).map(|retry| FlowRetry { retry });
     let triggers = triggers(reading, object.get("triggers"), &inputs, !disabled);
     if !disabled {
-        let kinds = tasks.iter().chain(&errors).map(|task| task.kind.as_str());
+        let kinds = tasks.iter().chain(&errors).chain(&finally).map(|task| task.kind.as_str());
         let kinds: BTreeSet<&str> = kinds.chain(triggers.iter().map(|trigger| trigger.kind.as_str())).collect();
         unsimulated::flow(reading, &object, &kinds);
     }
@@ -55,6 +55,8 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
         namespace: namespace?,
         tasks,
         errors,
+        finally,
+        after_execution,
         retry,
     })
 }
@@ -124,6 +126,7 @@ impl Lists {
             sleep: sleep.and_then(|node| rendered(reading, node, "`duration`", told)),
             id: id?,
             kind: kind?,
+            body: Body::Work,
         };
         if !self.ids.insert(task.id.clone()) {
             reading.error(&node.place, format!("two tasks have the id `{}`", task.id), "give each its own");

@@ -61,6 +61,12 @@ impl State {
         State::Breakpoint,
     ];
 
+    /// Whether nothing comes after it (Kestra: terminated).
+    pub const fn is_over(self) -> bool {
+        use State::{Cancelled, Failed, Killed, Resubmitted, Retried, Skipped, Success, Warning};
+        matches!(self, Success | Warning | Failed | Killed | Cancelled | Retried | Skipped | Resubmitted)
+    }
+
     /// Kestra's name of it, as in JSON and in the label `state`.
     pub const fn name(self) -> &'static str {
         match self {

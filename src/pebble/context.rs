@@ -16,7 +16,13 @@ pub fn variable(name: &str, json: &serde_json::Value, dialect: &Dialect, side: S
     match (&value, name, side) {
         (Value::Map(map), "execution", _) => changed(map, class, |key, value| of_execution(key, value, dialect, side)),
         (Value::Map(map), "tasks", Side::Executor) if dialect.task_states_typed => changed(map, class, of_task),
-        (Value::Map(map), ..) if class.is_some() => changed(map, class, |_, value| Ok(value)),
+        (Value::Map(map), ..) if class.is_some() => {
+            let inner = dialect.class_of(&format!("{name}."), side);
+            changed(map, class, |_, value| match &value {
+                Value::Map(map) if inner.is_some() => Value::map(inner.unwrap_or(LINKED), map.entries.clone()),
+                _ => Ok(value),
+            })
+        }
         _ => Ok(value),
     }
 }

@@ -35,6 +35,8 @@ pub struct Dialect {
     pub dates_by_digits: bool,
     /// Whether `iso_milli`, `sql_milli` and `sql_sec` are known formats; `sql_seq` otherwise.
     pub milli_formats: bool,
+    /// What `timestampMicro` multiplies seconds with; microseconds are added to that.
+    pub micro_factor: i64,
     /// Whether `dateAdd` takes its amount as text or any number; whole numbers of the template only otherwise.
     pub amount_as_text: bool,
     /// Whether `errorLogs` works in a worker.
@@ -49,7 +51,8 @@ pub struct Dialect {
     pub task_states_typed: bool,
     /// Whether a worker gets the dates of `execution` in milliseconds.
     pub shipped_in_millis: bool,
-    /// The class of maps at the root of the executor's variables, where errors show it; `*` is for workers too.
+    /// The class of maps at the root of the executor's variables, where errors show it; `*` is for workers too, a
+    /// dot behind the name for maps in that map.
     pub classes: &'static [(&'static str, &'static str)],
     /// What `read` says of a file that is not there: in words of the namespace, or of the storage below `/app/storage`.
     pub read_names_namespace: bool,
@@ -83,6 +86,7 @@ const V1_3: Dialect = Dialect {
     kv_must_exist: true,
     dates_by_digits: true,
     milli_formats: true,
+    micro_factor: 1_000_000,
     amount_as_text: true,
     error_logs: true,
     logs_deleted: false,
@@ -90,7 +94,7 @@ const V1_3: Dialect = Dialect {
     json_micros: false,
     task_states_typed: true,
     shipped_in_millis: false,
-    classes: &[("inputs", HASH), ("outputs", HASH), ("labels", HASH)],
+    classes: &[("inputs", HASH), ("outputs", HASH), ("outputs.", HASH), ("labels", HASH)],
     read_names_namespace: true,
 };
 
@@ -129,12 +133,14 @@ const V0_20: Dialect = Dialect {
     kv_must_exist: false,
     dates_by_digits: false,
     milli_formats: false,
+    micro_factor: 1_000_000_000,
     amount_as_text: false,
     logs_deleted: true,
     shipped_in_millis: true,
     classes: &[
         ("inputs", HASH),
         ("outputs", HASH),
+        ("outputs.", HASH),
         ("labels", HASH),
         ("flow", IMMUTABLE),
         ("execution", IMMUTABLE),

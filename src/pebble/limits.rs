@@ -24,3 +24,9 @@ pub const VALUE_DEPTH_MAX: u32 = 100;
 pub const RANGE_MAX: u64 = 100_000;
 /// Bytes that a compiled regular expression may take.
 pub const REGEX_SIZE_MAX: usize = 1 << 20;
+/// Bytes of a jq program.
+pub const JQ_PROGRAM_MAX: usize = 1_000;
+/// How deep brackets stand in each other in a jq program.
+pub const JQ_NESTING_MAX: usize = 40;
+/// Steps that a jq program may take on its input, as estimated before it runs.
+pub const JQ_WORK_MAX: f64 = 2e7;

@@ -17,6 +17,7 @@ mod filters;
 mod functions;
 mod host;
 mod invoke;
+mod jq;
 mod lexer;
 pub mod limits;
 mod operate;

@@ -2,7 +2,9 @@
 
 use super::Dialect;
 use super::invoke;
+use super::jq;
 use super::syntax::{Arguments, Body, Expr, Kind, Node};
+use super::value::Value;
 
 /// Names, in order of first use, each once.
 pub fn unsupported(body: &Body, dialect: &Dialect) -> Vec<String> {
@@ -69,6 +71,10 @@ impl Usage<'_> {
                 self.arguments(arguments);
                 if invoke::filter_row(name, self.dialect).is_err() {
                     self.add(format!("filter {name}"));
+                }
+                let program = arguments.positional.first().map(|argument| &argument.kind);
+                if let ("jq", Some(Kind::Literal(Value::Text(program)))) = (name.as_str(), program) {
+                    jq::unsupported(program).into_iter().for_each(|what| self.add(what));
                 }
             }
             Kind::Test(input, _, arguments, _) => {

@@ -9,13 +9,56 @@ use super::convert::truthy;
 use super::holds::Asked;
 use super::start::{Fired, start};
 use super::upstream::Upstream;
-use super::verdict::Why;
+use super::verdict::{Why, found};
 use super::window::{Window, Windows};
-use super::{Listener, Listeners, Surroundings};
-use crate::flow::trigger::{Dependency, Era, Mode, Multiple, Preconditions, TimeWindow};
+use super::{Failure, Listener, Listeners, Surroundings};
+use crate::flow::trigger::{Condition, Dependency, Era, Mode, Multiple, Preconditions, TimeWindow};
 
-/// Whoever wants to know what became of a listener.
-pub(super) type Told<'a> = dyn FnMut(&Listener, Why) + 'a;
+/// Whoever wants to know what became of each listener, if anybody does.
+pub(super) type Told<'t, 'a> = Option<&'t mut (dyn FnMut(&Listener, Why) + 'a)>;
+
+/// Why a listener did not wake. Nothing is written for it: most transitions wake few, and nobody asks.
+enum Slept {
+    Off,
+    Itself,
+    Kind,
+    State,
+    /// The place of the condition, and what failed in it.
+    Condition(usize, Option<Failure>),
+    /// What `when` gave.
+    When(Result<String, Failure>),
+}
+
+impl Slept {
+    fn explained(self, listener: &Listener, upstream: &Upstream<'_>) -> Why {
+        let rule = &listener.rule;
+        match self {
+            Slept::Off => Why::Off,
+            Slept::Itself => Why::Itself,
+            Slept::Kind => Why::Kind(upstream.kind.unwrap_or_default().to_owned()),
+            Slept::State => Why::State { state: upstream.state, listens: rule.states.clone() },
+            Slept::Condition(at, failure) => {
+                let condition = rule.conditions.get(at);
+                let place = format!("conditions[{at}]");
+                let what = condition.map_or("", Condition::name).to_owned();
+                match failure {
+                    Some(failure) => Why::Failed { place, what, failure },
+                    None => {
+                        let found = condition.map(|condition| found(condition, upstream)).unwrap_or_default();
+                        Why::Condition { place, what, found }
+                    }
+                }
+            }
+            Slept::When(given) => {
+                let (place, what) = ("when".to_owned(), rule.when.clone().unwrap_or_default());
+                match given {
+                    Ok(rendered) => Why::Condition { place, what, found: format!("it gives `{rendered}`") },
+                    Err(failure) => Why::Failed { place, what, failure },
+                }
+            }
+        }
+    }
+}
 
 /// Something that several executions complete, with a window of its own.
 struct Part<'a> {
@@ -148,15 +191,17 @@ impl Listeners {
         now: Timestamp,
         around: &Surroundings<'_>,
         listeners: impl Iterator<Item = &'a Listener>,
-        told: &mut Told<'_>,
+        told: &mut Told<'_, '_>,
     ) -> Vec<Fired> {
         let mut fired = Vec::new();
         let mut waiting = Vec::new();
         for listener in listeners {
             let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates);
             let asked = Asked { own: &listener.own, upstream, templates: &templates, dialect: self.dialect };
-            if let Some(why) = self.sleeps(listener, &asked) {
-                told(listener, why);
+            if let Some(slept) = self.sleeps(listener, &asked) {
+                if let Some(told) = told.as_mut() {
+                    told(listener, slept.explained(listener, upstream));
+                }
                 continue;
             }
             let parts = listener.parts(self.dialect.era);
@@ -173,7 +218,7 @@ impl Listeners {
         }
         for waits in &waiting {
             match self.unmet(waits, windows) {
-                Some(why) => told(waits.listener, why),
+                Some(why) => tell(told, waits.listener, why),
                 None => {
                     let kept = waits.parts.iter().filter_map(|part| windows.get(waits.listener.flow, &part.id));
                     let kept: Vec<_> = kept.filter_map(|window| window.outputs.clone()).collect();
@@ -200,40 +245,38 @@ impl Listeners {
         around: &Surroundings<'_>,
         kept: &[Map<String, Json>],
         fired: &mut Vec<Fired>,
-        told: &mut Told<'_>,
+        told: &mut Told<'_, '_>,
     ) {
         let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates).of_own_flow();
         match start(listener, upstream, &templates, kept, self.dialect) {
             Ok(execution) => {
-                told(listener, Why::Fires);
+                tell(told, listener, Why::Fires);
                 fired.push(execution);
             }
-            Err(failure) => told(listener, Why::Inputs(failure)),
+            Err(failure) => tell(told, listener, Why::Inputs(failure)),
         }
     }
 
     /// Why a listener does not wake; none when it does.
-    fn sleeps(&self, listener: &Listener, asked: &Asked<'_>) -> Option<Why> {
+    fn sleeps(&self, listener: &Listener, asked: &Asked<'_>) -> Option<Slept> {
         let upstream = asked.upstream;
-        if listener.off {
-            return Some(Why::Off);
-        }
-        if listener.own.id == upstream.flow && listener.own.namespace == upstream.namespace {
-            return Some(Why::Itself);
-        }
-        if let Some(kind) = upstream.kind.filter(|kind| *kind != "NORMAL") {
-            return Some(Why::Kind(kind.to_owned()));
-        }
-        let wakes = match &listener.rule.states {
+        let wakes = || match &listener.rule.states {
             Some(states) => states.contains(&upstream.state),
             None => self.dialect.wakes(upstream.state),
         };
-        if !wakes {
-            return Some(Why::State { state: upstream.state, listens: listener.rule.states.clone() });
-        }
-        match self.dialect.era {
-            Era::Conditions => conditions(listener, asked),
-            Era::DependsOn => when(listener, asked),
+        if listener.off {
+            Some(Slept::Off)
+        } else if listener.own.id == upstream.flow && listener.own.namespace == upstream.namespace {
+            Some(Slept::Itself)
+        } else if upstream.kind.is_some_and(|kind| kind != "NORMAL") {
+            Some(Slept::Kind)
+        } else if !wakes() {
+            Some(Slept::State)
+        } else {
+            match self.dialect.era {
+                Era::Conditions => conditions(listener, asked),
+                Era::DependsOn => when(listener, asked),
+            }
         }
     }
 
@@ -293,33 +336,30 @@ fn nested(upstream: &Upstream<'_>, outputs: &Map<String, Json>) -> Map<String, J
     tree
 }
 
-/// The first condition that does not hold. Those that several executions complete come later.
-fn conditions(listener: &Listener, asked: &Asked<'_>) -> Option<Why> {
-    let plain = listener.rule.conditions.iter().enumerate().filter(|(_, condition)| condition.multiple().is_none());
-    for (at, condition) in plain {
-        let told = || (format!("conditions[{at}]"), condition.name().to_owned());
-        match asked.holds(condition) {
-            Ok(true) => {}
-            Ok(false) => {
-                let (place, what) = told();
-                return Some(Why::Condition { place, what, found: super::verdict::found(condition, asked.upstream) });
-            }
-            Err(failure) => {
-                let (place, what) = told();
-                return Some(Why::Failed { place, what, failure });
-            }
-        }
+/// Tells what became of a listener.
+fn tell(told: &mut Told<'_, '_>, listener: &Listener, why: Why) {
+    if let Some(told) = told {
+        told(listener, why);
     }
-    None
+}
+
+/// The first condition that does not hold. Those that several executions complete come later.
+fn conditions(listener: &Listener, asked: &Asked<'_>) -> Option<Slept> {
+    let conditions = listener.rule.conditions.iter().enumerate();
+    conditions.filter(|(_, condition)| condition.multiple().is_none()).find_map(|(at, condition)| {
+        match asked.holds(condition) {
+            Ok(true) => None,
+            Ok(false) => Some(Slept::Condition(at, None)),
+            Err(failure) => Some(Slept::Condition(at, Some(failure))),
+        }
+    })
 }
 
 /// `when` of the trigger.
-fn when(listener: &Listener, asked: &Asked<'_>) -> Option<Why> {
-    let when = listener.rule.when.as_ref()?;
-    let (place, what) = ("when".to_owned(), when.clone());
-    match asked.templates.text(when) {
-        Ok(rendered) if truthy(&rendered) => None,
-        Ok(rendered) => Some(Why::Condition { place, what, found: format!("it gives `{rendered}`") }),
-        Err(failure) => Some(Why::Failed { place, what, failure }),
+fn when(listener: &Listener, asked: &Asked<'_>) -> Option<Slept> {
+    let rendered = asked.templates.text(listener.rule.when.as_ref()?);
+    match &rendered {
+        Ok(text) if truthy(text) => None,
+        _ => Some(Slept::When(rendered)),
     }
 }

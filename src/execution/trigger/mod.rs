@@ -123,7 +123,7 @@ impl Listeners {
             return Vec::new();
         }
         let awake = candidates.iter().filter_map(|at| self.listeners.get(*at));
-        self.decide(windows, upstream, now, around, awake, &mut |_, _| {})
+        self.decide(windows, upstream, now, around, awake, &mut None)
     }
 
     /// What a transition comes to at every Flow trigger, as [`Listeners::transition`] would find it.
@@ -136,10 +136,10 @@ impl Listeners {
     ) -> Vec<Verdict> {
         let mut windows = windows.clone();
         let mut verdicts = Vec::new();
-        let told = &mut |listener: &Listener, why: Why| {
+        let mut told = |listener: &Listener, why: Why| {
             verdicts.push(Verdict { flow: listener.flow, trigger: listener.trigger, why });
         };
-        self.decide(&mut windows, upstream, now, around, self.listeners.iter(), told);
+        self.decide(&mut windows, upstream, now, around, self.listeners.iter(), &mut Some(&mut told));
         verdicts.sort_by_key(|verdict| (verdict.flow, verdict.trigger));
         verdicts
     }
