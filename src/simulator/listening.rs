@@ -12,6 +12,7 @@ use crate::execution::trigger::{
 };
 use crate::flow::State;
 use crate::flow::trigger::Dialect;
+use crate::pebble;
 use crate::scenario::{Plan, trigger_dialect};
 use crate::time::Instant;
 
@@ -22,6 +23,8 @@ pub(super) struct Listening {
     listeners: Option<Arc<Listeners>>,
     windows: Windows,
     dialect: Dialect,
+    /// What templates of triggers may ask for.
+    secrets: Arc<pebble::Secrets>,
 }
 
 /// An execution that has come into a state.
@@ -38,9 +41,13 @@ impl Listening {
     pub(super) fn new(plan: &Plan) -> Listening {
         let dialect = trigger_dialect(plan.kestra);
         // The server's zone is that of containers.
-        let listeners = Listeners::new(&plan.flows, dialect, TimeZone::UTC);
-        let listeners = (!listeners.is_empty()).then(|| Arc::new(listeners));
-        Listening { listeners, windows: Windows::default(), dialect }
+        let templates = pebble::Dialect::named(plan.kestra.language().name());
+        let listeners = templates.map(|templates| Listeners::new(&plan.flows, dialect, templates, TimeZone::UTC));
+        let listeners = listeners.filter(|listeners| !listeners.is_empty()).map(Arc::new);
+        let secrets =
+            plan.secrets.names().filter_map(|name| Some((name.to_owned(), plan.secrets.get(name)?.to_owned())));
+        let secrets = Arc::new(pebble::Secrets::new(secrets));
+        Listening { listeners, windows: Windows::default(), dialect, secrets }
     }
 
     /// Whether nobody listens: then nothing needs to be told.
@@ -86,10 +93,13 @@ impl Listening {
             task_runs: (!runs.is_empty() || !heard.state.is_terminated()).then_some(&runs),
             kind: None,
             start: cx.calendar.date(heard.created),
-            end: heard.state.is_terminated().then(|| cx.calendar.date(cx.now)),
+            end: (heard.state.is_terminated() || heard.state == State::Paused).then(|| cx.calendar.date(cx.now)),
             original: None,
         };
-        listeners.transition(&mut self.windows, &upstream, cx.calendar.date(cx.now), &Surroundings::default())
+        let now = cx.calendar.date(cx.now);
+        let host = pebble::Host { secrets: &self.secrets, ..pebble::Host::at(now) };
+        let around = Surroundings { base: &nothing, host: &host };
+        listeners.transition(&mut self.windows, &upstream, now, &around)
     }
 }
 

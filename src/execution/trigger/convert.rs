@@ -60,11 +60,6 @@ pub(super) fn names(
     }
 }
 
-/// What is false in Kestra's templates: nothing, blank, `false` and zero.
-pub(super) fn truthy(text: &str) -> bool {
-    !matches!(text.trim(), "" | "false" | "0" | "-0")
-}
-
 /// Why a text is no date.
 pub(super) fn place(text: &str, at: usize) -> Failure {
     Failure::new(format!("java.time.format.DateTimeParseException: Text '{text}' could not be parsed at index {at}"))

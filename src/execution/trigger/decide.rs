@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::context::Templates;
-use super::convert::truthy;
 use super::holds::Asked;
 use super::start::{Fired, start};
 use super::upstream::Upstream;
@@ -13,6 +12,7 @@ use super::verdict::{Why, found};
 use super::window::{Window, Windows};
 use super::{Failure, Listener, Listeners, Surroundings};
 use crate::flow::trigger::{Condition, Dependency, Era, Mode, Multiple, Preconditions, TimeWindow};
+use crate::pebble::truthy;
 
 /// Whoever wants to know what became of each listener, if anybody does.
 pub(super) type Told<'t, 'a> = Option<&'t mut (dyn FnMut(&Listener, Why) + 'a)>;

@@ -1,13 +1,14 @@
 //! Whether conditions hold (recorded: tests/captures/core/conditions.tsv).
 
 use super::context::Templates;
-use super::convert::{boolean, date, names, ordinal, place, truthy, word};
+use super::convert::{boolean, date, names, ordinal, place, word};
 use super::upstream::Upstream;
 use super::{Failure, Own};
 use crate::flow::trigger::{
     Calendar, Comparison, Condition, Dialect, Filter, FilterField, Filters, Test, UpstreamFlow, Within,
 };
 use crate::flow::{State, moment};
+use crate::pebble::truthy;
 
 /// What a condition is asked about.
 pub(super) struct Asked<'a> {
@@ -165,9 +166,14 @@ impl Asked<'_> {
                 };
                 Ok(date.nth_weekday_of_month(nth, day).is_ok_and(|found| found == date))
             }
-            Calendar::PublicHoliday { .. } => {
+            Calendar::PublicHoliday { country, .. } => {
                 date(&rendered)?;
-                Err(Failure::new("not simulated: PublicHoliday"))
+                let country = country.as_ref().map_or(Ok(String::new()), |country| self.property(country))?;
+                // Without a country that of the server's locale is asked, which has none in a container.
+                Err(Failure::new(match country.len() {
+                    2 => "not simulated: PublicHoliday",
+                    _ => "Cannot instantiate configuration from URL 'null'.",
+                }))
             }
         }
     }

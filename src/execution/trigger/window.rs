@@ -104,16 +104,6 @@ impl Windows {
         self.stored.get(&(flow, condition.to_owned()))
     }
 
-    /// How many are kept.
-    pub fn len(&self) -> usize {
-        self.stored.len()
-    }
-
-    /// Whether none is kept.
-    pub fn is_empty(&self) -> bool {
-        self.stored.is_empty()
-    }
-
     pub(super) fn put(&mut self, flow: usize, condition: &str, window: Window) {
         self.stored.insert((flow, condition.to_owned()), window);
     }

@@ -102,14 +102,10 @@ pub fn trigger_dialect(profile: &Profile) -> trigger::Dialect {
 /// Tells which Flow triggers the version does not take, though another one does.
 pub(super) fn trigger_refusals(plan: &Plan, places: &[Place], reading: &mut Reading) {
     for (flow, place) in plan.flows.iter().zip(places) {
-        for it in &flow.triggers {
-            if let TriggerAction::Flow(rule) = &it.action
-                && let Some(why) = trigger::refused(rule, trigger_dialect(plan.kestra))
-            {
-                let what =
-                    format!("Kestra {} refuses the trigger `{}` of {}: {why}", plan.kestra.name(), it.id, flow.name());
-                reading.error(place, what, "write it as that version has it, or name another one with `kestra`");
-            }
+        for (at, why) in trigger::refused(flow, trigger_dialect(plan.kestra)) {
+            let id = flow.triggers.get(at).map_or("", |trigger| trigger.id.as_str());
+            let what = format!("Kestra {} refuses the trigger `{id}` of {}: {why}", plan.kestra.name(), flow.name());
+            reading.error(place, what, "write it as that version has it, or name another one with `kestra`");
         }
     }
 }
