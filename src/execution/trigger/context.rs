@@ -9,10 +9,19 @@ use super::{Failure, Own, Surroundings};
 use crate::flow::trigger::{Dialect, Era};
 use crate::pebble::{self, Host, Side, Template};
 
+/// What conditions are asked about.
+#[derive(Clone, Copy)]
+pub(super) enum Woken<'a> {
+    /// An execution that has changed its state.
+    By(&'a Upstream<'a>),
+    /// A date: the variables of a Schedule, and no execution.
+    At(&'a Map<String, Json>),
+}
+
 /// Renders the templates of one trigger for one execution.
 pub(super) struct Templates<'a> {
     own: &'a Own,
-    upstream: &'a Upstream<'a>,
+    upstream: Woken<'a>,
     around: &'a Surroundings<'a>,
     dialect: Dialect,
     templates: &'static pebble::Dialect,
@@ -26,7 +35,7 @@ impl<'a> Templates<'a> {
     /// For conditions.
     pub(super) fn new(
         own: &'a Own,
-        upstream: &'a Upstream<'a>,
+        upstream: Woken<'a>,
         around: &'a Surroundings<'a>,
         dialect: Dialect,
         templates: &'static pebble::Dialect,
@@ -72,14 +81,27 @@ impl<'a> Templates<'a> {
     }
 
     fn build(&self) -> Map<String, Json> {
-        let upstream = self.upstream;
         let mut context = self.around.base.clone();
+        let upstream = match self.upstream {
+            Woken::By(upstream) => upstream,
+            Woken::At(variables) => {
+                context.insert(
+                    "flow".into(),
+                    json!({ "id": self.own.id, "namespace": self.own.namespace, "revision": 1 }),
+                );
+                self.trigger(&mut context, variables, true);
+                if let Some(variables) = &self.own.variables {
+                    context.insert("vars".into(), variables.clone().into());
+                }
+                return context;
+            }
+        };
         let (id, namespace, revision) = match self.upstream_flow {
             true => (upstream.flow, upstream.namespace, upstream.revision),
             false => (self.own.id.as_str(), self.own.namespace.as_str(), 1),
         };
         context.insert("flow".into(), json!({ "id": id, "namespace": namespace, "revision": revision }));
-        context.insert("execution".into(), self.execution().into());
+        context.insert("execution".into(), self.execution(upstream).into());
         let labels = upstream.label_tree(|_| true);
         if !labels.is_empty() {
             context.insert("labels".into(), labels.into());
@@ -91,10 +113,7 @@ impl<'a> Templates<'a> {
             context.insert("inputs".into(), upstream.inputs.clone().into());
         }
         if let Some(trigger) = &upstream.trigger {
-            context.insert("trigger".into(), trigger.variables.clone().into());
-            if trigger.schedule && self.dialect.schedule {
-                context.insert("schedule".into(), trigger.variables.clone().into());
-            }
+            self.trigger(&mut context, trigger.variables, trigger.schedule);
         }
         let variables = if self.upstream_flow { upstream.variables } else { self.own.variables.as_ref() };
         if let Some(variables) = variables {
@@ -103,8 +122,15 @@ impl<'a> Templates<'a> {
         context
     }
 
-    fn execution(&self) -> Map<String, Json> {
-        let upstream = self.upstream;
+    /// The variables of a trigger; those of a Schedule are there twice in some versions.
+    fn trigger(&self, context: &mut Map<String, Json>, variables: &Map<String, Json>, schedule: bool) {
+        context.insert("trigger".into(), variables.clone().into());
+        if schedule && self.dialect.schedule {
+            context.insert("schedule".into(), variables.clone().into());
+        }
+    }
+
+    fn execution(&self, upstream: &Upstream<'_>) -> Map<String, Json> {
         let mut execution = Map::new();
         execution.insert("id".into(), upstream.id.into());
         if self.dialect.state_text {

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::context::Templates;
+use super::context::{Templates, Woken};
 use super::holds::Asked;
 use super::start::{Fired, start};
 use super::upstream::Upstream;
@@ -196,9 +196,10 @@ impl Listeners {
         let mut fired = Vec::new();
         let mut waiting = Vec::new();
         for listener in listeners {
-            let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates);
-            let asked = Asked { own: &listener.own, upstream, templates: &templates, dialect: self.dialect };
-            if let Some(slept) = self.sleeps(listener, &asked) {
+            let templates = Templates::new(&listener.own, Woken::By(upstream), around, self.dialect, self.templates);
+            let asked =
+                Asked { own: &listener.own, upstream: Some(upstream), templates: &templates, dialect: self.dialect };
+            if let Some(slept) = self.sleeps(listener, upstream, &asked) {
                 if let Some(told) = told.as_mut() {
                     told(listener, slept.explained(listener, upstream));
                 }
@@ -233,6 +234,7 @@ impl Listeners {
                 }
             }
         }
+        // Kestra forgets them flow by flow, in an order of its own; here the order of flows does not matter.
         windows.expire(now);
         fired.sort_by_key(|fired| (fired.flow, fired.trigger));
         fired
@@ -247,7 +249,8 @@ impl Listeners {
         fired: &mut Vec<Fired>,
         told: &mut Told<'_, '_>,
     ) {
-        let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates).of_own_flow();
+        let templates =
+            Templates::new(&listener.own, Woken::By(upstream), around, self.dialect, self.templates).of_own_flow();
         match start(listener, upstream, &templates, kept, self.dialect) {
             Ok(execution) => {
                 tell(told, listener, Why::Fires);
@@ -258,8 +261,7 @@ impl Listeners {
     }
 
     /// Why a listener does not wake; none when it does.
-    fn sleeps(&self, listener: &Listener, asked: &Asked<'_>) -> Option<Slept> {
-        let upstream = asked.upstream;
+    fn sleeps(&self, listener: &Listener, upstream: &Upstream<'_>, asked: &Asked<'_>) -> Option<Slept> {
         let wakes = || match &listener.rule.states {
             Some(states) => states.contains(&upstream.state),
             None => self.dialect.wakes(upstream.state),
@@ -282,7 +284,7 @@ impl Listeners {
 
     /// Remembers in the windows of a listener what the execution meets.
     fn note(&self, waits: &mut Waiting<'_>, asked: &Asked<'_>, windows: &mut Windows, now: Timestamp) {
-        let (listener, upstream) = (waits.listener, asked.upstream);
+        let listener = waits.listener;
         for part in &waits.parts {
             if part.twice() {
                 waits.why = Some(Why::Twice);
@@ -293,9 +295,11 @@ impl Listeners {
             let stored = windows.get(listener.flow, &part.id).filter(|window| of_2_0 || window.is_open(now));
             let mut window = stored.cloned().unwrap_or_else(|| {
                 let mut window = Window::open(&part.window, &self.zone, now);
-                window.outputs = upstream.outputs.map(|outputs| match of_2_0 {
-                    true => nested(upstream, outputs),
-                    false => outputs.clone(),
+                window.outputs = asked.upstream.and_then(|upstream| {
+                    upstream.outputs.map(|outputs| match of_2_0 {
+                        true => nested(upstream, outputs),
+                        false => outputs.clone(),
+                    })
                 });
                 window
             });

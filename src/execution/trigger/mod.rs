@@ -26,9 +26,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
 use crate::flow::trigger::{Dialect, FlowTrigger};
-use crate::flow::{Flow, TriggerAction};
+use crate::flow::{Flow, Trigger, TriggerAction};
 use crate::pebble::{self, Host};
 
+use context::{Templates, Woken};
+use holds::Asked;
 use index::Index;
 
 /// The Flow triggers of all flows.
@@ -145,10 +147,46 @@ impl Listeners {
     }
 }
 
+/// Whether `conditions`, or `when` of 2.0, let a Schedule start an execution at a date: the variables are those that the
+/// execution would have, `date` among them.
+///
+/// # Errors
+/// What fails, in the words of Kestra's exception. A condition that asks for an execution fails: there is none.
+pub fn lets(
+    flow: &Flow,
+    trigger: &Trigger,
+    variables: &Map<String, Json>,
+    versions: (Dialect, &'static pebble::Dialect),
+    around: &Surroundings<'_>,
+) -> Result<bool, Failure> {
+    let (dialect, templates) = versions;
+    let own = Own::of(flow);
+    let templates = Templates::new(&own, Woken::At(variables), around, dialect, templates).of_own_flow();
+    let asked = Asked { own: &own, upstream: None, templates: &templates, dialect };
+    for condition in &trigger.limits.conditions {
+        if !asked.holds(condition)? {
+            return Ok(false);
+        }
+    }
+    match &trigger.limits.when {
+        Some(when) => Ok(pebble::truthy(&templates.text(when)?)),
+        None => Ok(true),
+    }
+}
+
+impl Own {
+    fn of(flow: &Flow) -> Own {
+        Own {
+            id: flow.id.clone(),
+            namespace: flow.namespace.clone(),
+            labels: flow.labels.clone(),
+            variables: flow.source.get("variables").and_then(Json::as_object).cloned(),
+        }
+    }
+}
+
 fn listeners_of(at: usize, flow: &Flow) -> impl Iterator<Item = Listener> {
-    let variables = flow.source.get("variables").and_then(Json::as_object).cloned();
-    let (id, namespace) = (flow.id.clone(), flow.namespace.clone());
-    let own = Own { id, namespace, labels: flow.labels.clone(), variables };
+    let own = Own::of(flow);
     flow.triggers.iter().enumerate().filter_map(move |(trigger, it)| {
         let TriggerAction::Flow(rule) = &it.action else { return None };
         let off = flow.disabled || it.disabled;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::condition::{Calendar, Condition, Names, Test, Within};
 use super::{FlowTrigger, TimeWindow};
-use crate::flow::{Flow, State, TriggerAction, moment};
+use crate::flow::{Flow, State, TriggerAction, TriggerLimits, moment};
 
 /// Which keys a Flow trigger has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,23 +111,33 @@ impl Dialect {
     }
 }
 
-/// Why a version refuses a flow for its Flow triggers that other versions take: the place of each such trigger among those
-/// of the flow, and why.
+/// Why a version refuses a flow for conditions and Flow triggers that other versions take: the place of each such trigger
+/// among those of the flow, and why.
 pub fn refused(flow: &Flow, dialect: Dialect) -> Vec<(usize, String)> {
-    let rules = flow.triggers.iter().enumerate().filter_map(|(at, trigger)| match &trigger.action {
-        TriggerAction::Flow(rule) => Some((at, rule)),
-        _ => None,
-    });
     let mut ids = BTreeSet::new();
     let mut told = Vec::new();
-    for (at, rule) in rules {
-        let twice = rule.preconditions.as_ref().map(|preconditions| preconditions.id.as_str());
-        // 0.20 lets two triggers share a window.
-        let twice = twice.filter(|id| !ids.insert(id.to_owned()) && dialect.rendered);
-        let twice = twice.map(|id| format!("duplicate preconditions with id [{id}]"));
-        told.extend(refused_rule(rule, dialect).or(twice).map(|why| (at, why)));
+    for (at, trigger) in flow.triggers.iter().enumerate() {
+        let why = match &trigger.action {
+            TriggerAction::Flow(rule) => {
+                let id = rule.preconditions.as_ref().map(|preconditions| preconditions.id.as_str());
+                // 0.20 lets two triggers share a window.
+                let twice = id.filter(|id| !ids.insert(id.to_owned()) && dialect.rendered);
+                refused_rule(rule, dialect).or(twice.map(|id| format!("duplicate preconditions with id [{id}]")))
+            }
+            _ => refused_limits(&trigger.limits, dialect),
+        };
+        told.extend(why.map(|why| (at, why)));
     }
     told
+}
+
+/// Of a trigger that is no Flow trigger.
+fn refused_limits(limits: &TriggerLimits, dialect: Dialect) -> Option<String> {
+    match dialect.era {
+        Era::Conditions if limits.when.is_some() => Some("a trigger has no `when` there".to_owned()),
+        Era::DependsOn if !limits.conditions.is_empty() => Some("a trigger has no `conditions` there".to_owned()),
+        _ => limits.conditions.iter().find_map(|condition| condition.refused(dialect)),
+    }
 }
 
 fn refused_rule(trigger: &FlowTrigger, dialect: Dialect) -> Option<String> {
