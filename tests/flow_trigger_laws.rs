@@ -1,6 +1,8 @@
 //! Laws of Flow triggers, over random triggers and random executions; and the cases of Kestra's own tests, written anew.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod common;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -195,7 +197,7 @@ fn alert(trigger: Json) -> [Flow; 1] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(common::config(300))]
 
     #[test]
     fn for_all_conditions_a_list_is_the_intersection_or_the_union_and_not_the_complement(
