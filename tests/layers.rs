@@ -92,6 +92,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("granit_parser", &["document"]),
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),
+    ("jaq_core", &["pebble"]),
+    ("jaq_json", &["pebble"]),
+    ("jaq_std", &["pebble"]),
+    ("bigdecimal", &["pebble"]),
 ];
 
 /// Every word that follows `prefix` in the code of a file, comments left out.

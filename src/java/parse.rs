@@ -85,7 +85,8 @@ impl Reader<'_> {
     }
     fn fraction(&mut self) -> Result<i64, Unread> {
         let from = self.at;
-        let digits = self.digits(0, 9).or_else(|_| if self.at == from { Ok(0) } else { Err(Unread::At(from)) })?;
+        // A point without digits behind it is allowed.
+        let digits = self.digits(1, 9).unwrap_or(0);
         let missing = 9 - (self.at - from);
         Ok(digits * 10_i64.pow(u32::try_from(missing).unwrap_or(0)))
     }

@@ -372,12 +372,15 @@ impl<'r, 'h, 't> Evaluator<'r, 'h, 't> {
         if !invoke::TESTS.contains(&name) {
             return Err(self.fault(&format!("Test [{name}] does not exist."), line));
         }
-        self.named(arguments, Some(&[]))?;
+        self.named(arguments, None)?;
         let input = match self.value(input) {
             Err(fault) if name == "defined" && fault.is_missing() => Value::Null,
             found => found?,
         };
         self.run.step(&input)?;
+        if matches!((name, &input), ("even" | "odd", Value::Null)) {
+            return Err(self.fault(&format!("Can not pass null value to \"{name}\" test."), line));
+        }
         invoke::test(name, &input)
     }
     fn call(&mut self, name: &str, arguments: &'t Arguments, line: usize) -> Found<Value> {

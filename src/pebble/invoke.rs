@@ -35,6 +35,11 @@ pub const fn row(
     Row { name, arguments: Some(arguments), apply }
 }
 
+/// A row that takes arguments and does not look at them, as the real engine's filters without arguments do.
+pub const fn bare(name: &'static str, apply: fn(Call<'_, '_>) -> Found<Value>) -> Row {
+    Row { name, arguments: None, apply }
+}
+
 /// The tests behind `is`.
 pub const TESTS: &[&str] = &["defined", "null", "empty", "even", "odd", "iterable", "map", "json"];
 
@@ -107,7 +112,6 @@ pub fn function(
 /// Whether a value passes a test.
 pub fn test(name: &str, value: &Value) -> Found<bool> {
     let number = |remainder: i64| match value {
-        Value::Null => Err(Fault::java(class::ARGUMENT, format!("Can not pass null value to \"{name}\" test."))),
         Value::Int(n) => Ok(i64::from(*n).rem_euclid(2) == remainder),
         Value::Long(n) => Ok(n.rem_euclid(2) == remainder),
         other => Err(Fault::cast(other.class(), "java.lang.Long")),

@@ -261,10 +261,10 @@ fn called(name: &str, arguments: &[Term<&str>], input: Input) -> Priced {
     })
 }
 
-/// The tree of a program; an error tells what is wrong with its text.
-fn read(program: &str) -> Result<Term<&str>, String> {
+/// The tree of a program; an error is the limit that it is beyond, or nothing where it is no program.
+fn read(program: &str) -> Result<Term<&str>, Option<String>> {
     if program.len() > JQ_PROGRAM_MAX {
-        return Err(format!("the jq program is longer than {JQ_PROGRAM_MAX} bytes"));
+        return Err(Some(format!("the jq program is longer than {JQ_PROGRAM_MAX} bytes")));
     }
     let (mut depth, mut deepest) = (0_usize, 0);
     for c in program.chars() {
@@ -276,9 +276,9 @@ fn read(program: &str) -> Result<Term<&str>, String> {
         deepest = deepest.max(depth);
     }
     if deepest > JQ_NESTING_MAX {
-        return Err(format!("the jq program is nested more than {JQ_NESTING_MAX} deep"));
+        return Err(Some(format!("the jq program is nested more than {JQ_NESTING_MAX} deep")));
     }
-    parse(program, |parser| parser.term()).ok_or_else(|| format!("`{program}` is no jq program"))
+    parse(program, |parser| parser.term()).ok_or(None)
 }
 
 /// What of a program is not simulated.
@@ -289,32 +289,38 @@ pub fn unsupported(program: &str) -> Option<String> {
 
 /// Applies a program; the results are always a list.
 pub fn filter(call: &Call<'_, '_>) -> Found<Value> {
+    if matches!(call.input, Value::Null) {
+        return Ok(Value::Null);
+    }
     let Some(program) = call.text("expression")? else {
         return Err(call.fault("The 'jq' filter expects an argument 'expression'."));
     };
+    // Whatever goes wrong is told in these words; the causes below them are the library's own.
+    let failed = || {
+        let (text, class) = (call.input.java_text(), call.input.class());
+        call.fault(&format!("Unable to parse jq value '{text}' with type '{class}'"))
+    };
     let read_input;
     let input = match &call.input {
-        Value::Null => return Ok(Value::Null),
         Value::Text(text) => {
-            let json = serde_json::from_str::<serde_json::Value>(text);
-            let message = "the input of `jq` is a text that is no JSON (not the real engine's words)";
-            read_input = Value::from_json(&json.map_err(|_| call.fault(message))?)?;
+            let json = serde_json::from_str::<serde_json::Value>(text).map_err(|_| failed())?;
+            read_input = Value::from_json(&json)?;
             &read_input
         }
         other => other,
     };
-    let term = read(program).map_err(|message| call.fault(&format!("{message} (not the real engine's words)")))?;
+    let term = read(program).map_err(|limit| limit.map_or_else(failed, Fault::limit))?;
     let (weight, depth) = input.size();
     let about = Input { count: (weight / 16) as f64, depth: f64::from(depth) + 1.0 };
     let cost = price(&term, about).map_err(|what| Fault::unsupported(format!("{what} of jq is not simulated")))?;
     if cost.work * about.count > JQ_WORK_MAX || cost.size * weight as f64 > VALUE_MAX as f64 {
         return Err(Fault::limit("the jq program may take too long, or make too much, of so large a value"));
     }
-    run(program, to_jaq(input)?).map_err(|message| call.fault(&format!("{message} (not the real engine's words)")))?
+    run(program, to_jaq(input)?).unwrap_or_else(|| Err(failed()))
 }
 
-/// Runs a program that was priced. What goes wrong in it is told in jaq's words.
-fn run(program: &str, input: Val) -> Result<Found<Value>, String> {
+/// Runs a program that was priced; nothing where it fails.
+fn run(program: &str, input: Val) -> Option<Found<Value>> {
     let arena = Arena::default();
     // Definitions that nothing here needs may ask for functions that are not there.
     let wanted = |name: &str, count: usize| {
@@ -323,23 +329,17 @@ fn run(program: &str, input: Val) -> Result<Found<Value>, String> {
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let defs = defs.filter(|def| wanted(def.name, def.args.len()));
     let funs = jaq_core::funs().chain(jaq_std::base_funs()).chain(jaq_json::funs());
-    let modules = Loader::new(defs).load(&arena, File { code: program, path: () });
-    let modules = modules.map_err(|_| format!("`{program}` is no jq program"))?;
-    let compiled = Compiler::default().with_funs(funs).compile(modules);
-    let compiled = compiled.map_err(|_| format!("`{program}` is no jq program"))?;
+    let modules = Loader::new(defs).load(&arena, File { code: program, path: () }).ok()?;
+    let compiled = Compiler::default().with_funs(funs).compile(modules).ok()?;
     let context = Ctx::<data::JustLut<Val>>::new(&compiled.lut, Vars::new([]));
     let mut values = Vec::new();
     for output in compiled.id.run((context, input)) {
-        let output = output.map_err(|exception| match exception.get_err() {
-            Ok(error) => format!("jq: {error}"),
-            Err(_) => "jq: the program broke off".to_owned(),
-        })?;
-        match from_jaq(&output) {
+        match from_jaq(&output.ok()?) {
             Ok(value) => values.push(value),
-            Err(fault) => return Ok(Err(fault)),
+            Err(fault) => return Some(Err(fault)),
         }
     }
-    Ok(Value::list(values))
+    Some(Value::list(values))
 }
 
 /// Functions that those of the table are made of.

@@ -119,7 +119,7 @@ impl Template {
             Value::Text(text) => Value::text(run::without_raw(&run::put_back(text.to_string(), &read.raws))),
             other => Ok(other),
         });
-        value.and_then(|value| print::to_json(&value, self.dialect)).map_err(|fault| self.error(*fault, host))
+        value.and_then(|value| print::to_json(&value)).map_err(|fault| self.error(*fault, host))
     }
     fn error(&self, fault: error::Fault, host: &Host<'_>) -> Error {
         Error::of(fault, self.dialect).masked(|text| host.secrets.mask(text))

@@ -289,7 +289,7 @@ pub fn is_in(left: &Value, right: &Value) -> Found<bool> {
         return Ok(false);
     }
     let wanted = left.java_text();
-    let null = || Fault::java(class::NULL, "Cannot invoke \"Object.toString()\" because \"element\" is null");
+    let null = || Fault::unsupported("`isIn` of a list with null is not simulated");
     match right {
         Value::List(list) if !right.is_array() => {
             if list.items.iter().any(|item| matches!(item, Value::Null)) {

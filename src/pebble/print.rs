@@ -119,7 +119,7 @@ pub fn collected(sink: Sink) -> Value {
 }
 
 /// A value for callers: JSON keeps kinds of numbers apart, but not kinds of dates.
-pub fn to_json(value: &Value, dialect: &Dialect) -> Found<serde_json::Value> {
+pub fn to_json(value: &Value) -> Found<serde_json::Value> {
     Ok(match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(flag) => (*flag).into(),
@@ -128,12 +128,12 @@ pub fn to_json(value: &Value, dialect: &Dialect) -> Found<serde_json::Value> {
         Value::Double(n) => (*n).into(),
         Value::Float(n) => serde_json::Value::from(super::operate::double(&Value::Float(*n))),
         Value::List(list) => {
-            let items: Result<Vec<_>, _> = list.items.iter().map(|item| to_json(item, dialect)).collect();
+            let items: Result<Vec<_>, _> = list.items.iter().map(to_json).collect();
             serde_json::Value::Array(items?)
         }
         Value::Map(map) => {
             let entries: Result<serde_json::Map<_, _>, Box<Fault>> =
-                map.entries.iter().map(|(name, value)| Ok((name.clone(), to_json(value, dialect)?))).collect();
+                map.entries.iter().map(|(name, value)| Ok((name.clone(), to_json(value)?))).collect();
             serde_json::Value::Object(entries?)
         }
         other => serde_json::Value::String(other.java_text()),

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use indexmap::IndexMap;
 
 use super::super::error::{Fault, Found};
-use super::super::invoke::{Call, Row, row};
+use super::super::invoke::{Call, Row, bare, row};
 use super::super::operate;
 use super::super::print;
 use super::super::syntax::Operator;
@@ -14,26 +14,26 @@ use super::texts::units;
 
 /// The filters of this file.
 pub const ROWS: &[Row] = &[
-    row("length", &[], |call| Ok(Value::Int(length(&call.input)))),
-    row("first", &[], |call| end(&call, true)),
-    row("last", &[], |call| end(&call, false)),
+    bare("length", |call| Ok(Value::Int(length(&call.input)))),
+    bare("first", |call| end(&call, true)),
+    bare("last", |call| end(&call, false)),
     row("join", &["separator"], join),
-    row("reverse", &[], |call| rearranged(&call, |items| items.reverse())),
-    row("sort", &[], |call| sorted(&call, false)),
-    row("rsort", &[], |call| sorted(&call, true)),
+    bare("reverse", |call| rearranged(&call, |items| items.reverse())),
+    bare("sort", |call| sorted(&call, false)),
+    bare("rsort", |call| sorted(&call, true)),
     row("slice", &["fromIndex", "toIndex"], slice),
     row("merge", &["items"], merge),
-    row("keys", &[], keys),
-    row("values", &[], |call| match &call.input {
+    bare("keys", keys),
+    bare("values", |call| match &call.input {
         Value::Null => Ok(Value::Null),
         Value::Map(map) => Value::list(map.entries.values().cloned().collect()),
         other => Err(unknown("values", other)),
     }),
-    row("flatten", &[], flatten),
-    row("distinct", &[], distinct),
+    bare("flatten", flatten),
+    bare("distinct", distinct),
     row("chunk", &["size"], chunk),
-    row("toJson", &[], |call| Value::text(print::json(&call.input, call.run.dialect)?)),
-    row("json", &[], |call| Value::text(print::json(&call.input, call.run.dialect)?)),
+    bare("toJson", |call| Value::text(print::json(&call.input, call.run.dialect)?)),
+    bare("json", |call| Value::text(print::json(&call.input, call.run.dialect)?)),
     row("jq", &["expression"], |call| super::super::jq::filter(&call)),
 ];
 
@@ -66,7 +66,7 @@ fn end(call: &Call<'_, '_>, first: bool) -> Found<Value> {
             let item = if first { list.items.first() } else { list.items.last() };
             Ok(item.cloned().unwrap_or(Value::Null))
         }
-        other => Err(unknown(if first { "first" } else { "last" }, other)),
+        other => Err(Fault::cast(other.class(), "java.util.Collection")),
     }
 }
 
@@ -99,7 +99,12 @@ fn rearranged(call: &Call<'_, '_>, change: impl Fn(&mut Vec<Value>)) -> Found<Va
 
 /// In Java's natural order, which elements of different kinds have not.
 fn sorted(call: &Call<'_, '_>, backwards: bool) -> Found<Value> {
-    let Value::List(list) = &call.input else { return rearranged(call, |_| ()) };
+    let name = if backwards { "rsort" } else { "sort" };
+    let list = match &call.input {
+        Value::List(list) => list,
+        Value::Null => return Ok(Value::Null),
+        _ => return Err(call.fault(&format!("Unsupported input type for {name} filter"))),
+    };
     let first = list.items.first().map_or("", Value::class);
     let strange = |item: &&Value| item.class() != first || !(item.is_number() || matches!(item, Value::Text(_)));
     if list.items.len() > 1

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::super::error::{Fault, Found, class};
-use super::super::invoke::{Call, Row, row};
+use super::super::invoke::{Call, Row, bare, row};
 use super::super::operate;
 use super::super::value::Value;
 
 /// The filters of this file.
-pub const ROWS: &[Row] = &[row("abs", &[], absolute), row("number", &["type"], number)];
+pub const ROWS: &[Row] = &[bare("abs", absolute), row("number", &["type"], number)];
 
 fn absolute(call: Call<'_, '_>) -> Found<Value> {
     Ok(match call.input {
@@ -26,16 +26,14 @@ fn number(call: Call<'_, '_>) -> Found<Value> {
     let text = match &call.input {
         Value::Null => return Ok(Value::Null),
         Value::Text(text) => text.as_ref(),
-        number if number.is_number() && call.argument("type").is_none() => return Ok(call.input),
         other => {
             let class = other.class();
-            return Err(Fault::unsupported(format!("`number` on a value of the class {class} is not simulated")));
+            return Err(call.fault(&format!("'number' filter can only be applied to String. Actual type was: {class}")));
         }
     };
     let wrong = || Fault::java(class::NUMBER, format!("For input string: \"{text}\""));
     let digits = || if text.starts_with('+') && text.len() < 2 { Err(wrong()) } else { Ok(text) };
     Ok(match call.text("type")? {
-        None => guessed(text)?,
         Some("INT") => Value::Int(digits()?.parse().map_err(|_| wrong())?),
         Some("LONG") => Value::Long(digits()?.parse().map_err(|_| wrong())?),
         Some("FLOAT") => Value::Float(text.trim().parse().map_err(|_| wrong())?),
@@ -45,12 +43,7 @@ fn number(call: Call<'_, '_>) -> Found<Value> {
             Value::Decimal(Arc::new(operate::decimal(text)?))
         }
         Some("BIGINTEGER") => return Err(wrong()),
-        Some(other) => {
-            return Err(Fault::java(
-                class::ARGUMENT,
-                format!("No enum constant io.kestra.core.runners.pebble.filters.NumberFilter.Type.{other}"),
-            ));
-        }
+        _ => guessed(text)?,
     })
 }
 

@@ -3,18 +3,18 @@
 use regex::{Regex, RegexBuilder};
 
 use super::super::error::{Fault, Found};
-use super::super::invoke::{Call, Row, is_empty, row};
+use super::super::invoke::{Call, Row, bare, is_empty, row};
 use super::super::limits::{REGEX_SIZE_MAX, VALUE_MAX};
 use super::super::operate;
 use super::super::value::Value;
 
 /// The filters of this file.
 pub const ROWS: &[Row] = &[
-    row("upper", &[], |call| changed(&call, true, str::to_uppercase)),
-    row("lower", &[], |call| changed(&call, true, str::to_lowercase)),
-    row("capitalize", &[], |call| changed(&call, false, capitalized)),
-    row("title", &[], |call| changed(&call, false, titled)),
-    row("trim", &[], |call| changed(&call, false, |text| text.trim_matches(|c| c <= ' ').to_owned())),
+    bare("upper", |call| changed(&call, true, str::to_uppercase)),
+    bare("lower", |call| changed(&call, true, str::to_lowercase)),
+    bare("capitalize", |call| changed(&call, false, capitalized)),
+    bare("title", |call| changed(&call, false, titled)),
+    bare("trim", |call| changed(&call, false, |text| text.trim_matches(|c| c <= ' ').to_owned())),
     row("abbreviate", &["length"], abbreviate),
     row("default", &["default"], |call| {
         Ok(if is_empty(&call.input) { call.argument("default").cloned().unwrap_or(Value::Null) } else { call.input })
@@ -33,14 +33,14 @@ pub const ROWS: &[Row] = &[
     row("substringAfterLast", &["separator"], |call| {
         part(&call, |text, by| text.rfind(by).map(|at| &text[at + by.len()..]), false)
     }),
-    row("urlencode", &[], |call| changed(&call, false, url_encoded)),
-    row("urldecode", &[], |call| changed(&call, false, url_decoded)),
+    bare("urlencode", |call| changed(&call, false, url_encoded)),
+    bare("urldecode", |call| changed(&call, false, url_decoded)),
     row("escapeChar", &["type"], escape_char),
-    row("slugify", &[], |call| changed(&call, false, slug)),
+    bare("slugify", |call| changed(&call, false, slug)),
     row("indent", &["amount", "prefix"], |call| indent(&call, false)),
     row("nindent", &["amount", "prefix"], |call| indent(&call, true)),
-    row("string", &[], |call| changed(&call, true, str::to_owned)),
-    row("className", &[], |call| match call.input {
+    bare("string", |call| changed(&call, true, str::to_owned)),
+    bare("className", |call| match call.input {
         Value::Null => Ok(Value::Null),
         value => Ok(Value::word(value.class())),
     }),
@@ -166,6 +166,9 @@ fn replace(call: Call<'_, '_>) -> Found<Value> {
     if matches!(call.input, Value::Null) {
         return Ok(Value::Null);
     }
+    if call.argument("replace_pairs").is_none() {
+        return Err(call.fault("The argument 'replace_pairs' is required."));
+    }
     let by_regex = match call.argument("regexp") {
         None => false,
         Some(Value::Bool(flag)) => *flag,
@@ -174,9 +177,9 @@ fn replace(call: Call<'_, '_>) -> Found<Value> {
     let pairs = match call.argument("replace_pairs") {
         Some(Value::Map(map)) => map,
         Some(other) => return Err(Fault::cast(other.class(), "java.util.Map")),
-        None => return Err(call.fault("The argument 'replace_pairs' is required.")),
+        None => return Ok(Value::Null),
     };
-    let mut text = call.input.java_text();
+    let mut text = only_text(&call, "replace")?;
     for (from, to) in &pairs.entries {
         let to = to.java_text();
         let (count, pattern) = if by_regex {
@@ -245,18 +248,30 @@ fn escape_char(call: Call<'_, '_>) -> Found<Value> {
     if matches!(call.input, Value::Null) {
         return Ok(Value::Null);
     }
-    let kind = call.text("type")?.unwrap_or("").to_owned();
-    let text = call.input.java_text();
-    Value::text(match kind.as_str() {
+    let Some(kind) = call.text("type")? else {
+        return Err(call.fault("The 'escapeChar' filter expects an argument 'type'."));
+    };
+    let text = only_text(&call, "escapeChar")?;
+    Value::text(match kind.to_ascii_lowercase().as_str() {
         "single" => text.replace('\'', "\\'"),
         "double" => text.replace('"', "\\\""),
         "shell" => text.replace('\'', "'\\''"),
         _ => {
-            return Err(Fault::unsupported(format!(
-                "`escapeChar('{kind}')` is not simulated: single, double, shell are"
-            )));
+            let message =
+                "The 'escapeChar' filter expects the value of 'type' to be either 'single', 'double', or 'shell'.";
+            return Err(call.fault(message));
         }
     })
+}
+
+/// What the input prints as; versions differ in what they do to lists and maps.
+fn only_text(call: &Call<'_, '_>, filter: &str) -> Found<String> {
+    match &call.input {
+        Value::List(_) | Value::Map(_) => {
+            Err(Fault::unsupported(format!("the filter `{filter}` on lists and maps is not simulated")))
+        }
+        other => Ok(other.java_text()),
+    }
 }
 
 /// Letters with marks, and the letters below them.
