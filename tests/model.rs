@@ -118,6 +118,7 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
                     },
                     action,
                     disabled: false,
+                    limits: Default::default(),
                 })
                 .collect(),
             concurrency,
