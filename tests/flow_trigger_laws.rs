@@ -313,8 +313,8 @@ fn two_upstream_flows_start_one_execution_with_the_second() {
     let trigger = flow_trigger("t", json!({ "preconditions": both("SUCCESS") }));
     let [a, b] = ["a", "b"].map(|flow| seen("company", flow, State::Success));
     let failed = seen("company", "a", State::Failed);
-    assert_eq!(counts(&[trigger.clone()], Dialect::V1_3, &[a.clone(), a.clone(), b.clone()]), [0, 0, 1]);
-    assert_eq!(counts(&[trigger.clone()], Dialect::V1_3, &[b.clone(), a]), [0, 1]);
+    assert_eq!(counts(std::slice::from_ref(&trigger), Dialect::V1_3, &[a.clone(), a.clone(), b.clone()]), [0, 0, 1]);
+    assert_eq!(counts(std::slice::from_ref(&trigger), Dialect::V1_3, &[b.clone(), a]), [0, 1]);
     assert_eq!(counts(&[trigger], Dialect::V1_3, &[failed, b]), [0, 0]);
 }
 
@@ -323,7 +323,7 @@ fn a_paused_flow_meets_preconditions_without_states_of_the_trigger() {
     let flow = json!({ "namespace": "company", "flowId": "a", "states": ["PAUSED"] });
     let trigger = flow_trigger("t", json!({ "preconditions": { "id": "p", "flows": [flow] } }));
     let paused = [seen("company", "a", State::Paused)];
-    assert_eq!(counts(&[trigger.clone()], Dialect::V1_3, &paused), [1]);
+    assert_eq!(counts(std::slice::from_ref(&trigger), Dialect::V1_3, &paused), [1]);
     assert_eq!(counts(&[trigger], Dialect::V0_20, &paused), [0]);
 }
 
@@ -376,7 +376,7 @@ fn the_form_without_or_never_fires_and_why_tells_the_condition() {
     let other = seen("company.productx", "sales", State::Warning);
     let events = [product, cleanup.clone(), other];
     let without = flow_trigger("t", json!({ "conditions": [status, namespace, flow] }));
-    assert_eq!(counts(&[without.clone()], Dialect::V1_3, &events), [0, 0, 0]);
+    assert_eq!(counts(std::slice::from_ref(&without), Dialect::V1_3, &events), [0, 0, 0]);
     let or = of("Or", json!({ "conditions": [namespace, flow] }));
     let with = flow_trigger("t", json!({ "conditions": [status, or] }));
     // A prefix is one of letters, not of levels.
