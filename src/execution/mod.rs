@@ -5,10 +5,12 @@ mod dialect;
 mod engine;
 mod retry;
 mod rules;
+mod step;
 mod tree;
+mod variables;
 
 pub use dialect::Dialect;
-pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
+pub use engine::{Command, Event, Execution, Scratch, TASK_RUNS, TaskRun, World};
 pub use retry::pause;
 pub use rules::{Part, Scope, allowed, fold};
-pub use tree::{Node, Tree};
+pub use tree::{Does, Node, Tree};

@@ -3,6 +3,7 @@
 mod body;
 mod cron;
 mod fields;
+mod groups;
 mod jackson;
 mod parts;
 mod read;
@@ -11,7 +12,7 @@ mod state;
 mod unsimulated;
 mod zone;
 
-pub use body::{Body, Group, How};
+pub use body::{Body, Group, How, Pause, Subflow, Then};
 pub use fields::FLOW_FIELDS;
 pub use read::read;
 pub use state::State;
@@ -68,8 +69,12 @@ pub struct Task {
     pub disabled: bool,
     /// `duration` of `io.kestra.plugin.core.flow.Sleep`: how long it sleeps.
     pub sleep: Option<Duration>,
+    /// `runIf`: the task is skipped unless this holds.
+    pub run_if: Option<String>,
     /// What it is.
     pub body: Body,
+    /// All its properties as Kestra holds them, but for the tasks that it holds.
+    pub properties: Arc<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// How a failed task is tried again.

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use super::groups::is_template;
 use super::parts::get;
-use super::{Trigger, TriggerAction};
+use super::{Body, Task, Trigger, TriggerAction};
 use crate::document::{Entry, Node, Object, Reading, Value};
 
 /// A key that is read and not followed.
@@ -23,6 +24,8 @@ enum When {
     Set,
     /// Unless it is a constant that holds.
     NotTrue,
+    /// When it is worked out as the task runs, unless it always holds.
+    Template,
     /// When it is switched on.
     True,
     /// When it has `enabled: true`.
@@ -39,7 +42,6 @@ const ANY_WORKER: &str = "any worker takes the work here";
 
 /// Of a flow.
 const FLOW: &[Row] = &[
-    row("afterExecution", When::Set, "its tasks do not run here"),
     row("listeners", When::Set, "their tasks do not run here"),
     row("sla", When::Set, "it ends no execution here"),
     row("checks", When::Set, "executions start here whatever they say"),
@@ -52,7 +54,7 @@ const FLOW: &[Row] = &[
 
 /// Of any task.
 const TASK: &[Row] = &[
-    row("runIf", When::NotTrue, "the task always runs here"),
+    row("runIf", When::Template, "the task always runs here"),
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),
     row("taskCache", When::Enabled, "the task always runs here"),
@@ -133,12 +135,13 @@ impl When {
             (When::Set, Value::Mapping(entries)) => !entries.is_empty(),
             (When::Set, Value::Scalar { text, .. }) => !text.is_empty(),
             (When::NotTrue, _) => !holds(node),
+            (When::Template, Value::Scalar { text, .. }) => is_template(text) && !holds(node),
             (When::True, Value::Scalar { text, .. }) => matches!(text.as_str(), "true" | "yes" | "on" | "1"),
             (When::Enabled, Value::Mapping(entries)) => {
                 entries.iter().any(|entry| entry.key == "enabled" && When::True.matters(&entry.value))
             }
             (When::Not(usual), Value::Scalar { text, .. }) => text != usual,
-            (When::True | When::Enabled | When::Not(_), _) => false,
+            (When::Template | When::True | When::Enabled | When::Not(_), _) => false,
         }
     }
 }
@@ -206,8 +209,10 @@ fn defaults(reading: &mut Reading, entry: &Entry, kinds: &BTreeSet<&str>) {
 }
 
 /// Tells what is not simulated of a task.
-pub(super) fn task(reading: &mut Reading, object: &Object<'_>, id: &str, kind: &str) {
-    let row = core(kind).and_then(|name| TASKS.iter().find(|(known, ..)| *known == name));
+pub(super) fn task(reading: &mut Reading, object: &Object<'_>, task: &Task) {
+    let id = &task.id;
+    let plain = task.body == Body::Work;
+    let row = core(&task.kind).filter(|_| plain).and_then(|name| TASKS.iter().find(|(known, ..)| *known == name));
     if let Some((name, key, instead)) = row {
         let entry = object.entry(key.unwrap_or("type"));
         let matters = |entry: &&Entry| key.is_none() || entry.value.value != Value::Null && !holds(&entry.value);

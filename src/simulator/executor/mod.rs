@@ -13,7 +13,7 @@ use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::worker::{JobOrder, TaskEnd, Work};
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch, World};
-use crate::flow::{ConcurrencyBehavior, State};
+use crate::flow::{ConcurrencyBehavior, State, Subflow};
 use crate::profile::{Profile, Quirk, Role};
 use crate::random::name_key;
 use crate::scenario::Plan;
@@ -25,8 +25,10 @@ pub(super) struct Executor {
     executions: Slots<Execution>,
     /// By flow.
     places: Vec<Places>,
-    /// When the first of the executions began in whose place the execution of a flow and a number will come.
-    begun: BTreeMap<(u32, u64), Instant>,
+    /// Where executions come from that are yet to be created, by flow and number.
+    origins: BTreeMap<(u32, u64), Origin>,
+    /// Executions that have ended, of which something still runs.
+    ended: u64,
     dialect: Dialect,
     scratch: Scratch,
     commands: Vec<Command>,
@@ -50,8 +52,26 @@ struct Execution {
     holds_place: bool,
     /// The trigger that waits for its end.
     trigger: Option<u32>,
+    /// The Subflow that waits for its end.
+    parent: Option<Parent>,
     /// Its state and its task runs.
     it: execution::Execution,
+}
+
+/// A task run of an execution, a Subflow, that started another one.
+#[derive(Clone, Copy, Debug)]
+struct Parent {
+    slot: u32,
+    number: u64,
+    run: u32,
+}
+
+/// Where an execution comes from.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    /// When the first of those began that were tried before it.
+    begun: Instant,
+    parent: Option<Parent>,
 }
 
 /// What the execution asks of the simulation.
@@ -70,11 +90,21 @@ impl World for Asked<'_> {
         let key = self.cx.flow_key(self.flow) ^ name_key("retry");
         self.cx.seed.numbered(key, self.number << 16 | u64::from(attempt)).uniform()
     }
+
+    fn render(&mut self, template: &str, _: serde_json::Map<String, serde_json::Value>) -> Result<String, String> {
+        // Reading a flow leaves no template in what runs.
+        Err(format!("not simulated: `{template}`"))
+    }
 }
 
 /// How a version runs executions.
 fn dialect(profile: &Profile) -> Dialect {
-    Dialect { cancelled_counts: profile.has(Quirk::CancelledCounts), next_by_place: profile.has(Quirk::NextByPlace) }
+    Dialect {
+        cancelled_counts: profile.has(Quirk::CancelledCounts),
+        next_by_place: profile.has(Quirk::NextByPlace),
+        exit_unseen: profile.has(Quirk::ExitUnseen),
+        kill_restarts: profile.has(Quirk::KillRestarts),
+    }
 }
 
 /// A trigger whose execution has ended: it may fire again.
@@ -85,7 +115,8 @@ impl Executor {
         Executor {
             executions: Slots::new(),
             places: vec![Places::default(); plan.flows.len()],
-            begun: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            ended: 0,
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
             commands: Vec::new(),
@@ -107,9 +138,11 @@ impl Executor {
         }
         cx.truth.created += 1;
         cx.truth.triggered += u64::from(trigger.is_some());
-        let begun = self.begun.remove(&(flow, number)).unwrap_or(now);
+        let Origin { begun, parent } =
+            self.origins.remove(&(flow, number)).unwrap_or(Origin { begun: now, parent: None });
         let it = execution::Execution::new(flow_attempt, begun);
-        let slot = self.executions.insert(Execution { flow, number, created: now, holds_place: false, trigger, it });
+        let holds_place = false;
+        let slot = self.executions.insert(Execution { flow, number, created: now, holds_place, trigger, parent, it });
         cx.truth.live += 1;
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
@@ -191,7 +224,10 @@ impl Executor {
     /// An execution ends before it began.
     fn refused(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
         self.transition(cx, cluster, executor, slot, state);
-        self.close(cx, cluster, executor, slot, state)
+        let freed = self.close(cx, cluster, executor, slot, state);
+        self.executions.remove(slot);
+        self.ended -= 1;
+        freed
     }
 
     /// Something happens to an execution; what is to be done stands in `commands`. False when it does not matter any more.
@@ -218,10 +254,20 @@ impl Executor {
                     }
                     self.start(cx, cluster, executor, slot, run);
                 }
-                Command::Enter { .. } | Command::Leave { .. } => {}
+                Command::Enter { .. } => self.enter(cx, cluster, executor, slot, event),
+                Command::Leave { run } => self.leave(cx, cluster, executor, slot, run),
                 Command::Retry { run, after } => self.retry_task(cx, cluster, executor, slot, (run, after)),
+                Command::Wait { run, after } => self.wait(cx, cluster, executor, slot, (run, after)),
+                Command::Resumed => self.resumed(cx, cluster, executor, slot),
+                Command::Child { run } => self.create_child(cx, cluster, executor, slot, run),
+                // Nobody kills here yet.
+                Command::Kill { .. } => {}
                 Command::Again { after } => freed = self.retry_execution(cx, cluster, executor, slot, after),
                 Command::End(state) => freed = self.finish(cx, cluster, executor, slot, state),
+                Command::Gone => {
+                    self.executions.remove(slot);
+                    self.ended -= 1;
+                }
             }
         }
         // Its memory is used again.
@@ -315,9 +361,12 @@ impl Executor {
         after: Duration,
     ) -> Freed {
         let age = self.age(cx, slot);
-        let Execution { flow, it: execution::Execution { attempt, begun, .. }, .. } = *self.executions.get(slot)?;
+        let execution = self.executions.get_mut(slot)?;
+        let (flow, attempt) = (execution.flow, execution.it.attempt);
+        // Who waits for this one waits for the next.
+        let origin = Origin { begun: execution.it.begun, parent: execution.parent.take() };
         let number = cx.next_number(flow);
-        self.begun.insert((flow, number), begun);
+        self.origins.insert((flow, number), origin);
         cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
         cx.after(after, Event::FlowRetryDue { flow, number, attempt: attempt + 1 });
         // Counted as FAILED: RETRIED never appears in the counter of ends (recorded).
@@ -345,21 +394,111 @@ impl Executor {
         }
     }
 
-    /// The pause before an attempt is over.
-    pub(super) fn retry_due(&mut self, cx: &mut Context, cluster: &mut Cluster, (slot, number): (u32, u64), run: u32) {
-        let Some(execution) = self.execution(slot, number) else { return };
-        let flow = execution.flow;
-        match cluster.pick(cx, Role::Executor, number) {
-            Some(executor) => {
-                cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retrying));
-                let event = Step::RetryDue { run };
-                if self.step(cx, slot, event) {
-                    self.follow(cx, cluster, executor, slot, event);
-                }
-            }
+    /// The pause before an attempt, or of a Pause, is over.
+    pub(super) fn due(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        (slot, number): (u32, u64),
+        run: u32,
+    ) -> Freed {
+        let execution = self.execution(slot, number)?;
+        let (flow, state) = (execution.flow, execution.it.run(run)?.state);
+        let Some(executor) = cluster.pick(cx, Role::Executor, number) else {
             // Delays are looked at each second by whatever executor there is.
-            None => cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number, run }),
+            cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number, run });
+            return None;
+        };
+        cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, state));
+        let event = Step::Due { run };
+        if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
+    }
+
+    /// A task run was created that no worker sees.
+    fn enter(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, event: Step) {
+        let Some(flow) = self.executions.get(slot).map(|it| it.flow) else { return };
+        if event != Step::Begin {
+            cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(flow, State::Running));
         }
+        message(cx, cluster, executor, flow, State::Running);
+        cluster.count(cx, executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
+        cluster.produce(cx, executor, Class::Execution, 1);
+    }
+
+    /// Such a task run has ended: counted as those of workers are (standalone/activity; a Pause never is).
+    fn leave(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) {
+        let Some(execution) = self.executions.get(slot) else { return };
+        let Some(&execution::TaskRun { state, created, .. }) = execution.it.run(run) else { return };
+        let flow = execution.flow;
+        message(cx, cluster, executor, flow, State::Running);
+        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(flow, state));
+        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, state), cx.now.since(created));
+    }
+
+    /// The execution is PAUSED for a while.
+    fn wait(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        (run, after): (u32, Duration),
+    ) {
+        let Some(&Execution { flow, number, .. }) = self.executions.get(slot) else { return };
+        // Its delay is counted when it ends, and not before (standalone/activity).
+        message(cx, cluster, executor, flow, State::Paused);
+        cx.after(after, Event::RetryDue { execution: slot, number, run });
+    }
+
+    /// The execution goes on after a pause: counted as one that starts (standalone/activity).
+    fn resumed(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32) {
+        let Some(flow) = self.executions.get(slot).map(|it| it.flow) else { return };
+        cluster.count(cx, executor, Meter::ExecutionStarted, Subject::FlowState(flow, State::Restarted));
+    }
+
+    /// A Subflow creates its execution.
+    fn create_child(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) {
+        let Some(&Execution { number, .. }) = self.executions.get(slot) else { return };
+        let Some(subflow) = self.subflow(cx, slot, run) else { return };
+        let (namespace, id, wait) = (&subflow.namespace, &subflow.flow, subflow.wait);
+        let of = |flow: &crate::flow::Flow| flow.namespace == *namespace && flow.id == *id && !flow.disabled;
+        let child = cx.plan.flows.iter().position(of);
+        let tell = |cluster: &mut Cluster, cx: &mut Context, state| {
+            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
+        };
+        let Some(child) = child.map(|child| child as u32) else {
+            return tell(cluster, cx, None);
+        };
+        let number_of_child = cx.next_number(child);
+        let parent = wait.then_some(Parent { slot, number, run });
+        self.origins.insert((child, number_of_child), Origin { begun: cx.now, parent });
+        self.create(cx, cluster, executor, (child, number_of_child), (None, 0));
+        if !wait {
+            tell(cluster, cx, Some(State::Created));
+        }
+    }
+
+    fn subflow(&self, cx: &Context, slot: u32, run: u32) -> Option<Subflow> {
+        let execution = self.executions.get(slot)?;
+        let node = execution.it.run(run)?.node;
+        match &cx.flows.get(execution.flow as usize)?.tree.nodes.get(node as usize)?.does {
+            execution::Does::Subflow(subflow) => Some(subflow.clone()),
+            _ => None,
+        }
+    }
+
+    /// Something became of the execution that a Subflow started.
+    pub(super) fn child(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        (slot, number): (u32, u64),
+        (run, state): (u32, Option<State>),
+    ) -> Freed {
+        self.execution(slot, number)?;
+        let event = Step::Child { run, state };
+        if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }
 
     /// An execution ends by its tasks.
@@ -376,12 +515,18 @@ impl Executor {
 
     /// An execution is over: its place goes to the next one that waits, its trigger is free again.
     fn close(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
-        let execution = self.executions.remove(slot)?;
+        let execution = self.executions.get_mut(slot)?;
+        let (flow, trigger, parent) = (execution.flow, execution.trigger.take(), execution.parent.take());
+        let held = std::mem::take(&mut execution.holds_place);
+        self.ended += 1;
         cx.truth.live -= 1;
         cx.truth.ended[state as usize] += 1;
         cluster.tell(cx, executor, Moment::Closed);
-        if execution.holds_place {
-            let places = &mut self.places[execution.flow as usize];
+        if let Some(Parent { slot, number, run }) = parent {
+            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state: Some(state) });
+        }
+        if held {
+            let places = &mut self.places[flow as usize];
             match places.waiting.pop_front() {
                 // The place is never free in between: a new execution would take it.
                 Some((slot, number)) => {
@@ -394,7 +539,7 @@ impl Executor {
                 None => places.held -= 1,
             }
         }
-        execution.trigger
+        trigger
     }
 
     /// An execution changes its state: the one place where one does after its creation. Who waits for that is told here.
@@ -424,7 +569,7 @@ impl Executor {
     /// # Errors
     /// What does not.
     pub(super) fn laws(&self, cx: &Context) -> Result<(), String> {
-        let live = self.executions.len() as u64;
+        let live = (self.executions.len() as u64).saturating_sub(self.ended);
         if cx.truth.live != live || cx.truth.created != cx.truth.ended_in_all() + live {
             return Err(format!("{live} executions live: {:?}", cx.truth));
         }

@@ -128,7 +128,7 @@ fn a_failed_attempt_is_followed_by_another_after_its_pause_until_there_are_enoug
     };
     assert_eq!(at, second(65));
     cx.now = at;
-    executor.retry_due(&mut cx, &mut cluster, (execution, number), run);
+    executor.due(&mut cx, &mut cluster, (execution, number), run);
     let second_attempt = jobs(&mut cluster);
     assert_eq!(task(&second_attempt[0]), (0, 2));
     // What a late worker says of the first attempt is not heard.
