@@ -107,6 +107,10 @@ pub mod flow;
 #[cfg(not(feature = "internals"))]
 mod flow;
 #[cfg(feature = "internals")]
+pub mod java;
+#[cfg(not(feature = "internals"))]
+mod java;
+#[cfg(feature = "internals")]
 pub mod lab;
 #[cfg(not(feature = "internals"))]
 mod lab;
@@ -122,6 +126,10 @@ mod metrics;
 pub mod monitor;
 #[cfg(not(feature = "internals"))]
 mod monitor;
+#[cfg(feature = "internals")]
+pub mod pebble;
+#[cfg(not(feature = "internals"))]
+mod pebble;
 #[cfg(feature = "internals")]
 pub mod profile;
 #[cfg(not(feature = "internals"))]

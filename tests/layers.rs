@@ -13,6 +13,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("random", &["time"]),
     ("document", &[]),
+    ("java", &[]),
+    ("pebble", &["java", "time"]),
     ("flow", &["document", "time"]),
     ("execution", &["flow", "time"]),
     ("profile", &["document", "time"]),
