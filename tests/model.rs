@@ -15,7 +15,7 @@ use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
     Amount, Arrivals, Behaviour, ClusterPlan, DatabaseFault, DatabaseKind, DurationDistribution, Fault, FaultKind,
-    MemberPlan, Plan, Poller, Restart, Settings, Target, TaskSelector, TimelineEntry,
+    MemberPlan, Plan, Poller, Restart, Secrets, Settings, Target, TaskSelector, TimelineEntry,
 };
 use mock_kestra::simulator::{Command, Port, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -233,6 +233,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                         members,
                     },
                     flows: vec![a, b],
+                    left_out: Vec::new(),
                     behaviour: vec![Behaviour {
                         duration: Some(DurationDistribution {
                             median: Duration::milliseconds(median),
@@ -248,6 +249,8 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     ],
                     pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
                     settings,
+                    secrets: Secrets::default(),
+                    receivers: Vec::new(),
                     timeline,
                     commands: Vec::new(),
                     expectations: Vec::new(),

@@ -201,6 +201,16 @@ impl Execution {
         fits.is_some()
     }
 
+    /// How an attempt of a task run ends whose worker says `state`: `Event::Ended` is to say that.
+    pub fn outcome(
+        &mut self,
+        (tree, dialect): (&Tree, &Dialect),
+        (run, state): (u32, State),
+        world: &mut dyn World,
+    ) -> State {
+        Step { execution: self, tree, dialect, world, commands: &mut Vec::new() }.outcome(run, state)
+    }
+
     /// The task run of a number.
     pub fn run(&self, run: u32) -> Option<&TaskRun> {
         self.runs.get(run as usize)

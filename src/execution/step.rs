@@ -59,6 +59,18 @@ impl Step<'_> {
         self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
     }
 
+    /// How an attempt ends whose worker says `state`: what the properties of its task make of it.
+    pub(super) fn outcome(&mut self, run: u32, state: State) -> State {
+        let node = self.run(run).map(|it| it.node).and_then(|node| self.tree.node(node));
+        match node.map(|node| &node.does) {
+            Some(Does::Fail(condition)) if state == State::Success => match self.holds(condition, run) {
+                Ok(false) => state,
+                Ok(true) | Err(_) => State::Failed,
+            },
+            _ => state,
+        }
+    }
+
     /// A task run that was somewhere else, or waited, has ended.
     fn closes(&mut self, run: u32, state: State, scratch: &mut Scratch) -> Option<()> {
         let it = self.run(run)?;
@@ -383,7 +395,7 @@ impl Step<'_> {
     /// A task run begins.
     fn begin(&mut self, run: u32, node: &Node, open: &mut Vec<u32>) {
         match &node.does {
-            Does::Work => {
+            Does::Work | Does::Fail(_) => {
                 self.execution.open += 1;
                 self.commands.push(Command::Start { run, first: true });
                 return;
@@ -392,7 +404,7 @@ impl Step<'_> {
         }
         self.run(run).into_iter().for_each(|it| it.state = State::Running);
         match &node.does {
-            Does::Work => {}
+            Does::Work | Does::Fail(_) => {}
             Does::Group(held) => match self.chosen(run, held) {
                 Ok(branch) => {
                     self.run(run).into_iter().for_each(|it| it.branch = branch);

@@ -48,6 +48,8 @@ pub enum Does {
     Pause(Pause),
     /// It starts an execution of another flow.
     Subflow(Subflow),
+    /// Work for a worker, that fails when this holds.
+    Fail(String),
     /// It ends the execution.
     Exit(State),
 }
@@ -114,6 +116,7 @@ impl Tree {
                     Body::Work | Body::Group(_) => Does::Work,
                     Body::Pause(pause) => Does::Pause(*pause),
                     Body::Subflow(subflow) => Does::Subflow(subflow.clone()),
+                    Body::Fail(condition) => Does::Fail(condition.clone()),
                     Body::Exit(state) => Does::Exit(*state),
                 },
                 part,

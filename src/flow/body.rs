@@ -17,6 +17,8 @@ pub enum Body {
     Pause(Pause),
     /// `io.kestra.plugin.core.flow.Subflow`.
     Subflow(Subflow),
+    /// `io.kestra.plugin.core.execution.Fail` with this `condition`: work for a worker, that fails when it holds.
+    Fail(String),
     /// `io.kestra.plugin.core.execution.Exit`: the execution ends in this state.
     Exit(State),
 }

@@ -5,14 +5,10 @@ use std::collections::BTreeMap;
 use super::body::{Body, Group, How, Pause, Subflow, Then};
 use super::parts::{get, word};
 use super::read::Lists;
+use super::templates::{is_known, is_template};
 use super::{State, jackson, unsimulated};
 use crate::document::{Node, Reading, Value};
 use crate::time::Duration;
-
-/// Whether a text is worked out when the task runs.
-pub(super) fn is_template(text: &str) -> bool {
-    text.contains("{{") || text.contains("{%") || text.contains("{#")
-}
 
 /// What a task of a type is. Work for a worker is also what does not run as such; the tasks that it holds are looked at for
 /// what is wrong with them.
@@ -22,7 +18,8 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
         "Pause" => pause(reading, node),
         "Subflow" => subflow(reading, node),
         "Exit" => exit(reading, node),
-        _ => match how(reading, node, name) {
+        "Fail" => get(node, "condition").and_then(|node| worked_out(node, lists.inputs)).map(Body::Fail),
+        _ => match how(node, name, lists.inputs) {
             Some(how) => return Body::Group(Box::new(group(lists, reading, node, how, told))),
             None => None,
         },
@@ -32,37 +29,52 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
 }
 
 /// How the tasks of a group run, if it runs as such.
-fn how(reading: &mut Reading, node: &Node, name: &str) -> Option<How> {
-    let most = |reading: &mut Reading, key: &str, usual| match get(node, key) {
-        Some(node) => jackson::count(reading, node, &format!("`{key}`"), 0),
+fn how(node: &Node, name: &str, inputs: bool) -> Option<How> {
+    // Less than nothing is no limit, as zero is.
+    let most = |key: &str, usual| match get(node, key).map(jackson::json) {
+        Some(number) => number.as_i64().map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX)),
         None => Some(usual),
     };
     Some(match name {
         "Sequential" => How::Sequential,
         "AllowFailure" => How::AllowFailure,
-        "Parallel" => How::Parallel(most(reading, "concurrent", 0)?),
-        "Dag" => How::Dag(most(reading, "concurrent", 0)?, after(node)?),
-        "If" => How::If(constant(get(node, "condition")?)?),
-        "Switch" => How::Switch(constant(get(node, "value")?)?, cases(node)),
-        "ForEach" => How::ForEach(values(get(node, "values")?)?, most(reading, "concurrencyLimit", 1)?),
-        "EachSequential" => How::ForEach(values(get(node, "value")?)?, 1),
-        "EachParallel" => How::EachParallel(values(get(node, "value")?)?, most(reading, "concurrent", 0)?),
+        "Parallel" => How::Parallel(most("concurrent", 0)?),
+        "Dag" => How::Dag(most("concurrent", 0)?, after(node)?),
+        "If" => How::If(worked_out(get(node, "condition")?, inputs)?),
+        "Switch" => How::Switch(worked_out(get(node, "value")?, inputs)?, cases(node)),
+        "ForEach" => How::ForEach(values(get(node, "values")?, inputs)?, most("concurrencyLimit", 1)?),
+        "EachSequential" => How::ForEach(values(get(node, "value")?, inputs)?, 1),
+        "EachParallel" => How::EachParallel(values(get(node, "value")?, inputs)?, most("concurrent", 0)?),
         _ => return None,
     })
 }
 
 /// A text that needs no template.
 fn constant(node: &Node) -> Option<String> {
+    text(node).filter(|text| !is_template(text))
+}
+
+/// A text that can be worked out.
+fn worked_out(node: &Node, inputs: bool) -> Option<String> {
+    text(node).filter(|text| is_known(text, inputs))
+}
+
+fn text(node: &Node) -> Option<String> {
     match &node.value {
-        Value::Scalar { text, .. } if !is_template(text) => Some(text.clone()),
+        Value::Scalar { text, .. } => Some(text.clone()),
         _ => None,
     }
 }
 
-/// Values that need no template: a list, or a text that is one.
-fn values(node: &Node) -> Option<serde_json::Value> {
+/// Values that can be worked out: a list, or a text that is one.
+fn values(node: &Node, inputs: bool) -> Option<serde_json::Value> {
     let values = jackson::json(node);
-    (!is_template(&values.to_string())).then_some(values)
+    let known = match &values {
+        serde_json::Value::Array(list) => list.iter().all(|value| value.as_str().is_none_or(|text| is_known(text, inputs))),
+        serde_json::Value::String(text) => is_known(text, inputs),
+        _ => false,
+    };
+    known.then_some(values)
 }
 
 fn cases(node: &Node) -> Vec<String> {
@@ -81,10 +93,7 @@ fn items(node: Option<&Node>) -> &[Node] {
 
 /// The tasks of a Dag after which each of them runs, by their places; none when one is not there, or waits for itself.
 fn after(node: &Node) -> Option<Vec<Vec<usize>>> {
-    let text = |node: Option<&Node>| match node.map(|node| &node.value) {
-        Some(Value::Scalar { text, .. }) => text.clone(),
-        _ => String::new(),
-    };
+    let text = |node: Option<&Node>| node.and_then(text).unwrap_or_default();
     let items = items(get(node, "tasks"));
     let id = |item: &Node| text(get(item, "task").and_then(|task| get(task, "id")));
     let places: BTreeMap<String, usize> = items.iter().enumerate().map(|(place, item)| (id(item), place)).collect();

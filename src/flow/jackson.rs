@@ -59,7 +59,7 @@ fn integer(text: &str) -> Option<i64> {
 
 /// A node as Kestra holds it where it takes any value: mappings and lists of texts, numbers, booleans and nothing
 /// (captures/core/yaml-scalars.tsv). A key that is there twice has its last value.
-pub(super) fn json(node: &Node) -> Json {
+pub fn json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Sequence(items) => items.iter().map(json).collect(),

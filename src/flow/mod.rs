@@ -9,11 +9,13 @@ mod parts;
 mod read;
 mod schedule;
 mod state;
+mod templates;
 mod unsimulated;
 mod zone;
 
 pub use body::{Body, Group, How, Pause, Subflow, Then};
 pub use fields::FLOW_FIELDS;
+pub use jackson::json;
 pub use read::read;
 pub use state::State;
 
@@ -48,6 +50,18 @@ pub struct Flow {
     pub disabled: bool,
     /// The whole file as Kestra holds it, with what is read above and all else.
     pub source: Arc<serde_json::Value>,
+}
+
+impl Flow {
+    /// Its namespace and id: what names it.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.namespace, self.id)
+    }
+
+    /// The ids of its tasks, those of `errors` too.
+    pub fn task_ids(&self) -> impl Iterator<Item = &str> {
+        self.tasks.iter().chain(&self.errors).map(|task| task.id.as_str())
+    }
 }
 
 /// One task of a flow.

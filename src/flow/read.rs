@@ -10,6 +10,7 @@ use super::{
     Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
     groups, jackson, unsimulated, zone,
 };
+use super::templates::is_known;
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
 
@@ -24,7 +25,9 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let id = identifier(reading, object.get("id")?, Name::Flow);
     let namespace = identifier(reading, object.get("namespace")?, Name::Namespace);
     let disabled = flag(reading, &object, "disabled");
-    let mut lists = Lists { live: !disabled, ids: BTreeSet::new() };
+    let given = |item: &Node| get(item, "defaults").is_some();
+    let inputs = object.get("inputs").is_none_or(|node| items(node).iter().all(given));
+    let mut lists = Lists { inputs, live: !disabled, ids: BTreeSet::new() };
     let [tasks, errors, finally, after_execution] = ["tasks", "errors", "finally", "afterExecution"]
         .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), true));
     let listed =
@@ -90,6 +93,8 @@ fn unread(reading: &mut Reading, object: &Object<'_>) -> Vec<Input> {
 
 /// The lists of tasks of a flow.
 pub(super) struct Lists {
+    /// Whether each input of the flow has a value, whoever starts it.
+    pub(super) inputs: bool,
     /// Whether the flow runs: else nothing of it is worth a word.
     live: bool,
     /// The ids of all tasks: they are unique in the flow.
@@ -126,7 +131,7 @@ impl Lists {
             sleep: sleep.and_then(|node| rendered(reading, node, "`duration`", told)),
             id: id?,
             kind: kind?,
-            run_if: object.get("runIf").and_then(text_of),
+            run_if: object.get("runIf").and_then(text_of).filter(|text| is_known(text, self.inputs)),
             body: Body::Work,
             properties: properties(&object),
         };

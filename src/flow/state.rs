@@ -38,6 +38,21 @@ pub enum State {
 }
 
 impl State {
+    /// Whether nothing comes after it by itself: an execution, or a task run, has ended.
+    pub const fn terminal(self) -> bool {
+        matches!(
+            self,
+            State::Success
+                | State::Warning
+                | State::Failed
+                | State::Killed
+                | State::Cancelled
+                | State::Retried
+                | State::Skipped
+                | State::Resubmitted
+        )
+    }
+
     /// All states.
     pub const ALL: [State; 16] = [
         State::Created,

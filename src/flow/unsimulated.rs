@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use super::groups::is_template;
 use super::parts::get;
 use super::{Body, Task, Trigger, TriggerAction};
 use crate::document::{Entry, Node, Object, Reading, Value};
@@ -24,8 +23,7 @@ enum When {
     Set,
     /// Unless it is a constant that holds.
     NotTrue,
-    /// When it is worked out as the task runs, unless it always holds.
-    Template,
+
     /// When it is switched on.
     True,
     /// When it has `enabled: true`.
@@ -54,7 +52,6 @@ const FLOW: &[Row] = &[
 
 /// Of any task.
 const TASK: &[Row] = &[
-    row("runIf", When::Template, "the task always runs here"),
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),
     row("taskCache", When::Enabled, "the task always runs here"),
@@ -135,13 +132,12 @@ impl When {
             (When::Set, Value::Mapping(entries)) => !entries.is_empty(),
             (When::Set, Value::Scalar { text, .. }) => !text.is_empty(),
             (When::NotTrue, _) => !holds(node),
-            (When::Template, Value::Scalar { text, .. }) => is_template(text) && !holds(node),
             (When::True, Value::Scalar { text, .. }) => matches!(text.as_str(), "true" | "yes" | "on" | "1"),
             (When::Enabled, Value::Mapping(entries)) => {
                 entries.iter().any(|entry| entry.key == "enabled" && When::True.matters(&entry.value))
             }
             (When::Not(usual), Value::Scalar { text, .. }) => text != usual,
-            (When::Template | When::True | When::Enabled | When::Not(_), _) => false,
+            (When::True | When::Enabled | When::Not(_), _) => false,
         }
     }
 }
@@ -224,6 +220,12 @@ pub(super) fn task(reading: &mut Reading, object: &Object<'_>, task: &Task) {
             let place = if key.is_some() { &entry.place } else { &entry.value.place };
             reading.warning(place, format!("not simulated: {what}"), *instead);
         }
+    }
+    // One that cannot be worked out.
+    let condition = object.entry("runIf").filter(|entry| task.run_if.is_none() && When::NotTrue.matters(&entry.value));
+    if let Some(entry) = condition {
+        let what = format!("not simulated: `runIf` of the task `{id}`");
+        reading.warning(&entry.place, what, "the task always runs here");
     }
     told(reading, object, TASK, &format!("the task `{id}`"));
 }

@@ -12,7 +12,8 @@ use crate::time::{Duration, Instant};
 
 type Object = Map<String, Value>;
 
-/// The text of a scenario that needs no other file. What is expected is left out: it was written for another timeline.
+/// The text of a scenario that needs no other file. What is expected is left out: it was written for another
+/// timeline; so are secrets, which nobody is to read.
 pub fn write(plan: &Plan) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: Value| text += &format!("{key}: {value}\n");
@@ -27,6 +28,11 @@ pub fn write(plan: &Plan) -> String {
     let settings = configuration(&plan.settings);
     if settings.as_object().is_some_and(|settings| !settings.is_empty()) {
         line("configuration", settings);
+    }
+    let receivers: Object =
+        plan.receivers.iter().map(|(name, answer)| (name.to_string(), json!(answer.to_string()))).collect();
+    if !receivers.is_empty() {
+        line("receivers", receivers.into());
     }
     let mut list = |key: &str, items: Vec<Value>, always: bool| {
         if always || !items.is_empty() {
@@ -190,10 +196,6 @@ fn health(settings: &Settings) -> Object {
     object
 }
 
-fn full_name(flow: &Flow) -> String {
-    format!("{}.{}", flow.namespace, flow.id)
-}
-
 /// A flow as its file says.
 fn flow(flow: &Flow) -> Value {
     Value::clone(&flow.source)
@@ -225,7 +227,7 @@ fn number(value: f64) -> Value {
 }
 
 fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
-    let flow = plan.flows.get(arrivals.flow).map(full_name).unwrap_or_default();
+    let flow = plan.flows.get(arrivals.flow).map(Flow::name).unwrap_or_default();
     let over = if arrivals.webhook { "webhook" } else { "api" };
     json!({ "flow": flow, "rate": format!("{}/s", arrivals.rate), "over": over })
 }
@@ -255,10 +257,11 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Target::Database => return (row.keyword, manner(fault.amount)),
         Target::Flow(flow) => {
             let mut object = Object::new();
-            set(&mut object, "flow", flow.and_then(|flow| plan.flows.get(flow)).map(full_name));
+            set(&mut object, "flow", flow.and_then(|flow| plan.flows.get(flow)).map(Flow::name));
             object
         }
         Target::Tasks(tasks) => select(tasks),
+        Target::Receiver(name) => Object::from_iter([("to".to_owned(), json!(name.to_string()))]),
     };
     let amount = match fault.amount {
         Amount::Rate(rate) => Some((Unit::Rate, json!(format!("{rate}/s")))),
@@ -266,6 +269,7 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Amount::Times(times) => Some((Unit::Times, number(times))),
         Amount::Share(share) => Some((Unit::Share, number(share))),
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
+        Amount::Answers(answer) => Some((Unit::Answers, json!(answer.to_string()))),
         Amount::None | Amount::Manner(_) => None,
     };
     if let Some((unit, amount)) = amount {
@@ -306,6 +310,11 @@ fn command(command: &PlannedCommand, plan: &Plan) -> Value {
         }
         Order::Refresh(members) => put("refresh", names(members, plan)),
         Order::Stop(members) => put("stop-by-endpoint", names(members, plan)),
+        Order::Execute { flow, inputs, labels } => {
+            put("execute", json!(plan.flows.get(*flow).map(Flow::name)));
+            put("inputs", inputs.clone().into());
+            put("labels", labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Object>().into());
+        }
     }
     object.into()
 }

@@ -122,9 +122,11 @@ const fn handler(kind: FaultKind) -> Handler {
                 levels.leak += rate;
             }
         }),
-        FaultKind::Database | FaultKind::Arrivals | FaultKind::TaskDuration | FaultKind::TaskFailures => {
-            Handler::Cluster
-        }
+        FaultKind::Database
+        | FaultKind::Arrivals
+        | FaultKind::TaskDuration
+        | FaultKind::TaskFailures
+        | FaultKind::Receiver => Handler::Cluster,
     }
 }
 
@@ -281,6 +283,7 @@ impl Simulation {
         }
         self.fold_rates();
         self.fold_behaviour();
+        self.fold_receivers();
     }
 
     fn fold_place(&mut self, member: usize) {
@@ -306,6 +309,16 @@ impl Simulation {
             Some(process) => process.after = AfterExit::Start,
             None => self.start_if_free(member),
         }
+    }
+
+    /// What receivers answer: those of the scenario, and over them what faults make of it, the last one on top.
+    fn fold_receivers(&mut self) {
+        let faults =
+            self.faults.in_force().filter_map(|active| match (&active.entry.fault.target, active.entry.fault.amount) {
+                (Target::Receiver(name), Amount::Answers(answer)) => Some((name.clone(), answer)),
+                _ => None,
+            });
+        self.cx.receivers = self.cx.plan.receivers.iter().cloned().chain(faults).collect();
     }
 
     fn fold_rates(&mut self) {

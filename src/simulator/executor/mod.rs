@@ -1,6 +1,9 @@
 //! The executor: executions from CREATED to their end, task after task, retries, `errors`, concurrency limits.
 //! What it counts follows the recordings, errors included; what is true is counted beside it.
 
+mod asked;
+mod own;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use super::cluster::Cluster;
@@ -9,15 +12,16 @@ use super::event::Event;
 use super::limits;
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
+use super::origin::Origins;
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::worker::{JobOrder, TaskEnd, Work};
-use crate::execution::{self, Command, Dialect, Event as Step, Scratch, World};
-use crate::flow::{ConcurrencyBehavior, State, Subflow};
-use crate::profile::{Profile, Quirk, Role};
-use crate::random::name_key;
+use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
+use crate::flow::{ConcurrencyBehavior, State};
+use crate::profile::{Quirk, Role};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
+use asked::{Asked, dialect};
 
 /// All executions that have not ended.
 #[derive(Clone, Debug)]
@@ -25,13 +29,15 @@ pub(super) struct Executor {
     executions: Slots<Execution>,
     /// By flow.
     places: Vec<Places>,
-    /// Where executions come from that are yet to be created, by flow and number.
-    origins: BTreeMap<(u32, u64), Origin>,
+    /// Executions that are yet to be created, by flow and number.
+    coming: BTreeMap<(u32, u64), Coming>,
     /// Executions that have ended, of which something still runs.
     ended: u64,
     dialect: Dialect,
     scratch: Scratch,
     commands: Vec<Command>,
+    /// What those that have not ended were started with, where that is anything.
+    pub(super) origins: Origins,
 }
 
 /// The places of a flow's concurrency limit.
@@ -66,45 +72,12 @@ struct Parent {
     run: u32,
 }
 
-/// Where an execution comes from.
+/// An execution that is yet to be created.
 #[derive(Clone, Copy, Debug)]
-struct Origin {
+struct Coming {
     /// When the first of those began that were tried before it.
     begun: Instant,
     parent: Option<Parent>,
-}
-
-/// What the execution asks of the simulation.
-struct Asked<'a> {
-    cx: &'a Context,
-    flow: u32,
-    number: u64,
-}
-
-impl World for Asked<'_> {
-    fn now(&self) -> Instant {
-        self.cx.now
-    }
-
-    fn share(&mut self, attempt: u32) -> f64 {
-        let key = self.cx.flow_key(self.flow) ^ name_key("retry");
-        self.cx.seed.numbered(key, self.number << 16 | u64::from(attempt)).uniform()
-    }
-
-    fn render(&mut self, template: &str, _: serde_json::Map<String, serde_json::Value>) -> Result<String, String> {
-        // Reading a flow leaves no template in what runs.
-        Err(format!("not simulated: `{template}`"))
-    }
-}
-
-/// How a version runs executions.
-fn dialect(profile: &Profile) -> Dialect {
-    Dialect {
-        cancelled_counts: profile.has(Quirk::CancelledCounts),
-        next_by_place: profile.has(Quirk::NextByPlace),
-        exit_unseen: profile.has(Quirk::ExitUnseen),
-        kill_restarts: profile.has(Quirk::KillRestarts),
-    }
 }
 
 /// A trigger whose execution has ended: it may fire again.
@@ -115,11 +88,12 @@ impl Executor {
         Executor {
             executions: Slots::new(),
             places: vec![Places::default(); plan.flows.len()],
-            origins: BTreeMap::new(),
+            coming: BTreeMap::new(),
             ended: 0,
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
             commands: Vec::new(),
+            origins: Origins::default(),
         }
     }
 
@@ -138,8 +112,8 @@ impl Executor {
         }
         cx.truth.created += 1;
         cx.truth.triggered += u64::from(trigger.is_some());
-        let Origin { begun, parent } =
-            self.origins.remove(&(flow, number)).unwrap_or(Origin { begun: now, parent: None });
+        let Coming { begun, parent } =
+            self.coming.remove(&(flow, number)).unwrap_or(Coming { begun: now, parent: None });
         let it = execution::Execution::new(flow_attempt, begun);
         let holds_place = false;
         let slot = self.executions.insert(Execution { flow, number, created: now, holds_place, trigger, parent, it });
@@ -225,27 +199,46 @@ impl Executor {
     fn refused(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
         self.transition(cx, cluster, executor, slot, state);
         let freed = self.close(cx, cluster, executor, slot, state);
-        self.executions.remove(slot);
-        self.ended -= 1;
+        self.remove(slot);
         freed
+    }
+
+    /// Nothing will happen any more to an execution that has ended.
+    fn remove(&mut self, slot: u32) {
+        if let Some(execution) = self.executions.remove(slot) {
+            self.origins.remove((execution.flow, execution.number));
+            self.ended -= 1;
+        }
     }
 
     /// Something happens to an execution; what is to be done stands in `commands`. False when it does not matter any more.
     fn step(&mut self, cx: &Context, slot: u32, event: Step) -> bool {
         let Some(execution) = self.executions.get_mut(slot) else { return false };
         let Some(model) = cx.flows.get(execution.flow as usize) else { return false };
-        let mut asked = Asked { cx, flow: execution.flow, number: execution.number };
+        let origin = self.origins.get((execution.flow, execution.number));
+        let mut asked = Asked { cx, flow: execution.flow, number: execution.number, origin };
         let how = (&*model.tree, &self.dialect);
         self.commands.clear();
         execution.it.next(how, event, &mut asked, &mut self.scratch, &mut self.commands)
+    }
+
+    /// How an attempt ends whose worker says `state`.
+    fn outcome(&mut self, cx: &Context, slot: u32, (run, state): (u32, State)) -> State {
+        let Some(execution) = self.executions.get_mut(slot) else { return state };
+        let Some(model) = cx.flows.get(execution.flow as usize) else { return state };
+        let origin = self.origins.get((execution.flow, execution.number));
+        let mut asked = Asked { cx, flow: execution.flow, number: execution.number, origin };
+        execution.it.outcome((&*model.tree, &self.dialect), (run, state), &mut asked)
     }
 
     /// Does what is to be done after a step.
     fn follow(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, event: Step) -> Freed {
         let commands = std::mem::take(&mut self.commands);
         let mut freed = None;
-        for command in &commands {
+        for (at, command) in commands.iter().enumerate() {
             match *command {
+                // What it leaves again at once nobody sees (but Flow triggers of 2.0).
+                Command::State(_) if matches!(commands.get(at + 1), Some(Command::State(_))) => {}
                 Command::State(state) => self.transition(cx, cluster, executor, slot, state),
                 Command::Start { run, first } => {
                     if first && event != Step::Begin {
@@ -264,10 +257,7 @@ impl Executor {
                 Command::Kill { .. } => {}
                 Command::Again { after } => freed = self.retry_execution(cx, cluster, executor, slot, after),
                 Command::End(state) => freed = self.finish(cx, cluster, executor, slot, state),
-                Command::Gone => {
-                    self.executions.remove(slot);
-                    self.ended -= 1;
-                }
+                Command::Gone => self.remove(slot),
             }
         }
         // Its memory is used again.
@@ -316,6 +306,7 @@ impl Executor {
     ) -> Freed {
         let flow = self.execution(slot, number)?.flow;
         let TaskEnd { run, attempt, state, .. } = end;
+        let state = self.outcome(cx, slot, (run, state));
         let event = Step::Ended { run, attempt, state };
         if !self.step(cx, slot, event) {
             return None;
@@ -362,11 +353,15 @@ impl Executor {
     ) -> Freed {
         let age = self.age(cx, slot);
         let execution = self.executions.get_mut(slot)?;
-        let (flow, attempt) = (execution.flow, execution.it.attempt);
+        let (flow, old, attempt) = (execution.flow, execution.number, execution.it.attempt);
         // Who waits for this one waits for the next.
-        let origin = Origin { begun: execution.it.begun, parent: execution.parent.take() };
+        let coming = Coming { begun: execution.it.begun, parent: execution.parent.take() };
         let number = cx.next_number(flow);
-        self.origins.insert((flow, number), origin);
+        self.coming.insert((flow, number), coming);
+        // The new one is started with the same.
+        if let Some(origin) = self.origins.remove((flow, old)) {
+            self.origins.insert((flow, number), origin);
+        }
         cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
         cx.after(after, Event::FlowRetryDue { flow, number, attempt: attempt + 1 });
         // Counted as FAILED: RETRIED never appears in the counter of ends (recorded).
@@ -414,93 +409,6 @@ impl Executor {
         if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }
 
-    /// A task run was created that no worker sees.
-    fn enter(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, event: Step) {
-        let Some(flow) = self.executions.get(slot).map(|it| it.flow) else { return };
-        if event != Step::Begin {
-            cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(flow, State::Running));
-        }
-        message(cx, cluster, executor, flow, State::Running);
-        cluster.count(cx, executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
-        cluster.produce(cx, executor, Class::Execution, 1);
-    }
-
-    /// Such a task run has ended: counted as those of workers are (standalone/activity; a Pause never is).
-    fn leave(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) {
-        let Some(execution) = self.executions.get(slot) else { return };
-        let Some(&execution::TaskRun { state, created, .. }) = execution.it.run(run) else { return };
-        let flow = execution.flow;
-        message(cx, cluster, executor, flow, State::Running);
-        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(flow, state));
-        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, state), cx.now.since(created));
-    }
-
-    /// The execution is PAUSED for a while.
-    fn wait(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        executor: usize,
-        slot: u32,
-        (run, after): (u32, Duration),
-    ) {
-        let Some(&Execution { flow, number, .. }) = self.executions.get(slot) else { return };
-        // Its delay is counted when it ends, and not before (standalone/activity).
-        message(cx, cluster, executor, flow, State::Paused);
-        cx.after(after, Event::RetryDue { execution: slot, number, run });
-    }
-
-    /// The execution goes on after a pause: counted as one that starts (standalone/activity).
-    fn resumed(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32) {
-        let Some(flow) = self.executions.get(slot).map(|it| it.flow) else { return };
-        cluster.count(cx, executor, Meter::ExecutionStarted, Subject::FlowState(flow, State::Restarted));
-    }
-
-    /// A Subflow creates its execution.
-    fn create_child(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) {
-        let Some(&Execution { number, .. }) = self.executions.get(slot) else { return };
-        let Some(subflow) = self.subflow(cx, slot, run) else { return };
-        let (namespace, id, wait) = (&subflow.namespace, &subflow.flow, subflow.wait);
-        let of = |flow: &crate::flow::Flow| flow.namespace == *namespace && flow.id == *id && !flow.disabled;
-        let child = cx.plan.flows.iter().position(of);
-        let tell = |cluster: &mut Cluster, cx: &mut Context, state| {
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
-        };
-        let Some(child) = child.map(|child| child as u32) else {
-            return tell(cluster, cx, None);
-        };
-        let number_of_child = cx.next_number(child);
-        let parent = wait.then_some(Parent { slot, number, run });
-        self.origins.insert((child, number_of_child), Origin { begun: cx.now, parent });
-        self.create(cx, cluster, executor, (child, number_of_child), (None, 0));
-        if !wait {
-            tell(cluster, cx, Some(State::Created));
-        }
-    }
-
-    fn subflow(&self, cx: &Context, slot: u32, run: u32) -> Option<Subflow> {
-        let execution = self.executions.get(slot)?;
-        let node = execution.it.run(run)?.node;
-        match &cx.flows.get(execution.flow as usize)?.tree.nodes.get(node as usize)?.does {
-            execution::Does::Subflow(subflow) => Some(subflow.clone()),
-            _ => None,
-        }
-    }
-
-    /// Something became of the execution that a Subflow started.
-    pub(super) fn child(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        executor: usize,
-        (slot, number): (u32, u64),
-        (run, state): (u32, Option<State>),
-    ) -> Freed {
-        self.execution(slot, number)?;
-        let event = Step::Child { run, state };
-        if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
-    }
-
     /// An execution ends by its tasks.
     fn finish(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
         let flow = self.executions.get(slot)?.flow;
@@ -543,10 +451,10 @@ impl Executor {
     }
 
     /// An execution changes its state: the one place where one does after its creation. Who waits for that is told here.
-    /// It may leave the state again within the same step of an executor, as FAILED before RETRYING.
-    fn transition(&mut self, _: &mut Context, _: &mut Cluster, _: usize, slot: u32, state: State) {
+    fn transition(&mut self, cx: &mut Context, _: &mut Cluster, _: usize, slot: u32, state: State) {
         if let Some(execution) = self.executions.get_mut(slot) {
             execution.it.state = state;
+            cx.changed(execution.flow, execution.number, state);
         }
     }
 
@@ -556,7 +464,7 @@ impl Executor {
 
     /// Bytes of the executions.
     pub(super) fn bytes(&self) -> usize {
-        self.executions.len() * size_of::<Execution>()
+        self.executions.len() * size_of::<Execution>() + self.origins.bytes()
     }
 
     /// Executions that wait for the end of a pause.
