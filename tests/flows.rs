@@ -171,11 +171,7 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
         (of_task("workerSelector: { tags: [ gpu ] }"), 4, "`workerSelector` of the task `a`"),
         (of_task("taskCache: { enabled: true }"), 4, "`taskCache` of the task `a`"),
         (of_task("timeout: \"{{ inputs.t }}\""), 4, "`timeout` is an expression, it is not worked out"),
-        (
-            of_type("io.kestra.plugin.core.flow.Pause", ", onPause: { id: b, type: a.b.C }"),
-            4,
-            "the task `a`: Pause",
-        ),
+        (of_type("io.kestra.plugin.core.flow.Pause", ", onPause: { id: b, type: a.b.C }"), 4, "the task `a`: Pause"),
         (core("flow.WorkingDirectory"), 4, "the task `a`: WorkingDirectory"),
         (
             of_type("io.kestra.plugin.core.flow.If", ", condition: \"{{ outputs.a.b }}\", then: []"),

@@ -70,7 +70,9 @@ fn text(node: &Node) -> Option<String> {
 fn values(node: &Node, inputs: bool) -> Option<serde_json::Value> {
     let values = jackson::json(node);
     let known = match &values {
-        serde_json::Value::Array(list) => list.iter().all(|value| value.as_str().is_none_or(|text| is_known(text, inputs))),
+        serde_json::Value::Array(list) => {
+            list.iter().all(|value| value.as_str().is_none_or(|text| is_known(text, inputs)))
+        }
         serde_json::Value::String(text) => is_known(text, inputs),
         _ => false,
     };

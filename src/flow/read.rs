@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
+use super::templates::is_known;
 use super::{
     Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
     groups, jackson, unsimulated, zone,
 };
-use super::templates::is_known;
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
 

@@ -6,10 +6,25 @@ pub(super) fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
-/// Words of a template that stand for what is known here, and those of the language itself.
-const WORDS: &[&str] = &[
-    "flow", "task", "taskrun", "parent", "parents", "vars", "true", "false", "null", "and", "or", "not", "is", "defined",
-    "empty", "contains", "equals",
+/// Words of a template that stand for what Kestra knows and nobody here.
+const ELSEWHERE: &[&str] = &[
+    "outputs",
+    "trigger",
+    "labels",
+    "envs",
+    "globals",
+    "execution",
+    "schedule",
+    "kestra",
+    "loop",
+    "item",
+    "error",
+    "secrets",
+    "namespace",
+    "files",
+    "in",
+    "isIn",
+    "matches",
 ];
 
 /// Whether a text is no template, or one that can be worked out here: expressions of known variables and operators. `inputs`:
@@ -25,8 +40,11 @@ pub(super) fn is_known(text: &str, inputs: bool) -> bool {
     let mut rest = text;
     while let Some(at) = rest.find("{{") {
         let Some(end) = rest[at..].find("}}") else { return false };
-        let known = |word: &String| WORDS.contains(&word.as_str()) || inputs && word == "inputs";
-        if !words(&rest[at + 2..at + end]).iter().all(known) {
+        // A name that Kestra does not know either is an error there, and here.
+        let known = |word: &String| !ELSEWHERE.contains(&word.as_str()) && (inputs || word != "inputs");
+        let expression = &rest[at + 2..at + end];
+        // Functions are another matter, too.
+        if expression.contains('(') || !words(expression).iter().all(known) {
             return false;
         }
         rest = &rest[at + end + 2..];
@@ -73,12 +91,13 @@ mod tests {
             ("plain", true),
             ("{{ true }}", true),
             ("{{ taskrun.value == '2' }}", true),
-            ("{{ vars.a.outputs ?? 'secret(1)' }} and {{ inputs.n > 3 and not inputs.dry }}", true),
+            ("{{ vars.a.outputs ?? 'secret' }} and {{ inputs.n > 3 and not inputs.dry }}", true),
             ("{{ outputs.a.value }}", false),
             ("{{ secret('X') }}", false),
             ("{{ vars.x | length }}", false),
             ("{% if true %}1{% endif %}", false),
-            ("{{ nope }}", false),
+            ("{{ nope }}", true),
+            ("{{ 'a' == execution.id }}", false),
             ("{{ inputs.x", false),
         ] {
             assert_eq!(is_known(text, true), known, "{text}");

@@ -56,7 +56,14 @@ impl Executor {
     }
 
     /// A Subflow creates its execution.
-    pub(super) fn create_child(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) {
+    pub(super) fn create_child(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        run: u32,
+    ) {
         let Some(&Execution { number, .. }) = self.executions.get(slot) else { return };
         let Some(subflow) = self.subflow(cx, slot, run) else { return };
         let (namespace, id, wait) = (&subflow.namespace, &subflow.flow, subflow.wait);
