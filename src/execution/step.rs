@@ -162,7 +162,9 @@ impl Step<'_> {
     pub(super) fn due(&mut self, run: u32, resumed: bool, scratch: &mut Scratch) -> Option<()> {
         let waits = |it: &&mut TaskRun| it.state == State::Paused || it.state == State::Retrying && !resumed;
         let it = *self.run(run).filter(waits)?;
-        if self.execution.state.is_over() {
+        // What runs after the execution changes nothing of it.
+        let over = self.execution.state.is_over();
+        if over && !self.is_after(run) {
             return self.closes(run, State::Failed, scratch);
         }
         if it.state == State::Retrying {
@@ -173,7 +175,7 @@ impl Step<'_> {
         }
         let node = self.tree.node(it.node)?;
         let Does::Pause(Pause { duration, then, .. }) = &node.does else { return None };
-        if *then == Then::Cancel && duration.is_some() && !resumed {
+        if *then == Then::Cancel && duration.is_some() && !resumed && !over {
             self.state(State::Cancelled);
             self.commands.push(Command::End(State::Cancelled));
             return self.closes(run, State::Cancelled, scratch);
@@ -182,11 +184,14 @@ impl Step<'_> {
             _ if resumed => State::Success,
             (None, _) | (_, Then::Fail) => State::Failed,
             (_, Then::Warn) => State::Warning,
-            _ => State::Success,
+            (_, Then::Cancel) => State::Cancelled,
+            (_, Then::Resume) => State::Success,
         };
-        self.state(State::Restarted);
-        self.commands.push(Command::Resumed);
-        self.state(State::Running);
+        if !over {
+            self.state(State::Restarted);
+            self.commands.push(Command::Resumed);
+            self.state(State::Running);
+        }
         self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
     }
 
@@ -415,7 +420,9 @@ impl Step<'_> {
             Does::Pause(pause) => {
                 self.execution.open += 1;
                 self.run(run).into_iter().for_each(|it| it.state = State::Paused);
-                self.state(State::Paused);
+                if !self.execution.state.is_over() {
+                    self.state(State::Paused);
+                }
                 if let Some(after) = pause.duration.or(pause.timeout) {
                     self.commands.push(Command::Wait { run, after });
                 }

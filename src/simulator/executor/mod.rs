@@ -314,8 +314,13 @@ impl Executor {
         cx.truth.attempts_ended += 1;
         message(cx, cluster, executor, flow, State::Running);
         cluster.produce(cx, executor, Class::Execution, 1);
-        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(flow, state));
-        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, state), end.duration);
+        // As what it counts, not as what its worker said (a failure that is allowed is a warning: standalone/activity).
+        let shown = match self.executions.get(slot).and_then(|it| it.it.run(run)).map(|run| run.state) {
+            Some(shown) if !matches!(shown, State::Retrying | State::Retried) => shown,
+            _ => state,
+        };
+        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(flow, shown));
+        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, shown), end.duration);
         self.follow(cx, cluster, executor, slot, event)
     }
 
