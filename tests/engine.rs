@@ -34,20 +34,22 @@ fn plain() -> impl Strategy<Value = Task> {
     });
     let conditions = select(vec![None, None, None, Some("false"), Some("true")]);
     let flags = (any::<bool>(), any::<bool>(), 0..8u8);
-    (prop::option::weighted(0.2, retry), flags, conditions, 0..10u8).prop_map(|(retry, (failure, warning, off), if_, pauses)| Task {
-        kind: "a.b.C".to_owned(),
-        retry,
-        allow_failure: failure,
-        allow_warning: warning,
-        disabled: off == 0,
-        run_if: if_.map(str::to_owned),
-        body: match pauses {
-            0 => Body::Pause(Pause { duration: Some(Duration::seconds(1)), ..Pause::default() }),
-            1 => Body::Pause(Pause { timeout: Some(Duration::seconds(1)), ..Pause::default() }),
-            _ => Body::Work,
+    (prop::option::weighted(0.2, retry), flags, conditions, 0..10u8).prop_map(
+        |(retry, (failure, warning, off), if_, pauses)| Task {
+            kind: "a.b.C".to_owned(),
+            retry,
+            allow_failure: failure,
+            allow_warning: warning,
+            disabled: off == 0,
+            run_if: if_.map(str::to_owned),
+            body: match pauses {
+                0 => Body::Pause(Pause { duration: Some(Duration::seconds(1)), ..Pause::default() }),
+                1 => Body::Pause(Pause { timeout: Some(Duration::seconds(1)), ..Pause::default() }),
+                _ => Body::Work,
+            },
+            ..Task::default()
         },
-        ..Task::default()
-    })
+    )
 }
 
 fn task() -> impl Strategy<Value = Task> {
@@ -58,7 +60,8 @@ fn task() -> impl Strategy<Value = Task> {
             Just(How::AllowFailure),
             (0..3u32).prop_map(How::Parallel),
             select(vec!["true", "false"]).prop_map(|it| How::If(it.to_owned())),
-            (0..3usize, 0..3u32).prop_map(|(values, most)| How::ForEach((0..values).map(|it| json!(it)).collect(), most)),
+            (0..3usize, 0..3u32)
+                .prop_map(|(values, most)| How::ForEach((0..values).map(|it| json!(it)).collect(), most)),
             (0..3usize, 0..3u32)
                 .prop_map(|(values, most)| How::EachParallel((0..values).map(|it| json!(it)).collect(), most)),
         ];
@@ -97,7 +100,12 @@ enum Open {
 
 /// Runs a flow: `choices` say which of the open things happens next and how tasks end. Gives the execution, and how often a
 /// task was started and ended.
-fn run(flow: &Flow, dialect: Dialect, mut choices: impl Iterator<Item = u8>, kill_at: usize) -> Result<(Execution, Tree), TestCaseError> {
+fn run(
+    flow: &Flow,
+    dialect: Dialect,
+    mut choices: impl Iterator<Item = u8>,
+    kill_at: usize,
+) -> Result<(Execution, Tree), TestCaseError> {
     let tree = Tree::new(flow);
     let mut execution = Execution::new(0, Instant::START);
     let (mut world, mut scratch) = (Nowhere(Instant::START), Scratch::default());
@@ -124,7 +132,11 @@ fn run(flow: &Flow, dialect: Dialect, mut choices: impl Iterator<Item = u8>, kil
                 }
                 Command::Gone => gone = true,
                 Command::Again { .. } | Command::Child { .. } => panic!("no flow asks for that"),
-                Command::Kill { .. } | Command::State(_) | Command::Enter { .. } | Command::Leave { .. } | Command::Resumed => {}
+                Command::Kill { .. }
+                | Command::State(_)
+                | Command::Enter { .. }
+                | Command::Leave { .. }
+                | Command::Resumed => {}
             }
         }
         // What is paused or retrying when the execution is killed is not waited for.

@@ -84,7 +84,7 @@ pub enum Then {
 }
 
 /// A task that starts an execution of another flow.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Subflow {
     /// `namespace` of that flow.
     pub namespace: String,
@@ -94,6 +94,10 @@ pub struct Subflow {
     pub wait: bool,
     /// `transmitFailed`: it ends as that execution did.
     pub transmit: bool,
+    /// `inputs` of that execution: values, or templates that can be worked out.
+    pub inputs: Vec<(String, Json)>,
+    /// `labels` of that execution.
+    pub labels: Vec<(String, String)>,
 }
 
 impl Task {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::body::{Body, Group, How, Pause, Subflow, Then};
-use super::parts::{get, word};
+use super::parts::{self, get, word};
 use super::read::Lists;
 use super::templates::{is_known, is_template};
 use super::{State, jackson, unsimulated};
@@ -16,7 +16,7 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
     let Some(name) = unsimulated::core(kind) else { return Body::Work };
     let body = match name {
         "Pause" => pause(reading, node),
-        "Subflow" => subflow(reading, node),
+        "Subflow" => subflow(reading, node, lists.inputs),
         "Exit" => exit(reading, node),
         "Fail" => get(node, "condition").and_then(|node| worked_out(node, lists.inputs)).map(Body::Fail),
         _ => match how(node, name, lists.inputs) {
@@ -169,15 +169,35 @@ fn pause(reading: &mut Reading, node: &Node) -> Option<Body> {
     Some(Body::Pause(Pause { duration: pauses, then, timeout: duration_of("timeout")? }))
 }
 
-/// A Subflow whose flow is written out.
-fn subflow(reading: &mut Reading, node: &Node) -> Option<Body> {
+/// A Subflow whose flow and labels are written out, and whose inputs can be worked out.
+fn subflow(reading: &mut Reading, node: &Node, known: bool) -> Option<Body> {
+    if ["inheritLabels", "scheduleDate"].iter().any(|key| get(node, key).is_some_and(|node| !is_false(node))) {
+        return None;
+    }
+    let inputs = match get(node, "inputs").map(jackson::json) {
+        None => Vec::new(),
+        Some(serde_json::Value::Object(inputs)) => inputs.into_iter().collect(),
+        Some(_) => return None,
+    };
+    let known = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => is_known(text, known),
+        other => !is_template(&other.to_string()),
+    };
+    let labels = get(node, "labels").map(|node| parts::labels(reading, node)).unwrap_or_default();
+    if !inputs.iter().all(|(_, value)| known(value)) || labels.iter().any(|(_, value)| is_template(value)) {
+        return None;
+    }
     let flag = |reading: &mut Reading, key: &str| match get(node, key) {
         Some(node) => jackson::boolean(reading, node, &format!("`{key}`")),
         None => Some(true),
     };
     let (wait, transmit) = (flag(reading, "wait")?, flag(reading, "transmitFailed")?);
     let [namespace, flow] = ["namespace", "flowId"].map(|key| get(node, key).and_then(constant));
-    Some(Body::Subflow(Subflow { namespace: namespace?, flow: flow?, wait, transmit }))
+    Some(Body::Subflow(Subflow { namespace: namespace?, flow: flow?, wait, transmit, inputs, labels }))
+}
+
+fn is_false(node: &Node) -> bool {
+    jackson::json(node) == serde_json::Value::Bool(false)
 }
 
 /// An Exit: its state, SUCCESS when it says none.

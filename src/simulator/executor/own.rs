@@ -2,13 +2,19 @@
 //! (standalone/activity), but for `kestra.executor.flowable.execution.count`: it counts how often each was looked at, which
 //! nobody can tell from what happens.
 
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
 use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::event::Event;
 use super::super::meters::{Class, Meter, Subject};
+use super::super::origin::Origin;
 use super::super::queue::{Message, QueueKind};
+use super::asked::Asked;
 use super::{Coming, Execution, Executor, Freed, Parent, message};
-use crate::execution::{self, Event as Step};
+use crate::execution::{self, Event as Step, World};
 use crate::flow::{State, Subflow};
 use crate::time::Duration;
 
@@ -75,13 +81,34 @@ impl Executor {
         let Some(child) = child.map(|child| child as u32) else {
             return tell(cluster, cx, None);
         };
+        let Some(origin) = self.child_origin(cx, slot, run, &subflow) else {
+            return tell(cluster, cx, None);
+        };
         let number_of_child = cx.next_number(child);
+        self.origins.insert((child, number_of_child), origin);
         let parent = wait.then_some(Parent { slot, number, run });
         self.coming.insert((child, number_of_child), Coming { begun: cx.now, parent });
         self.create(cx, cluster, executor, (child, number_of_child), (None, 0));
         if !wait {
             tell(cluster, cx, Some(State::Created));
         }
+    }
+
+    /// What the execution of a Subflow is started with; none when its inputs come to nothing.
+    fn child_origin(&mut self, cx: &Context, slot: u32, run: u32, subflow: &Subflow) -> Option<Arc<Origin>> {
+        let execution = self.executions.get(slot)?;
+        let (flow, number) = (execution.flow, execution.number);
+        let tree = &cx.flows.get(flow as usize)?.tree;
+        let variables = || execution.it.variables(tree, run);
+        let mut asked = Asked { cx, flow, number, origin: self.origins.get((flow, number)) };
+        let inputs = subflow.inputs.iter().map(|(key, value)| {
+            let value = match value {
+                Json::String(text) if text.contains('{') => Json::String(asked.render(text, variables()).ok()?),
+                other => other.clone(),
+            };
+            Some((key.clone(), value))
+        });
+        Some(Arc::new(Origin { labels: subflow.labels.clone(), inputs: inputs.collect::<Option<_>>()? }))
     }
 
     fn subflow(&self, cx: &Context, slot: u32, run: u32) -> Option<Subflow> {
