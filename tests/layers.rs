@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("java", &[]),
     ("pebble", &["java", "time"]),
     ("flow", &["document", "time"]),
-    ("execution", &["flow", "time"]),
+    ("execution", &["flow", "pebble", "time"]),
     ("profile", &["document", "time"]),
     ("scenario", &["document", "flow", "profile", "promql", "time"]),
     ("metrics", &["profile", "random", "time"]),

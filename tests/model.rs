@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use common::{exposition, families};
 use mock_kestra::flow::{
-    Body as TaskBody, Concurrency, ConcurrencyBehavior, Flow, Group, How, Pause, Retry, RetryPause, Schedule, State, Subflow, Task,
-    Trigger, TriggerAction,
+    Body as TaskBody, Concurrency, ConcurrencyBehavior, Flow, Group, How, Pause, Retry, RetryPause, Schedule, State,
+    Subflow, Task, Trigger, TriggerAction,
 };
 use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::profile::{Profile, Role};

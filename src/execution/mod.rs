@@ -7,6 +7,7 @@ mod retry;
 mod rules;
 mod step;
 mod tree;
+pub mod trigger;
 mod variables;
 
 pub use dialect::Dialect;

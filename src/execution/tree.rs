@@ -127,7 +127,7 @@ impl Tree {
     }
 
     /// A task.
-    pub(super) fn node(&self, node: u32) -> Option<&Node> {
+    pub fn node(&self, node: u32) -> Option<&Node> {
         self.nodes.get(node as usize)
     }
 }

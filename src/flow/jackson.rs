@@ -114,6 +114,21 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration that may be negative.
+///
+/// # Errors
+/// What to write instead.
+pub(super) fn signed(text: &str) -> Result<jiff::SignedDuration, String> {
+    let text = text.trim();
+    match number(text).or_else(|| java_duration(text)) {
+        Some(seconds) if seconds.abs() < 9.0e9 => {
+            let millis = libm::round(seconds * 1_000.0) as i64;
+            Ok(jiff::SignedDuration::from_millis(millis))
+        }
+        _ => duration(text).map_or_else(Err, |_| Err(ADVICE.to_owned())),
+    }
+}
+
 /// Seconds as a number of YAML.
 fn number(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);

@@ -5,19 +5,22 @@ mod cron;
 mod fields;
 mod groups;
 mod jackson;
+pub(crate) mod moment;
 mod parts;
 mod read;
 mod schedule;
 mod state;
 mod templates;
+pub mod trigger;
 mod unsimulated;
-mod zone;
+pub(crate) mod zone;
 
 pub use body::{Body, Group, How, Pause, Subflow, Then};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
 pub use read::read;
 pub use state::State;
+pub use trigger::FlowTrigger;
 
 use std::sync::Arc;
 
@@ -182,7 +185,7 @@ pub enum TriggerAction {
     /// `io.kestra.plugin.core.trigger.Webhook`: fires when called.
     Webhook,
     /// `io.kestra.plugin.core.trigger.Flow`: fires when another execution changes state.
-    Flow,
+    Flow(Box<FlowTrigger>),
     /// A realtime trigger: runs on a worker for as long as the flow exists.
     Realtime,
     /// `io.kestra.plugin.core.trigger.ScheduleOnDates`: fires on the dates it lists.

@@ -9,7 +9,7 @@ use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::templates::is_known;
 use super::{
     Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
-    groups, jackson, unsimulated, zone,
+    groups, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
@@ -377,12 +377,9 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
             reading.unknown(&entry.place, &what, &entry.key, known.clone());
         }
     }
-    for key in ["states", "stopAfter"] {
-        if let Some(node) = object.get(key).filter(|_| key == "stopAfter" || core == Some("Flow")) {
-            states(reading, node, &format!("`{key}`"));
-        }
+    if let Some(node) = object.get("stopAfter") {
+        states(reading, node, "`stopAfter`");
     }
-    windows(reading, object);
     let action = match core.unwrap_or("") {
         "Schedule" => TriggerAction::Schedule(schedule(reading, object)?),
         "ScheduleOnDates" => TriggerAction::Dates,
@@ -395,26 +392,11 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
             }
             TriggerAction::Webhook
         }
-        "Flow" => TriggerAction::Flow,
+        "Flow" => TriggerAction::Flow(Box::new(trigger::flow_trigger(reading, object))),
         _ if kind.rsplit('.').next().is_some_and(|name| name.contains("Realtime")) => TriggerAction::Realtime,
         _ => TriggerAction::Poll { interval: interval(reading, object) },
     };
     Some(Trigger { id: id?, kind, action, disabled })
-}
-
-/// The windows of a Flow trigger: durations, of which `windowAdvance` may go back.
-fn windows(reading: &mut Reading, object: &Object<'_>) {
-    let preconditions = object.get("preconditions").and_then(|node| get(node, "timeWindow"));
-    let conditions = object.get("conditions").map_or(&[][..], items);
-    for node in conditions.iter().chain(preconditions) {
-        for key in ["window", "windowAdvance"] {
-            if let Some(node) = get(node, key) {
-                reading.parsed(node, &format!("`{key}`"), |text| {
-                    jackson::duration(text.strip_prefix('-').unwrap_or(text)).map(|_| ())
-                });
-            }
-        }
-    }
 }
 
 /// The time between two evaluations of a polling trigger.

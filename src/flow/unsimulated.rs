@@ -238,6 +238,8 @@ pub(super) fn trigger(reading: &mut Reading, object: &Object<'_>, trigger: &Trig
             let what = format!("not simulated: the trigger `{}`: {what}", trigger.id);
             reading.warning(place, what, "it starts nothing here; say with `arrivals` what it would start");
         }
+        // What it says is all read.
+        None if matches!(trigger.action, TriggerAction::Flow(_)) => {}
         // Who calls a webhook is not in a flow: whether nobody does is looked at where that is known.
         None => told(reading, object, TRIGGER, &format!("the trigger `{}`", trigger.id)),
     }
@@ -247,15 +249,17 @@ impl TriggerAction {
     /// What a trigger is that is not simulated.
     pub fn unsimulated(&self) -> Option<&'static str> {
         match self {
-            TriggerAction::Flow => Some("a Flow trigger"),
             TriggerAction::Realtime => Some("a realtime trigger"),
             TriggerAction::Dates => Some("ScheduleOnDates"),
-            TriggerAction::Schedule(_) | TriggerAction::Poll { .. } | TriggerAction::Webhook => None,
+            TriggerAction::Schedule(_)
+            | TriggerAction::Poll { .. }
+            | TriggerAction::Webhook
+            | TriggerAction::Flow(_) => None,
         }
     }
 
-    /// Whether it starts executions by itself.
+    /// Whether it starts executions by itself, or because of others.
     pub fn starts(&self) -> bool {
-        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. })
+        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. } | TriggerAction::Flow(_))
     }
 }

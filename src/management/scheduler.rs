@@ -69,7 +69,7 @@ pub(super) fn trigger(trigger: &Trigger) -> Value {
             }
         }
         TriggerAction::Poll { interval } => put("interval", interval.iso().into()),
-        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {}
+        TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Realtime | TriggerAction::Dates => {}
     }
     Value::Object(shown)
 }

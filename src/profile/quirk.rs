@@ -41,11 +41,28 @@ words! {
         KillRestarts = "kill-restarts",
     }
 
+    /// How flows are understood: their triggers, conditions and templates. As recorded of one of these (captures/core).
+    Language {
+        /// Conditions are values that are read with the file.
+        V0_20 = "0.20",
+        /// Conditions are templates.
+        V1_3 = "1.3",
+        /// `when` and `dependsOn`.
+        V2_0 = "2.0",
+    }
+
     /// How the text of `/prometheus` is written.
     TextForm {
         /// As recorded from 0.20 on.
         New = "new",
         /// Up to 0.18: a comma after the last label, and counts of timers as doubles (documentation).
         Old = "old",
+    }
+}
+
+impl Language {
+    /// The version that it was recorded of.
+    pub fn name(self) -> &'static str {
+        Language::WORDS.iter().find(|(_, it)| *it == self).map_or("", |(name, _)| name)
     }
 }

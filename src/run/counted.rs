@@ -41,7 +41,7 @@ pub(super) fn executions(
     let plan = simulation.plan();
     let changes = simulation.changes().iter();
     let about = changes.filter(|change| flow.is_none_or(|flow| flow == change.flow as usize));
-    let meant = |is: State| state.map_or(is.terminal(), |wanted| wanted == is);
+    let meant = |is: State| state.map_or(is.is_terminated(), |wanted| wanted == is);
     let (ours, others): (Vec<&Change>, Vec<&Change>) = about.partition(|change| meant(change.state));
     let all = ours.iter().map(|change| Was { at: change.at, what: named(plan, flow, change.flow, change.state) });
     let last = others.iter().max_by_key(|change| change.at);

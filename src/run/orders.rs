@@ -34,7 +34,7 @@ pub(super) fn agenda(plan: &Plan) -> VecDeque<Issued> {
             }
             Order::Refresh(members) => members.iter().for_each(|member| add(Command::Refresh { member: *member })),
             Order::Execute { flow, inputs, labels } => {
-                let origin = Origin { labels: labels.clone(), inputs: inputs.clone() };
+                let origin = Origin { labels: labels.clone(), inputs: inputs.clone(), ..Origin::default() };
                 add(Command::Execute { flow: *flow, origin: Arc::new(origin) });
             }
             Order::Stop(members) => members.iter().for_each(|member| add(Command::Stop { member: *member })),

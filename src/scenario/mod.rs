@@ -24,7 +24,7 @@ pub use fields::schema;
 pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
-pub use read::{Loader, NoFiles, beside, read, read_fault};
+pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
 pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;

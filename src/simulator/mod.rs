@@ -26,6 +26,7 @@ mod jvm;
 mod laws;
 mod life;
 pub mod limits;
+mod listening;
 mod liveness;
 mod log;
 mod look;

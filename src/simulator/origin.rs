@@ -8,10 +8,14 @@ use serde_json::{Map, Value};
 /// What an execution was started with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Origin {
-    /// Labels, beside those of the flow.
+    /// Labels. Somebody who asks over the API gives those beside the flow's, which are put to them.
     pub labels: Vec<(String, String)>,
     /// Inputs, as they were given.
     pub inputs: Map<String, Value>,
+    /// The variables of the trigger that started it.
+    pub trigger: Option<Map<String, Value>>,
+    /// It ends as FAILED before it begins: its inputs could not be rendered.
+    pub failed: bool,
 }
 
 /// The origins of executions, by their flow and number.
@@ -22,12 +26,12 @@ impl Origins {
     pub(super) fn insert(&mut self, execution: (u32, u64), origin: Arc<Origin>) {
         self.0.insert(execution, origin);
     }
-    pub(super) fn get(&self, execution: (u32, u64)) -> Option<&Origin> {
-        if self.0.is_empty() { None } else { self.0.get(&execution).map(|it| &**it) }
-    }
     pub(super) fn remove(&mut self, execution: (u32, u64)) -> Option<Arc<Origin>> {
         // Nothing is hashed in a run in which there is none.
         if self.0.is_empty() { None } else { self.0.remove(&execution) }
+    }
+    pub(super) fn get(&self, execution: (u32, u64)) -> Option<&Origin> {
+        if self.0.is_empty() { None } else { self.0.get(&execution).map(Arc::as_ref) }
     }
     /// Bytes of their places.
     pub(super) fn bytes(&self) -> usize {

@@ -131,7 +131,10 @@ pub(super) fn ask(
     };
     let spread = 0.5 + noise(cx.flow_key(flow), number);
     if let Some(origin) = origin {
-        executor.origins.insert((flow, number), origin);
+        let own = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| &flow.labels);
+        let given = |key: &str| origin.labels.iter().any(|(given, _)| given == key);
+        let labels = own.iter().filter(|(key, _)| !given(key)).chain(&origin.labels).cloned().collect();
+        executor.origins.insert((flow, number), Arc::new(Origin { labels, ..Origin::clone(&origin) }));
     }
     executor.create(cx, cluster, webserver, (flow, number), (None, 0));
     cluster.write_logs(cx, webserver, 1);

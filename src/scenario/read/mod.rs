@@ -21,7 +21,9 @@ use commands::command;
 use expectations::expectation;
 use faults::{Names, entry};
 use receivers::{receivers, secrets};
-use work::{Flows, arrivals, behaviour, cron_dialect, flows, pollers, unstarted};
+use work::{Flows, arrivals, behaviour, cron_dialect, flows, pollers, trigger_refusals, unstarted};
+
+pub use work::trigger_dialect;
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
 pub trait Loader {
@@ -177,6 +179,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         expectations: Vec::new(),
     };
     cron_dialect(&plan, &places, reading);
+    trigger_refusals(&plan, &places, reading);
     lists(&object, &mut plan, reading);
     // What is wrong may have been what starts them.
     if !reading.failed() {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Loader, duration, positive};
 use crate::document::{self, Node, Object, Place, Reading, Source, Value};
-use crate::flow::{self, Flow, TriggerAction};
-use crate::profile::Quirk;
+use crate::flow::{self, Flow, TriggerAction, trigger};
+use crate::profile::{Language, Profile, Quirk};
 use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
 use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
 use crate::time::Duration;
@@ -85,6 +85,30 @@ pub(super) fn cron_dialect(plan: &Plan, places: &[Place], reading: &mut Reading)
                 let (id, version) = (&trigger.id, plan.kestra.name());
                 let what = format!("`cron` of `{id}` is `{}`: {problem}", schedule.cron);
                 reading.error(place, what, format!("Kestra {version} has no `L`; 2.0 has"));
+            }
+        }
+    }
+}
+
+/// How a version understands Flow triggers.
+pub fn trigger_dialect(profile: &Profile) -> trigger::Dialect {
+    match profile.language() {
+        Language::V0_20 => trigger::Dialect::V0_20,
+        Language::V1_3 => trigger::Dialect::V1_3,
+        Language::V2_0 => trigger::Dialect::V2_0,
+    }
+}
+
+/// Tells which Flow triggers the version does not take, though another one does.
+pub(super) fn trigger_refusals(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    for (flow, place) in plan.flows.iter().zip(places) {
+        for it in &flow.triggers {
+            if let TriggerAction::Flow(rule) = &it.action
+                && let Some(why) = trigger::refused(rule, trigger_dialect(plan.kestra))
+            {
+                let what =
+                    format!("Kestra {} refuses the trigger `{}` of {}: {why}", plan.kestra.name(), it.id, flow.name());
+                reading.error(place, what, "write it as that version has it, or name another one with `kestra`");
             }
         }
     }

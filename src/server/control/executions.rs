@@ -59,7 +59,7 @@ pub(super) async fn create(State(shared): App, body: Bytes) -> Answered<Response
     let body = keys(&body, &["flow", "inputs", "labels"], EXAMPLE)?;
     let name = field(&body, "flow", EXAMPLE)?;
     let name = name.as_str().ok_or_else(|| Refusal::bad(format!("`flow` is {name}"), format!("send {EXAMPLE}")))?;
-    let origin = Arc::new(Origin { labels: labels(&body)?, inputs: object(&body, "inputs")? });
+    let origin = Arc::new(Origin { labels: labels(&body)?, inputs: object(&body, "inputs")?, ..Origin::default() });
     let created = shared.change(|world| {
         let session = &mut world.session;
         let flow = flow_named(name, &session.plan().flows)?;

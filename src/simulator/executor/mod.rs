@@ -5,17 +5,20 @@ mod asked;
 mod own;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
 use super::limits;
+use super::listening::{Heard, Listening};
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
-use super::origin::Origins;
+use super::origin::{Origin, Origins};
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::worker::{JobOrder, TaskEnd, Work};
+use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
 use crate::flow::{ConcurrencyBehavior, State};
 use crate::profile::{Quirk, Role};
@@ -33,6 +36,7 @@ pub(super) struct Executor {
     coming: BTreeMap<(u32, u64), Coming>,
     /// Executions that have ended, of which something still runs.
     ended: u64,
+    listening: Listening,
     dialect: Dialect,
     scratch: Scratch,
     commands: Vec<Command>,
@@ -90,6 +94,7 @@ impl Executor {
             places: vec![Places::default(); plan.flows.len()],
             coming: BTreeMap::new(),
             ended: 0,
+            listening: Listening::new(plan),
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
             commands: Vec::new(),
@@ -146,6 +151,9 @@ impl Executor {
                 let subject = Subject::FlowState(flow, State::Created);
                 cluster.count_many(cx, executor, Meter::DelayCreated, subject, 0.0);
             }
+            if self.origins.get((flow, number)).is_some_and(|origin| origin.failed) {
+                return self.refused(cx, cluster, executor, slot, State::Failed);
+            }
             if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
                 && self.places[flow as usize].held >= limit.limit
             {
@@ -183,7 +191,7 @@ impl Executor {
         let Execution { flow, number, .. } = *self.executions.get(slot)?;
         match behavior {
             ConcurrencyBehavior::Queue => {
-                self.transition(cx, cluster, executor, slot, State::Queued);
+                self.turn(cx, cluster, executor, slot, State::Queued);
                 cx.truth.queued += 1;
                 self.places[flow as usize].waiting.push_back((slot, number));
                 cluster.count(cx, executor, Meter::ExecutionQueued, Subject::FlowState(flow, State::Queued));
@@ -197,7 +205,7 @@ impl Executor {
 
     /// An execution ends before it began.
     fn refused(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
-        self.transition(cx, cluster, executor, slot, state);
+        self.turn(cx, cluster, executor, slot, state);
         let freed = self.close(cx, cluster, executor, slot, state);
         self.remove(slot);
         freed
@@ -239,7 +247,7 @@ impl Executor {
             match *command {
                 // What it leaves again at once nobody sees (but Flow triggers of 2.0).
                 Command::State(_) if matches!(commands.get(at + 1), Some(Command::State(_))) => {}
-                Command::State(state) => self.transition(cx, cluster, executor, slot, state),
+                Command::State(state) => self.seen(cx, cluster, executor, slot, state),
                 Command::Start { run, first } => {
                     if first && event != Step::Begin {
                         let flow = self.executions.get(slot).map_or(0, |it| it.flow);
@@ -455,11 +463,31 @@ impl Executor {
         trigger
     }
 
-    /// An execution changes its state: the one place where one does after its creation. Who waits for that is told here.
-    fn transition(&mut self, cx: &mut Context, _: &mut Cluster, _: usize, slot: u32, state: State) {
+    /// An execution comes into a state by its limit, not by its tasks.
+    fn turn(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
         if let Some(execution) = self.executions.get_mut(slot) {
             execution.it.state = state;
-            cx.changed(execution.flow, execution.number, state);
+            self.seen(cx, cluster, executor, slot, state);
+        }
+    }
+
+    /// An execution has come into a state, and is in it when the step of its executor is over: the one place from where one
+    /// learns of it.
+    fn seen(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
+        let Some(execution) = self.executions.get(slot) else { return };
+        let Execution { flow, number, created, .. } = *execution;
+        cx.changed(flow, number, state);
+        if self.listening.is_deaf() {
+            return;
+        }
+        let origin = self.origins.get((flow, number));
+        let fired = self.listening.hear(cx, &Heard { flow, number, created, state, it: &execution.it, origin });
+        for Fired { flow, labels, inputs, variables, failed, .. } in fired {
+            let flow = flow as u32;
+            let number = cx.next_number(flow);
+            let origin = Origin { labels, inputs, trigger: Some(variables), failed: failed.is_some() };
+            self.origins.insert((flow, number), Arc::new(origin));
+            self.create(cx, cluster, executor, (flow, number), (None, 0));
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::super::cluster::Cluster;
 use super::super::context::Context;
@@ -81,7 +81,7 @@ impl Executor {
         let Some(child) = child.map(|child| child as u32) else {
             return tell(cluster, cx, None);
         };
-        let Some(origin) = self.child_origin(cx, slot, run, &subflow) else {
+        let Some(origin) = self.child_origin(cx, (slot, run), (child, &subflow)) else {
             return tell(cluster, cx, None);
         };
         let number_of_child = cx.next_number(child);
@@ -95,7 +95,12 @@ impl Executor {
     }
 
     /// What the execution of a Subflow is started with; none when its inputs come to nothing.
-    fn child_origin(&mut self, cx: &Context, slot: u32, run: u32, subflow: &Subflow) -> Option<Arc<Origin>> {
+    fn child_origin(
+        &self,
+        cx: &Context,
+        (slot, run): (u32, u32),
+        (child, subflow): (u32, &Subflow),
+    ) -> Option<Arc<Origin>> {
         let execution = self.executions.get(slot)?;
         let (flow, number) = (execution.flow, execution.number);
         let tree = &cx.flows.get(flow as usize)?.tree;
@@ -108,7 +113,20 @@ impl Executor {
             };
             Some((key.clone(), value))
         });
-        Some(Arc::new(Origin { labels: subflow.labels.clone(), inputs: inputs.collect::<Option<_>>()? }))
+        let inputs = inputs.collect::<Option<_>>()?;
+        let (task, attempt) = execution.it.run(run).map(|run| (run.node, run.attempt))?;
+        let flow_here = cx.plan.flows.get(flow as usize)?;
+        // As captures/core/end-to-end.*.jsonl show them.
+        let trigger = json!({
+            "executionId": cx.id("execution", flow, number, 0),
+            "taskRunId": cx.id("task run", flow, number, (task << 8) | attempt),
+            "flowId": flow_here.id,
+            "taskId": tree.nodes.get(task as usize)?.id,
+            "flowRevision": 1,
+            "namespace": flow_here.namespace,
+        });
+        let labels = cx.plan.flows.get(child as usize)?.labels.iter().chain(&subflow.labels).cloned().collect();
+        Some(Arc::new(Origin { labels, inputs, trigger: trigger.as_object().cloned(), failed: false }))
     }
 
     fn subflow(&self, cx: &Context, slot: u32, run: u32) -> Option<Subflow> {
