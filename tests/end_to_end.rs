@@ -56,7 +56,7 @@ fn version(name: &str, exact: &str) -> Version {
     let mut flows = BTreeMap::new();
     for source in file["flows"].as_array().expect("flows") {
         let source = source.as_str().expect("a flow");
-        let (plan, told) = read("x.yaml", "name: x\nflows: [ f.yaml ]\n", &One(source));
+        let (plan, told) = read("x.yaml", &format!("name: x\nkestra: \"{name}\"\nflows: [ f.yaml ]\n"), &One(source));
         let Some(flow) = plan.and_then(|mut plan| plan.flows.pop()) else {
             // 2.0.0 refuses them too.
             assert!(source.contains("\"when\""), "{source}: {told:?}");

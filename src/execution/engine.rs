@@ -78,11 +78,13 @@ pub enum Event {
         run: u32,
     },
     /// Somebody lets a task run go on that is PAUSED.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "nobody asks for it here yet"))]
     Resume {
         /// The task run.
         run: u32,
     },
     /// Somebody kills the execution.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "nobody asks for it here yet"))]
     Kill,
     /// What became of the execution that a Subflow started.
     Child {

@@ -11,7 +11,10 @@ pub mod trigger;
 mod variables;
 
 pub use dialect::Dialect;
-pub use engine::{Command, Event, Execution, Scratch, TASK_RUNS, TaskRun, World};
+pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
 pub use retry::pause;
+#[cfg(feature = "internals")]
 pub use rules::{Part, Scope, allowed, fold};
-pub use tree::{Does, Node, Tree};
+#[cfg(feature = "internals")]
+pub use tree::Node;
+pub use tree::{Does, Tree};

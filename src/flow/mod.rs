@@ -15,7 +15,9 @@ pub mod trigger;
 mod unsimulated;
 pub(crate) mod zone;
 
-pub use body::{Body, Group, How, Pause, Subflow, Then};
+#[cfg(feature = "internals")]
+pub use body::Group;
+pub use body::{Body, How, Pause, Subflow, Then};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
 pub use read::read;
