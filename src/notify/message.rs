@@ -201,11 +201,17 @@ impl fmt::Debug for Message {
     }
 }
 
+/// A text in which secrets do not stand as in a URL or a form either: where one does, it is shown unescaped.
+fn without_escaped(masked: String, secrets: &Secrets) -> String {
+    let spaced = masked.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8_lossy();
+    let shown = secrets.mask(&decoded);
+    if shown == decoded { masked } else { shown }
+}
+
 /// A URL without secrets, also where they are in it with `%`; and without what one logs in with.
 fn told_url(url: &str, secrets: &Secrets) -> String {
-    let masked = secrets.mask(url);
-    let decoded = percent_decode_str(&masked).decode_utf8_lossy();
-    let masked = if secrets.mask(&decoded) == decoded { masked } else { secrets.mask(&decoded) };
+    let masked = without_escaped(secrets.mask(url), secrets);
     let Some((scheme, rest)) = masked.split_once("://") else { return masked };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     match authority.rsplit_once('@') {
@@ -222,7 +228,7 @@ fn told_text(text: &str, secrets: &Secrets) -> String {
             let masked = told_value(&value, secrets);
             if masked == value { plain } else { masked.to_string() }
         }
-        Err(_) => plain,
+        Err(_) => without_escaped(plain, secrets),
     }
 }
 
