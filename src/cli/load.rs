@@ -28,6 +28,7 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("hidden-backlog", include_str!("../../scenarios/hidden-backlog.yaml")),
     ("zombie", include_str!("../../scenarios/zombie.yaml")),
     ("heap-leak", include_str!("../../scenarios/heap-leak.yaml")),
+    ("alert-flows", include_str!("../../scenarios/alert-flows.yaml")),
 ];
 
 /// What comes to a scenario from the command line and its environment.

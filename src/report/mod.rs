@@ -54,6 +54,9 @@ pub struct Report {
     pub rules: Vec<RuleLine>,
     /// What was scraped, and how that went.
     pub targets: Vec<TargetLine>,
+    /// What notification tasks sent, or could not send.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notifications: Vec<MessageLine>,
     /// The expectations of the scenario.
     pub expectations: Vec<Verdict>,
     /// Events the model went through.
@@ -142,6 +145,31 @@ pub struct AlertLine {
     pub kept: Option<(&'static str, Instant)>,
     /// What it says to people, as it was when it fired, or last.
     pub annotations: Vec<(String, String)>,
+}
+
+/// A message of a notification task.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MessageLine {
+    /// When, in seconds since the scenario's start.
+    #[serde(serialize_with = "instant")]
+    pub at: Instant,
+    /// The flow that sends it.
+    pub flow: String,
+    /// The execution that does.
+    pub execution: String,
+    /// The task that does.
+    pub task: String,
+    /// How it goes; none when the task failed before there was a message.
+    pub channel: Option<&'static str>,
+    /// Where it goes, secrets as stars.
+    pub to: String,
+    /// What it says, secrets as stars.
+    pub body: String,
+    /// Whether the receiver took it.
+    pub taken: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// What became of an expectation.
@@ -239,6 +267,7 @@ impl Report {
             let MemberLine { name, port, processes, running, pending } = member;
             writeln!(out, "  {name:<18} {port:>8} {processes:>11} {running:>9} {pending:>9}")?;
         }
+        tables::notifications(&self.notifications, detail, out)?;
         if let Some(alerts) = &self.alerts {
             tables::targets(&self.targets, detail, out)?;
             tables::alerts(alerts, detail, out)?;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::rules::{RuleLine, RuleState};
-use super::{AlertLine, Detail, Report, TargetLine};
+use super::{AlertLine, Detail, MessageLine, Report, TargetLine};
 use crate::time::Instant;
 
 /// Rows of targets that failed, in a short report.
@@ -161,4 +161,29 @@ fn wrapped(head: &str, names: &[&str], out: &mut String) -> std::fmt::Result {
         line += comma;
     }
     writeln!(out, "{}", line.trim_end())
+}
+
+/// Rows of messages that fit on a screen.
+const MESSAGES: usize = 20;
+
+/// What notification tasks sent, or could not send.
+pub(super) fn notifications(all: &[MessageLine], detail: Detail, out: &mut String) -> std::fmt::Result {
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nNotifications")?;
+    let shown = if detail == Detail::All { all.len() } else { MESSAGES };
+    for line in all.iter().take(shown) {
+        let MessageLine { at, flow, task, channel, to, why, .. } = line;
+        let (at, channel) = (at.rounded().to_string(), channel.unwrap_or("-"));
+        let became = match why.as_ref().and_then(|why| why.lines().next()) {
+            Some(why) => format!("LOST: {why}"),
+            None => to.clone(),
+        };
+        writeln!(out, "  {at:>11}  {channel:<10}  {task} of {flow}  {became}")?;
+    }
+    match all.len().saturating_sub(shown) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more: `--format json` has them all"),
+    }
 }

@@ -1,8 +1,9 @@
 //! Expectations on how often something was: executions that came into a state, messages that were sent.
 
 use crate::flow::State;
-use crate::scenario::{Plan, Times, Window};
-use crate::simulator::{Change, Simulation};
+use crate::report::MessageLine;
+use crate::scenario::{NotificationPattern, Plan, Times, Window, holds};
+use crate::simulator::{Change, Delivery, Sent, Simulation};
 use crate::time::Instant;
 
 /// Something that was, in words.
@@ -50,6 +51,81 @@ pub(super) fn executions(
         None => "no execution at all".to_owned(),
     };
     counted(times, window, all.collect(), &nothing)
+}
+
+/// Messages that tasks sent, or lost.
+pub(super) fn notifications(
+    what: &NotificationPattern,
+    times: Times,
+    window: &Window,
+    simulation: &Simulation,
+) -> (Option<bool>, String) {
+    let (ours, others): (Vec<&Sent>, Vec<&Sent>) =
+        simulation.sent().iter().partition(|sent| is_meant(sent, what, simulation));
+    let all = ours.iter().map(|sent| Was { at: sent.at, what: told(sent, simulation.plan()) });
+    let nothing = match others.last() {
+        Some(sent) => format!("none like it; the last is {} at {}", told(sent, simulation.plan()), sent.at.rounded()),
+        None => "nothing was sent at all".to_owned(),
+    };
+    counted(times, window, all.collect(), &nothing)
+}
+
+fn is_meant(sent: &Sent, what: &NotificationPattern, simulation: &Simulation) -> bool {
+    let task = || simulation.plan().flows.get(sent.flow as usize)?.task(sent.task as usize);
+    let body = || match serde_json::from_str(&sent.body()) {
+        Ok(body) => body,
+        // What is no JSON is a text.
+        Err(_) => serde_json::Value::String(sent.body()),
+    };
+    (sent.delivery == Delivery::Taken) != what.lost
+        && what.flow.is_none_or(|flow| flow == sent.flow as usize)
+        && what.task.as_ref().is_none_or(|wanted| task().is_some_and(|task| task.id == *wanted))
+        && what.channel.is_none_or(|channel| sent.channel() == Some(channel))
+        && what.to.as_ref().is_none_or(|to| sent.goes_to(to))
+        && what.body.as_ref().is_none_or(|wanted| holds(&body(), wanted))
+}
+
+/// A message in words.
+fn told(sent: &Sent, plan: &Plan) -> String {
+    let flow = plan.flows.get(sent.flow as usize);
+    let task = flow.and_then(|flow| flow.task(sent.task as usize)).map_or("", |task| task.id.as_str());
+    let by = flow.map_or_else(String::new, |flow| format!("{} of {}", task, flow.name()));
+    let channel = sent.channel().map(|channel| format!(" to {channel}")).unwrap_or_default();
+    match &sent.delivery {
+        Delivery::Taken => format!("{by}{channel}"),
+        Delivery::Lost(why) => format!("{by}{channel}, lost: {}", first_line(why)),
+        Delivery::Failed(why) => format!("{by} fails before it sends: {}", first_line(why)),
+        Delivery::NotSimulated(why) => format!("{by} sends nothing here, not simulated: {}", first_line(why)),
+    }
+}
+
+/// What fits on a line: the words before a body that follows.
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim_end_matches([':', ' ']).trim_end_matches(" and body")
+}
+
+/// All messages, for a report.
+pub(super) fn messages(simulation: &Simulation) -> Vec<MessageLine> {
+    let plan = simulation.plan();
+    let line = |sent: &Sent| {
+        let flow = plan.flows.get(sent.flow as usize);
+        let task = flow.and_then(|flow| flow.task(sent.task as usize));
+        MessageLine {
+            at: sent.at,
+            flow: flow.map(crate::flow::Flow::name).unwrap_or_default(),
+            execution: sent.execution.clone(),
+            task: task.map(|task| task.id.clone()).unwrap_or_default(),
+            channel: sent.channel(),
+            to: sent.to(),
+            body: sent.body(),
+            taken: sent.delivery == Delivery::Taken,
+            why: match &sent.delivery {
+                Delivery::Taken => None,
+                Delivery::Lost(why) | Delivery::Failed(why) | Delivery::NotSimulated(why) => Some(why.clone()),
+            },
+        }
+    };
+    simulation.sent().iter().map(line).collect()
 }
 
 /// A change in words: of one flow only the state, else whose.

@@ -75,7 +75,9 @@ impl Judge {
                 Expectation::Execution { flow, state, window, times } => {
                     counted::executions((*flow, *state), *times, window, simulation)
                 }
-                Expectation::Notification { .. } => (None, String::new()),
+                Expectation::Notification { what, window, times } => {
+                    counted::notifications(what, *times, window, simulation)
+                }
             };
             let warning = match (expectation, watched) {
                 (Expectation::Alert(expected), Some((watching, _))) => {

@@ -8,7 +8,7 @@ use super::judge::Judge;
 use super::orders::{agenda, order};
 use super::watch::{self, Watch, Watching};
 use super::way::{Passed, Way};
-use super::{closing, member_line, rules};
+use super::{closing, counted, member_line, rules};
 use crate::monitor::Sink;
 use crate::random::Seed;
 use crate::report::{Line, Report};
@@ -358,6 +358,7 @@ impl Session {
         let alerts = watching.map(|watching| watching.alerts(&self.calendar));
         let expectations = self.judge.verdicts(simulation, watching.zip(alerts.as_deref()));
         Report {
+            notifications: counted::messages(simulation),
             scenario: plan.name.clone(),
             summary: plan.summary.clone(),
             seed: self.seed.0,

@@ -1,6 +1,6 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
-use super::{Answer, Expectation, Fault, PlannedCommand, ReceiverName, Secrets, Settings};
+use super::{Answer, Expectation, Fault, Order, PlannedCommand, ReceiverName, Secrets, Settings};
 use crate::flow::Flow;
 use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
@@ -98,7 +98,9 @@ impl Plan {
         let triggered = |flow: &Flow| {
             !flow.disabled && flow.triggers.iter().any(|trigger| !trigger.disabled && trigger.action.starts())
         };
-        arrives || self.flows.get(flow).is_some_and(triggered)
+        let asked =
+            |command: &PlannedCommand| matches!(command.order, Order::Execute { flow: asked, .. } if asked == flow);
+        arrives || self.commands.iter().any(asked) || self.flows.get(flow).is_some_and(triggered)
     }
 
     /// What is to be said of a metric that no member's version of Kestra has, and another version has.

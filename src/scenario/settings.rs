@@ -21,6 +21,8 @@ pub struct Settings {
     pub write_sensitive: bool,
     /// `endpoints.health`.
     pub health: HealthSettings,
+    /// `kestra.url`: where links of notifications lead.
+    pub kestra_url: Option<String>,
     /// `kestra.server.basic-auth`.
     pub server: ServerCredentials,
     /// `micronaut.metrics.enabled`.

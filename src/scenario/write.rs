@@ -167,6 +167,7 @@ fn configuration(settings: &Settings) -> Value {
     nest(&mut server, "basic-auth", basic);
     nest(&mut kestra, "metrics", own);
     nest(&mut kestra, "server", server);
+    set(&mut kestra, "url", settings.kestra_url.clone());
     nest(&mut micronaut, "metrics", metrics);
     let mut object = Object::new();
     nest(&mut object, "endpoints", endpoints);

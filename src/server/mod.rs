@@ -8,7 +8,6 @@
 mod clock;
 mod connection;
 mod control;
-pub mod delivery;
 mod listener;
 mod log;
 mod own_metrics;

@@ -8,6 +8,7 @@ use super::changes::{Change, Changes};
 use super::database::Database;
 use super::event::{Event, EventQueue};
 use super::happening::{Happening, Journal, JournalEntry};
+use super::outbox::Outbox;
 use super::truth::Truth;
 use super::{LimitReached, limits};
 use crate::flow::State;
@@ -32,6 +33,7 @@ pub(super) struct Context {
     pub(super) truth: Truth,
     pub(super) journal: Journal,
     pub(super) changes: Changes,
+    pub(super) outbox: Outbox,
     /// What receivers answer: the last one that means a message counts.
     pub(super) receivers: Vec<(ReceiverName, Answer)>,
     pub(super) limit: Option<LimitReached>,
@@ -53,6 +55,7 @@ impl Context {
             truth: Truth::default(),
             journal: Journal::new(limits::JOURNAL),
             changes: Changes::new(&plan),
+            outbox: Outbox::new(),
             receivers: plan.receivers.clone(),
             limit: None,
             messages: 0,

@@ -36,6 +36,8 @@ impl Cluster {
     fn start_job(&mut self, cx: &mut Context, member: usize, order: JobOrder) {
         let now = cx.now;
         let outcome = outcome(cx, &order.work, self.members[member].disk_full());
+        let timeout = timeout(cx, &order.work);
+        let outcome = cx.send(&order.work, outcome, timeout);
         let life = self.members[member].life();
         let Some(process) = &mut self.members[member].process else { return };
         let (ends, turn) = process.worker.start(order, outcome, now);
@@ -169,6 +171,12 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
         _ => (attempt.duration, State::Success),
     };
     Outcome { duration, state, timed_out, logs, fires }
+}
+
+/// How long a task may take.
+fn timeout(cx: &Context, work: &Work) -> Option<Duration> {
+    let Work::Task { flow, task, .. } = *work else { return None };
+    *cx.flows.get(flow as usize)?.timeouts.get(task as usize)?
 }
 
 /// Kestra's own tasks need no disk; those of plugins write files. Nobody has recorded this.

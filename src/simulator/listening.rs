@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::context::Context;
 use super::origin::Origin;
+use super::telling::secrets;
 use crate::execution::Execution;
 use crate::execution::trigger::{
     CORRELATION, Fired, Listeners, Surroundings, TaskRun, Upstream, UpstreamTrigger, Windows,
@@ -44,9 +45,7 @@ impl Listening {
         let templates = pebble::Dialect::named(plan.kestra.language().name());
         let listeners = templates.map(|templates| Listeners::new(&plan.flows, dialect, templates, TimeZone::UTC));
         let listeners = listeners.filter(|listeners| !listeners.is_empty()).map(Arc::new);
-        let secrets =
-            plan.secrets.names().filter_map(|name| Some((name.to_owned(), plan.secrets.get(name)?.to_owned())));
-        let secrets = Arc::new(pebble::Secrets::new(secrets));
+        let secrets = Arc::new(secrets(plan));
         Listening { listeners, windows: Windows::default(), dialect, secrets }
     }
 
@@ -104,7 +103,7 @@ impl Listening {
 }
 
 /// The labels of an execution: those it was started with, and its correlation, its own id for one that begins a chain.
-fn labels(given: &[(String, String)], id: &str, dialect: Dialect) -> Vec<(String, String)> {
+pub(super) fn labels(given: &[(String, String)], id: &str, dialect: Dialect) -> Vec<(String, String)> {
     let mut labels = given.to_vec();
     if dialect.correlated && labels.iter().all(|(key, _)| key != CORRELATION) {
         labels.push((CORRELATION.to_owned(), id.to_owned()));

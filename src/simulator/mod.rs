@@ -34,6 +34,7 @@ mod member;
 mod messages;
 mod meters;
 mod origin;
+mod outbox;
 mod pollers;
 mod polling;
 mod process;
@@ -41,6 +42,7 @@ mod queue;
 mod scheduler;
 mod slots;
 mod streams;
+mod telling;
 #[cfg(test)]
 mod testing;
 mod traffic;
@@ -57,6 +59,7 @@ pub use log::Log;
 pub use member::{Member, Process};
 pub use meters::moves;
 pub use origin::Origin;
+pub use outbox::{Delivery, Sent};
 pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
 pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};
@@ -381,6 +384,7 @@ impl Simulation {
             + self.executor.bytes()
             + self.cx.journal.own_bytes()
             + self.cx.changes.log.own_bytes()
+            + self.cx.outbox.sent.own_bytes()
     }
 
     /// An id that Kestra draws for a request, always the same for the same request at the same instant.
@@ -427,6 +431,10 @@ impl Simulation {
     /// The changes of the state of executions that something is expected of, oldest first.
     pub fn changes(&self) -> &Log<Change> {
         &self.cx.changes.log
+    }
+    /// What notification tasks sent, oldest first; the last of it is kept.
+    pub fn sent(&self) -> &Log<Sent> {
+        &self.cx.outbox.sent
     }
     /// What really happened, counted.
     pub fn truth(&self) -> &Truth {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
+use crate::notify;
+
 /// What an execution was started with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Origin {
@@ -14,6 +16,8 @@ pub struct Origin {
     pub inputs: Map<String, Value>,
     /// The variables of the trigger that started it.
     pub trigger: Option<Map<String, Value>>,
+    /// The execution that started it, as it was then.
+    pub upstream: Option<Arc<notify::Execution>>,
     /// It ends as FAILED before it begins: its inputs could not be rendered.
     pub failed: bool,
 }

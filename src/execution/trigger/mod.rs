@@ -16,7 +16,7 @@ mod verdict;
 mod window;
 
 pub use start::Fired;
-pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger};
+pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger, label_tree};
 pub use verdict::{Verdict, Why};
 pub use window::{Window, Windows};
 

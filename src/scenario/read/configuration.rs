@@ -63,7 +63,6 @@ enum Effect {
 
 /// Settings that nothing shows that monitoring sees; each with those below it.
 const UNSEEN: &[&str] = &[
-    "kestra.url",
     "kestra.repository",
     "kestra.queue.type",
     "kestra.storage",
@@ -195,6 +194,7 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
                 _ => endpoint.sensitive = flag(reading),
             }
         }
+        ["kestra", "url"] => settings.kestra_url = text(reading),
         ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
         ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),
         ["kestra", "server", "basic-auth", "password"] => settings.server.credentials.password = text(reading),

@@ -4,6 +4,7 @@ mod executions;
 mod faults;
 mod jump;
 mod members;
+mod notifications;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -45,6 +46,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/api/faults", &[]),
     ("DELETE", "/api/faults/NAME", &[]),
     ("POST", "/api/executions", &[]),
+    ("GET", "/api/notifications", &["since"]),
     ("GET", "/api/journal", &["since", "wait"]),
     ("GET", "/api/scenario", &[]),
     ("POST", "/api/reset", &[]),
@@ -67,6 +69,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/api/faults", get(faults::list).post(faults::inject))
         .route("/api/faults/{name}", delete(faults::clear))
         .route("/api/executions", post(executions::create))
+        .route("/api/notifications", get(notifications::list))
         .route("/api/journal", get(journal))
         .route("/api/scenario", get(saved))
         .route("/api/reset", post(reset))
@@ -123,7 +126,7 @@ impl From<Broken> for Refusal {
 type Answered<T> = Result<T, Refusal>;
 
 async fn unknown_path(uri: Uri) -> Refusal {
-    let advice = "see / for what there is: /api/state, /api/faults, /api/executions, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
+    let advice = "see / for what there is: /api/state, /api/faults, /api/executions, /api/notifications, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
     Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), advice)
 }
 

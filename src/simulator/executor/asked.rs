@@ -48,7 +48,7 @@ impl Asked<'_> {
             if let Some(vars) = flow.source.get("variables").filter(|vars| vars.is_object()) {
                 variables.insert("vars".into(), vars.clone());
             }
-            let inputs = self.inputs(flow);
+            let inputs = inputs(flow, self.origin);
             if !inputs.is_empty() {
                 variables.insert("inputs".into(), Json::Object(inputs));
             }
@@ -56,18 +56,18 @@ impl Asked<'_> {
         variables.extend(own);
         variables
     }
+}
 
-    /// The inputs of the execution: those given, and what the flow says where none was.
-    fn inputs(&self, flow: &Flow) -> Map<String, Json> {
-        let declared = flow.source.get("inputs").and_then(Json::as_array).into_iter().flatten();
-        let usual = declared.filter_map(|input| {
-            let id = input.get("id").or_else(|| input.get("name"))?.as_str()?;
-            Some((id.to_owned(), input.get("defaults").filter(|it| !it.is_null())?.clone()))
-        });
-        let mut inputs: Map<String, Json> = usual.collect();
-        inputs.extend(self.origin.map(|origin| origin.inputs.clone()).unwrap_or_default());
-        inputs
-    }
+/// The inputs of an execution: those given, and what the flow says where none was.
+pub(in crate::simulator) fn inputs(flow: &Flow, origin: Option<&Origin>) -> Map<String, Json> {
+    let declared = flow.source.get("inputs").and_then(Json::as_array).into_iter().flatten();
+    let usual = declared.filter_map(|input| {
+        let id = input.get("id").or_else(|| input.get("name"))?.as_str()?;
+        Some((id.to_owned(), input.get("defaults").filter(|it| !it.is_null())?.clone()))
+    });
+    let mut inputs: Map<String, Json> = usual.collect();
+    inputs.extend(origin.map(|origin| origin.inputs.clone()).unwrap_or_default());
+    inputs
 }
 
 /// How a version runs executions.

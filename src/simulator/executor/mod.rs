@@ -17,6 +17,7 @@ use super::meters::{Class, Meter, QueueName, Subject};
 use super::origin::{Origin, Origins};
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
+use super::telling::{self, Telling};
 use super::worker::{JobOrder, TaskEnd, Work};
 use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
@@ -25,6 +26,8 @@ use crate::profile::{Quirk, Role};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 use asked::{Asked, dialect};
+
+pub(super) use asked::inputs;
 
 /// All executions that have not ended.
 #[derive(Clone, Debug)]
@@ -37,6 +40,7 @@ pub(super) struct Executor {
     /// Executions that have ended, of which something still runs.
     ended: u64,
     listening: Listening,
+    telling: Telling,
     dialect: Dialect,
     scratch: Scratch,
     commands: Vec<Command>,
@@ -95,6 +99,7 @@ impl Executor {
             coming: BTreeMap::new(),
             ended: 0,
             listening: Listening::new(plan),
+            telling: Telling::new(plan),
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
             commands: Vec::new(),
@@ -207,14 +212,15 @@ impl Executor {
     fn refused(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
         self.turn(cx, cluster, executor, slot, state);
         let freed = self.close(cx, cluster, executor, slot, state);
-        self.remove(slot);
+        self.remove(cx, slot);
         freed
     }
 
     /// Nothing will happen any more to an execution that has ended.
-    fn remove(&mut self, slot: u32) {
+    fn remove(&mut self, cx: &mut Context, slot: u32) {
         if let Some(execution) = self.executions.remove(slot) {
             self.origins.remove((execution.flow, execution.number));
+            cx.outbox.forget((execution.flow, execution.number));
             self.ended -= 1;
         }
     }
@@ -265,7 +271,7 @@ impl Executor {
                 Command::Kill { .. } => {}
                 Command::Again { after } => freed = self.retry_execution(cx, cluster, executor, slot, after),
                 Command::End(state) => freed = self.finish(cx, cluster, executor, slot, state),
-                Command::Gone => self.remove(slot),
+                Command::Gone => self.remove(cx, slot),
             }
         }
         // Its memory is used again.
@@ -277,7 +283,12 @@ impl Executor {
     fn start(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) {
         let Some(execution) = self.executions.get(slot) else { return };
         let Some(&execution::TaskRun { node: task, attempt, .. }) = execution.it.run(run) else { return };
-        let Execution { flow, number, .. } = *execution;
+        let Execution { flow, number, created, .. } = *execution;
+        let origin = self.origins.get((flow, number));
+        let of = Heard { flow, number, created, state: execution.it.state, it: &execution.it, origin };
+        if let Some(prepared) = self.telling.prepare(cx, &of, run) {
+            cx.outbox.prepare((flow, number), run, prepared);
+        }
         cx.truth.attempts += 1;
         message(cx, cluster, executor, flow, State::Running);
         cluster.count(cx, executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
@@ -481,11 +492,16 @@ impl Executor {
             return;
         }
         let origin = self.origins.get((flow, number));
-        let fired = self.listening.hear(cx, &Heard { flow, number, created, state, it: &execution.it, origin });
+        let heard = Heard { flow, number, created, state, it: &execution.it, origin };
+        let fired = self.listening.hear(cx, &heard);
+        let stored = || cx.plan.flows.get(flow as usize).map(|flow| Arc::new(telling::execution(cx, &heard, flow)));
+        let upstream = if fired.is_empty() { None } else { stored() };
         for Fired { flow, labels, inputs, variables, failed, .. } in fired {
             let flow = flow as u32;
             let number = cx.next_number(flow);
-            let origin = Origin { labels, inputs, trigger: Some(variables), failed: failed.is_some() };
+            let failed = failed.is_some();
+            let upstream = upstream.clone();
+            let origin = Origin { labels, inputs, trigger: Some(variables), upstream, failed };
             self.origins.insert((flow, number), Arc::new(origin));
             self.create(cx, cluster, executor, (flow, number), (None, 0));
         }

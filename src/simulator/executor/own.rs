@@ -126,7 +126,7 @@ impl Executor {
             "namespace": flow_here.namespace,
         });
         let labels = cx.plan.flows.get(child as usize)?.labels.iter().chain(&subflow.labels).cloned().collect();
-        Some(Arc::new(Origin { labels, inputs, trigger: trigger.as_object().cloned(), failed: false }))
+        Some(Arc::new(Origin { labels, inputs, trigger: trigger.as_object().cloned(), ..Origin::default() }))
     }
 
     fn subflow(&self, cx: &Context, slot: u32, run: u32) -> Option<Subflow> {

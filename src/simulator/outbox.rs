@@ -1,0 +1,209 @@
+//! What notification tasks send: worked out when the task run is created, sent when a worker runs it. In the model receivers
+//! answer as the scenario says; nothing leaves the machine.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::context::Context;
+use super::limits;
+use super::log::Log;
+use super::worker::{Outcome, Work};
+use crate::flow::State;
+use crate::notify::{Message, Request};
+use crate::scenario::Answer;
+use crate::time::{Duration, Instant};
+
+/// A message that a task sent, or could not send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    /// When.
+    pub at: Instant,
+    /// The flow, an index into the plan's.
+    pub flow: u32,
+    /// The execution.
+    pub execution: String,
+    /// The task.
+    pub task: u32,
+    /// The attempt, from 1 on.
+    pub attempt: u32,
+    /// The message; none when the task failed before there was one.
+    pub message: Option<Arc<Message>>,
+    /// What became of it.
+    pub delivery: Delivery,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The receiver took it.
+    Taken,
+    /// The receiver did not take it, and the task failed: why.
+    Lost(String),
+    /// The task failed before it sent anything: in its words.
+    Failed(String),
+    /// What the task sends is not simulated, and nothing was sent: why.
+    NotSimulated(String),
+}
+
+impl Sent {
+    /// How it goes: one of the channels of a scenario.
+    pub fn channel(&self) -> Option<&'static str> {
+        self.message.as_ref().map(|message| message.channel)
+    }
+
+    /// Where it goes, with secrets as stars: an address, or several.
+    pub fn to(&self) -> String {
+        match self.message.as_ref().map(|message| message.told()) {
+            Some(Request::Http(http)) => http.url.clone(),
+            Some(Request::Mail(mail)) => mail.to.iter().chain(&mail.cc).cloned().collect::<Vec<_>>().join(", "),
+            None => String::new(),
+        }
+    }
+
+    /// Whether a text is part of where it really goes: for asking, not for showing.
+    pub fn goes_to(&self, text: &str) -> bool {
+        match self.message.as_ref().map(|message| message.request()) {
+            Some(Request::Http(http)) => http.url.contains(text),
+            Some(Request::Mail(mail)) => mail.to.iter().chain(&mail.cc).any(|to| to.contains(text)),
+            None => false,
+        }
+    }
+
+    /// What it says, with secrets as stars.
+    pub fn body(&self) -> String {
+        match self.message.as_ref().map(|message| message.told()) {
+            Some(Request::Http(http)) => http.body.as_ref().map(|body| body.text().to_owned()).unwrap_or_default(),
+            Some(Request::Mail(mail)) => mail.html.clone().unwrap_or_else(|| mail.text.clone()),
+            None => String::new(),
+        }
+    }
+}
+
+/// What a task run is going to send.
+#[derive(Clone, Debug)]
+pub(super) enum Prepared {
+    Message(Arc<Message>),
+    Fails(String),
+    NotSimulated(String),
+}
+
+/// All that is to be sent, and all that was.
+#[derive(Clone, Debug)]
+pub(super) struct Outbox {
+    /// By flow and number of the execution: what its task runs send.
+    prepared: FxHashMap<(u32, u64), Vec<(u32, Prepared)>>,
+    pub(super) sent: Log<Sent>,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Outbox {
+        let mut sent = Log::new(limits::SENT);
+        sent.drop_oldest();
+        Outbox { prepared: FxHashMap::default(), sent }
+    }
+
+    /// A task run is created that sends something; another attempt sends it anew.
+    pub(super) fn prepare(&mut self, execution: (u32, u64), run: u32, what: Prepared) {
+        let runs = self.prepared.entry(execution).or_default();
+        runs.retain(|(other, _)| *other != run);
+        runs.push((run, what));
+    }
+
+    /// An execution has ended: nothing of it is sent any more.
+    pub(super) fn forget(&mut self, execution: (u32, u64)) {
+        if !self.prepared.is_empty() {
+            self.prepared.remove(&execution);
+        }
+    }
+
+    fn prepared(&self, execution: (u32, u64), run: u32) -> Option<&Prepared> {
+        self.prepared.get(&execution)?.iter().find(|(other, _)| *other == run).map(|(_, what)| what)
+    }
+}
+
+/// How long a receiver takes that refuses.
+const REFUSED: Duration = Duration::milliseconds(5);
+
+/// The host that a URL names, with its port where it has one.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+impl Context {
+    /// What receivers answer to a message. The last one that means it counts.
+    fn answer(&self, message: &Message) -> Answer {
+        let host = match message.request() {
+            Request::Http(http) => host(&http.url),
+            Request::Mail(mail) => &mail.host,
+        };
+        let answers = self.receivers.iter().rev();
+        let found = answers.into_iter().find(|(name, _)| name.means(message.channel, host));
+        found.map_or(Answer::Ok, |(_, answer)| *answer)
+    }
+
+    /// A worker begins an attempt of a task: when the task sends something, it is sent, and the attempt comes to what the
+    /// receiver answers.
+    pub(super) fn send(&mut self, work: &Work, outcome: Outcome, timeout: Option<Duration>) -> Outcome {
+        let Work::Task { number, flow, task, run, attempt, .. } = *work else { return outcome };
+        let Some(prepared) = self.outbox.prepared((flow, number), run).cloned() else { return outcome };
+        let failed = |duration: Duration| match timeout.filter(|timeout| *timeout < duration) {
+            Some(timeout) => Outcome { state: State::Failed, duration: timeout, timed_out: true, ..outcome },
+            None => Outcome { state: State::Failed, duration, ..outcome },
+        };
+        let (message, delivery, outcome) = match prepared {
+            // A task that fails by its behaviour does so before it sends anything.
+            _ if outcome.state == State::Failed => {
+                (None, Delivery::Failed("the attempt fails as its `behaviour` says".to_owned()), outcome)
+            }
+            Prepared::Fails(why) => (None, Delivery::Failed(why), failed(outcome.duration)),
+            Prepared::NotSimulated(why) => (None, Delivery::NotSimulated(why), outcome),
+            Prepared::Message(message) => {
+                let (delivery, outcome) = match (self.answer(&message), message.request()) {
+                    (Answer::Ok, _) => (Delivery::Taken, outcome),
+                    (Answer::Refused, _) => (Delivery::Lost("connection refused".into()), failed(REFUSED)),
+                    (Answer::Timeout, Request::Http(http)) => {
+                        (Delivery::Lost("no answer".into()), failed(Duration::milliseconds(http.idle_timeout_ms)))
+                    }
+                    (Answer::Timeout, Request::Mail(mail)) => {
+                        (Delivery::Lost("no answer".into()), failed(Duration::milliseconds(mail.session_timeout_ms)))
+                    }
+                    (Answer::Status(status), Request::Http(http)) => match http.accepts.complaint(status, "") {
+                        Some(why) => (Delivery::Lost(why.trim_end().to_owned()), failed(outcome.duration)),
+                        None => (Delivery::Taken, outcome),
+                    },
+                    // A server of mails has no such status: it takes none of them.
+                    (Answer::Status(status), Request::Mail(_)) if status >= 400 => {
+                        (Delivery::Lost(format!("the mail server answers {status}")), failed(outcome.duration))
+                    }
+                    (Answer::Status(_), Request::Mail(_)) => (Delivery::Taken, outcome),
+                };
+                (Some(message), delivery, outcome)
+            }
+        };
+        let execution = self.id("execution", flow, number, 0);
+        let sent = Sent { at: self.now, flow, execution, task, attempt, message, delivery };
+        // It drops the oldest, and is never full.
+        let _ = self.outbox.sent.add(sent);
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_a_url_is_what_stands_between_its_scheme_and_its_path() {
+        for (url, named) in [
+            ("https://hooks.slack.com/services/x", "hooks.slack.com"),
+            ("http://localhost:8080?a=b", "localhost:8080"),
+            ("https://user:pass@example.com/x@y", "example.com"),
+            ("example.com/x", "example.com"),
+        ] {
+            assert_eq!(host(url), named, "{url}");
+        }
+    }
+}
