@@ -18,7 +18,9 @@ use std::sync::Arc;
 pub use alert::Episode;
 #[cfg(feature = "internals")]
 pub use alert::Transition;
-pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, Located, Surrounds};
+pub use configuration::{
+    Configuration, Discovered, Discovery, Job, Kubernetes, Located, PathPart, Surrounds, path_parts,
+};
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
 pub use grafana::{
