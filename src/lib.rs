@@ -11,7 +11,7 @@
 //!
 //! One direction, no way back. A `scenario` (with flows in Kestra's own syntax, read by `flow`) becomes a
 //! [`Plan`]. The `simulator` runs it event by event in virtual time (`time`), with draws from named
-//! streams (`random`). What differs between Kestra versions is data: a `profile`. `metrics` is Micrometer's registry
+//! streams (`random`); what comes next in an execution says `execution`, which knows no cluster and no clock; Kestra's templates are rendered by `pebble`, in the forms of `java`. What differs between Kestra versions is data: a `profile`. `metrics` is Micrometer's registry
 //! and its text format, `management` the pure functions that answer requests. `monitor` is a Prometheus in virtual time:
 //! it sees scraped samples only, and evaluates rules with `promql`. `run` runs a plan to its end and gives a [`report`]; `lab` learns from many runs; `server` puts it on sockets at the pace of a clock; `cli` is the command line. `document` reads YAML
 //! with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
@@ -26,7 +26,8 @@
 //! 5. One meter name has one set of tag keys in a process: the first registration wins.
 //! 6. Meters appear with their first event; only what a real idle server shows is there at start.
 //! 7. Every bad input gets a pointed error, several at once; nothing is half applied; nothing panics.
-//! 8. Everything is bounded, and the bounds are named: `simulator::limits`, `scenario::limits`, `document::limits`.
+//! 8. Everything is bounded, and the bounds are named: `simulator::limits`, `scenario::limits`, `document::limits`,
+//!    `pebble::limits`.
 //!
 //! # The smallest embedding
 //!
@@ -99,9 +100,17 @@ pub mod document;
 #[cfg(not(feature = "internals"))]
 mod document;
 #[cfg(feature = "internals")]
+pub mod execution;
+#[cfg(not(feature = "internals"))]
+mod execution;
+#[cfg(feature = "internals")]
 pub mod flow;
 #[cfg(not(feature = "internals"))]
 mod flow;
+#[cfg(feature = "internals")]
+pub mod java;
+#[cfg(not(feature = "internals"))]
+mod java;
 #[cfg(feature = "internals")]
 pub mod lab;
 #[cfg(not(feature = "internals"))]
@@ -118,6 +127,10 @@ mod metrics;
 pub mod monitor;
 #[cfg(not(feature = "internals"))]
 mod monitor;
+#[cfg(feature = "internals")]
+pub mod pebble;
+#[cfg(not(feature = "internals"))]
+mod pebble;
 #[cfg(feature = "internals")]
 pub mod profile;
 #[cfg(not(feature = "internals"))]

@@ -705,3 +705,39 @@ fn what_rule_files_mean_is_found_as_prometheus_finds_it() {
         assert!(err.contains(what) && err.contains(advice) && err.contains("prometheus.yml:1:"), "{pattern}: {err}");
     }
 }
+
+#[test]
+fn flows_come_from_the_command_line_too_and_one_that_kestra_refuses_is_left_out() {
+    let folder = scratch("flows").parent().expect("a folder").join("real");
+    std::fs::create_dir_all(folder.join("deep")).expect("a folder");
+    let flow = |id: &str, task: &str| {
+        format!(
+            "id: {id}\nnamespace: company.team\n{task}: [ {{ id: t, type: a.b.Load }} ]\n\
+             triggers: [ {{ id: daily, type: io.kestra.plugin.core.trigger.Schedule, cron: \"@daily\" }} ]\n"
+        )
+    };
+    std::fs::write(folder.join("good.yml"), flow("good", "tasks")).expect("written");
+    std::fs::write(folder.join("deep/better.yaml"), flow("better", "tasks")).expect("written");
+    std::fs::write(folder.join("bad.yml"), flow("bad", "task")).expect("written");
+    let path = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+    // A pattern takes what fits it.
+    let (code, out, err) = run(&["check", "idle", "--flows", &path("**/*.yaml"), "--flows", &path("good.yml")]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("company.team.better: t") && out.contains("company.team.good: t"), "{out}");
+    // A folder is taken whole; what is wrong in it is told, and only `check` fails.
+    let left_out = |err: &str| {
+        assert!(err.contains("bad.yml:3:1") && err.contains("did you mean `tasks`?"), "{err}");
+        assert!(err.contains("bad.yml is left out"), "{err}");
+    };
+    let (code, out, err) = run(&["check", "idle", "--flows", &path("")]);
+    assert!(code == Some(2) && out.contains("company.team.better") && !out.contains("company.team.bad"), "{out}");
+    left_out(&err);
+    let (code, _, err) = run(&["run", "idle", "--flows", &path("")]);
+    assert_eq!(code, Some(0), "{err}");
+    left_out(&err);
+    assert_eq!(run(&["run", "--strict", "idle", "--flows", &path("")]).0, Some(1));
+    for (wrong, part) in [("none.yml", "none.yml"), ("*.json", "no file fits it"), ("***", "attern")] {
+        let (code, _, err) = run(&["check", "idle", "--flows", &path(wrong)]);
+        assert!(code == Some(2) && err.contains("--flows") && err.contains(part), "{wrong}: {err}");
+    }
+}

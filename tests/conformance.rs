@@ -242,19 +242,15 @@ fn a_thread_dump_begins_as_the_recorded_one() {
 
 fn flow(id: &str, triggers: Vec<Trigger>, tasks: Vec<Task>) -> Flow {
     let (id, namespace, labels, errors) = (id.to_owned(), "company.team".to_owned(), Vec::new(), Vec::new());
-    Flow { id, namespace, labels, tasks, errors, triggers, concurrency: None, retry: None, disabled: false }
+    Flow { id, namespace, labels, tasks, errors, triggers, ..Flow::default() }
 }
 
 fn sleep(id: &str, duration: Duration) -> Task {
     Task {
         id: id.to_owned(),
         kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-        retry: None,
-        timeout: None,
-        allow_failure: false,
-        allow_warning: false,
-        disabled: false,
         sleep: Some(duration),
+        ..Task::default()
     }
 }
 
@@ -263,7 +259,7 @@ fn running_tasks_and_triggers_show_as_recorded() {
     let every = |id: &str, cron: &str, with_seconds| {
         let schedule = Schedule { cron: cron.to_owned(), with_seconds, timezone: "UTC".to_owned() };
         let (kind, action) = ("io.kestra.plugin.core.trigger.Schedule".to_owned(), TriggerAction::Schedule(schedule));
-        Trigger { id: id.to_owned(), kind, action, disabled: false }
+        Trigger { id: id.to_owned(), kind, action, disabled: false, limits: Default::default() }
     };
     let flows = vec![
         flow("longsleep", Vec::new(), vec![sleep("sleep", Duration::minutes(5))]),

@@ -88,15 +88,11 @@ fn flow(id: &str, triggers: Vec<Trigger>, sleep: Duration) -> Flow {
     let task = Task {
         id: "s".to_owned(),
         kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-        retry: None,
-        timeout: None,
-        allow_failure: false,
-        allow_warning: false,
-        disabled: false,
         sleep: Some(sleep),
+        ..Task::default()
     };
     let (id, namespace, labels, errors) = (id.to_owned(), "company.team".to_owned(), Vec::new(), Vec::new());
-    Flow { id, namespace, labels, tasks: vec![task], errors, triggers, concurrency: None, retry: None, disabled: false }
+    Flow { id, namespace, labels, tasks: vec![task], errors, triggers, ..Flow::default() }
 }
 
 fn standalone(flows: Vec<Flow>, arrivals: Vec<Arrivals>) -> Simulation {
@@ -170,6 +166,7 @@ fn the_scheduler_lists_what_is_due_and_no_schedules() {
         kind: format!("io.kestra.plugin.core.{kind}"),
         action,
         disabled: false,
+        limits: Default::default(),
     };
     let schedule = Schedule { cron: "*/5 * * * * *".to_owned(), with_seconds: true, timezone: "UTC".to_owned() };
     let triggers = vec![

@@ -13,11 +13,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("random", &["time"]),
     ("document", &[]),
+    ("java", &[]),
+    ("pebble", &["java", "time"]),
     ("flow", &["document", "time"]),
+    ("execution", &["flow", "pebble", "time"]),
     ("profile", &["document", "time"]),
     ("scenario", &["document", "flow", "profile", "promql", "time"]),
     ("metrics", &["profile", "random", "time"]),
-    ("simulator", &["scenario", "flow", "profile", "metrics", "random", "time"]),
+    ("simulator", &["scenario", "flow", "execution", "profile", "metrics", "random", "time", "pebble"]),
     ("promql", &["time"]),
     ("monitor", &["document", "promql", "time"]),
     ("management", &["simulator", "scenario", "flow", "metrics", "profile", "time"]),
@@ -89,6 +92,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("granit_parser", &["document"]),
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),
+    ("jaq_core", &["pebble"]),
+    ("jaq_json", &["pebble"]),
+    ("jaq_std", &["pebble"]),
+    ("bigdecimal", &["pebble"]),
 ];
 
 /// Every word that follows `prefix` in the code of a file, comments left out.

@@ -15,7 +15,7 @@ use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
     Amount, Arrivals, Behaviour, ClusterPlan, DatabaseFault, DatabaseKind, DurationDistribution, Fault, FaultKind,
-    MemberPlan, Plan, Poller, Restart, Settings, Target, TaskSelector, TimelineEntry,
+    MemberPlan, Plan, Poller, Restart, Secrets, Settings, Target, TaskSelector, TimelineEntry,
 };
 use mock_kestra::simulator::{Command, Port, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -83,9 +83,8 @@ fn task(index: usize) -> impl Strategy<Value = Task> {
             retry,
             timeout: timeout.map(Duration::seconds),
             allow_failure,
-            allow_warning: false,
             disabled: disabled == 0,
-            sleep: None,
+            ..Task::default()
         },
     )
 }
@@ -106,7 +105,6 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
         move |((a, b, c), count, concurrency, triggers)| Flow {
             id: format!("f{index}"),
             namespace: "company.team".into(),
-            labels: Vec::new(),
             tasks: [a, b.clone(), c].into_iter().take(count).collect(),
             errors: if count == 2 { vec![Task { id: "e".into(), ..b }] } else { Vec::new() },
             triggers: triggers
@@ -120,11 +118,11 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
                     },
                     action,
                     disabled: false,
+                    limits: Default::default(),
                 })
                 .collect(),
             concurrency,
-            retry: None,
-            disabled: false,
+            ..Flow::default()
         },
     )
 }
@@ -236,6 +234,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                         members,
                     },
                     flows: vec![a, b],
+                    left_out: Vec::new(),
                     behaviour: vec![Behaviour {
                         duration: Some(DurationDistribution {
                             median: Duration::milliseconds(median),
@@ -251,6 +250,8 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     ],
                     pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
                     settings,
+                    secrets: Secrets::default(),
+                    receivers: Vec::new(),
                     timeline,
                     commands: Vec::new(),
                     expectations: Vec::new(),

@@ -11,6 +11,8 @@ pub(super) struct Check {
     /// Scenarios, by shipped name or path
     #[arg(required = true)]
     scenarios: Vec<String>,
+    #[command(flatten)]
+    extras: load::Extras,
     /// Say nothing of what was understood
     #[arg(short, long)]
     quiet: bool,
@@ -23,10 +25,12 @@ impl Check {
     pub(super) fn run(&self) -> Exit {
         let (mut exit, mut told) = (Exit::Ok, Told::default());
         for name in &self.scenarios {
-            match load::plan(name, &mut told) {
-                Some(plan) if self.quiet => drop(plan),
-                Some(plan) => print(&scenario::describe(&plan)),
-                None => exit = Exit::Input,
+            let plan = load::plan(name, &self.extras, &mut told);
+            if let Some(plan) = plan.as_ref().filter(|_| !self.quiet) {
+                print(&scenario::describe(plan));
+            }
+            if plan.is_none_or(|plan| !plan.left_out.is_empty()) {
+                exit = Exit::Input;
             }
         }
         told.exit(self.strict, exit)

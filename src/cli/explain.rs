@@ -17,6 +17,8 @@ use crate::time::{Duration, Instant};
 pub(super) struct Explain {
     /// Scenario, by shipped name or path
     scenario: String,
+    #[command(flatten)]
+    extras: load::Extras,
     /// Version of Kestra, instead of that of the scenario
     #[arg(long, value_parser = super::versions())]
     kestra: Option<&'static Profile>,
@@ -40,7 +42,7 @@ impl Explain {
     pub(super) fn run(&self) -> Exit {
         let mut told = Told::default();
         let (Some((watch, _)), Some(plan)) =
-            (self.rules.watch(&mut told), load::plan_of(&self.scenario, self.kestra, &mut told))
+            (self.rules.watch(&mut told), load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told))
         else {
             return Exit::Input;
         };

@@ -20,6 +20,8 @@ pub(super) struct Test {
     /// Scenarios, by shipped name or path
     #[arg(required = true)]
     scenarios: Vec<String>,
+    #[command(flatten)]
+    extras: load::Extras,
     /// Versions of Kestra, instead of those of the scenarios: each is judged
     #[arg(long, value_delimiter = ',', value_name = "VERSION,...", value_parser = super::versions())]
     kestra: Vec<&'static Profile>,
@@ -97,7 +99,7 @@ impl Test {
     fn plans(&self, told: &mut Told) -> Option<Vec<Arc<Plan>>> {
         let mut plans = Vec::new();
         for name in &self.scenarios {
-            let plan = load::plan(name, told)?;
+            let plan = load::plan(name, &self.extras, told)?;
             if self.kestra.is_empty() {
                 plans.push(Arc::new(plan));
                 continue;

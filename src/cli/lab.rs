@@ -20,6 +20,8 @@ use crate::scenario::Anchor;
 pub(super) struct Sweep {
     /// Scenario, by shipped name or path
     scenario: String,
+    #[command(flatten)]
+    extras: load::Extras,
     /// Version of Kestra, instead of that of the scenario
     #[arg(long, value_parser = super::versions())]
     kestra: Option<&'static Profile>,
@@ -45,7 +47,7 @@ impl Sweep {
     pub(super) fn run(&self) -> Exit {
         let mut told = Told::default();
         let (Some((watch, _)), Some(plan)) =
-            (self.rules.watch(&mut told), load::plan_of(&self.scenario, self.kestra, &mut told))
+            (self.rules.watch(&mut told), load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told))
         else {
             return Exit::Input;
         };
@@ -98,6 +100,8 @@ struct Promtool {
     /// Scenario, by shipped name or path
     scenario: String,
     #[command(flatten)]
+    extras: load::Extras,
+    #[command(flatten)]
     rules: Rules,
     /// The test file [default: standard output]; what groups with an interval of their own expect goes into files beside it
     #[arg(long, value_name = "FILE")]
@@ -117,7 +121,8 @@ impl Export {
 impl Promtool {
     fn run(&self) -> Exit {
         let mut told = Told::default();
-        let (Some((watch, files)), Some(plan)) = (self.rules.watch(&mut told), load::plan(&self.scenario, &mut told))
+        let (Some((watch, files)), Some(plan)) =
+            (self.rules.watch(&mut told), load::plan(&self.scenario, &self.extras, &mut told))
         else {
             return Exit::Input;
         };

@@ -1,8 +1,14 @@
 //! Finding scenarios: those shipped inside the binary by name, all others as files.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use clap::Args;
 
 use super::complain;
 use super::told::Told;
@@ -24,9 +30,17 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("heap-leak", include_str!("../../scenarios/heap-leak.yaml")),
 ];
 
+/// What comes to a scenario from the command line and its environment.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Extras {
+    /// More flows, in Kestra's own syntax: a file, a folder with all below it, or a pattern; may be written several times
+    #[arg(long = "flows", value_name = "PATH")]
+    flows: Vec<String>,
+}
+
 /// The plan of a scenario with another version of Kestra than its own, when one is named; otherwise as [`plan`].
-pub(super) fn plan_of(name: &str, kestra: Option<&'static Profile>, told: &mut Told) -> Option<Plan> {
-    let plan = plan(name, told)?;
+pub(super) fn plan_of(name: &str, extras: &Extras, kestra: Option<&'static Profile>, told: &mut Told) -> Option<Plan> {
+    let plan = plan(name, extras, told)?;
     match kestra {
         None => Some(plan),
         Some(kestra) => with_version(plan, kestra),
@@ -44,7 +58,17 @@ pub(super) fn with_version(plan: Plan, kestra: &'static Profile) -> Option<Plan>
 }
 
 /// The plan of a scenario, by shipped name or path. None when something is wrong: it has been told.
-pub(super) fn plan(name: &str, told: &mut Told) -> Option<Plan> {
+pub(super) fn plan(name: &str, extras: &Extras, told: &mut Told) -> Option<Plan> {
+    let mut files = Files::default();
+    for path in &extras.flows {
+        match flow_files(Path::new(path)) {
+            Ok(more) => files.more.extend(more.into_iter().map(Arc::new)),
+            Err(why) => {
+                complain(&format!("error: --flows: cannot read `{path}`: {why}\n"));
+                return None;
+            }
+        }
+    }
     let source = match scenario_source(Path::new(""), name) {
         Ok(source) => source,
         Err(why) => {
@@ -52,12 +76,33 @@ pub(super) fn plan(name: &str, told: &mut Told) -> Option<Plan> {
             return None;
         }
     };
-    let (plan, diagnostics) = scenario::read(&source.name, &source.text, &Files);
+    let (plan, diagnostics) = scenario::read(&source.name, &source.text, &files);
     told.diagnostics(&diagnostics);
     if plan.is_none() && diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
         complain(&format!("error: `{name}` is no scenario\n"));
     }
-    plan
+    let mut plan = plan?;
+    for file in &plan.left_out {
+        told.warning(&format!("{file} is left out: Kestra refuses it, and keeps the other flows"));
+    }
+    add_secrets(&mut plan, std::env::vars_os(), told);
+    Some(plan)
+}
+
+/// Secrets of the environment, as Kestra itself has them: `SECRET_NAME` in base64. Those of the scenario win.
+fn add_secrets(plan: &mut Plan, variables: impl Iterator<Item = (OsString, OsString)>, told: &mut Told) {
+    for (variable, value) in variables {
+        let Some(name) = variable.to_str().and_then(|variable| variable.strip_prefix("SECRET_")) else { continue };
+        if name.is_empty() || plan.secrets.get(name).is_some() {
+            continue;
+        }
+        let decoded = value.to_str().and_then(|value| BASE64.decode(value.trim()).ok());
+        match decoded.and_then(|bytes| String::from_utf8(bytes).ok()) {
+            Some(value) => plan.secrets.insert(name.to_owned(), value),
+            // Kestra leaves one out that it cannot read.
+            None => told.warning(&format!("SECRET_{name} of the environment is no text in base64: it is left out")),
+        }
+    }
 }
 
 /// The text of a scenario.
@@ -92,26 +137,49 @@ fn read(path: &Path) -> Result<Source, String> {
     Ok(Source { name: path.display().to_string(), text })
 }
 
-/// Files beside the one that names them.
-pub(super) struct Files;
+/// Files beside the one that names them, and more.
+#[derive(Default)]
+pub(super) struct Files {
+    more: Vec<Arc<Source>>,
+}
 
 impl Loader for Files {
     fn flows(&self, from: &str, path: &str) -> Result<Vec<Source>, String> {
-        let path = scenario::beside(from, path);
-        if !path.is_dir() {
-            return Ok(vec![read(&path)?]);
-        }
-        let mut folder = Folder::default();
-        folder.walk(&path, 0)?;
-        if folder.files.is_empty() {
-            return Err("the folder holds no .yml or .yaml file".into());
-        }
-        folder.read()
+        flow_files(&scenario::beside(from, path))
+    }
+
+    fn more_flows(&self) -> &[Arc<Source>] {
+        &self.more
     }
 
     fn scenario(&self, from: &str, name: &str) -> Result<Source, String> {
         scenario_source(Path::new(from).parent().unwrap_or(Path::new("")), name)
     }
+}
+
+/// The flow files that a path means: one, all of a folder and of those below it, or those that fit a pattern.
+fn flow_files(path: &Path) -> Result<Vec<Source>, String> {
+    let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists());
+    if let Some(pattern) = pattern {
+        let paths = glob::glob(pattern).map_err(|why| why.to_string())?;
+        let mut folder = Folder::default();
+        for path in paths.take(ENTRIES) {
+            let path = path.map_err(|why| why.to_string())?;
+            if !path.is_dir() {
+                folder.files.push(path);
+            }
+        }
+        return if folder.files.is_empty() { Err("no file fits it".into()) } else { folder.read() };
+    }
+    if !path.is_dir() {
+        return Ok(vec![read(path)?]);
+    }
+    let mut folder = Folder::default();
+    folder.walk(path, 0)?;
+    if folder.files.is_empty() {
+        return Err("the folder holds no .yml or .yaml file".into());
+    }
+    folder.read()
 }
 
 /// Folders in folders.

@@ -20,6 +20,8 @@ pub(super) struct Serve {
     /// Scenario, by shipped name or path
     #[arg(default_value = "healthy")]
     scenario: String,
+    #[command(flatten)]
+    extras: load::Extras,
     /// Version of Kestra, instead of that of the scenario
     #[arg(long, value_parser = super::versions())]
     kestra: Option<&'static Profile>,
@@ -92,7 +94,7 @@ impl Default for Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Exit {
-        let Some(mut plan) = load::plan_of(&self.scenario, self.kestra, &mut Told::default()) else {
+        let Some(mut plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut Told::default()) else {
             return Exit::Input;
         };
         if self.no_stop {

@@ -15,6 +15,8 @@ use crate::time::Calendar;
 pub(super) struct Run {
     /// Scenario, by shipped name or path
     scenario: String,
+    #[command(flatten)]
+    extras: load::Extras,
     /// Version of Kestra, instead of that of the scenario
     #[arg(long, value_parser = super::versions())]
     kestra: Option<&'static Profile>,
@@ -35,7 +37,9 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(&self) -> Exit {
         let mut told = Told::default();
-        let Some(plan) = load::plan_of(&self.scenario, self.kestra, &mut told) else { return Exit::Input };
+        let Some(plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told) else {
+            return Exit::Input;
+        };
         let calendar = self.start.or(plan.start).map_or(Calendar::default(), Calendar::starting);
         match run(&Arc::new(plan), self.seed, calendar, None) {
             Ok(report) => {

@@ -172,7 +172,9 @@ impl Reading {
             return;
         }
         self.more += 1;
-        match self.diagnostics.iter().rposition(|kept| kept.severity > diagnostic.severity) {
+        let least =
+            self.diagnostics.iter().map(|kept| kept.severity).max().filter(|least| *least > diagnostic.severity);
+        match least.and_then(|least| self.diagnostics.iter().rposition(|kept| kept.severity == least)) {
             Some(place) => {
                 let dropped = std::mem::replace(&mut self.diagnostics[place], diagnostic);
                 self.more_warnings += dropped.warnings;

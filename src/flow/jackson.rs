@@ -1,6 +1,8 @@
 //! Scalars as Kestra reads them: Jackson over SnakeYAML, which takes scalars without quotes as YAML 1.1 has them.
 //! Observed with the classes of three versions (tests/captures/core).
 
+use serde_json::Value as Json;
+
 use crate::document::{Node, Reading, Value};
 use crate::time::Duration;
 
@@ -55,6 +57,38 @@ fn integer(text: &str) -> Option<i64> {
     Some(if negative { -number } else { number })
 }
 
+/// A node as Kestra holds it where it takes any value: mappings and lists of texts, numbers, booleans and nothing
+/// (captures/core/yaml-scalars.tsv). A key that is there twice has its last value.
+pub fn json(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Sequence(items) => items.iter().map(json).collect(),
+        Value::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
+        Value::Scalar { text, plain: false } => Json::from(text.as_str()),
+        Value::Scalar { text, plain: true } => plain(text),
+    }
+}
+
+/// A scalar without quotes.
+fn plain(text: &str) -> Json {
+    match text {
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => true.into(),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => false.into(),
+        "~" | "null" | "Null" | "NULL" | "" => Json::Null,
+        // Beyond 64 bits a number stays as it is written.
+        _ => match number(text) {
+            Some(_) if whole(text) => integer(text).map_or_else(|| text.into(), Json::from),
+            Some(float) => serde_json::Number::from_f64(float).map_or_else(|| text.into(), Json::Number),
+            None => text.into(),
+        },
+    }
+}
+
+/// Whether a number has neither a point nor an exponent.
+fn whole(text: &str) -> bool {
+    !text.contains(['.', 'e', 'E']) || text.trim_start_matches(['-', '+']).starts_with("0x")
+}
+
 /// What to write where a duration is wanted.
 const ADVICE: &str = "write a duration such as PT2M or PT1H30M, or a number of seconds";
 
@@ -80,15 +114,30 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration that may be negative.
+///
+/// # Errors
+/// What to write instead.
+pub(super) fn signed(text: &str) -> Result<jiff::SignedDuration, String> {
+    let text = text.trim();
+    match number(text).or_else(|| java_duration(text)) {
+        Some(seconds) if seconds.abs() < 9.0e9 => {
+            let millis = libm::round(seconds * 1_000.0) as i64;
+            Ok(jiff::SignedDuration::from_millis(millis))
+        }
+        _ => duration(text).map_or_else(Err, |_| Err(ADVICE.to_owned())),
+    }
+}
+
 /// Seconds as a number of YAML.
 fn number(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
-    match digits.contains(['.', 'e', 'E']) && !digits.starts_with("0x") {
-        true => text.replace('_', "").parse().ok(),
-        false => integer(text).map(|number| number as f64),
+    match whole(text) {
+        false => text.replace('_', "").parse().ok(),
+        true => integer(text).map(|number| number as f64),
     }
 }
 
@@ -135,6 +184,8 @@ fn amounts(mut rest: &str, units: &[(char, f64)]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -185,6 +236,30 @@ mod tests {
         }
         for text in ["", "P", "PT", "P1M", "P1Y", "soon", "true", "1:30", "9e99", "∞", "--5", "PT5", "1.2.3"] {
             assert_eq!(duration(text), Err(ADVICE.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_value_is_what_its_scalars_are_without_quotes() {
+        for (text, value) in [
+            ("yes", json!(true)),
+            ("on", json!(true)),
+            ("NO", json!(false)),
+            ("0x1F", json!(31)),
+            ("010", json!(8)),
+            ("0o17", json!("0o17")),
+            ("1_000", json!(1000)),
+            ("2026-01-01", json!("2026-01-01")),
+            ("12:30:45", json!("12:30:45")),
+            ("1e3", json!(1000.0)),
+            (".5", json!(0.5)),
+            ("~", Json::Null),
+            ("-3", json!(-3)),
+            ("1.2.3", json!("1.2.3")),
+            ("-", json!("-")),
+            (".", json!(".")),
+        ] {
+            assert_eq!(plain(text), value, "{text}");
         }
     }
 

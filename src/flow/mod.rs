@@ -1,23 +1,31 @@
 //! Kestra's flow language as far as the simulation understands it: the file model, triggers and states. Knows no simulator.
 
+mod body;
 mod cron;
 mod fields;
 mod jackson;
+pub(crate) mod moment;
 mod parts;
 mod read;
 mod schedule;
 mod state;
+pub mod trigger;
 mod unsimulated;
-mod zone;
+pub(crate) mod zone;
 
+pub use body::{Body, Group, How};
 pub use fields::FLOW_FIELDS;
+pub use jackson::json;
 pub use read::read;
 pub use state::State;
+pub use trigger::FlowTrigger;
+
+use std::sync::Arc;
 
 use crate::time::Duration;
 
 /// A flow, as its YAML says. Properties of plugin tasks are accepted unread.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Flow {
     /// `id`.
     pub id: String,
@@ -29,6 +37,10 @@ pub struct Flow {
     pub tasks: Vec<Task>,
     /// `errors`: run after a task failed for good.
     pub errors: Vec<Task>,
+    /// `finally`: run when all else of the execution has ended, however it did.
+    pub finally: Vec<Task>,
+    /// `afterExecution`: run when the execution has ended.
+    pub after_execution: Vec<Task>,
     /// `triggers`.
     pub triggers: Vec<Trigger>,
     /// `concurrency`.
@@ -37,10 +49,24 @@ pub struct Flow {
     pub retry: Option<FlowRetry>,
     /// `disabled: true`: nothing of it runs.
     pub disabled: bool,
+    /// The whole file as Kestra holds it, with what is read above and all else.
+    pub source: Arc<serde_json::Value>,
+}
+
+impl Flow {
+    /// Its namespace and id: what names it.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.namespace, self.id)
+    }
+
+    /// The ids of its tasks, those of `errors` too.
+    pub fn task_ids(&self) -> impl Iterator<Item = &str> {
+        self.tasks.iter().chain(&self.errors).map(|task| task.id.as_str())
+    }
 }
 
 /// One task of a flow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Task {
     /// `id`, unique in its flow.
     pub id: String,
@@ -58,6 +84,8 @@ pub struct Task {
     pub disabled: bool,
     /// `duration` of `io.kestra.plugin.core.flow.Sleep`: how long it sleeps.
     pub sleep: Option<Duration>,
+    /// What it is.
+    pub body: Body,
 }
 
 /// How a failed task is tried again.
@@ -136,6 +164,36 @@ pub struct Trigger {
     pub action: TriggerAction,
     /// `disabled: true`.
     pub disabled: bool,
+    /// What holds it back, whatever it does.
+    pub limits: TriggerLimits,
+}
+
+/// What holds a trigger back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TriggerLimits {
+    /// `conditions` of a trigger that is no Flow trigger (up to 1.3): all must hold.
+    pub conditions: Vec<trigger::Condition>,
+    /// `when` of such a trigger (2.0): a template.
+    pub when: Option<String>,
+    /// `stopAfter`: an execution that ends so switches it off.
+    pub stop_after: Vec<State>,
+    /// `lateMaximumDelay` of a Schedule: a date that is later than this is left out.
+    pub late_maximum_delay: Option<Duration>,
+    /// `recoverMissedSchedules` of a Schedule, when written.
+    pub recover: Option<Recover>,
+    /// `allowConcurrent` (since 1.3): it does not wait for its last execution.
+    pub allow_concurrent: bool,
+}
+
+/// `recoverMissedSchedules`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recover {
+    /// ALL missed dates run.
+    All,
+    /// The LAST one runs.
+    Last,
+    /// NONE runs.
+    None,
 }
 
 /// What a trigger does.
@@ -151,7 +209,7 @@ pub enum TriggerAction {
     /// `io.kestra.plugin.core.trigger.Webhook`: fires when called.
     Webhook,
     /// `io.kestra.plugin.core.trigger.Flow`: fires when another execution changes state.
-    Flow,
+    Flow(Box<FlowTrigger>),
     /// A realtime trigger: runs on a worker for as long as the flow exists.
     Realtime,
     /// `io.kestra.plugin.core.trigger.ScheduleOnDates`: fires on the dates it lists.

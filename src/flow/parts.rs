@@ -60,7 +60,7 @@ pub(super) fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
 }
 
 /// Tells that a key is missing.
-fn missing(reading: &mut Reading, place: &Place, what: &str, key: &str, example: &str) {
+pub(super) fn missing(reading: &mut Reading, place: &Place, what: &str, key: &str, example: &str) {
     reading.error(place, format!("{what} has no `{key}`"), format!("add `{key}: {example}`"));
 }
 
@@ -194,17 +194,20 @@ pub(super) fn defaults(reading: &mut Reading, node: &Node, what: &str) {
 }
 
 /// `states` and `stopAfter`: names of states, in capitals.
-pub(super) fn states(reading: &mut Reading, node: &Node, what: &str) {
+pub(super) fn states(reading: &mut Reading, node: &Node, what: &str) -> Vec<State> {
+    let mut states = Vec::new();
     for item in reading.list(node, what) {
         let Some(text) = reading.text(item, "a state") else { continue };
-        // A debugger's state, in which no execution here ever is.
-        let known = || State::ALL.iter().map(|state| state.name()).chain(["BREAKPOINT"]);
-        if !known().any(|state| state == text) {
-            let advice = match nearest(text, known()) {
-                Some(state) => format!("did you mean `{state}`?"),
-                None => "write for example FAILED, WARNING or SUCCESS".to_owned(),
-            };
-            reading.error(&item.place, format!("`{text}` is no state"), advice);
+        match State::named(text) {
+            Some(state) => states.push(state),
+            None => {
+                let advice = match nearest(text, State::ALL.iter().map(|state| state.name())) {
+                    Some(state) => format!("did you mean `{state}`?"),
+                    None => "write for example FAILED, WARNING or SUCCESS".to_owned(),
+                };
+                reading.error(&item.place, format!("`{text}` is no state"), advice);
+            }
         }
     }
+    states
 }

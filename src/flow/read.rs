@@ -2,12 +2,13 @@
 //! version of Kestra refuses it (tests/captures/core), as far as that does not depend on the plugins that are installed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::{
-    Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
-    jackson, unsimulated, zone,
+    Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Recover, Retry, RetryPause, Schedule, Task, Trigger,
+    TriggerAction, TriggerLimits, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
@@ -24,8 +25,8 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let namespace = identifier(reading, object.get("namespace")?, Name::Namespace);
     let disabled = flag(reading, &object, "disabled");
     let mut lists = Lists { live: !disabled, ids: BTreeSet::new() };
-    let [tasks, errors, ..] = ["tasks", "errors", "finally", "afterExecution"]
-        .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), matches!(key, "tasks" | "errors")));
+    let [tasks, errors, finally, after_execution] = ["tasks", "errors", "finally", "afterExecution"]
+        .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), key != "afterExecution"));
     let listed =
         object.get("tasks").is_some_and(|node| !matches!(&node.value, Value::Sequence(items) if items.is_empty()));
     if !listed {
@@ -40,7 +41,7 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let retry = object.get("retry").and_then(|node| retry(reading, node)).map(|retry| FlowRetry { retry });
     let triggers = triggers(reading, object.get("triggers"), &inputs, !disabled);
     if !disabled {
-        let kinds = tasks.iter().chain(&errors).map(|task| task.kind.as_str());
+        let kinds = tasks.iter().chain(&errors).chain(&finally).map(|task| task.kind.as_str());
         let kinds: BTreeSet<&str> = kinds.chain(triggers.iter().map(|trigger| trigger.kind.as_str())).collect();
         unsimulated::flow(reading, &object, &kinds);
     }
@@ -49,10 +50,13 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
         triggers,
         concurrency: object.get("concurrency").and_then(|node| concurrency(reading, node)),
         disabled,
+        source: Arc::new(jackson::json(node)),
         id: id?,
         namespace: namespace?,
         tasks,
         errors,
+        finally,
+        after_execution,
         retry,
     })
 }
@@ -122,6 +126,7 @@ impl Lists {
             sleep: sleep.and_then(|node| rendered(reading, node, "`duration`", told)),
             id: id?,
             kind: kind?,
+            body: Body::Work,
         };
         if !self.ids.insert(task.id.clone()) {
             reading.error(&node.place, format!("two tasks have the id `{}`", task.id), "give each its own");
@@ -348,12 +353,6 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
             reading.unknown(&entry.place, &what, &entry.key, known.clone());
         }
     }
-    for key in ["states", "stopAfter"] {
-        if let Some(node) = object.get(key).filter(|_| key == "stopAfter" || core == Some("Flow")) {
-            states(reading, node, &format!("`{key}`"));
-        }
-    }
-    windows(reading, object);
     let action = match core.unwrap_or("") {
         "Schedule" => TriggerAction::Schedule(schedule(reading, object)?),
         "ScheduleOnDates" => TriggerAction::Dates,
@@ -366,25 +365,30 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
             }
             TriggerAction::Webhook
         }
-        "Flow" => TriggerAction::Flow,
+        "Flow" => TriggerAction::Flow(Box::new(trigger::flow_trigger(reading, object))),
         _ if kind.rsplit('.').next().is_some_and(|name| name.contains("Realtime")) => TriggerAction::Realtime,
         _ => TriggerAction::Poll { interval: interval(reading, object) },
     };
-    Some(Trigger { id: id?, kind, action, disabled })
+    let limits = limits(reading, object, &action);
+    Some(Trigger { id: id?, kind, action, disabled, limits })
 }
 
-/// The windows of a Flow trigger: durations, of which `windowAdvance` may go back.
-fn windows(reading: &mut Reading, object: &Object<'_>) {
-    let preconditions = object.get("preconditions").and_then(|node| get(node, "timeWindow"));
-    let conditions = object.get("conditions").map_or(&[][..], items);
-    for node in conditions.iter().chain(preconditions) {
-        for key in ["window", "windowAdvance"] {
-            if let Some(node) = get(node, key) {
-                reading.parsed(node, &format!("`{key}`"), |text| {
-                    jackson::duration(text.strip_prefix('-').unwrap_or(text)).map(|_| ())
-                });
-            }
-        }
+/// What holds a trigger back. Conditions of a Flow trigger are read with it.
+fn limits(reading: &mut Reading, object: &Object<'_>, action: &TriggerAction) -> TriggerLimits {
+    let flow = matches!(action, TriggerAction::Flow(_));
+    let own = |key: &str| object.get(key).filter(|_| !flow);
+    let late = object.get("lateMaximumDelay").filter(|_| matches!(action, TriggerAction::Schedule(_)));
+    let ways = [("ALL", Recover::All), ("LAST", Recover::Last), ("NONE", Recover::None)];
+    TriggerLimits {
+        conditions: own("conditions").map(|node| trigger::conditions(reading, node)).unwrap_or_default(),
+        when: own("when").and_then(|node| trigger::text(reading, node)),
+        stop_after: object.get("stopAfter").map(|node| states(reading, node, "`stopAfter`")).unwrap_or_default(),
+        late_maximum_delay: late.and_then(|node| duration(reading, node, "`lateMaximumDelay`")),
+        recover: object
+            .get("recoverMissedSchedules")
+            .filter(|_| matches!(action, TriggerAction::Schedule(_)))
+            .and_then(|node| word(reading, node, "way to recover missed schedules", &ways)),
+        allow_concurrent: flag(reading, object, "allowConcurrent"),
     }
 }
 
@@ -405,13 +409,8 @@ fn schedule(reading: &mut Reading, object: &Object<'_>) -> Option<Schedule> {
             None => Err("write a name of the IANA database, such as Europe/Paris or UTC, or an offset".into()),
         })
     });
-    for key in ["lateMaximumDelay", "interval"] {
-        if let Some(node) = object.get(key) {
-            duration(reading, node, &format!("`{key}`"));
-        }
-    }
-    if let Some(node) = object.get("recoverMissedSchedules") {
-        word(reading, node, "way to recover missed schedules", &[("ALL", ()), ("LAST", ()), ("NONE", ())]);
+    if let Some(node) = object.get("interval") {
+        duration(reading, node, "`interval`");
     }
     let Some(node) = object.get("cron") else {
         reading.error(&object.node.place, "a Schedule trigger has no `cron`", "add `cron: \"*/5 * * * *\"`");

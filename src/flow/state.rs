@@ -35,11 +35,13 @@ pub enum State {
     Retried,
     /// Not run.
     Skipped,
+    /// Stopped by a debugger (since 0.24); no execution here ever is.
+    Breakpoint,
 }
 
 impl State {
     /// All states.
-    pub const ALL: [State; 16] = [
+    pub const ALL: [State; 17] = [
         State::Created,
         State::Running,
         State::Submitted,
@@ -56,7 +58,14 @@ impl State {
         State::Retrying,
         State::Retried,
         State::Skipped,
+        State::Breakpoint,
     ];
+
+    /// Whether nothing comes after it (Kestra: terminated).
+    pub const fn is_over(self) -> bool {
+        use State::{Cancelled, Failed, Killed, Resubmitted, Retried, Skipped, Success, Warning};
+        matches!(self, Success | Warning | Failed | Killed | Cancelled | Retried | Skipped | Resubmitted)
+    }
 
     /// Kestra's name of it, as in JSON and in the label `state`.
     pub const fn name(self) -> &'static str {
@@ -77,6 +86,18 @@ impl State {
             State::Retrying => "RETRYING",
             State::Retried => "RETRIED",
             State::Skipped => "SKIPPED",
+            State::Breakpoint => "BREAKPOINT",
         }
+    }
+
+    /// The state of a name.
+    pub fn named(name: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether an execution in it is at its end.
+    pub const fn is_terminated(self) -> bool {
+        use State::{Cancelled, Failed, Killed, Resubmitted, Retried, Skipped, Success, Warning};
+        matches!(self, Success | Warning | Failed | Killed | Cancelled | Retried | Skipped | Resubmitted)
     }
 }

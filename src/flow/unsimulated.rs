@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::parts::get;
+use super::trigger::{Calendar, Comparison, Condition, Test};
 use super::{Trigger, TriggerAction};
 use crate::document::{Entry, Node, Object, Reading, Value};
 
@@ -39,7 +40,6 @@ const ANY_WORKER: &str = "any worker takes the work here";
 
 /// Of a flow.
 const FLOW: &[Row] = &[
-    row("finally", When::Set, "its tasks do not run here"),
     row("afterExecution", When::Set, "its tasks do not run here"),
     row("listeners", When::Set, "their tasks do not run here"),
     row("sla", When::Set, "it ends no execution here"),
@@ -232,24 +232,51 @@ pub(super) fn trigger(reading: &mut Reading, object: &Object<'_>, trigger: &Trig
             let what = format!("not simulated: the trigger `{}`: {what}", trigger.id);
             reading.warning(place, what, "it starts nothing here; say with `arrivals` what it would start");
         }
+        // What it says is all read.
+        None if matches!(trigger.action, TriggerAction::Flow(_)) => {}
         // Who calls a webhook is not in a flow: whether nobody does is looked at where that is known.
         None => told(reading, object, TRIGGER, &format!("the trigger `{}`", trigger.id)),
     }
+    if let TriggerAction::Flow(rule) = &trigger.action {
+        let tell = |reading: &mut Reading, key: &str, what: &str, instead: &str| {
+            let place = object.entry(key).map_or(&object.node.place, |entry| &entry.place);
+            reading.warning(place, format!("not simulated: {what} of the trigger `{}`", trigger.id), instead);
+        };
+        if rule.conditions.iter().any(asks_for_holidays) {
+            tell(reading, "conditions", "PublicHoliday", "it fails here, so what it stands in is false");
+        }
+        let filters = rule.preconditions.iter().flat_map(|it| &it.filters).flat_map(|it| &it.filters);
+        for filter in filters.filter(|filter| filter.comparison == Comparison::Regex) {
+            // What Java has and this has not: looking around, references back.
+            if regex::Regex::new(&filter.value).is_err() && filter.value.contains("(?") {
+                let what = format!("the regular expression `{}`", filter.value);
+                tell(reading, "preconditions", &what, "it fails here, so its filter is false");
+            }
+        }
+    }
+}
+
+/// Whether a condition asks for public holidays, at any depth.
+fn asks_for_holidays(condition: &Condition) -> bool {
+    matches!(condition.test, Test::Date { is: Calendar::PublicHoliday { .. }, .. })
+        || condition.held().any(asks_for_holidays)
 }
 
 impl TriggerAction {
     /// What a trigger is that is not simulated.
     pub fn unsimulated(&self) -> Option<&'static str> {
         match self {
-            TriggerAction::Flow => Some("a Flow trigger"),
             TriggerAction::Realtime => Some("a realtime trigger"),
             TriggerAction::Dates => Some("ScheduleOnDates"),
-            TriggerAction::Schedule(_) | TriggerAction::Poll { .. } | TriggerAction::Webhook => None,
+            TriggerAction::Schedule(_)
+            | TriggerAction::Poll { .. }
+            | TriggerAction::Webhook
+            | TriggerAction::Flow(_) => None,
         }
     }
 
-    /// Whether it starts executions by itself.
+    /// Whether it starts executions by itself, or because of others.
     pub fn starts(&self) -> bool {
-        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. })
+        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. } | TriggerAction::Flow(_))
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn trigger(trigger: &Trigger) -> Value {
             }
         }
         TriggerAction::Poll { interval } => put("interval", interval.iso().into()),
-        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {}
+        TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Realtime | TriggerAction::Dates => {}
     }
     Value::Object(shown)
 }
@@ -77,7 +77,7 @@ pub(super) fn trigger(trigger: &Trigger) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Schedule;
+    use crate::flow::{Schedule, TriggerLimits};
     use crate::time::Duration;
 
     #[test]
@@ -97,7 +97,8 @@ mod tests {
                 r#"{"id":"http","type":"io.kestra.plugin.core.http.Trigger","interval":"PT15S"}"#,
             ),
         ] {
-            let shown = trigger(&Trigger { id: id.to_owned(), kind: kind.to_owned(), action, disabled: false });
+            let limits = TriggerLimits::default();
+            let shown = trigger(&Trigger { id: id.to_owned(), kind: kind.to_owned(), action, disabled: false, limits });
             assert_eq!(shown.to_string(), recorded);
         }
     }

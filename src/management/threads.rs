@@ -46,7 +46,7 @@ fn busy(context: &Context<'_>) -> Vec<Value> {
         let flow = flows.get(running.flow)?;
         let (class, method, sleeps) = match &running.job {
             Job::Task { task, .. } => {
-                let task = flow.tasks.iter().chain(&flow.errors).nth(*task)?;
+                let task = flow.task(*task)?;
                 (task.kind.as_str(), "run", task.sleep.is_some())
             }
             Job::Trigger { trigger } => (flow.triggers.get(*trigger)?.kind.as_str(), "evaluate", false),

@@ -34,7 +34,7 @@ fn show(running: &RunningJob, flow: &Flow, form: TaskRuns, calendar: Calendar) -
             Some(json!({ "type": "trigger", "trigger": scheduler::trigger(flow.triggers.get(*trigger)?) }))
         }
         Job::Task { task, task_run, execution, history } => {
-            let task = flow.tasks.iter().chain(&flow.errors).nth(*task)?;
+            let task = flow.task(*task)?;
             // What the worker got does not know that it runs.
             let told = |(state, _): &&(&str, Instant)| form == TaskRuns::Running || *state != "RUNNING";
             let history: Vec<&(&str, Instant)> = history.iter().filter(told).collect();
@@ -95,23 +95,14 @@ mod tests {
         let task = Task {
             id: "sleep".to_owned(),
             kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-            retry: None,
-            timeout: None,
-            allow_failure: false,
-            allow_warning: false,
-            disabled: false,
             sleep: Some(Duration::seconds(300)),
+            ..Task::default()
         };
         let flow = Flow {
             id: "longsleep".to_owned(),
             namespace: "company.team".to_owned(),
-            labels: Vec::new(),
             tasks: vec![task],
-            errors: Vec::new(),
-            triggers: Vec::new(),
-            concurrency: None,
-            retry: None,
-            disabled: false,
+            ..Flow::default()
         };
         let calendar = Calendar::default();
         let at = |text: &str| calendar.instant(text.parse().unwrap());

@@ -34,7 +34,7 @@ pub use binder::Binder;
 pub use endpoint::{Endpoint, Fixed, Handler, Method, Port, Says};
 pub use meter::{Kind, Meter, MeterId, Start};
 pub use probe::Probe;
-pub use quirk::{Quirk, TextForm};
+pub use quirk::{Language, Quirk, TextForm};
 pub use role::Role;
 pub use source::{Linear, Source};
 
@@ -48,6 +48,7 @@ pub struct Profile {
     name: &'static str,
     /// It has meters that the version it extends has not, or under other names.
     names_meters: bool,
+    language: Language,
     text: TextForm,
     release: Release,
     liveness: Liveness,
@@ -150,6 +151,10 @@ impl Profile {
     /// For example `1.3`.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+    /// How it understands flows.
+    pub fn language(&self) -> Language {
+        self.language
     }
     /// How its metrics are written.
     pub fn text(&self) -> TextForm {

@@ -30,6 +30,21 @@ words! {
         IgnoresMetricTags = "ignores-metric-tags",
         /// Cron expressions may have `L` for the last day of a month (2.0; captures/core/cron.tsv).
         LastDayOfMonth = "last-day-of-month",
+        /// A cancelled task makes its list cancelled; before, it counts as a success (2.0; captures/core/states.tsv).
+        CancelledCounts = "cancelled-counts",
+        /// What comes next is the task behind the last one that ended, not the one whose number is that of the tasks that ran
+        /// (2.0; captures/core/states.tsv).
+        NextByPlace = "next-by-place",
+    }
+
+    /// How flows are understood: their triggers, conditions and templates. As recorded of one of these (captures/core).
+    Language {
+        /// Conditions are values that are read with the file.
+        V0_20 = "0.20",
+        /// Conditions are templates.
+        V1_3 = "1.3",
+        /// `when` and `dependsOn`.
+        V2_0 = "2.0",
     }
 
     /// How the text of `/prometheus` is written.
@@ -38,5 +53,12 @@ words! {
         New = "new",
         /// Up to 0.18: a comma after the last label, and counts of timers as doubles (documentation).
         Old = "old",
+    }
+}
+
+impl Language {
+    /// The version that it was recorded of.
+    pub fn name(self) -> &'static str {
+        Language::WORDS.iter().find(|(_, it)| *it == self).map_or("", |(name, _)| name)
     }
 }

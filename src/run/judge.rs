@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::watch::Watching;
-use super::{explain, lives};
+use super::{counted, explain, lives};
 use crate::document;
 use crate::management::{self, Outcome, Request};
 use crate::promql::{Expression, Value};
@@ -72,6 +72,10 @@ impl Judge {
                 Expectation::Query { expr, at, is } => query(expr, *at, is, simulation, watched),
                 Expectation::Health { members, status, .. } => self.health(index, members, *status),
                 Expectation::Event { what, window } => event(what, window, simulation),
+                Expectation::Execution { flow, state, window, times } => {
+                    counted::executions((*flow, *state), *times, window, simulation)
+                }
+                Expectation::Notification { .. } => (None, String::new()),
             };
             let warning = match (expectation, watched) {
                 (Expectation::Alert(expected), Some((watching, _))) => {

@@ -2,6 +2,7 @@
 
 mod asking;
 mod checkpoints;
+mod counted;
 mod explain;
 mod judge;
 mod known;

@@ -1,10 +1,11 @@
 //! Commands as a scenario writes them, and as a simulation takes them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::session::Issued;
 use crate::scenario::{Order, Plan, PlannedCommand};
-use crate::simulator::{Command, Level};
+use crate::simulator::{Command, Level, Origin};
 
 const LEVELS: &[(&str, Level)] = &[
     ("ALL", Level::All),
@@ -32,6 +33,10 @@ pub(super) fn agenda(plan: &Plan) -> VecDeque<Issued> {
                 add(Command::TouchLogger { member: *member, logger: logger.clone() });
             }
             Order::Refresh(members) => members.iter().for_each(|member| add(Command::Refresh { member: *member })),
+            Order::Execute { flow, inputs, labels } => {
+                let origin = Origin { labels: labels.clone(), inputs: inputs.clone(), ..Origin::default() };
+                add(Command::Execute { flow: *flow, origin: Arc::new(origin) });
+            }
             Order::Stop(members) => members.iter().for_each(|member| add(Command::Stop { member: *member })),
         }
     }
@@ -51,5 +56,8 @@ pub(super) fn order(command: &Command) -> Order {
         Command::TouchLogger { member, logger } => Order::AskLogger { member, logger },
         Command::Refresh { member } => Order::Refresh(vec![member]),
         Command::Stop { member } => Order::Stop(vec![member]),
+        Command::Execute { flow, origin } => {
+            Order::Execute { flow, inputs: origin.inputs.clone(), labels: origin.labels.clone() }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `commands`: what came from outside and is none of the faults, as a saved session has it.
 
+use serde_json::{Map, Value};
+
 use super::TimelineEntry;
 use crate::time::Instant;
 
@@ -39,6 +41,15 @@ pub enum Order {
     Refresh(Vec<usize>),
     /// `stop-by-endpoint`: `POST /stop` of these members.
     Stop(Vec<usize>),
+    /// `execute`: somebody asks over the API for an execution of a flow.
+    Execute {
+        /// An index into [`super::Plan::flows`].
+        flow: usize,
+        /// `inputs`.
+        inputs: Map<String, Value>,
+        /// `labels`.
+        labels: Vec<(String, String)>,
+    },
 }
 
 /// The levels of a logger.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::{Plan, TimelineEntry};
+use crate::flow::State;
 use crate::promql::Expression;
 use crate::time::{Duration, Instant};
 
@@ -30,6 +31,26 @@ pub enum Expectation {
         /// `is`.
         is: Comparison,
     },
+    /// `notification`: what alert flows send, or fail to send.
+    Notification {
+        /// Which.
+        what: NotificationPattern,
+        /// When.
+        window: Window,
+        /// How many.
+        times: Times,
+    },
+    /// `execution`: executions that come into a state.
+    Execution {
+        /// `flow`, an index into [`Plan::flows`]; none means any.
+        flow: Option<usize>,
+        /// `state`; none means any in which an execution ends.
+        state: Option<State>,
+        /// When.
+        window: Window,
+        /// How many.
+        times: Times,
+    },
     /// `event`: something that must happen.
     Event {
         /// What.
@@ -37,6 +58,71 @@ pub enum Expectation {
         /// When.
         window: Window,
     },
+}
+
+/// Messages, as an expectation names them: all that is given must fit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NotificationPattern {
+    /// `flow`, an index into [`Plan::flows`].
+    pub flow: Option<usize>,
+    /// `task`: the id of the task that sends it.
+    pub task: Option<String>,
+    /// `channel`.
+    pub channel: Option<&'static str>,
+    /// `to`: part of where it goes.
+    pub to: Option<String>,
+    /// `body`: what its body holds at least. Texts are part of those of the body, other values are equal; of a list each
+    /// item must be somewhere in that of the body.
+    pub body: Option<serde_json::Value>,
+    /// `lost: true`: it was not taken by the receiver, and nobody read it.
+    pub lost: bool,
+}
+
+/// How often something must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Times {
+    /// Once or more.
+    #[default]
+    Some,
+    /// `count`; zero for `never`.
+    Exactly(u32),
+}
+
+impl Times {
+    /// Whether so many are right.
+    pub fn fit(self, times: usize) -> bool {
+        match self {
+            Times::Some => times > 0,
+            Times::Exactly(count) => times == count as usize,
+        }
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Times::Some => Ok(()),
+            Times::Exactly(0) => f.write_str(" never"),
+            Times::Exactly(1) => f.write_str(" once"),
+            Times::Exactly(count) => write!(f, " {count} times"),
+        }
+    }
+}
+
+/// Whether a value holds what an expectation wants of it.
+pub fn holds(value: &serde_json::Value, wanted: &serde_json::Value) -> bool {
+    use serde_json::Value as Json;
+    match (value, wanted) {
+        (Json::Object(value), Json::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| value.get(key).is_some_and(|value| holds(value, wanted)))
+        }
+        (Json::Array(value), Json::Array(wanted)) => {
+            wanted.iter().all(|wanted| value.iter().any(|value| holds(value, wanted)))
+        }
+        (Json::String(value), Json::String(wanted)) => value.contains(wanted.as_str()),
+        (Json::Number(value), Json::Number(wanted)) => value.as_f64() == wanted.as_f64(),
+        (value, wanted) => value == wanted,
+    }
 }
 
 /// What happens, as an expectation names it.
@@ -382,6 +468,14 @@ impl Expectation {
                 format!("health of {} is {}{window}", names.join(", "), status.name())
             }
             Expectation::Query { expr, at, is } => format!("{} {is} at {at}", expr.text()),
+            Expectation::Notification { what, window, times } => format!("{}{times}{window}", what.sentence(plan)),
+            Expectation::Execution { flow, state, window, times } => {
+                let of = flow.and_then(|flow| plan.flows.get(flow)).map_or("an execution".to_owned(), |flow| {
+                    format!("an execution of {}.{}", flow.namespace, flow.id)
+                });
+                let state = state.map_or("ends".to_owned(), |state| format!("is {}", state.name()));
+                format!("{of} {state}{times}{window}")
+            }
             Expectation::Event { what: EventPattern::Text(text), window } => format!("event \"{text}\"{window}"),
             Expectation::Event { what: EventPattern::Kind { kind, members }, window } => {
                 let names = members.iter().filter_map(|member| plan.cluster.members.get(*member));
@@ -398,6 +492,22 @@ impl Expectation {
             Expectation::Query { expr, is, .. } => vec![expr, &is.than],
             _ => Vec::new(),
         }
+    }
+}
+
+impl NotificationPattern {
+    fn sentence(&self, plan: &Plan) -> String {
+        let flow = self.flow.and_then(|flow| plan.flows.get(flow));
+        let parts = [
+            ("on", self.channel.map(str::to_owned)),
+            ("to", self.to.clone()),
+            ("of", flow.map(|flow| format!("{}.{}", flow.namespace, flow.id))),
+            ("by", self.task.clone()),
+            ("with", self.body.as_ref().map(|body| body.to_string())),
+        ];
+        let parts = parts.into_iter().filter_map(|(word, value)| Some(format!(" {word} {}", value?)));
+        let parts: String = parts.collect();
+        format!("notification{parts}{}", if self.lost { " is lost" } else { "" })
     }
 }
 

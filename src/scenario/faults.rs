@@ -4,8 +4,8 @@
 #[cfg(feature = "server")]
 use serde_json::{Value as Json, json};
 
-use super::fields::{DURATION, RATE, SHARE, SIZE_RATE, TARGET, TIMES};
-use super::{Plan, TaskSelector};
+use super::fields::{ANSWER, DURATION, RATE, SHARE, SIZE_RATE, TARGET, TIMES};
+use super::{Answer, Plan, ReceiverName, TaskSelector};
 #[cfg(feature = "server")]
 use crate::document::nearest;
 use crate::document::{Field, Kind};
@@ -33,6 +33,8 @@ pub enum Target {
     Flow(Option<usize>),
     /// Tasks.
     Tasks(TaskSelector),
+    /// Who is told by notification tasks.
+    Receiver(ReceiverName),
 }
 
 /// How much of a fault.
@@ -52,6 +54,8 @@ pub enum Amount {
     Pause(Duration),
     /// The manner in which the database is gone, or slow.
     Manner(DatabaseFault),
+    /// `answers`: what a receiver answers.
+    Answers(Answer),
 }
 
 /// `database`.
@@ -75,6 +79,7 @@ pub(super) enum Unit {
     Share,
     Leak,
     Pause,
+    Answers,
 }
 
 impl Unit {
@@ -85,6 +90,7 @@ impl Unit {
             Unit::Times => "times",
             Unit::Share => "share",
             Unit::Pause => "pause",
+            Unit::Answers => "answers",
         }
     }
 }
@@ -96,6 +102,7 @@ pub(super) enum Aim {
     Database,
     Flow,
     Tasks,
+    Receiver,
 }
 
 /// How long a fault lasts.
@@ -292,6 +299,19 @@ faults! {
         example: "executor-1",
         doc: "Two threads wait for each other, and `/health` is DOWN.",
     }
+    Receiver {
+        keyword: "receiver",
+        aim: Aim::Receiver,
+        fields: &[
+            Field::required("to", Kind::Text, "slack", "Who: all of a channel, or a host such as hooks.slack.com."),
+            Field::required("answers", ANSWER, "500", "What they answer: a status, timeout, refused, or ok."),
+        ],
+        units: &[Unit::Answers],
+        lasts: Lasts::UntilCleared,
+        sentences: &["{} answers {amount}"],
+        example: "{ to: slack, answers: 500 }",
+        doc: "Who is told by notification tasks answers with this status, not at all (`timeout`), or is not there (`refused`): the task fails, and the alert is lost.",
+    }
 }
 
 impl FaultKind {
@@ -334,8 +354,8 @@ impl Row {
             return json!(if self.aim == Aim::Database { self.example } else { member });
         }
         let mut value = serde_json::Map::new();
-        if self.aim == Aim::Members {
-            value.insert("member".to_owned(), json!(member));
+        for field in self.fields.iter().filter(|field| field.required) {
+            value.insert(field.key.to_owned(), json!(if field.key == "member" { member } else { field.example }));
         }
         let amount = self.units.last().and_then(|unit| self.fields.iter().find(|field| field.key == unit.key()));
         value.extend(amount.map(|field| (field.key.to_owned(), json!(field.example))));
@@ -387,7 +407,7 @@ impl Fault {
     pub fn members(&self) -> &[usize] {
         match &self.target {
             Target::Members(members) => members,
-            Target::Database | Target::Flow(_) | Target::Tasks(_) => &[],
+            Target::Database | Target::Flow(_) | Target::Tasks(_) | Target::Receiver(_) => &[],
         }
     }
 
@@ -411,6 +431,7 @@ impl Fault {
             (Target::Database, _) => None,
             (Target::Flow(flow), _) => flow.and_then(|flow| plan.flows.get(flow)).map(|flow| flow.id.clone()),
             (Target::Tasks(select), _) => select.task.clone(),
+            (Target::Receiver(name), _) => Some(name.to_string().replace(':', "-")),
         };
         target.map_or(keyword.to_owned(), |target| format!("{keyword}-{target}"))
     }
@@ -437,6 +458,7 @@ impl Amount {
             Amount::Share(_) => Some(Unit::Share),
             Amount::Leak(_) => Some(Unit::Leak),
             Amount::Pause(_) => Some(Unit::Pause),
+            Amount::Answers(_) => Some(Unit::Answers),
         }
     }
 
@@ -448,6 +470,7 @@ impl Amount {
             Amount::Share(share) => round(share * 100.0).to_string(),
             Amount::Leak(rate) => round(rate / 1_048_576.0).to_string(),
             Amount::Pause(pause) => pause.to_string(),
+            Amount::Answers(answer) => answer.to_string(),
             Amount::Manner(DatabaseFault::ShutDown) => "shut down".into(),
             Amount::Manner(DatabaseFault::Slow(times)) => format!("{times}x slower"),
             Amount::Manner(manner) => manner.word().into(),
@@ -468,6 +491,7 @@ impl Target {
                 known.map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ")
             }
             Target::Database => String::new(),
+            Target::Receiver(name) => name.to_string(),
             Target::Flow(flow) => {
                 let of = flow.and_then(|flow| plan.flows.get(flow));
                 of.map_or("all flows".to_owned(), |flow| format!("{}.{}", flow.namespace, flow.id))

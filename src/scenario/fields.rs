@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::expectation::HAPPENINGS;
 use super::faults::ROWS;
+use super::receivers::CHANNELS;
 use crate::document::{Field, Kind};
 use crate::flow::FLOW_FIELDS;
 
@@ -14,6 +15,7 @@ const SIZE: Kind = Kind::Pattern("^[0-9.]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB|k|K|m|M|g
 pub(super) const TIMES: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *x?$")]);
 pub(super) const SIZE_RATE: Kind = Kind::Pattern("^[0-9.]+ *[kKMG]?i?B? */ *(s|m|min|h)$");
 pub(super) const TARGET: Kind = Kind::AnyOf(&[Kind::Text, Kind::List(&Kind::Text)]);
+pub(super) const ANSWER: Kind = Kind::AnyOf(&[Kind::Number, Kind::Choice(&["ok", "timeout", "refused"])]);
 const COMPARISON: Kind = Kind::Pattern("^ *(==|!=|>=|<=|>|<).");
 const RESTART: Kind = Kind::Pattern("^(never|kubernetes)$|^[0-9Pp]");
 
@@ -127,6 +129,7 @@ pub(super) const COMMANDS: &[Field] = &[
     Field::new("ask-logger", Kind::Text, "io.kestra.core", "GET /loggers/NAME of `member`: an unknown one is created."),
     Field::new("refresh", TARGET, "worker-1", "POST /refresh."),
     Field::new("stop-by-endpoint", TARGET, "worker-1", "POST /stop."),
+    Field::new("execute", Kind::Text, "company.team.ingest", "An execution of this flow, with `inputs` and `labels`."),
 ];
 
 /// Keys of an entry of `commands` beside what is done.
@@ -134,6 +137,13 @@ pub(super) const WHEN_COMMANDED: &[Field] = &[
     Field::required("at", DURATION, "10m", "When, from the start."),
     Field::new("member", Kind::Text, "worker-1", "Whose logger."),
     Field::new("level", Kind::Text, "DEBUG", "The logger's level, or `inherited`."),
+    Field::new("inputs", Kind::MapOf(&Kind::Any), "{ day: monday }", "Inputs of the execution."),
+    Field::new(
+        "labels",
+        Kind::MapOf(&Kind::Text),
+        "{ team: data }",
+        "Labels of the execution, beside those of its flow.",
+    ),
 ];
 
 const OF: Field = Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that times count from.");
@@ -148,6 +158,42 @@ pub(super) const BOUND: &[Field] = &[WITHIN, AFTER];
 pub(super) const EVENT: &[Field] = &[
     Field::required("kind", Kind::Choice(HAPPENINGS), "exits", "What happens."),
     Field::new("member", TARGET, "worker-1", "To whom: to one of these; to anybody when left out."),
+];
+
+const COUNT: Field = Field::new("count", Kind::Number, "2", "How many exactly; one or more when left out.");
+const NEVER: Field = Field::new("never", Kind::Bool, "true", "There must be none.");
+
+/// Messages of alert flows.
+pub(super) const NOTIFICATION: &[Field] = &[
+    Field::new("flow", Kind::Text, "company.alerts.tell", "The flow that sends it."),
+    Field::new("task", Kind::Text, "slack", "The id of the task that sends it."),
+    Field::new("channel", Kind::Choice(CHANNELS), "slack", "How it goes."),
+    Field::new("to", Kind::Text, "hooks.slack.com", "Part of where it goes: of a URL or an address."),
+    Field::new(
+        "body",
+        Kind::Any,
+        "{ text: FAILED }",
+        "What its body holds at least; a text is part of one, other values are equal.",
+    ),
+    Field::new("lost", Kind::Bool, "true", "The receiver did not take it. When left out, it did."),
+    OF,
+    AT,
+    AFTER,
+    WITHIN,
+    COUNT,
+    NEVER,
+];
+
+/// Executions that come into a state.
+pub(super) const EXECUTION: &[Field] = &[
+    Field::new("flow", Kind::Text, "company.team.ingest", "Of this flow; of any when left out."),
+    Field::new("state", Kind::Text, "FAILED", "The state it comes into; any in which one ends when left out."),
+    OF,
+    AT,
+    AFTER,
+    WITHIN,
+    COUNT,
+    NEVER,
 ];
 
 pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
@@ -216,6 +262,24 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
         ],
     ),
     (
+        "notification",
+        &[Field::required(
+            "notification",
+            Kind::Object(NOTIFICATION),
+            "{ channel: slack, flow: company.alerts.tell, count: 1 }",
+            "A message that a task of a flow sends.",
+        )],
+    ),
+    (
+        "execution",
+        &[Field::required(
+            "execution",
+            Kind::Object(EXECUTION),
+            "{ flow: company.team.ingest, state: FAILED, never: true }",
+            "An execution that comes into a state.",
+        )],
+    ),
+    (
         "event",
         &[
             Field::required(
@@ -275,6 +339,18 @@ pub(super) const SCENARIO: &[Field] = &[
         Kind::Any,
         "{ endpoints: { all: { path: /manage } } }",
         "What is set on Kestra, with its own keys.",
+    ),
+    Field::new(
+        "secrets",
+        Kind::MapOf(&Kind::Text),
+        "{ SLACK_WEBHOOK: \"https://hooks.slack.com/services/x\" }",
+        "What `secret()` gives; else the environment's SECRET_NAME in base64, as for Kestra itself.",
+    ),
+    Field::new(
+        "receivers",
+        Kind::MapOf(&ANSWER),
+        "{ slack: ok, mail: refused }",
+        "What they answer to messages in `run` and `test`, where nothing leaves the machine; ok when left out.",
     ),
     Field::new(
         "timeline",

@@ -7,6 +7,7 @@ mod faults;
 mod fields;
 mod plan;
 mod read;
+mod receivers;
 #[cfg(any(feature = "cli", feature = "internals"))]
 mod reference;
 mod settings;
@@ -23,7 +24,8 @@ pub use fields::schema;
 pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
-pub use read::{Loader, NoFiles, beside, read, read_fault};
+pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
+pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;
 #[cfg(feature = "internals")]

@@ -1,6 +1,6 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
-use super::{Expectation, Fault, PlannedCommand, Settings};
+use super::{Answer, Expectation, Fault, PlannedCommand, ReceiverName, Secrets, Settings};
 use crate::flow::Flow;
 use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
@@ -22,6 +22,8 @@ pub struct Plan {
     pub cluster: ClusterPlan,
     /// `flows`.
     pub flows: Vec<Flow>,
+    /// Flow files that hold no sound flow: they are left out, as Kestra refuses them and keeps the others.
+    pub left_out: Vec<String>,
     /// `behaviour`, later entries win over earlier ones.
     pub behaviour: Vec<Behaviour>,
     /// `arrivals`.
@@ -30,6 +32,10 @@ pub struct Plan {
     pub pollers: Vec<Poller>,
     /// `configuration`: what is set on the real Kestra.
     pub settings: Settings,
+    /// `secrets`, with those of the environment where the command line adds them.
+    pub secrets: Secrets,
+    /// `receivers`: what each answers; those that are not named take every message.
+    pub receivers: Vec<(ReceiverName, Answer)>,
     /// `timeline`, in the order of the file.
     pub timeline: Vec<TimelineEntry>,
     /// `commands`, in the order of the file: a session issues them, a bare simulation does not.

@@ -7,12 +7,13 @@ use super::{
     Amount, Arrivals, Behaviour, Credentials, DatabaseFault, DatabaseKind, Fault, MemberPlan, Order, Plan,
     PlannedCommand, Restart, Settings, Target, TaskSelector, TimelineEntry,
 };
-use crate::flow::{Concurrency, ConcurrencyBehavior, Flow, Retry, RetryPause, Task, Trigger, TriggerAction};
+use crate::flow::Flow;
 use crate::time::{Duration, Instant};
 
 type Object = Map<String, Value>;
 
-/// The text of a scenario that needs no other file. What is expected is left out: it was written for another timeline.
+/// The text of a scenario that needs no other file. What is expected is left out: it was written for another
+/// timeline; so are secrets, which nobody is to read.
 pub fn write(plan: &Plan) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: Value| text += &format!("{key}: {value}\n");
@@ -27,6 +28,11 @@ pub fn write(plan: &Plan) -> String {
     let settings = configuration(&plan.settings);
     if settings.as_object().is_some_and(|settings| !settings.is_empty()) {
         line("configuration", settings);
+    }
+    let receivers: Object =
+        plan.receivers.iter().map(|(name, answer)| (name.to_string(), json!(answer.to_string()))).collect();
+    if !receivers.is_empty() {
+        line("receivers", receivers.into());
     }
     let mut list = |key: &str, items: Vec<Value>, always: bool| {
         if always || !items.is_empty() {
@@ -190,94 +196,9 @@ fn health(settings: &Settings) -> Object {
     object
 }
 
-fn full_name(flow: &Flow) -> String {
-    format!("{}.{}", flow.namespace, flow.id)
-}
-
+/// A flow as its file says.
 fn flow(flow: &Flow) -> Value {
-    let mut object = Object::new();
-    set(&mut object, "id", Some(flow.id.clone()));
-    set(&mut object, "namespace", Some(flow.namespace.clone()));
-    if !flow.labels.is_empty() {
-        let labels: Vec<Value> = flow.labels.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
-        set(&mut object, "labels", Some(labels));
-    }
-    set(&mut object, "tasks", Some(flow.tasks.iter().map(task).collect::<Vec<_>>()));
-    let errors: Vec<Value> = flow.errors.iter().map(task).collect();
-    set(&mut object, "errors", Some(errors).filter(|errors| !errors.is_empty()));
-    let triggers: Vec<Value> = flow.triggers.iter().map(trigger).collect();
-    set(&mut object, "triggers", Some(triggers).filter(|triggers| !triggers.is_empty()));
-    set(&mut object, "concurrency", flow.concurrency.map(concurrency));
-    set(&mut object, "retry", flow.retry.as_ref().map(|it| retry(&it.retry)));
-    flag(&mut object, "disabled", flow.disabled);
-    object.into()
-}
-
-fn task(task: &Task) -> Value {
-    let mut object = Object::new();
-    set(&mut object, "id", Some(task.id.clone()));
-    set(&mut object, "type", Some(task.kind.clone()));
-    set(&mut object, "duration", task.sleep.map(Duration::iso));
-    set(&mut object, "retry", task.retry.as_ref().map(retry));
-    set(&mut object, "timeout", task.timeout.map(Duration::iso));
-    flag(&mut object, "allowFailure", task.allow_failure);
-    flag(&mut object, "allowWarning", task.allow_warning);
-    flag(&mut object, "disabled", task.disabled);
-    object.into()
-}
-
-fn trigger(trigger: &Trigger) -> Value {
-    let mut object = Object::new();
-    set(&mut object, "id", Some(trigger.id.clone()));
-    set(&mut object, "type", Some(trigger.kind.clone()));
-    match &trigger.action {
-        TriggerAction::Schedule(schedule) => {
-            set(&mut object, "cron", Some(schedule.cron.clone()));
-            flag(&mut object, "withSeconds", schedule.with_seconds);
-            set(&mut object, "timezone", Some(schedule.timezone.clone()));
-        }
-        TriggerAction::Poll { interval } => set(&mut object, "interval", Some(interval.iso())),
-        // The type says it.
-        TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {}
-    }
-    flag(&mut object, "disabled", trigger.disabled);
-    object.into()
-}
-
-fn concurrency(concurrency: Concurrency) -> Value {
-    let behavior = match concurrency.behavior {
-        ConcurrencyBehavior::Queue => "QUEUE",
-        ConcurrencyBehavior::Cancel => "CANCEL",
-        ConcurrencyBehavior::Fail => "FAIL",
-    };
-    json!({ "limit": concurrency.limit, "behavior": behavior })
-}
-
-fn retry(retry: &Retry) -> Value {
-    let mut object = Object::new();
-    let mut put = |key: &str, value: Value| set(&mut object, key, Some(value));
-    match &retry.pause {
-        RetryPause::Constant(interval) => {
-            put("type", json!("constant"));
-            put("interval", interval.iso().into());
-        }
-        RetryPause::Exponential { interval, factor, max } => {
-            put("type", json!("exponential"));
-            put("interval", interval.iso().into());
-            put("delayFactor", json!(factor.to_string()));
-            put("maxInterval", max.iso().into());
-        }
-        RetryPause::Random { min, max } => {
-            put("type", json!("random"));
-            put("minInterval", min.iso().into());
-            put("maxInterval", max.iso().into());
-        }
-    }
-    set(&mut object, "maxAttempts", retry.max_attempts);
-    set(&mut object, "maxDuration", retry.max_duration.map(Duration::iso));
-    flag(&mut object, "warningOnRetry", retry.warning_on_retry);
-    set(&mut object, "behavior", retry.new_execution.then_some("CREATE_NEW_EXECUTION"));
-    object.into()
+    Value::clone(&flow.source)
 }
 
 fn select(select: &TaskSelector) -> Object {
@@ -306,7 +227,7 @@ fn number(value: f64) -> Value {
 }
 
 fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
-    let flow = plan.flows.get(arrivals.flow).map(full_name).unwrap_or_default();
+    let flow = plan.flows.get(arrivals.flow).map(Flow::name).unwrap_or_default();
     let over = if arrivals.webhook { "webhook" } else { "api" };
     json!({ "flow": flow, "rate": format!("{}/s", arrivals.rate), "over": over })
 }
@@ -336,10 +257,11 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Target::Database => return (row.keyword, manner(fault.amount)),
         Target::Flow(flow) => {
             let mut object = Object::new();
-            set(&mut object, "flow", flow.and_then(|flow| plan.flows.get(flow)).map(full_name));
+            set(&mut object, "flow", flow.and_then(|flow| plan.flows.get(flow)).map(Flow::name));
             object
         }
         Target::Tasks(tasks) => select(tasks),
+        Target::Receiver(name) => Object::from_iter([("to".to_owned(), json!(name.to_string()))]),
     };
     let amount = match fault.amount {
         Amount::Rate(rate) => Some((Unit::Rate, json!(format!("{rate}/s")))),
@@ -347,6 +269,7 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Amount::Times(times) => Some((Unit::Times, number(times))),
         Amount::Share(share) => Some((Unit::Share, number(share))),
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
+        Amount::Answers(answer) => Some((Unit::Answers, json!(answer.to_string()))),
         Amount::None | Amount::Manner(_) => None,
     };
     if let Some((unit, amount)) = amount {
@@ -387,6 +310,11 @@ fn command(command: &PlannedCommand, plan: &Plan) -> Value {
         }
         Order::Refresh(members) => put("refresh", names(members, plan)),
         Order::Stop(members) => put("stop-by-endpoint", names(members, plan)),
+        Order::Execute { flow, inputs, labels } => {
+            put("execute", json!(plan.flows.get(*flow).map(Flow::name)));
+            put("inputs", inputs.clone().into());
+            put("labels", labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Object>().into());
+        }
     }
     object.into()
 }

@@ -1,6 +1,9 @@
 //! How simulated tasks behave: the scenario's `behaviour` laid over defaults by type, and what faults change of it.
 
-use crate::flow::{Flow, Task};
+use std::sync::Arc;
+
+use crate::execution::Tree;
+use crate::flow::Flow;
 use crate::random::{Stream, name_key};
 use crate::scenario::{Behaviour, DurationDistribution, Plan, TaskSelector};
 use crate::time::Duration;
@@ -9,7 +12,9 @@ use crate::time::Duration;
 #[derive(Clone, Debug)]
 pub(super) struct FlowModel {
     pub(super) key: u64,
-    /// Tasks, then those of `errors`.
+    /// What comes next in its executions.
+    pub(super) tree: Arc<Tree>,
+    /// By number (`Flow::all_tasks`).
     pub(super) tasks: Vec<TaskModel>,
     pub(super) timeouts: Vec<Option<Duration>>,
     pub(super) triggers: Vec<TaskModel>,
@@ -22,13 +27,19 @@ impl FlowModel {
         FlowModel {
             key: name_key(&format!("{}.{}", flow.namespace, flow.id)),
             tasks: tasks(plan, flow),
-            timeouts: flow.tasks.iter().chain(&flow.errors).map(|task| task.timeout).collect(),
+            timeouts: flow.all_tasks().iter().map(|task| task.timeout).collect(),
+            tree: Arc::new(Tree::new(flow)),
             triggers: triggers(plan, flow),
             count: 0,
         }
     }
 
-    /// The number of the next execution. One that nobody answered for takes a number too, so that an outage does not
+    /// The number that the next execution will have.
+    pub(super) fn next(&self) -> u64 {
+        self.count + 1
+    }
+
+    /// Takes the number of the next execution. One that nobody answered for takes a number too, so that an outage does not
     /// change what later executions draw.
     pub(super) fn next_number(&mut self) -> u64 {
         self.count += 1;
@@ -77,16 +88,10 @@ impl TaskModel {
     }
 }
 
-/// The task of an index, those of `errors` after those of `tasks`.
-pub(super) fn task(flow: &Flow, index: usize) -> Option<&Task> {
-    flow.tasks.get(index).or_else(|| flow.errors.get(index.checked_sub(flow.tasks.len())?))
-}
-
-/// The model of each task of a flow (those of `errors` after those of `tasks`).
+/// The model of each task of a flow.
 fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
-    flow.tasks
-        .iter()
-        .chain(&flow.errors)
+    flow.all_tasks()
+        .into_iter()
         .map(|task| {
             let mut model = by_type(&task.kind);
             if let Some(sleep) = task.sleep {

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
-use super::LimitReached;
 use super::behaviour::FlowModel;
+use super::changes::{Change, Changes};
 use super::database::Database;
 use super::event::{Event, EventQueue};
-use super::happening::{Happening, Journal};
+use super::happening::{Happening, Journal, JournalEntry};
 use super::truth::Truth;
+use super::{LimitReached, limits};
+use crate::flow::State;
 use crate::profile::Profile;
 use crate::random::{Seed, name_key, noise};
-use crate::scenario::Plan;
+use crate::scenario::{Answer, Plan, ReceiverName};
 use crate::time::{Calendar, Duration, Instant};
 
 /// The world of a run.
@@ -29,6 +31,9 @@ pub(super) struct Context {
     pub(super) flows: Vec<FlowModel>,
     pub(super) truth: Truth,
     pub(super) journal: Journal,
+    pub(super) changes: Changes,
+    /// What receivers answer: the last one that means a message counts.
+    pub(super) receivers: Vec<(ReceiverName, Answer)>,
     pub(super) limit: Option<LimitReached>,
     messages: u64,
 }
@@ -46,7 +51,9 @@ impl Context {
             database: Database::default(),
             flows: plan.flows.iter().map(|flow| FlowModel::new(&plan, flow)).collect(),
             truth: Truth::default(),
-            journal: Journal::default(),
+            journal: Journal::new(limits::JOURNAL),
+            changes: Changes::new(&plan),
+            receivers: plan.receivers.clone(),
             limit: None,
             messages: 0,
             plan,
@@ -60,8 +67,15 @@ impl Context {
 
     /// Something happened, that people want to know of.
     pub(super) fn tell(&mut self, happening: Happening) {
-        if let Err(limit) = self.journal.add(self.now, happening) {
+        if let Err(limit) = self.journal.add(JournalEntry { at: self.now, what: happening }) {
             self.reached("the number of journal lines", limit);
+        }
+    }
+
+    /// An execution comes into a state.
+    pub(super) fn changed(&mut self, flow: u32, number: u64, state: State) {
+        if let Err(limit) = self.changes.add(Change { at: self.now, flow, number, state }) {
+            self.reached("the number of changes of executions that are expected", limit);
         }
     }
 

@@ -172,7 +172,7 @@ mod tests {
     const MEMBERS: &str = "members: { webserver: 1, executor: 1, scheduler: 1, worker: 2, controller: 1 }, threads: 2";
 
     fn order(number: u64) -> JobOrder {
-        let work = Work::Task { slot: 0, number, flow: 0, task: 0, attempt: 1 };
+        let work = Work::Task { slot: 0, number, flow: 0, task: 0, run: 0, attempt: 1 };
         JobOrder { work, created: Instant::START, resubmitted: false }
     }
 

@@ -20,7 +20,7 @@ pub(super) enum Event {
     /// A trigger is due.
     TriggerDue { trigger: u32, generation: u32 },
     /// The pause before a retry is over.
-    RetryDue { execution: u32, number: u64 },
+    RetryDue { execution: u32, number: u64, run: u32 },
     /// The pause before a new execution of a flow is over.
     FlowRetryDue { flow: u32, number: u64, attempt: u32 },
     /// An executor looks for services that do not answer.

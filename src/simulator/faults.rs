@@ -122,9 +122,11 @@ const fn handler(kind: FaultKind) -> Handler {
                 levels.leak += rate;
             }
         }),
-        FaultKind::Database | FaultKind::Arrivals | FaultKind::TaskDuration | FaultKind::TaskFailures => {
-            Handler::Cluster
-        }
+        FaultKind::Database
+        | FaultKind::Arrivals
+        | FaultKind::TaskDuration
+        | FaultKind::TaskFailures
+        | FaultKind::Receiver => Handler::Cluster,
     }
 }
 
@@ -281,6 +283,7 @@ impl Simulation {
         }
         self.fold_rates();
         self.fold_behaviour();
+        self.fold_receivers();
     }
 
     fn fold_place(&mut self, member: usize) {
@@ -308,6 +311,16 @@ impl Simulation {
         }
     }
 
+    /// What receivers answer: those of the scenario, and over them what faults make of it, the last one on top.
+    fn fold_receivers(&mut self) {
+        let faults =
+            self.faults.in_force().filter_map(|active| match (&active.entry.fault.target, active.entry.fault.amount) {
+                (Target::Receiver(name), Amount::Answers(answer)) => Some((name.clone(), answer)),
+                _ => None,
+            });
+        self.cx.receivers = self.cx.plan.receivers.iter().cloned().chain(faults).collect();
+    }
+
     fn fold_rates(&mut self) {
         for index in 0..self.cx.plan.arrivals.len() {
             let Some(arrivals) = self.cx.plan.arrivals.get(index) else { continue };
@@ -319,7 +332,7 @@ impl Simulation {
     fn fold_behaviour(&mut self) {
         let plan = self.cx.plan.clone();
         for (flow, model) in plan.flows.iter().zip(&mut self.cx.flows) {
-            let tasks = flow.tasks.iter().chain(&flow.errors).map(|task| (task.id.as_str(), task.kind.as_str()));
+            let tasks = flow.all_tasks().into_iter().map(|task| (task.id.as_str(), task.kind.as_str()));
             let triggers = flow.triggers.iter().map(|trigger| (trigger.id.as_str(), trigger.kind.as_str()));
             for ((id, kind), model) in tasks.chain(triggers).zip(model.tasks.iter_mut().chain(&mut model.triggers)) {
                 let (mut times, mut failing) = (1.0, None);

@@ -1,10 +1,10 @@
 //! What happens, as values; their texts are made by one function. The journal keeps the last of them.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Level;
 use super::event::ExitCause;
-use super::{Level, limits};
+use super::log::Log;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -178,90 +178,12 @@ impl JournalEntry {
     }
 }
 
-/// Happenings in their order. Copies share what is old, so that a copy of a simulation does not copy its past.
-#[derive(Clone, Debug, Default)]
-pub struct Journal {
-    /// All but the last are full.
-    chunks: VecDeque<Arc<Vec<JournalEntry>>>,
-    /// Happenings that are not kept any more.
-    dropped: u64,
-    endless: bool,
-}
-
-/// Happenings that are shared, or dropped, together.
-const CHUNK: usize = 256;
-
-impl Journal {
-    /// From now on the oldest make room for the newest, instead of an end at the limit.
-    pub(super) fn drop_oldest(&mut self) {
-        self.endless = true;
-    }
-
-    /// Keeps a happening.
-    ///
-    /// # Errors
-    /// There are too many: the limit.
-    pub(super) fn add(&mut self, at: Instant, what: Happening) -> Result<(), u64> {
-        if self.len() >= limits::JOURNAL {
-            if !self.endless {
-                return Err(limits::JOURNAL as u64);
-            }
-            self.dropped += self.chunks.pop_front().map_or(0, |chunk| chunk.len() as u64);
-        }
-        let entry = JournalEntry { at, what };
-        match self.chunks.back_mut().filter(|chunk| chunk.len() < CHUNK) {
-            Some(chunk) => Arc::make_mut(chunk).push(entry),
-            None => self.chunks.push_back(Arc::new(vec![entry])),
-        }
-        Ok(())
-    }
-
-    /// Bytes that a copy takes for itself.
-    pub(super) fn own_bytes(&self) -> usize {
-        self.chunks.len() * size_of::<Arc<()>>() + CHUNK * size_of::<JournalEntry>()
-    }
-
-    /// Happenings that are kept.
-    pub fn len(&self) -> usize {
-        let full = self.chunks.len().saturating_sub(1) * CHUNK;
-        full + self.chunks.back().map_or(0, |chunk| chunk.len())
-    }
-    /// Whether nothing has happened yet.
-    pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
-    }
-    /// Happenings that made room for later ones: the number of the first that is kept.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-    /// The number of the next happening.
-    pub fn next(&self) -> u64 {
-        self.dropped + self.len() as u64
-    }
-    /// Those that are kept, oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &JournalEntry> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
-    }
-    /// Those that are kept from a number on.
-    pub fn since(&self, number: u64) -> impl Iterator<Item = &JournalEntry> {
-        let skipped = number.saturating_sub(self.dropped).min(self.len() as u64) as usize;
-        self.chunks.iter().skip(skipped / CHUNK).flat_map(|chunk| chunk.iter()).skip(skipped % CHUNK)
-    }
-}
+/// What happened, in its order.
+pub type Journal = Log<JournalEntry>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn journal(count: usize, endless: bool) -> (Journal, Option<u64>) {
-        let mut journal = Journal { endless, ..Journal::default() };
-        let full = (0..count)
-            .filter_map(|n| {
-                journal.add(Instant::START + Duration::seconds(n as u64), Happening::Starts { member: n }).err()
-            })
-            .next();
-        (journal, full)
-    }
 
     #[test]
     fn the_kinds_are_those_that_a_scenario_can_expect() {
@@ -282,41 +204,5 @@ mod tests {
         ];
         assert_eq!(all.each_ref().map(Happening::kind).as_slice(), crate::scenario::HAPPENINGS);
         assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 2);
-    }
-
-    fn numbers<'a>(entries: impl Iterator<Item = &'a JournalEntry>) -> Vec<usize> {
-        entries.filter_map(|entry| entry.what.member()).collect()
-    }
-
-    #[test]
-    fn it_gives_what_happened_since_a_number() {
-        let (journal, _) = journal(600, false);
-        assert_eq!((journal.len(), journal.next()), (600, 600));
-        assert_eq!(numbers(journal.iter()), (0..600).collect::<Vec<_>>());
-        for since in [0, 1, 255, 256, 257, 512, 599, 600, 700] {
-            assert_eq!(numbers(journal.since(since as u64)), (since..600).collect::<Vec<_>>(), "{since}");
-        }
-    }
-
-    #[test]
-    fn at_its_limit_it_ends_or_drops_the_oldest() {
-        let (stopped, full) = journal(limits::JOURNAL + 1, false);
-        assert_eq!((full, stopped.len()), (Some(limits::JOURNAL as u64), limits::JOURNAL));
-        let (ring, full) = journal(limits::JOURNAL + 1_000, true);
-        assert_eq!(full, None);
-        assert!(ring.len() <= limits::JOURNAL && ring.next() == limits::JOURNAL as u64 + 1_000);
-        let first = ring.dropped() as usize;
-        assert_eq!(numbers(ring.iter()), (first..limits::JOURNAL + 1_000).collect::<Vec<_>>());
-        assert_eq!(numbers(ring.since(0)).first(), Some(&first));
-    }
-
-    #[test]
-    fn a_copy_goes_its_own_way() {
-        let (mut one, _) = journal(300, false);
-        let mut other = one.clone();
-        one.add(Instant::START, Happening::Killed { member: 1 }).expect("room");
-        other.add(Instant::START, Happening::ComesUp { member: 2 }).expect("room");
-        assert_eq!(one.iter().next_back().map(|it| it.what.kind()), Some("killed"));
-        assert_eq!(other.iter().next_back().map(|it| it.what.kind()), Some("comes-up"));
     }
 }

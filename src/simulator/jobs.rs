@@ -1,6 +1,5 @@
 //! Jobs in workers: how they are handed out, what they will come to, and what is told and counted of them.
 
-use super::behaviour;
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
@@ -42,7 +41,7 @@ impl Cluster {
         let (ends, turn) = process.worker.start(order, outcome, now);
         cx.events.push(ends, Event::JobEnd { member: member as u32, life, turn });
         match order.work {
-            Work::Task { slot, number, flow, task, .. } => {
+            Work::Task { slot, number, flow, task, run, attempt } => {
                 let subject = Subject::Task(flow, task);
                 self.count(cx, member, Meter::WorkerStarted, subject);
                 self.time(cx, member, Meter::WorkerQueued, subject, now.since(order.created));
@@ -50,7 +49,7 @@ impl Cluster {
                 self.produce(cx, member, Class::WorkerTaskResult, 1);
                 self.write_logs(cx, member, 1);
                 self.log_info(member);
-                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, number });
+                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, number, run, attempt });
             }
             Work::Trigger { flow, index, .. } => {
                 let subject = Subject::Trigger(flow, index);
@@ -85,7 +84,7 @@ impl Cluster {
     }
 
     fn task_ends(&mut self, cx: &mut Context, member: usize, job: &RunningWork) {
-        let Work::Task { slot, number, flow, task, attempt } = job.order.work else { return };
+        let Work::Task { slot, number, flow, task, run, attempt } = job.order.work else { return };
         let subject = Subject::Task(flow, task);
         let duration = cx.now.since(job.order.created);
         self.count(cx, member, Meter::WorkerEnded, subject);
@@ -99,7 +98,7 @@ impl Cluster {
         self.produce(cx, member, Class::WorkerTaskResult, 1);
         self.write_logs(cx, member, 1 + job.outcome.logs);
         self.log_info(member);
-        let end = TaskEnd { state: job.outcome.state, duration, attempt };
+        let end = TaskEnd { state: job.outcome.state, duration, run, attempt };
         self.send(cx, QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
     }
 
@@ -175,7 +174,7 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
 /// Kestra's own tasks need no disk; those of plugins write files. Nobody has recorded this.
 fn needs_disk(cx: &Context, work: &Work) -> bool {
     let Work::Task { flow, task, .. } = work else { return false };
-    let task = cx.plan.flows.get(*flow as usize).and_then(|flow| behaviour::task(flow, *task as usize));
+    let task = cx.plan.flows.get(*flow as usize).and_then(|flow| flow.task(*task as usize));
     task.is_some_and(|task| !task.kind.starts_with("io.kestra.plugin.core."))
 }
 

@@ -6,6 +6,10 @@ pub const LIVE_EXECUTIONS: usize = 1_000_000;
 pub const EVENTS: u64 = 1_000_000_000;
 /// Lines of the journal.
 pub const JOURNAL: usize = 100_000;
+/// Changes of executions that something is expected of.
+pub const CHANGES: usize = 1_000_000;
+/// Messages that were sent.
+pub const SENT: usize = 100_000;
 /// Active faults.
 pub const FAULTS: usize = 10_000;
 /// Loggers that somebody set or asked for, in one process.

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     fn order() -> JobOrder {
-        let work = Work::Task { slot: 0, number: 1, flow: 0, task: 0, attempt: 1 };
+        let work = Work::Task { slot: 0, number: 1, flow: 0, task: 0, run: 0, attempt: 1 };
         JobOrder { work, created: second(0), resubmitted: false }
     }
 

@@ -345,7 +345,7 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
         Subject::FlowState(_, state) => tags.push(("state", state.name())),
         Subject::Task(index, task) | Subject::Attempt(index, task, _) => {
             tags.extend([
-                ("task_type", super::behaviour::task(flow(index)?, task as usize)?.kind.as_str()),
+                ("task_type", flow(index)?.task(task as usize)?.kind.as_str()),
                 ("worker_group", WORKER_GROUP),
             ]);
             if let Subject::Attempt(.., attempt) = subject {

@@ -10,6 +10,7 @@
 //! concerns several parts (a process comes or goes, a fault begins) is wired here and in [`life`] and [`faults`].
 
 mod behaviour;
+mod changes;
 mod cluster;
 mod context;
 mod controller;
@@ -25,11 +26,14 @@ mod jvm;
 mod laws;
 mod life;
 pub mod limits;
+mod listening;
 mod liveness;
+mod log;
 mod look;
 mod member;
 mod messages;
 mod meters;
+mod origin;
 mod pollers;
 mod polling;
 mod process;
@@ -46,14 +50,18 @@ mod worker;
 
 use std::sync::Arc;
 
+pub use changes::Change;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
+pub use log::Log;
 pub use member::{Member, Process};
 pub use meters::moves;
+pub use origin::Origin;
 pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
 pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};
 
+use crate::profile::Role;
 use crate::random::{Seed, name_key};
 use crate::scenario::{Fault, Plan, Target};
 use crate::time::{Calendar, Instant};
@@ -68,7 +76,7 @@ use meters::{Class, QueueName};
 use process::Cause;
 use queue::{Message, POLL_SIZE, QueueKind};
 use scheduler::Scheduler;
-use traffic::Traffic;
+use traffic::{Traffic, Way};
 
 /// A running cluster. A copy goes its own way from the same instant on.
 #[derive(Clone, Debug)]
@@ -145,7 +153,7 @@ impl Simulation {
             }
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
-            Event::RetryDue { execution, number } => executor.retry_due(cx, cluster, execution, number),
+            Event::RetryDue { execution, number, run } => executor.retry_due(cx, cluster, (execution, number), run),
             Event::FlowRetryDue { flow, number, attempt } => {
                 executor.flow_retry_due(cx, cluster, flow, number, attempt);
             }
@@ -227,9 +235,8 @@ impl Simulation {
         let freed = match message {
             Message::Execution { slot, number } => executor.process(cx, cluster, consumer, slot, number),
             Message::TaskEnded { slot, number, end } => executor.task_ended(cx, cluster, consumer, (slot, number), end),
-            Message::TaskStarted { slot, number } => {
-                executor.task_started(cx, cluster, consumer, slot, number);
-                None
+            Message::TaskStarted { slot, number, run, attempt } => {
+                executor.task_started(cx, cluster, consumer, (slot, number), (run, attempt))
             }
             Message::Job(order) => {
                 cluster.hand_out(cx, consumer, order);
@@ -266,6 +273,7 @@ impl Simulation {
                 it.process().map(|_| ()).ok_or_else(|| CommandError::NoProcess(it.name().to_owned()))
             }
             Command::Inject(entry) => self.check_fault(&entry.fault),
+            Command::Execute { flow, .. } => self.check_execute(*flow),
             Command::Clear(name) => {
                 let known = self.faults.active().iter().any(|fault| fault.entry.name == *name);
                 if known { Ok(()) } else { Err(CommandError::NoFault(name.clone())) }
@@ -290,6 +298,10 @@ impl Simulation {
             Command::Stop { member } => self.terminate(member, true, AfterExit::Policy),
             Command::Inject(entry) => self.begin(entry),
             Command::Clear(name) => self.clear(&name),
+            Command::Execute { flow, origin } => {
+                let Simulation { cx, cluster, executor, .. } = self;
+                traffic::ask(cx, cluster, executor, flow as u32, Way::Api, Some(origin));
+            }
         }
         if cfg!(debug_assertions) {
             self.assert_laws();
@@ -307,6 +319,23 @@ impl Simulation {
             self.cx.tell(Happening::LoggerSet { member, logger: Arc::from(logger), level });
         }
         Ok(())
+    }
+
+    /// Whether somebody would start an execution of a flow.
+    fn check_execute(&self, flow: usize) -> Result<(), CommandError> {
+        let flows = self.cx.plan.flows.len();
+        let it = self.cx.plan.flows.get(flow).ok_or(CommandError::NoFlow(flow, flows))?;
+        if it.disabled {
+            return Err(CommandError::Disabled(it.name()));
+        }
+        let webserver = self.cluster.pick(&self.cx, Role::Webserver, 0);
+        webserver.map(|_| ()).ok_or(CommandError::NoWebserver)
+    }
+
+    /// The id that the next execution of a flow will have.
+    pub fn next_execution(&self, flow: usize) -> String {
+        let number = self.cx.flows.get(flow).map_or(0, |flow| flow.next());
+        self.cx.id("execution", flow as u32, number, 0)
     }
 
     /// Whether all that a fault names is there, and there is room for it.
@@ -330,6 +359,7 @@ impl Simulation {
     /// From now on old happenings make room for new ones, instead of an end at the limit: for what goes on for ever.
     pub fn forget_old_happenings(&mut self) {
         self.cx.journal.drop_oldest();
+        self.cx.changes.log.drop_oldest();
     }
 
     /// Bytes that a copy takes for itself, nearly: what it does not share with the simulation it is a copy of.
@@ -343,6 +373,7 @@ impl Simulation {
             + self.cx.events.bytes()
             + self.executor.bytes()
             + self.cx.journal.own_bytes()
+            + self.cx.changes.log.own_bytes()
     }
 
     /// An id that Kestra draws for a request, always the same for the same request at the same instant.
@@ -385,6 +416,10 @@ impl Simulation {
     /// What happened so far.
     pub fn journal(&self) -> &Journal {
         &self.cx.journal
+    }
+    /// The changes of the state of executions that something is expected of, oldest first.
+    pub fn changes(&self) -> &Log<Change> {
+        &self.cx.changes.log
     }
     /// What really happened, counted.
     pub fn truth(&self) -> &Truth {

@@ -51,7 +51,7 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 TriggerAction::Poll { interval } => {
                     next_on_grid(now, *interval, noise(index as u64, flow_index as u64))
                 }
-                TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => {
+                TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Realtime | TriggerAction::Dates => {
                     continue;
                 }
             };
@@ -134,7 +134,7 @@ impl Scheduler {
                 self.fire(cx, cluster, executor, scheduler, trigger);
             }
             TriggerAction::Poll { interval } => self.ask_worker(cx, cluster, scheduler, trigger, *interval),
-            TriggerAction::Webhook | TriggerAction::Flow | TriggerAction::Realtime | TriggerAction::Dates => return,
+            TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Realtime | TriggerAction::Dates => return,
         }
         self.plan(cx, trigger);
     }

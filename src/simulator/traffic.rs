@@ -1,10 +1,13 @@
 //! Executions that people and programs ask webservers for, as Poisson processes.
 
+use std::sync::Arc;
+
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
 use super::executor::Executor;
 use super::meters::{Meter, Subject};
+use super::origin::Origin;
 use crate::profile::Role;
 use crate::random::{Seed, Stream, name_key, noise};
 use crate::time::{Duration, Instant};
@@ -101,25 +104,53 @@ impl Traffic {
         let Some((flow, webhook)) = cx.plan.arrivals.get(index).map(|it| (it.flow as u32, it.webhook)) else {
             return;
         };
-        let number = cx.next_number(flow);
-        let Some(webserver) = cluster.pick(cx, Role::Webserver, number) else {
-            cx.truth.lost_requests += 1;
-            return;
-        };
-        let spread = 0.5 + noise(cx.flow_key(flow), number);
-        executor.create(cx, cluster, webserver, (flow, number), (None, 0));
-        cluster.write_logs(cx, webserver, 1);
-        // Whoever creates an execution over the API looks at it once; who calls a webhook does not.
-        let requests: &[(usize, u64)] = if webhook { &[(8, 20)] } else { &[(0, 24), (1, 9)] };
-        for &(route, milliseconds) in requests {
-            let time = Duration::milliseconds(milliseconds).times(spread * cx.slowdown());
-            cluster.time(cx, webserver, Meter::HttpRequest, Subject::Route(route), time);
-        }
-        if let Some(process) = &mut cluster.members[webserver].process {
-            process.http_requests += requests.len() as u64;
-            process.logged.info += 1;
-            process.jvm.work(1.2e6, 0.012, cx.now);
-        }
+        ask(cx, cluster, executor, flow, if webhook { Way::Webhook } else { Way::Api }, None);
+    }
+}
+
+/// How somebody asks for an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Api,
+    Webhook,
+}
+
+/// Somebody asks a webserver for an execution.
+pub(super) fn ask(
+    cx: &mut Context,
+    cluster: &mut Cluster,
+    executor: &mut Executor,
+    flow: u32,
+    way: Way,
+    origin: Option<Arc<Origin>>,
+) {
+    let number = cx.next_number(flow);
+    let Some(webserver) = cluster.pick(cx, Role::Webserver, number) else {
+        cx.truth.lost_requests += 1;
+        return;
+    };
+    let spread = 0.5 + noise(cx.flow_key(flow), number);
+    if let Some(origin) = origin {
+        let own = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| &flow.labels);
+        let given = |key: &str| origin.labels.iter().any(|(given, _)| given == key);
+        let labels = own.iter().filter(|(key, _)| !given(key)).chain(&origin.labels).cloned().collect();
+        executor.origins.insert((flow, number), Arc::new(Origin { labels, ..Origin::clone(&origin) }));
+    }
+    executor.create(cx, cluster, webserver, (flow, number), (None, 0));
+    cluster.write_logs(cx, webserver, 1);
+    // Whoever creates an execution over the API looks at it once; who calls a webhook does not.
+    let requests: &[(usize, u64)] = match way {
+        Way::Webhook => &[(8, 20)],
+        Way::Api => &[(0, 24), (1, 9)],
+    };
+    for &(route, milliseconds) in requests {
+        let time = Duration::milliseconds(milliseconds).times(spread * cx.slowdown());
+        cluster.time(cx, webserver, Meter::HttpRequest, Subject::Route(route), time);
+    }
+    if let Some(process) = &mut cluster.members[webserver].process {
+        process.http_requests += requests.len() as u64;
+        process.logged.info += 1;
+        process.jvm.work(1.2e6, 0.012, cx.now);
     }
 }
 

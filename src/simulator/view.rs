@@ -1,5 +1,8 @@
 //! What is seen of a simulation from outside, and what can be done to it.
 
+use std::sync::Arc;
+
+use super::origin::Origin;
 use crate::scenario::TimelineEntry;
 use crate::time::Instant;
 
@@ -82,6 +85,13 @@ pub enum Command {
     Inject(TimelineEntry),
     /// Ends the fault of this name.
     Clear(String),
+    /// Somebody asks over the API for an execution of a flow.
+    Execute {
+        /// Index of the flow.
+        flow: usize,
+        /// What it is started with.
+        origin: Arc<Origin>,
+    },
 }
 
 /// Why a command does nothing.
@@ -99,6 +109,12 @@ pub enum CommandError {
     /// A limit of a process or of the simulation.
     #[error("there are too many {0}: {1} at most")]
     TooMany(&'static str, usize),
+    /// The flow is switched off.
+    #[error("the flow {0} is disabled: Kestra starts no execution of it")]
+    Disabled(String),
+    /// No webserver takes requests.
+    #[error("no webserver answers")]
+    NoWebserver,
     /// No fault of this name is there.
     #[error("no fault in force is called `{0}`")]
     NoFault(String),

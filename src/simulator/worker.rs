@@ -19,8 +19,8 @@ pub(super) struct JobOrder {
 /// The work of a job.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Work {
-    /// An attempt of a task of an execution.
-    Task { slot: u32, number: u64, flow: u32, task: u32, attempt: u32 },
+    /// An attempt of a task run of an execution.
+    Task { slot: u32, number: u64, flow: u32, task: u32, run: u32, attempt: u32 },
     /// An evaluation of a polling trigger: its number among all, its flow, its index there.
     Trigger { trigger: u32, flow: u32, index: u32, evaluation: u64 },
 }
@@ -31,6 +31,8 @@ pub(super) struct TaskEnd {
     pub(super) state: State,
     /// From the creation of the task run to its end, the time in queues included.
     pub(super) duration: Duration,
+    /// Of which task run.
+    pub(super) run: u32,
     /// Which attempt.
     pub(super) attempt: u32,
 }
@@ -199,7 +201,7 @@ mod tests {
     }
 
     fn order(number: u64) -> JobOrder {
-        let work = Work::Task { slot: 0, number, flow: 0, task: 0, attempt: 1 };
+        let work = Work::Task { slot: 0, number, flow: 0, task: 0, run: 0, attempt: 1 };
         JobOrder { work, created: Instant::START, resubmitted: false }
     }
 

@@ -9,6 +9,7 @@ pub(super) const VERSION: &[Field] = &[
     Field::new("extends", Kind::Text, "\"2.0\"", "The version that it has everything of but its differences."),
     Field::required("release", Kind::Object(RELEASE), "{ version: 1.3.19 }", "Which build it is."),
     Field::required("liveness", Kind::Object(LIVENESS), "{ timeout: 60s }", "How dead processes are found."),
+    Field::required("language", Kind::Text, "\"1.3\"", "The version as which it understands flows."),
     Field::required("text", Kind::Text, "new", "The form of the metrics' text."),
     Field::new("quirks", TEXTS, "[flow-labels]", "What it does otherwise than others."),
     Field::required("answers", Kind::Object(ANSWERS), "{ errors: json }", "The ways it answers."),

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 
 use super::endpoint::{Endpoint, Says};
 use super::shipped::Folder;
-use super::{Meter, MeterId, Profile, Quirk, TextForm};
+use super::{Language, Meter, MeterId, Profile, Quirk, TextForm};
 use crate::document::{self, Diagnostic, Entry, Node, Object, Place, Reading, Source, Value};
 use fields::{ADD, VERSION, WITHOUT};
 use meters::Shapes;
@@ -106,6 +106,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
     let release = object.get("release").and_then(|node| answers::release(reading, node));
     let liveness = object.get("liveness").and_then(|node| answers::liveness(reading, node));
     let answers = object.get("answers").and_then(|node| answers::answers(reading, node));
+    let language = answers::one(reading, &object, "language", "language of flows", Language::WORDS);
     let text = answers::one(reading, &object, "text", "form of metrics", TextForm::WORDS);
     let buckets = object.get("buckets").map_or(&[][..], |node| reading.list(node, "`buckets`"));
     let buckets: Vec<f64> = buckets.iter().filter_map(|node| meters::number(reading, node)).collect();
@@ -118,6 +119,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
     Some(Profile {
         name: own.folder.name,
         names_meters,
+        language: language?,
         text: text?,
         release: release?,
         liveness: liveness?,

@@ -1,8 +1,13 @@
 //! Entries of `commands`.
 
+use serde_json::{Map, Value as Json};
+
+use super::expectations::labels;
 use super::faults::{entry, targets};
 use super::instant;
+use super::work::flow_named;
 use crate::document::{Entry, Node, Object, Reading, Value};
+use crate::flow;
 use crate::scenario::fields::{COMMANDS, WHEN_COMMANDED};
 use crate::scenario::{LEVELS, Order, Plan, PlannedCommand};
 use crate::time::Instant;
@@ -35,6 +40,11 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         "clear" => Order::Clear(fault(value, plan, reading)?),
         "refresh" => Order::Refresh(targets(value, plan, reading)?),
         "stop-by-endpoint" => Order::Stop(targets(value, plan, reading)?),
+        "execute" => Order::Execute {
+            flow: flow_named(reading, value, plan)?,
+            inputs: object.get("inputs").map(|node| inputs(node, reading)).unwrap_or_default(),
+            labels: object.get("labels").map(|node| labels(node, reading)).unwrap_or_default(),
+        },
         logger => {
             let name = reading.text(value, &format!("`{logger}`"))?.to_owned();
             let member = member(&object, node, plan, reading)?;
@@ -45,6 +55,17 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         }
     };
     Some(PlannedCommand { at: at?, order })
+}
+
+fn inputs(node: &Node, reading: &mut Reading) -> Map<String, Json> {
+    match flow::json(node) {
+        Json::Object(inputs) => inputs,
+        _ => {
+            let what = format!("`inputs` must be a mapping, not {}", node.value.describe());
+            reading.error(&node.place, what, "write for example `{ day: monday }`");
+            Map::new()
+        }
+    }
 }
 
 /// The `at` of a fault itself.

@@ -3,12 +3,15 @@
 use std::ops::Range;
 
 use super::faults::targets;
+use super::work::flow_named;
 use super::{duration, instant};
 use crate::document::{Entry, Node, Object, Reading, Value};
-use crate::scenario::fields::{BOUND, EVENT, EXPECTATIONS};
+use crate::flow::{self, State};
+use crate::scenario::fields::{BOUND, EVENT, EXECUTION, EXPECTATIONS, NOTIFICATION};
+use crate::scenario::receivers::CHANNELS;
 use crate::scenario::{
-    AlertExpectation, Anchor, Bound, Comparison, EventPattern, Expectation, HAPPENINGS, HealthStatus, Plan, Window,
-    comparable, limits,
+    AlertExpectation, Anchor, Bound, Comparison, EventPattern, Expectation, HAPPENINGS, HealthStatus,
+    NotificationPattern, Plan, Times, Window, comparable, limits,
 };
 use crate::time::Instant;
 
@@ -28,6 +31,8 @@ pub(super) fn expectation(node: &Node, plan: &Plan, reading: &mut Reading) -> Op
         "health" => health(&object, plan, reading),
         "query" => query(&object, plan, reading),
         "event" => event(&object, plan, reading),
+        "notification" => notification(object.get(key)?, plan, reading),
+        "execution" => execution(object.get(key)?, plan, reading),
         _ => alert(&object, plan, reading).map(Expectation::Alert),
     }
 }
@@ -95,6 +100,52 @@ fn happening(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<EventPat
         reading.error(&entry.place, "a fault happens to no member", "leave `member` out");
     }
     Some(EventPattern::Kind { kind, members })
+}
+
+fn notification(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
+    let object = reading.object(node, "`notification`", NOTIFICATION)?;
+    let channels: Vec<(&'static str, &'static str)> = CHANNELS.iter().map(|name| (*name, *name)).collect();
+    let flow = object.get("flow").map(|node| flow_named(reading, node, plan));
+    let what = NotificationPattern {
+        flow: flow.flatten(),
+        task: text(&object, "task", reading),
+        channel: object.get("channel").and_then(|node| reading.choice(node, "channel", &channels)),
+        to: text(&object, "to", reading),
+        body: object.get("body").map(flow::json),
+        lost: object.get("lost").and_then(|node| reading.boolean(node, "`lost`")).unwrap_or(false),
+    };
+    if let (Some(task), Some(node)) = (&what.task, object.get("task")) {
+        let flows = plan.flows.iter().enumerate().filter(|(at, _)| what.flow.is_none_or(|flow| flow == *at));
+        let ids: Vec<&str> = flows.flat_map(|(_, flow)| flow.task_ids()).collect();
+        if !ids.contains(&task.as_str()) {
+            reading.unknown(&node.place, "task of these flows", task, ids);
+        }
+    }
+    let window = window(&object, plan, reading);
+    Some(Expectation::Notification { what, window, times: times(&object, reading) })
+}
+
+fn execution(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
+    let object = reading.object(node, "`execution`", EXECUTION)?;
+    let states: Vec<(&'static str, State)> = State::ALL.iter().map(|state| (state.name(), *state)).collect();
+    let flow = object.get("flow").map(|node| flow_named(reading, node, plan));
+    let state = object.get("state").and_then(|node| reading.choice(node, "state of an execution", &states));
+    let window = window(&object, plan, reading);
+    Some(Expectation::Execution { flow: flow.flatten(), state, window, times: times(&object, reading) })
+}
+
+/// `count` or `never`.
+fn times(object: &Object<'_>, reading: &mut Reading) -> Times {
+    let count = object.get("count").and_then(|node| reading.count(node, "`count`", 0..=1_000_000));
+    let never = object.get("never").and_then(|node| reading.boolean(node, "`never`")).unwrap_or(false);
+    if let (true, Some(entry)) = (never, object.entry("count")) {
+        reading.error(&entry.place, "`never` and `count` in one expectation", "leave one of them out");
+    }
+    match count {
+        _ if never => Times::Exactly(0),
+        Some(count) => Times::Exactly(count as u32),
+        None => Times::Some,
+    }
 }
 
 fn alert(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<AlertExpectation> {
@@ -212,7 +263,7 @@ fn tell_late(node: &Node, what: &str, at: Instant, plan: &Plan, reading: &mut Re
     }
 }
 
-fn labels(node: &Node, reading: &mut Reading) -> Vec<(String, String)> {
+pub(super) fn labels(node: &Node, reading: &mut Reading) -> Vec<(String, String)> {
     let Value::Mapping(entries) = &node.value else {
         reading.error(
             &node.place,

@@ -139,6 +139,10 @@ fn fault(keyword: &Entry, row: &Row, plan: &Plan, reading: &mut Reading) -> Opti
         },
         Aim::Tasks => Some(Target::Tasks(selector(&object, plan, reading))),
         Aim::Database => Some(Target::Database),
+        Aim::Receiver => {
+            let name = object.get("to").and_then(|node| reading.parsed(node, "`to`", str::parse));
+            name.map(Target::Receiver)
+        }
     };
     let amount = amount(&object, row, reading);
     Some(Fault { kind, target: target?, amount: amount? })
@@ -167,6 +171,7 @@ fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amoun
         Unit::Share => reading.parsed(node, &what, units::share).map(Amount::Share),
         Unit::Leak => reading.parsed(node, &what, units::byte_rate).map(Amount::Leak),
         Unit::Pause => positive(reading, node, &what).map(Amount::Pause),
+        Unit::Answers => reading.parsed(node, &what, str::parse).map(Amount::Answers),
     }
 }
 

@@ -5,6 +5,7 @@ mod commands;
 mod configuration;
 mod expectations;
 mod faults;
+mod receivers;
 mod work;
 
 use std::path::Path;
@@ -19,7 +20,10 @@ use cluster::cluster;
 use commands::command;
 use expectations::expectation;
 use faults::{Names, entry};
-use work::{arrivals, behaviour, cron_dialect, flows, pollers, unstarted};
+use receivers::{receivers, secrets};
+use work::{Flows, arrivals, behaviour, cron_dialect, flows, pollers, trigger_refusals, unstarted};
+
+pub use work::trigger_dialect;
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
 pub trait Loader {
@@ -29,6 +33,11 @@ pub trait Loader {
     /// # Errors
     /// Why it cannot be read.
     fn flows(&self, from: &str, path: &str) -> Result<Vec<Source>, String>;
+
+    /// The texts of flow files that the scenario does not name: they come after its own.
+    fn more_flows(&self) -> &[Arc<Source>] {
+        &[]
+    }
 
     /// The text of a scenario, by shipped name or path.
     ///
@@ -50,12 +59,15 @@ impl Loader for NoFiles {
     }
 }
 
-/// Reads a scenario. With an error among the diagnostics there is no plan.
+/// Reads a scenario. With an error among the diagnostics there is no plan, unless it is one of a flow file that is left out.
 pub fn read(file_name: &str, text: &str, loader: &dyn Loader) -> (Option<Plan>, Vec<Diagnostic>) {
     let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
     let mut reading = Reading::default();
     let plan = load(&source, loader, &mut reading, 0).and_then(|node| plan(&node, loader, &mut reading));
     let failed = reading.failed();
+    let (plan, refused) = plan.unzip();
+    // A flow file that is refused is no reason to refuse the scenario.
+    reading.extend(refused.unwrap_or_default().finish());
     (plan.filter(|_| !failed), reading.finish())
 }
 
@@ -128,7 +140,8 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
 /// Lists that an extending scenario adds to.
 const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "timeline", "commands", "expect"];
 
-fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan> {
+/// The plan, and what is wrong with flow files that are left out of it.
+fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan, Reading)> {
     let object = reading.object(root, "a scenario", SCENARIO)?;
     let text = |reading: &mut Reading, key: &str| {
         object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
@@ -144,7 +157,8 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         })
     });
     let cluster = cluster(object.get("cluster"), root, kestra, reading);
-    let (flows, places) = flows(object.get("flows"), loader, reading).into_iter().unzip::<_, _, _, Vec<_>>();
+    let Flows { read, left_out, refused, .. } = flows(object.get("flows"), loader, reading);
+    let (flows, places) = read.into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
         summary,
@@ -153,21 +167,25 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<Plan>
         start,
         cluster,
         flows,
+        left_out,
         behaviour: Vec::new(),
         arrivals: Vec::new(),
         pollers: pollers(object.get("polled_by"), reading),
         settings: configuration::settings(object.get("configuration"), kestra, reading),
+        secrets: object.get("secrets").map(|node| secrets(node, reading)).unwrap_or_default(),
+        receivers: object.get("receivers").map(|node| receivers(node, reading)).unwrap_or_default(),
         timeline: Vec::new(),
         commands: Vec::new(),
         expectations: Vec::new(),
     };
     cron_dialect(&plan, &places, reading);
+    trigger_refusals(&plan, &places, reading);
     lists(&object, &mut plan, reading);
     // What is wrong may have been what starts them.
     if !reading.failed() {
         unstarted(&plan, &places, reading);
     }
-    Some(plan)
+    Some((plan, refused))
 }
 
 /// How long a run is.

@@ -4,48 +4,72 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Loader, duration, positive};
-use crate::document::{self, Node, Object, Place, Reading, Value};
-use crate::flow::{self, Flow, TriggerAction};
-use crate::profile::Quirk;
+use crate::document::{self, Node, Object, Place, Reading, Source, Value};
+use crate::flow::{self, Flow, TriggerAction, trigger};
+use crate::profile::{Language, Profile, Quirk};
 use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
 use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
 use crate::time::Duration;
 
-/// The flows of a scenario, and where each stands.
-pub(super) fn flows(node: Option<&Node>, loader: &dyn Loader, reading: &mut Reading) -> Vec<(Flow, Place)> {
-    let mut flows: Vec<(Flow, Place)> = Vec::new();
-    let mut names: BTreeSet<(String, String)> = BTreeSet::new();
-    let mut add = |node: &Node, reading: &mut Reading| {
+/// The flows of a scenario, and where each stands: its own, then those that come from outside.
+pub(super) fn flows(node: Option<&Node>, loader: &dyn Loader, reading: &mut Reading) -> Flows {
+    let mut flows = Flows::default();
+    for item in node.map_or(&[][..], |node| reading.list(node, "`flows`")) {
+        match &item.value {
+            Value::Scalar { text: path, .. } => match loader.flows(&item.place.source.name, path) {
+                Err(why) => reading.error(&item.place, format!("cannot read the flow file `{path}`: {why}"), ""),
+                Ok(files) => files.into_iter().for_each(|file| flows.add_file(&Arc::new(file), reading)),
+            },
+            _ => flows.add(item, reading),
+        }
+    }
+    loader.more_flows().iter().for_each(|file| flows.add_file(file, reading));
+    flows
+}
+
+/// Flows that were read so far.
+#[derive(Default)]
+pub(super) struct Flows {
+    pub(super) read: Vec<(Flow, Place)>,
+    /// Files that hold no sound flow: as in Kestra the others are there all the same.
+    pub(super) left_out: Vec<String>,
+    /// What is wrong with these.
+    pub(super) refused: Reading,
+    /// Namespaces and ids: each is there once.
+    names: BTreeSet<(String, String)>,
+}
+
+impl Flows {
+    fn add_file(&mut self, file: &Arc<Source>, reading: &mut Reading) {
+        let (root, diagnostics) = document::parse_jackson(file);
+        let mut own = Reading::default();
+        own.extend(diagnostics);
+        if let Some(root) = root {
+            self.add(&root, &mut own);
+        }
+        if own.failed() {
+            self.left_out.push(file.name.clone());
+            self.refused.extend(own.finish());
+        } else {
+            reading.extend(own.finish());
+        }
+    }
+
+    fn add(&mut self, node: &Node, reading: &mut Reading) {
         let Some(flow) = flow::read(node, reading) else { return };
-        if !names.insert((flow.namespace.clone(), flow.id.clone())) {
+        if !self.names.insert((flow.namespace.clone(), flow.id.clone())) {
             let what = format!("two flows are called {}.{}", flow.namespace, flow.id);
             reading.error(&node.place, what, "rename one of them");
         }
-        if flows.len() < limits::FLOWS {
-            flows.push((flow, node.place.clone()));
+        if reading.failed() {
+            return;
+        }
+        if self.read.len() < limits::FLOWS {
+            self.read.push((flow, node.place.clone()));
         } else {
             reading.error(&node.place, "too many flows", format!("at most {}", limits::FLOWS));
         }
-    };
-    for item in node.map_or(&[][..], |node| reading.list(node, "`flows`")) {
-        let Value::Scalar { text: path, .. } = &item.value else {
-            add(item, reading);
-            continue;
-        };
-        match loader.flows(&item.place.source.name, path) {
-            Err(why) => reading.error(&item.place, format!("cannot read the flow file `{path}`: {why}"), ""),
-            Ok(files) => {
-                for file in files {
-                    let (root, diagnostics) = document::parse_jackson(&Arc::new(file));
-                    reading.extend(diagnostics);
-                    if let Some(root) = root {
-                        add(&root, reading);
-                    }
-                }
-            }
-        }
     }
-    flows
 }
 
 /// Tells which cron expressions the version does not take, though a later one does.
@@ -62,6 +86,26 @@ pub(super) fn cron_dialect(plan: &Plan, places: &[Place], reading: &mut Reading)
                 let what = format!("`cron` of `{id}` is `{}`: {problem}", schedule.cron);
                 reading.error(place, what, format!("Kestra {version} has no `L`; 2.0 has"));
             }
+        }
+    }
+}
+
+/// How a version understands Flow triggers.
+pub fn trigger_dialect(profile: &Profile) -> trigger::Dialect {
+    match profile.language() {
+        Language::V0_20 => trigger::Dialect::V0_20,
+        Language::V1_3 => trigger::Dialect::V1_3,
+        Language::V2_0 => trigger::Dialect::V2_0,
+    }
+}
+
+/// Tells which Flow triggers the version does not take, though another one does.
+pub(super) fn trigger_refusals(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    for (flow, place) in plan.flows.iter().zip(places) {
+        for (at, why) in trigger::refused(flow, trigger_dialect(plan.kestra)) {
+            let id = flow.triggers.get(at).map_or("", |trigger| trigger.id.as_str());
+            let what = format!("Kestra {} refuses the trigger `{id}` of {}: {why}", plan.kestra.name(), flow.name());
+            reading.error(place, what, "write it as that version has it, or name another one with `kestra`");
         }
     }
 }
@@ -123,7 +167,7 @@ pub(super) fn selector(object: &Object<'_>, plan: &Plan, reading: &mut Reading) 
         task: text(reading, "task"),
         kind: text(reading, "type"),
     };
-    let tasks = || plan.flows.iter().flat_map(|flow| flow.tasks.iter().chain(&flow.errors));
+    let tasks = || plan.flows.iter().flat_map(Flow::all_tasks);
     let triggers = || plan.flows.iter().flat_map(|flow| &flow.triggers);
     let known = |key: &str, value: &Option<String>, names: Vec<&str>, reading: &mut Reading| {
         if let (Some(value), Some(node)) = (value, object.get(key))

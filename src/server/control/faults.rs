@@ -28,6 +28,10 @@ impl From<Refused> for Refusal {
             Refused::Past { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "name a later `at`, or leave it out: it begins now")
             }
+            Refused::Impossible(CommandError::NoWebserver) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "this is what its clients see; /api/state tells why")
+            }
+            Refused::Impossible(CommandError::Disabled(_)) => (StatusCode::CONFLICT, "switch it on in its file"),
             Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "see /api/state")
             }

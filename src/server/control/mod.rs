@@ -1,5 +1,6 @@
 //! The control port: clock, faults, journal, discovery, every member, and any instant.
 
+mod executions;
 mod faults;
 mod jump;
 mod members;
@@ -43,6 +44,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/api/faults", &[]),
     ("POST", "/api/faults", &[]),
     ("DELETE", "/api/faults/NAME", &[]),
+    ("POST", "/api/executions", &[]),
     ("GET", "/api/journal", &["since", "wait"]),
     ("GET", "/api/scenario", &[]),
     ("POST", "/api/reset", &[]),
@@ -64,6 +66,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/api/run-until", post(jump::run_until))
         .route("/api/faults", get(faults::list).post(faults::inject))
         .route("/api/faults/{name}", delete(faults::clear))
+        .route("/api/executions", post(executions::create))
         .route("/api/journal", get(journal))
         .route("/api/scenario", get(saved))
         .route("/api/reset", post(reset))
@@ -120,7 +123,7 @@ impl From<Broken> for Refusal {
 type Answered<T> = Result<T, Refusal>;
 
 async fn unknown_path(uri: Uri) -> Refusal {
-    let advice = "see / for what there is: /api/state, /api/faults, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
+    let advice = "see / for what there is: /api/state, /api/faults, /api/executions, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
     Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), advice)
 }
 

@@ -1,20 +1,24 @@
 //! The executor: executions from CREATED to their end, task after task, retries, `errors`, concurrency limits.
 //! What it counts follows the recordings, errors included; what is true is counted beside it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use super::behaviour;
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
 use super::limits;
+use super::listening::{Heard, Listening};
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
+use super::origin::{Origin, Origins};
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::worker::{JobOrder, TaskEnd, Work};
-use crate::flow::{ConcurrencyBehavior, Retry, RetryPause, State, Task};
-use crate::profile::{Quirk, Role};
+use crate::execution::trigger::Fired;
+use crate::execution::{self, Command, Dialect, Event as Step, Scratch, World};
+use crate::flow::{ConcurrencyBehavior, State};
+use crate::profile::{Profile, Quirk, Role};
 use crate::random::name_key;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
@@ -25,6 +29,16 @@ pub(super) struct Executor {
     executions: Slots<Execution>,
     /// By flow.
     places: Vec<Places>,
+    /// What those that have not ended were started with, where that is anything.
+    pub(super) origins: Origins,
+    listening: Listening,
+    /// When the first of the executions began in whose place the execution of a flow and a number will come.
+    begun: BTreeMap<(u32, u64), Instant>,
+    dialect: Dialect,
+    scratch: Scratch,
+    commands: Vec<Command>,
+    /// The state before the last step of an execution.
+    before: State,
 }
 
 /// The places of a flow's concurrency limit.
@@ -41,20 +55,35 @@ struct Places {
 struct Execution {
     flow: u32,
     number: u64,
-    state: State,
     created: Instant,
-    /// Index of the current task, those of `errors` after those of `tasks`.
-    task: u32,
-    attempt: u32,
-    first_attempt: Instant,
-    failed: bool,
-    warned: bool,
-    retried: bool,
     holds_place: bool,
     /// The trigger that waits for its end.
     trigger: Option<u32>,
-    /// How often its flow was tried before (`retry` of the flow).
-    flow_attempt: u32,
+    /// Its state and its task runs.
+    it: execution::Execution,
+}
+
+/// What the execution asks of the simulation.
+struct Asked<'a> {
+    cx: &'a Context,
+    flow: u32,
+    number: u64,
+}
+
+impl World for Asked<'_> {
+    fn now(&self) -> Instant {
+        self.cx.now
+    }
+
+    fn share(&mut self, attempt: u32) -> f64 {
+        let key = self.cx.flow_key(self.flow) ^ name_key("retry");
+        self.cx.seed.numbered(key, self.number << 16 | u64::from(attempt)).uniform()
+    }
+}
+
+/// How a version runs executions.
+fn dialect(profile: &Profile) -> Dialect {
+    Dialect { cancelled_counts: profile.has(Quirk::CancelledCounts), next_by_place: profile.has(Quirk::NextByPlace) }
 }
 
 /// A trigger whose execution has ended: it may fire again.
@@ -62,7 +91,17 @@ pub(super) type Freed = Option<u32>;
 
 impl Executor {
     pub(super) fn new(plan: &Plan) -> Executor {
-        Executor { executions: Slots::new(), places: vec![Places::default(); plan.flows.len()] }
+        Executor {
+            executions: Slots::new(),
+            places: vec![Places::default(); plan.flows.len()],
+            origins: Origins::default(),
+            listening: Listening::new(plan),
+            begun: BTreeMap::new(),
+            dialect: dialect(plan.kestra),
+            scratch: Scratch::default(),
+            commands: Vec::new(),
+            before: State::Created,
+        }
     }
 
     /// Creates an execution. `creator` is the member that writes it: a webserver, a scheduler, an executor.
@@ -80,21 +119,9 @@ impl Executor {
         }
         cx.truth.created += 1;
         cx.truth.triggered += u64::from(trigger.is_some());
-        let slot = self.executions.insert(Execution {
-            flow,
-            number,
-            state: State::Created,
-            created: now,
-            task: 0,
-            attempt: 1,
-            first_attempt: now,
-            failed: false,
-            warned: false,
-            retried: false,
-            holds_place: false,
-            trigger,
-            flow_attempt,
-        });
+        let begun = self.begun.remove(&(flow, number)).unwrap_or(now);
+        let it = execution::Execution::new(flow_attempt, begun);
+        let slot = self.executions.insert(Execution { flow, number, created: now, holds_place: false, trigger, it });
         cx.truth.live += 1;
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
@@ -114,7 +141,7 @@ impl Executor {
         slot: u32,
         number: u64,
     ) -> Freed {
-        let Execution { flow, state, .. } = *self.execution(slot, number)?;
+        let Execution { flow, it: execution::Execution { state, .. }, .. } = *self.execution(slot, number)?;
         if state == State::Created {
             message(cx, cluster, executor, flow, State::Created);
             cluster.consumed(cx, executor, QueueName::ExecutionCommand);
@@ -123,6 +150,9 @@ impl Executor {
                 // Registered for this state too.
                 let subject = Subject::FlowState(flow, State::Created);
                 cluster.count_many(cx, executor, Meter::DelayCreated, subject, 0.0);
+            }
+            if self.origins.get((flow, number)).is_some_and(|origin| origin.failed) {
+                return self.refused(cx, cluster, executor, slot, State::Failed);
             }
             if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
                 && self.places[flow as usize].held >= limit.limit
@@ -136,7 +166,6 @@ impl Executor {
             cluster.count(cx, executor, Meter::ExecutionPopped, Subject::FlowState(flow, State::Running));
         }
         if let Some(execution) = self.executions.get_mut(slot) {
-            execution.state = State::Running;
             execution.holds_place = true;
         }
         // Registered with nothing in it whenever a state is looked at for retries (recorded).
@@ -146,7 +175,8 @@ impl Executor {
         // Up to 0.20: what comes next, with the state before, and not for another attempt (standalone/activity_scrape1).
         let before = if state == State::Created { state } else { State::Running };
         cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(flow, before));
-        self.next_task(cx, cluster, executor, slot, None)
+        self.step(cx, slot, Step::Begin);
+        self.follow(cx, cluster, executor, slot, Step::Begin)
     }
 
     /// More executions than the limit of the flow allows. Ends by CANCEL and FAIL are never counted (recorded).
@@ -158,88 +188,98 @@ impl Executor {
         slot: u32,
         behavior: ConcurrencyBehavior,
     ) -> Freed {
-        let execution = self.executions.get_mut(slot)?;
-        let (flow, number) = (execution.flow, execution.number);
+        let Execution { flow, number, .. } = *self.executions.get(slot)?;
         match behavior {
             ConcurrencyBehavior::Queue => {
-                execution.state = State::Queued;
+                self.turn(cx, cluster, executor, slot, State::Queued);
                 cx.truth.queued += 1;
                 self.places[flow as usize].waiting.push_back((slot, number));
                 cluster.count(cx, executor, Meter::ExecutionQueued, Subject::FlowState(flow, State::Queued));
                 cluster.produce(cx, executor, Class::Execution, 1);
                 None
             }
-            ConcurrencyBehavior::Cancel => self.close(cx, cluster, executor, slot, State::Cancelled),
-            ConcurrencyBehavior::Fail => self.close(cx, cluster, executor, slot, State::Failed),
+            ConcurrencyBehavior::Cancel => self.refused(cx, cluster, executor, slot, State::Cancelled),
+            ConcurrencyBehavior::Fail => self.refused(cx, cluster, executor, slot, State::Failed),
         }
     }
 
-    /// Goes to the task after `done`, or ends the execution.
-    fn next_task(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        executor: usize,
-        slot: u32,
-        done: Option<u32>,
-    ) -> Freed {
-        let plan = cx.plan.clone();
-        let execution = self.executions.get_mut(slot)?;
-        let index = execution.flow;
-        let flow = plan.flows.get(index as usize)?;
-        let mut next = done.map_or(0, |task| task + 1);
-        let end = if execution.failed { flow.tasks.len() + flow.errors.len() } else { flow.tasks.len() } as u32;
-        if execution.failed && next <= flow.tasks.len() as u32 {
-            next = next.max(flow.tasks.len() as u32);
-        }
-        while next < end && behaviour::task(flow, next as usize).is_some_and(|task| task.disabled) {
-            next += 1;
-        }
-        if next >= end {
-            let state = match (execution.failed, execution.warned) {
-                (true, _) => State::Failed,
-                (false, true) => State::Warning,
-                (false, false) => State::Success,
-            };
-            return self.finish(cx, cluster, executor, slot, state);
-        }
-        (execution.task, execution.attempt, execution.first_attempt) = (next, 1, cx.now);
-        if done.is_some() {
-            cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(index, State::Running));
-        }
-        self.create_task_run(cx, cluster, executor, slot);
-        None
+    /// An execution ends before it began.
+    fn refused(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
+        self.turn(cx, cluster, executor, slot, state);
+        self.close(cx, cluster, executor, slot, state)
     }
 
-    /// Creates a task run (an attempt) and hands it to the workers.
-    fn create_task_run(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32) {
-        let Some(execution) = self.executions.get_mut(slot) else { return };
-        execution.state = State::Running;
-        let Execution { flow, number, task, attempt, .. } = *execution;
+    /// Something happens to an execution; what is to be done stands in `commands`. False when it does not matter any more.
+    fn step(&mut self, cx: &Context, slot: u32, event: Step) -> bool {
+        let Some(execution) = self.executions.get_mut(slot) else { return false };
+        let Some(model) = cx.flows.get(execution.flow as usize) else { return false };
+        let mut asked = Asked { cx, flow: execution.flow, number: execution.number };
+        let how = (&*model.tree, &self.dialect);
+        self.commands.clear();
+        self.before = execution.it.state;
+        execution.it.next(how, event, &mut asked, &mut self.scratch, &mut self.commands)
+    }
+
+    /// Does what is to be done after a step.
+    fn follow(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, event: Step) -> Freed {
+        let commands = std::mem::take(&mut self.commands);
+        let mut freed = None;
+        // Nobody sees the states that are left again within the step, as FAILED before RETRYING.
+        let is = |command: &Command| if let Command::State(state) = command { Some(*state) } else { None };
+        if let Some(state) = commands.iter().rev().find_map(is).filter(|state| *state != self.before) {
+            self.seen(cx, cluster, executor, slot, state);
+        }
+        for command in &commands {
+            match *command {
+                Command::Start { run, first } => {
+                    if first && event != Step::Begin {
+                        let flow = self.executions.get(slot).map_or(0, |it| it.flow);
+                        cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(flow, State::Running));
+                    }
+                    self.start(cx, cluster, executor, slot, run);
+                }
+                Command::State(_) | Command::Enter { .. } | Command::Leave { .. } => {}
+                Command::Retry { run, after } => self.retry_task(cx, cluster, executor, slot, (run, after)),
+                Command::Again { after } => freed = self.retry_execution(cx, cluster, executor, slot, after),
+                Command::End(state) => freed = self.finish(cx, cluster, executor, slot, state),
+            }
+        }
+        // Its memory is used again.
+        self.commands = commands;
+        freed
+    }
+
+    /// Hands an attempt of a task run to the workers.
+    fn start(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) {
+        let Some(execution) = self.executions.get(slot) else { return };
+        let Some(&execution::TaskRun { node: task, attempt, .. }) = execution.it.run(run) else { return };
+        let Execution { flow, number, .. } = *execution;
         cx.truth.attempts += 1;
         message(cx, cluster, executor, flow, State::Running);
         cluster.count(cx, executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
         cluster.tell(cx, executor, Moment::TaskRun);
-        let work = Work::Task { slot, number, flow, task, attempt };
+        let work = Work::Task { slot, number, flow, task, run, attempt };
         let order = JobOrder { work, created: cx.now, resubmitted: false };
         cluster.send(cx, QueueKind::WorkerJob, Message::Job(order));
     }
 
-    /// A worker says that it runs a task.
+    /// A worker says that it runs an attempt of a task run.
     pub(super) fn task_started(
         &mut self,
         cx: &mut Context,
         cluster: &mut Cluster,
         executor: usize,
-        slot: u32,
-        number: u64,
-    ) {
-        let Some(execution) = self.execution(slot, number) else { return };
-        message(cx, cluster, executor, execution.flow, State::Running);
+        (slot, number): (u32, u64),
+        (run, attempt): (u32, u32),
+    ) -> Freed {
+        let flow = self.execution(slot, number)?.flow;
+        message(cx, cluster, executor, flow, State::Running);
         cluster.produce(cx, executor, Class::Execution, 1);
+        let event = Step::Started { run, attempt };
+        if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }
 
-    /// A worker says how a task ended.
+    /// A worker says how an attempt of a task run ended.
     pub(super) fn task_ended(
         &mut self,
         cx: &mut Context,
@@ -248,63 +288,31 @@ impl Executor {
         (slot, number): (u32, u64),
         end: TaskEnd,
     ) -> Freed {
-        let plan = cx.plan.clone();
-        let execution = self.execution(slot, number).filter(|execution| execution.attempt == end.attempt)?;
-        let (index, task_index) = (execution.flow, execution.task);
-        let flow = plan.flows.get(index as usize)?;
-        let task = behaviour::task(flow, task_index as usize)?;
-        let in_errors = task_index as usize >= flow.tasks.len();
-        cx.truth.attempts_ended += 1;
-        message(cx, cluster, executor, index, State::Running);
-        cluster.produce(cx, executor, Class::Execution, 1);
-        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(index, end.state));
-        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(index, end.state), end.duration);
-        if end.state == State::Failed
-            && let Some(retry) = &task.retry
-            && let Some(pause) = self.retry_pause(cx, slot, retry, end.attempt)
-        {
-            if retry.new_execution {
-                return self.retry_execution(cx, cluster, executor, slot, pause);
-            }
-            self.retry_task(cx, cluster, executor, slot, pause);
+        let flow = self.execution(slot, number)?.flow;
+        let TaskEnd { run, attempt, state, .. } = end;
+        let event = Step::Ended { run, attempt, state };
+        if !self.step(cx, slot, event) {
             return None;
         }
-        let execution = self.executions.get_mut(slot)?;
-        let state = counts_as(end.state, task, std::mem::take(&mut execution.retried));
-        execution.warned |= state == State::Warning;
-        execution.failed |= state == State::Failed;
-        if state == State::Failed && !in_errors {
-            let attempt = execution.flow_attempt + 1;
-            if let Some(retry) = &flow.retry
-                && let Some(pause) = self.retry_pause_of_flow(cx, slot, &retry.retry, attempt)
-            {
-                return self.retry_execution(cx, cluster, executor, slot, pause);
-            }
-        }
-        // A task of `errors` that fails ends the list.
-        let done = if state == State::Failed && in_errors { u32::MAX - 1 } else { task_index };
-        self.next_task(cx, cluster, executor, slot, Some(done))
-    }
-
-    fn retry_pause(&self, cx: &Context, slot: u32, retry: &Retry, attempt: u32) -> Option<Duration> {
-        let execution = self.executions.get(slot)?;
-        let draws = execution.number << 16 | u64::from(attempt);
-        retry_pause(cx, execution.flow, retry, attempt, execution.first_attempt, draws)
-    }
-
-    fn retry_pause_of_flow(&self, cx: &Context, slot: u32, retry: &Retry, attempt: u32) -> Option<Duration> {
-        let execution = self.executions.get(slot)?;
-        let draws = execution.number << 16 | 0xffff;
-        retry_pause(cx, execution.flow, retry, attempt, execution.first_attempt, draws)
+        cx.truth.attempts_ended += 1;
+        message(cx, cluster, executor, flow, State::Running);
+        cluster.produce(cx, executor, Class::Execution, 1);
+        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(flow, state));
+        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, state), end.duration);
+        self.follow(cx, cluster, executor, slot, event)
     }
 
     /// An attempt of a task failed, and another one follows.
-    fn retry_task(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, pause: Duration) {
+    fn retry_task(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        (run, after): (u32, Duration),
+    ) {
         let age = self.age(cx, slot);
-        let Some(execution) = self.executions.get_mut(slot) else { return };
-        execution.state = State::Retrying;
-        execution.attempt += 1;
-        execution.retried = true;
+        let Some(execution) = self.executions.get(slot) else { return };
         let (flow, number) = (execution.flow, execution.number);
         // Each failed attempt is counted as a failed execution (recorded).
         cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, State::Failed));
@@ -314,7 +322,7 @@ impl Executor {
             message(cx, cluster, executor, flow, State::Retrying);
         }
         cluster.produce(cx, executor, Class::Execution, 2);
-        cx.after(pause, Event::RetryDue { execution: slot, number });
+        cx.after(after, Event::RetryDue { execution: slot, number, run });
     }
 
     /// `retry` with CREATE_NEW_EXECUTION, of a task or of the flow: this execution ends as RETRIED, a new one follows.
@@ -324,13 +332,19 @@ impl Executor {
         cluster: &mut Cluster,
         executor: usize,
         slot: u32,
-        pause: Duration,
+        after: Duration,
     ) -> Freed {
         let age = self.age(cx, slot);
-        let Execution { flow, flow_attempt, .. } = *self.executions.get(slot)?;
+        let Execution { flow, number: old, it: execution::Execution { attempt, begun, .. }, .. } =
+            *self.executions.get(slot)?;
         let number = cx.next_number(flow);
+        // The new one is started with the same.
+        if let Some(origin) = self.origins.remove((flow, old)) {
+            self.origins.insert((flow, number), origin);
+        }
+        self.begun.insert((flow, number), begun);
         cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
-        cx.after(pause, Event::FlowRetryDue { flow, number, attempt: flow_attempt + 1 });
+        cx.after(after, Event::FlowRetryDue { flow, number, attempt: attempt + 1 });
         // Counted as FAILED: RETRIED never appears in the counter of ends (recorded).
         message(cx, cluster, executor, flow, State::Retried);
         cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, State::Failed));
@@ -357,16 +371,19 @@ impl Executor {
     }
 
     /// The pause before an attempt is over.
-    pub(super) fn retry_due(&mut self, cx: &mut Context, cluster: &mut Cluster, slot: u32, number: u64) {
+    pub(super) fn retry_due(&mut self, cx: &mut Context, cluster: &mut Cluster, (slot, number): (u32, u64), run: u32) {
         let Some(execution) = self.execution(slot, number) else { return };
         let flow = execution.flow;
         match cluster.pick(cx, Role::Executor, number) {
             Some(executor) => {
                 cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retrying));
-                self.create_task_run(cx, cluster, executor, slot);
+                let event = Step::RetryDue { run };
+                if self.step(cx, slot, event) {
+                    self.follow(cx, cluster, executor, slot, event);
+                }
             }
             // Delays are looked at each second by whatever executor there is.
-            None => cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number }),
+            None => cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number, run }),
         }
     }
 
@@ -385,6 +402,7 @@ impl Executor {
     /// An execution is over: its place goes to the next one that waits, its trigger is free again.
     fn close(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
         let execution = self.executions.remove(slot)?;
+        self.origins.remove((execution.flow, execution.number));
         cx.truth.live -= 1;
         cx.truth.ended[state as usize] += 1;
         cluster.tell(cx, executor, Moment::Closed);
@@ -405,18 +423,46 @@ impl Executor {
         execution.trigger
     }
 
+    /// An execution comes into a state by its limit, not by its tasks.
+    fn turn(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
+        if let Some(execution) = self.executions.get_mut(slot) {
+            execution.it.state = state;
+            self.seen(cx, cluster, executor, slot, state);
+        }
+    }
+
+    /// An execution has come into a state, and is in it when the step of its executor is over: the one place from where one
+    /// learns of it.
+    fn seen(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
+        let Some(execution) = self.executions.get(slot) else { return };
+        let Execution { flow, number, created, .. } = *execution;
+        cx.changed(flow, number, state);
+        if self.listening.is_deaf() {
+            return;
+        }
+        let origin = self.origins.get((flow, number));
+        let fired = self.listening.hear(cx, &Heard { flow, number, created, state, it: &execution.it, origin });
+        for Fired { flow, labels, inputs, variables, failed, .. } in fired {
+            let flow = flow as u32;
+            let number = cx.next_number(flow);
+            let origin = Origin { labels, inputs, trigger: Some(variables), failed: failed.is_some() };
+            self.origins.insert((flow, number), Arc::new(origin));
+            self.create(cx, cluster, executor, (flow, number), (None, 0));
+        }
+    }
+
     fn age(&self, cx: &Context, slot: u32) -> Duration {
         self.executions.get(slot).map_or(Duration::ZERO, |execution| cx.now.since(execution.created))
     }
 
     /// Bytes of the executions.
     pub(super) fn bytes(&self) -> usize {
-        self.executions.len() * size_of::<Execution>()
+        self.executions.len() * size_of::<Execution>() + self.origins.bytes()
     }
 
     /// Executions that wait for the end of a pause.
     pub(super) fn retrying(&self) -> u64 {
-        self.executions.iter().filter(|execution| execution.state == State::Retrying).count() as u64
+        self.executions.iter().filter(|execution| execution.it.state == State::Retrying).count() as u64
     }
 
     /// What must always hold of executions.
@@ -454,7 +500,7 @@ impl Executor {
                 return Err(format!("{held} executions of flow {flow} hold {} places", places.held));
             }
         }
-        let homeless = |it: &&Execution| matches!(it.state, State::Running | State::Retrying) && !it.holds_place;
+        let homeless = |it: &&Execution| matches!(it.it.state, State::Running | State::Retrying) && !it.holds_place;
         match self.executions.iter().find(homeless) {
             Some(execution) => Err(format!("an execution runs without a place: {execution:?}")),
             None => Ok(()),
@@ -467,40 +513,6 @@ fn message(cx: &mut Context, cluster: &mut Cluster, executor: usize, flow: u32, 
     let times = cx.spread(0x3e55, 0.4, 1.6) * cx.slowdown();
     let time = Duration::microseconds(1_800).times(times);
     cluster.time(cx, executor, Meter::ExecutionMessage, Subject::FlowState(flow, state), time);
-}
-
-/// What the end of a task counts as for its execution.
-fn counts_as(end: State, task: &Task, retried: bool) -> State {
-    let mut state = end;
-    if state == State::Failed && task.allow_failure {
-        state = State::Warning;
-    }
-    if state == State::Success && retried && task.retry.as_ref().is_some_and(|retry| retry.warning_on_retry) {
-        state = State::Warning;
-    }
-    if state == State::Warning && task.allow_warning {
-        state = State::Success;
-    }
-    state
-}
-
-/// The pause before the next attempt, if there is one.
-fn retry_pause(cx: &Context, flow: u32, retry: &Retry, attempt: u32, first: Instant, draws: u64) -> Option<Duration> {
-    if retry.max_attempts.is_some_and(|max| attempt >= max) {
-        return None;
-    }
-    let pause = match retry.pause {
-        RetryPause::Constant(interval) => interval,
-        RetryPause::Exponential { interval, factor, max } => {
-            interval.times(libm::pow(factor, f64::from(attempt.saturating_sub(1)))).min(max)
-        }
-        RetryPause::Random { min, max } => {
-            let key = cx.flow_key(flow) ^ name_key("retry");
-            min + max.saturating_sub(min).times(cx.seed.numbered(key, draws).uniform())
-        }
-    };
-    let late = retry.max_duration.is_some_and(|most| (cx.now + pause).since(first) > most);
-    (!late).then_some(pause)
 }
 
 #[cfg(test)]

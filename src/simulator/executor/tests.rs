@@ -40,8 +40,8 @@ fn end(
     order: &JobOrder,
     state: State,
 ) -> Vec<JobOrder> {
-    let Work::Task { slot, number, attempt, .. } = order.work else { return Vec::new() };
-    let end = TaskEnd { state, duration: Duration::seconds(1), attempt };
+    let Work::Task { slot, number, run, attempt, .. } = order.work else { return Vec::new() };
+    let end = TaskEnd { state, duration: Duration::seconds(1), run, attempt };
     executor.task_ended(cx, cluster, 0, (slot, number), end);
     executor.laws(cx).expect("the laws hold");
     executor.laws_of_each().expect("the laws hold");
@@ -121,14 +121,14 @@ fn a_failed_attempt_is_followed_by_another_after_its_pause_until_there_are_enoug
     assert!(end(&mut cx, &mut cluster, &mut executor, &first[0], State::Failed).is_empty());
     assert_eq!(executor.retrying(), 1);
     let due = events(&mut cx, second(100));
-    let Some((at, Event::RetryDue { execution, number })) =
+    let Some((at, Event::RetryDue { execution, number, run })) =
         due.iter().copied().find(|(_, event)| matches!(event, Event::RetryDue { .. }))
     else {
         panic!("no retry in {due:?}")
     };
     assert_eq!(at, second(65));
     cx.now = at;
-    executor.retry_due(&mut cx, &mut cluster, execution, number);
+    executor.retry_due(&mut cx, &mut cluster, (execution, number), run);
     let second_attempt = jobs(&mut cluster);
     assert_eq!(task(&second_attempt[0]), (0, 2));
     // What a late worker says of the first attempt is not heard.
@@ -139,62 +139,19 @@ fn a_failed_attempt_is_followed_by_another_after_its_pause_until_there_are_enoug
 }
 
 #[test]
-fn a_task_of_errors_that_fails_ends_the_list() {
-    let errors =
-        "    tasks: [ { id: a, type: t.A } ]\n    errors: [ { id: e, type: t.E }, { id: never, type: t.E } ]\n";
+fn a_task_of_errors_that_fails_keeps_none_of_the_others_from_running() {
+    let errors = "    tasks: [ { id: a, type: t.A } ]\n    errors: [ { id: e, type: t.E }, { id: e2, type: t.E } ]\n\
+                  \x20   finally: [ { id: f, type: t.F } ]\n";
     let (mut cx, mut cluster, mut executor) = start(errors);
     create(&mut cx, &mut cluster, &mut executor);
-    let first = look(&mut cx, &mut cluster, &mut executor);
-    let second = end(&mut cx, &mut cluster, &mut executor, &first[0], State::Failed);
-    assert_eq!(second.iter().map(task).collect::<Vec<_>>(), [(1, 1)]);
-    assert!(end(&mut cx, &mut cluster, &mut executor, &second[0], State::Failed).is_empty());
+    let mut next = look(&mut cx, &mut cluster, &mut executor);
+    let mut ran = Vec::new();
+    for state in [State::Failed, State::Failed, State::Success, State::Success] {
+        ran.push(task(&next[0]).0);
+        next = end(&mut cx, &mut cluster, &mut executor, &next[0], state);
+    }
+    assert_eq!((ran, next.len()), (vec![0, 1, 2, 3], 0));
     assert_eq!((cx.truth.ended_in(State::Failed), cx.truth.live), (1, 0));
-}
-
-#[test]
-fn pauses_are_as_long_as_the_retry_says_and_no_attempt_begins_after_its_longest_duration() {
-    let (mut cx, ..) = start("    tasks: [ { id: a, type: t.A } ]\n");
-    let first = cx.now;
-    let retry = |pause, max_duration| Retry {
-        pause,
-        max_attempts: Some(5),
-        max_duration,
-        warning_on_retry: false,
-        new_execution: false,
-    };
-    let [two, five, eight, thirty] = [2, 5, 8, 30].map(Duration::seconds);
-    let pause = |cx: &Context, retry: &Retry, attempt| {
-        retry_pause(cx, 0, retry, attempt, first, 7).map(|pause| pause.as_milliseconds())
-    };
-    let growing = retry(RetryPause::Exponential { interval: two, factor: 3.0, max: thirty }, None);
-    let pauses = [1, 2, 3, 4, 5].map(|attempt| pause(&cx, &growing, attempt));
-    assert_eq!(pauses, [Some(2_000), Some(6_000), Some(18_000), Some(30_000), None]);
-    let random = retry(RetryPause::Random { min: two, max: five }, None);
-    assert!(pause(&cx, &random, 1).is_some_and(|pause| (2_000..=5_000).contains(&pause)));
-    // The attempt would begin when the pause is over.
-    let bounded = retry(RetryPause::Constant(five), Some(eight));
-    for (seconds, expected) in [(0, Some(5_000)), (3, Some(5_000)), (4, None), (9, None)] {
-        cx.now = first + Duration::seconds(seconds);
-        assert_eq!(pause(&cx, &bounded, 1), expected, "{seconds} s after the first");
-    }
-}
-
-#[test]
-fn the_end_of_a_task_counts_as_its_flow_says() {
-    use State::{Failed, Success, Warning};
-    let retry = "retry: { type: constant, interval: PT1S, maxAttempts: 3, warningOnRetry: true }";
-    for (says, end, retried, expected) in [
-        ("", Failed, false, Failed),
-        ("allowFailure: true", Failed, false, Warning),
-        ("allowWarning: true", Warning, false, Success),
-        ("allowFailure: true, allowWarning: true", Failed, false, Success),
-        (retry, Success, false, Success),
-        (retry, Success, true, Warning),
-        ("", Success, true, Success),
-    ] {
-        let (cx, ..) = start(&format!("    tasks: [ {{ id: a, type: t.A, {says} }} ]\n"));
-        assert_eq!(counts_as(end, &cx.plan.flows[0].tasks[0], retried), expected, "{says} {end:?} {retried}");
-    }
 }
 
 /// The retry of the flow that comes next.
@@ -207,8 +164,7 @@ fn flow_retry(cx: &mut Context) -> Option<(Instant, u64, u32)> {
 
 #[test]
 fn a_flow_is_tried_as_often_as_it_says_by_new_executions_that_wait_for_an_executor() {
-    let retried =
-        "    retry: { type: constant, interval: PT5S, maxAttempts: 3 }\n    tasks: [ { id: a, type: t.A } ]\n";
+    let retried = "    retry: { type: constant, interval: PT5S, maxAttempts: 3, behavior: CREATE_NEW_EXECUTION }\n    tasks: [ { id: a, type: t.A } ]\n";
     let (mut cx, mut cluster, mut executor) = start(retried);
     create(&mut cx, &mut cluster, &mut executor);
     for attempt in 1..=2 {

@@ -1,0 +1,11 @@
+//! What versions of Kestra do otherwise than others while they run an execution.
+
+/// How one version runs executions. Whoever drives an execution fills it from what it knows of versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dialect {
+    /// A cancelled task makes its list cancelled (2.0; before that it counts as a success: captures/core/states.tsv).
+    pub cancelled_counts: bool,
+    /// What comes next is the task behind the last one that ended (2.0), not the one whose number is that of the tasks
+    /// that ran (captures/core/states.tsv).
+    pub next_by_place: bool,
+}

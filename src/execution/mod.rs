@@ -1,0 +1,15 @@
+//! Executions, as Kestra runs them: a flow as a tree of tasks, an execution as a tree of task runs. Pure: it knows no
+//! cluster, no clock and no chance; whoever drives it says what happened, and is told what to do.
+
+mod dialect;
+mod engine;
+mod retry;
+mod rules;
+mod tree;
+pub mod trigger;
+
+pub use dialect::Dialect;
+pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
+pub use retry::pause;
+pub use rules::{Part, Scope, allowed, fold};
+pub use tree::{Node, Tree};

@@ -1,0 +1,104 @@
+//! A flow as a tree of numbered tasks, made once for all its executions.
+
+use super::rules::Part;
+use crate::flow::{Flow, How, Retry, Task};
+
+/// No number: no parent, no choice.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A flow, made ready to run. The number of a task is that of `Flow::all_tasks`.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// All tasks, by number.
+    pub nodes: Vec<Node>,
+    /// The lists of the flow.
+    pub(super) root: Lists,
+    /// `afterExecution`.
+    pub(super) after: Vec<u32>,
+}
+
+/// A task.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its `id`.
+    pub id: String,
+    /// How it is tried again: as it says itself, or a task that holds it, or the flow.
+    pub retry: Option<Retry>,
+    pub(super) own_retry: bool,
+    pub(super) allow_failure: bool,
+    pub(super) allow_warning: bool,
+    pub(super) group: Option<Held>,
+    /// Where it is: the list, and its place there.
+    pub(super) part: Part,
+    pub(super) place: u32,
+}
+
+/// The tasks that a task holds.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) how: How,
+    pub(super) lists: Lists,
+}
+
+/// Lists of tasks beside each other, disabled ones left out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lists {
+    /// One, or those of which one is chosen.
+    pub(super) branches: Vec<Vec<u32>>,
+    pub(super) errors: Vec<u32>,
+    pub(super) finally: Vec<u32>,
+}
+
+impl Tree {
+    /// Of a flow.
+    pub fn new(flow: &Flow) -> Tree {
+        let mut tree = Tree { nodes: Vec::new(), root: Lists::default(), after: Vec::new() };
+        let of_flow = flow.retry.as_ref().map(|retry| &retry.retry);
+        tree.root.branches = vec![tree.list(&flow.tasks, Part::Tasks, of_flow)];
+        // What the flow says of its tasks does not hold for those that run because they failed.
+        tree.root.errors = tree.list(&flow.errors, Part::Errors, None);
+        tree.root.finally = tree.list(&flow.finally, Part::Finally, None);
+        tree.after = tree.list(&flow.after_execution, Part::Tasks, None);
+        for (at, task) in flow.all_tasks().into_iter().enumerate() {
+            let Some(group) = task.group() else { continue };
+            let retry = tree.nodes.get(at).and_then(|node| node.retry.clone());
+            let retry = retry.as_ref();
+            let branches = group.branches.iter().map(|tasks| tree.list(tasks, Part::Tasks, retry)).collect();
+            let lists = Lists {
+                branches,
+                errors: tree.list(&group.errors, Part::Errors, None),
+                finally: tree.list(&group.finally, Part::Finally, None),
+            };
+            if let Some(node) = tree.nodes.get_mut(at) {
+                node.group = Some(Held { how: group.how.clone(), lists });
+            }
+        }
+        tree
+    }
+
+    /// Adds tasks; the numbers of those that run.
+    fn list(&mut self, tasks: &[Task], part: Part, retry: Option<&Retry>) -> Vec<u32> {
+        let mut list = Vec::new();
+        for task in tasks {
+            if !task.disabled {
+                list.push(self.nodes.len() as u32);
+            }
+            self.nodes.push(Node {
+                id: task.id.clone(),
+                retry: task.retry.as_ref().or(retry).cloned(),
+                own_retry: task.retry.is_some(),
+                allow_failure: task.allow_failure,
+                allow_warning: task.allow_warning,
+                group: None,
+                part,
+                place: list.len().saturating_sub(1) as u32,
+            });
+        }
+        list
+    }
+
+    /// A task.
+    pub fn node(&self, node: u32) -> Option<&Node> {
+        self.nodes.get(node as usize)
+    }
+}

@@ -1,0 +1,177 @@
+//! What templates of Flow triggers see. It is built when the first template asks for it.
+
+use std::cell::OnceCell;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::upstream::{TaskRun, Upstream};
+use super::{Failure, Own, Surroundings};
+use crate::flow::trigger::{Dialect, Era};
+use crate::pebble::{self, Host, Side, Template};
+
+/// What conditions are asked about.
+#[derive(Clone, Copy)]
+pub(super) enum Woken<'a> {
+    /// An execution that has changed its state.
+    By(&'a Upstream<'a>),
+    /// A date: the variables of a Schedule, and no execution.
+    At(&'a Map<String, Json>),
+}
+
+/// Renders the templates of one trigger for one execution.
+pub(super) struct Templates<'a> {
+    own: &'a Own,
+    upstream: Woken<'a>,
+    around: &'a Surroundings<'a>,
+    dialect: Dialect,
+    templates: &'static pebble::Dialect,
+    /// Whose `flow` it is: conditions of 2.0 see the flow of the execution.
+    upstream_flow: bool,
+    built: OnceCell<Map<String, Json>>,
+    with_outputs: OnceCell<Map<String, Json>>,
+}
+
+impl<'a> Templates<'a> {
+    /// For conditions.
+    pub(super) fn new(
+        own: &'a Own,
+        upstream: Woken<'a>,
+        around: &'a Surroundings<'a>,
+        dialect: Dialect,
+        templates: &'static pebble::Dialect,
+    ) -> Templates<'a> {
+        let upstream_flow = dialect.era == Era::DependsOn;
+        let (built, with_outputs) = (OnceCell::new(), OnceCell::new());
+        Templates { own, upstream, around, dialect, templates, upstream_flow, built, with_outputs }
+    }
+
+    /// For the inputs and labels of the new execution: `flow` is that of the trigger.
+    pub(super) fn of_own_flow(self) -> Templates<'a> {
+        Templates { upstream_flow: false, built: OnceCell::new(), with_outputs: OnceCell::new(), ..self }
+    }
+
+    /// A text, rendered where it is a template.
+    pub(super) fn text(&self, text: &str) -> Result<String, Failure> {
+        match text.contains('{') {
+            true => self.render(text, self.built.get_or_init(|| self.build())),
+            false => Ok(text.to_owned()),
+        }
+    }
+
+    /// The same where `trigger.outputs` are the outputs of the execution.
+    pub(super) fn text_with_outputs(&self, text: &str, outputs: &Map<String, Json>) -> Result<String, Failure> {
+        if !text.contains('{') {
+            return Ok(text.to_owned());
+        }
+        let context = self.with_outputs.get_or_init(|| {
+            let mut context = self.built.get_or_init(|| self.build()).clone();
+            let trigger = context.entry("trigger").or_insert_with(|| Json::Object(Map::new()));
+            if let Json::Object(trigger) = trigger {
+                trigger.insert("outputs".into(), Json::Object(outputs.clone()));
+            }
+            context
+        });
+        self.render(text, context)
+    }
+
+    fn render(&self, text: &str, context: &Map<String, Json>) -> Result<String, Failure> {
+        let template = Template::parse(text, self.templates).map_err(|error| Failure::new(error.to_string()))?;
+        let host = Host { side: Side::Executor, ..self.around.host.clone() };
+        template.render(context, &host).map_err(|error| Failure::new(error.to_string()))
+    }
+
+    fn build(&self) -> Map<String, Json> {
+        let mut context = self.around.base.clone();
+        let upstream = match self.upstream {
+            Woken::By(upstream) => upstream,
+            Woken::At(variables) => {
+                context.insert(
+                    "flow".into(),
+                    json!({ "id": self.own.id, "namespace": self.own.namespace, "revision": 1 }),
+                );
+                self.trigger(&mut context, variables, true);
+                if let Some(variables) = &self.own.variables {
+                    context.insert("vars".into(), variables.clone().into());
+                }
+                return context;
+            }
+        };
+        let (id, namespace, revision) = match self.upstream_flow {
+            true => (upstream.flow, upstream.namespace, upstream.revision),
+            false => (self.own.id.as_str(), self.own.namespace.as_str(), 1),
+        };
+        context.insert("flow".into(), json!({ "id": id, "namespace": namespace, "revision": revision }));
+        context.insert("execution".into(), self.execution(upstream).into());
+        let labels = upstream.label_tree(|_| true);
+        if !labels.is_empty() {
+            context.insert("labels".into(), labels.into());
+        }
+        let runs = upstream.task_runs.unwrap_or_default();
+        context.insert("outputs".into(), by_task(runs, |run| run.outputs.map(|outputs| outputs.clone().into())).into());
+        context.insert("tasks".into(), by_task(runs, |run| Some(json!({ "state": run.state.name() }))).into());
+        if !upstream.inputs.is_empty() {
+            context.insert("inputs".into(), upstream.inputs.clone().into());
+        }
+        if let Some(trigger) = &upstream.trigger {
+            self.trigger(&mut context, trigger.variables, trigger.schedule);
+        }
+        let variables = if self.upstream_flow { upstream.variables } else { self.own.variables.as_ref() };
+        if let Some(variables) = variables {
+            context.insert("vars".into(), variables.clone().into());
+        }
+        context
+    }
+
+    /// The variables of a trigger; those of a Schedule are there twice in some versions.
+    fn trigger(&self, context: &mut Map<String, Json>, variables: &Map<String, Json>, schedule: bool) {
+        context.insert("trigger".into(), variables.clone().into());
+        if schedule && self.dialect.schedule {
+            context.insert("schedule".into(), variables.clone().into());
+        }
+    }
+
+    fn execution(&self, upstream: &Upstream<'_>) -> Map<String, Json> {
+        let mut execution = Map::new();
+        execution.insert("id".into(), upstream.id.into());
+        if self.dialect.state_text {
+            execution.insert("state".into(), upstream.state.name().into());
+        }
+        execution.insert("startDate".into(), instant(upstream.start).into());
+        execution.insert("originalId".into(), upstream.original.unwrap_or(upstream.id).into());
+        if let Some(outputs) = upstream.outputs.filter(|_| self.dialect.execution_outputs) {
+            execution.insert("outputs".into(), outputs.clone().into());
+        }
+        if let Some(end) = upstream.end.filter(|_| self.dialect.dates) {
+            execution.insert("endDate".into(), instant(end).into());
+        }
+        execution
+    }
+}
+
+/// A date as templates and variables have it: micros, as far as there are any.
+pub(super) fn instant(at: jiff::Timestamp) -> String {
+    let micros = jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at);
+    match micros.subsec_nanosecond() {
+        0 => format!("{micros:.0}"),
+        nanos if nanos % 1_000_000 == 0 => format!("{micros:.3}"),
+        _ => format!("{micros:.6}"),
+    }
+}
+
+/// Something of each task run, by its task, and by its value where it has one.
+fn by_task(runs: &[TaskRun<'_>], what: impl Fn(&TaskRun<'_>) -> Option<Json>) -> Map<String, Json> {
+    let mut tree = Map::new();
+    for run in runs {
+        let Some(found) = what(run) else { continue };
+        match run.value {
+            None => drop(tree.insert(run.task.to_owned(), found)),
+            Some(value) => {
+                let entry = tree.entry(run.task).or_insert_with(|| Json::Object(Map::new()));
+                if let Json::Object(values) = entry {
+                    values.insert(value.to_owned(), found);
+                }
+            }
+        }
+    }
+    tree
+}

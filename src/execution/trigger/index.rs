@@ -1,0 +1,144 @@
+//! Which Flow triggers a transition can concern: by the state, and by the namespaces that they name.
+
+use rustc_hash::FxHashMap;
+
+use super::Listener;
+use super::upstream::Upstream;
+use crate::flow::State;
+use crate::flow::trigger::{Comparison, Condition, Dialect, Era, FilterField, FlowTrigger, Test};
+
+/// The listeners of each state.
+#[derive(Clone, Debug)]
+pub(super) struct Index {
+    states: Vec<Places>,
+}
+
+/// Listeners by what namespace they want, as places in the list of all.
+#[derive(Clone, Debug, Default)]
+struct Places {
+    any: Vec<usize>,
+    exact: FxHashMap<String, Vec<usize>>,
+    prefix: FxHashMap<String, Vec<usize>>,
+    /// The lengths of prefixes, in bytes.
+    lengths: Vec<usize>,
+}
+
+/// Which namespaces can concern a listener. Elsewhere a transition neither starts it nor leaves a trace in its windows.
+#[derive(Clone, Debug, PartialEq)]
+enum Reach {
+    Any,
+    /// Any of these: a namespace, and whether it is a prefix.
+    Named(Vec<(String, bool)>),
+}
+
+impl Index {
+    pub(super) fn new(listeners: &[Listener], dialect: Dialect) -> Index {
+        let mut states = vec![Places::default(); State::ALL.len()];
+        for (at, listener) in listeners.iter().enumerate().filter(|(_, listener)| !listener.off) {
+            let reach = reach(&listener.rule, dialect);
+            for (state, places) in State::ALL.into_iter().zip(&mut states) {
+                let wakes = match &listener.rule.states {
+                    Some(states) => states.contains(&state),
+                    None => dialect.wakes(state),
+                };
+                if wakes {
+                    places.add(at, &reach);
+                }
+            }
+        }
+        Index { states }
+    }
+
+    /// The listeners that a transition can concern, in order.
+    pub(super) fn candidates(&self, upstream: &Upstream<'_>) -> Vec<usize> {
+        let at = State::ALL.iter().position(|state| *state == upstream.state);
+        let Some(places) = at.and_then(|at| self.states.get(at)) else { return Vec::new() };
+        let mut found = places.any.clone();
+        let namespace = upstream.namespace;
+        found.extend(places.exact.get(namespace).into_iter().flatten());
+        for length in &places.lengths {
+            let Some(prefix) = namespace.get(..*length) else { continue };
+            found.extend(places.prefix.get(prefix).into_iter().flatten());
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+impl Places {
+    fn add(&mut self, at: usize, reach: &Reach) {
+        let Reach::Named(names) = reach else { return self.any.push(at) };
+        for (name, is_prefix) in names {
+            let map = if *is_prefix { &mut self.prefix } else { &mut self.exact };
+            map.entry(name.clone()).or_default().push(at);
+            if *is_prefix && !self.lengths.contains(&name.len()) {
+                self.lengths.push(name.len());
+            }
+        }
+    }
+}
+
+/// All that one of two reaches.
+fn either(one: Reach, other: Reach) -> Reach {
+    match (one, other) {
+        (Reach::Named(mut names), Reach::Named(more)) => {
+            names.extend(more);
+            Reach::Named(names)
+        }
+        _ => Reach::Any,
+    }
+}
+
+fn reach(rule: &FlowTrigger, dialect: Dialect) -> Reach {
+    // A window of 2.0 opens with any execution that wakes it.
+    if dialect.era == Era::DependsOn {
+        return Reach::Any;
+    }
+    let plain = rule.conditions.iter().map(|condition| of_condition(condition, dialect));
+    if let Some(named) = plain.into_iter().find(|reach| *reach != Reach::Any) {
+        return named;
+    }
+    let Some(preconditions) = &rule.preconditions else { return Reach::Any };
+    // One that is complete and stays so is started by any execution.
+    if !preconditions.reset || rule.conditions.iter().any(|condition| condition.multiple().is_some()) {
+        return Reach::Any;
+    }
+    let flows = preconditions.flows.iter().map(|flow| match &flow.namespace {
+        Some(namespace) => Reach::Named(vec![(namespace.clone(), false)]),
+        None => Reach::Any,
+    });
+    let filters = preconditions.filters.iter().map(|filters| {
+        let named = filters.filters.iter().filter(|filter| filter.field == FilterField::Namespace);
+        let mut named = named.filter_map(|filter| match filter.comparison {
+            Comparison::EqualTo => Some(Reach::Named(vec![(filter.value.clone(), false)])),
+            Comparison::StartsWith => Some(Reach::Named(vec![(filter.value.clone(), true)])),
+            _ => None,
+        });
+        if filters.any { Reach::Any } else { named.next().unwrap_or(Reach::Any) }
+    });
+    // Without any it is complete at once.
+    flows.chain(filters).reduce(either).unwrap_or(Reach::Any)
+}
+
+fn of_condition(condition: &Condition, dialect: Dialect) -> Reach {
+    let constant = |text: &str| !dialect.rendered || !text.contains('{');
+    match &condition.test {
+        Test::Flow { namespace, .. } if constant(namespace) => Reach::Named(vec![(namespace.clone(), false)]),
+        Test::Namespace { namespace, comparison, prefix } if constant(namespace) => {
+            let is_prefix = match (comparison.as_deref(), prefix.as_deref()) {
+                (Some("EQUALS"), _) => false,
+                (Some("PREFIX"), _) => true,
+                (Some(_), _) => return Reach::Any,
+                (None, Some("true" | "True" | "TRUE")) => true,
+                (None, None | Some("false" | "False" | "FALSE" | "")) => false,
+                (None, Some(_)) => return Reach::Any,
+            };
+            Reach::Named(vec![(namespace.clone(), is_prefix)])
+        }
+        Test::Or(conditions) => {
+            conditions.iter().map(|condition| of_condition(condition, dialect)).reduce(either).unwrap_or(Reach::Any)
+        }
+        _ => Reach::Any,
+    }
+}

@@ -1,0 +1,196 @@
+//! Flow triggers: which flows an execution starts when it changes its state. Pure: the clock is the caller's, and what is
+//! kept between executions is data of the caller's.
+//!
+//! A transition is looked at in this order: an execution does not wake its own flow; one that is not NORMAL wakes none;
+//! `states`; then `conditions`, or `when` of 2.0; then what several executions complete, `preconditions`,
+//! MultipleCondition and `dependsOn`. Public holidays are not simulated.
+
+mod context;
+mod convert;
+mod decide;
+mod holds;
+mod index;
+mod start;
+mod upstream;
+mod verdict;
+mod window;
+
+pub use start::Fired;
+pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger};
+pub use verdict::{Verdict, Why};
+pub use window::{Window, Windows};
+
+use std::fmt;
+
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value as Json};
+
+use crate::flow::trigger::{Dialect, FlowTrigger};
+use crate::flow::{Flow, Trigger, TriggerAction};
+use crate::pebble::{self, Host};
+
+use context::{Templates, Woken};
+use holds::Asked;
+use index::Index;
+
+/// The Flow triggers of all flows.
+#[derive(Clone, Debug)]
+pub struct Listeners {
+    listeners: Vec<Listener>,
+    index: Index,
+    dialect: Dialect,
+    templates: &'static pebble::Dialect,
+    /// Where days begin: the time zone of the server.
+    zone: TimeZone,
+}
+
+/// One Flow trigger.
+#[derive(Clone, Debug)]
+struct Listener {
+    /// The place of its flow among the flows.
+    flow: usize,
+    /// Its place among the flow's triggers.
+    trigger: usize,
+    id: String,
+    own: Own,
+    /// It or its flow is `disabled`.
+    off: bool,
+    rule: FlowTrigger,
+}
+
+/// The flow that has a trigger.
+#[derive(Clone, Debug)]
+struct Own {
+    id: String,
+    namespace: String,
+    labels: Vec<(String, String)>,
+    variables: Option<Map<String, Json>>,
+}
+
+/// What templates may ask that is not of the execution.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// Variables of all templates: `envs`, `globals`, `kestra`.
+    pub base: &'a Map<String, Json>,
+    /// The time, secrets and values; who renders is the executor.
+    pub host: &'a Host<'a>,
+}
+
+/// Why something could not be evaluated, in the words of Kestra's exception.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    words: String,
+}
+
+impl Failure {
+    fn new(words: impl Into<String>) -> Failure {
+        Failure { words: words.into() }
+    }
+
+    fn no_value() -> Failure {
+        Failure::new("No value present")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl Listeners {
+    /// The Flow triggers of some flows. A [`Fired`] names flows and triggers by their places in this list. What the
+    /// version refuses of a trigger is not asked here: see [`crate::flow::trigger::refused`].
+    pub fn new(flows: &[Flow], dialect: Dialect, templates: &'static pebble::Dialect, zone: TimeZone) -> Listeners {
+        let listeners: Vec<Listener> = flows.iter().enumerate().flat_map(|(at, flow)| listeners_of(at, flow)).collect();
+        let index = Index::new(&listeners, dialect);
+        Listeners { listeners, index, dialect, templates, zone }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.listeners.iter().all(|listener| listener.off)
+    }
+
+    /// What a transition of an execution starts, in the order of flows and their triggers; and what windows keep of it.
+    pub fn transition(
+        &self,
+        windows: &mut Windows,
+        upstream: &Upstream<'_>,
+        now: jiff::Timestamp,
+        around: &Surroundings<'_>,
+    ) -> Vec<Fired> {
+        let candidates = self.index.candidates(upstream);
+        if candidates.is_empty() {
+            return Vec::new();
+        }
+        let awake = candidates.iter().filter_map(|at| self.listeners.get(*at));
+        self.decide(windows, upstream, now, around, awake, &mut None)
+    }
+
+    /// What a transition comes to at every Flow trigger, as [`Listeners::transition`] would find it.
+    pub fn why(
+        &self,
+        windows: &Windows,
+        upstream: &Upstream<'_>,
+        now: jiff::Timestamp,
+        around: &Surroundings<'_>,
+    ) -> Vec<Verdict> {
+        let mut windows = windows.clone();
+        let mut verdicts = Vec::new();
+        let mut told = |listener: &Listener, why: Why| {
+            verdicts.push(Verdict { flow: listener.flow, trigger: listener.trigger, why });
+        };
+        self.decide(&mut windows, upstream, now, around, self.listeners.iter(), &mut Some(&mut told));
+        verdicts.sort_by_key(|verdict| (verdict.flow, verdict.trigger));
+        verdicts
+    }
+}
+
+/// Whether `conditions`, or `when` of 2.0, let a Schedule start an execution at a date: the variables are those that the
+/// execution would have, `date` among them.
+///
+/// # Errors
+/// What fails, in the words of Kestra's exception. A condition that asks for an execution fails: there is none.
+pub fn lets(
+    flow: &Flow,
+    trigger: &Trigger,
+    variables: &Map<String, Json>,
+    versions: (Dialect, &'static pebble::Dialect),
+    around: &Surroundings<'_>,
+) -> Result<bool, Failure> {
+    let (dialect, templates) = versions;
+    let own = Own::of(flow);
+    let templates = Templates::new(&own, Woken::At(variables), around, dialect, templates).of_own_flow();
+    let asked = Asked { own: &own, upstream: None, templates: &templates, dialect };
+    for condition in &trigger.limits.conditions {
+        if !asked.holds(condition)? {
+            return Ok(false);
+        }
+    }
+    match &trigger.limits.when {
+        Some(when) => Ok(pebble::truthy(&templates.text(when)?)),
+        None => Ok(true),
+    }
+}
+
+impl Own {
+    fn of(flow: &Flow) -> Own {
+        Own {
+            id: flow.id.clone(),
+            namespace: flow.namespace.clone(),
+            labels: flow.labels.clone(),
+            variables: flow.source.get("variables").and_then(Json::as_object).cloned(),
+        }
+    }
+}
+
+fn listeners_of(at: usize, flow: &Flow) -> impl Iterator<Item = Listener> {
+    let own = Own::of(flow);
+    flow.triggers.iter().enumerate().filter_map(move |(trigger, it)| {
+        let TriggerAction::Flow(rule) = &it.action else { return None };
+        let off = flow.disabled || it.disabled;
+        let (id, rule) = (it.id.clone(), FlowTrigger::clone(rule));
+        Some(Listener { flow: at, trigger, id, own: own.clone(), off, rule })
+    })
+}

@@ -1,0 +1,40 @@
+//! What executions were started with, beside their flow. Most have nothing of it, so it stands beside them.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value};
+
+/// What an execution was started with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// Labels. Somebody who asks over the API gives those beside the flow's, which are put to them.
+    pub labels: Vec<(String, String)>,
+    /// Inputs, as they were given.
+    pub inputs: Map<String, Value>,
+    /// The variables of the trigger that started it.
+    pub trigger: Option<Map<String, Value>>,
+    /// It ends as FAILED before it begins: its inputs could not be rendered.
+    pub failed: bool,
+}
+
+/// The origins of executions, by their flow and number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Origins(FxHashMap<(u32, u64), Arc<Origin>>);
+
+impl Origins {
+    pub(super) fn insert(&mut self, execution: (u32, u64), origin: Arc<Origin>) {
+        self.0.insert(execution, origin);
+    }
+    pub(super) fn remove(&mut self, execution: (u32, u64)) -> Option<Arc<Origin>> {
+        // Nothing is hashed in a run in which there is none.
+        if self.0.is_empty() { None } else { self.0.remove(&execution) }
+    }
+    pub(super) fn get(&self, execution: (u32, u64)) -> Option<&Origin> {
+        if self.0.is_empty() { None } else { self.0.get(&execution).map(Arc::as_ref) }
+    }
+    /// Bytes of their places.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.len() * (size_of::<(u32, u64)>() + size_of::<Arc<Origin>>())
+    }
+}
