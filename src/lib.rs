@@ -128,6 +128,10 @@ pub mod monitor;
 #[cfg(not(feature = "internals"))]
 mod monitor;
 #[cfg(feature = "internals")]
+pub mod notify;
+#[cfg(not(feature = "internals"))]
+mod notify;
+#[cfg(feature = "internals")]
 pub mod pebble;
 #[cfg(not(feature = "internals"))]
 mod pebble;

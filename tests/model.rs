@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use common::{exposition, families};
 use mock_kestra::flow::{
-    Concurrency, ConcurrencyBehavior, Flow, Retry, RetryPause, Schedule, Task, Trigger, TriggerAction,
+    Body as TaskBody, Concurrency, ConcurrencyBehavior, Flow, Group, How, Pause, Retry, RetryPause, Schedule, State,
+    Subflow, Task, Trigger, TriggerAction,
 };
 use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::profile::{Profile, Role};
@@ -84,9 +85,44 @@ fn task(index: usize) -> impl Strategy<Value = Task> {
             timeout: timeout.map(Duration::seconds),
             allow_failure,
             disabled: disabled == 0,
+            run_if: (disabled == 1).then(|| "false".to_owned()),
             ..Task::default()
         },
     )
+}
+
+/// Some tasks, or a task that holds them, or others of Kestra's own beside them.
+fn shaped(index: usize, shape: u8, mut tasks: Vec<Task>) -> Vec<Task> {
+    let own = |body| Task { id: "own".into(), kind: "io.kestra.plugin.core.flow.X".into(), body, ..Task::default() };
+    let group = |how, tasks| {
+        TaskBody::Group(Box::new(Group { how, branches: vec![tasks], errors: Vec::new(), finally: Vec::new() }))
+    };
+    match shape {
+        1 => vec![own(group(How::Parallel(2), tasks))],
+        2 => vec![own(group(How::ForEach(vec!["a", "b", "c"].into(), 2), tasks))],
+        3 => {
+            let pause = Pause { duration: Some(Duration::seconds(7)), ..Pause::default() };
+            tasks.insert(0, own(TaskBody::Pause(pause)));
+            tasks
+        }
+        // Of the flow before it, so that no execution starts itself.
+        4 if index > 0 => {
+            tasks.push(own(TaskBody::Subflow(Subflow {
+                namespace: "company.team".into(),
+                flow: format!("f{}", index - 1),
+                wait: tasks.len() != 1,
+                transmit: true,
+                inputs: Vec::new(),
+                labels: Vec::new(),
+            })));
+            tasks
+        }
+        5 => {
+            tasks.push(own(TaskBody::Exit(State::Warning)));
+            tasks
+        }
+        _ => tasks,
+    }
 }
 
 fn flow(index: usize) -> impl Strategy<Value = Flow> {
@@ -101,12 +137,14 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
         (5u64..40).prop_map(|s| TriggerAction::Poll { interval: Duration::seconds(s) }),
     ];
     let triggers = prop::collection::vec(action, 0..2);
-    ((task(0), task(1), task(2)), 1usize..4, prop::option::of(concurrency), triggers).prop_map(
-        move |((a, b, c), count, concurrency, triggers)| Flow {
+    ((task(0), task(1), task(2)), 1usize..4, prop::option::of(concurrency), triggers, 0..8u8).prop_map(
+        move |((a, b, c), count, concurrency, triggers, shape)| Flow {
             id: format!("f{index}"),
             namespace: "company.team".into(),
-            tasks: [a, b.clone(), c].into_iter().take(count).collect(),
-            errors: if count == 2 { vec![Task { id: "e".into(), ..b }] } else { Vec::new() },
+            finally: if count == 3 { vec![Task { id: "f".into(), ..b.clone() }] } else { Vec::new() },
+            after_execution: if shape == 0 { vec![Task { id: "g".into(), ..b.clone() }] } else { Vec::new() },
+            errors: if count == 2 { vec![Task { id: "e".into(), ..b.clone() }] } else { Vec::new() },
+            tasks: shaped(index, shape, [a, b, c].into_iter().take(count).collect()),
             triggers: triggers
                 .into_iter()
                 .enumerate()

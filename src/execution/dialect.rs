@@ -8,4 +8,8 @@ pub struct Dialect {
     /// What comes next is the task behind the last one that ended (2.0), not the one whose number is that of the tasks
     /// that ran (captures/core/states.tsv).
     pub next_by_place: bool,
+    /// A paused execution that is killed is RESTARTED first (2.0; captures/core/end-to-end.2.0.0.jsonl).
+    pub kill_restarts: bool,
+    /// An Exit that comes first ends an execution that never was RUNNING (2.0; captures/core/end-to-end.2.0.0.jsonl).
+    pub exit_unseen: bool,
 }

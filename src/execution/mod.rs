@@ -5,11 +5,16 @@ mod dialect;
 mod engine;
 mod retry;
 mod rules;
+mod step;
 mod tree;
 pub mod trigger;
+mod variables;
 
 pub use dialect::Dialect;
 pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
 pub use retry::pause;
+#[cfg(feature = "internals")]
 pub use rules::{Part, Scope, allowed, fold};
-pub use tree::{Node, Tree};
+#[cfg(feature = "internals")]
+pub use tree::Node;
+pub use tree::{Does, Tree};

@@ -81,6 +81,34 @@ impl<'a> Scope<'a> {
         (0..tasks.len()).filter(move |place| tasks[*place].is_none() && ready(*place)).take(room)
     }
 
+    /// Where tasks run one after another for each of several values, `length` of them: the places of those that come next,
+    /// for at most so many values at a time (0: all).
+    pub fn lanes(&self, most: u32, length: usize) -> Vec<usize> {
+        if length == 0 {
+            return Vec::new();
+        }
+        let mut room = match most {
+            0 => usize::MAX,
+            most => most as usize,
+        };
+        let mut places = Vec::new();
+        for (number, lane) in self.tasks.chunks(length).enumerate() {
+            let next = lane.iter().position(Option::is_none);
+            let busy = lane.iter().flatten().any(|state| !state.is_over());
+            let begun = lane.iter().any(Option::is_some);
+            // Values whose tasks have begun go on before others begin.
+            match next {
+                Some(place) if !busy && (begun || room > 0) => {
+                    room = room.saturating_sub(1);
+                    places.push(number * length + place);
+                }
+                _ if busy => room = room.saturating_sub(1),
+                _ => {}
+            }
+        }
+        places
+    }
+
     /// Whether the task of a place has ended.
     pub fn is_over(&self, place: usize) -> bool {
         self.tasks.get(place).copied().flatten().is_some_and(State::is_over)

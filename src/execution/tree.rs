@@ -1,7 +1,7 @@
 //! A flow as a tree of numbered tasks, made once for all its executions.
 
 use super::rules::Part;
-use crate::flow::{Flow, How, Retry, Task};
+use crate::flow::{Body, Flow, How, Pause, Retry, State, Subflow, Task};
 
 /// No number: no parent, no choice.
 pub(super) const NONE: u32 = u32::MAX;
@@ -14,7 +14,7 @@ pub struct Tree {
     /// The lists of the flow.
     pub(super) root: Lists,
     /// `afterExecution`.
-    pub(super) after: Vec<u32>,
+    pub(super) after: Lists,
 }
 
 /// A task.
@@ -22,20 +22,41 @@ pub struct Tree {
 pub struct Node {
     /// Its `id`.
     pub id: String,
+    /// Its `type`.
+    pub kind: String,
     /// How it is tried again: as it says itself, or a task that holds it, or the flow.
     pub retry: Option<Retry>,
     pub(super) own_retry: bool,
     pub(super) allow_failure: bool,
     pub(super) allow_warning: bool,
-    pub(super) group: Option<Held>,
+    pub(super) run_if: Option<String>,
+    /// What it is.
+    pub does: Does,
     /// Where it is: the list, and its place there.
     pub(super) part: Part,
     pub(super) place: u32,
 }
 
+/// What a task is.
+#[derive(Clone, Debug)]
+pub enum Does {
+    /// Work for a worker.
+    Work,
+    /// It holds tasks.
+    Group(Held),
+    /// It waits.
+    Pause(Pause),
+    /// It starts an execution of another flow.
+    Subflow(Subflow),
+    /// Work for a worker, that fails when this holds.
+    Fail(String),
+    /// It ends the execution.
+    Exit(State),
+}
+
 /// The tasks that a task holds.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub struct Held {
     pub(super) how: How,
     pub(super) lists: Lists,
 }
@@ -52,13 +73,13 @@ pub(super) struct Lists {
 impl Tree {
     /// Of a flow.
     pub fn new(flow: &Flow) -> Tree {
-        let mut tree = Tree { nodes: Vec::new(), root: Lists::default(), after: Vec::new() };
+        let mut tree = Tree { nodes: Vec::new(), root: Lists::default(), after: Lists::default() };
         let of_flow = flow.retry.as_ref().map(|retry| &retry.retry);
         tree.root.branches = vec![tree.list(&flow.tasks, Part::Tasks, of_flow)];
         // What the flow says of its tasks does not hold for those that run because they failed.
         tree.root.errors = tree.list(&flow.errors, Part::Errors, None);
         tree.root.finally = tree.list(&flow.finally, Part::Finally, None);
-        tree.after = tree.list(&flow.after_execution, Part::Tasks, None);
+        tree.after.branches = vec![tree.list(&flow.after_execution, Part::Tasks, None)];
         for (at, task) in flow.all_tasks().into_iter().enumerate() {
             let Some(group) = task.group() else { continue };
             let retry = tree.nodes.get(at).and_then(|node| node.retry.clone());
@@ -70,7 +91,7 @@ impl Tree {
                 finally: tree.list(&group.finally, Part::Finally, None),
             };
             if let Some(node) = tree.nodes.get_mut(at) {
-                node.group = Some(Held { how: group.how.clone(), lists });
+                node.does = Does::Group(Held { how: group.how.clone(), lists });
             }
         }
         tree
@@ -85,11 +106,19 @@ impl Tree {
             }
             self.nodes.push(Node {
                 id: task.id.clone(),
+                kind: task.kind.clone(),
                 retry: task.retry.as_ref().or(retry).cloned(),
                 own_retry: task.retry.is_some(),
                 allow_failure: task.allow_failure,
                 allow_warning: task.allow_warning,
-                group: None,
+                run_if: task.run_if.clone(),
+                does: match &task.body {
+                    Body::Work | Body::Group(_) => Does::Work,
+                    Body::Pause(pause) => Does::Pause(*pause),
+                    Body::Subflow(subflow) => Does::Subflow(subflow.clone()),
+                    Body::Fail(condition) => Does::Fail(condition.clone()),
+                    Body::Exit(state) => Does::Exit(*state),
+                },
                 part,
                 place: list.len().saturating_sub(1) as u32,
             });

@@ -1,6 +1,9 @@
 //! What a task of Kestra's own does with other tasks: those that it holds, and when they run.
 
-use super::{Flow, Task};
+use serde_json::Value as Json;
+
+use super::{Flow, State, Task};
+use crate::time::Duration;
 
 /// What a task is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,6 +13,14 @@ pub enum Body {
     Work,
     /// A task that holds others.
     Group(Box<Group>),
+    /// `io.kestra.plugin.core.flow.Pause`.
+    Pause(Pause),
+    /// `io.kestra.plugin.core.flow.Subflow`.
+    Subflow(Subflow),
+    /// `io.kestra.plugin.core.execution.Fail` with this `condition`: work for a worker, that fails when it holds.
+    Fail(String),
+    /// `io.kestra.plugin.core.execution.Exit`: the execution ends in this state.
+    Exit(State),
 }
 
 /// The tasks that a task holds.
@@ -30,10 +41,63 @@ pub struct Group {
 pub enum How {
     /// One after another.
     Sequential,
+    /// One after another; a failure is a warning, unless a task of its own `errors` fails.
+    AllowFailure,
     /// At the same time, at most so many (0: all).
     Parallel(u32),
     /// Each when those have ended whose places stand beside it, at most so many at the same time (0: all).
     Dag(u32, Vec<Vec<usize>>),
+    /// The first list when the condition holds, else the second, if there is one.
+    If(String),
+    /// The list of the case that the value is, else the list behind those of the cases, if there is one.
+    Switch(String, Vec<String>),
+    /// Its tasks one after another for each value, for so many values at the same time (0: all). The values are a list, or a
+    /// template that gives one.
+    ForEach(Json, u32),
+    /// All its tasks for all values at the same time, at most so many (0: all).
+    EachParallel(Json, u32),
+}
+
+/// A task that waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// `pauseDuration` (old name `delay`): how long it waits; without, until somebody lets the execution go on.
+    pub duration: Option<Duration>,
+    /// `behavior`: what becomes of the task after that.
+    pub then: Then,
+    /// `timeout`: it fails when nobody has let the execution go on by then.
+    pub timeout: Option<Duration>,
+}
+
+/// `behavior` of a Pause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Then {
+    /// It ends well.
+    #[default]
+    Resume,
+    /// It ends with a warning.
+    Warn,
+    /// It fails.
+    Fail,
+    /// The execution is cancelled.
+    Cancel,
+}
+
+/// A task that starts an execution of another flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subflow {
+    /// `namespace` of that flow.
+    pub namespace: String,
+    /// `flowId`.
+    pub flow: String,
+    /// `wait`: the task ends when that execution does.
+    pub wait: bool,
+    /// `transmitFailed`: it ends as that execution did.
+    pub transmit: bool,
+    /// `inputs` of that execution: values, or templates that can be worked out.
+    pub inputs: Vec<(String, Json)>,
+    /// `labels` of that execution.
+    pub labels: Vec<(String, String)>,
 }
 
 impl Task {
@@ -41,7 +105,7 @@ impl Task {
     pub fn group(&self) -> Option<&Group> {
         match &self.body {
             Body::Group(group) => Some(group),
-            Body::Work => None,
+            _ => None,
         }
     }
 }

@@ -3,17 +3,21 @@
 mod body;
 mod cron;
 mod fields;
+mod groups;
 mod jackson;
 pub(crate) mod moment;
 mod parts;
 mod read;
 mod schedule;
 mod state;
+mod templates;
 pub mod trigger;
 mod unsimulated;
 pub(crate) mod zone;
 
-pub use body::{Body, Group, How};
+#[cfg(feature = "internals")]
+pub use body::Group;
+pub use body::{Body, How, Pause, Subflow, Then};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
 pub use read::read;
@@ -84,8 +88,12 @@ pub struct Task {
     pub disabled: bool,
     /// `duration` of `io.kestra.plugin.core.flow.Sleep`: how long it sleeps.
     pub sleep: Option<Duration>,
+    /// `runIf`: the task is skipped unless this holds.
+    pub run_if: Option<String>,
     /// What it is.
     pub body: Body,
+    /// All its properties as Kestra holds them, but for the tasks that it holds.
+    pub properties: Arc<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// How a failed task is tried again.

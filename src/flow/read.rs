@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
+use super::templates::is_known;
 use super::{
     Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Recover, Retry, RetryPause, Schedule, Task, Trigger,
-    TriggerAction, TriggerLimits, jackson, trigger, unsimulated, zone,
+    TriggerAction, TriggerLimits, groups, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
@@ -24,9 +25,11 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let id = identifier(reading, object.get("id")?, Name::Flow);
     let namespace = identifier(reading, object.get("namespace")?, Name::Namespace);
     let disabled = flag(reading, &object, "disabled");
-    let mut lists = Lists { live: !disabled, ids: BTreeSet::new() };
+    let given = |item: &Node| get(item, "defaults").is_some();
+    let inputs = object.get("inputs").is_none_or(|node| items(node).iter().all(given));
+    let mut lists = Lists { inputs, live: !disabled, ids: BTreeSet::new() };
     let [tasks, errors, finally, after_execution] = ["tasks", "errors", "finally", "afterExecution"]
-        .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), key != "afterExecution"));
+        .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), true));
     let listed =
         object.get("tasks").is_some_and(|node| !matches!(&node.value, Value::Sequence(items) if items.is_empty()));
     if !listed {
@@ -41,7 +44,7 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let retry = object.get("retry").and_then(|node| retry(reading, node)).map(|retry| FlowRetry { retry });
     let triggers = triggers(reading, object.get("triggers"), &inputs, !disabled);
     if !disabled {
-        let kinds = tasks.iter().chain(&errors).chain(&finally).map(|task| task.kind.as_str());
+        let kinds = tasks.iter().chain(&errors).chain(&finally).chain(&after_execution).map(|task| task.kind.as_str());
         let kinds: BTreeSet<&str> = kinds.chain(triggers.iter().map(|trigger| trigger.kind.as_str())).collect();
         unsimulated::flow(reading, &object, &kinds);
     }
@@ -89,7 +92,9 @@ fn unread(reading: &mut Reading, object: &Object<'_>) -> Vec<Input> {
 }
 
 /// The lists of tasks of a flow.
-struct Lists {
+pub(super) struct Lists {
+    /// Whether each input of the flow has a value, whoever starts it.
+    pub(super) inputs: bool,
     /// Whether the flow runs: else nothing of it is worth a word.
     live: bool,
     /// The ids of all tasks: they are unique in the flow.
@@ -98,13 +103,13 @@ struct Lists {
 
 impl Lists {
     /// A list of tasks. Of one that does not run here only what is wrong is told.
-    fn tasks(&mut self, reading: &mut Reading, node: Option<&Node>, what: &str, runs: bool) -> Vec<Task> {
+    pub(super) fn tasks(&mut self, reading: &mut Reading, node: Option<&Node>, what: &str, runs: bool) -> Vec<Task> {
         let Some(node) = node else { return Vec::new() };
         let items = reading.list(node, what);
         items.iter().filter_map(|item| self.task(reading, item, runs && self.live)).collect()
     }
 
-    fn task(&mut self, reading: &mut Reading, node: &Node, told: bool) -> Option<Task> {
+    pub(super) fn task(&mut self, reading: &mut Reading, node: &Node, told: bool) -> Option<Task> {
         let object = reading.open_nullable(node, "a task", TASK)?;
         likely_typos(reading, object.entries(), TASK);
         let id = identifier(reading, object.get("id")?, Name::Task);
@@ -126,22 +131,23 @@ impl Lists {
             sleep: sleep.and_then(|node| rendered(reading, node, "`duration`", told)),
             id: id?,
             kind: kind?,
+            run_if: object.get("runIf").and_then(text_of).filter(|text| is_known(text, self.inputs)),
             body: Body::Work,
+            properties: properties(&object),
         };
         if !self.ids.insert(task.id.clone()) {
             reading.error(&node.place, format!("two tasks have the id `{}`", task.id), "give each its own");
         }
+        let body = groups::body(self, reading, node, &task.kind, told);
+        let task = Task { body, ..task };
         if told {
-            unsimulated::task(reading, &object, &task.id, &task.kind);
-        }
-        if unsimulated::core(&task.kind).is_some() {
-            self.held(reading, node);
+            unsimulated::task(reading, &object, &task);
         }
         Some(task)
     }
 
     /// Tasks that a task holds: they do not run here, and have ids of their own all the same.
-    fn held(&mut self, reading: &mut Reading, node: &Node) {
+    pub(super) fn held(&mut self, reading: &mut Reading, node: &Node) {
         for key in ["tasks", "then", "else", "defaults", "errors", "finally"] {
             for item in get(node, key).map_or(&[][..], items) {
                 // The tasks of a Dag are each below a key.
@@ -158,6 +164,24 @@ impl Lists {
         }
     }
 }
+
+/// A text as it stands there.
+fn text_of(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Scalar { text, .. } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// All that a task says, but for the tasks that it holds.
+fn properties(object: &Object<'_>) -> Arc<serde_json::Map<String, serde_json::Value>> {
+    let holds = |entry: &&Entry| !HOLDING.contains(&entry.key.as_str());
+    let own = object.entries().iter().filter(holds).map(|entry| (entry.key.clone(), jackson::json(&entry.value)));
+    Arc::new(own.collect())
+}
+
+/// Keys below which a task holds others.
+const HOLDING: [&str; 9] = ["tasks", "then", "else", "cases", "defaults", "errors", "finally", "onPause", "onResume"];
 
 fn items(node: &Node) -> &[Node] {
     match &node.value {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::parts::get;
 use super::trigger::{Calendar, Comparison, Condition, Test};
-use super::{Trigger, TriggerAction};
+use super::{Body, Task, Trigger, TriggerAction};
 use crate::document::{Entry, Node, Object, Reading, Value};
 
 /// A key that is read and not followed.
@@ -24,6 +24,7 @@ enum When {
     Set,
     /// Unless it is a constant that holds.
     NotTrue,
+
     /// When it is switched on.
     True,
     /// When it has `enabled: true`.
@@ -40,7 +41,6 @@ const ANY_WORKER: &str = "any worker takes the work here";
 
 /// Of a flow.
 const FLOW: &[Row] = &[
-    row("afterExecution", When::Set, "its tasks do not run here"),
     row("listeners", When::Set, "their tasks do not run here"),
     row("sla", When::Set, "it ends no execution here"),
     row("checks", When::Set, "executions start here whatever they say"),
@@ -53,7 +53,6 @@ const FLOW: &[Row] = &[
 
 /// Of any task.
 const TASK: &[Row] = &[
-    row("runIf", When::NotTrue, "the task always runs here"),
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),
     row("taskCache", When::Enabled, "the task always runs here"),
@@ -207,8 +206,10 @@ fn defaults(reading: &mut Reading, entry: &Entry, kinds: &BTreeSet<&str>) {
 }
 
 /// Tells what is not simulated of a task.
-pub(super) fn task(reading: &mut Reading, object: &Object<'_>, id: &str, kind: &str) {
-    let row = core(kind).and_then(|name| TASKS.iter().find(|(known, ..)| *known == name));
+pub(super) fn task(reading: &mut Reading, object: &Object<'_>, task: &Task) {
+    let id = &task.id;
+    let plain = task.body == Body::Work;
+    let row = core(&task.kind).filter(|_| plain).and_then(|name| TASKS.iter().find(|(known, ..)| *known == name));
     if let Some((name, key, instead)) = row {
         let entry = object.entry(key.unwrap_or("type"));
         let matters = |entry: &&Entry| key.is_none() || entry.value.value != Value::Null && !holds(&entry.value);
@@ -220,6 +221,12 @@ pub(super) fn task(reading: &mut Reading, object: &Object<'_>, id: &str, kind: &
             let place = if key.is_some() { &entry.place } else { &entry.value.place };
             reading.warning(place, format!("not simulated: {what}"), *instead);
         }
+    }
+    // One that cannot be worked out.
+    let condition = object.entry("runIf").filter(|entry| task.run_if.is_none() && When::NotTrue.matters(&entry.value));
+    if let Some(entry) = condition {
+        let what = format!("not simulated: `runIf` of the task `{id}`");
+        reading.warning(&entry.place, what, "the task always runs here");
     }
     told(reading, object, TASK, &format!("the task `{id}`"));
 }

@@ -35,6 +35,10 @@ words! {
         /// What comes next is the task behind the last one that ended, not the one whose number is that of the tasks that ran
         /// (2.0; captures/core/states.tsv).
         NextByPlace = "next-by-place",
+        /// An Exit that comes first ends an execution that never was RUNNING (2.0; captures/core/end-to-end.2.0.0.jsonl).
+        ExitUnseen = "exit-unseen",
+        /// A paused execution that is killed is RESTARTED first (2.0; captures/core/end-to-end.2.0.0.jsonl).
+        KillRestarts = "kill-restarts",
     }
 
     /// How flows are understood: their triggers, conditions and templates. As recorded of one of these (captures/core).

@@ -8,6 +8,7 @@
 mod clock;
 mod connection;
 mod control;
+pub mod delivery;
 mod listener;
 mod log;
 mod own_metrics;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::execution::Tree;
-use crate::flow::Flow;
+use crate::flow::{Body, Flow};
 use crate::random::{Stream, name_key};
 use crate::scenario::{Behaviour, DurationDistribution, Plan, TaskSelector};
 use crate::time::Duration;
@@ -94,6 +94,10 @@ fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
         .into_iter()
         .map(|task| {
             let mut model = by_type(&task.kind);
+            if matches!(task.body, Body::Fail(_)) {
+                // Its condition says.
+                model.fails = 0.0;
+            }
             if let Some(sleep) = task.sleep {
                 model.duration = DurationDistribution { median: sleep, p99: sleep };
             }

@@ -153,7 +153,11 @@ impl Simulation {
             }
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
-            Event::RetryDue { execution, number, run } => executor.retry_due(cx, cluster, (execution, number), run),
+            Event::RetryDue { execution, number, run } => {
+                if let Some(trigger) = executor.due(cx, cluster, (execution, number), run) {
+                    scheduler.unlock(cx, trigger);
+                }
+            }
             Event::FlowRetryDue { flow, number, attempt } => {
                 executor.flow_retry_due(cx, cluster, flow, number, attempt);
             }
@@ -237,6 +241,9 @@ impl Simulation {
             Message::TaskEnded { slot, number, end } => executor.task_ended(cx, cluster, consumer, (slot, number), end),
             Message::TaskStarted { slot, number, run, attempt } => {
                 executor.task_started(cx, cluster, consumer, (slot, number), (run, attempt))
+            }
+            Message::Child { slot, number, run, state } => {
+                executor.child(cx, cluster, consumer, (slot, number), (run, state))
             }
             Message::Job(order) => {
                 cluster.hand_out(cx, consumer, order);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::flow::State;
 use crate::profile::Role;
 use crate::random;
 use crate::time::{Duration, Instant};
@@ -60,6 +61,8 @@ pub(super) enum Message {
     Job(super::worker::JobOrder),
     /// A task run was started by a worker.
     TaskStarted { slot: u32, number: u64, run: u32, attempt: u32 },
+    /// What became of the execution that a task run started: none when there is no such flow.
+    Child { slot: u32, number: u64, run: u32, state: Option<State> },
     /// A task run ended.
     TaskEnded { slot: u32, number: u64, end: super::worker::TaskEnd },
     /// A polling trigger was evaluated.
@@ -86,7 +89,7 @@ impl Waiting {
             Message::TaskEnded { .. } => Some(&mut self.task_ends),
             Message::TriggerEvaluated { .. } => Some(&mut self.trigger_ends),
             Message::Logs(_) => Some(&mut self.log_lines),
-            Message::Execution { .. } | Message::TaskStarted { .. } => None,
+            Message::Execution { .. } | Message::Child { .. } | Message::TaskStarted { .. } => None,
         }
     }
 

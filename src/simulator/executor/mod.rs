@@ -1,6 +1,9 @@
 //! The executor: executions from CREATED to their end, task after task, retries, `errors`, concurrency limits.
 //! What it counts follows the recordings, errors included; what is true is counted beside it.
 
+mod asked;
+mod own;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -16,12 +19,12 @@ use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::worker::{JobOrder, TaskEnd, Work};
 use crate::execution::trigger::Fired;
-use crate::execution::{self, Command, Dialect, Event as Step, Scratch, World};
+use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
 use crate::flow::{ConcurrencyBehavior, State};
-use crate::profile::{Profile, Quirk, Role};
-use crate::random::name_key;
+use crate::profile::{Quirk, Role};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
+use asked::{Asked, dialect};
 
 /// All executions that have not ended.
 #[derive(Clone, Debug)]
@@ -29,16 +32,16 @@ pub(super) struct Executor {
     executions: Slots<Execution>,
     /// By flow.
     places: Vec<Places>,
-    /// What those that have not ended were started with, where that is anything.
-    pub(super) origins: Origins,
+    /// Executions that are yet to be created, by flow and number.
+    coming: BTreeMap<(u32, u64), Coming>,
+    /// Executions that have ended, of which something still runs.
+    ended: u64,
     listening: Listening,
-    /// When the first of the executions began in whose place the execution of a flow and a number will come.
-    begun: BTreeMap<(u32, u64), Instant>,
     dialect: Dialect,
     scratch: Scratch,
     commands: Vec<Command>,
-    /// The state before the last step of an execution.
-    before: State,
+    /// What those that have not ended were started with, where that is anything.
+    pub(super) origins: Origins,
 }
 
 /// The places of a flow's concurrency limit.
@@ -59,31 +62,26 @@ struct Execution {
     holds_place: bool,
     /// The trigger that waits for its end.
     trigger: Option<u32>,
+    /// The Subflow that waits for its end.
+    parent: Option<Parent>,
     /// Its state and its task runs.
     it: execution::Execution,
 }
 
-/// What the execution asks of the simulation.
-struct Asked<'a> {
-    cx: &'a Context,
-    flow: u32,
+/// A task run of an execution, a Subflow, that started another one.
+#[derive(Clone, Copy, Debug)]
+struct Parent {
+    slot: u32,
     number: u64,
+    run: u32,
 }
 
-impl World for Asked<'_> {
-    fn now(&self) -> Instant {
-        self.cx.now
-    }
-
-    fn share(&mut self, attempt: u32) -> f64 {
-        let key = self.cx.flow_key(self.flow) ^ name_key("retry");
-        self.cx.seed.numbered(key, self.number << 16 | u64::from(attempt)).uniform()
-    }
-}
-
-/// How a version runs executions.
-fn dialect(profile: &Profile) -> Dialect {
-    Dialect { cancelled_counts: profile.has(Quirk::CancelledCounts), next_by_place: profile.has(Quirk::NextByPlace) }
+/// An execution that is yet to be created.
+#[derive(Clone, Copy, Debug)]
+struct Coming {
+    /// When the first of those began that were tried before it.
+    begun: Instant,
+    parent: Option<Parent>,
 }
 
 /// A trigger whose execution has ended: it may fire again.
@@ -94,13 +92,13 @@ impl Executor {
         Executor {
             executions: Slots::new(),
             places: vec![Places::default(); plan.flows.len()],
-            origins: Origins::default(),
+            coming: BTreeMap::new(),
+            ended: 0,
             listening: Listening::new(plan),
-            begun: BTreeMap::new(),
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
             commands: Vec::new(),
-            before: State::Created,
+            origins: Origins::default(),
         }
     }
 
@@ -119,9 +117,11 @@ impl Executor {
         }
         cx.truth.created += 1;
         cx.truth.triggered += u64::from(trigger.is_some());
-        let begun = self.begun.remove(&(flow, number)).unwrap_or(now);
+        let Coming { begun, parent } =
+            self.coming.remove(&(flow, number)).unwrap_or(Coming { begun: now, parent: None });
         let it = execution::Execution::new(flow_attempt, begun);
-        let slot = self.executions.insert(Execution { flow, number, created: now, holds_place: false, trigger, it });
+        let holds_place = false;
+        let slot = self.executions.insert(Execution { flow, number, created: now, holds_place, trigger, parent, it });
         cx.truth.live += 1;
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
@@ -206,31 +206,48 @@ impl Executor {
     /// An execution ends before it began.
     fn refused(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
         self.turn(cx, cluster, executor, slot, state);
-        self.close(cx, cluster, executor, slot, state)
+        let freed = self.close(cx, cluster, executor, slot, state);
+        self.remove(slot);
+        freed
+    }
+
+    /// Nothing will happen any more to an execution that has ended.
+    fn remove(&mut self, slot: u32) {
+        if let Some(execution) = self.executions.remove(slot) {
+            self.origins.remove((execution.flow, execution.number));
+            self.ended -= 1;
+        }
     }
 
     /// Something happens to an execution; what is to be done stands in `commands`. False when it does not matter any more.
     fn step(&mut self, cx: &Context, slot: u32, event: Step) -> bool {
         let Some(execution) = self.executions.get_mut(slot) else { return false };
         let Some(model) = cx.flows.get(execution.flow as usize) else { return false };
-        let mut asked = Asked { cx, flow: execution.flow, number: execution.number };
+        let origin = self.origins.get((execution.flow, execution.number));
+        let mut asked = Asked { cx, flow: execution.flow, number: execution.number, origin };
         let how = (&*model.tree, &self.dialect);
         self.commands.clear();
-        self.before = execution.it.state;
         execution.it.next(how, event, &mut asked, &mut self.scratch, &mut self.commands)
+    }
+
+    /// How an attempt ends whose worker says `state`.
+    fn outcome(&mut self, cx: &Context, slot: u32, (run, state): (u32, State)) -> State {
+        let Some(execution) = self.executions.get_mut(slot) else { return state };
+        let Some(model) = cx.flows.get(execution.flow as usize) else { return state };
+        let origin = self.origins.get((execution.flow, execution.number));
+        let mut asked = Asked { cx, flow: execution.flow, number: execution.number, origin };
+        execution.it.outcome((&*model.tree, &self.dialect), (run, state), &mut asked)
     }
 
     /// Does what is to be done after a step.
     fn follow(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, event: Step) -> Freed {
         let commands = std::mem::take(&mut self.commands);
         let mut freed = None;
-        // Nobody sees the states that are left again within the step, as FAILED before RETRYING.
-        let is = |command: &Command| if let Command::State(state) = command { Some(*state) } else { None };
-        if let Some(state) = commands.iter().rev().find_map(is).filter(|state| *state != self.before) {
-            self.seen(cx, cluster, executor, slot, state);
-        }
-        for command in &commands {
+        for (at, command) in commands.iter().enumerate() {
             match *command {
+                // What it leaves again at once nobody sees (but Flow triggers of 2.0).
+                Command::State(_) if matches!(commands.get(at + 1), Some(Command::State(_))) => {}
+                Command::State(state) => self.seen(cx, cluster, executor, slot, state),
                 Command::Start { run, first } => {
                     if first && event != Step::Begin {
                         let flow = self.executions.get(slot).map_or(0, |it| it.flow);
@@ -238,10 +255,17 @@ impl Executor {
                     }
                     self.start(cx, cluster, executor, slot, run);
                 }
-                Command::State(_) | Command::Enter { .. } | Command::Leave { .. } => {}
+                Command::Enter { .. } => self.enter(cx, cluster, executor, slot, event),
+                Command::Leave { run } => self.leave(cx, cluster, executor, slot, run),
                 Command::Retry { run, after } => self.retry_task(cx, cluster, executor, slot, (run, after)),
+                Command::Wait { run, after } => self.wait(cx, cluster, executor, slot, (run, after)),
+                Command::Resumed => self.resumed(cx, cluster, executor, slot),
+                Command::Child { run } => self.create_child(cx, cluster, executor, slot, run),
+                // Nobody kills here yet.
+                Command::Kill { .. } => {}
                 Command::Again { after } => freed = self.retry_execution(cx, cluster, executor, slot, after),
                 Command::End(state) => freed = self.finish(cx, cluster, executor, slot, state),
+                Command::Gone => self.remove(slot),
             }
         }
         // Its memory is used again.
@@ -290,6 +314,7 @@ impl Executor {
     ) -> Freed {
         let flow = self.execution(slot, number)?.flow;
         let TaskEnd { run, attempt, state, .. } = end;
+        let state = self.outcome(cx, slot, (run, state));
         let event = Step::Ended { run, attempt, state };
         if !self.step(cx, slot, event) {
             return None;
@@ -297,8 +322,13 @@ impl Executor {
         cx.truth.attempts_ended += 1;
         message(cx, cluster, executor, flow, State::Running);
         cluster.produce(cx, executor, Class::Execution, 1);
-        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(flow, state));
-        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, state), end.duration);
+        // As what it counts, not as what its worker said (a failure that is allowed is a warning: standalone/activity).
+        let shown = match self.executions.get(slot).and_then(|it| it.it.run(run)).map(|run| run.state) {
+            Some(shown) if !matches!(shown, State::Retrying | State::Retried) => shown,
+            _ => state,
+        };
+        cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(flow, shown));
+        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, shown), end.duration);
         self.follow(cx, cluster, executor, slot, event)
     }
 
@@ -335,14 +365,16 @@ impl Executor {
         after: Duration,
     ) -> Freed {
         let age = self.age(cx, slot);
-        let Execution { flow, number: old, it: execution::Execution { attempt, begun, .. }, .. } =
-            *self.executions.get(slot)?;
+        let execution = self.executions.get_mut(slot)?;
+        let (flow, old, attempt) = (execution.flow, execution.number, execution.it.attempt);
+        // Who waits for this one waits for the next.
+        let coming = Coming { begun: execution.it.begun, parent: execution.parent.take() };
         let number = cx.next_number(flow);
+        self.coming.insert((flow, number), coming);
         // The new one is started with the same.
         if let Some(origin) = self.origins.remove((flow, old)) {
             self.origins.insert((flow, number), origin);
         }
-        self.begun.insert((flow, number), begun);
         cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
         cx.after(after, Event::FlowRetryDue { flow, number, attempt: attempt + 1 });
         // Counted as FAILED: RETRIED never appears in the counter of ends (recorded).
@@ -370,21 +402,24 @@ impl Executor {
         }
     }
 
-    /// The pause before an attempt is over.
-    pub(super) fn retry_due(&mut self, cx: &mut Context, cluster: &mut Cluster, (slot, number): (u32, u64), run: u32) {
-        let Some(execution) = self.execution(slot, number) else { return };
-        let flow = execution.flow;
-        match cluster.pick(cx, Role::Executor, number) {
-            Some(executor) => {
-                cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retrying));
-                let event = Step::RetryDue { run };
-                if self.step(cx, slot, event) {
-                    self.follow(cx, cluster, executor, slot, event);
-                }
-            }
+    /// The pause before an attempt, or of a Pause, is over.
+    pub(super) fn due(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        (slot, number): (u32, u64),
+        run: u32,
+    ) -> Freed {
+        let execution = self.execution(slot, number)?;
+        let (flow, state) = (execution.flow, execution.it.run(run)?.state);
+        let Some(executor) = cluster.pick(cx, Role::Executor, number) else {
             // Delays are looked at each second by whatever executor there is.
-            None => cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number, run }),
-        }
+            cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number, run });
+            return None;
+        };
+        cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, state));
+        let event = Step::Due { run };
+        if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }
 
     /// An execution ends by its tasks.
@@ -401,13 +436,18 @@ impl Executor {
 
     /// An execution is over: its place goes to the next one that waits, its trigger is free again.
     fn close(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
-        let execution = self.executions.remove(slot)?;
-        self.origins.remove((execution.flow, execution.number));
+        let execution = self.executions.get_mut(slot)?;
+        let (flow, trigger, parent) = (execution.flow, execution.trigger.take(), execution.parent.take());
+        let held = std::mem::take(&mut execution.holds_place);
+        self.ended += 1;
         cx.truth.live -= 1;
         cx.truth.ended[state as usize] += 1;
         cluster.tell(cx, executor, Moment::Closed);
-        if execution.holds_place {
-            let places = &mut self.places[execution.flow as usize];
+        if let Some(Parent { slot, number, run }) = parent {
+            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state: Some(state) });
+        }
+        if held {
+            let places = &mut self.places[flow as usize];
             match places.waiting.pop_front() {
                 // The place is never free in between: a new execution would take it.
                 Some((slot, number)) => {
@@ -420,7 +460,7 @@ impl Executor {
                 None => places.held -= 1,
             }
         }
-        execution.trigger
+        trigger
     }
 
     /// An execution comes into a state by its limit, not by its tasks.
@@ -470,7 +510,7 @@ impl Executor {
     /// # Errors
     /// What does not.
     pub(super) fn laws(&self, cx: &Context) -> Result<(), String> {
-        let live = self.executions.len() as u64;
+        let live = (self.executions.len() as u64).saturating_sub(self.ended);
         if cx.truth.live != live || cx.truth.created != cx.truth.ended_in_all() + live {
             return Err(format!("{live} executions live: {:?}", cx.truth));
         }

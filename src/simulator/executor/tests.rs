@@ -128,7 +128,7 @@ fn a_failed_attempt_is_followed_by_another_after_its_pause_until_there_are_enoug
     };
     assert_eq!(at, second(65));
     cx.now = at;
-    executor.retry_due(&mut cx, &mut cluster, (execution, number), run);
+    executor.due(&mut cx, &mut cluster, (execution, number), run);
     let second_attempt = jobs(&mut cluster);
     assert_eq!(task(&second_attempt[0]), (0, 2));
     // What a late worker says of the first attempt is not heard.
@@ -184,4 +184,81 @@ fn a_flow_is_tried_as_often_as_it_says_by_new_executions_that_wait_for_an_execut
     end(&mut cx, &mut cluster, &mut executor, &jobs[0], State::Failed);
     assert_eq!(flow_retry(&mut cx), None);
     assert_eq!((cx.truth.ended_in(State::Retried), cx.truth.ended_in(State::Failed), cx.truth.live), (2, 1, 0));
+}
+
+/// Runs one execution of the first flow with workers that need a second for each task, until nothing is left to do.
+fn run_all(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
+    create(cx, cluster, executor);
+    for _ in 0..200 {
+        let mut jobs = Vec::new();
+        for message in cluster.drain(QueueKind::Execution) {
+            match message {
+                Message::Execution { slot, number } => drop(executor.process(cx, cluster, 0, slot, number)),
+                Message::Child { slot, number, run, state } => {
+                    executor.child(cx, cluster, 0, (slot, number), (run, state));
+                }
+                _ => {}
+            }
+            executor.laws(cx).expect("the laws hold");
+            executor.laws_of_each().expect("the laws hold");
+        }
+        jobs.extend(self::jobs(cluster));
+        for order in &jobs {
+            let Work::Task { slot, number, run, attempt, .. } = order.work else { continue };
+            executor.task_started(cx, cluster, 0, (slot, number), (run, attempt));
+        }
+        cx.now = cx.now + Duration::seconds(1);
+        for order in &jobs {
+            let Work::Task { slot, number, run, attempt, .. } = order.work else { continue };
+            let end = TaskEnd { state: State::Success, duration: Duration::seconds(1), run, attempt };
+            executor.task_ended(cx, cluster, 0, (slot, number), end);
+            executor.laws(cx).expect("the laws hold");
+        }
+        for (at, event) in events(cx, second(100_000)) {
+            if let Event::RetryDue { execution, number, run } = event {
+                cx.now = cx.now.max(at);
+                executor.due(cx, cluster, (execution, number), run);
+            }
+        }
+        if executor.executions.len() == 0 {
+            return;
+        }
+    }
+    panic!("it has not ended");
+}
+
+/// What a counter of the first flow shows.
+fn counted(cx: &Context, cluster: &Cluster, meter: &str, state: &str) -> f64 {
+    let registry = cluster.members[0].registry().expect("a process");
+    let mut value = 0.0;
+    registry.samples(&crate::metrics::Look::at(cx.now), |sample| {
+        let has = |name: &str, wanted: &str| sample.labels.iter().any(|(key, value)| *key == name && *value == wanted);
+        if sample.name == meter && has("flow_id", "f") && has("state", state) {
+            value += sample.value;
+        }
+    });
+    value
+}
+
+#[test]
+fn a_parent_with_groups_counts_its_task_runs_as_recorded() {
+    // The flow `parent` of standalone/activity.
+    let flow = r#"    tasks:
+      - { id: sub, type: io.kestra.plugin.core.flow.Subflow, namespace: n, flowId: ok, wait: true, transmitFailed: true }
+      - id: each
+        type: io.kestra.plugin.core.flow.ForEach
+        values: ["a", "b", "c"]
+        concurrencyLimit: 2
+        tasks: [ { id: l, type: io.kestra.plugin.core.log.Log, message: "{{ taskrun.value }}" } ]
+      - id: par
+        type: io.kestra.plugin.core.flow.Parallel
+        tasks: [ { id: p1, type: t.A }, { id: p2, type: t.A } ]
+      - { id: cond, type: io.kestra.plugin.core.flow.If, condition: "{{ true }}", then: [ { id: c1, type: t.A } ] }
+  - { id: ok, namespace: n, tasks: [ { id: a, type: t.A } ] }
+"#;
+    let (mut cx, mut cluster, mut executor) = start(flow);
+    run_all(&mut cx, &mut cluster, &mut executor);
+    assert_eq!((cx.truth.ended_in(State::Success), cx.truth.live), (2, 0));
+    assert_eq!(counted(&cx, &cluster, "kestra_executor_taskrun_created_count_total", "RUNNING"), 10.0);
+    assert_eq!(counted(&cx, &cluster, "kestra_executor_taskrun_ended_count_total", "SUCCESS"), 10.0);
 }

@@ -1,0 +1,516 @@
+//! What comes next of what happened to an execution.
+
+use serde_json::Value as Json;
+
+use super::engine::{Command, Execution, Scratch, TASK_RUNS, TaskRun, World};
+use super::rules::{Part, Scope, allowed, is_running};
+use super::tree::{Does, Held, Lists, NONE, Node, Tree};
+use super::{Dialect, pause};
+use crate::flow::{How, Pause, State, Then};
+
+/// The list `afterExecution`, where a task run is asked for that holds tasks.
+const AFTER: u32 = NONE - 1;
+
+/// One step of an execution.
+pub(super) struct Step<'a> {
+    pub(super) execution: &'a mut Execution,
+    pub(super) tree: &'a Tree,
+    pub(super) dialect: &'a Dialect,
+    pub(super) world: &'a mut dyn World,
+    pub(super) commands: &'a mut Vec<Command>,
+}
+
+impl Step<'_> {
+    fn run(&mut self, run: u32) -> Option<&mut TaskRun> {
+        self.execution.runs.get_mut(run as usize)
+    }
+
+    /// The execution changes its state.
+    fn state(&mut self, state: State) {
+        if self.execution.state != state {
+            self.execution.state = state;
+            self.commands.push(Command::State(state));
+        }
+    }
+
+    /// An attempt has begun.
+    pub(super) fn started(&mut self, run: u32, attempt: u32, scratch: &mut Scratch) -> Option<()> {
+        let it = self.run(run).filter(|it| it.attempt == attempt && it.state == State::Created)?;
+        it.state = State::Running;
+        // Where only so many run at a time, more are looked for when those that were created have begun.
+        match it.parent {
+            NONE | AFTER => Some(()),
+            parent => self.settle(parent, scratch),
+        }
+    }
+
+    /// An attempt has ended.
+    pub(super) fn ended(&mut self, run: u32, attempt: u32, state: State, scratch: &mut Scratch) -> Option<()> {
+        let it = *self.run(run)?;
+        let live = matches!(it.state, State::Created | State::Running) && it.attempt == attempt;
+        let node = self.tree.node(it.node).filter(|_| live)?;
+        let ends = self.execution.state.is_over() || self.execution.state == State::Killing;
+        if state == State::Failed && !ends && self.again(run, it) {
+            self.gone();
+            return Some(());
+        }
+        let warned = state == State::Success && it.retried && node.retry.as_ref().is_some_and(|it| it.warning_on_retry);
+        let state = if warned { State::Warning } else { state };
+        self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
+    }
+
+    /// How an attempt ends whose worker says `state`: what the properties of its task make of it.
+    pub(super) fn outcome(&mut self, run: u32, state: State) -> State {
+        let node = self.run(run).map(|it| it.node).and_then(|node| self.tree.node(node));
+        match node.map(|node| &node.does) {
+            Some(Does::Fail(condition)) if state == State::Success => match self.holds(condition, run) {
+                Ok(false) => state,
+                Ok(true) | Err(_) => State::Failed,
+            },
+            _ => state,
+        }
+    }
+
+    /// A task run that was somewhere else, or waited, has ended.
+    fn closes(&mut self, run: u32, state: State, scratch: &mut Scratch) -> Option<()> {
+        let it = self.run(run)?;
+        it.state = state;
+        let parent = it.parent;
+        self.execution.open -= 1;
+        match self.execution.state {
+            State::Killing => self.killed(scratch),
+            _ => self.settle(parent, scratch),
+        }
+    }
+
+    /// The execution is killed: what is not in a worker ends at once, all else when it is told.
+    pub(super) fn kill(&mut self, scratch: &mut Scratch) -> Option<()> {
+        if self.execution.state.is_over() || self.execution.state == State::Killing {
+            return None;
+        }
+        if self.execution.state == State::Paused && self.dialect.kill_restarts {
+            self.state(State::Restarted);
+        }
+        self.state(State::Killing);
+        for run in 0..self.execution.runs.len() as u32 {
+            let Some(it) = self.run(run) else { continue };
+            match it.state {
+                State::Paused | State::Retrying => {
+                    it.state = State::Killed;
+                    self.execution.open -= 1;
+                }
+                State::Created | State::Running => {
+                    let node = it.node;
+                    if !matches!(self.tree.node(node).map(|node| &node.does), Some(Does::Group(_))) {
+                        self.commands.push(Command::Kill { run });
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.killed(scratch)
+    }
+
+    /// Ends the execution that is being killed, once nothing of it is anywhere.
+    fn killed(&mut self, scratch: &mut Scratch) -> Option<()> {
+        if self.execution.open > 0 {
+            return Some(());
+        }
+        for run in &mut self.execution.runs {
+            if !run.state.is_over() {
+                run.state = State::Killed;
+            }
+        }
+        self.state(State::Killed);
+        self.commands.push(Command::End(State::Killed));
+        self.settle(NONE, scratch)
+    }
+
+    /// A task run failed: whether it is tried again, in this execution or in another one.
+    fn again(&mut self, run: u32, it: TaskRun) -> bool {
+        let Some(node) = self.tree.node(it.node) else { return false };
+        let Some(retry) = &node.retry else { return false };
+        let (attempt, first) = match retry.new_execution {
+            true => (self.execution.attempt + 1, self.execution.begun),
+            false => (it.attempt, it.created),
+        };
+        // A flow that is tried anew draws for all of it.
+        let draw = if node.own_retry { attempt } else { 0xffff };
+        let now = self.world.now();
+        let Some(after) = pause(retry, attempt, first, now, || self.world.share(draw)) else { return false };
+        // Each attempt that fails shows as a failed execution for a moment (captures/core/end-to-end.*.jsonl).
+        self.state(State::Failed);
+        let new = retry.new_execution;
+        if let Some(it) = self.run(run) {
+            it.state = if new { State::Retried } else { State::Retrying };
+            it.retried = true;
+            it.attempt += u32::from(!new);
+        }
+        if new {
+            self.execution.open -= 1;
+            self.execution.over = true;
+            self.state(State::Retried);
+            self.commands.push(Command::Again { after });
+        } else {
+            self.state(State::Retrying);
+            self.commands.push(Command::Retry { run, after });
+        }
+        true
+    }
+
+    /// The pause of a task run is over, or somebody lets it go on.
+    pub(super) fn due(&mut self, run: u32, resumed: bool, scratch: &mut Scratch) -> Option<()> {
+        let waits = |it: &&mut TaskRun| it.state == State::Paused || it.state == State::Retrying && !resumed;
+        let it = *self.run(run).filter(waits)?;
+        // What runs after the execution changes nothing of it.
+        let over = self.execution.state.is_over();
+        if over && !self.is_after(run) {
+            return self.closes(run, State::Failed, scratch);
+        }
+        if it.state == State::Retrying {
+            self.run(run)?.state = State::Created;
+            self.state(State::Running);
+            self.commands.push(Command::Start { run, first: false });
+            return Some(());
+        }
+        let node = self.tree.node(it.node)?;
+        let Does::Pause(Pause { duration, then, .. }) = &node.does else { return None };
+        if *then == Then::Cancel && duration.is_some() && !resumed && !over {
+            self.state(State::Cancelled);
+            self.commands.push(Command::End(State::Cancelled));
+            return self.closes(run, State::Cancelled, scratch);
+        }
+        let state = match (duration, then) {
+            _ if resumed => State::Success,
+            (None, _) | (_, Then::Fail) => State::Failed,
+            (_, Then::Warn) => State::Warning,
+            (_, Then::Cancel) => State::Cancelled,
+            (_, Then::Resume) => State::Success,
+        };
+        if !over {
+            self.state(State::Restarted);
+            self.commands.push(Command::Resumed);
+            self.state(State::Running);
+        }
+        self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
+    }
+
+    /// Something became of the execution that a Subflow started.
+    pub(super) fn child(&mut self, run: u32, state: Option<State>, scratch: &mut Scratch) -> Option<()> {
+        let it = *self.run(run).filter(|it| it.state == State::Running)?;
+        let node = self.tree.node(it.node)?;
+        let Does::Subflow(subflow) = &node.does else { return None };
+        let state = match state {
+            None => State::Failed,
+            Some(state) if !state.is_over() => match subflow.wait {
+                true => return Some(()),
+                false => State::Success,
+            },
+            Some(state) if subflow.transmit => state,
+            Some(_) => State::Success,
+        };
+        self.commands.push(Command::Leave { run });
+        self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
+    }
+
+    /// Looks what comes next among the tasks that a task run holds, and of all that comes of it.
+    pub(super) fn settle(&mut self, parent: u32, scratch: &mut Scratch) -> Option<()> {
+        let Scratch { states, open } = scratch;
+        open.clear();
+        open.push(parent);
+        while let Some(parent) = open.pop() {
+            match parent {
+                NONE => self.settle_flow(states, open),
+                AFTER => self.settle_after(states, open),
+                parent => self.settle_group(parent, states, open),
+            }
+        }
+        self.gone();
+        Some(())
+    }
+
+    /// Tells when nothing will happen any more.
+    fn gone(&mut self) {
+        if self.execution.over && self.execution.open == 0 {
+            self.commands.push(Command::Gone);
+        }
+    }
+
+    fn settle_flow(&mut self, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
+        if !self.execution.state.is_over() {
+            let tree = self.tree;
+            let scope = self.scope(NONE, &tree.root, states);
+            if let Some((part, place)) = scope.next(self.dialect) {
+                self.create(NONE, &tree.root, (part, place), open);
+                return;
+            }
+            let Some(state) = scope.end(self.dialect) else { return };
+            self.state(state);
+            self.commands.push(Command::End(state));
+        }
+        // Also of an execution that was ended by one of its tasks.
+        if !self.execution.over {
+            open.push(AFTER);
+        }
+    }
+
+    /// `afterExecution`: one after another, until one fails.
+    fn settle_after(&mut self, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
+        let tree = self.tree;
+        let scope = self.scope(AFTER, &tree.after, states);
+        match scope.next(self.dialect) {
+            Some(next) => self.create(AFTER, &tree.after, next, open),
+            None => self.execution.over = scope.end(self.dialect).is_some(),
+        }
+    }
+
+    fn settle_group(&mut self, parent: u32, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
+        let tree = self.tree;
+        let Some(run) = self.run(parent).filter(|run| is_running(run.state)).copied() else { return };
+        let Some(node) = tree.node(run.node) else { return };
+        let Does::Group(Held { how, lists }) = &node.does else { return };
+        let scope = self.scope(parent, lists, states);
+        // An execution that has ended begins nothing more, but for what runs after it.
+        let ended = self.execution.state.is_over() && !self.is_after(parent);
+        let nexts = if ended { Vec::new() } else { self.nexts(how, lists, &scope, run.branch) };
+        let end = match scope.end(self.dialect) {
+            None if scope.tasks.is_empty() => Some(State::Success),
+            Some(State::Failed) if *how == How::AllowFailure && !scope.errors.contains(&Some(State::Failed)) => {
+                Some(allowed(State::Failed, true, node.allow_warning))
+            }
+            end => end,
+        };
+        if !nexts.is_empty() {
+            for next in nexts {
+                self.create(parent, lists, next, open);
+            }
+        } else if let Some(state) = end {
+            self.leave(parent, allowed(state, node.allow_failure, node.allow_warning), open);
+        }
+    }
+
+    /// Whether a task run is one of `afterExecution`.
+    fn is_after(&self, run: u32) -> bool {
+        let mut at = run;
+        while let Some(it) = self.execution.run(at) {
+            at = it.parent;
+        }
+        at == AFTER
+    }
+
+    /// A task run that no worker sees has ended.
+    fn leave(&mut self, run: u32, state: State, open: &mut Vec<u32>) {
+        let Some(it) = self.run(run) else { return };
+        it.state = state;
+        open.push(it.parent);
+        self.commands.push(Command::Leave { run });
+    }
+
+    /// The tasks of a group that come next.
+    fn nexts(&self, how: &How, lists: &Lists, scope: &Scope<'_>, branch: u32) -> Vec<(Part, usize)> {
+        let in_tasks = |places: Vec<usize>| places.into_iter().map(|place| (Part::Tasks, place)).collect();
+        match how {
+            How::Parallel(most) | How::EachParallel(_, most) if scope.part() == Some(Part::Tasks) => {
+                in_tasks(scope.free(*most, |_| true).collect())
+            }
+            How::Dag(most, after) if scope.part() == Some(Part::Tasks) => {
+                let ready =
+                    |place| after.get(place).is_none_or(|it: &Vec<usize>| it.iter().all(|it| scope.is_over(*it)));
+                in_tasks(scope.free(*most, ready).collect())
+            }
+            How::ForEach(_, most) if *most != 1 && scope.part() == Some(Part::Tasks) => {
+                in_tasks(scope.lanes(*most, lists.branches.get(branch as usize).map_or(0, Vec::len)))
+            }
+            _ => scope.next(self.dialect).into_iter().collect(),
+        }
+    }
+
+    /// The states of the task runs in the lists that a task run holds.
+    fn scope<'s>(&self, parent: u32, lists: &Lists, states: &'s mut [Vec<Option<State>>; 3]) -> Scope<'s> {
+        let [tasks, errors, finally] = states;
+        let branch = self.execution.run(parent).map_or(0, |run| run.branch);
+        let branch = lists.branches.get(branch as usize).map_or(&[][..], Vec::as_slice);
+        let values = self.execution.values.iter().find(|(run, _)| *run == parent).map_or(1, |(_, values)| values.len());
+        for (states, length) in [
+            (&mut *tasks, branch.len() * values),
+            (&mut *errors, lists.errors.len()),
+            (&mut *finally, lists.finally.len()),
+        ] {
+            states.clear();
+            states.resize(length, None);
+        }
+        for run in self.execution.runs.iter().filter(|run| run.parent == parent) {
+            let Some(node) = self.tree.node(run.node) else { continue };
+            let (states, place) = match node.part {
+                Part::Tasks => (&mut *tasks, run.value as usize * branch.len() + node.place as usize),
+                Part::Errors => (&mut *errors, node.place as usize),
+                Part::Finally => (&mut *finally, node.place as usize),
+            };
+            if let Some(state) = states.get_mut(place) {
+                *state = Some(run.state);
+            }
+        }
+        Scope { tasks, errors, finally }
+    }
+
+    /// Creates a task run.
+    fn create(&mut self, parent: u32, lists: &Lists, (part, place): (Part, usize), open: &mut Vec<u32>) {
+        let branch = self.execution.run(parent).map_or(0, |run| run.branch);
+        let (list, place, value) = match part {
+            Part::Tasks => {
+                let list = lists.branches.get(branch as usize).map_or(&[][..], Vec::as_slice);
+                (list, place % list.len().max(1), place / list.len().max(1))
+            }
+            Part::Errors => (lists.errors.as_slice(), place, 0),
+            Part::Finally => (lists.finally.as_slice(), place, 0),
+        };
+        let tree = self.tree;
+        let Some(number) = list.get(place).copied() else { return };
+        let Some(node) = tree.node(number) else { return };
+        let run = self.execution.runs.len() as u32;
+        self.execution.runs.push(TaskRun {
+            node: number,
+            state: State::Created,
+            attempt: 1,
+            created: self.world.now(),
+            retried: false,
+            parent,
+            branch: 0,
+            value: value as u32,
+        });
+        let unseen = self.dialect.exit_unseen && matches!(node.does, Does::Exit(_));
+        if !self.execution.state.is_over() && !unseen {
+            self.state(State::Running);
+        }
+        match node.run_if.as_ref().map(|condition| self.holds(condition, run)) {
+            Some(Ok(false)) => self.skip(run, State::Skipped, open),
+            Some(Err(_)) => self.skip(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open),
+            None | Some(Ok(true)) => self.begin(run, node, open),
+        }
+    }
+
+    /// A task run ends before it began.
+    fn skip(&mut self, run: u32, state: State, open: &mut Vec<u32>) {
+        self.commands.push(Command::Enter { run });
+        let Some(it) = self.run(run) else { return };
+        it.state = state;
+        open.push(it.parent);
+    }
+
+    /// A task run begins.
+    fn begin(&mut self, run: u32, node: &Node, open: &mut Vec<u32>) {
+        match &node.does {
+            Does::Work | Does::Fail(_) => {
+                self.execution.open += 1;
+                self.commands.push(Command::Start { run, first: true });
+                return;
+            }
+            _ => self.commands.push(Command::Enter { run }),
+        }
+        self.run(run).into_iter().for_each(|it| it.state = State::Running);
+        match &node.does {
+            Does::Work | Does::Fail(_) => {}
+            Does::Group(held) => match self.chosen(run, held) {
+                Ok(branch) => {
+                    self.run(run).into_iter().for_each(|it| it.branch = branch);
+                    open.push(run);
+                }
+                Err(_) => self.leave(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open),
+            },
+            Does::Pause(pause) => {
+                self.execution.open += 1;
+                self.run(run).into_iter().for_each(|it| it.state = State::Paused);
+                if !self.execution.state.is_over() {
+                    self.state(State::Paused);
+                }
+                if let Some(after) = pause.duration.or(pause.timeout) {
+                    self.commands.push(Command::Wait { run, after });
+                }
+            }
+            Does::Subflow(_) => {
+                self.execution.open += 1;
+                self.commands.push(Command::Child { run });
+            }
+            Does::Exit(state) => {
+                self.run(run).into_iter().for_each(|it| it.state = *state);
+                if !self.execution.state.is_over() {
+                    self.state(*state);
+                    self.commands.push(Command::End(*state));
+                }
+                open.push(NONE);
+            }
+        }
+    }
+
+    /// The list that a group runs, once its values are known.
+    fn chosen(&mut self, run: u32, held: &Held) -> Result<u32, String> {
+        match &held.how {
+            How::If(condition) => Ok(u32::from(!self.holds(condition, run)?)),
+            How::Switch(value, cases) => {
+                let value = self.render(value, run)?;
+                let branch = cases.iter().position(|case| *case == value).unwrap_or(cases.len());
+                match held.lists.branches.get(branch) {
+                    Some(_) => Ok(branch as u32),
+                    None => Err(format!("no case is `{value}`, and there are no `defaults`")),
+                }
+            }
+            How::ForEach(values, _) | How::EachParallel(values, _) => {
+                let values = self.values(values, run)?;
+                let tasks = held.lists.branches.iter().map(Vec::len).sum::<usize>();
+                if values.len().saturating_mul(tasks) + self.execution.runs.len() > TASK_RUNS {
+                    return Err(format!(
+                        "{} values: an execution has at most {TASK_RUNS} task runs here",
+                        values.len()
+                    ));
+                }
+                self.execution.values.push((run, values));
+                Ok(0)
+            }
+            How::Sequential | How::AllowFailure | How::Parallel(_) | How::Dag(..) => Ok(0),
+        }
+    }
+
+    /// The values of a group that runs its tasks for each of them: each once, nothing is none.
+    fn values(&mut self, values: &Json, run: u32) -> Result<Vec<Json>, String> {
+        let list = match values {
+            Json::Array(list) => list.iter().map(|value| self.value(value, run)).collect::<Result<_, _>>()?,
+            Json::String(text) => {
+                let text = self.render(text, run)?;
+                serde_json::from_str::<Vec<Json>>(&text).map_err(|error| format!("`{text}` is no list: {error}"))?
+            }
+            other => return Err(format!("`{other}` is no list of values")),
+        };
+        let mut distinct: Vec<Json> = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for value in list {
+            if value.is_null() {
+                return Err("one of the values is nothing".into());
+            }
+            if seen.insert(value.to_string()) {
+                distinct.push(value);
+            }
+        }
+        Ok(distinct)
+    }
+
+    fn value(&mut self, value: &Json, run: u32) -> Result<Json, String> {
+        match value {
+            Json::String(text) => self.render(text, run).map(Json::String),
+            other => Ok(other.clone()),
+        }
+    }
+
+    /// Whether what a condition comes to is true: not blank, not `false`, no zero.
+    fn holds(&mut self, condition: &str, run: u32) -> Result<bool, String> {
+        let text = self.render(condition, run)?;
+        Ok(!matches!(text.trim(), "" | "false" | "0" | "-0"))
+    }
+
+    fn render(&mut self, text: &str, run: u32) -> Result<String, String> {
+        if !text.contains('{') {
+            return Ok(text.to_owned());
+        }
+        let variables = self.execution.variables(self.tree, run);
+        self.world.render(text, variables)
+    }
+}

@@ -1,0 +1,214 @@
+//! Kestra's own tasks that hold tasks, wait, start other flows or end the execution: what of them runs as such.
+
+use std::collections::BTreeMap;
+
+use super::body::{Body, Group, How, Pause, Subflow, Then};
+use super::parts::{self, get, word};
+use super::read::Lists;
+use super::templates::{is_known, is_template};
+use super::{State, jackson, unsimulated};
+use crate::document::{Node, Reading, Value};
+use crate::time::Duration;
+
+/// What a task of a type is. Work for a worker is also what does not run as such; the tasks that it holds are looked at for
+/// what is wrong with them.
+pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: &str, told: bool) -> Body {
+    let Some(name) = unsimulated::core(kind) else { return Body::Work };
+    let body = match name {
+        "Pause" => pause(reading, node),
+        "Subflow" => subflow(reading, node, lists.inputs),
+        "Exit" => exit(reading, node),
+        "Fail" => get(node, "condition").and_then(|node| worked_out(node, lists.inputs)).map(Body::Fail),
+        _ => match how(node, name, lists.inputs) {
+            Some(how) => return Body::Group(Box::new(group(lists, reading, node, how, told))),
+            None => None,
+        },
+    };
+    lists.held(reading, node);
+    body.unwrap_or_default()
+}
+
+/// How the tasks of a group run, if it runs as such.
+fn how(node: &Node, name: &str, inputs: bool) -> Option<How> {
+    // Less than nothing is no limit, as zero is.
+    let most = |key: &str, usual| match get(node, key).map(jackson::json) {
+        Some(number) => number.as_i64().map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX)),
+        None => Some(usual),
+    };
+    Some(match name {
+        "Sequential" => How::Sequential,
+        "AllowFailure" => How::AllowFailure,
+        "Parallel" => How::Parallel(most("concurrent", 0)?),
+        "Dag" => How::Dag(most("concurrent", 0)?, after(node)?),
+        "If" => How::If(worked_out(get(node, "condition")?, inputs)?),
+        "Switch" => How::Switch(worked_out(get(node, "value")?, inputs)?, cases(node)),
+        "ForEach" => How::ForEach(values(get(node, "values")?, inputs)?, most("concurrencyLimit", 1)?),
+        "EachSequential" => How::ForEach(values(get(node, "value")?, inputs)?, 1),
+        "EachParallel" => How::EachParallel(values(get(node, "value")?, inputs)?, most("concurrent", 0)?),
+        _ => return None,
+    })
+}
+
+/// A text that needs no template.
+fn constant(node: &Node) -> Option<String> {
+    text(node).filter(|text| !is_template(text))
+}
+
+/// A text that can be worked out.
+fn worked_out(node: &Node, inputs: bool) -> Option<String> {
+    text(node).filter(|text| is_known(text, inputs))
+}
+
+fn text(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Scalar { text, .. } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Values that can be worked out: a list, or a text that is one.
+fn values(node: &Node, inputs: bool) -> Option<serde_json::Value> {
+    let values = jackson::json(node);
+    let known = match &values {
+        serde_json::Value::Array(list) => {
+            list.iter().all(|value| value.as_str().is_none_or(|text| is_known(text, inputs)))
+        }
+        serde_json::Value::String(text) => is_known(text, inputs),
+        _ => false,
+    };
+    known.then_some(values)
+}
+
+fn cases(node: &Node) -> Vec<String> {
+    match get(node, "cases").map(|node| &node.value) {
+        Some(Value::Mapping(cases)) => cases.iter().map(|case| case.key.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn items(node: Option<&Node>) -> &[Node] {
+    match node.map(|node| &node.value) {
+        Some(Value::Sequence(items)) => items,
+        _ => &[],
+    }
+}
+
+/// The tasks of a Dag after which each of them runs, by their places; none when one is not there, or waits for itself.
+fn after(node: &Node) -> Option<Vec<Vec<usize>>> {
+    let text = |node: Option<&Node>| node.and_then(text).unwrap_or_default();
+    let items = items(get(node, "tasks"));
+    let id = |item: &Node| text(get(item, "task").and_then(|task| get(task, "id")));
+    let places: BTreeMap<String, usize> = items.iter().enumerate().map(|(place, item)| (id(item), place)).collect();
+    let after: Vec<Vec<usize>> = items
+        .iter()
+        .map(|item| {
+            let names = self::items(get(item, "dependsOn")).iter();
+            names.map(|name| places.get(&text(Some(name))).copied()).collect::<Option<Vec<usize>>>()
+        })
+        .collect::<Option<_>>()?;
+    // As often as there are tasks, those are taken out that wait for none that is left.
+    let mut left: Vec<bool> = vec![true; after.len()];
+    for _ in 0..after.len() {
+        let free: Vec<usize> =
+            (0..after.len()).filter(|at| left[*at] && after[*at].iter().all(|before| !left[*before])).collect();
+        free.iter().for_each(|at| left[*at] = false);
+        if free.is_empty() {
+            break;
+        }
+    }
+    (!left.contains(&true)).then_some(after)
+}
+
+fn group(lists: &mut Lists, reading: &mut Reading, node: &Node, how: How, told: bool) -> Group {
+    let mut list = |key: &str| lists.tasks(reading, get(node, key), &format!("`{key}`"), told);
+    let (errors, finally) = (list("errors"), list("finally"));
+    let branches = match &how {
+        How::If(_) => ["then", "else"].into_iter().filter(|key| get(node, key).is_some()).map(list).collect(),
+        How::Switch(..) => {
+            let defaults = get(node, "defaults").map(|_| list("defaults"));
+            let cases = match get(node, "cases").map(|node| &node.value) {
+                Some(Value::Mapping(cases)) => cases.as_slice(),
+                _ => &[],
+            };
+            let of_cases = cases.iter().map(|case| lists.tasks(reading, Some(&case.value), "a case", told));
+            let mut branches: Vec<_> = of_cases.collect();
+            branches.extend(defaults);
+            branches
+        }
+        How::Dag(..) => {
+            let tasks = items(get(node, "tasks")).iter();
+            vec![tasks.filter_map(|item| lists.task(reading, get(item, "task")?, told)).collect()]
+        }
+        _ => vec![list("tasks")],
+    };
+    Group { how, branches, errors, finally }
+}
+
+/// A duration that is written out.
+fn duration(node: Option<&Node>) -> Result<Option<Duration>, ()> {
+    match node.map(|node| &node.value) {
+        None => Ok(None),
+        Some(Value::Scalar { text, .. }) if text.trim().is_empty() => Ok(None),
+        Some(Value::Scalar { text, .. }) => jackson::duration(text).map(Some).map_err(drop),
+        Some(_) => Err(()),
+    }
+}
+
+/// A Pause that holds no tasks and whose durations are written out.
+fn pause(reading: &mut Reading, node: &Node) -> Option<Body> {
+    if ["tasks", "onPause", "onResume"].iter().any(|key| get(node, key).is_some()) {
+        return None;
+    }
+    let duration_of = |key| duration(get(node, key)).ok();
+    let pauses = duration_of("pauseDuration")?.or(duration_of("delay")?);
+    let words = [("RESUME", Then::Resume), ("WARN", Then::Warn), ("FAIL", Then::Fail), ("CANCEL", Then::Cancel)];
+    let then = match get(node, "behavior") {
+        Some(node) => word(reading, node, "behavior of a Pause", &words)?,
+        None => Then::Resume,
+    };
+    Some(Body::Pause(Pause { duration: pauses, then, timeout: duration_of("timeout")? }))
+}
+
+/// A Subflow whose flow and labels are written out, and whose inputs can be worked out.
+fn subflow(reading: &mut Reading, node: &Node, known: bool) -> Option<Body> {
+    if ["inheritLabels", "scheduleDate"].iter().any(|key| get(node, key).is_some_and(|node| !is_false(node))) {
+        return None;
+    }
+    let inputs = match get(node, "inputs").map(jackson::json) {
+        None => Vec::new(),
+        Some(serde_json::Value::Object(inputs)) => inputs.into_iter().collect(),
+        Some(_) => return None,
+    };
+    let known = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => is_known(text, known),
+        other => !is_template(&other.to_string()),
+    };
+    let labels = get(node, "labels").map(|node| parts::labels(reading, node)).unwrap_or_default();
+    if !inputs.iter().all(|(_, value)| known(value)) || labels.iter().any(|(_, value)| is_template(value)) {
+        return None;
+    }
+    let flag = |reading: &mut Reading, key: &str| match get(node, key) {
+        Some(node) => jackson::boolean(reading, node, &format!("`{key}`")),
+        None => Some(true),
+    };
+    let (wait, transmit) = (flag(reading, "wait")?, flag(reading, "transmitFailed")?);
+    let [namespace, flow] = ["namespace", "flowId"].map(|key| get(node, key).and_then(constant));
+    Some(Body::Subflow(Subflow { namespace: namespace?, flow: flow?, wait, transmit, inputs, labels }))
+}
+
+fn is_false(node: &Node) -> bool {
+    jackson::json(node) == serde_json::Value::Bool(false)
+}
+
+/// An Exit: its state, SUCCESS when it says none.
+fn exit(reading: &mut Reading, node: &Node) -> Option<Body> {
+    let states = ["SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELED", "CANCELLED"];
+    let state = match get(node, "state") {
+        None => State::Success,
+        Some(node) => match word(reading, node, "state of an Exit", &states.map(|state| (state, state)))? {
+            "CANCELED" => State::Cancelled,
+            name => State::ALL.into_iter().find(|state| state.name() == name)?,
+        },
+    };
+    Some(Body::Exit(state))
+}

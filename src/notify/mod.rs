@@ -1,0 +1,68 @@
+//! Notifications: a task that tells people becomes a request, as data.
+//!
+//! A task's type and its own properties, the variables of its template and what the store knows of executions go in; out comes
+//! a [`Message`], or the words with which the task fails. Nothing here opens a socket: who runs a model records the message,
+//! who serves one delivers it. What versions of Kestra do differently is a row of data, the [`Dialect`].
+
+mod alerts;
+mod chats;
+mod dialect;
+mod error;
+mod execution;
+mod http;
+mod incidents;
+mod kinds;
+mod mail;
+mod markup;
+mod message;
+mod properties;
+
+pub use dialect::{Dialect, Telling};
+pub use error::{Error, Kind};
+pub use execution::Execution;
+pub use kinds::{TaskType, task_type};
+pub use message::{Accepts, Body, Http, Mail, Message, Request, Transport};
+
+use crate::pebble::{Host, Variables};
+use properties::Properties;
+
+/// Everything that a notification task is worked out from.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The type of the task, in any of its names.
+    pub kind: &'a str,
+    /// The task's own properties, as its flow writes them (plugin defaults included).
+    pub properties: &'a Variables,
+    /// The variables of its templates.
+    pub context: &'a Variables,
+    /// What templates ask of the world.
+    pub host: &'a Host<'a>,
+    /// The version.
+    pub dialect: &'a Dialect,
+    /// `kestra.url`, for links to the page of an execution.
+    pub kestra_url: Option<&'a str>,
+    /// What the store knows of an execution.
+    pub executions: &'a dyn Fn(&str) -> Option<Execution>,
+}
+
+/// The message that a notification task sends.
+///
+/// # Errors
+/// In the real task's words where it fails; [`Kind::NotYet`] where it would look again later; [`Kind::NotSimulated`] for what
+/// is not simulated, a type that is none of [`task_type`] among it. Secrets are masked.
+pub fn message(asked: &Asked<'_>) -> Result<Message, Error> {
+    let secrets = asked.host.secrets;
+    let built = task_type(asked.kind)
+        .ok_or_else(|| Error::not_simulated(format!("{} is no notification task", asked.kind)))
+        .and_then(|kind| Ok((kind, (kind.build)(&Properties { asked })?)));
+    match built {
+        Ok((kind, draft)) => Ok(Message::new(kind.channel, draft.to, draft.request, secrets)),
+        Err(error) => Err(error.masked(|text| secrets.mask(text))),
+    }
+}
+
+/// A message before its secrets are masked.
+struct Draft {
+    to: Option<String>,
+    request: Request,
+}

@@ -1,0 +1,284 @@
+//! Whole executions beside those of the real executors of 1.3.19 and 2.0.0 (tests/captures/core/end-to-end.*): the same flows,
+//! run by the engine alone. Their final states, the states they went through, and the states of their tasks.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mock_kestra::document::Source;
+use mock_kestra::execution::{Command, Dialect, Does, Event, Execution, Scratch, Tree, World};
+use mock_kestra::flow::{Flow, State};
+use mock_kestra::pebble::{self, Host, Template};
+use mock_kestra::scenario::{Loader, read};
+use mock_kestra::time::{Calendar, Duration, Instant};
+use serde_json::{Map, Value, json};
+
+/// What of the recordings is not the engine's, and why.
+const NOT_HERE: &[(&str, &str)] = &[
+    ("company.up.outputs-bad", "outputs of flows are not worked out"),
+    ("company.up.pause-onpause", "a Pause that holds tasks runs as one plain task"),
+    ("company.up.paused-killed", "1.3.19 takes PAUSED out of the history of an execution that is killed"),
+    ("company.up.sla-fail", "SLAs are not followed"),
+    ("company.up.sla-cancel", "SLAs are not followed"),
+    ("company.up.sla-assert", "SLAs are not followed"),
+    ("company.up.conc-queue", "who runs executions limits them"),
+    ("company.up.conc-cancel", "who runs executions limits them"),
+    ("company.up.conc-fail", "who runs executions limits them"),
+    ("company.up.restart-me", "nobody restarts executions"),
+    ("company.up.loop-one-fails", "a Loop runs as one plain task"),
+    ("company.up.loop-allow", "a Loop runs as one plain task"),
+];
+
+struct Version {
+    flows: BTreeMap<String, Flow>,
+    dialect: Dialect,
+    pebble: &'static pebble::Dialect,
+    recorded: Vec<Value>,
+}
+
+struct One<'a>(&'a str);
+
+impl Loader for One<'_> {
+    fn flows(&self, _: &str, path: &str) -> Result<Vec<Source>, String> {
+        Ok(vec![Source { name: path.to_owned(), text: self.0.to_owned() }])
+    }
+    fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
+        Err("there is none".to_owned())
+    }
+}
+
+fn capture(name: &str) -> String {
+    let path = format!("{}/tests/captures/core/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn version(name: &str, exact: &str) -> Version {
+    let file: Value = serde_json::from_str(&capture(&format!("end-to-end.flows.{name}.json"))).expect("JSON");
+    let mut flows = BTreeMap::new();
+    for source in file["flows"].as_array().expect("flows") {
+        let source = source.as_str().expect("a flow");
+        let (plan, told) = read("x.yaml", &format!("name: x\nkestra: \"{name}\"\nflows: [ f.yaml ]\n"), &One(source));
+        let Some(flow) = plan.and_then(|mut plan| plan.flows.pop()) else {
+            // 2.0.0 refuses them too.
+            assert!(source.contains("\"when\""), "{source}: {told:?}");
+            continue;
+        };
+        if !["company.up", "company.child"].contains(&flow.namespace.as_str()) {
+            continue;
+        }
+        flows.insert(format!("{}.{}", flow.namespace, flow.id), flow);
+    }
+    let new = name == "2.0";
+    let dialect = Dialect { cancelled_counts: new, next_by_place: new, exit_unseen: new, kill_restarts: new };
+    let lines = capture(&format!("end-to-end.{exact}.jsonl"));
+    let recorded = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    Version { flows, dialect, pebble: pebble::Dialect::named(name).expect("a dialect"), recorded }
+}
+
+/// The world of one execution.
+struct Here<'a> {
+    now: Instant,
+    version: &'a Version,
+    flow: &'a Flow,
+}
+
+impl World for Here<'_> {
+    fn now(&self) -> Instant {
+        self.now
+    }
+    fn share(&mut self, _: u32) -> f64 {
+        0.5
+    }
+    fn render(&mut self, template: &str, mut variables: Map<String, Value>) -> Result<String, String> {
+        variables.insert("flow".into(), json!({ "id": self.flow.id, "namespace": self.flow.namespace }));
+        let host = Host::at(Calendar::default().date(self.now));
+        let template = Template::parse(template, self.version.pebble).map_err(|error| error.to_string())?;
+        template.render(&variables, &host).map_err(|error| error.to_string())
+    }
+}
+
+/// An execution as the recordings show one.
+#[derive(Debug, PartialEq)]
+struct Shown {
+    state: String,
+    history: Vec<String>,
+    tasks: Vec<String>,
+}
+
+/// Runs a flow to its end, with workers that have all the threads they need; and the executions tried in its place.
+fn run(version: &Version, flow: &Flow, kill: Option<Duration>) -> Vec<Shown> {
+    let tree = Tree::new(flow);
+    let mut all = Vec::new();
+    let (mut attempt, mut begun, mut at) = (0, Instant::START, Instant::START);
+    loop {
+        let mut execution = Execution::new(attempt, begun);
+        let mut history = vec![State::Created.name().to_owned()];
+        let mut again = None;
+        let mut plan: BTreeSet<(Instant, u32, u32)> = BTreeSet::new();
+        let mut events: Vec<Event> = Vec::new();
+        let push = |plan: &mut BTreeSet<_>, events: &mut Vec<Event>, at: Instant, event| {
+            plan.insert((at, events.len() as u32, 0));
+            events.push(event);
+        };
+        push(&mut plan, &mut events, at, Event::Begin);
+        if let Some(kill) = kill {
+            push(&mut plan, &mut events, at + kill, Event::Kill);
+        }
+        let mut world = Here { now: at, version, flow };
+        let (mut gone, mut scratch) = (false, Scratch::default());
+        while let Some((now, number, _)) = plan.pop_first() {
+            world.now = now;
+            let how = (&tree, &version.dialect);
+            let mut event = events[number as usize];
+            if let Event::Ended { run, attempt, state } = event {
+                event = Event::Ended { run, attempt, state: execution.outcome(how, (run, state), &mut world) };
+            }
+            let mut commands = Vec::new();
+            execution.next(how, event, &mut world, &mut scratch, &mut commands);
+            for command in commands {
+                assert!(!gone, "nothing comes after the end");
+                match command {
+                    Command::State(state) => history.push(state.name().to_owned()),
+                    Command::Start { run, .. } => {
+                        let it = *execution.run(run).expect("a task run");
+                        let variables = execution.variables(&tree, run);
+                        let (lasts, state) = work(&mut world, flow, it.node as usize, variables);
+                        let attempt = it.attempt;
+                        push(&mut plan, &mut events, now, Event::Started { run, attempt });
+                        push(&mut plan, &mut events, now + lasts, Event::Ended { run, attempt, state });
+                    }
+                    Command::Retry { run, after } | Command::Wait { run, after } => {
+                        push(&mut plan, &mut events, now + after, Event::Due { run });
+                    }
+                    Command::Child { run } => {
+                        let node = execution.run(run).expect("a task run").node as usize;
+                        let Does::Subflow(subflow) = &tree.nodes[node].does else { panic!("no Subflow") };
+                        let child = version.flows.get(&format!("{}.{}", subflow.namespace, subflow.flow));
+                        let state = child.map(|child| last_state(&self::run(version, child, None)));
+                        if state.is_some() {
+                            push(&mut plan, &mut events, now, Event::Child { run, state: Some(State::Created) });
+                        }
+                        push(&mut plan, &mut events, now, Event::Child { run, state });
+                    }
+                    Command::Kill { run } => {
+                        let attempt = execution.run(run).expect("a task run").attempt;
+                        push(&mut plan, &mut events, now, Event::Ended { run, attempt, state: State::Killed });
+                    }
+                    Command::Again { after } => again = Some(after),
+                    Command::Gone => gone = true,
+                    Command::End(_) | Command::Enter { .. } | Command::Leave { .. } | Command::Resumed => {}
+                }
+            }
+            at = now;
+        }
+        assert!(gone, "{}.{} has not ended: {execution:?}", flow.namespace, flow.id);
+        let tasks = execution.runs.iter().map(|run| {
+            let value = execution.value_of(run).map_or(String::new(), |value| format!("[{value}]"));
+            let attempts = if run.attempt > 1 { format!("x{}", run.attempt) } else { String::new() };
+            format!("{}{value}={}{attempts}", tree.nodes[run.node as usize].id, run.state.name())
+        });
+        let state = execution.state.name().to_owned();
+        all.push(Shown { state, history, tasks: tasks.collect() });
+        match again {
+            None => return all,
+            Some(after) => {
+                if attempt == 0 {
+                    begun = Instant::START;
+                }
+                (attempt, at) = (attempt + 1, at + after);
+            }
+        }
+    }
+}
+
+fn last_state(shown: &[Shown]) -> State {
+    let state = &shown.last().expect("an execution").state;
+    State::ALL.into_iter().find(|it| it.name() == state).expect("a state")
+}
+
+/// How long a worker needs for a task, and what comes of it: what the task itself does of the recorded flows.
+fn work(world: &mut Here<'_>, flow: &Flow, task: usize, variables: Map<String, Value>) -> (Duration, State) {
+    let task = flow.task(task).expect("a task");
+    let lasts = task.sleep.unwrap_or(Duration::milliseconds(1));
+    if let Some(timeout) = task.timeout.filter(|timeout| *timeout < lasts) {
+        return (timeout, State::Failed);
+    }
+    let fails = match task.kind.rsplit('.').next().unwrap_or_default() {
+        // Those with a condition are the engine's.
+        "Fail" => match task.properties.get("condition").and_then(Value::as_str) {
+            None => true,
+            // Who fails is heard first, as it was.
+            Some(condition) if world.render(condition, variables).is_ok_and(|it| it == "true") => {
+                return (Duration::microseconds(1), State::Success);
+            }
+            Some(_) => false,
+        },
+        // Nobody listens there, and the other one answers 500.
+        "Request" => true,
+        _ => ["message", "format"].iter().any(|key| {
+            let text = task.properties.get(*key).and_then(Value::as_str).unwrap_or_default();
+            // The states of the execution in which it is rendered are the world's.
+            !text.contains("execution.state") && world.render(text, variables.clone()).is_err()
+        }),
+    };
+    (lasts, if fails { State::Failed } else { State::Success })
+}
+
+/// A recorded execution; what a task put out is left out, as are the attempts of what was not tried again.
+fn shown(row: &Value) -> Shown {
+    let list = |key: &str| -> Vec<String> {
+        let list = row[key].as_array().cloned().unwrap_or_default();
+        list.iter().map(|it| it.as_str().expect("a text").split('(').next().expect("a state").to_owned()).collect()
+    };
+    Shown { state: row["state"].as_str().expect("a state").to_owned(), history: list("history"), tasks: list("tasks") }
+}
+
+fn compare(name: &str, exact: &str) -> (usize, usize) {
+    let version = version(name, exact);
+    let (mut wrong, mut compared) = (Vec::new(), BTreeSet::new());
+    for (flow, model) in &version.flows {
+        let mut recorded: Vec<Shown> = version
+            .recorded
+            .iter()
+            .filter(|row| row["flow"] == flow.as_str() && row.get("upstream").is_none())
+            .map(shown)
+            .collect();
+        let child = version.recorded.iter().find(|row| row["flow"] == flow.as_str() && row.get("upstream").is_some());
+        if recorded.is_empty() {
+            recorded.extend(child.map(shown));
+        }
+        if recorded.is_empty() || NOT_HERE.iter().any(|(here, _)| here == flow) {
+            continue;
+        }
+        let kill = (flow == "company.up.killed").then_some(Duration::milliseconds(1500));
+        let here = run(&version, model, kill);
+        compared.insert(flow.clone());
+        // In an order of their own where they ran at the same time.
+        let sorted = |all: &[Shown]| -> Vec<(String, Vec<String>, BTreeSet<String>)> {
+            all.iter().map(|it| (it.state.clone(), it.history.clone(), it.tasks.iter().cloned().collect())).collect()
+        };
+        let mut here_sorted = sorted(&here);
+        // Of a Parallel that failed, 2.0.0 shows what still ran as failed.
+        if name == "2.0" && flow == "company.up.parallel-one-fails" {
+            for (_, _, tasks) in &mut here_sorted {
+                assert!(tasks.remove("s=SUCCESS") && tasks.insert("s=FAILED".to_owned()));
+            }
+        }
+        if here_sorted != sorted(&recorded) {
+            wrong.push(format!("{flow}\n  recorded {recorded:?}\n  here     {here:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{exact}: {} of {}:\n{}", wrong.len(), compared.len(), wrong.join("\n"));
+    (compared.len(), version.flows.len())
+}
+
+#[test]
+fn executions_of_1_3_go_as_recorded() {
+    let (compared, _) = compare("1.3", "1.3.19");
+    assert!(compared >= 80, "{compared}");
+}
+
+#[test]
+fn executions_of_2_0_go_as_recorded() {
+    let (compared, _) = compare("2.0", "2.0.0");
+    assert!(compared >= 70, "{compared}");
+}

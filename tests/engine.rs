@@ -1,0 +1,217 @@
+//! Random flows and random ends of their tasks: what must hold of every execution, whatever happens to it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use mock_kestra::execution::{Command, Dialect, Event, Execution, Scratch, Tree, World};
+use mock_kestra::flow::{Body, Flow, Group, How, Pause, Retry, RetryPause, State, Task};
+use mock_kestra::time::{Duration, Instant};
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Map, Value, json};
+
+struct Nowhere(Instant);
+
+impl World for Nowhere {
+    fn now(&self) -> Instant {
+        self.0
+    }
+    fn share(&mut self, _: u32) -> f64 {
+        0.5
+    }
+    fn render(&mut self, template: &str, _: Map<String, Value>) -> Result<String, String> {
+        Err(format!("no template: {template}"))
+    }
+}
+
+fn plain() -> impl Strategy<Value = Task> {
+    let retry = (1u32..4, any::<bool>()).prop_map(|(attempts, warns)| Retry {
+        pause: RetryPause::Constant(Duration::seconds(1)),
+        max_attempts: Some(attempts),
+        max_duration: None,
+        warning_on_retry: warns,
+        new_execution: false,
+    });
+    let conditions = select(vec![None, None, None, Some("false"), Some("true")]);
+    let flags = (any::<bool>(), any::<bool>(), 0..8u8);
+    (prop::option::weighted(0.2, retry), flags, conditions, 0..10u8).prop_map(
+        |(retry, (failure, warning, off), if_, pauses)| Task {
+            kind: "a.b.C".to_owned(),
+            retry,
+            allow_failure: failure,
+            allow_warning: warning,
+            disabled: off == 0,
+            run_if: if_.map(str::to_owned),
+            body: match pauses {
+                0 => Body::Pause(Pause { duration: Some(Duration::seconds(1)), ..Pause::default() }),
+                1 => Body::Pause(Pause { timeout: Some(Duration::seconds(1)), ..Pause::default() }),
+                _ => Body::Work,
+            },
+            ..Task::default()
+        },
+    )
+}
+
+fn task() -> impl Strategy<Value = Task> {
+    plain().prop_recursive(3, 24, 3, |inner| {
+        let list = || prop::collection::vec(inner.clone(), 0..3);
+        let how = prop_oneof![
+            Just(How::Sequential),
+            Just(How::AllowFailure),
+            (0..3u32).prop_map(How::Parallel),
+            select(vec!["true", "false"]).prop_map(|it| How::If(it.to_owned())),
+            (0..3usize, 0..3u32)
+                .prop_map(|(values, most)| How::ForEach((0..values).map(|it| json!(it)).collect(), most)),
+            (0..3usize, 0..3u32)
+                .prop_map(|(values, most)| How::EachParallel((0..values).map(|it| json!(it)).collect(), most)),
+        ];
+        (how, list(), list(), list(), list(), any::<bool>()).prop_map(|(how, first, second, errors, finally, allow)| {
+            let branches = if matches!(how, How::If(_)) { vec![first, second] } else { vec![first] };
+            Task {
+                kind: "a.b.G".to_owned(),
+                allow_failure: allow,
+                body: Body::Group(Box::new(Group { how, branches, errors, finally })),
+                ..Task::default()
+            }
+        })
+    })
+}
+
+fn flow() -> impl Strategy<Value = Flow> {
+    let list = || prop::collection::vec(task(), 0..4);
+    (list(), list(), list(), list()).prop_map(|(tasks, errors, finally, after_execution)| Flow {
+        id: "f".to_owned(),
+        namespace: "n".to_owned(),
+        tasks,
+        errors,
+        finally,
+        after_execution,
+        ..Flow::default()
+    })
+}
+
+/// What is waiting to happen.
+#[derive(Clone, Copy, Debug)]
+enum Open {
+    Started(u32, u32),
+    Ends(u32, u32),
+    Due(u32),
+}
+
+/// Runs a flow: `choices` say which of the open things happens next and how tasks end. Gives the execution, and how often a
+/// task was started and ended.
+fn run(
+    flow: &Flow,
+    dialect: Dialect,
+    mut choices: impl Iterator<Item = u8>,
+    kill_at: usize,
+) -> Result<(Execution, Tree), TestCaseError> {
+    let tree = Tree::new(flow);
+    let mut execution = Execution::new(0, Instant::START);
+    let (mut world, mut scratch) = (Nowhere(Instant::START), Scratch::default());
+    let mut open: Vec<Open> = Vec::new();
+    let (mut started, mut ended, mut ends, mut gone) = (0, 0, 0, false);
+    let mut event = Event::Begin;
+    for step in 0..10_000 {
+        let mut commands = Vec::new();
+        if step == kill_at {
+            execution.next((&tree, &dialect), Event::Kill, &mut world, &mut scratch, &mut commands);
+        }
+        execution.next((&tree, &dialect), event, &mut world, &mut scratch, &mut commands);
+        for command in commands {
+            prop_assert!(!gone, "nothing comes after the end: {command:?}");
+            match command {
+                Command::Start { run, .. } => {
+                    started += 1;
+                    open.push(Open::Started(run, execution.run(run).expect("a task run").attempt));
+                }
+                Command::Retry { run, .. } | Command::Wait { run, .. } => open.push(Open::Due(run)),
+                Command::End(state) => {
+                    ends += 1;
+                    prop_assert_eq!(state, execution.state);
+                }
+                Command::Gone => gone = true,
+                Command::Again { .. } | Command::Child { .. } => panic!("no flow asks for that"),
+                Command::Kill { .. }
+                | Command::State(_)
+                | Command::Enter { .. }
+                | Command::Leave { .. }
+                | Command::Resumed => {}
+            }
+        }
+        // What is paused or retrying when the execution is killed is not waited for.
+        open.retain(|it| !matches!(it, Open::Due(run) if execution.run(*run).is_some_and(|run| run.state.is_over())));
+        if open.is_empty() {
+            break;
+        }
+        let choice = choices.next().unwrap_or(0);
+        let at = choice as usize % open.len();
+        world.0 = world.0 + Duration::seconds(1);
+        event = match open[at] {
+            Open::Started(run, attempt) => {
+                open[at] = Open::Ends(run, attempt);
+                Event::Started { run, attempt }
+            }
+            Open::Ends(run, attempt) => {
+                open.swap_remove(at);
+                ended += 1;
+                let killed = execution.state == State::Killing;
+                let state = match choice / 16 {
+                    _ if killed => State::Killed,
+                    0..=4 => State::Failed,
+                    5 => State::Warning,
+                    _ => State::Success,
+                };
+                Event::Ended { run, attempt, state }
+            }
+            Open::Due(run) => {
+                open.swap_remove(at);
+                Event::Due { run }
+            }
+        };
+    }
+    prop_assert!(gone && ends == 1, "it has ended once: {execution:?}");
+    prop_assert_eq!(started, ended, "what was started has ended");
+    Ok((execution, tree))
+}
+
+fn rank(state: State) -> u8 {
+    match state {
+        State::Killed => 3,
+        State::Failed => 2,
+        State::Warning => 1,
+        _ => 0,
+    }
+}
+
+proptest! {
+    #![proptest_config(common::config(400))]
+
+    #[test]
+    fn every_execution_ends_as_its_tasks_did(flow in flow(), choices in prop::collection::vec(any::<u8>(), 60), new in any::<bool>()) {
+        let dialect = Dialect { cancelled_counts: new, next_by_place: new, exit_unseen: new, kill_restarts: new };
+        let (execution, tree) = run(&flow, dialect, choices.into_iter(), usize::MAX)?;
+        // The worst of the tasks of the flow itself, as an independent reading of its task runs says.
+        let tops = 0..flow.tasks.len() as u32;
+        let worst = execution.runs.iter().filter(|run| tops.contains(&run.node)).map(|run| run.state).max_by_key(|it| rank(*it));
+        let expected = match worst.map_or(0, rank) { 3 => State::Killed, 2 => State::Failed, 1 => State::Warning, _ => State::Success };
+        prop_assert_eq!(execution.state, expected, "{:?}", execution.runs);
+        for run in &execution.runs {
+            prop_assert!(run.state.is_over() || tree.nodes[run.node as usize].kind == "a.b.G", "{:?} of {:?}", run, execution.runs);
+        }
+        // A task of the flow that failed keeps those behind it from running, and none that is disabled ever runs.
+        if let Some(failed) = execution.runs.iter().find(|run| tops.contains(&run.node) && run.state == State::Failed) {
+            prop_assert!(execution.runs.iter().all(|run| !tops.contains(&run.node) || run.node <= failed.node));
+        }
+        for (number, task) in flow.all_tasks().into_iter().enumerate() {
+            prop_assert!(!task.disabled || execution.runs.iter().all(|run| run.node as usize != number));
+        }
+    }
+
+    #[test]
+    fn an_execution_that_is_killed_ends_and_leaves_nothing_that_waits(flow in flow(), choices in prop::collection::vec(any::<u8>(), 60), at in 1..12usize) {
+        let (execution, _) = run(&flow, Dialect::default(), choices.into_iter(), at)?;
+        prop_assert!(execution.state.is_over());
+        prop_assert!(execution.runs.iter().all(|run| run.state != State::Paused && run.state != State::Retrying));
+    }
+}
