@@ -18,11 +18,11 @@ use std::sync::Arc;
 pub use alert::Episode;
 #[cfg(feature = "internals")]
 pub use alert::Transition;
-pub use configuration::{
-    Configuration, Discovered, Discovery, Job, Kubernetes, Located, PathPart, Surrounds, path_parts,
-};
+pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, Located, Surrounds};
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
+#[cfg(feature = "cli")]
+pub use configuration::{PathPart, path_parts};
 pub use grafana::{
     Environment, GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources, provisions,
 };

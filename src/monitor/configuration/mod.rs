@@ -14,7 +14,9 @@ use std::sync::Arc;
 pub use job::{Discovered, Discovery, Job, Kubernetes, Located};
 #[cfg(feature = "internals")]
 pub use options::{OptionStanding, options};
-pub use pattern::{PathPart, path_parts};
+#[cfg(feature = "cli")]
+pub use pattern::PathPart;
+pub use pattern::path_parts;
 pub(in crate::monitor) use values::number;
 
 use crate::document::{self, Diagnostic, Node, Reading, Source, Value};

@@ -4,6 +4,7 @@
 use regex::Regex;
 
 /// One part of a path.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only who walks through folders looks into it"))]
 #[derive(Clone, Debug)]
 pub enum PathPart {
     /// A name.
