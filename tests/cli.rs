@@ -129,6 +129,18 @@ fn strict_makes_every_warning_exit_1_and_says_how_many_there_were() {
     assert_eq!(strictly(&["run", "--strict", late]).1, two);
     assert_eq!(strictly(&["check", "--strict", "healthy"]), (Some(0), String::new()));
     assert_eq!(strictly(&["run", "--strict", "healthy"]), (Some(0), String::new()));
+    // What only `test` can judge is no success of `run`.
+    let unjudged = scratch("unjudged.yaml");
+    let path = unjudged.to_str().expect("UTF-8");
+    let expected = "{ alert: A, never: true }, { health: standalone-1, status: UP, at: 30s }";
+    std::fs::write(&unjudged, format!("name: x\nduration: 1m\nexpect: [ {expected} ]\n")).expect("written");
+    assert_eq!(run(&["run", path]).0, Some(0));
+    let (code, _, err) = run(&["run", "--strict", path]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        err.contains("warning: 1 of 2 expectations are not judged: they need alert rules; `mock-kestra test "),
+        "{err}"
+    );
     // Those that are not shown count too.
     let many = "{ event: x, at: 2m }, ".repeat(150);
     std::fs::write(&file, format!("name: many\nduration: 1m\nexpect: [ {many} ]\n")).expect("written");
@@ -648,6 +660,49 @@ fn a_report_that_cannot_be_written_is_no_success() {
         assert_eq!(output.status.code(), Some(3));
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(told.matches("error: cannot write to standard output").count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn what_rule_files_mean_is_found_as_prometheus_finds_it() {
+    let folder = scratch("prometheus.yml").parent().expect("a folder").join("patterns");
+    std::fs::create_dir_all(folder.join("sub/deep")).expect("made");
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
+    let rules = |name: &str| format!("groups: [ {{ name: g, rules: [ {{ alert: {name}, expr: up == 0 }} ] }} ]\n");
+    for name in ["ka", "kb", "!c"] {
+        write(&format!("{name}.rules"), &rules("Of").replace("Of", &format!("Of{}", &name[1..])));
+    }
+    write("sub/x.rules", &rules("Ofx"));
+    let file = folder.join("prometheus.yml");
+    let path = file.to_str().expect("UTF-8");
+    let test = |pattern: &str| {
+        std::fs::write(&file, format!("rule_files: [ '{pattern}' ]\n")).expect("written");
+        run(&["test", "idle", "--prometheus", path])
+    };
+    for (pattern, found) in [
+        ("k?.rules", "Ofa Ofb"),
+        ("k[^a].rules", "Ofb"),
+        ("[!k]?.rules", "Ofa Ofb Ofc"),
+        (r"\!c.rules", "Ofc"),
+        ("sub/**les", "Ofx"),
+        ("[s]ub/x.rules", "Ofx"),
+    ] {
+        let (code, out, err) = test(pattern);
+        assert_eq!(code, Some(0), "{pattern}: {err}");
+        for name in ["Ofa", "Ofb", "Ofc", "Ofx"] {
+            assert_eq!(out.contains(name), found.contains(name), "{pattern} {name}: {out}");
+        }
+    }
+    for (pattern, what, advice) in [
+        ("[a", "error: syntax error in the pattern `[a`", "close each `[`"),
+        ("su[b]", "sub` is a folder, not a file", "write `su[b]/*.yml` for the files in it"),
+        ("sub", "sub` is a folder, not a file", "write `sub/*.yml`"),
+        ("s*", "sub` is a folder, not a file", "help: write"),
+        ("nope?.rules", "`nope?.rules` does not point to an existing file", "as seen from the configuration"),
+    ] {
+        let (code, _, err) = test(pattern);
+        assert_eq!(code, Some(2), "{pattern}");
+        assert!(err.contains(what) && err.contains(advice) && err.contains("prometheus.yml:1:"), "{pattern}: {err}");
     }
 }
 

@@ -220,6 +220,12 @@ fn settings_are_followed_or_told() {
     ] {
         assert_eq!(told(version, configuration), expected, "{version} {configuration}");
     }
-    let many: String = (0..25).map(|number| format!("a.b{number}: 1, ")).collect();
-    assert!(told("1.3", &many)[0].1.ends_with("a.b19 and 5 more"), "{:?}", told("1.3", &many));
+    // Each with its own place.
+    let text = "name: x\nconfiguration: { a: { b: 1, c: 2 } }\n";
+    let places: Vec<(usize, String)> =
+        read("x.yaml", text, &NoFiles).1.into_iter().map(|it| (it.place.range.start, it.what)).collect();
+    let at = |key: &str| text.find(&format!("{key}: ")).expect("it stands there");
+    assert_eq!(places, [(text.rfind("b: 1").expect("it"), lost("a.b").1), (at("c"), lost("a.c").1)]);
+    let many: String = (0..25).map(|number| format!("kestra.metrics.tags.b{number}: 1, ")).collect();
+    assert!(told("1.3", &many)[0].1.ends_with("kestra.metrics.tags.b19 and 5 more"), "{:?}", told("1.3", &many));
 }

@@ -158,6 +158,7 @@ fn an_alert_is_judged_by_how_often_and_how_long_it_fires() {
         ("{ alert: Slow, pending: { after: 6m, within: 30s } }", false, "active from 5m"),
         // What fires at once was never pending.
         ("{ alert: Gone, pending: { after: 5m, within: 1m } }", false, "active from 5m"),
+        ("{ alert: Gone, pending: { after: 5m, within: 1m } }", false, "; Gone has no `for`: it fires at once"),
         ("{ alert: Slow, of: second, never: true }", true, "fired at 6m"),
         ("{ alert: Slow, of: second, fires: { within: 3m } }", false, "fired at 6m"),
         ("{ alert: Down, of: first, fires: { within: 1m }, resolves: { within: 2m } }", true, "resolved at 7m"),

@@ -35,7 +35,8 @@ pub(super) struct Test {
     seeds: Option<super::Seeds>,
     #[command(flatten)]
     runs: Runs,
-    /// A warning is exit code 1: also a rule that is dead in every run or that failed, no target, no rule
+    /// A warning is exit code 1: also a rule that is dead in every run or that failed, a target that never answered in any run,
+    /// no target, no rule
     #[arg(long)]
     strict: bool,
     /// An expected alert that no rule gives is not judged; otherwise the expectation is not met

@@ -8,7 +8,7 @@ use clap::Args;
 use super::told::Told;
 use super::{complain, load};
 use crate::document::Source;
-use crate::monitor::{self, Configuration, GrafanaVersion, Outside, RuleSet, Surrounds};
+use crate::monitor::{self, Configuration, GrafanaVersion, Outside, PathPart, RuleSet, Surrounds};
 use crate::promql::Semantics;
 use crate::run::{Scraping, Watch};
 use crate::time::Duration;
@@ -172,9 +172,11 @@ struct Disk;
 
 impl Surrounds for Disk {
     fn find(&self, path: &str) -> Vec<String> {
-        let found =
-            glob::glob(path).map(|paths| paths.filter_map(Result::ok).take(MAX_FILES).collect::<Vec<PathBuf>>());
-        found.unwrap_or_default().into_iter().map(|path| path.display().to_string()).collect()
+        matching(path).into_iter().map(|path| path.display().to_string()).collect()
+    }
+
+    fn is_folder(&self, path: &str) -> bool {
+        Path::new(path).is_dir()
     }
 
     fn read(&self, path: &str) -> Result<String, String> {
@@ -186,17 +188,35 @@ impl Surrounds for Disk {
     }
 }
 
+/// What is there that is like a pattern of Go, in the order of the names. What cannot be looked into holds nothing.
+fn matching(pattern: &str) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::from(if pattern.starts_with('/') { "/" } else { "" })];
+    for part in monitor::path_parts(pattern).unwrap_or_default() {
+        found = found.into_iter().flat_map(|folder| below(&folder, &part)).take(MAX_FILES).collect();
+    }
+    found.retain(|path| path.exists());
+    found
+}
+
+/// What of a folder is like a part of a pattern.
+fn below(folder: &Path, part: &PathPart) -> Vec<PathBuf> {
+    let regex = match part {
+        PathPart::Name(name) => return vec![folder.join(name)],
+        PathPart::Pattern(regex) => regex,
+    };
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = std::fs::read_dir(here).into_iter().flatten().filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name()).filter(|name| regex.is_match(&name.to_string_lossy()));
+    let mut paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+    paths.sort();
+    paths
+}
+
 /// The files that an entry of `rule_files` means, beside the configuration.
 fn rule_files(configuration: &str, pattern: &str, told: &mut Told) -> Option<Vec<Source>> {
     let folder = Path::new(configuration).parent().unwrap_or(Path::new(""));
     let whole = folder.join(pattern).display().to_string();
-    let paths: Vec<PathBuf> = match glob::glob(&whole) {
-        Ok(paths) => paths.filter_map(Result::ok).take(MAX_FILES).collect(),
-        Err(error) => {
-            complain(&format!("error: {configuration}: `{pattern}` in rule_files: {error}\n"));
-            return None;
-        }
-    };
+    let paths = matching(&whole);
     if paths.is_empty() {
         told.warning(&format!("{configuration}: no file is like `{pattern}` of rule_files"));
     }

@@ -29,7 +29,7 @@ pub(super) struct Run {
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// A warning is exit code 1
+    /// A warning is exit code 1; so is an expectation on alerts or a query, which only `test` can judge
     #[arg(long)]
     strict: bool,
 }
@@ -46,6 +46,12 @@ impl Run {
                 match self.format {
                     Format::Text => print(&report.text()),
                     Format::Json => print(&format!("{}\n", report.json())),
+                }
+                let unjudged = report.expectations.iter().filter(|verdict| verdict.met.is_none()).count();
+                if self.strict && unjudged > 0 {
+                    let of = report.expectations.len();
+                    let what = format!("{unjudged} of {of} expectations are not judged: they need alert rules");
+                    told.warning(&format!("{what}; `mock-kestra test {}` judges them", self.scenario));
                 }
                 told.exit(self.strict, if report.failed() { Exit::Found } else { Exit::Ok })
             }

@@ -21,6 +21,8 @@ pub use alert::Transition;
 pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, Located, Surrounds};
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
+#[cfg(feature = "cli")]
+pub use configuration::{PathPart, path_parts};
 pub use grafana::{
     Environment, GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources, provisions,
 };

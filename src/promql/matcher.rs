@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
+use regex_syntax::ast::{self, Ast, RepetitionKind, RepetitionRange};
 
 use super::error::SyntaxError;
 use super::syntax::Span;
@@ -53,7 +54,48 @@ impl Matcher {
 
 /// A regular expression of Go that covers a whole value; none when it is not sound.
 pub(crate) fn regex(pattern: &str) -> Option<Regex> {
-    Regex::new(&format!("^(?s:{})$", translated(pattern)?)).ok()
+    compiled(&format!("^(?s:{})$", sound(pattern)?))
+}
+
+/// A regular expression of Go that may match anywhere; none when it is not sound.
+pub(crate) fn regex_anywhere(pattern: &str) -> Option<Regex> {
+    compiled(&sound(pattern)?)
+}
+
+/// Bytes of a compiled expression: Go's largest, such as `\pL{1000}`, take more than the crate allows by itself.
+const MAX_COMPILED: usize = 100 << 20;
+
+fn compiled(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().ok()
+}
+
+/// A pattern of Go in the syntax of the crate; none when Go refuses it.
+fn sound(pattern: &str) -> Option<String> {
+    let translated = translated(pattern)?;
+    let tree = ast::parse::Parser::new().parse(&translated).ok()?;
+    repeats(&tree, 1).then_some(translated)
+}
+
+/// Whether repetitions of repetitions stay within Go's bound: `times` is how often the part is repeated by those around it.
+/// A `+` or `*` counts as once, and what is repeated 0 times is not looked into. The parser bounds the depth.
+fn repeats(tree: &Ast, times: u32) -> bool {
+    match tree {
+        Ast::Repetition(it) => {
+            let times = match &it.op.kind {
+                RepetitionKind::Range(RepetitionRange::Exactly(0) | RepetitionRange::Bounded(_, 0)) => 1,
+                RepetitionKind::Range(RepetitionRange::Exactly(most) | RepetitionRange::Bounded(_, most)) => {
+                    times.saturating_mul(*most)
+                }
+                RepetitionKind::Range(RepetitionRange::AtLeast(least)) => times.saturating_mul((*least).max(1)),
+                _ => times,
+            };
+            times <= MAX_REPEAT && repeats(&it.ast, times)
+        }
+        Ast::Group(group) => repeats(&group.ast, times),
+        Ast::Alternation(all) => all.asts.iter().all(|it| repeats(it, times)),
+        Ast::Concat(all) => all.asts.iter().all(|it| repeats(it, times)),
+        _ => true,
+    }
 }
 
 /// Go allows no more repetitions.
@@ -319,10 +361,58 @@ mod tests {
     }
 
     #[test]
+    fn repetitions_that_go_takes_are_taken() {
+        for pattern in [
+            "(a{500}){2}",
+            "(a{1000}){1}",
+            "(a{1000}){0}",
+            "((a{1000}){0}){2}",
+            "(a{1000})*",
+            "(a{0,}){1000}",
+            "(a{600}){1,}",
+            "(a{333}){3}",
+            "(a{31}b{1000}){1,1}",
+            ".{1000}",
+            r"\pL{1000}",
+            r"(\pL{100}){10}",
+        ] {
+            assert!(regex(pattern).is_some(), "{pattern}");
+        }
+    }
+
+    #[test]
     fn what_go_refuses_is_refused() {
         for pattern in [
-            "[", "(", "a**", "a+*", "a{2}{3}", "a{1001}", "(?x)a", "(?=a)", r"\C", r"\1", r"\u0077", "[a--b]", r"\p{",
-            "*a", r"\", "[b-a]",
+            "[",
+            "(",
+            "a**",
+            "a+*",
+            "a{2}{3}",
+            "a{1001}",
+            "(?x)a",
+            "(?=a)",
+            r"\C",
+            r"\1",
+            r"\u0077",
+            "[a--b]",
+            r"\p{",
+            "*a",
+            r"\",
+            "[b-a]",
+            "a{2,1}",
+            // Of repetitions in repetitions (promtool 3.5.3).
+            "(a{1000}){2}",
+            "(a{500}){3}",
+            "((a{10}){10}){11}",
+            "((a{1000})*){2}",
+            "(a{600,}){2}",
+            "(a{0,600}){2}",
+            "(?:a{1,2}){501}",
+            "(a{2}|b{600}){2}",
+            "(a{600}){2,}",
+            "(a{600}){0,2}",
+            "(a{334}){3}",
+            "(a+){1001}",
         ] {
             assert!(regex(pattern).is_none(), "{pattern}");
         }

@@ -196,7 +196,9 @@ fn alert(
         let labels: Vec<String> = line.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
         return (Some(met), format!("never active with these labels; it {does} with {{{}}}", labels.join(", ")));
     }
-    if !met && ours.iter().all(|line| line.firing.is_none()) {
+    if !met && expected.pending.is_some() && watching.never_waits(&expected.alert) {
+        seen = format!("{seen}; {} has no `for`: it fires at once and is never pending", expected.alert);
+    } else if !met && ours.iter().all(|line| line.firing.is_none()) {
         let end = Instant::START + plan.duration;
         seen = explain::nearest(watching, simulation, &expected.alert, &ours, end);
     }

@@ -7,7 +7,7 @@ use super::known::{Known, Names};
 use super::lives;
 use super::watch::{BEFORE, Watching, instant};
 use super::why::{kept_out, meant};
-use crate::monitor::{AnyRule, Episode, Standing, Unselected};
+use crate::monitor::{AnyRule, Episode, Group, Standing, Unselected};
 use crate::promql::{AskedLabel, Expression, Grid, Part, PartKind, Row, Table};
 use crate::report::{RuleKind, RuleLine, RuleState};
 use crate::simulator::{Simulation, moves};
@@ -123,7 +123,7 @@ impl Rules<'_> {
             Some((state, why)) => (state, why),
             None => {
                 let before = self.over_before(standing).filter(|(fired, _)| *fired).as_ref().map(lives::sentence);
-                let told: Vec<String> = before.into_iter().chain(self.nearest(standing.rule, grid)).collect();
+                let told: Vec<String> = before.into_iter().chain(self.nearest(standing, grid)).collect();
                 (RuleState::Quiet, told.join("; "))
             }
         }
@@ -213,17 +213,20 @@ impl Rules<'_> {
     }
 
     /// How near a rule came to having a value, when that is a matter of one threshold.
-    fn nearest(&self, rule: AnyRule<'_>, grid: Grid) -> Option<String> {
+    fn nearest(&self, standing: &Standing<'_>, grid: Grid) -> Option<String> {
         if !self.watching.tells_nearest() || self.watching.kept.is_some() {
             return None;
         }
-        match rule {
-            AnyRule::Alert(rule) => self.near(&rule.expression.outline(), grid),
+        let group = self.watching.monitor.groups().get(standing.at);
+        match standing.rule {
+            AnyRule::Alert(rule) => self.near(&rule.expression.outline(), grid, group.map_or(0, Group::offset)),
             AnyRule::Record(_) | AnyRule::Grafana(_) => None,
         }
     }
 
-    fn near(&self, part: &Part, grid: Grid) -> Option<String> {
+    /// The same of a part; its group asks so many milliseconds before each evaluation.
+    fn near(&self, part: &Part, grid: Grid, offset: i64) -> Option<String> {
+        let asked = Grid { first: grid.first - offset, ..grid };
         match (&part.kind, part.parts.as_slice()) {
             (PartKind::Filter { op, difference, .. }, [_, right]) if right.kind == PartKind::Literal => {
                 let limit: f64 = right.text.parse().ok()?;
@@ -233,7 +236,7 @@ impl Rules<'_> {
                     Some(b'<') => value,
                     _ => value.abs(),
                 };
-                let rows = self.rows(difference, grid);
+                let rows = self.rows(difference, asked);
                 let values =
                     rows.iter().flat_map(|row| (0..grid.count).filter_map(move |at| Some((row, at, row.at(at)?))));
                 let numbers = values.filter(|(_, _, value)| !value.is_nan());
@@ -244,9 +247,9 @@ impl Rules<'_> {
             }
             // The side that is never there keeps it quiet.
             (PartKind::Set(op), [left, right]) if op != "or" => {
-                let empty = |part: &&Part| part.kind != PartKind::Literal && self.rows(&part.text, grid).is_empty();
+                let empty = |part: &&Part| part.kind != PartKind::Literal && self.rows(&part.text, asked).is_empty();
                 let sides = if op == "and" { vec![left, right] } else { vec![left] };
-                sides.into_iter().find(empty).and_then(|part| self.near(part, grid))
+                sides.into_iter().find(empty).and_then(|part| self.near(part, grid, offset))
             }
             _ => None,
         }

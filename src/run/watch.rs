@@ -336,6 +336,17 @@ impl Watching {
         })
     }
 
+    /// Whether no rule of this name has a `for`: its alerts are never pending.
+    pub(super) fn never_waits(&self, alert: &str) -> bool {
+        let standings = self.monitor.standings();
+        let mut holds = standings.iter().filter_map(|standing| match standing.rule {
+            AnyRule::Alert(rule) if rule.name == alert => Some(rule.hold),
+            AnyRule::Grafana(rule) if rule.title == alert => Some(rule.hold),
+            _ => None,
+        });
+        holds.all(Duration::is_zero)
+    }
+
     /// Whether an alert of this name could fire.
     pub(super) fn knows(&self, alert: &str) -> bool {
         // Rules of Grafana tell of trouble by alerts of these names.

@@ -347,3 +347,52 @@ pub(super) fn tracing(node: &Node, reading: &mut Reading) {
     }
     word(node, "compression", &["gzip"], reading);
 }
+
+/// Attributes of resources are there once each, and either all or some of them are promoted (promtool 3.5.3).
+pub(super) fn otlp(node: &Node, reading: &mut Reading) {
+    let (all, some, none) =
+        ("promote_all_resource_attributes", "promote_resource_attributes", "ignore_resource_attributes");
+    let promotes_all = text_of(node, all).and_then(flag).unwrap_or(false);
+    if let (true, Some(first)) = (promotes_all, items(node, some).first()) {
+        reading.error(&first.place, format!("`{some}` stands beside `{all}`"), "keep one of them");
+        return;
+    }
+    if let (false, Some(first)) = (promotes_all, items(node, none).first()) {
+        let advice = format!("add `{all}: true`, or leave it out");
+        reading.error(&first.place, format!("`{none}` stands without `{all}`"), advice);
+        return;
+    }
+    for key in [some, none] {
+        let mut seen: Vec<&str> = Vec::new();
+        for item in items(node, key) {
+            let text = match &item.value {
+                Value::Scalar { text, .. } => text.trim(),
+                _ => "",
+            };
+            if text.is_empty() {
+                reading.error(&item.place, format!("an attribute in `{key}` is empty"), "take it out");
+            } else if seen.contains(&text) {
+                reading.error(&item.place, format!("`{text}` is in `{key}` twice"), "keep one of them");
+            }
+            seen.push(text);
+        }
+    }
+    let strategies = ["", "UnderscoreEscapingWithSuffixes", "NoUTF8EscapingWithSuffixes", "NoTranslation"];
+    if let Some(text) = text_of(node, "translation_strategy")
+        && let (Some(it), false) = (get(node, "translation_strategy"), strategies.contains(&text))
+    {
+        reading.unknown(&it.place, "value of `translation_strategy`", text, strategies.iter().skip(1).copied());
+    }
+}
+
+/// A strategy that keeps names as they are needs a scheme that allows them.
+pub(super) fn file(node: &Node, reading: &mut Reading) {
+    let legacy = get(node, "global").and_then(|it| text_of(it, "metric_name_validation_scheme")) == Some("legacy");
+    let Some(otlp) = get(node, "otlp").filter(|_| legacy) else { return };
+    if let (Some(it), Some(text)) = (get(otlp, "translation_strategy"), text_of(otlp, "translation_strategy"))
+        && text.starts_with("No")
+    {
+        let advice = "write `UnderscoreEscapingWithSuffixes`, or take `metric_name_validation_scheme` out";
+        reading.error(&it.place, format!("`{text}` is not allowed where only the old names are"), advice);
+    }
+}

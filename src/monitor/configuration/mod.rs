@@ -5,6 +5,7 @@ mod checks;
 mod job;
 mod operator;
 mod options;
+mod pattern;
 mod read;
 mod values;
 
@@ -13,6 +14,9 @@ use std::sync::Arc;
 pub use job::{Discovered, Discovery, Job, Kubernetes, Located};
 #[cfg(feature = "internals")]
 pub use options::{OptionStanding, options};
+#[cfg(feature = "cli")]
+pub use pattern::PathPart;
+pub use pattern::path_parts;
 pub(in crate::monitor) use values::number;
 
 use crate::document::{self, Diagnostic, Node, Reading, Source, Value};
@@ -33,8 +37,12 @@ pub struct Configuration {
 
 /// What surrounds a configuration: the files it names, and the environment.
 pub trait Surrounds {
-    /// The files that a path means; a `*` in it stands for any text.
+    /// The files and folders that a path means, a pattern as [`path_parts`] reads it.
     fn find(&self, path: &str) -> Vec<String>;
+    /// Whether a path that was found is a folder.
+    fn is_folder(&self, _path: &str) -> bool {
+        false
+    }
     /// The text of a file.
     ///
     /// # Errors

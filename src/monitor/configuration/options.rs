@@ -105,7 +105,7 @@ pub(super) static FILE: Section = Section {
         idle("storage", Takes::Section(&STORAGE)),
         idle("tracing", Takes::Section(&TRACING)),
     ]],
-    check: nothing,
+    check: checks::file,
 };
 
 /// A file of `scrape_config_files`.
@@ -542,19 +542,11 @@ static OTLP: Section = Section {
         idle("promote_all_resource_attributes", Flag),
         idle("promote_resource_attributes", TEXTS),
         idle("ignore_resource_attributes", TEXTS),
-        idle(
-            "translation_strategy",
-            Choice(&[
-                "UnderscoreEscapingWithSuffixes",
-                "UnderscoreEscapingWithoutSuffixes",
-                "NoUTF8EscapingWithSuffixes",
-                "NoTranslation",
-            ]),
-        ),
+        idle("translation_strategy", Text),
         idle("keep_identifying_resource_attributes", Flag),
         idle("convert_histograms_to_nhcb", Flag),
     ]],
-    check: nothing,
+    check: checks::otlp,
 };
 
 static STORAGE: Section = Section {

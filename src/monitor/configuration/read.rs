@@ -13,7 +13,7 @@ use super::checks::{duration_of, get, is_pattern, items, names, text_of};
 use super::job::{BY_RULE, Discovery, Group, Job, Kubernetes};
 use super::options::{MORE, SCRAPE};
 use super::values::{check, flag, merged, number, size};
-use super::{Configuration, Surrounds, options};
+use super::{Configuration, Surrounds, options, path_parts};
 use crate::document::{self, Entry, Node, Reading, Source, Value};
 use crate::time::Duration;
 
@@ -106,13 +106,39 @@ fn rule_files(root: &Node, around: Around<'_>, reading: &mut Reading) -> Vec<Str
         if !is_pattern(path) {
             let what = format!("`{path}` is no path of rules");
             reading.error(&node.place, what, "a `*` may stand in the last part only");
-        } else if path.is_empty() || !path.contains('*') && around.surrounds.is_some_and(|it| !found(it)) {
+        } else if sound_pattern(node, path, reading) && no_folders(node, path, around, reading) {
+            files.push(path.to_owned());
+        }
+        let sound = path_parts(path).is_some();
+        if path.is_empty() || sound && !path.contains('*') && around.surrounds.is_some_and(|it| !found(it)) {
             let what = format!("`{path}` does not point to an existing file");
             reading.error(&node.place, what, "write the path of a file of rules, as seen from the configuration");
         }
-        files.push(path.to_owned());
     }
     files
+}
+
+/// Whether Go can read a pattern; otherwise it is told.
+fn sound_pattern(node: &Node, path: &str, reading: &mut Reading) -> bool {
+    let sound = path_parts(path).is_some();
+    if !sound {
+        let advice =
+            "close each `[` by a `]` after what it may be, as in `[ab]*.yml`, or write `\\[` for the sign itself";
+        reading.error(&node.place, format!("syntax error in the pattern `{path}`"), advice);
+    }
+    sound
+}
+
+/// Whether all that a path means can be read as files; otherwise it is told: Prometheus does not look into folders.
+fn no_folders(node: &Node, path: &str, around: Around<'_>, reading: &mut Reading) -> bool {
+    let Some(surrounds) = around.surrounds else { return true };
+    let found = surrounds.find(&beside(around.folder, path));
+    let folder = found.iter().find(|name| surrounds.is_folder(name));
+    if let Some(name) = folder {
+        let advice = format!("write `{}/*.yml` for the files in it", path.trim_end_matches('/'));
+        reading.error(&node.place, format!("`{name}` is a folder, not a file"), advice);
+    }
+    folder.is_none()
 }
 
 fn beside(folder: &Path, path: &str) -> String {
@@ -129,6 +155,10 @@ fn more(node: &Node, around: Around<'_>, reading: &mut Reading) -> Vec<Node> {
     if !is_pattern(path) {
         let what = format!("`{path}` is no path of scrape configurations");
         reading.error(&node.place, what, "a `*` may stand in the last part only");
+        return Vec::new();
+    }
+    if !sound_pattern(node, path, reading) || !no_folders(node, path, around, reading) {
+        return Vec::new();
     }
     let found = surrounds.find(&beside(around.folder, path));
     found.iter().filter_map(|name| tree(name, node, surrounds, reading)).collect()
@@ -344,6 +374,9 @@ fn groups(node: &Node, around: Around<'_>, reading: &mut Reading) -> Vec<Group> 
     };
     let mut groups: Vec<Group> = items(node, "static_configs").iter().map(|node| group(node, None)).collect();
     for file in items(node, "file_sd_configs").iter().flat_map(|node| items(node, "files")) {
+        if !sound_pattern(file, scalar(file), reading) || !no_folders(file, scalar(file), around, reading) {
+            continue;
+        }
         let path = beside(around.folder, scalar(file));
         let found = around.surrounds.map(|it| it.find(&path)).unwrap_or_default();
         if found.is_empty() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::format::{Flags, date, general, printf, scientific, special};
 use super::{Context, Dialect, EXTERNAL_URL, GRAFANA_URL, Value};
+use crate::promql;
 use crate::time::Duration;
 
 const KNOWN: &[&str] = &[
@@ -179,7 +180,7 @@ pub(super) fn call(name: &str, arguments: &[Value], context: &Context<'_>, diale
         "args" => Value::Arguments(arguments.to_vec()),
         "query" => {
             let found = (context.query)(text(0)?)?;
-            let of = |(labels, value): (crate::promql::Labels, f64)| {
+            let of = |(labels, value): (promql::Labels, f64)| {
                 (labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(), value)
             };
             Value::Samples(found.into_iter().map(of).collect())
@@ -242,7 +243,7 @@ fn float(value: &Value) -> Result<f64, String> {
 }
 
 fn regex(pattern: &str) -> Result<regex::Regex, String> {
-    regex::Regex::new(pattern).map_err(|_| format!("error parsing regexp: {pattern}"))
+    promql::regex_anywhere(pattern).ok_or_else(|| format!("error parsing regexp: {pattern}"))
 }
 
 /// Go's comparisons: both sides must be of the same kind.

@@ -35,9 +35,9 @@ pub(super) fn settings(node: Option<&Node>, profile: &Profile, reading: &mut Rea
             Effect::Obeyed | Effect::Lost => {}
         }
     }
-    if let Some(first) = lost.first() {
-        let what = format!("not simulated: what is set by {}", keys(&lost));
-        reading.warning(first.place, what, "what the real server does with it is missing here");
+    for setting in lost {
+        let what = format!("not simulated: what is set by {}", setting.key);
+        reading.warning(setting.place, what, "what the real server does with it is missing here");
     }
     if let Some(first) = ignored.first() {
         let what = format!(
