@@ -102,6 +102,7 @@ mod document;
 #[cfg(feature = "internals")]
 pub mod execution;
 #[cfg(not(feature = "internals"))]
+#[allow(dead_code, unused_imports, reason = "whole for its tests; its callers do not ask for all of it")]
 mod execution;
 #[cfg(feature = "internals")]
 pub mod flow;
@@ -130,10 +131,12 @@ mod monitor;
 #[cfg(feature = "internals")]
 pub mod notify;
 #[cfg(not(feature = "internals"))]
+#[allow(dead_code, unused_imports, reason = "whole for its tests; its callers do not ask for all of it")]
 mod notify;
 #[cfg(feature = "internals")]
 pub mod pebble;
 #[cfg(not(feature = "internals"))]
+#[allow(dead_code, unused_imports, reason = "whole for its tests; its callers do not ask for all of it")]
 mod pebble;
 #[cfg(feature = "internals")]
 pub mod profile;
@@ -179,9 +182,15 @@ pub use monitor::{
 pub use promql::{Expression, Semantics};
 pub use random::Seed;
 pub use report::Report;
-pub use run::{Change, Explanation, PartLine, Refused, Remark, Scraping, Session, Watch, explain, run};
+pub use run::{
+    Change, Explanation, HeardLine, Hearing, PartLine, Refused, Remark, Scraping, Session, TriggerHearing, Watch,
+    explain, hearing, run,
+};
 pub use scenario::{Loader, NoFiles, Plan, TimelineEntry, beside, describe, read as read_scenario, read_fault, schema};
-pub use simulator::{Command, CommandError, Happening, Journal, JournalEntry, Level, LimitReached, Member, Simulation};
+pub use simulator::{
+    Command, CommandError, Delivery, Happening, Journal, JournalEntry, Level, LimitReached, Log, Member, Origin,
+    Reason, Sent, Simulation, StateChange,
+};
 pub use time::{Calendar, Duration, Instant};
 
 #[cfg(feature = "server")]

@@ -16,7 +16,10 @@ use serde_json::{Map, Value, json};
 
 /// Task runs of the recorded executions, by version, flow and state: they are what the flows of that name had.
 #[rustfmt::skip]
-const RUNS: &[(&str, &str, &str, &[(&str, State)])] = &[
+/// A flow's version, namespace and id, and its task runs.
+type Runs = (&'static str, &'static str, &'static str, &'static [(&'static str, State)]);
+
+const RUNS: &[Runs] = &[
     ("0.20", "failing-prod", "FAILED", &[("fail", State::Failed)]),
     ("0.20", "err-inline", "RUNNING", &[("ok", State::Success), ("fail", State::Failed), ("slack", State::Success), ("slack_exec", State::Running)]),
     ("0.20", "err-inline", "FAILED", &[("ok", State::Success), ("fail", State::Failed), ("slack", State::Success), ("slack_exec", State::Success)]),

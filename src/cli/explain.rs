@@ -8,6 +8,7 @@ use super::rules::Rules;
 use super::told::Told;
 use super::{Exit, Format, calendar, complain, load, print};
 use crate::document;
+use crate::flow::Flow;
 use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run;
@@ -25,8 +26,11 @@ pub(super) struct Explain {
     #[command(flatten)]
     rules: Rules,
     /// The alert's name
-    #[arg(long)]
-    alert: String,
+    #[arg(long, required_unless_present = "flow")]
+    alert: Option<String>,
+    /// Instead of an alert: an alert flow of Kestra's own; what its Flow triggers make of every execution
+    #[arg(long, conflicts_with_all = ["alert", "at"])]
+    flow: Option<String>,
     /// At this time since the start only [default: over the whole run]
     #[arg(long)]
     at: Option<Duration>,
@@ -40,6 +44,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(&self) -> Exit {
+        let Some(alert) = &self.alert else { return self.hearing() };
         let mut told = Told::default();
         let (Some((watch, _)), Some(plan)) =
             (self.rules.watch(&mut told), load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told))
@@ -52,7 +57,7 @@ impl Explain {
         }
         told.remarks(&watch, &plan);
         let (plan, at) = (Arc::new(plan), self.at.map(|at| Instant::START + at));
-        match run::explain(&plan, self.seed, calendar(&plan), &watch, &self.alert, at) {
+        match run::explain(&plan, self.seed, calendar(&plan), &watch, alert, at) {
             Ok(Some(explanation)) => {
                 match self.format {
                     Format::Text => print(&explanation.text()),
@@ -64,8 +69,8 @@ impl Explain {
             }
             Ok(None) => {
                 let names: Vec<&str> = watch.rules.alerts().collect();
-                let advice = document::instead(&self.alert, names);
-                complain(&format!("error: no rule alerts as `{}`; {advice}\n", self.alert));
+                let advice = document::instead(alert, names);
+                complain(&format!("error: no rule alerts as `{alert}`; {advice}\n"));
                 Exit::Input
             }
             Err(limit) => {
@@ -73,5 +78,37 @@ impl Explain {
                 Exit::Cannot
             }
         }
+    }
+    /// What the Flow triggers of a flow make of executions.
+    fn hearing(&self) -> Exit {
+        let name = self.flow.as_deref().unwrap_or_default();
+        let mut told = Told::default();
+        let Some(plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told) else {
+            return Exit::Input;
+        };
+        let named = |flow: &Flow| flow.id == name || flow.name() == name;
+        let Some(at) = plan.flows.iter().position(named) else {
+            let names: Vec<String> = plan.flows.iter().map(Flow::name).collect();
+            let advice = document::instead(name, names.iter().map(String::as_str));
+            complain(&format!("error: no flow is called `{name}`; {advice}\n"));
+            return Exit::Input;
+        };
+        let plan = Arc::new(plan);
+        let hearing = match run::hearing(&plan, self.seed, calendar(&plan), at) {
+            Ok(hearing) => hearing,
+            Err(limit) => {
+                complain(&format!("error: {limit}\n"));
+                return Exit::Cannot;
+            }
+        };
+        if hearing.triggers.is_empty() {
+            complain(&format!("error: {} has no Flow trigger\n", hearing.flow));
+            return Exit::Input;
+        }
+        match self.format {
+            Format::Text => print(&hearing.text()),
+            Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&hearing).unwrap_or_default())),
+        }
+        Exit::Ok
     }
 }

@@ -335,7 +335,8 @@ fn seconds<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok
     serializer.serialize_f64(span.as_seconds_f64())
 }
 
-fn instant<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+/// An instant in seconds since the scenario's start.
+pub(crate) fn instant<S: serde::Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(at.as_nanoseconds() as f64 / crate::time::SECOND as f64)
 }
 

@@ -3,7 +3,7 @@
 use crate::flow::State;
 use crate::report::MessageLine;
 use crate::scenario::{NotificationPattern, Plan, Times, Window, holds};
-use crate::simulator::{Change, Delivery, Sent, Simulation};
+use crate::simulator::{Delivery, Sent, Simulation, StateChange};
 use crate::time::Instant;
 
 /// Something that was, in words.
@@ -43,7 +43,7 @@ pub(super) fn executions(
     let changes = simulation.changes().iter();
     let about = changes.filter(|change| flow.is_none_or(|flow| flow == change.flow as usize));
     let meant = |is: State| state.map_or(is.is_terminated(), |wanted| wanted == is);
-    let (ours, others): (Vec<&Change>, Vec<&Change>) = about.partition(|change| meant(change.state));
+    let (ours, others): (Vec<&StateChange>, Vec<&StateChange>) = about.partition(|change| meant(change.state));
     let all = ours.iter().map(|change| Was { at: change.at, what: named(plan, flow, change.flow, change.state) });
     let last = others.iter().max_by_key(|change| change.at);
     let nothing = match last {

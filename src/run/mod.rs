@@ -4,6 +4,7 @@ mod asking;
 mod checkpoints;
 mod counted;
 mod explain;
+mod heard;
 mod judge;
 mod known;
 mod kubernetes;
@@ -30,6 +31,7 @@ use crate::simulator::{LimitReached, Member, Port, Simulation};
 use crate::time::{Calendar, Instant};
 
 pub use explain::{Change, Explanation, PartLine, explain};
+pub use heard::{HeardLine, Hearing, TriggerHearing, hearing};
 pub use session::{Refused, Session};
 pub use watch::{Remark, Scraping, Watch};
 

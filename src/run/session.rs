@@ -88,6 +88,13 @@ impl Session {
         }
     }
 
+    /// The same, of which the Flow triggers of a flow are asked what they make of executions.
+    #[must_use]
+    pub(super) fn asking(mut self, flow: usize) -> Session {
+        self.simulation.ask(flow);
+        self
+    }
+
     /// The same, watched by a Prometheus in virtual time. It has its turns only from where the session is now.
     #[must_use]
     pub fn watched(mut self, watch: &Watch) -> Session {

@@ -25,7 +25,9 @@ pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
 pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
-pub use receivers::{Answer, CHANNELS, ReceiverName, Secrets};
+#[cfg(feature = "internals")]
+pub use receivers::CHANNELS;
+pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;
 #[cfg(feature = "internals")]

@@ -8,7 +8,7 @@ use crate::time::Instant;
 
 /// An execution came into a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct StateChange {
     /// When.
     pub at: Instant,
     /// Its flow, an index into the plan's.
@@ -24,7 +24,7 @@ pub struct Change {
 pub(super) struct Changes {
     /// By flow: whether anything is expected of its executions.
     wanted: Vec<bool>,
-    pub(super) log: Log<Change>,
+    pub(super) log: Log<StateChange>,
 }
 
 impl Changes {
@@ -46,7 +46,7 @@ impl Changes {
     ///
     /// # Errors
     /// There are too many: the limit.
-    pub(super) fn add(&mut self, change: Change) -> Result<(), u64> {
+    pub(super) fn add(&mut self, change: StateChange) -> Result<(), u64> {
         match self.wanted.get(change.flow as usize) {
             Some(true) => self.log.add(change),
             _ => Ok(()),

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use super::behaviour::FlowModel;
-use super::changes::{Change, Changes};
+use super::changes::{Changes, StateChange};
 use super::database::Database;
 use super::event::{Event, EventQueue};
 use super::happening::{Happening, Journal, JournalEntry};
+use super::listening::Reason;
+use super::log::Log;
 use super::outbox::Outbox;
 use super::truth::Truth;
 use super::{LimitReached, limits};
@@ -34,6 +36,9 @@ pub(super) struct Context {
     pub(super) journal: Journal,
     pub(super) changes: Changes,
     pub(super) outbox: Outbox,
+    /// The flow of which is asked what its Flow triggers make of executions, and their answers.
+    pub(super) asked: Option<usize>,
+    pub(super) reasons: Log<Reason>,
     /// What receivers answer: the last one that means a message counts.
     pub(super) receivers: Vec<(ReceiverName, Answer)>,
     pub(super) limit: Option<LimitReached>,
@@ -56,6 +61,8 @@ impl Context {
             journal: Journal::new(limits::JOURNAL),
             changes: Changes::new(&plan),
             outbox: Outbox::new(),
+            asked: None,
+            reasons: Log::new(limits::REASONS),
             receivers: plan.receivers.clone(),
             limit: None,
             messages: 0,
@@ -77,8 +84,15 @@ impl Context {
 
     /// An execution comes into a state.
     pub(super) fn changed(&mut self, flow: u32, number: u64, state: State) {
-        if let Err(limit) = self.changes.add(Change { at: self.now, flow, number, state }) {
+        if let Err(limit) = self.changes.add(StateChange { at: self.now, flow, number, state }) {
             self.reached("the number of changes of executions that are expected", limit);
+        }
+    }
+
+    /// A Flow trigger that is asked about answers.
+    pub(super) fn reasons(&mut self, reason: Reason) {
+        if let Err(limit) = self.reasons.add(reason) {
+            self.reached("the number of executions that the flow hears of", limit);
         }
     }
 

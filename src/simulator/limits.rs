@@ -8,6 +8,8 @@ pub const EVENTS: u64 = 1_000_000_000;
 pub const JOURNAL: usize = 100_000;
 /// Changes of executions that something is expected of.
 pub const CHANGES: usize = 1_000_000;
+/// Answers of the Flow triggers of which is asked.
+pub const REASONS: usize = 1_000_000;
 /// Messages that were sent.
 pub const SENT: usize = 100_000;
 /// Active faults.

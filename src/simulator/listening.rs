@@ -9,7 +9,7 @@ use super::origin::Origin;
 use super::telling::secrets;
 use crate::execution::Execution;
 use crate::execution::trigger::{
-    CORRELATION, Fired, Listeners, Surroundings, TaskRun, Upstream, UpstreamTrigger, Windows,
+    CORRELATION, Fired, Listeners, Surroundings, TaskRun, Upstream, UpstreamTrigger, Verdict, Why, Windows,
 };
 use crate::flow::State;
 use crate::flow::trigger::Dialect;
@@ -54,12 +54,13 @@ impl Listening {
         self.listeners.is_none()
     }
 
-    /// What an execution starts that has come into a state.
-    pub(super) fn hear(&mut self, cx: &Context, heard: &Heard<'_>) -> Vec<Fired> {
-        let Some(listeners) = &self.listeners else { return Vec::new() };
+    /// What an execution starts that has come into a state; and why the triggers of a flow say what they say, when that is
+    /// asked.
+    pub(super) fn hear(&mut self, cx: &Context, heard: &Heard<'_>) -> (Vec<Fired>, Vec<Reason>) {
+        let Some(listeners) = &self.listeners else { return (Vec::new(), Vec::new()) };
         let (Some(flow), Some(model)) = (cx.plan.flows.get(heard.flow as usize), cx.flows.get(heard.flow as usize))
         else {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         };
         let id = cx.id("execution", heard.flow, heard.number, 0);
         let labels = labels(heard.origin.map_or(&flow.labels, |origin| &origin.labels), &id, self.dialect);
@@ -98,8 +99,40 @@ impl Listening {
         let now = cx.calendar.date(cx.now);
         let host = pebble::Host { secrets: &self.secrets, ..pebble::Host::at(now) };
         let around = Surroundings { base: &nothing, host: &host };
-        listeners.transition(&mut self.windows, &upstream, now, &around)
+        let reason = |verdict: Verdict| Reason {
+            at: cx.now,
+            upstream: heard.flow,
+            execution: id.clone(),
+            state: heard.state,
+            trigger: verdict.trigger,
+            fires: verdict.why == Why::Fires,
+            why: verdict.why.to_string(),
+        };
+        let reasons = cx.asked.map(|asked| {
+            let verdicts = listeners.why(&self.windows, &upstream, now, &around).into_iter();
+            verdicts.filter(|verdict| verdict.flow == asked).map(reason).collect()
+        });
+        (listeners.transition(&mut self.windows, &upstream, now, &around), reasons.unwrap_or_default())
     }
+}
+
+/// What a Flow trigger made of an execution that came into a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// When.
+    pub at: Instant,
+    /// The flow of the execution, an index into the plan's.
+    pub upstream: u32,
+    /// The execution.
+    pub execution: String,
+    /// The state it came into.
+    pub state: State,
+    /// The place of the trigger in its flow.
+    pub trigger: usize,
+    /// Whether it starts an execution.
+    pub fires: bool,
+    /// The step that decided, with what it saw.
+    pub why: String,
 }
 
 /// The labels of an execution: those it was started with, and its correlation, its own id for one that begins a chain.

@@ -52,15 +52,18 @@ mod worker;
 
 use std::sync::Arc;
 
-pub use changes::Change;
+pub use changes::StateChange;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
+pub use listening::Reason;
 pub use log::Log;
 pub use member::{Member, Process};
 pub use meters::moves;
 pub use origin::Origin;
 pub use outbox::{Delivery, Sent};
 pub use streams::{Store, Stream, StreamState};
+#[cfg(feature = "cli")]
+pub use telling::unsimulated;
 pub use truth::Truth;
 pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};
 
@@ -429,12 +432,20 @@ impl Simulation {
         &self.cx.journal
     }
     /// The changes of the state of executions that something is expected of, oldest first.
-    pub fn changes(&self) -> &Log<Change> {
+    pub fn changes(&self) -> &Log<StateChange> {
         &self.cx.changes.log
     }
     /// What notification tasks sent, oldest first; the last of it is kept.
     pub fn sent(&self) -> &Log<Sent> {
         &self.cx.outbox.sent
+    }
+    /// From now on it is kept what the Flow triggers of a flow make of executions: [`Simulation::reasons`].
+    pub fn ask(&mut self, flow: usize) {
+        self.cx.asked = Some(flow);
+    }
+    /// What the Flow triggers of which was asked made of executions, oldest first.
+    pub fn reasons(&self) -> &Log<Reason> {
+        &self.cx.reasons
     }
     /// What really happened, counted.
     pub fn truth(&self) -> &Truth {

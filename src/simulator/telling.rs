@@ -11,6 +11,8 @@ use super::outbox::Prepared;
 use crate::execution::trigger::label_tree;
 use crate::flow::{Flow, Task};
 use crate::notify::{self, Asked, Dialect, Execution, Kind, task_type};
+#[cfg(feature = "cli")]
+use crate::pebble;
 use crate::pebble::{Host, Secrets};
 use crate::scenario::{Plan, trigger_dialect};
 
@@ -33,6 +35,39 @@ pub(super) fn secrets(plan: &Plan) -> Secrets {
 /// tasks for short, it is a plain task.
 fn sends(task: &Task) -> bool {
     task_type(&task.kind).is_some_and(|kind| task.properties.keys().any(|key| kind.has(key)))
+}
+
+#[cfg(feature = "cli")]
+/// What notification tasks of a plan ask of templates that is not simulated: the task, and what it asks.
+pub fn unsimulated(plan: &Plan) -> Vec<(String, String)> {
+    let Some(dialect) = pebble::Dialect::named(plan.kestra.language().name()) else { return Vec::new() };
+    let mut found = Vec::new();
+    for flow in &plan.flows {
+        for task in flow.all_tasks().into_iter().filter(|task| sends(task)) {
+            let mut asked: Vec<String> = Vec::new();
+            texts(&task.properties, &mut |text| {
+                let template = pebble::Template::parse(text, dialect);
+                asked.extend(template.map(|template| template.unsupported()).unwrap_or_default());
+            });
+            asked.dedup();
+            found.extend(asked.into_iter().map(|asked| (format!("`{}` of {}", task.id, flow.name()), asked)));
+        }
+    }
+    found
+}
+
+#[cfg(feature = "cli")]
+/// Every text of some properties. They are as deep as a file may be, at most.
+fn texts(properties: &Map<String, Json>, each: &mut dyn FnMut(&str)) {
+    fn within(value: &Json, each: &mut dyn FnMut(&str)) {
+        match value {
+            Json::String(text) => each(text),
+            Json::Array(items) => items.iter().for_each(|item| within(item, each)),
+            Json::Object(map) => map.values().for_each(|item| within(item, each)),
+            _ => {}
+        }
+    }
+    properties.values().for_each(|value| within(value, each));
 }
 
 impl Telling {

@@ -493,9 +493,10 @@ impl Executor {
         }
         let origin = self.origins.get((flow, number));
         let heard = Heard { flow, number, created, state, it: &execution.it, origin };
-        let fired = self.listening.hear(cx, &heard);
+        let (fired, reasons) = self.listening.hear(cx, &heard);
         let stored = || cx.plan.flows.get(flow as usize).map(|flow| Arc::new(telling::execution(cx, &heard, flow)));
         let upstream = if fired.is_empty() { None } else { stored() };
+        reasons.into_iter().for_each(|reason| cx.reasons(reason));
         for Fired { flow, labels, inputs, variables, failed, .. } in fired {
             let flow = flow as u32;
             let number = cx.next_number(flow);
