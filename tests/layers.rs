@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("profile", &["document", "time"]),
     ("scenario", &["document", "flow", "profile", "promql", "time"]),
     ("metrics", &["profile", "random", "time"]),
-    ("simulator", &["scenario", "flow", "execution", "profile", "metrics", "random", "time", "pebble"]),
+    ("simulator", &["scenario", "flow", "execution", "notify", "profile", "metrics", "random", "time", "pebble"]),
     ("promql", &["time"]),
     ("monitor", &["document", "promql", "time"]),
     ("management", &["simulator", "scenario", "flow", "metrics", "profile", "time"]),

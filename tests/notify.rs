@@ -14,11 +14,11 @@ use mock_kestra::pebble::{Host, Secrets};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
-/// Task runs of the recorded executions, by version, flow and state: they are what the flows of that name had.
-#[rustfmt::skip]
-/// A flow's version, namespace and id, and its task runs.
+/// A version, a flow, a state, and the task runs of the execution.
 type Runs = (&'static str, &'static str, &'static str, &'static [(&'static str, State)]);
 
+/// Task runs of the recorded executions, by version, flow and state: they are what the flows of that name had.
+#[rustfmt::skip]
 const RUNS: &[Runs] = &[
     ("0.20", "failing-prod", "FAILED", &[("fail", State::Failed)]),
     ("0.20", "err-inline", "RUNNING", &[("ok", State::Success), ("fail", State::Failed), ("slack", State::Success), ("slack_exec", State::Running)]),

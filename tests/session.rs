@@ -10,7 +10,7 @@ use common::server::{plan, session, shipped};
 use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::random::Seed;
 use mock_kestra::run::{Refused, Session, session::limits};
-use mock_kestra::scenario::{Fault, FaultKind, NoFiles, Plan, Target, read, read_fault, write};
+use mock_kestra::scenario::{Fault, FaultKind, NoFiles, Plan, Secrets, Target, read, read_fault, write};
 use mock_kestra::simulator::{Command, CommandError, Level, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
 use proptest::prelude::*;
@@ -177,11 +177,15 @@ fn a_scenario_is_written_as_it_was_read() {
         \x20 - { at: 9m, set-logger: ROOT, member: worker-1, level: inherited }\n\
         \x20 - { at: 9m, ask-logger: \"a b\", member: worker-1 }\n\
         \x20 - { at: 10m, refresh: worker }\n\
-        \x20 - { at: 11m, stop-by-endpoint: worker-3 }\n";
+        \x20 - { at: 11m, stop-by-endpoint: worker-3 }\n\
+        \x20 - { at: 12m, execute: f, inputs: { n: 3, day: \"1\" }, labels: { team: data } }\n\
+        receivers: { slack: 500, hooks.example.com: refused }\n\
+        secrets: { TOKEN: hush }\n";
     let mut texts = vec![everything.to_owned()];
     texts.extend(scenario_files().iter().map(|path| std::fs::read_to_string(path).expect("readable")));
     for text in texts {
-        let before = Plan { expectations: Vec::new(), ..plan(&text) };
+        // Secrets are nobody's to read.
+        let before = Plan { expectations: Vec::new(), secrets: Secrets::default(), ..plan(&text) };
         let written = write(&before);
         let (after, diagnostics) = read("written.yaml", &written, &NoFiles);
         let errors = mock_kestra::document::render(&diagnostics);

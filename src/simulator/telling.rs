@@ -32,9 +32,14 @@ pub(super) fn secrets(plan: &Plan) -> Secrets {
 }
 
 /// Whether a task sends something: a type that is known, with properties that say what. Without any, as scenarios name
-/// tasks for short, it is a plain task.
+/// tasks for short, it is a plain task; so is a request that only fetches.
 fn sends(task: &Task) -> bool {
-    task_type(&task.kind).is_some_and(|kind| task.properties.keys().any(|key| kind.has(key)))
+    let has = |key: &str| task.properties.contains_key(key);
+    match task_type(&task.kind) {
+        Some(kind) if kind.channel == "http" => has("uri") && (has("body") || has("formData")),
+        Some(kind) => task.properties.keys().any(|key| kind.has(key)),
+        None => false,
+    }
 }
 
 #[cfg(feature = "cli")]
