@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::server::{Local, plan, session, shipped};
+use common::server::{Local, binary, plan, session, shipped};
 use mock_kestra::document;
 use mock_kestra::random::Seed;
 use mock_kestra::report::{MessageLine, Report};
@@ -90,6 +90,16 @@ fn a_task_that_cannot_say_what_it_sends_fails_in_the_words_of_kestra() {
     // Named for short, without anything to send, it is a plain task.
     let short = scenario("type: io.kestra.plugin.slack.SlackIncomingWebhook", "");
     assert_eq!(report(&short).notifications, []);
+}
+
+#[test]
+fn a_version_that_refuses_the_triggers_of_a_scenario_does_not_run_it() {
+    for arguments in [["run", "alert-flows"], ["test", "alert-flows"], ["serve", "alert-flows"]] {
+        let output = binary().args(arguments).args(["--kestra", "2.0"]).output().expect("the binary runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("Kestra 2.0 refuses the trigger `failed` of company.alerts.watch-analytics"), "{told}");
+    }
 }
 
 #[test]

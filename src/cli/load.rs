@@ -49,11 +49,16 @@ pub(super) fn plan_of(name: &str, extras: &Extras, kestra: Option<&'static Profi
     }
 }
 
-/// A plan with another version of Kestra. None when that has no such members: it has been told.
+/// A plan with another version of Kestra. None when that has no such members, or does not take
+/// its flows: it has been told.
 pub(super) fn with_version(plan: Plan, kestra: &'static Profile) -> Option<Plan> {
     let plan = Plan { kestra, ..plan };
     if let Some(unfit) = plan.cluster.members.iter().find_map(|member| member.unfit(kestra)) {
         complain(&format!("error: --kestra: {unfit}, and the scenario {} asks for one\n", plan.name));
+        return None;
+    }
+    if let Some((_, refused)) = scenario::refused_triggers(&plan).first() {
+        complain(&format!("error: --kestra: {refused}, and the scenario {} has it\n", plan.name));
         return None;
     }
     Some(plan)

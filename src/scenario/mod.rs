@@ -24,6 +24,8 @@ pub use fields::schema;
 pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
+#[cfg(feature = "cli")]
+pub use read::refused_triggers;
 pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
 #[cfg(feature = "internals")]
 pub use receivers::CHANNELS;

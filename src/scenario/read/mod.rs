@@ -23,6 +23,8 @@ use faults::{Names, entry};
 use receivers::{receivers, secrets};
 use work::{Flows, arrivals, behaviour, cron_dialect, flows, pollers, trigger_refusals, unstarted};
 
+#[cfg(feature = "cli")]
+pub use work::refused_triggers;
 pub use work::trigger_dialect;
 
 /// Reads what a scenario names: flow files, and scenarios it extends.

@@ -99,12 +99,24 @@ pub fn trigger_dialect(profile: &Profile) -> trigger::Dialect {
     }
 }
 
-/// Tells which Flow triggers the version does not take, though another one does.
+/// Which triggers the version of a plan does not take, though another one does: the index of the flow, and why.
+pub fn refused_triggers(plan: &Plan) -> Vec<(usize, String)> {
+    let dialect = trigger_dialect(plan.kestra);
+    let of = |(at, flow): (usize, &Flow)| {
+        let name = flow.name();
+        let told = move |(trigger, why): (usize, String)| {
+            let id = flow.triggers.get(trigger).map_or("", |trigger| trigger.id.as_str());
+            (at, format!("Kestra {} refuses the trigger `{id}` of {name}: {why}", plan.kestra.name()))
+        };
+        trigger::refused(flow, dialect).into_iter().map(told).collect::<Vec<_>>()
+    };
+    plan.flows.iter().enumerate().flat_map(of).collect()
+}
+
+/// Tells which triggers the version does not take, though another one does.
 pub(super) fn trigger_refusals(plan: &Plan, places: &[Place], reading: &mut Reading) {
-    for (flow, place) in plan.flows.iter().zip(places) {
-        for (at, why) in trigger::refused(flow, trigger_dialect(plan.kestra)) {
-            let id = flow.triggers.get(at).map_or("", |trigger| trigger.id.as_str());
-            let what = format!("Kestra {} refuses the trigger `{id}` of {}: {why}", plan.kestra.name(), flow.name());
+    for (flow, what) in refused_triggers(plan) {
+        if let Some(place) = places.get(flow) {
             reading.error(place, what, "write it as that version has it, or name another one with `kestra`");
         }
     }
