@@ -77,7 +77,7 @@ macro_rules! table {
 const WEBHOOK: &[&str] = &["url", "payload", "options"];
 
 #[rustfmt::skip]
-const TYPES: &[TaskType] = table! {
+static TYPES: &[TaskType] = table! {
     SLACK "SlackIncomingWebhook" "slack" alerts::slack { &["url", "payload", "messageText", "options"] } ["proxy"];
     SLACK "SlackExecution" "slack" chats::slack { telling!["url", "channel", "username", "iconUrl", "iconEmoji", "payload", "messageText"] } ["proxy"];
     TEAMS "TeamsIncomingWebhook" "teams" alerts::webhook { WEBHOOK } [];
