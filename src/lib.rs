@@ -102,7 +102,6 @@ mod document;
 #[cfg(feature = "internals")]
 pub mod execution;
 #[cfg(not(feature = "internals"))]
-#[allow(dead_code, unused_imports, reason = "whole for its tests; its callers do not ask for all of it")]
 mod execution;
 #[cfg(feature = "internals")]
 pub mod flow;
@@ -131,12 +130,10 @@ mod monitor;
 #[cfg(feature = "internals")]
 pub mod notify;
 #[cfg(not(feature = "internals"))]
-#[allow(dead_code, unused_imports, reason = "whole for its tests; its callers do not ask for all of it")]
 mod notify;
 #[cfg(feature = "internals")]
 pub mod pebble;
 #[cfg(not(feature = "internals"))]
-#[allow(dead_code, unused_imports, reason = "whole for its tests; its callers do not ask for all of it")]
 mod pebble;
 #[cfg(feature = "internals")]
 pub mod profile;

@@ -167,3 +167,28 @@ fn an_execution_that_an_alert_flow_starts_hears_nothing_of_itself_and_others_hea
     let times = ring.expectations[0].seen.split(' ').next().and_then(|it| it.parse::<u32>().ok());
     assert!(times.is_some_and(|times| times > 100), "{:?}", ring.expectations);
 }
+
+#[test]
+fn a_version_before_0_22_has_no_kestra_in_its_templates_and_dates_have_micros() {
+    let text = |version: &str, template: &str| {
+        let url = "configuration: { kestra: { url: \"https://kestra.example.com/\" } }";
+        only(&scenario(&format!("{SLACK}, messageText: \"{template}\""), &format!("kestra: \"{version}\"\n{url}")))
+    };
+    let sent = text("1.3", "{{ kestra.url }} {{ execution.startDate }}");
+    let body: Value = serde_json::from_str(&sent.body).expect("JSON");
+    let words: Vec<&str> = body["text"].as_str().expect("a text").split(' ').collect();
+    assert_eq!(words[0], "https://kestra.example.com/");
+    assert!(words[1].len() <= "2026-01-05T08:01:00.123456Z".len() && words[1].ends_with('Z'), "{words:?}");
+    let why = text("0.20", "{{ kestra.url }}").why.unwrap_or_default();
+    assert!(why.contains("Unable to find `kestra`"), "{why}");
+}
+
+#[test]
+fn a_template_that_asks_what_is_not_simulated_is_told_where_its_flow_stands() {
+    let text = scenario(&format!("{SLACK}, messageText: \"{{{{ http('https://example.com') }}}}\""), "");
+    let (plan, told) = read("x.yaml", &text, &NoFiles);
+    assert!(plan.is_some());
+    let told = document::render(&told);
+    assert!(told.contains("warning: not simulated: function http in a template of the task `tell`"), "{told}");
+    assert!(told.contains("x.yaml:7:5"), "{told}");
+}

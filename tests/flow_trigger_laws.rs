@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mock_kestra::document::{self, Reading, Source};
-use mock_kestra::execution::trigger::{Listeners, Surroundings, TaskRun, Upstream, Why, Windows, lets};
+use mock_kestra::execution::trigger::{Listeners, Surroundings, TaskRun, Upstream, Why, Windows};
 use mock_kestra::flow::trigger::Dialect;
 use mock_kestra::flow::{self, Flow, State};
 use mock_kestra::pebble::{self, Host};
@@ -433,31 +433,4 @@ fn an_execution_that_is_a_test_starts_nothing() {
     let around = Surroundings { base: &none, host: &host };
     let count = |kind| listeners.transition(&mut Windows::default(), &upstream(kind), start(), &around).len();
     assert_eq!((count(None), count(Some("NORMAL")), count(Some("TEST"))), (1, 1, 0));
-}
-
-#[test]
-fn conditions_of_a_schedule_ask_its_date_and_no_execution() {
-    let weekend = |more: Json| {
-        let mut condition = json!({ "type": kind("Weekend") });
-        condition.as_object_mut().expect("keys").extend(more.as_object().expect("keys").clone());
-        condition
-    };
-    let of = |conditions: Json, dialect: Dialect, date: &str| {
-        let schedule = json!({ "id": "s", "type": "io.kestra.plugin.core.trigger.Schedule", "cron": "0 0 * * *", "conditions": conditions });
-        let flow = read("nightly", "company", &[schedule]);
-        let variables = json!({ "date": date }).as_object().expect("variables").clone();
-        let templates = pebble::Dialect::named("1.3").expect("a dialect");
-        let (none, host) = (Map::new(), Host::at(start()));
-        let around = Surroundings { base: &none, host: &host };
-        lets(&flow, &flow.triggers[0], &variables, (dialect, templates), &around).map_err(|failure| failure.to_string())
-    };
-    let (saturday, monday) = ("2026-01-03T10:00:00Z", "2026-01-05T10:00:00Z");
-    let by_date = json!([weekend(json!({}))]);
-    assert_eq!(of(by_date.clone(), Dialect::V1_3, saturday), Ok(true));
-    assert_eq!(of(by_date, Dialect::V1_3, monday), Ok(false));
-    let by_schedule = json!([weekend(json!({ "date": "{{ schedule.date }}" }))]);
-    assert_eq!(of(by_schedule.clone(), Dialect::V1_3, saturday), Ok(true));
-    assert!(of(by_schedule, Dialect::V0_20, saturday).is_err());
-    let status = json!([{ "type": kind("ExecutionStatus"), "in": ["FAILED"] }]);
-    assert_eq!(of(status, Dialect::V1_3, monday), Err("Invalid condition with null execution".to_owned()));
 }

@@ -2,9 +2,12 @@
 //! shown to it, one step a row: the executions that were created, and the window that was stored.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use common::table::unescaped;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mock_kestra::document::{self, Reading, Source};
@@ -33,11 +36,6 @@ struct Case {
     name: String,
     triggers: Json,
     steps: Vec<Step>,
-}
-
-/// Results have `\n`, `\t` and `\\` as two characters.
-fn unescaped(cell: &str) -> String {
-    cell.replace("\\\\", "\u{0}").replace("\\n", "\n").replace("\\t", "\t").replace('\u{0}', "\\")
 }
 
 fn cases() -> Vec<Case> {

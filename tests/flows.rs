@@ -2,8 +2,11 @@
 //! given to 0.20.7, 1.3.19 and 2.0.0, and whether it was accepted. And what is told of files that are accepted.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod common;
+
 use std::collections::BTreeMap;
 
+use common::table::unescaped;
 use mock_kestra::document::{self, Diagnostic, Severity, Source};
 use mock_kestra::scenario::{Loader, NoFiles, Plan, describe, read};
 
@@ -38,24 +41,6 @@ fn rows() -> Vec<BTreeMap<String, Row>> {
         files[place].insert(version.clone(), row);
     }
     files
-}
-
-/// Cells have `\n`, `\r`, `\t` and `\\` as two characters.
-fn unescaped(cell: &str) -> String {
-    let mut out = String::new();
-    let mut rest = cell.chars();
-    while let Some(c) = rest.next() {
-        out.push(match c {
-            '\\' => match rest.next().expect("a whole escape") {
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                other => other,
-            },
-            c => c,
-        });
-    }
-    out
 }
 
 /// Gives one flow file, whatever it is asked for.

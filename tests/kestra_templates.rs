@@ -6,12 +6,12 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use common::table::unescaped;
 use indexmap::IndexMap;
 use mock_kestra::pebble::{
     Dialect, ErrorLog, Host, Kind, Kv, Secrets, Side, Template, Value, Variables, limits, truthy,
 };
 use proptest::prelude::*;
-use serde_json::json;
 
 /// The key of the recorded rows.
 macro_rules! key {
@@ -58,24 +58,6 @@ struct Row {
     template: String,
     ok: bool,
     text: String,
-}
-
-fn unescaped(cell: &str) -> String {
-    let mut text = String::new();
-    let mut chars = cell.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('n') => text.push('\n'),
-                Some('t') => text.push('\t'),
-                Some('r') => text.push('\r'),
-                Some(other) => text.push(other),
-                None => text.push('\\'),
-            },
-            c => text.push(c),
-        }
-    }
-    text
 }
 
 fn rows() -> Vec<Row> {
@@ -292,22 +274,6 @@ fn an_error_tells_its_line_and_is_the_message_a_task_logs() {
     let error = Template::parse("{% if true %}", dialect("1.3")).expect_err("no end");
     assert_eq!(error.class(), "io.kestra.core.exceptions.IllegalVariableEvaluationException");
     assert!(error.to_string().contains("looking for the \"endif\" tag"), "{error}");
-}
-
-#[test]
-fn a_value_keeps_its_kind_where_it_stands_alone() {
-    let world = World::new();
-    let host = world.host(Side::Worker);
-    let value = |text: &str| {
-        Template::parse(text, dialect("1.3")).and_then(|template| template.value(&variables("1.3"), &host))
-    };
-    assert_eq!(value("{{ inputs.items }}").expect("a list"), json!(["x", "y", "z"]));
-    assert_eq!(value("{{ inputs.count + 1 }}").expect("a number"), json!(6));
-    assert_eq!(value("{{ inputs.conf }}").expect("a map"), json!({"deep": {"x": "<v>"}, "n": 1}));
-    assert_eq!(value("{{ inputs.count }}{{ inputs.name }}").expect("a text"), json!("5Ana"));
-    assert_eq!(value("plain").expect("a text"), json!("plain"));
-    let error = value("{{ inputs.items }} and more").expect_err("a list in a text");
-    assert_eq!(error.to_string(), "Cannot concat java.util.ArrayList with java.lang.String");
 }
 
 #[test]

@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("execution", &["flow", "pebble", "time"]),
     ("notify", &["flow", "pebble", "time"]),
     ("profile", &["document", "time"]),
-    ("scenario", &["document", "flow", "profile", "promql", "time"]),
+    ("scenario", &["document", "flow", "notify", "pebble", "profile", "promql", "time"]),
     ("metrics", &["profile", "random", "time"]),
     ("simulator", &["scenario", "flow", "execution", "notify", "profile", "metrics", "random", "time", "pebble"]),
     ("promql", &["time"]),

@@ -341,7 +341,7 @@ fn every_name_of_a_type_is_known_and_no_two_types_share_one() {
     assert!(names.len() > 70, "{}", names.len());
     assert!(task_type("io.kestra.plugin.core.log.Log").is_none());
     let channels: std::collections::BTreeSet<_> = TaskType::all().iter().map(|kind| kind.channel).collect();
-    let told: std::collections::BTreeSet<_> = mock_kestra::scenario::CHANNELS.iter().copied().collect();
+    let told: std::collections::BTreeSet<_> = mock_kestra::notify::CHANNELS.iter().copied().collect();
     assert_eq!(channels, told);
 }
 

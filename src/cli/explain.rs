@@ -8,7 +8,6 @@ use super::rules::Rules;
 use super::told::Told;
 use super::{Exit, Format, calendar, complain, load, print};
 use crate::document;
-use crate::flow::Flow;
 use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run;
@@ -86,12 +85,12 @@ impl Explain {
         let Some(plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told) else {
             return Exit::Input;
         };
-        let named = |flow: &Flow| flow.id == name || flow.name() == name;
-        let Some(at) = plan.flows.iter().position(named) else {
-            let names: Vec<String> = plan.flows.iter().map(Flow::name).collect();
-            let advice = document::instead(name, names.iter().map(String::as_str));
-            complain(&format!("error: no flow is called `{name}`; {advice}\n"));
-            return Exit::Input;
+        let at = match plan.flow_named(name) {
+            Ok(at) => at,
+            Err((what, advice)) => {
+                complain(&format!("error: --flow: {what}; {advice}\n"));
+                return Exit::Input;
+            }
         };
         let plan = Arc::new(plan);
         let hearing = match run::hearing(&plan, self.seed, calendar(&plan), at) {

@@ -15,7 +15,6 @@ use super::told::Told;
 use crate::document::{self, Severity, Source, limits};
 use crate::profile::Profile;
 use crate::scenario::{self, Loader, Plan};
-use crate::simulator;
 
 /// The shipped scenarios: name and text.
 pub(super) const SHIPPED: &[(&str, &str)] = &[
@@ -91,9 +90,6 @@ pub(super) fn plan(name: &str, extras: &Extras, told: &mut Told) -> Option<Plan>
     let mut plan = plan?;
     for file in &plan.left_out {
         told.warning(&format!("{file} is left out: Kestra refuses it, and keeps the other flows"));
-    }
-    for (task, asked) in simulator::unsimulated(&plan) {
-        told.warning(&format!("not simulated: {asked} in a template of the task {task}: it sends nothing here"));
     }
     add_secrets(&mut plan, std::env::vars_os(), told);
     Some(plan)

@@ -18,6 +18,29 @@ pub struct TaskType {
     pub(super) build: fn(&Properties<'_>) -> Result<Draft, Error>,
 }
 
+/// Kinds of receivers: how a message reaches people. Tasks that send are of one kind each.
+pub const CHANNELS: &[&str] = &[
+    "slack",
+    "teams",
+    "discord",
+    "google",
+    "zulip",
+    "squadcast",
+    "whatsapp",
+    "messenger",
+    "telegram",
+    "line",
+    "x",
+    "pagerduty",
+    "opsgenie",
+    "zenduty",
+    "sentry",
+    "twilio",
+    "sendgrid",
+    "mail",
+    "http",
+];
+
 /// The type of a name, old or new.
 pub fn task_type(name: &str) -> Option<&'static TaskType> {
     let (package, class) = name.rsplit_once('.')?;
@@ -26,6 +49,7 @@ pub fn task_type(name: &str) -> Option<&'static TaskType> {
 
 impl TaskType {
     /// Every type.
+    #[cfg(feature = "internals")]
     pub fn all() -> &'static [TaskType] {
         TYPES
     }

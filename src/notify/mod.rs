@@ -17,13 +17,19 @@ mod markup;
 mod message;
 mod properties;
 
-pub use dialect::{Dialect, Telling};
+pub use dialect::Dialect;
+#[cfg(feature = "internals")]
+pub use dialect::Telling;
 pub use error::{Error, Kind};
 pub use execution::Execution;
-pub use kinds::{TaskType, task_type};
-pub use message::{Accepts, Body, Http, Mail, Message, Request, Transport};
+#[cfg(feature = "internals")]
+pub use kinds::TaskType;
+pub use kinds::{CHANNELS, task_type};
+#[cfg(feature = "internals")]
+pub use message::{Accepts, Body, Http, Mail, Transport};
+pub use message::{Message, Request};
 
-use crate::pebble::{Host, Variables};
+use crate::pebble::{self, Host, Template, Variables};
 use properties::Properties;
 
 /// Everything that a notification task is worked out from.
@@ -59,6 +65,37 @@ pub fn message(asked: &Asked<'_>) -> Result<Message, Error> {
         Ok((kind, draft)) => Ok(Message::new(kind.channel, draft.to, draft.request, secrets)),
         Err(error) => Err(error.masked(|text| secrets.mask(text))),
     }
+}
+
+/// Whether a task sends something: a type that is known, with properties that say what. Without any, as scenarios name
+/// tasks for short, it is a plain task; so is a request that only fetches.
+pub fn sends(kind: &str, properties: &Variables) -> bool {
+    let has = |key: &str| properties.contains_key(key);
+    match task_type(kind) {
+        Some(kind) if kind.channel == "http" => has("uri") && (has("body") || has("formData")),
+        Some(kind) => properties.keys().any(|key| kind.has(key)),
+        None => false,
+    }
+}
+
+/// What the templates of a task ask that is not simulated, by name, each once: such a task sends nothing here.
+pub fn not_simulated(properties: &Variables, dialect: &'static pebble::Dialect) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut texts: Vec<&serde_json::Value> = properties.values().collect();
+    while let Some(value) = texts.pop() {
+        match value {
+            // What cannot be read at all fails when the task runs, in the real engine's words.
+            serde_json::Value::String(text) => {
+                found.extend(Template::parse(text, dialect).map(|it| it.unsupported()).unwrap_or_default());
+            }
+            serde_json::Value::Array(items) => texts.extend(items),
+            serde_json::Value::Object(map) => texts.extend(map.values()),
+            _ => {}
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// A message before its secrets are masked.

@@ -16,7 +16,7 @@ pub struct Dialect {
     /// The name of the profile it belongs to.
     pub name: &'static str,
     /// Filters, functions, tests and operators that this version has not, as `filter json`.
-    pub absent: &'static [&'static str],
+    pub absent: &'static [&'static [&'static str]],
     /// How strongly `??` and `???` bind.
     pub coalescing: u16,
     /// Whether `<` and its like compare texts.
@@ -61,22 +61,41 @@ pub struct Dialect {
 const HASH: &str = "java.util.HashMap";
 const IMMUTABLE: &str = "com.google.common.collect.RegularImmutableMap";
 
+/// What 2.0 brought.
+const OF_2_0: &[&str] = &[
+    "function env",
+    "function dayOfWeek",
+    "function hourOfDay",
+    "function dayOfMonth",
+    "function monthOfYear",
+    "function isWeekend",
+    "function isPublicHoliday",
+    "function isDayWeekInMonth",
+    "function isLastWorkingDay",
+    "filter regexMatch",
+    "filter regexReplace",
+    "filter regexExtract",
+];
+/// What came between 0.20 and 1.3.
+const AFTER_0_20: &[&str] = &[
+    "function uuid",
+    "function id",
+    "function ksuid",
+    "function nanoId",
+    "function randomInt",
+    "function randomPort",
+    "function tasksWithState",
+    "function http",
+    "function fileExists",
+    "function isFileEmpty",
+    "filter string",
+    "filter distinct",
+    "operator isIn",
+];
+
 const V1_3: Dialect = Dialect {
     name: "1.3",
-    absent: &[
-        "function env",
-        "function dayOfWeek",
-        "function hourOfDay",
-        "function dayOfMonth",
-        "function monthOfYear",
-        "function isWeekend",
-        "function isPublicHoliday",
-        "function isDayWeekInMonth",
-        "function isLastWorkingDay",
-        "filter regexMatch",
-        "filter regexReplace",
-        "filter regexExtract",
-    ],
+    absent: &[OF_2_0],
     coalescing: 120,
     compares_texts: false,
     missing_has_cause: false,
@@ -100,33 +119,7 @@ const V1_3: Dialect = Dialect {
 
 const V0_20: Dialect = Dialect {
     name: "0.20",
-    absent: &[
-        "function env",
-        "function dayOfWeek",
-        "function hourOfDay",
-        "function dayOfMonth",
-        "function monthOfYear",
-        "function isWeekend",
-        "function isPublicHoliday",
-        "function isDayWeekInMonth",
-        "function isLastWorkingDay",
-        "function uuid",
-        "function id",
-        "function ksuid",
-        "function nanoId",
-        "function randomInt",
-        "function randomPort",
-        "function tasksWithState",
-        "function http",
-        "function fileExists",
-        "function isFileEmpty",
-        "filter string",
-        "filter distinct",
-        "filter regexMatch",
-        "filter regexReplace",
-        "filter regexExtract",
-        "operator isIn",
-    ],
+    absent: &[OF_2_0, AFTER_0_20],
     missing_has_cause: true,
     secret_must_exist: false,
     secret_arguments: &["key"],
@@ -152,7 +145,7 @@ const V0_20: Dialect = Dialect {
 
 const V2_0: Dialect = Dialect {
     name: "2.0",
-    absent: &["filter json", "function json", "function currentEachOutput"],
+    absent: &[&["filter json", "function json", "function currentEachOutput"]],
     coalescing: 95,
     compares_texts: true,
     wraps_foreign: true,
@@ -173,7 +166,7 @@ impl Dialect {
     }
     /// Whether this version has not what is called so (`filter json`).
     pub(super) fn lacks(&self, sort: &str, name: &str) -> bool {
-        self.absent.iter().any(|absent| absent.split_once(' ') == Some((sort, name)))
+        self.absent.iter().copied().flatten().any(|absent| absent.split_once(' ') == Some((sort, name)))
     }
     /// The class of a map among the variables, where it is not that of maps read from JSON.
     pub(super) fn class_of(&self, root: &str, side: Side) -> Option<&'static str> {

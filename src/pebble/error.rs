@@ -53,6 +53,7 @@ impl Error {
         self.kind
     }
     /// The line of the template, from 1, where the engine tells one.
+    #[cfg(feature = "internals")]
     pub fn line(&self) -> Option<usize> {
         self.line
     }
@@ -62,6 +63,7 @@ impl Error {
         links.join(" <- ")
     }
     /// The class of the exception.
+    #[cfg(feature = "internals")]
     pub fn class(&self) -> &str {
         self.chain.first().map_or("", |(class, _)| class)
     }

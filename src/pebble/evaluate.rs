@@ -11,14 +11,6 @@ use super::run::Run;
 use super::syntax::{Arguments, Body, Expr, Kind, Node, Operator};
 use super::value::{Loop, Value};
 
-/// Where pieces go.
-pub enum Sink {
-    /// All of them become text.
-    Text(String),
-    /// A single one keeps its kind.
-    Typed(Option<Value>),
-}
-
 /// Names given a value within the template.
 #[derive(Default)]
 struct Frame {
@@ -74,13 +66,13 @@ impl<'r, 'h, 't> Evaluator<'r, 'h, 't> {
         Fault::engine(class::PEBBLE, message, self.template, line)
     }
     /// Renders pieces in a row.
-    pub fn body(&mut self, body: &'t Body, sink: &mut Sink) -> Found<()> {
+    pub fn body(&mut self, body: &'t Body, sink: &mut String) -> Found<()> {
         self.run.deeper()?;
         let rendered = body.nodes.iter().try_for_each(|node| self.node(node, sink));
         self.run.shallower();
         rendered
     }
-    fn node(&mut self, node: &'t Node, sink: &mut Sink) -> Found<()> {
+    fn node(&mut self, node: &'t Node, sink: &mut String) -> Found<()> {
         self.run.step(&Value::Null)?;
         match node {
             Node::Text(text) => self.write(&Value::text(text.as_str())?, sink),
@@ -104,19 +96,14 @@ impl<'r, 'h, 't> Evaluator<'r, 'h, 't> {
             Node::Block(_, body) => self.body(body, sink),
         }
     }
-    fn write(&mut self, value: &Value, sink: &mut Sink) -> Found<()> {
+    fn write(&mut self, value: &Value, sink: &mut String) -> Found<()> {
         if matches!(value, Value::Null) {
             return Ok(());
         }
         self.run.step(value)?;
-        match sink {
-            Sink::Text(text) => {
-                let piece = print::printed(value, self.run.dialect)?;
-                self.run.write(piece.len())?;
-                text.push_str(&piece);
-            }
-            Sink::Typed(current) => *current = Some(print::joined(current.take(), value)?),
-        }
+        let piece = print::printed(value, self.run.dialect)?;
+        self.run.write(piece.len())?;
+        sink.push_str(&piece);
         Ok(())
     }
     fn conditional(
@@ -124,7 +111,7 @@ impl<'r, 'h, 't> Evaluator<'r, 'h, 't> {
         arms: &'t [(Expr, Body)],
         otherwise: Option<&'t Body>,
         line: usize,
-        sink: &mut Sink,
+        sink: &mut String,
     ) -> Found<()> {
         for (test, body) in arms {
             let satisfied = match self.value(test) {
@@ -163,7 +150,7 @@ impl<'r, 'h, 't> Evaluator<'r, 'h, 't> {
         over: Value,
         (body, otherwise): (&'t Body, Option<&'t Body>),
         line: usize,
-        sink: &mut Sink,
+        sink: &mut String,
     ) -> Found<()> {
         let items: Vec<Value> = match &over {
             Value::Null => return Ok(()),
@@ -234,9 +221,9 @@ impl<'r, 'h, 't> Evaluator<'r, 'h, 't> {
             }
             Kind::Map(entries) => self.map(entries),
             Kind::Body(body) => {
-                let mut sink = Sink::Text(String::new());
+                let mut sink = String::new();
                 self.body(body, &mut sink)?;
-                Ok(print::collected(sink))
+                Ok(Value::Text(sink.into()))
             }
             Kind::Block(arguments) => self.block(arguments),
             Kind::Method(_, name) => {
@@ -440,16 +427,16 @@ impl<'r, 'h, 't> Evaluator<'r, 'h, 't> {
             frame.names.insert(name.clone(), value);
         }
         self.frames.push(frame);
-        let mut sink = Sink::Text(String::new());
+        let mut sink = String::new();
         let rendered = self.body(body, &mut sink);
         self.frames.pop();
-        rendered.map(|()| print::collected(sink))
+        rendered.map(|()| Value::Text(sink.into()))
     }
     fn block(&mut self, arguments: &'t Arguments) -> Found<Value> {
         let name = arguments.positional.first().map_or(Ok(Value::Null), |name| self.value(name))?;
         let Some(body) = self.blocks.get(name.java_text().as_str()).copied() else { return Ok(Value::word("")) };
-        let mut sink = Sink::Text(String::new());
+        let mut sink = String::new();
         self.body(body, &mut sink)?;
-        Ok(print::collected(sink))
+        Ok(Value::Text(sink.into()))
     }
 }

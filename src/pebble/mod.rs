@@ -31,10 +31,11 @@ pub mod value;
 
 pub use dialect::{Dialect, Side};
 pub use error::{Error, Kind};
-pub use host::{ErrorLog, Host, Kv, Secrets};
+#[cfg(feature = "internals")]
+pub use host::Kv;
+pub use host::{ErrorLog, Host, Secrets};
 pub use value::Value;
 
-use evaluate::{Evaluator, Sink};
 use run::Run;
 use syntax::Body;
 
@@ -71,14 +72,6 @@ impl Template {
         }
         Ok(template)
     }
-    /// The text it was read from.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-    /// Whether it has anything to render: a text without tags and expressions is itself.
-    pub fn is_plain(&self) -> bool {
-        self.read.as_ref().is_none_or(|read| read.body.nodes.iter().all(|node| matches!(node, syntax::Node::Text(_))))
-    }
     /// Filters, functions, tests and other things used that the real engine has and this module has not, in order of
     /// their first use: `function http`.
     pub fn unsupported(&self) -> Vec<String> {
@@ -105,21 +98,6 @@ impl Template {
         let mut run = Run::new(host, self.dialect, variables, typed);
         let rendered = run.render_tree(&read.text, &read.body).map_err(|fault| self.error(*fault, host))?;
         Ok(run::without_raw(&run::put_back(rendered, &read.raws)))
-    }
-    /// Renders it to a value: a single expression keeps its kind, as where Kestra renders an expression for a list or map.
-    ///
-    /// # Errors
-    /// As [`Template::render`]; and where pieces cannot be joined to one value.
-    pub fn value(&self, variables: &Variables, host: &Host<'_>) -> Result<serde_json::Value, Error> {
-        let Some(read) = &self.read else { return Ok(self.source.clone().into()) };
-        let mut run = Run::new(host, self.dialect, variables, &[]);
-        let mut sink = Sink::Typed(None);
-        let rendered = Evaluator::new(&mut run, &read.text, &read.body).body(&read.body, &mut sink);
-        let value = rendered.and_then(|()| match print::collected(sink) {
-            Value::Text(text) => Value::text(run::without_raw(&run::put_back(text.to_string(), &read.raws))),
-            other => Ok(other),
-        });
-        value.and_then(|value| print::to_json(&value)).map_err(|fault| self.error(*fault, host))
     }
     fn error(&self, fault: error::Fault, host: &Host<'_>) -> Error {
         Error::of(fault, self.dialect).masked(|text| host.secrets.mask(text))

@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use super::Dialect;
 use super::dates;
-use super::error::{Fault, Found, class};
-use super::evaluate::Sink;
+use super::error::{Fault, Found};
 use super::value::Value;
 
 /// A value where it is printed.
@@ -89,53 +88,4 @@ pub fn quoted(text: &str, out: &mut String) {
         }
     }
     out.push('"');
-}
-
-/// Whether the engine puts such a value into a text.
-fn is_scalar(value: &Value) -> bool {
-    matches!(value, Value::Bool(_) | Value::Text(_)) || value.is_number()
-}
-
-/// A typed result with one more piece: the first one keeps its kind, scalars become a text together.
-pub fn joined(current: Option<Value>, piece: &Value) -> Found<Value> {
-    match current {
-        None => Ok(piece.clone()),
-        Some(current) if is_scalar(&current) && is_scalar(piece) => {
-            Value::text(current.java_text() + &piece.java_text())
-        }
-        Some(current) => {
-            let message = format!("Cannot concat {} with {}", current.class(), piece.class());
-            Err(Fault::java(class::ARGUMENT, message))
-        }
-    }
-}
-
-/// A text that was collected.
-pub fn collected(sink: Sink) -> Value {
-    match sink {
-        Sink::Text(text) => Value::Text(text.into()),
-        Sink::Typed(value) => value.unwrap_or(Value::Null),
-    }
-}
-
-/// A value for callers: JSON keeps kinds of numbers apart, but not kinds of dates.
-pub fn to_json(value: &Value) -> Found<serde_json::Value> {
-    Ok(match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(flag) => (*flag).into(),
-        Value::Int(n) => (*n).into(),
-        Value::Long(n) => (*n).into(),
-        Value::Double(n) => (*n).into(),
-        Value::Float(n) => serde_json::Value::from(super::operate::double(&Value::Float(*n))),
-        Value::List(list) => {
-            let items: Result<Vec<_>, _> = list.items.iter().map(to_json).collect();
-            serde_json::Value::Array(items?)
-        }
-        Value::Map(map) => {
-            let entries: Result<serde_json::Map<_, _>, Box<Fault>> =
-                map.entries.iter().map(|(name, value)| Ok((name.clone(), to_json(value)?))).collect();
-            serde_json::Value::Object(entries?)
-        }
-        other => serde_json::Value::String(other.java_text()),
-    })
 }

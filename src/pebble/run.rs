@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use regex::Regex;
 
 use super::error::{Fault, Found, class};
-use super::evaluate::{Evaluator, Sink};
+use super::evaluate::Evaluator;
 use super::limits::{DEPTH_MAX, OUTPUT_MAX, RENDER_DEPTH_MAX, RENDER_ROUNDS_MAX, STEPS_MAX, TEMPLATE_MAX, WALK_UNIT};
 use super::syntax::Body;
 use super::value::Value;
@@ -126,12 +126,9 @@ impl<'h> Run<'h> {
     }
     /// Renders a template that has been read.
     pub fn render_tree(&mut self, template: &str, body: &Body) -> Found<String> {
-        let mut sink = Sink::Text(String::new());
+        let mut sink = String::new();
         Evaluator::new(self, template, body).body(body, &mut sink)?;
-        match sink {
-            Sink::Text(text) => Ok(text),
-            Sink::Typed(_) => Ok(String::new()),
-        }
+        Ok(sink)
     }
     /// A text that is rendered within a template, as the function `render` does it.
     pub fn render_within(&mut self, text: &str, recursive: bool, template: &str, line: usize) -> Found<String> {

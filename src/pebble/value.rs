@@ -18,6 +18,10 @@ pub const HASHED: &str = "java.util.HashMap";
 
 /// What a name or an expression stands for.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "internals"),
+    allow(dead_code, reason = "some kinds only come from variables that are given as such")
+)]
 pub enum Value {
     /// Nothing.
     Null,

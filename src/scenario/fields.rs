@@ -4,9 +4,9 @@ use serde_json::{Value as Json, json};
 
 use super::expectation::HAPPENINGS;
 use super::faults::ROWS;
-use super::receivers::CHANNELS;
 use crate::document::{Field, Kind};
 use crate::flow::FLOW_FIELDS;
+use crate::notify::CHANNELS;
 
 pub(super) const DURATION: Kind = Kind::Pattern("^-?([0-9.]+(ns|us|µs|ms|s|m|min|h|d|w))+$|^[Pp]|^0$");
 pub(super) const RATE: Kind = Kind::Pattern("^[0-9.]+ */ *(s|sec|second|m|min|minute|h|hour|d|day)$");

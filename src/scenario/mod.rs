@@ -1,6 +1,7 @@
 //! Scenario files: what a user writes to say which cluster there is, what runs on it, what breaks and what must be seen.
 
 mod commands;
+mod comparison;
 mod describe;
 mod expectation;
 mod faults;
@@ -15,6 +16,7 @@ mod units;
 mod write;
 
 pub use commands::{LEVELS, Order, PlannedCommand};
+pub use comparison::*;
 pub use describe::describe;
 pub use expectation::*;
 #[cfg(feature = "internals")]
@@ -27,8 +29,6 @@ pub use read::fault_example;
 #[cfg(feature = "cli")]
 pub use read::refused_triggers;
 pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
-#[cfg(feature = "internals")]
-pub use receivers::CHANNELS;
 pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;

@@ -1,6 +1,7 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
 use super::{Answer, Expectation, Fault, Order, PlannedCommand, ReceiverName, Secrets, Settings};
+use crate::document::instead;
 use crate::flow::Flow;
 use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
@@ -92,6 +93,28 @@ pub struct MemberPlan {
 }
 
 impl Plan {
+    /// The one flow that a name means: namespace and id, or an id that only one has.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to write instead.
+    pub fn flow_named(&self, name: &str) -> Result<usize, (String, String)> {
+        let named = |flow: &Flow| flow.id == name || flow.name() == name;
+        let flows = self.flows.iter().enumerate();
+        let found: Vec<usize> = flows.filter(|(_, flow)| named(flow)).map(|(at, _)| at).collect();
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let names: Vec<String> = self.flows.iter().flat_map(|flow| [flow.id.clone(), flow.name()]).collect();
+                let advice = instead(name, names.iter().map(String::as_str));
+                Err((format!("`{name}` is no flow of this scenario"), advice))
+            }
+            several => {
+                let names: Vec<String> = several.iter().filter_map(|at| self.flows.get(*at)).map(Flow::name).collect();
+                Err((format!("several flows have the id `{name}`"), format!("write one of {}", names.join(", "))))
+            }
+        }
+    }
+
     /// Whether anything starts executions of the flow with this index: a trigger that is simulated, or arrivals.
     pub fn starts(&self, flow: usize) -> bool {
         let arrives = self.arrivals.iter().any(|arrivals| arrivals.flow == flow);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::document::nearest;
+use crate::notify::CHANNELS;
 
 /// What a receiver answers to a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,29 +45,6 @@ impl fmt::Display for Answer {
         }
     }
 }
-
-/// Kinds of receivers: how a message reaches people. Tasks that send are of one kind each.
-pub const CHANNELS: &[&str] = &[
-    "slack",
-    "teams",
-    "discord",
-    "google",
-    "zulip",
-    "squadcast",
-    "whatsapp",
-    "messenger",
-    "telegram",
-    "line",
-    "x",
-    "pagerduty",
-    "opsgenie",
-    "zenduty",
-    "sentry",
-    "twilio",
-    "sendgrid",
-    "mail",
-    "http",
-];
 
 /// Which receiver: all of a channel, or one host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,16 +148,22 @@ mod tests {
 
     #[test]
     fn a_receiver_is_a_channel_or_a_host() {
-        let name = |text: &str| text.parse::<ReceiverName>();
-        assert!(name("slack").unwrap().means("slack", "anything"));
-        assert!(!name("slack").unwrap().means("teams", "hooks.slack.com"));
-        assert!(name("hooks.slack.com").unwrap().means("slack", "hooks.slack.com"));
-        assert!(name("hooks.slack.com").unwrap().means("http", "hooks.slack.com:443"));
-        assert!(!name("slack.com").unwrap().means("slack", "hooks.slack.com"));
-        assert!(name("localhost:8080").unwrap().means("http", "localhost:8080"));
-        assert_eq!(name("slak").unwrap_err(), "did you mean `slack`?");
-        assert!(name("nobody").unwrap_err().starts_with("write a host"));
-        assert!(name("https://hooks.slack.com").is_err());
+        for (name, channel, host, meant) in [
+            ("slack", "slack", "anything", true),
+            ("slack", "teams", "hooks.slack.com", false),
+            ("hooks.slack.com", "slack", "hooks.slack.com", true),
+            ("hooks.slack.com", "http", "hooks.slack.com:443", true),
+            ("slack.com", "slack", "hooks.slack.com", false),
+            ("localhost:8080", "http", "localhost:8080", true),
+            ("localhost:8080", "http", "localhost:8081", false),
+        ] {
+            let means = name.parse::<ReceiverName>().map(|name| name.means(channel, host));
+            assert_eq!(means, Ok(meant), "{name} for {channel} at {host}");
+        }
+        let advice = |text: &str| text.parse::<ReceiverName>().err().unwrap_or_default();
+        assert_eq!(advice("slak"), "did you mean `slack`?");
+        assert!(advice("nobody").starts_with("write a host"));
+        assert!(advice("https://hooks.slack.com").starts_with("write a host"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::outbox::Outbox;
 use super::truth::Truth;
 use super::{LimitReached, limits};
 use crate::flow::State;
+use crate::pebble;
 use crate::profile::Profile;
 use crate::random::{Seed, name_key, noise};
 use crate::scenario::{Answer, Plan, ReceiverName};
@@ -36,6 +37,8 @@ pub(super) struct Context {
     pub(super) journal: Journal,
     pub(super) changes: Changes,
     pub(super) outbox: Outbox,
+    /// What templates may ask for.
+    pub(super) secrets: Arc<pebble::Secrets>,
     /// The flow of which is asked what its Flow triggers make of executions, and their answers.
     pub(super) asked: Option<usize>,
     pub(super) reasons: Log<Reason>,
@@ -43,6 +46,12 @@ pub(super) struct Context {
     pub(super) receivers: Vec<(ReceiverName, Answer)>,
     pub(super) limit: Option<LimitReached>,
     messages: u64,
+}
+
+/// The secrets of a plan, as templates ask for them.
+fn secrets(plan: &Plan) -> pebble::Secrets {
+    let value = |name: &str| Some((name.to_owned(), plan.secrets.get(name)?.to_owned()));
+    pebble::Secrets::new(plan.secrets.names().filter_map(value))
 }
 
 impl Context {
@@ -61,6 +70,7 @@ impl Context {
             journal: Journal::new(limits::JOURNAL),
             changes: Changes::new(&plan),
             outbox: Outbox::new(),
+            secrets: Arc::new(secrets(&plan)),
             asked: None,
             reasons: Log::new(limits::REASONS),
             receivers: plan.receivers.clone(),

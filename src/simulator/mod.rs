@@ -20,6 +20,7 @@ mod executor;
 mod faults;
 mod grid;
 mod happening;
+mod heard;
 mod integral;
 mod jobs;
 mod jvm;
@@ -62,8 +63,6 @@ pub use meters::moves;
 pub use origin::Origin;
 pub use outbox::{Delivery, Sent};
 pub use streams::{Store, Stream, StreamState};
-#[cfg(feature = "cli")]
-pub use telling::unsimulated;
 pub use truth::Truth;
 pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};
 

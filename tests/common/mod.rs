@@ -5,6 +5,7 @@ pub mod exchange;
 pub mod expressions;
 pub mod peers;
 pub mod server;
+pub mod table;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -9,19 +9,10 @@ use super::{Failure, Own, Surroundings};
 use crate::flow::trigger::{Dialect, Era};
 use crate::pebble::{self, Host, Side, Template};
 
-/// What conditions are asked about.
-#[derive(Clone, Copy)]
-pub(super) enum Woken<'a> {
-    /// An execution that has changed its state.
-    By(&'a Upstream<'a>),
-    /// A date: the variables of a Schedule, and no execution.
-    At(&'a Map<String, Json>),
-}
-
 /// Renders the templates of one trigger for one execution.
 pub(super) struct Templates<'a> {
     own: &'a Own,
-    upstream: Woken<'a>,
+    upstream: &'a Upstream<'a>,
     around: &'a Surroundings<'a>,
     dialect: Dialect,
     templates: &'static pebble::Dialect,
@@ -35,7 +26,7 @@ impl<'a> Templates<'a> {
     /// For conditions.
     pub(super) fn new(
         own: &'a Own,
-        upstream: Woken<'a>,
+        upstream: &'a Upstream<'a>,
         around: &'a Surroundings<'a>,
         dialect: Dialect,
         templates: &'static pebble::Dialect,
@@ -81,75 +72,63 @@ impl<'a> Templates<'a> {
     }
 
     fn build(&self) -> Map<String, Json> {
+        let upstream = self.upstream;
+        let (id, namespace, revision, own) = match self.upstream_flow {
+            true => (upstream.flow, upstream.namespace, upstream.revision, upstream.variables),
+            false => (self.own.id.as_str(), self.own.namespace.as_str(), 1, self.own.variables.as_ref()),
+        };
         let mut context = self.around.base.clone();
-        let upstream = match self.upstream {
-            Woken::By(upstream) => upstream,
-            Woken::At(variables) => {
-                context.insert(
-                    "flow".into(),
-                    json!({ "id": self.own.id, "namespace": self.own.namespace, "revision": 1 }),
-                );
-                self.trigger(&mut context, variables, true);
-                if let Some(variables) = &self.own.variables {
-                    context.insert("vars".into(), variables.clone().into());
-                }
-                return context;
-            }
-        };
-        let (id, namespace, revision) = match self.upstream_flow {
-            true => (upstream.flow, upstream.namespace, upstream.revision),
-            false => (self.own.id.as_str(), self.own.namespace.as_str(), 1),
-        };
         context.insert("flow".into(), json!({ "id": id, "namespace": namespace, "revision": revision }));
-        context.insert("execution".into(), self.execution(upstream).into());
-        let labels = upstream.label_tree(|_| true);
-        if !labels.is_empty() {
-            context.insert("labels".into(), labels.into());
-        }
-        let runs = upstream.task_runs.unwrap_or_default();
-        context.insert("outputs".into(), by_task(runs, |run| run.outputs.map(|outputs| outputs.clone().into())).into());
-        context.insert("tasks".into(), by_task(runs, |run| Some(json!({ "state": run.state.name() }))).into());
-        if !upstream.inputs.is_empty() {
-            context.insert("inputs".into(), upstream.inputs.clone().into());
-        }
-        if let Some(trigger) = &upstream.trigger {
-            self.trigger(&mut context, trigger.variables, trigger.schedule);
-        }
-        let variables = if self.upstream_flow { upstream.variables } else { self.own.variables.as_ref() };
-        if let Some(variables) = variables {
-            context.insert("vars".into(), variables.clone().into());
+        context.extend(variables(upstream, self.dialect));
+        if let Some(own) = own {
+            context.insert("vars".into(), own.clone().into());
         }
         context
     }
+}
 
-    /// The variables of a trigger; those of a Schedule are there twice in some versions.
-    fn trigger(&self, context: &mut Map<String, Json>, variables: &Map<String, Json>, schedule: bool) {
-        context.insert("trigger".into(), variables.clone().into());
-        if schedule && self.dialect.schedule {
-            context.insert("schedule".into(), variables.clone().into());
+/// What every template of an execution may ask of it: `execution`, `labels`, `outputs`, `tasks`, `inputs` and `trigger`.
+pub fn variables(upstream: &Upstream<'_>, dialect: Dialect) -> Map<String, Json> {
+    let mut context = Map::new();
+    context.insert("execution".into(), execution(upstream, dialect).into());
+    let labels = upstream.label_tree(|_| true);
+    if !labels.is_empty() {
+        context.insert("labels".into(), labels.into());
+    }
+    let runs = upstream.task_runs.unwrap_or_default();
+    context.insert("outputs".into(), by_task(runs, |run| run.outputs.map(|outputs| outputs.clone().into())).into());
+    context.insert("tasks".into(), by_task(runs, |run| Some(json!({ "state": run.state.name() }))).into());
+    if !upstream.inputs.is_empty() {
+        context.insert("inputs".into(), upstream.inputs.clone().into());
+    }
+    if let Some(trigger) = &upstream.trigger {
+        context.insert("trigger".into(), trigger.variables.clone().into());
+        if trigger.schedule && dialect.schedule {
+            context.insert("schedule".into(), trigger.variables.clone().into());
         }
     }
+    context
+}
 
-    fn execution(&self, upstream: &Upstream<'_>) -> Map<String, Json> {
-        let mut execution = Map::new();
-        execution.insert("id".into(), upstream.id.into());
-        if self.dialect.state_text {
-            execution.insert("state".into(), upstream.state.name().into());
-        }
-        execution.insert("startDate".into(), instant(upstream.start).into());
-        execution.insert("originalId".into(), upstream.original.unwrap_or(upstream.id).into());
-        if let Some(outputs) = upstream.outputs.filter(|_| self.dialect.execution_outputs) {
-            execution.insert("outputs".into(), outputs.clone().into());
-        }
-        if let Some(end) = upstream.end.filter(|_| self.dialect.dates) {
-            execution.insert("endDate".into(), instant(end).into());
-        }
-        execution
+fn execution(upstream: &Upstream<'_>, dialect: Dialect) -> Map<String, Json> {
+    let mut execution = Map::new();
+    execution.insert("id".into(), upstream.id.into());
+    if dialect.state_text {
+        execution.insert("state".into(), upstream.state.name().into());
     }
+    execution.insert("startDate".into(), instant(upstream.start).into());
+    execution.insert("originalId".into(), upstream.original.unwrap_or(upstream.id).into());
+    if let Some(outputs) = upstream.outputs.filter(|_| dialect.execution_outputs) {
+        execution.insert("outputs".into(), outputs.clone().into());
+    }
+    if let Some(end) = upstream.end.filter(|_| dialect.dates) {
+        execution.insert("endDate".into(), instant(end).into());
+    }
+    execution
 }
 
 /// A date as templates and variables have it: micros, as far as there are any.
-pub(super) fn instant(at: jiff::Timestamp) -> String {
+pub fn instant(at: jiff::Timestamp) -> String {
     let micros = jiff::Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at);
     match micros.subsec_nanosecond() {
         0 => format!("{micros:.0}"),

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::context::{Templates, Woken};
+use super::context::Templates;
 use super::holds::Asked;
 use super::start::{Fired, start};
 use super::upstream::Upstream;
@@ -196,9 +196,8 @@ impl Listeners {
         let mut fired = Vec::new();
         let mut waiting = Vec::new();
         for listener in listeners {
-            let templates = Templates::new(&listener.own, Woken::By(upstream), around, self.dialect, self.templates);
-            let asked =
-                Asked { own: &listener.own, upstream: Some(upstream), templates: &templates, dialect: self.dialect };
+            let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates);
+            let asked = Asked { own: &listener.own, upstream, templates: &templates, dialect: self.dialect };
             if let Some(slept) = self.sleeps(listener, upstream, &asked) {
                 if let Some(told) = told.as_mut() {
                     told(listener, slept.explained(listener, upstream));
@@ -249,8 +248,7 @@ impl Listeners {
         fired: &mut Vec<Fired>,
         told: &mut Told<'_, '_>,
     ) {
-        let templates =
-            Templates::new(&listener.own, Woken::By(upstream), around, self.dialect, self.templates).of_own_flow();
+        let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates).of_own_flow();
         match start(listener, upstream, &templates, kept, self.dialect) {
             Ok(execution) => {
                 tell(told, listener, Why::Fires);
@@ -295,11 +293,9 @@ impl Listeners {
             let stored = windows.get(listener.flow, &part.id).filter(|window| of_2_0 || window.is_open(now));
             let mut window = stored.cloned().unwrap_or_else(|| {
                 let mut window = Window::open(&part.window, &self.zone, now);
-                window.outputs = asked.upstream.and_then(|upstream| {
-                    upstream.outputs.map(|outputs| match of_2_0 {
-                        true => nested(upstream, outputs),
-                        false => outputs.clone(),
-                    })
+                window.outputs = asked.upstream.outputs.map(|outputs| match of_2_0 {
+                    true => nested(asked.upstream, outputs),
+                    false => outputs.clone(),
                 });
                 window
             });

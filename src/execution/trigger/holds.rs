@@ -13,8 +13,8 @@ use crate::pebble::truthy;
 /// What a condition is asked about.
 pub(super) struct Asked<'a> {
     pub(super) own: &'a Own,
-    /// The execution; none where a Schedule asks.
-    pub(super) upstream: Option<&'a Upstream<'a>>,
+    /// The execution.
+    pub(super) upstream: &'a Upstream<'a>,
     pub(super) templates: &'a Templates<'a>,
     pub(super) dialect: Dialect,
 }
@@ -28,10 +28,6 @@ impl Asked<'_> {
         if self.dialect.rendered { self.templates.text(text) } else { Ok(text.to_owned()) }
     }
 
-    fn execution(&self) -> Result<&Upstream<'_>, Failure> {
-        self.upstream.ok_or_else(|| Failure::new("Invalid condition with null execution"))
-    }
-
     /// Whether a condition holds.
     ///
     /// # Errors
@@ -43,11 +39,11 @@ impl Asked<'_> {
                 self.namespace(namespace, comparison.as_deref(), prefix.as_deref())
             }
             Test::Flow { namespace, flow } => {
-                let upstream = self.execution()?;
+                let upstream = self.upstream;
                 Ok(self.property(namespace)? == upstream.namespace && self.property(flow)? == upstream.flow)
             }
             Test::Labels { wanted, .. } => {
-                let upstream = self.execution()?;
+                let upstream = self.upstream;
                 Ok(wanted.iter().all(|(key, value)| upstream.labelled(key, value)))
             }
             Test::Outputs(expression) => self.outputs(expression),
@@ -85,7 +81,7 @@ impl Asked<'_> {
         let render = |text: &str| self.property(text);
         let any_of = within.any_of.as_ref().map(|list| names(list, render)).transpose()?;
         let none_of = within.none_of.as_ref().map(|list| names(list, render)).transpose()?;
-        let state = self.execution()?.state;
+        let state = self.upstream.state;
         let has = |list: &Vec<Option<State>>| list.contains(&Some(state));
         // A list that is there and empty matched nothing before 0.23.
         let any = any_of.is_none_or(|list| self.dialect.rendered && list.is_empty() || has(&list));
@@ -93,7 +89,7 @@ impl Asked<'_> {
     }
 
     fn namespace(&self, wanted: &str, comparison: Option<&str>, prefix: Option<&str>) -> Result<bool, Failure> {
-        let (wanted, has) = (self.property(wanted)?, self.execution()?.namespace);
+        let (wanted, has) = (self.property(wanted)?, self.upstream.namespace);
         if let Some(comparison) = comparison {
             let comparison = self.property(comparison)?;
             return match comparison.as_str() {
@@ -111,7 +107,7 @@ impl Asked<'_> {
     }
 
     fn outputs(&self, expression: &str) -> Result<bool, Failure> {
-        let Some(outputs) = self.execution()?.outputs.filter(|outputs| !outputs.is_empty()) else { return Ok(false) };
+        let Some(outputs) = self.upstream.outputs.filter(|outputs| !outputs.is_empty()) else { return Ok(false) };
         let rendered = self.templates.text_with_outputs(expression, outputs)?;
         match self.dialect.rendered {
             true => boolean(&rendered)?.ok_or_else(Failure::no_value),
@@ -121,7 +117,7 @@ impl Asked<'_> {
 
     /// Since 0.23 names are compared with states, and nothing is ever found (captures/core/README.md, fact 8).
     fn retried(&self, within: &Within) -> Result<bool, Failure> {
-        let Some(runs) = self.execution()?.task_runs else {
+        let Some(runs) = self.upstream.task_runs else {
             let list = "io.kestra.core.models.executions.Execution.getTaskRunList()";
             let what = "Cannot invoke \"java.util.List.stream()\" because the return value of";
             return Err(Failure::new(format!("{what} \"{list}\" is null")));
@@ -206,7 +202,7 @@ impl Asked<'_> {
 
     /// Whether the execution is of a flow, in a state, with labels.
     pub(super) fn is_of(&self, wanted: &UpstreamFlow) -> bool {
-        let Some(upstream) = self.upstream else { return false };
+        let upstream = self.upstream;
         wanted.namespace.as_ref().is_none_or(|namespace| namespace == upstream.namespace)
             && wanted.flow.as_ref().is_none_or(|flow| flow == upstream.flow)
             && wanted.states.as_ref().is_none_or(|states| states.contains(&upstream.state))
@@ -224,7 +220,7 @@ impl Asked<'_> {
     }
 
     fn filter(&self, filter: &Filter) -> Result<bool, Failure> {
-        let upstream = self.execution()?;
+        let upstream = self.upstream;
         let has = match filter.field {
             FilterField::Flow => upstream.flow.to_owned(),
             FilterField::Namespace => upstream.namespace.to_owned(),

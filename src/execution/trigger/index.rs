@@ -3,7 +3,6 @@
 use rustc_hash::FxHashMap;
 
 use super::Listener;
-use super::upstream::Upstream;
 use crate::flow::State;
 use crate::flow::trigger::{Comparison, Condition, Dialect, Era, FilterField, FlowTrigger, Test};
 
@@ -50,11 +49,10 @@ impl Index {
     }
 
     /// The listeners that a transition can concern, in order.
-    pub(super) fn candidates(&self, upstream: &Upstream<'_>) -> Vec<usize> {
-        let at = State::ALL.iter().position(|state| *state == upstream.state);
+    pub(super) fn candidates(&self, namespace: &str, state: State) -> Vec<usize> {
+        let at = State::ALL.iter().position(|it| *it == state);
         let Some(places) = at.and_then(|at| self.states.get(at)) else { return Vec::new() };
         let mut found = places.any.clone();
-        let namespace = upstream.namespace;
         found.extend(places.exact.get(namespace).into_iter().flatten());
         for length in &places.lengths {
             let Some(prefix) = namespace.get(..*length) else { continue };

@@ -15,10 +15,13 @@ mod upstream;
 mod verdict;
 mod window;
 
+pub use context::{instant, variables};
 pub use start::Fired;
-pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger, label_tree};
+pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger};
 pub use verdict::{Verdict, Why};
-pub use window::{Window, Windows};
+#[cfg(feature = "internals")]
+pub use window::Window;
+pub use window::Windows;
 
 use std::fmt;
 
@@ -26,11 +29,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
 use crate::flow::trigger::{Dialect, FlowTrigger};
-use crate::flow::{Flow, Trigger, TriggerAction};
+use crate::flow::{Flow, State, TriggerAction};
 use crate::pebble::{self, Host};
 
-use context::{Templates, Woken};
-use holds::Asked;
 use index::Index;
 
 /// The Flow triggers of all flows.
@@ -112,6 +113,11 @@ impl Listeners {
         self.listeners.iter().all(|listener| listener.off)
     }
 
+    /// Whether any could be concerned by an execution of a namespace that comes into a state.
+    pub fn may_hear(&self, namespace: &str, state: State) -> bool {
+        !self.index.candidates(namespace, state).is_empty()
+    }
+
     /// What a transition of an execution starts, in the order of flows and their triggers; and what windows keep of it.
     pub fn transition(
         &self,
@@ -120,7 +126,7 @@ impl Listeners {
         now: jiff::Timestamp,
         around: &Surroundings<'_>,
     ) -> Vec<Fired> {
-        let candidates = self.index.candidates(upstream);
+        let candidates = self.index.candidates(upstream.namespace, upstream.state);
         if candidates.is_empty() {
             return Vec::new();
         }
@@ -144,33 +150,6 @@ impl Listeners {
         self.decide(&mut windows, upstream, now, around, self.listeners.iter(), &mut Some(&mut told));
         verdicts.sort_by_key(|verdict| (verdict.flow, verdict.trigger));
         verdicts
-    }
-}
-
-/// Whether `conditions`, or `when` of 2.0, let a Schedule start an execution at a date: the variables are those that the
-/// execution would have, `date` among them.
-///
-/// # Errors
-/// What fails, in the words of Kestra's exception. A condition that asks for an execution fails: there is none.
-pub fn lets(
-    flow: &Flow,
-    trigger: &Trigger,
-    variables: &Map<String, Json>,
-    versions: (Dialect, &'static pebble::Dialect),
-    around: &Surroundings<'_>,
-) -> Result<bool, Failure> {
-    let (dialect, templates) = versions;
-    let own = Own::of(flow);
-    let templates = Templates::new(&own, Woken::At(variables), around, dialect, templates).of_own_flow();
-    let asked = Asked { own: &own, upstream: None, templates: &templates, dialect };
-    for condition in &trigger.limits.conditions {
-        if !asked.holds(condition)? {
-            return Ok(false);
-        }
-    }
-    match &trigger.limits.when {
-        Some(when) => Ok(pebble::truthy(&templates.text(when)?)),
-        None => Ok(true),
     }
 }
 

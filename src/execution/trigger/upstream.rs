@@ -76,17 +76,12 @@ impl Upstream<'_> {
 
     /// Labels as a tree: dots in keys are levels. Those that `keep` refuses are left out.
     pub(super) fn label_tree(&self, keep: impl Fn(&str) -> bool) -> Map<String, Json> {
-        label_tree(self.labels.iter().filter(|(key, _)| keep(key)))
+        let mut tree = Map::new();
+        for (key, value) in self.labels.iter().filter(|(key, _)| keep(key)) {
+            put(&mut tree, key, value);
+        }
+        tree
     }
-}
-
-/// Labels as templates have them: dots in keys are levels.
-pub fn label_tree<'a>(labels: impl IntoIterator<Item = &'a (String, String)>) -> Map<String, Json> {
-    let mut tree = Map::new();
-    for (key, value) in labels {
-        put(&mut tree, key, value);
-    }
-    tree
 }
 
 /// Puts a value below the parts of a key. A part that is a value already gives way. Keys are as deep as they are long,

@@ -30,6 +30,8 @@ pub struct Dialect {
     pub nights: bool,
     /// `execution.state` is a state's name in templates; before, it is a value that nothing equals (since 0.22).
     pub state_text: bool,
+    /// `kestra.url` is there in templates (since 0.22).
+    pub kestra: bool,
     /// `execution.outputs` is there in templates (since 0.24).
     pub execution_outputs: bool,
     /// `schedule` repeats `trigger` when a Schedule started the execution (0.22 to 1.3).
@@ -58,6 +60,7 @@ impl Dialect {
         paused: false,
         nights: false,
         state_text: false,
+        kestra: false,
         execution_outputs: false,
         schedule: false,
         blank_false: false,
@@ -74,6 +77,7 @@ impl Dialect {
         paused: true,
         nights: true,
         state_text: true,
+        kestra: true,
         execution_outputs: true,
         schedule: true,
         blank_false: true,

@@ -7,8 +7,8 @@ use super::work::flow_named;
 use super::{duration, instant};
 use crate::document::{Entry, Node, Object, Reading, Value};
 use crate::flow::{self, State};
+use crate::notify::CHANNELS;
 use crate::scenario::fields::{BOUND, EVENT, EXECUTION, EXPECTATIONS, NOTIFICATION};
-use crate::scenario::receivers::CHANNELS;
 use crate::scenario::{
     AlertExpectation, Anchor, Bound, Comparison, EventPattern, Expectation, HAPPENINGS, HealthStatus,
     NotificationPattern, Plan, Times, Window, comparable, limits,

@@ -21,7 +21,7 @@ use commands::command;
 use expectations::expectation;
 use faults::{Names, entry};
 use receivers::{receivers, secrets};
-use work::{Flows, arrivals, behaviour, cron_dialect, flows, pollers, trigger_refusals, unstarted};
+use work::{Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unstarted};
 
 #[cfg(feature = "cli")]
 pub use work::refused_triggers;
@@ -182,6 +182,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
     };
     cron_dialect(&plan, &places, reading);
     trigger_refusals(&plan, &places, reading);
+    silent_tasks(&plan, &places, reading);
     lists(&object, &mut plan, reading);
     // What is wrong may have been what starts them.
     if !reading.failed() {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::{Loader, duration, positive};
 use crate::document::{self, Node, Object, Place, Reading, Source, Value};
 use crate::flow::{self, Flow, TriggerAction, trigger};
+use crate::notify;
+use crate::pebble;
 use crate::profile::{Language, Profile, Quirk};
 use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
 use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
@@ -122,6 +124,19 @@ pub(super) fn trigger_refusals(plan: &Plan, places: &[Place], reading: &mut Read
     }
 }
 
+/// Tells which tasks send nothing here, because their templates ask what is not simulated.
+pub(super) fn silent_tasks(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    let Some(dialect) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
+    for (flow, place) in plan.flows.iter().zip(places) {
+        for task in flow.all_tasks().into_iter().filter(|task| notify::sends(&task.kind, &task.properties)) {
+            for asked in notify::not_simulated(&task.properties, dialect) {
+                let what = format!("not simulated: {asked} in a template of the task `{}` of {}", task.id, flow.name());
+                reading.warning(&place.first_line(), what, "the task sends nothing here");
+            }
+        }
+    }
+}
+
 /// Tells which flows nothing starts. Of one that has only triggers that are not simulated that was told; one that is
 /// switched off, or all of whose triggers are, is meant to rest.
 pub(super) fn unstarted(plan: &Plan, places: &[Place], reading: &mut Reading) {
@@ -144,26 +159,8 @@ pub(super) fn unstarted(plan: &Plan, places: &[Place], reading: &mut Reading) {
 /// The index of the flow that a text names: namespace and id, or the id when there is only one.
 pub(super) fn flow_named(reading: &mut Reading, node: &Node, plan: &Plan) -> Option<usize> {
     let name = reading.text(node, "`flow`")?;
-    let full = |flow: &Flow| format!("{}.{}", flow.namespace, flow.id);
-    let matches = |flow: &Flow| flow.id == name || full(flow) == name;
-    let found: Vec<usize> = plan.flows.iter().enumerate().filter(|(_, flow)| matches(flow)).map(|(at, _)| at).collect();
-    match found.as_slice() {
-        [one] => Some(*one),
-        [] => {
-            let names: Vec<String> = plan.flows.iter().flat_map(|flow| [flow.id.clone(), full(flow)]).collect();
-            reading.unknown(&node.place, "flow of this scenario", name, names.iter().map(String::as_str));
-            None
-        }
-        several => {
-            let names: Vec<String> = several.iter().filter_map(|at| plan.flows.get(*at)).map(full).collect();
-            reading.error(
-                &node.place,
-                format!("several flows have the id `{name}`"),
-                format!("write one of {}", names.join(", ")),
-            );
-            None
-        }
-    }
+    let found = plan.flow_named(name);
+    found.map_err(|(what, advice)| reading.error(&node.place, what, advice)).ok()
 }
 
 pub(super) fn selector(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> TaskSelector {

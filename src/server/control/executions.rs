@@ -9,33 +9,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::{Answered, App, Refusal, field, keys};
-use crate::document;
+use super::body::{field, keys};
+use super::{Answered, App, Refusal};
 use crate::flow::Flow;
 use crate::simulator::{Command, Origin};
 
 const EXAMPLE: &str = r#"{"flow": "company.team.ingest", "inputs": {"day": "monday"}, "labels": {"team": "data"}}"#;
-
-/// The flow of a name: namespace and id, or the id when there is only one.
-fn flow_named(name: &str, flows: &[Flow]) -> Answered<usize> {
-    let named = |flow: &Flow| flow.id == name || flow.name() == name;
-    let found: Vec<usize> = flows.iter().enumerate().filter(|(_, flow)| named(flow)).map(|(at, _)| at).collect();
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] => {
-            let names: Vec<String> = flows.iter().map(Flow::name).collect();
-            let advice = document::instead(name, names.iter().map(String::as_str));
-            Err(Refusal::new(StatusCode::NOT_FOUND, format!("no flow is called `{name}`"), advice))
-        }
-        several => {
-            let names: Vec<String> = several.iter().filter_map(|at| flows.get(*at)).map(Flow::name).collect();
-            Err(Refusal::bad(
-                format!("several flows have the id `{name}`"),
-                format!("send one of {}", names.join(", ")),
-            ))
-        }
-    }
-}
 
 fn object(body: &Map<String, Value>, name: &str) -> Answered<Map<String, Value>> {
     match body.get(name) {
@@ -62,7 +41,8 @@ pub(super) async fn create(State(shared): App, body: Bytes) -> Answered<Response
     let origin = Arc::new(Origin { labels: labels(&body)?, inputs: object(&body, "inputs")?, ..Origin::default() });
     let created = shared.change(|world| {
         let session = &mut world.session;
-        let flow = flow_named(name, &session.plan().flows)?;
+        let unknown = |(what, advice)| Refusal::new(StatusCode::NOT_FOUND, what, advice);
+        let flow = session.plan().flow_named(name).map_err(unknown)?;
         let id = session.simulation().next_execution(flow);
         session.command(Command::Execute { flow, origin })?;
         let name = session.plan().flows.get(flow).map(Flow::name);

@@ -12,7 +12,8 @@ use axum::http::StatusCode;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Answered, App, Refusal, field, keys, state_now, switch, time};
+use super::body::{field, keys, switch};
+use super::{Answered, App, Refusal, state_now, time};
 use crate::scenario;
 use crate::server::clock::Steps;
 use crate::server::world::{Shared, World};

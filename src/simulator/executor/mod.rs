@@ -2,27 +2,29 @@
 //! What it counts follows the recordings, errors included; what is true is counted beside it.
 
 mod asked;
+mod laws;
 mod own;
+mod retry;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::context::Context;
-use super::event::Event;
+use super::heard::{Heard, stored};
 use super::limits;
-use super::listening::{Heard, Listening};
+use super::listening::Listening;
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::origin::{Origin, Origins};
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
-use super::telling::{self, Telling};
+use super::telling::Telling;
 use super::worker::{JobOrder, TaskEnd, Work};
 use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
 use crate::flow::{ConcurrencyBehavior, State};
-use crate::profile::{Quirk, Role};
+use crate::profile::Quirk;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 use asked::{Asked, dialect};
@@ -343,96 +345,6 @@ impl Executor {
         self.follow(cx, cluster, executor, slot, event)
     }
 
-    /// An attempt of a task failed, and another one follows.
-    fn retry_task(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        executor: usize,
-        slot: u32,
-        (run, after): (u32, Duration),
-    ) {
-        let age = self.age(cx, slot);
-        let Some(execution) = self.executions.get(slot) else { return };
-        let (flow, number) = (execution.flow, execution.number);
-        // Each failed attempt is counted as a failed execution (recorded).
-        cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, State::Failed));
-        cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, State::Failed), age);
-        cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retrying));
-        for _ in 0..3 {
-            message(cx, cluster, executor, flow, State::Retrying);
-        }
-        cluster.produce(cx, executor, Class::Execution, 2);
-        cx.after(after, Event::RetryDue { execution: slot, number, run });
-    }
-
-    /// `retry` with CREATE_NEW_EXECUTION, of a task or of the flow: this execution ends as RETRIED, a new one follows.
-    fn retry_execution(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        executor: usize,
-        slot: u32,
-        after: Duration,
-    ) -> Freed {
-        let age = self.age(cx, slot);
-        let execution = self.executions.get_mut(slot)?;
-        let (flow, old, attempt) = (execution.flow, execution.number, execution.it.attempt);
-        // Who waits for this one waits for the next.
-        let coming = Coming { begun: execution.it.begun, parent: execution.parent.take() };
-        let number = cx.next_number(flow);
-        self.coming.insert((flow, number), coming);
-        // The new one is started with the same.
-        if let Some(origin) = self.origins.remove((flow, old)) {
-            self.origins.insert((flow, number), origin);
-        }
-        cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
-        cx.after(after, Event::FlowRetryDue { flow, number, attempt: attempt + 1 });
-        // Counted as FAILED: RETRIED never appears in the counter of ends (recorded).
-        message(cx, cluster, executor, flow, State::Retried);
-        cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, State::Failed));
-        cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, State::Failed), age);
-        self.close(cx, cluster, executor, slot, State::Retried)
-    }
-
-    /// The pause before a new execution in place of a failed one is over.
-    pub(super) fn flow_retry_due(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        flow: u32,
-        number: u64,
-        attempt: u32,
-    ) {
-        match cluster.pick(cx, Role::Executor, number) {
-            Some(executor) => {
-                cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retried));
-                self.create(cx, cluster, executor, (flow, number), (None, attempt));
-            }
-            None => cx.after(Duration::seconds(1), Event::FlowRetryDue { flow, number, attempt }),
-        }
-    }
-
-    /// The pause before an attempt, or of a Pause, is over.
-    pub(super) fn due(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        (slot, number): (u32, u64),
-        run: u32,
-    ) -> Freed {
-        let execution = self.execution(slot, number)?;
-        let (flow, state) = (execution.flow, execution.it.run(run)?.state);
-        let Some(executor) = cluster.pick(cx, Role::Executor, number) else {
-            // Delays are looked at each second by whatever executor there is.
-            cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number, run });
-            return None;
-        };
-        cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, state));
-        let event = Step::Due { run };
-        if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
-    }
-
     /// An execution ends by its tasks.
     fn finish(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
         let flow = self.executions.get(slot)?.flow;
@@ -488,14 +400,10 @@ impl Executor {
         let Some(execution) = self.executions.get(slot) else { return };
         let Execution { flow, number, created, .. } = *execution;
         cx.changed(flow, number, state);
-        if self.listening.is_deaf() {
-            return;
-        }
         let origin = self.origins.get((flow, number));
         let heard = Heard { flow, number, created, state, it: &execution.it, origin };
         let (fired, reasons) = self.listening.hear(cx, &heard);
-        let stored = || cx.plan.flows.get(flow as usize).map(|flow| Arc::new(telling::execution(cx, &heard, flow)));
-        let upstream = if fired.is_empty() { None } else { stored() };
+        let upstream = if fired.is_empty() { None } else { heard.seen(cx, stored).map(Arc::new) };
         reasons.into_iter().for_each(|reason| cx.reasons(reason));
         for Fired { flow, labels, inputs, variables, failed, .. } in fired {
             let flow = flow as u32;
@@ -510,58 +418,6 @@ impl Executor {
 
     fn age(&self, cx: &Context, slot: u32) -> Duration {
         self.executions.get(slot).map_or(Duration::ZERO, |execution| cx.now.since(execution.created))
-    }
-
-    /// Bytes of the executions.
-    pub(super) fn bytes(&self) -> usize {
-        self.executions.len() * size_of::<Execution>() + self.origins.bytes()
-    }
-
-    /// Executions that wait for the end of a pause.
-    pub(super) fn retrying(&self) -> u64 {
-        self.executions.iter().filter(|execution| execution.it.state == State::Retrying).count() as u64
-    }
-
-    /// What must always hold of executions.
-    ///
-    /// # Errors
-    /// What does not.
-    pub(super) fn laws(&self, cx: &Context) -> Result<(), String> {
-        let live = (self.executions.len() as u64).saturating_sub(self.ended);
-        if cx.truth.live != live || cx.truth.created != cx.truth.ended_in_all() + live {
-            return Err(format!("{live} executions live: {:?}", cx.truth));
-        }
-        let waiting: usize = self.places.iter().map(|places| places.waiting.len()).sum();
-        if cx.truth.queued != waiting as u64 {
-            return Err(format!("{waiting} executions are queued, not {}", cx.truth.queued));
-        }
-        for (places, flow) in self.places.iter().zip(&cx.plan.flows) {
-            if flow.concurrency.is_some_and(|it| places.held > it.limit) {
-                return Err(format!("{} executions of {} hold a place", places.held, flow.id));
-            }
-        }
-        Ok(())
-    }
-
-    /// The same, seen from each execution: the costly part of the laws.
-    ///
-    /// # Errors
-    /// What does not hold.
-    pub(super) fn laws_of_each(&self) -> Result<(), String> {
-        let mut held = vec![0; self.places.len()];
-        for execution in self.executions.iter().filter(|it| it.holds_place) {
-            held[execution.flow as usize] += 1;
-        }
-        for (flow, (places, held)) in self.places.iter().zip(held).enumerate() {
-            if held != places.held {
-                return Err(format!("{held} executions of flow {flow} hold {} places", places.held));
-            }
-        }
-        let homeless = |it: &&Execution| matches!(it.it.state, State::Running | State::Retrying) && !it.holds_place;
-        match self.executions.iter().find(homeless) {
-            Some(execution) => Err(format!("an execution runs without a place: {execution:?}")),
-            None => Ok(()),
-        }
     }
 }
 

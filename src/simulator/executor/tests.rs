@@ -1,5 +1,6 @@
 //! Executions, message by message, without workers and schedulers.
 
+use super::super::event::Event;
 use super::super::testing::{events, second, world};
 use super::*;
 

@@ -1,0 +1,106 @@
+//! An execution as others see it: Flow triggers that hear of its state, templates, and whoever looks it up.
+
+use serde_json::{Map, Value as Json};
+
+use super::context::Context;
+use super::origin::Origin;
+use crate::execution::Execution;
+use crate::execution::trigger::{CORRELATION, TaskRun, Upstream, UpstreamTrigger};
+use crate::flow::State;
+use crate::flow::trigger::Dialect;
+use crate::notify;
+use crate::scenario::trigger_dialect;
+use crate::time::Instant;
+
+/// An execution that is in a state now.
+pub(super) struct Heard<'a> {
+    pub(super) flow: u32,
+    pub(super) number: u64,
+    pub(super) created: Instant,
+    pub(super) state: State,
+    pub(super) it: &'a Execution,
+    pub(super) origin: Option<&'a Origin>,
+}
+
+impl Heard<'_> {
+    /// What `look` makes of it; none of one of no flow.
+    pub(super) fn seen<R>(&self, cx: &Context, look: impl FnOnce(&Upstream<'_>) -> R) -> Option<R> {
+        let flow = cx.plan.flows.get(self.flow as usize)?;
+        let tree = &cx.flows.get(self.flow as usize)?.tree;
+        let id = cx.id("execution", self.flow, self.number, 0);
+        let given = self.origin.map_or(&flow.labels, |origin| &origin.labels);
+        let labels = labels(given, &id, trigger_dialect(cx.plan.kestra));
+        let attempts: Vec<Vec<State>> = self.it.runs.iter().map(|run| attempts(run.attempt, run.state)).collect();
+        let runs: Vec<TaskRun<'_>> = self
+            .it
+            .runs
+            .iter()
+            .zip(&attempts)
+            .map(|(run, attempts)| {
+                let task = tree.node(run.node).map_or("", |node| node.id.as_str());
+                TaskRun { task, value: None, state: run.state, outputs: None, attempts }
+            })
+            .collect();
+        let ended = self.state.is_terminated();
+        let nothing = Map::new();
+        let trigger = self.origin.and_then(|origin| origin.trigger.as_ref());
+        Some(look(&Upstream {
+            id: &id,
+            namespace: &flow.namespace,
+            flow: &flow.id,
+            revision: 1,
+            state: self.state,
+            labels: &labels,
+            inputs: self.origin.map_or(&nothing, |origin| &origin.inputs),
+            outputs: None,
+            variables: flow.source.get("variables").and_then(Json::as_object),
+            trigger: trigger.map(|variables| UpstreamTrigger { schedule: false, variables }),
+            // One that a limit ended has not even a list of them.
+            task_runs: (!runs.is_empty() || !ended).then_some(&runs),
+            kind: None,
+            start: cx.calendar.date(self.created),
+            end: (ended || self.state == State::Paused).then(|| cx.calendar.date(cx.now)),
+            original: None,
+        }))
+    }
+}
+
+/// An execution as Kestra's store has it.
+pub(super) fn stored(upstream: &Upstream<'_>) -> notify::Execution {
+    let runs = upstream.task_runs.map(|runs| runs.iter().map(|run| (run.task.to_owned(), run.state)).collect());
+    notify::Execution {
+        id: upstream.id.to_owned(),
+        namespace: upstream.namespace.to_owned(),
+        flow: upstream.flow.to_owned(),
+        state: upstream.state,
+        start: upstream.start,
+        end: upstream.end,
+        task_runs: runs,
+    }
+}
+
+/// The variables that all templates have: where Kestra says that it is.
+pub(super) fn base(cx: &Context) -> Map<String, Json> {
+    let mut base = Map::new();
+    if trigger_dialect(cx.plan.kestra).kestra {
+        let url = cx.plan.settings.kestra_url.iter().map(|url| ("url".to_owned(), Json::from(url.as_str())));
+        base.insert("kestra".to_owned(), Json::Object(url.collect()));
+    }
+    base
+}
+
+/// The labels of an execution: those it was started with, and its correlation, its own id for one that begins a chain.
+fn labels(given: &[(String, String)], id: &str, dialect: Dialect) -> Vec<(String, String)> {
+    let mut labels = given.to_vec();
+    if dialect.correlated && labels.iter().all(|(key, _)| key != CORRELATION) {
+        labels.push((CORRELATION.to_owned(), id.to_owned()));
+    }
+    labels
+}
+
+/// The states of the attempts of a task run: all but the last have failed.
+fn attempts(count: u32, last: State) -> Vec<State> {
+    let mut attempts = vec![State::Failed; count.saturating_sub(1) as usize];
+    attempts.push(last);
+    attempts
+}
