@@ -11,10 +11,13 @@
 //!
 //! One direction, no way back. A `scenario` (with flows in Kestra's own syntax, read by `flow`) becomes a
 //! [`Plan`]. The `simulator` runs it event by event in virtual time (`time`), with draws from named
-//! streams (`random`); what comes next in an execution says `execution`, which knows no cluster and no clock; Kestra's templates are rendered by `pebble`, in the forms of `java`. What differs between Kestra versions is data: a `profile`. `metrics` is Micrometer's registry
-//! and its text format, `management` the pure functions that answer requests. `monitor` is a Prometheus in virtual time:
-//! it sees scraped samples only, and evaluates rules with `promql`. `run` runs a plan to its end and gives a [`report`]; `lab` learns from many runs; `server` puts it on sockets at the pace of a clock; `cli` is the command line. `document` reads YAML
-//! with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
+//! streams (`random`). What comes next in an execution, and which alert flows hear of it, says `execution`, which knows no
+//! cluster and no clock; what a notification task sends says `notify`; both have Kestra's templates rendered by `pebble`, in
+//! the forms of `java`. What differs between Kestra versions is data: a `profile`. `metrics` is Micrometer's registry and its
+//! text format, `management` the pure functions that answer requests. `monitor` is a Prometheus in virtual time: it sees
+//! scraped samples only, and evaluates rules with `promql`. `run` runs a plan to its end and gives a [`report`]; `lab` learns
+//! from many runs; `server` puts it on sockets at the pace of a clock; `cli` is the command line. `document` reads YAML with
+//! positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
 //!
 //! # Invariants
 //!

@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::server::{Local, binary, plan, session, shipped};
+use common::server::{Local, binary, plan, run as run_binary, session, shipped};
 use mock_kestra::document;
 use mock_kestra::random::Seed;
 use mock_kestra::report::{MessageLine, Report};
@@ -99,6 +99,30 @@ fn a_version_that_refuses_the_triggers_of_a_scenario_does_not_run_it() {
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{told}");
         assert!(told.contains("Kestra 2.0 refuses the trigger `failed` of company.alerts.watch-analytics"), "{told}");
+    }
+}
+
+#[test]
+fn explain_tells_what_the_triggers_of_a_flow_make_of_every_execution() {
+    let (code, out, err) = run_binary(&["explain", "alert-flows", "--flow", "watch-never"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.contains("trigger failed starts 0 executions"), "{out}");
+    let of = |part: &str| {
+        out.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part} in {out}")).to_owned()
+    };
+    assert!(of("company.product.import FAILED (2 times)").contains("conditions[2] (ExecutionFlow) says no"), "{out}");
+    assert!(of("company.system.cleanup FAILED").contains("conditions[1] (ExecutionNamespace) says no"), "{out}");
+    let (code, out, _) = run_binary(&["explain", "alert-flows", "--flow", "watch-several", "--format", "json"]);
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, told["triggers"][0]["fired"].as_u64()), (Some(0), Some(3)));
+    for (arguments, part) in [
+        (&["--flow", "watch-severl"][..], "did you mean `watch-several`?"),
+        (&["--flow", "report"], "has no Flow trigger"),
+        (&[], "--alert <ALERT>|--flow <FLOW>"),
+        (&["--flow", "report", "--alert", "X"], "cannot be used with"),
+    ] {
+        let (code, _, err) = run_binary(&[&["explain", "alert-flows"], arguments].concat());
+        assert!(code == Some(2) && err.contains(part), "{part}: {err}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::rules::Rules;
 use super::told::Told;
@@ -14,6 +14,7 @@ use crate::run;
 use crate::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["alert", "flow"])))]
 pub(super) struct Explain {
     /// Scenario, by shipped name or path
     scenario: String,
@@ -25,10 +26,10 @@ pub(super) struct Explain {
     #[command(flatten)]
     rules: Rules,
     /// The alert's name
-    #[arg(long, required_unless_present = "flow")]
+    #[arg(long)]
     alert: Option<String>,
     /// Instead of an alert: an alert flow of Kestra's own; what its Flow triggers make of every execution
-    #[arg(long, conflicts_with_all = ["alert", "at"])]
+    #[arg(long, conflicts_with = "at")]
     flow: Option<String>,
     /// At this time since the start only [default: over the whole run]
     #[arg(long)]
