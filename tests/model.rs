@@ -157,6 +157,7 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
                     action,
                     disabled: false,
                     limits: Default::default(),
+                    gives: Default::default(),
                 })
                 .collect(),
             concurrency,

@@ -29,6 +29,8 @@ pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("zombie", include_str!("../../scenarios/zombie.yaml")),
     ("heap-leak", include_str!("../../scenarios/heap-leak.yaml")),
     ("alert-flows", include_str!("../../scenarios/alert-flows.yaml")),
+    ("alert-fails", include_str!("../../scenarios/alert-fails.yaml")),
+    ("depends-on", include_str!("../../scenarios/depends-on.yaml")),
 ];
 
 /// What comes to a scenario from the command line and its environment.
@@ -92,6 +94,12 @@ pub(super) fn plan(name: &str, extras: &Extras, told: &mut Told) -> Option<Plan>
         told.warning(&format!("{file} is left out: Kestra refuses it, and keeps the other flows"));
     }
     add_secrets(&mut plan, std::env::vars_os(), told);
+    for (secret, who) in scenario::missing_secrets(&plan) {
+        told.warning(&format!(
+            "there is no secret `{secret}`, so {who} always fails: write `secrets: {{ {secret}: ... }}` in the scenario, or set \
+             SECRET_{secret} to it in base64"
+        ));
+    }
     Some(plan)
 }
 

@@ -40,6 +40,7 @@ mod pollers;
 mod polling;
 mod process;
 mod queue;
+mod scheduled;
 mod scheduler;
 mod slots;
 mod streams;
@@ -56,7 +57,7 @@ use std::sync::Arc;
 pub use changes::StateChange;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
-pub use listening::Reason;
+pub use listening::{Asked, Reason};
 pub use log::Log;
 pub use member::{Member, Process};
 pub use meters::moves;
@@ -159,8 +160,8 @@ impl Simulation {
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
             Event::RetryDue { execution, number, run } => {
-                if let Some(trigger) = executor.due(cx, cluster, (execution, number), run) {
-                    scheduler.unlock(cx, trigger);
+                if let Some((trigger, state)) = executor.due(cx, cluster, (execution, number), run) {
+                    scheduler.ended(cx, trigger, state);
                 }
             }
             Event::FlowRetryDue { flow, number, attempt } => {
@@ -265,8 +266,8 @@ impl Simulation {
                 None
             }
         };
-        if let Some(trigger) = freed {
-            scheduler.unlock(cx, trigger);
+        if let Some((trigger, state)) = freed {
+            scheduler.ended(cx, trigger, state);
         }
     }
 

@@ -18,8 +18,10 @@ pub struct Origin {
     pub trigger: Option<Map<String, Value>>,
     /// The execution that started it, as it was then.
     pub upstream: Option<Arc<notify::Execution>>,
-    /// It ends as FAILED before it begins: its inputs could not be rendered.
+    /// It ends as FAILED before it begins: its inputs could not be rendered, or a condition of its Schedule failed.
     pub failed: bool,
+    /// A Schedule started it.
+    pub scheduled: bool,
 }
 
 /// The origins of executions, by their flow and number.

@@ -90,8 +90,8 @@ struct Coming {
     parent: Option<Parent>,
 }
 
-/// A trigger whose execution has ended: it may fire again.
-pub(super) type Freed = Option<u32>;
+/// A trigger whose execution has ended, and how: it may fire again.
+pub(super) type Freed = Option<(u32, State)>;
 
 impl Executor {
     pub(super) fn new(plan: &Plan) -> Executor {
@@ -383,7 +383,7 @@ impl Executor {
                 None => places.held -= 1,
             }
         }
-        trigger
+        trigger.map(|trigger| (trigger, state))
     }
 
     /// An execution comes into a state by its limit, not by its tasks.
@@ -410,7 +410,7 @@ impl Executor {
             let number = cx.next_number(flow);
             let failed = failed.is_some();
             let upstream = upstream.clone();
-            let origin = Origin { labels, inputs, trigger: Some(variables), upstream, failed };
+            let origin = Origin { labels, inputs, trigger: Some(variables), upstream, failed, scheduled: false };
             self.origins.insert((flow, number), Arc::new(origin));
             self.create(cx, cluster, executor, (flow, number), (None, 0));
         }
