@@ -156,7 +156,7 @@ impl Scheduler {
     ) {
         let now = cx.now;
         let state = &mut self.triggers[trigger as usize];
-        if state.generation != generation {
+        if state.generation != generation || state.off {
             return;
         }
         // With no scheduler nothing happens; one that comes plans anew.
