@@ -45,6 +45,7 @@ impl Way {
     pub fn go(self, go_on: &dyn Fn() -> bool) -> Result<Option<Found>, LimitReached> {
         let Way { from, done, commands, to, mut passed, version } = self;
         let mut simulation = Arc::unwrap_or_clone(from);
+        simulation.stop_at_messages(false);
         let mut walk = |simulation: &mut Simulation, to, done| {
             advance_in_slices(simulation, to, |simulation| {
                 if let Some(passed) = &mut passed {

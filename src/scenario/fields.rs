@@ -130,6 +130,18 @@ pub(super) const COMMANDS: &[Field] = &[
     Field::new("refresh", TARGET, "worker-1", "POST /refresh."),
     Field::new("stop-by-endpoint", TARGET, "worker-1", "POST /stop."),
     Field::new("execute", Kind::Text, "company.team.ingest", "An execution of this flow, with `inputs` and `labels`."),
+    Field::new(
+        "receivers",
+        Kind::Choice(&["scenario", "outside", "all-outside"]),
+        "outside",
+        "Who answers messages from now on: the scenario, or an `answer` for each.",
+    ),
+    Field::new(
+        "answer",
+        Kind::Number,
+        "0",
+        "The answer to the message of this number, with `status`, `took`, `fails`.",
+    ),
 ];
 
 /// Keys of an entry of `commands` beside what is done.
@@ -144,6 +156,9 @@ pub(super) const WHEN_COMMANDED: &[Field] = &[
         "{ team: data }",
         "Labels of the execution, beside those of its flow.",
     ),
+    Field::new("status", Kind::Number, "500", "The status of the answer; left out where none came."),
+    Field::new("took", DURATION, "120ms", "How long the answer took."),
+    Field::new("fails", Kind::Text, "connection refused", "Why the task fails; left out where it succeeds."),
 ];
 
 const OF: Field = Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that times count from.");

@@ -15,7 +15,7 @@ mod settings;
 mod units;
 mod write;
 
-pub use commands::{LEVELS, Order, PlannedCommand};
+pub use commands::{Answering, LEVELS, Order, PlannedCommand, RealAnswer};
 pub use comparison::*;
 pub use describe::describe;
 pub use expectation::*;

@@ -316,6 +316,13 @@ fn command(command: &PlannedCommand, plan: &Plan) -> Value {
             put("inputs", inputs.clone().into());
             put("labels", labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Object>().into());
         }
+        Order::Receivers(answering) => put("receivers", json!(answering.word())),
+        Order::Answer { message, answer } => {
+            put("answer", json!(message));
+            answer.status.into_iter().for_each(|status| put("status", json!(status)));
+            put("took", span(answer.took));
+            answer.fails.iter().for_each(|why| put("fails", json!(why)));
+        }
     }
     object.into()
 }

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use super::clock::Clock;
 use super::connection::Encoded;
 use super::own_metrics::OwnMetrics;
+use super::post::Post;
 use super::{Addresses, Options};
 use crate::management::{self, Answer, Body, Outcome, Request};
 use crate::run::{Refused, Session};
@@ -76,6 +77,7 @@ pub(super) struct World {
     /// Of each member its port, its life and its database, as they were last.
     seen: Vec<(Port, u32, DatabaseView)>,
     remembered: Vec<Remembered>,
+    pub(super) post: Post,
 }
 
 /// Answers of one member at one instant.
@@ -95,6 +97,17 @@ pub(super) enum Reply {
     Later(Option<std::time::Duration>),
     /// Closes without an answer.
     Reset,
+}
+
+/// How far a jump is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// At its end, or where nothing moves any more.
+    There,
+    /// On its way.
+    GoesOn,
+    /// It waits for a receiver's answer.
+    Waits,
 }
 
 /// The world while somebody holds it. A panic meanwhile breaks it for all.
@@ -125,7 +138,12 @@ impl Drop for Held<'_> {
 }
 
 impl Shared {
-    pub(super) fn new(session: Session, clock: Clock, options: Options, addresses: Addresses) -> Shared {
+    pub(super) fn new(
+        session: Session,
+        (clock, post): (Clock, Post),
+        options: Options,
+        addresses: Addresses,
+    ) -> Shared {
         Shared {
             plan: session.plan().clone(),
             options,
@@ -135,7 +153,7 @@ impl Shared {
             looks: Arc::new(Semaphore::new(2)),
             jumping: Arc::new(Semaphore::new(1)),
             phase: watch::Sender::new(Phase::default()),
-            world: Mutex::new(World::new(session, clock)),
+            world: Mutex::new(World::new(session, clock, post)),
         }
     }
 
@@ -181,6 +199,7 @@ impl Shared {
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> Result<T, Broken> {
         let mut world = self.world()?;
         let result = change(&mut world);
+        world.post_news();
         world.generation += 1;
         world.members_changed();
         drop(world);
@@ -295,7 +314,7 @@ fn up_to_tick(at: Instant, tick: u64) -> Instant {
 }
 
 impl World {
-    fn new(session: Session, mut clock: Clock) -> World {
+    fn new(session: Session, mut clock: Clock, post: Post) -> World {
         let members = session.plan().cluster.members.len();
         let remembered = (0..members).map(|_| Remembered::default()).collect();
         // Nobody knows how long it is served.
@@ -305,8 +324,9 @@ impl World {
         clock.jump(now);
         let (generation, resets, jumps_ended) = (0, 0, 0);
         let (limit, jump, seen) = (None, None, Vec::new());
-        let mut world = World { session, clock, limit, resets, jumps_ended, jump, generation, seen, remembered };
-        world.advance(now);
+        let mut world = World { session, clock, limit, resets, jumps_ended, jump, generation, seen, remembered, post };
+        world.advance_to(now);
+        world.open_post();
         // From here on: who looks at the time before goes it anew, and the start costs no clone.
         world.session.keep_checkpoints();
         world.members_changed();
@@ -323,11 +343,15 @@ impl World {
             false => Instant::from_nanoseconds(now.as_nanoseconds().div_euclid(tick).saturating_mul(tick)),
         };
         self.advance(shown);
+        if self.session.now() < shown && self.clock.hand().is_none() {
+            // It waits for a message, and so does the clock.
+            self.clock.jump(self.session.now());
+        }
         self.members_changed()
     }
 
-    /// Moves the session; at a limit the clock stops.
-    pub(super) fn advance(&mut self, to: Instant) {
+    /// Moves the session, up to a message that waits; at a limit the clock stops.
+    pub(super) fn advance_to(&mut self, to: Instant) {
         if self.limit.is_none()
             && let Err(limit) = self.session.advance(to)
         {
@@ -337,15 +361,22 @@ impl World {
         }
     }
 
-    /// Takes one step of a jump, not further than `to`. True when it is there.
-    pub(super) fn jump_on(&mut self, to: Instant, step: Duration) -> bool {
+    /// Takes one step of a jump, not further than `to`.
+    pub(super) fn jump_on(&mut self, to: Instant, step: Duration) -> Way {
         let now = self.session.now();
         let next = to.min(now + step).max(now);
+        self.jump = Some(to);
         self.clock.jump(next);
         self.advance(next);
-        let there = next >= to || self.limit.is_some();
-        self.jump = Some(to).filter(|_| !there);
-        there
+        let now = self.session.now();
+        self.clock.jump(now);
+        let there = now >= to || self.limit.is_some();
+        self.jump = self.jump.filter(|_| !there);
+        match there {
+            true => Way::There,
+            false if now < next => Way::Waits,
+            false => Way::GoesOn,
+        }
     }
 
     /// Whether a request that waits must ask again: a port, a process or its database is not what it was.
@@ -379,7 +410,8 @@ impl World {
         self.limit = None;
         self.end_jumps();
         self.resets += 1;
-        self.advance(Instant::START);
+        self.advance_to(Instant::START);
+        self.open_post();
         self.session.keep_checkpoints();
     }
 

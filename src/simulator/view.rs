@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::origin::Origin;
-use crate::scenario::TimelineEntry;
+use crate::scenario::{Answering, RealAnswer, TimelineEntry};
 use crate::time::Instant;
 
 /// What a member's ports do with a connection.
@@ -92,6 +92,15 @@ pub enum Command {
         /// What it is started with.
         origin: Arc<Origin>,
     },
+    /// Who answers messages from now on. Where it is the scenario again, messages under way are taken.
+    Receivers(Answering),
+    /// The receiver of a message that waits has answered.
+    Answer {
+        /// Its number: that of [`Simulation::sent`](super::Simulation::sent).
+        message: u64,
+        /// What it was.
+        answer: RealAnswer,
+    },
 }
 
 /// Why a command does nothing.
@@ -118,6 +127,9 @@ pub enum CommandError {
     /// No fault of this name is there.
     #[error("no fault in force is called `{0}`")]
     NoFault(String),
+    /// This message waits for no answer.
+    #[error("message {0} waits for no answer")]
+    NotWaiting(u64),
 }
 
 /// A job that runs in a worker, as `/worker` lists it.

@@ -31,6 +31,7 @@ impl From<Refused> for Refusal {
             Refused::Impossible(CommandError::NoWebserver) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "this is what its clients see; /api/state tells why")
             }
+            Refused::Impossible(CommandError::NotWaiting(_)) => (StatusCode::CONFLICT, "see /api/notifications"),
             Refused::Impossible(CommandError::Disabled(_)) => (StatusCode::CONFLICT, "switch it on in its file"),
             Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "see /api/state")

@@ -416,6 +416,11 @@ impl Executor {
         }
     }
 
+    /// Whether any task of a flow sends something.
+    pub(super) fn tells(&self) -> bool {
+        self.telling.any()
+    }
+
     fn age(&self, cx: &Context, slot: u32) -> Duration {
         self.executions.get(slot).map_or(Duration::ZERO, |execution| cx.now.since(execution.created))
     }
