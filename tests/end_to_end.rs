@@ -68,7 +68,14 @@ fn version(name: &str, exact: &str) -> Version {
         flows.insert(format!("{}.{}", flow.namespace, flow.id), flow);
     }
     let new = name == "2.0";
-    let dialect = Dialect { cancelled_counts: new, next_by_place: new, exit_unseen: new, kill_restarts: new };
+    let dialect = Dialect {
+        cancelled_counts: new,
+        next_by_place: new,
+        exit_unseen: new,
+        kill_restarts: new,
+        parallel_fails: new,
+        cut_goes_on: new,
+    };
     let lines = capture(&format!("end-to-end.{exact}.jsonl"));
     let recorded = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     Version { flows, dialect, pebble: pebble::Dialect::named(name).expect("a dialect"), recorded }
@@ -165,7 +172,12 @@ fn run(version: &Version, flow: &Flow, kill: Option<Duration>) -> Vec<Shown> {
                     }
                     Command::Again { after } => again = Some(after),
                     Command::Gone => gone = true,
-                    Command::End(_) | Command::Enter { .. } | Command::Leave { .. } | Command::Resumed => {}
+                    Command::End(_)
+                    | Command::Cut(_)
+                    | Command::Violated { .. }
+                    | Command::Enter { .. }
+                    | Command::Leave { .. }
+                    | Command::Resumed => {}
                 }
             }
             at = now;

@@ -133,6 +133,8 @@ fn run(
                 Command::Gone => gone = true,
                 Command::Again { .. } | Command::Child { .. } => panic!("no flow asks for that"),
                 Command::Kill { .. }
+                | Command::Cut(_)
+                | Command::Violated { .. }
                 | Command::State(_)
                 | Command::Enter { .. }
                 | Command::Leave { .. }
@@ -189,7 +191,7 @@ proptest! {
 
     #[test]
     fn every_execution_ends_as_its_tasks_did(flow in flow(), choices in prop::collection::vec(any::<u8>(), 60), new in any::<bool>()) {
-        let dialect = Dialect { cancelled_counts: new, next_by_place: new, exit_unseen: new, kill_restarts: new };
+        let dialect = Dialect { cancelled_counts: new, next_by_place: new, exit_unseen: new, kill_restarts: new, parallel_fails: new, cut_goes_on: new };
         let (execution, tree) = run(&flow, dialect, choices.into_iter(), usize::MAX)?;
         // The worst of the tasks of the flow itself, as an independent reading of its task runs says.
         let tops = 0..flow.tasks.len() as u32;

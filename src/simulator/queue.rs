@@ -63,12 +63,25 @@ pub(super) enum Message {
     TaskStarted { slot: u32, number: u64, run: u32, attempt: u32 },
     /// What became of the execution that a task run started: none when there is no such flow.
     Child { slot: u32, number: u64, run: u32, state: Option<State> },
+    /// Somebody asks something of an execution.
+    Asked { slot: u32, flow: u32, number: u64, what: Asked },
     /// A task run ended.
     TaskEnded { slot: u32, number: u64, end: super::worker::TaskEnd },
     /// A polling trigger was evaluated.
     TriggerEvaluated { trigger: u32, fires: bool },
     /// Log lines, as many as it says.
     Logs(u32),
+}
+
+/// What an executor is asked to do with an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To kill it, and what it has started.
+    Kill { cascade: bool },
+    /// To pause it.
+    Pause,
+    /// To let it go on.
+    Resume,
 }
 
 /// What waits in a queue, by what it is about.
@@ -89,7 +102,9 @@ impl Waiting {
             Message::TaskEnded { .. } => Some(&mut self.task_ends),
             Message::TriggerEvaluated { .. } => Some(&mut self.trigger_ends),
             Message::Logs(_) => Some(&mut self.log_lines),
-            Message::Execution { .. } | Message::Child { .. } | Message::TaskStarted { .. } => None,
+            Message::Execution { .. } | Message::Asked { .. } | Message::Child { .. } | Message::TaskStarted { .. } => {
+                None
+            }
         }
     }
 

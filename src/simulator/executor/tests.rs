@@ -41,8 +41,8 @@ fn end(
     order: &JobOrder,
     state: State,
 ) -> Vec<JobOrder> {
-    let Work::Task { slot, number, run, attempt, .. } = order.work else { return Vec::new() };
-    let end = TaskEnd { state, duration: Duration::seconds(1), run, attempt };
+    let Work::Task { slot, number, flow, run, attempt, .. } = order.work else { return Vec::new() };
+    let end = TaskEnd { state, duration: Duration::seconds(1), flow, run, attempt };
     executor.task_ended(cx, cluster, 0, (slot, number), end);
     executor.laws(cx).expect("the laws hold");
     executor.laws_of_each().expect("the laws hold");
@@ -210,8 +210,8 @@ fn run_all(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
         }
         cx.now = cx.now + Duration::seconds(1);
         for order in &jobs {
-            let Work::Task { slot, number, run, attempt, .. } = order.work else { continue };
-            let end = TaskEnd { state: State::Success, duration: Duration::seconds(1), run, attempt };
+            let Work::Task { slot, number, flow, run, attempt, .. } = order.work else { continue };
+            let end = TaskEnd { state: State::Success, duration: Duration::seconds(1), flow, run, attempt };
             executor.task_ended(cx, cluster, 0, (slot, number), end);
             executor.laws(cx).expect("the laws hold");
         }
