@@ -127,7 +127,8 @@ impl Step<'_> {
         if self.execution.state.is_over() || self.execution.state == State::Killing {
             return None;
         }
-        if self.execution.state == State::Paused && self.dialect.kill_restarts {
+        let pauses = self.execution.runs.iter().any(|run| run.state == State::Paused);
+        if self.execution.state == State::Paused && pauses && self.dialect.kill_restarts {
             self.state(State::Restarted);
         }
         self.state(State::Killing);

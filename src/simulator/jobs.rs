@@ -56,7 +56,7 @@ impl Cluster {
                 self.produce(cx, member, Class::WorkerTaskResult, 1);
                 self.write_logs(cx, member, 1);
                 self.log_info(member);
-                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, number, run, attempt });
+                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, flow, number, run, attempt });
             }
             Work::Trigger { flow, index, .. } => {
                 let subject = Subject::Trigger(flow, index);

@@ -84,7 +84,7 @@ use liveness::Liveness;
 use member::AfterExit;
 use meters::{Class, QueueName};
 use process::Cause;
-use queue::{Message, POLL_SIZE, QueueKind};
+use queue::{Asked, Message, POLL_SIZE, QueueKind};
 use scheduler::Scheduler;
 use traffic::{Traffic, Way};
 
@@ -163,18 +163,22 @@ impl Simulation {
             }
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
-            Event::RetryDue { execution, number, run } => {
-                if let Some(trigger) = executor.due(cx, cluster, (execution, number), run) {
+            Event::RetryDue { execution, flow, number, run } => {
+                if let Some(trigger) = executor.due(cx, cluster, (execution, (flow, number)), run) {
                     scheduler.unlock(cx, trigger);
                 }
             }
             Event::FlowRetryDue { flow, number, attempt } => {
                 executor.flow_retry_due(cx, cluster, flow, number, attempt);
             }
-            Event::SlaDue { execution, number, sla } => {
-                if let Some(trigger) = executor.sla_due(cx, cluster, (execution, number), sla) {
+            Event::SlaDue { execution, flow, number, sla } => {
+                if let Some(trigger) = executor.sla_due(cx, cluster, (execution, (flow, number)), sla) {
                     scheduler.unlock(cx, trigger);
                 }
+            }
+            Event::KillDue { execution: slot, flow, number } => {
+                let what = Asked::Kill { cascade: true };
+                cluster.send(cx, QueueKind::Execution, Message::Asked { slot, flow, number, what });
             }
             Event::LivenessCheck => self.liveness.check(cx, cluster),
             Event::FaultBegins { entry } => self.begin_entry(entry as usize),
@@ -254,8 +258,8 @@ impl Simulation {
         let freed = match message {
             Message::Execution { slot, number } => executor.process(cx, cluster, consumer, slot, number),
             Message::TaskEnded { slot, number, end } => executor.task_ended(cx, cluster, consumer, (slot, number), end),
-            Message::TaskStarted { slot, number, run, attempt } => {
-                executor.task_started(cx, cluster, consumer, (slot, number), (run, attempt))
+            Message::TaskStarted { slot, flow, number, run, attempt } => {
+                executor.task_started(cx, cluster, consumer, (slot, (flow, number)), (run, attempt))
             }
             Message::Child { slot, number, run, state } => {
                 executor.child(cx, cluster, consumer, (slot, number), (run, state))

@@ -97,6 +97,15 @@ impl Executor {
         let origin = self.origins.remove(key);
         cx.outbox.forget(key);
         self.ended -= 1;
+        if let Some(starter) = origin.as_ref().and_then(|origin| origin.starter) {
+            let of = (starter.flow, starter.number);
+            if let Some(children) = self.children.get_mut(&of) {
+                children.retain(|(_, child)| *child != key);
+                if children.is_empty() {
+                    self.children.remove(&of);
+                }
+            }
+        }
         if self.kept.keeps {
             let super::Execution { flow, number, created, history, it, .. } = execution;
             self.kept.keep(Kept { flow, number, created, history, it, origin });

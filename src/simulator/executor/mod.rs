@@ -13,6 +13,8 @@ mod sla;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::cluster::Cluster;
 use super::context::Context;
 use super::heard::{Heard, stored};
@@ -57,6 +59,8 @@ pub(super) struct Executor {
     /// What those that have not ended were started with, where that is anything.
     pub(super) origins: Origins,
     kept: Keeping,
+    /// By the execution that started them: those that have not ended, in the order in which they began.
+    children: FxHashMap<(u32, u64), Vec<(u32, (u32, u64))>>,
 }
 
 /// An execution that has not ended.
@@ -111,6 +115,7 @@ impl Executor {
             commands: Vec::new(),
             origins: Origins::default(),
             kept: Keeping::new(plan),
+            children: FxHashMap::default(),
         }
     }
 
@@ -138,12 +143,20 @@ impl Executor {
         let holds_place = false;
         let execution = Execution { flow, number, created: now, holds_place, trigger, parent, it, history };
         let slot = self.executions.insert(execution);
+        if let Some(starter) = self.origins.get((flow, number)).and_then(|origin| origin.starter) {
+            self.children.entry((starter.flow, starter.number)).or_default().push((slot, (flow, number)));
+        }
         cx.truth.live += 1;
         plan_slas(cx, slot, (flow, number));
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
         cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
         slot
+    }
+
+    /// An execution that is still there: its slot may be another one's by now.
+    fn of(&self, slot: u32, (flow, number): (u32, u64)) -> Option<&Execution> {
+        self.execution(slot, number).filter(|execution| execution.flow == flow)
     }
 
     fn execution(&self, slot: u32, number: u64) -> Option<&Execution> {
@@ -307,10 +320,10 @@ impl Executor {
         cx: &mut Context,
         cluster: &mut Cluster,
         executor: usize,
-        (slot, number): (u32, u64),
+        (slot, key): (u32, (u32, u64)),
         (run, attempt): (u32, u32),
     ) -> Freed {
-        let flow = self.execution(slot, number)?.flow;
+        let flow = self.of(slot, key)?.flow;
         message(cx, cluster, executor, flow, State::Running);
         cluster.produce(cx, executor, Class::Execution, 1);
         let event = Step::Started { run, attempt };
@@ -328,7 +341,7 @@ impl Executor {
     ) -> Freed {
         cx.truth.attempts_ended += 1;
         let TaskEnd { flow, run, attempt, state, duration } = end;
-        if self.execution(slot, number).is_none() {
+        if self.of(slot, (flow, number)).is_none() {
             self.too_late(cx, cluster, executor, end);
             return None;
         }

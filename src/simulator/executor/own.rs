@@ -52,7 +52,7 @@ impl Executor {
         let Some(&Execution { flow, number, .. }) = self.executions.get(slot) else { return };
         // Its delay is counted when it ends, and not before (standalone/activity).
         message(cx, cluster, executor, flow, State::Paused);
-        cx.after(after, Event::RetryDue { execution: slot, number, run });
+        cx.after(after, Event::RetryDue { execution: slot, flow, number, run });
     }
 
     /// The execution goes on after a pause: counted as one that starts (standalone/activity).

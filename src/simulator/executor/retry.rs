@@ -30,7 +30,7 @@ impl Executor {
             message(cx, cluster, executor, flow, State::Retrying);
         }
         cluster.produce(cx, executor, Class::Execution, 2);
-        cx.after(after, Event::RetryDue { execution: slot, number, run });
+        cx.after(after, Event::RetryDue { execution: slot, flow, number, run });
     }
 
     /// `retry` with CREATE_NEW_EXECUTION, of a task or of the flow: this execution ends as RETRIED, a new one follows.
@@ -86,14 +86,13 @@ impl Executor {
         &mut self,
         cx: &mut Context,
         cluster: &mut Cluster,
-        (slot, number): (u32, u64),
+        (slot, (flow, number)): (u32, (u32, u64)),
         run: u32,
     ) -> Freed {
-        let execution = self.execution(slot, number)?;
-        let (flow, state) = (execution.flow, execution.it.run(run)?.state);
+        let state = self.of(slot, (flow, number))?.it.run(run)?.state;
         let Some(executor) = cluster.pick(cx, Role::Executor, number) else {
             // Delays are looked at each second by whatever executor there is.
-            cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number, run });
+            cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, flow, number, run });
             return None;
         };
         cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, state));

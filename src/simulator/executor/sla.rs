@@ -23,7 +23,7 @@ pub(super) fn plan_slas(cx: &mut Context, slot: u32, (flow, number): (u32, u64))
     let due: Vec<(u32, Duration)> =
         of.slas.iter().enumerate().filter_map(|(place, sla)| Some((place as u32, lasts(sla)?))).collect();
     for (sla, after) in due {
-        cx.after(after, Event::SlaDue { execution: slot, number, sla });
+        cx.after(after, Event::SlaDue { execution: slot, flow, number, sla });
     }
 }
 
@@ -33,14 +33,13 @@ impl Executor {
         &mut self,
         cx: &mut Context,
         cluster: &mut Cluster,
-        (slot, number): (u32, u64),
+        (slot, (flow, number)): (u32, (u32, u64)),
         sla: u32,
     ) -> Freed {
-        let execution = self.execution(slot, number).filter(|it| !it.it.state.is_over())?;
-        let (flow, state) = (execution.flow, execution.it.state);
+        let state = self.of(slot, (flow, number)).map(|it| it.it.state).filter(|state| !state.is_over())?;
         let Some(executor) = cluster.pick(cx, Role::Executor, number) else {
             // They are looked at each second by whatever executor there is.
-            cx.after(Duration::seconds(1), Event::SlaDue { execution: slot, number, sla });
+            cx.after(Duration::seconds(1), Event::SlaDue { execution: slot, flow, number, sla });
             return None;
         };
         // Also of one that ends nothing (1.3/NOTES.md).
