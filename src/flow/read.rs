@@ -61,6 +61,8 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
         finally,
         after_execution,
         retry,
+        slas: object.get("sla").map(|node| parts::slas(reading, node)).unwrap_or_default(),
+        checks: object.get("checks").map(|node| parts::checks(reading, node)).unwrap_or_default(),
     })
 }
 
@@ -79,9 +81,6 @@ fn unread(reading: &mut Reading, object: &Object<'_>) -> Vec<Input> {
     }
     if let Some(node) = object.get("outputs") {
         parts::outputs(reading, node);
-    }
-    if let Some(node) = object.get("sla") {
-        parts::slas(reading, node);
     }
     for key in ["pluginDefaults", "taskDefaults"] {
         if let Some(node) = object.get(key) {
