@@ -43,16 +43,34 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "worker-saturation" in "worker-saturation.yaml",
         "hidden-backlog" in "hidden-backlog.yaml",
         "controller-lost" in "controller-lost.yaml",
+        "no-workers" in "workers/no-workers.yaml",
+        "rolling-restart" in "workers/rolling-restart.yaml",
+        "disk-full" in "workers/disk-full.yaml",
+    ]
+    "core": [
+        "executor-down" in "core/executor-down.yaml",
+        "scheduler-hangs" in "core/scheduler-hangs.yaml",
     ]
     "database": [
         "database-outage" in "database-outage.yaml",
         "zombie" in "zombie.yaml",
+        "database-failover" in "database/database-failover.yaml",
+        "database-slow" in "database/database-slow.yaml",
     ]
     "jvm": [
         "heap-leak" in "heap-leak.yaml",
+        "webserver-heap" in "jvm/webserver-heap.yaml",
+        "long-gc-pause" in "jvm/long-gc-pause.yaml",
     ]
     "flows": [
         "alert-flows" in "alert-flows.yaml",
+        "first-failure" in "flows/first-failure.yaml",
+        "secret-missing" in "flows/secret-missing.yaml",
+        "flow-cycle" in "flows/flow-cycle.yaml",
+        "fan-out" in "flows/fan-out.yaml",
+        "webhook-storm" in "flows/webhook-storm.yaml",
+        "slot-of-the-dead" in "flows/slot-of-the-dead.yaml",
+        "log-flood" in "flows/log-flood.yaml",
     ]
 };
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Cell, Matrix, Outcome, Row};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 /// Columns of a terminal.
 const WIDTH: usize = 100;
@@ -58,7 +58,14 @@ impl Matrix {
     fn block(&self, row: &Row, out: &mut String) {
         wrapped(&format!("{}: {}", row.scenario, row.summary), "  ", out);
         wrapped(&format!("  {}", self.fault(row)), "    ", out);
-        let mut cells: Vec<&Cell> = row.cells.iter().filter(|cell| speaks(cell)).collect();
+        let silence = self.silence(row);
+        let speaks = |cell: &&Cell| match cell.outcome {
+            Outcome::Failed | Outcome::FalseAlarm | Outcome::Fires | Outcome::Late => true,
+            // What came near matters where nothing came.
+            Outcome::Pending => silence.is_some(),
+            Outcome::Quiet | Outcome::Dead | Outcome::Absent => false,
+        };
+        let mut cells: Vec<&Cell> = row.cells.iter().filter(speaks).collect();
         let soonest = |cell: &Cell| (cell.outcome == Outcome::Pending, cell.detection.p50.unwrap_or(-1.0));
         cells.sort_by(|a, b| soonest(a).partial_cmp(&soonest(b)).unwrap_or(std::cmp::Ordering::Equal));
         let width = cells.iter().map(|cell| cell.detection.alert.chars().count()).max().unwrap_or(0).clamp(24, 44);
@@ -67,7 +74,7 @@ impl Matrix {
             let line = format!("    {word:<11}  {name:<width$}  {}", self.cell_words(row, cell));
             wrapped(line.trim_end(), &" ".repeat(17), out);
         }
-        if let Some(silence) = self.silence(row) {
+        if let Some(silence) = silence {
             let _ = writeln!(out, "    {silence}");
         }
         out.push('\n');
@@ -75,14 +82,14 @@ impl Matrix {
 
     /// What is done to a cluster, and when, in words.
     pub(super) fn fault(&self, row: &Row) -> String {
-        let Some(failure) = &row.failure else { return "healthy: nothing is done to it".to_owned() };
+        let Some(failure) = &row.failure else { return "nothing is done to it".to_owned() };
         let more = match row.faults.iter().filter(|fault| fault.at > failure.at).count() {
             0 => String::new(),
             1 => ", and one more fault".to_owned(),
             more => format!(", and {more} more faults"),
         };
         match failure.over {
-            Some(over) => format!("{} at {}{more}, over at {}", failure.name, failure.at, over.rounded()),
+            Some(over) => format!("{} at {}{more}, over at {}", failure.name, failure.at, moment(over)),
             None => format!("{} at {}{more}, to the end", failure.name, failure.at),
         }
     }
@@ -104,9 +111,9 @@ impl Matrix {
     /// When a rule fires, in words.
     pub(super) fn cell_words(&self, row: &Row, cell: &Cell) -> String {
         let it = &cell.detection;
-        let in_runs = |count: u64| match self.runs {
-            1 => String::new(),
-            runs => format!(" in {count} of {runs} runs"),
+        let in_runs = |count: u64| match count == self.runs {
+            true => String::new(),
+            false => format!(" in {count} of {} runs", self.runs),
         };
         let mut parts: Vec<String> = Vec::new();
         if it.before > 0 {
@@ -120,8 +127,10 @@ impl Matrix {
                 Some(over) => format!(", {} after it was over", delay(p50 - over)),
                 None => String::new(),
             };
-            let late =
-                if cell.late > 0 && self.runs > 1 { format!(", late{}", in_runs(cell.late)) } else { String::new() };
+            let late = match cell.late > 0 && cell.late < it.fired {
+                true => format!(", late in {} of them", cell.late),
+                false => String::new(),
+            };
             parts.push(format!("after {}{slowest}{}{since}{late}", delay(p50), in_runs(it.fired)));
         }
         if parts.is_empty() {
@@ -223,15 +232,15 @@ impl Matrix {
     }
 }
 
-/// Whether a cell has a line in the block of its scenario.
-fn speaks(cell: &Cell) -> bool {
-    matches!(cell.outcome, Outcome::Failed | Outcome::FalseAlarm | Outcome::Fires | Outcome::Late | Outcome::Pending)
-}
-
 /// Seconds for people: tenths matter only of a few.
 pub(super) fn delay(seconds: f64) -> String {
     let rounded = if seconds < 10.0 { libm::round(seconds * 10.0) / 10.0 } else { libm::round(seconds) };
     Duration::from_seconds_f64(rounded).to_string()
+}
+
+/// An instant for people, in whole seconds.
+fn moment(at: Instant) -> String {
+    Duration::from_seconds_f64(libm::round(at.since(Instant::START).as_seconds_f64())).to_string()
 }
 
 /// A line that is broken at blanks where it is too long; what follows is indented.
