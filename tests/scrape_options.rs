@@ -375,7 +375,7 @@ fn discovery_shows_which_members_there_are_and_which_rule_drops_the_others() {
         .collect();
     assert_eq!(names, BTreeSet::from(["worker-1", "worker-2", "worker-3"]));
     let all = notes.join("\n");
-    assert!(all.contains("relabel_configs[1] (keep of [__meta_kubernetes_pod_label_app_kubernetes_io_component] by `worker`, which is `webserver`) drops webserver-1"), "{all}");
+    assert!(all.contains("relabel_configs[1] (keep of [__meta_kubernetes_pod_label_app_kubernetes_io_component] by `worker`, which is `webserver`; prometheus.yml:1:246) drops webserver-1"), "{all}");
     let endpoints = pods.replace("role: pod }", "role: endpoints }").replace("regex: worker,", "regex: webserver,");
     let (up, notes) = alerts(CLUSTER, &endpoints, rules);
     assert_eq!(up.len(), 1, "{up:?}");

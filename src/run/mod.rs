@@ -10,6 +10,7 @@ mod known;
 mod kubernetes;
 mod lives;
 mod locate;
+mod lost;
 mod orders;
 mod rules;
 pub mod session;

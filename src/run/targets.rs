@@ -4,7 +4,8 @@ use super::kubernetes;
 use super::locate::{Found, locate};
 use crate::document::Severity;
 use crate::management::Listener;
-use crate::monitor::{Discovered, Discovery, Job, Located};
+use crate::monitor::{Discovered, Discovery, Dropped, Job, Located};
+use crate::promql::Labels;
 use crate::scenario::Plan;
 
 /// The port of a member's metrics.
@@ -16,8 +17,32 @@ pub(super) type Told = Vec<(Severity, String)>;
 /// Targets, and the members that they are.
 pub(super) type Members = Vec<(Found, Located)>;
 
+/// What jobs come to.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    /// Who is scraped.
+    pub members: Members,
+    /// What is to be said.
+    pub told: Told,
+    /// Members that a job does not scrape for a rule of relabelling.
+    pub gone: Vec<Gone>,
+}
+
+/// A member that relabelling drops.
+#[derive(Clone, Debug)]
+pub(super) struct Gone {
+    /// Which one.
+    pub member: usize,
+    /// The job that does not scrape it.
+    pub job: String,
+    /// The rule, in words.
+    pub rule: String,
+    /// The labels that its samples would have.
+    pub labels: Labels,
+}
+
 /// The targets of a job that are members, and what is to be said of it.
-pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
+pub(super) fn of_job(job: &Job, plan: &Plan) -> Targets {
     let discovered: Vec<Discovered> = job.discoveries.iter().flat_map(|how| discover(how, plan)).collect();
     let (mut members, mut elsewhere) = (Vec::new(), Vec::new());
     let targets = job.targets(&discovered);
@@ -49,17 +74,27 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
     if !lost_at.is_empty() {
         tell(Severity::Warning, format!("no member is behind {lost_at}: every scrape of it fails"));
     }
-    let why = dropped(&targets.dropped, &members, plan);
+    let gone = gone(job, &targets.dropped, &members, plan);
     // What Kubernetes finds beside members is nobody's concern here.
     if members.is_empty() && discovered.is_empty() && targets.dropped.is_empty() {
         told.push((Severity::Note, format!("job {} has no target in this scenario", job.name)));
-        return (members, told);
+        return Targets { members, told, gone };
     }
     // Kubernetes finds members for every job, also for those that want something else.
-    let named =
-        targets.dropped.iter().any(|(it, _)| locate(it, plan).is_some() && !found_by_cluster(job, it, &discovered));
+    let named = targets
+        .dropped
+        .iter()
+        .any(|Dropped { address: it, .. }| locate(it, plan).is_some() && !found_by_cluster(job, it, &discovered));
     let severity = if members.is_empty() && (meant || named) { Severity::Warning } else { Severity::Note };
-    for (names, rule) in &why {
+    let mut rules: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Gone { member, rule, .. } in &gone {
+        let name = plan.cluster.members[*member].name.as_str();
+        match rules.iter_mut().find(|(it, _)| it == rule) {
+            Some((_, names)) => names.push(name),
+            None => rules.push((rule, vec![name])),
+        }
+    }
+    for (rule, names) in &rules {
         tell(severity, format!("{rule} drops {}", names.join(", ")));
     }
     if !elsewhere_at.is_empty() && any_member {
@@ -69,7 +104,7 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
     if members.is_empty() {
         told.push((severity, format!("job {} has no target in this scenario", job.name)));
     }
-    (members, told)
+    Targets { members, told, gone }
 }
 
 /// What is to be said of Services: whom they leave out, and that one name stands before several members.
@@ -103,27 +138,16 @@ fn names(plan: &Plan, fits: impl Fn(usize) -> bool) -> Vec<&str> {
 
 /// Members that relabelling drops altogether, by the rule that does it to the address nearest to being kept: that which comes
 /// furthest.
-fn dropped(dropped: &[(String, String)], members: &[(Found, Located)], plan: &Plan) -> Vec<(Vec<String>, String)> {
-    let mut rules: Vec<(Vec<String>, String)> = Vec::new();
-    for (index, member) in plan.cluster.members.iter().enumerate() {
-        let is = |address: &str| locate(address, plan).is_some_and(|found| found.members == [index]);
-        if members.iter().any(|(found, _)| found.members.contains(&index)) {
-            continue;
+fn gone(job: &Job, dropped: &[Dropped], members: &[(Found, Located)], plan: &Plan) -> Vec<Gone> {
+    let of = |member: usize| {
+        let is = |address: &str| locate(address, plan).is_some_and(|found| found.members == [member]);
+        if members.iter().any(|(found, _)| found.members.contains(&member)) {
+            return None;
         }
-        // The number of a rule is the first one in its words.
-        let number = |rule: &str| -> usize {
-            let digits: String =
-                rule.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-            digits.parse().unwrap_or(0)
-        };
-        let furthest = dropped.iter().filter(|(address, _)| is(address)).max_by_key(|(_, rule)| number(rule));
-        let Some((_, rule)) = furthest else { continue };
-        match rules.iter_mut().find(|(_, it)| it == rule) {
-            Some((names, _)) => names.push(member.name.clone()),
-            None => rules.push((vec![member.name.clone()], rule.clone())),
-        }
-    }
-    rules
+        let Dropped { words, labels, .. } = dropped.iter().filter(|it| is(&it.address)).max_by_key(|it| it.rule)?;
+        Some(Gone { member, job: job.name.clone(), rule: words.clone(), labels: labels.clone().into() })
+    };
+    (0..plan.cluster.members.len()).filter_map(of).collect()
 }
 
 /// What service discovery finds of the members.

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::relabel;
 use super::super::scrape::Limits;
 use super::checks::{duration_of, get, is_pattern, items, names, text_of};
-use super::job::{BY_RULE, Discovery, Group, Job, Kubernetes};
+use super::job::{Discovery, Group, Job, Kubernetes, RULES};
 use super::options::{MORE, SCRAPE};
 use super::values::{check, flag, merged, number, size};
 use super::{Configuration, Surrounds, options, path_parts};
@@ -285,7 +285,7 @@ fn wrong_targets(node: &Node, job: &Job, reading: &mut Reading) {
     let named: Vec<&Node> = targets.collect();
     for (address, why) in job.targets(&[]).wrong {
         if let Some(node) = named.iter().find(|node| scalar(node) == address) {
-            let advice = if why.contains(BY_RULE) { "change that rule" } else { "write HOST:PORT" };
+            let advice = if why.contains(RULES) { "change that rule" } else { "write HOST:PORT" };
             reading.error(&node.place, format!("`{address}` is no target: {why}"), advice);
         }
     }
