@@ -318,3 +318,24 @@ fn the_rule_of_relabelling_that_keeps_a_series_out_is_named() {
         assert!(report.rules[0].told.contains(part), "{more}{expr}: {:?}", report.rules[0]);
     }
 }
+
+#[test]
+fn the_nearest_words_of_a_group_with_a_query_offset_are_of_what_it_asks() {
+    // A clock: asked three minutes back it is 180 s less at the same evaluation.
+    let nearest = |offset: &str| {
+        let rules = format!(
+            "groups: [ {{ name: g, {offset}rules: [ {{ alert: A, expr: 'vector(time() - 1767600000) > 1e9' }} ] }} ]\n"
+        );
+        let plan = Arc::new(read("x.yaml", CLUSTER, &NoFiles).0.expect("a plan"));
+        let rules = read_rules("rules.yml", &rules).expect("rules").0;
+        let watch = Watch { rules, nearest: true, ..Watch::default() };
+        let report = run(&plan, Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+        let told = report.rules[0].told.clone();
+        let words: Vec<&str> = told.split(' ').collect();
+        let ["nearest", "to", ">", _, "is", value, "at", time] = words.as_slice() else { panic!("{told}") };
+        (value.parse::<f64>().expect("a number"), (*time).to_owned())
+    };
+    let (plain, moved) = (nearest(""), nearest("query_offset: 3m, "));
+    assert_eq!(plain.1, moved.1, "the same evaluation");
+    assert!((plain.0 - moved.0 - 180.0).abs() < 1e-3, "{plain:?} {moved:?}");
+}

@@ -2,6 +2,7 @@
 
 mod export;
 mod parallel;
+mod scraped;
 mod sweep;
 
 pub use export::{Export, TestFile, promtool};

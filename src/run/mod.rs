@@ -11,6 +11,7 @@ mod kubernetes;
 mod lives;
 mod locate;
 mod lost;
+mod namespace;
 mod orders;
 mod rules;
 pub mod session;

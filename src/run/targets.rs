@@ -1,7 +1,7 @@
 //! Which members a job scrapes, and what is to be said of those it does not.
 
-use super::kubernetes;
 use super::locate::{Found, locate};
+use super::{kubernetes, namespace};
 use crate::document::Severity;
 use crate::management::Listener;
 use crate::monitor::{Discovered, Discovery, Dropped, Job, Located};
@@ -41,9 +41,9 @@ pub(super) struct Gone {
     pub labels: Labels,
 }
 
-/// The targets of a job that are members, and what is to be said of it.
-pub(super) fn of_job(job: &Job, plan: &Plan) -> Targets {
-    let discovered: Vec<Discovered> = job.discoveries.iter().flat_map(|how| discover(how, plan)).collect();
+/// The targets of a job that are members, and what is to be said of it; where Kubernetes has them in a namespace.
+pub(super) fn of_job(job: &Job, namespace: &str, plan: &Plan) -> Targets {
+    let discovered: Vec<Discovered> = job.discoveries.iter().flat_map(|how| discover(how, namespace, plan)).collect();
     let (mut members, mut elsewhere) = (Vec::new(), Vec::new());
     let targets = job.targets(&discovered);
     for located in targets.located {
@@ -68,6 +68,7 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> Targets {
     members.extend(lost.into_iter().map(|located| (Found { members: Vec::new(), listener: None }, located)));
     let mut told = Vec::new();
     let mut tell = |severity: Severity, what: String| told.push((severity, format!("job {}: {what}", job.name)));
+    namespace::told(job, namespace).into_iter().for_each(|(severity, what)| tell(severity, what));
     for (address, why) in targets.wrong.iter().take(1) {
         tell(Severity::Warning, format!("{address} is no target: {why}"));
     }
@@ -151,9 +152,9 @@ fn gone(job: &Job, dropped: &[Dropped], members: &[(Found, Located)], plan: &Pla
 }
 
 /// What service discovery finds of the members.
-fn discover(how: &Discovery, plan: &Plan) -> Vec<Discovered> {
+fn discover(how: &Discovery, namespace: &str, plan: &Plan) -> Vec<Discovered> {
     match how {
-        Discovery::Kubernetes(of) => kubernetes::discover(of, plan),
+        Discovery::Kubernetes(of) => kubernetes::discover(of, namespace, plan),
         Discovery::Http => {
             plan.cluster.members.iter().map(|member| http(&member.name, member.role.name(), plan)).collect()
         }

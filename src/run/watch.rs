@@ -2,7 +2,7 @@
 
 use super::asking::{Asking, NoScrape};
 use super::locate::Found;
-use super::{targets, turns};
+use super::{namespace, targets, turns};
 use crate::document::Severity;
 use crate::management::{self, Listener};
 use crate::metrics::{Registry, Selected, Selection};
@@ -121,12 +121,18 @@ impl Watch {
             Scraping::Jobs(jobs) => jobs,
         };
         let mut all = targets::Targets::default();
-        for of_job in jobs.iter().map(|job| targets::of_job(job, plan)) {
+        let namespace = namespace::of(jobs);
+        for of_job in jobs.iter().map(|job| targets::of_job(job, &namespace, plan)) {
             all.members.extend(of_job.members);
             all.told.extend(of_job.told);
             all.gone.extend(of_job.gone);
         }
         all
+    }
+
+    /// How often targets are scraped: of each.
+    pub fn scrape_intervals(&self, plan: &Plan) -> Vec<Duration> {
+        self.targets(plan).members.iter().map(|(_, located)| located.target.interval).collect()
     }
 
     /// What of it means nothing in a scenario: jobs and targets that are no members; that nothing is scraped, or that there is

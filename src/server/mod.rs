@@ -42,6 +42,9 @@ pub struct Options {
     pub control_bind: IpAddr,
     /// The control port. 0 takes any.
     pub control: u16,
+    /// Names by which the control port may be asked, beside addresses, `localhost`, names without a dot, those of a cluster or
+    /// of a local network, that of this machine, and `advertise`.
+    pub allowed_hosts: Vec<String>,
     /// State is shown at multiples of this.
     pub tick: Duration,
     /// Where requests to members are told.
@@ -53,7 +56,8 @@ impl Default for Options {
     fn default() -> Options {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let tick = Duration::milliseconds(100);
-        Options { bind: here, advertise: None, port: 0, control_bind: here, control: 0, tick, log: None }
+        let (advertise, allowed_hosts) = (None, Vec::new());
+        Options { bind: here, advertise, port: 0, control_bind: here, control: 0, allowed_hosts, tick, log: None }
     }
 }
 

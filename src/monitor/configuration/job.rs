@@ -64,6 +64,8 @@ pub struct Kubernetes {
     pub role: String,
     /// In which namespaces; all when there is none.
     pub namespaces: Vec<String>,
+    /// In the namespace of the Prometheus itself too.
+    pub own_namespace: bool,
     /// Kind of object, what its labels and what its fields must be.
     pub selectors: Vec<(String, String, String)>,
     /// Labels of the node come with pods and endpoints.
