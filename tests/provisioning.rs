@@ -257,8 +257,9 @@ fn other_data_sources_are_left_out_and_told() {
     };
     let logs =
         "{ expr: 'sum(count_over_time({app=\"x\"}[5m]))', datasource: { type: loki, uid: x }, queryType: range }";
-    let provisioned =
-        BTreeMap::from([("P8E".to_owned(), "loki".to_owned()), ("M1".to_owned(), "prometheus".to_owned())]);
+    let provisioned = [("P8E", "loki"), ("M1", "prometheus"), ("p", "prometheus")]
+        .map(|(uid, kind)| (uid.to_owned(), kind.to_owned()));
+    let provisioned = BTreeMap::from(provisioned);
     let outside = Outside { data_sources: &provisioned, ..Outside::default() };
     for (node, kind) in [
         (of("x", logs), "loki"),

@@ -87,15 +87,7 @@ pub(super) fn of_job(job: &Job, namespace: &str, plan: &Plan) -> Targets {
         .iter()
         .any(|Dropped { address: it, .. }| locate(it, plan).is_some() && !found_by_cluster(job, it, &discovered));
     let severity = if members.is_empty() && (meant || named) { Severity::Warning } else { Severity::Note };
-    let mut rules: Vec<(&str, Vec<&str>)> = Vec::new();
-    for Gone { member, rule, .. } in &gone {
-        let name = plan.cluster.members[*member].name.as_str();
-        match rules.iter_mut().find(|(it, _)| it == rule) {
-            Some((_, names)) => names.push(name),
-            None => rules.push((rule, vec![name])),
-        }
-    }
-    for (rule, names) in &rules {
+    for (rule, names) in by_rule(&gone, plan) {
         tell(severity, format!("{rule} drops {}", names.join(", ")));
     }
     if !elsewhere_at.is_empty() && any_member {
@@ -106,6 +98,19 @@ pub(super) fn of_job(job: &Job, namespace: &str, plan: &Plan) -> Targets {
         told.push((severity, format!("job {} has no target in this scenario", job.name)));
     }
     Targets { members, told, gone }
+}
+
+/// What rules drop: each, and whom.
+fn by_rule<'p>(gone: &'p [Gone], plan: &'p Plan) -> Vec<(&'p str, Vec<&'p str>)> {
+    let mut rules: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Gone { member, rule, .. } in gone {
+        let name = plan.cluster.members[*member].name.as_str();
+        match rules.iter_mut().find(|(it, _)| it == rule) {
+            Some((_, names)) => names.push(name),
+            None => rules.push((rule, vec![name])),
+        }
+    }
+    rules
 }
 
 /// What is to be said of Services: whom they leave out, and that one name stands before several members.

@@ -200,16 +200,7 @@ impl Job {
         let mut all = self.labels(address, labels);
         let before = all.clone();
         if let Err(rule) = relabel::apply(&self.relabel, &mut all) {
-            // What the rule saw is what those before it had made.
-            let mut seen = before;
-            let _ = relabel::apply(&self.relabel[..rule], &mut seen);
-            let words = self.relabel[rule].describe(RULES, rule, &seen);
-            // What the rules that keep it would have made of it.
-            self.relabel[rule..].iter().for_each(|rule| _ = rule.apply(&mut seen));
-            seen.entry("instance".into()).or_insert_with(|| address.into());
-            seen.retain(|name, _| !name.starts_with("__"));
-            let labels = seen.into_iter().collect();
-            return Fate::Dropped(Dropped { address: address.to_owned(), rule, words, labels });
+            return Fate::Dropped(self.dropped(address, rule, before));
         }
         let of = |key: &str| all.get(key).map_or(String::new(), |value| value.to_string());
         let named = address.to_owned();
@@ -259,6 +250,19 @@ impl Job {
             forbidden: None,
             target,
         }))
+    }
+
+    /// A target that the rule of this number drops, with the labels it had before all rules.
+    fn dropped(&self, address: &str, rule: usize, before: Set) -> Dropped {
+        // What the rule saw is what those before it had made.
+        let mut seen = before;
+        let _ = relabel::apply(&self.relabel[..rule], &mut seen);
+        let words = self.relabel[rule].describe(RULES, rule, &seen);
+        // What the rules that keep it would have made of it.
+        self.relabel[rule..].iter().for_each(|rule| _ = rule.apply(&mut seen));
+        seen.entry("instance".into()).or_insert_with(|| address.into());
+        seen.retain(|name, _| !name.starts_with("__"));
+        Dropped { address: address.to_owned(), rule, words, labels: seen.into_iter().collect() }
     }
 
     /// The last rule that changes one of these labels, in words that go on behind others; nothing when none does.

@@ -7,6 +7,7 @@ mod operator;
 mod options;
 mod pattern;
 mod read;
+mod selectors;
 mod values;
 
 use std::sync::Arc;
