@@ -3,6 +3,7 @@
 mod export;
 mod matrix;
 mod parallel;
+mod scraped;
 mod sweep;
 
 pub use export::{Export, TestFile, promtool};

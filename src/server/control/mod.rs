@@ -3,6 +3,7 @@
 mod body;
 mod executions;
 mod faults;
+mod host;
 mod jump;
 mod members;
 mod notifications;
@@ -65,6 +66,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
 /// Serves the control port.
 pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
     let Ok(socket) = TcpListener::from_std(socket) else { return };
+    let names = host::Names::of(&shared.options);
     let app = Router::new()
         .route("/", get(page))
         .route("/api/state", get(state))
@@ -98,6 +100,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::map_response(too_large))
         .layer(axum::middleware::from_fn(same_origin))
+        .layer(axum::middleware::from_fn_with_state(names, host::known))
         .with_state(shared);
     // It ends with the runtime that it runs on.
     let _ = axum::serve(socket, app).await;
@@ -427,22 +430,12 @@ async fn health(State(shared): App) -> Answered<Json<Value>> {
     Ok(Json(json!({ "status": "UP" })))
 }
 
-/// The host of a request, without its port.
-fn asked_host(headers: &HeaderMap) -> Option<&str> {
-    let host = headers.get(header::HOST)?.to_str().ok()?;
-    let end = match host.strip_prefix('[') {
-        Some(address) => address.find(']')? + 2,
-        None => host.find(':').unwrap_or(host.len()),
-    };
-    host.get(..end).filter(|host| !host.is_empty())
-}
-
 /// Targets for Prometheus's `http_sd_configs`. Who listens on every address, as in a container, is reached by the host that
 /// the request itself has reached, unless a host was given.
 async fn discovery(State(shared): App, headers: HeaderMap) -> Answered<Json<Value>> {
     let path = shared.world()?.session.plan().settings.at("/prometheus");
     let everywhere = shared.options.advertise.is_none() && shared.options.bind.is_unspecified();
-    let asked = asked_host(&headers).filter(|_| everywhere);
+    let asked = host::asked(&headers).filter(|_| everywhere);
     let targets: Vec<Value> = shared
         .addresses
         .members
