@@ -213,8 +213,10 @@ impl Monitor {
             return Kept(Fate::Unread);
         }
         let mut all = target.labelled(name, labels, le);
-        let dropped = relabel::apply(&target.relabel, &mut all).is_err();
-        if let Some(why) = target.limits.exceeded(&all).filter(|_| !dropped) {
+        let stopped = relabel::apply(&target.relabel, &mut all).err();
+        let too_long = stopped.and_then(|stopped| stopped.too_long("metric_relabel_configs"));
+        let dropped = stopped.is_some();
+        if let Some(why) = too_long.or_else(|| target.limits.exceeded(&all).filter(|_| !dropped)) {
             target.broken.push(why);
             return Kept(Fate::Broken(target.broken.len() as u32 - 1));
         }
