@@ -193,7 +193,8 @@ fn plain(text: &str) -> Cow<'_, str> {
 
 /// Whether a terminal moves, colours or turns round its text by a character.
 fn obeyed(it: char) -> bool {
-    let turns_round = matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
+    let turns_round =
+        matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
     it.is_control() && !matches!(it, '\n' | '\t') || turns_round
 }
 

@@ -129,7 +129,9 @@ impl Stopped {
     pub(super) fn too_long(self, what: &str) -> Option<String> {
         match self {
             Stopped::Drops(_) => None,
-            Stopped::TooLong(rule) => Some(format!("{what}[{rule}] makes labels of more than {} MiB", MAX_LABELS >> 20)),
+            Stopped::TooLong(rule) => {
+                Some(format!("{what}[{rule}] makes labels of more than {} MiB", MAX_LABELS >> 20))
+            }
         }
     }
 }
@@ -305,5 +307,21 @@ mod tests {
         assert!(relabelled("- { source_labels: [a], regex: x, action: drop }", &labels).is_none());
         assert!(relabelled("- { source_labels: [a], target_label: b, action: keepequal }", &labels).is_none());
         assert!(relabelled("- { source_labels: [a], target_label: b, action: dropequal }", &labels).is_some());
+    }
+
+    #[test]
+    fn rules_that_would_make_labels_longer_and_longer_stop() {
+        let grow = "- { source_labels: [a], regex: \"(.*)\", replacement: \"$1$1$1$1\", target_label: a }\n";
+        let join = "- { source_labels: [a, a, a, a], target_label: a }\n";
+        let names = "- { regex: \"a(.*)\", replacement: \"a$1$1$1x\", action: labelmap }\n";
+        for rule in [grow, join, names] {
+            let source = Arc::new(Source { name: "rules".into(), text: rule.repeat(60) });
+            let rules = read(&parse(&source).0.expect("YAML"), "rules", &mut Reading::default());
+            let mut set: Set = [("a".into(), "x".into())].into_iter().collect();
+            let stopped = apply(&rules, &mut set).expect_err(rule);
+            assert!(matches!(stopped, Stopped::TooLong(_)), "{rule}: {stopped:?}");
+            assert!(stopped.too_long("relabel_configs").is_some_and(|told| told.ends_with("of more than 1 MiB")));
+            assert!(bytes(&set) <= 2 * MAX_LABELS, "{rule}");
+        }
     }
 }

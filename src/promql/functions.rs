@@ -237,7 +237,8 @@ fn label_replace(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
     let mut bytes = 0;
     let replaced = at.rows(vector)?.into_iter().map(|Row { labels, values }| {
         let Some(captures) = regex.captures(label(&labels, &source)) else { return Ok(Row { labels, values }) };
-        let text = matcher::expanded(&captures, &replacement, MAX_LABELS - bytes).ok_or_else(|| too_long("label_replace"))?;
+        let text =
+            matcher::expanded(&captures, &replacement, MAX_LABELS - bytes).ok_or_else(|| too_long("label_replace"))?;
         bytes += text.len();
         Ok(Row { labels: with_label(&labels, &target, &text), values })
     });

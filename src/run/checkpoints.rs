@@ -189,6 +189,24 @@ mod tests {
     }
 
     #[test]
+    fn a_way_that_was_stopped_goes_on_from_there_until_something_is_changed() {
+        let mut simulation = busy();
+        let mut kept = Checkpoints { stride: u64::MAX, ..Checkpoints::from(&simulation) };
+        let minute = |n| Instant::START + Duration::minutes(n);
+        simulation.advance(minute(1)).expect("no limit");
+        kept.stopped_at(&simulation, 3);
+        assert!(kept.kept.is_empty() && kept.before(minute(0)).is_none());
+        let mut learned = Checkpoints::from(&simulation);
+        learned.merge(kept);
+        let found = learned.before(minute(9)).expect("it is there");
+        assert_eq!((found.simulation.now(), found.commands), (minute(1), 3));
+        learned.void_after(minute(1));
+        assert!(learned.before(minute(9)).is_some());
+        learned.void_after(minute(0));
+        assert!(learned.before(minute(9)).is_none());
+    }
+
+    #[test]
     fn slices_change_nothing() {
         let (mut sliced, mut whole) = (busy(), busy());
         let end = Instant::START + Duration::minutes(3);

@@ -8,8 +8,8 @@ use tokio::sync::{Semaphore, watch};
 
 use super::clock::{Clock, Deadline, Steps};
 use super::connection::Encoded;
-use super::own_metrics::OwnMetrics;
 use super::listener::descriptors;
+use super::own_metrics::OwnMetrics;
 use super::{Addresses, Options};
 use crate::management::{self, Answer, Body, Outcome, Request};
 use crate::run::{Refused, Session};

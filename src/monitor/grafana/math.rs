@@ -396,6 +396,8 @@ mod tests {
             ("1 2", "`2`"),
             (&"(".repeat(500), "deep"),
             (&"-".repeat(500), "deep"),
+            (&("1".to_owned() + &"+1".repeat(100_000)), "more than 1000 operators"),
+            (&("1".to_owned() + &"**1".repeat(100_000)), "more than 1000 operators"),
         ] {
             let told = Formula::parse(text).expect_err(text);
             assert!(told.contains(part), "{text}: {told}");

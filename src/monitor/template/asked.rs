@@ -1,8 +1,8 @@
 //! What a template asks: the expressions of its `query`, as far as its tree tells them.
 
+use super::Value;
 use super::format;
 use super::parse::{Action, Operand, Pipeline};
-use super::Value;
 use crate::promql::Expression;
 
 /// What stands for a text of a label while only the series are looked for that an expression reads.
@@ -35,9 +35,7 @@ fn all<'a>(mut nodes: impl Iterator<Item = &'a Action>, found: &mut Vec<String>)
         Action::If(it, then, otherwise) | Action::With(it, then, otherwise) => {
             pipeline(it, found) && all(then.iter().chain(otherwise), found)
         }
-        Action::Range(range) => {
-            pipeline(&range.over, found) && all(range.body.iter().chain(&range.otherwise), found)
-        }
+        Action::Range(range) => pipeline(&range.over, found) && all(range.body.iter().chain(&range.otherwise), found),
         Action::Template(_, it) => it.as_ref().is_none_or(|it| pipeline(it, found)),
     })
 }
@@ -80,7 +78,9 @@ fn inner(operand: &Operand, found: &mut Vec<String>) -> bool {
 fn text(command: &[Operand]) -> Option<String> {
     match command {
         [one] => argument_text(one),
-        [Operand::Function(name), Operand::Value(Value::Text(pattern)), ..] if name == "printf" => Some(pattern.clone()),
+        [Operand::Function(name), Operand::Value(Value::Text(pattern)), ..] if name == "printf" => {
+            Some(pattern.clone())
+        }
         _ => None,
     }
 }
@@ -88,10 +88,12 @@ fn text(command: &[Operand]) -> Option<String> {
 fn argument_text(argument: &Operand) -> Option<String> {
     match argument {
         Operand::Value(Value::Text(text)) => Some(text.clone()),
-        Operand::Pipeline(Pipeline { variable: None, commands }, fields) if fields.is_empty() => match commands.as_slice() {
-            [command] => text(command),
-            _ => None,
-        },
+        Operand::Pipeline(Pipeline { variable: None, commands }, fields) if fields.is_empty() => {
+            match commands.as_slice() {
+                [command] => text(command),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -111,7 +113,10 @@ mod tests {
             ("{{ $labels.query }} {{ .Labels.query }} {{ \"query\" }}", Some("")),
             ("{{ with query \"up\" }}{{ . | first | value }}{{ end }}", Some("up")),
             ("{{ \"a + b\" | query | first | value }}", Some("a b")),
-            ("{{ range printf \"a{x='%s'} / b{y=%q}\" $labels.x .Labels.y | query }}{{ .Value }}{{ end }}", Some("a b")),
+            (
+                "{{ range printf \"a{x='%s'} / b{y=%q}\" $labels.x .Labels.y | query }}{{ .Value }}{{ end }}",
+                Some("a b"),
+            ),
             ("{{ query (printf \"a{x='%v'}\" $value) | first | value }}", Some("a")),
             ("{{ define \"t\" }}{{ query \"c\" }}{{ end }}{{ template \"t\" (query \"d\") }}", Some("d c")),
             ("{{ if true }}{{ else }}{{ with query \"e\" }}{{ query \"f\" }}{{ end }}{{ end }}", Some("e f")),

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::run::MAX_OUTPUT;
 use super::format::{Flags, date, general, printf, scientific, special};
+use super::run::MAX_OUTPUT;
 use super::{Context, Dialect, EXTERNAL_URL, GRAFANA_URL, Value};
 use crate::promql;
 use crate::time::Duration;

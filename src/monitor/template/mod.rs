@@ -391,7 +391,12 @@ mod tests {
             (begin.to_owned() + &copies, "copies more than 64 MiB"),
         ] {
             let told = expand(&text, 1.0);
-            assert!(told.starts_with("ERROR") && told.contains(part), "{}: {}", &text[..60], &told[..told.len().min(90)]);
+            assert!(
+                told.starts_with("ERROR") && told.contains(part),
+                "{}: {}",
+                &text[..60],
+                &told[..told.len().min(90)]
+            );
         }
     }
 

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::{Answered, App, Refusal};
 use crate::document::{self, Diagnostic, Severity, Source};
 use crate::run::{Refused, Session};
-use crate::server::world::Shared;
 use crate::scenario::{self, Amount, TimelineEntry};
+use crate::server::world::Shared;
 use crate::simulator::{ActiveFault, CommandError, Happening, Simulation};
 use crate::time::Instant;
 
