@@ -18,6 +18,7 @@ mod serve;
 mod simulate;
 mod told;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::ErrorKind::BrokenPipe;
 use std::io::{IsTerminal, Write};
@@ -167,6 +168,7 @@ static UNWRITTEN: AtomicBool = AtomicBool::new(false);
 /// Writes to standard output. Whoever reads it may leave early; that it cannot be written (a full disk) is told, and makes
 /// the command fail.
 fn print(text: &str) {
+    let text = plain(text);
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if let Err(error) = written.or_else(|error| if error.kind() == BrokenPipe { Ok(()) } else { Err(error) })
@@ -178,8 +180,32 @@ fn print(text: &str) {
 
 /// Writes to standard error.
 fn complain(text: &str) {
+    let text = plain(text);
     let mut out = std::io::stderr().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// What a terminal would not show but obey, as `\u001b`: names and labels come from files that others wrote. JSON and quoted
+/// YAML say the same with it.
+fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for it in text.chars() {
+        match obeyed(it) {
+            true => out += &format!("\\u{:04x}", u32::from(it)),
+            false => out.push(it),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a terminal moves, colours or turns round its text by a character.
+fn obeyed(it: char) -> bool {
+    let turns_round =
+        matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
+    it.is_control() && !matches!(it, '\n' | '\t') || turns_round
 }
 
 /// `--seed`: a number, or `random`.
@@ -291,5 +317,15 @@ mod tests {
     fn a_panic_of_a_command_is_exit_3() {
         assert_eq!(guarded(|| panic!("boom")), Exit::Cannot);
         assert_eq!(guarded(|| Exit::Found), Exit::Found);
+    }
+
+    #[test]
+    fn a_terminal_is_told_nothing_that_it_would_obey() {
+        assert!(matches!(plain("a name,\twith a tab\nand `\u{e9}\u{4e2d}`"), Cow::Borrowed(_)));
+        let hostile = "a\u{1b}[2Jb\rc\u{7}\u{9b}31m\u{202e}d\u{7f}";
+        assert_eq!(plain(hostile), "a\\u001b[2Jb\\u000dc\\u0007\\u009b31m\\u202ed\\u007f");
+        // In JSON it stays the same text.
+        let json = serde_json::to_string(hostile).unwrap_or_default();
+        assert_eq!(serde_json::from_str::<String>(&plain(&json)).ok().as_deref(), Some(hostile));
     }
 }

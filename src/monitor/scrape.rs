@@ -233,11 +233,13 @@ impl Monitor {
         }
         let mut all = target.labelled(name, labels, le);
         let before = (wants(name) && !target.relabel.is_empty() && target.lost.len() < LOST).then(|| all.clone());
-        let dropped = relabel::apply(&target.relabel, &mut all).is_err();
+        let stopped = relabel::apply(&target.relabel, &mut all).err();
+        let too_long = stopped.and_then(|stopped| stopped.too_long("metric_relabel_configs"));
+        let dropped = stopped.is_some();
         if let Some(before) = before.filter(|before| dropped || *before != all) {
             target.lost.push(before.into_iter().collect());
         }
-        if let Some(why) = target.limits.exceeded(&all).filter(|_| !dropped) {
+        if let Some(why) = too_long.or_else(|| target.limits.exceeded(&all).filter(|_| !dropped)) {
             target.broken.push(why);
             return Kept(Fate::Broken(target.broken.len() as u32 - 1));
         }
@@ -383,7 +385,8 @@ impl Target {
         let mut labels: Set = before.iter().cloned().collect();
         for (index, rule) in self.relabel.iter().enumerate() {
             let words = rule.describe("metric_relabel_configs", index, &labels);
-            let kept = rule.apply(&mut labels);
+            // Labels that are too long fail the scrape, and were told there.
+            let kept = rule.apply(&mut labels)?;
             let now: Labels = labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
             if !kept || !selector.selects(&now) {
                 let job = self.labels().find(|(name, _)| *name == "job").map_or("", |(_, job)| job);

@@ -221,7 +221,13 @@ impl Anchor {
             Order::Inject(entry) => entry.name.clone(),
             Order::Stop(_) => "stop-by-endpoint".to_owned(),
             Order::Execute { flow, .. } => format!("execute {}", plan.flows.get(*flow)?.name()),
-            Order::Clear(_) | Order::SetLogger { .. } | Order::AskLogger { .. } | Order::Refresh(_) => return None,
+            Order::Ask { deed, whose } => format!("{} {}", deed.keyword(), plan.flows.get(whose.flow)?.name()),
+            Order::Clear(_)
+            | Order::SetLogger { .. }
+            | Order::AskLogger { .. }
+            | Order::Refresh(_)
+            | Order::Receivers(_)
+            | Order::Answer { .. } => return None,
         };
         Some(Anchor::Entry { name, at: command.at })
     }

@@ -1,10 +1,10 @@
 //! A job: what its targets are, and how each is scraped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::super::relabel::{self, Relabel, Set};
+use super::super::relabel::{self, Relabel, Set, Stopped};
 use super::super::scrape::{Limits, Target};
 use crate::time::Duration;
 
@@ -152,14 +152,13 @@ impl Job {
     /// The targets of a job: those it names, and those that were found. What is one target twice is one.
     pub fn targets(&self, found: &[Discovered]) -> Targets {
         let mut targets = Targets::default();
-        let mut seen: Vec<(String, String, String)> = Vec::new();
+        let mut seen = BTreeSet::new();
         let named = self.groups.iter().flat_map(|group| group.targets.iter().map(|address| (address, &group.labels)));
         for (address, labels) in named.chain(found.iter().map(|it| (&it.address, &it.meta))) {
             match self.target(address, labels) {
                 Fate::Located(located) => {
                     let same = (located.url(), located.target.describe(), located.target.interval.to_string());
-                    if !seen.contains(&same) {
-                        seen.push(same);
+                    if seen.insert(same) {
                         targets.located.push(*located);
                     }
                 }
@@ -199,8 +198,11 @@ impl Job {
     fn target(&self, address: &str, labels: &[(String, String)]) -> Fate {
         let mut all = self.labels(address, labels);
         let before = all.clone();
-        if let Err(rule) = relabel::apply(&self.relabel, &mut all) {
-            return Fate::Dropped(self.dropped(address, rule, before));
+        if let Err(stopped) = relabel::apply(&self.relabel, &mut all) {
+            return match stopped {
+                Stopped::Drops(rule) => Fate::Dropped(self.dropped(address, rule, before)),
+                Stopped::TooLong(_) => Fate::Wrong(stopped.too_long(RULES).unwrap_or_default()),
+            };
         }
         let of = |key: &str| all.get(key).map_or(String::new(), |value| value.to_string());
         let named = address.to_owned();
