@@ -166,6 +166,7 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
                     action,
                     disabled: false,
                     limits: Default::default(),
+                    gives: Default::default(),
                 })
                 .collect(),
             concurrency,

@@ -64,6 +64,8 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
     ]
     "flows": [
         "alert-flows" in "alert-flows.yaml",
+        "alert-fails" in "alert-fails.yaml",
+        "depends-on" in "depends-on.yaml",
         "first-failure" in "flows/first-failure.yaml",
         "secret-missing" in "flows/secret-missing.yaml",
         "flow-cycle" in "flows/flow-cycle.yaml",
@@ -231,6 +233,12 @@ pub(super) fn plan(name: &str, extras: &Extras, told: &mut Told) -> Option<Plan>
         told.warning(&format!("{file} is left out: Kestra refuses it, and keeps the other flows"));
     }
     add_secrets(&mut plan, std::env::vars_os(), told);
+    for (secret, who) in scenario::missing_secrets(&plan) {
+        told.warning(&format!(
+            "there is no secret `{secret}`, so {who} always fails: write `secrets: {{ {secret}: ... }}` in the scenario, or set \
+             SECRET_{secret} to it in base64"
+        ));
+    }
     Some(plan)
 }
 

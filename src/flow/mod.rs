@@ -67,10 +67,31 @@ impl Flow {
         format!("{}.{}", self.namespace, self.id)
     }
 
+    /// What it declares as inputs.
+    pub fn inputs(&self) -> Vec<DeclaredInput<'_>> {
+        let declared = self.source.get("inputs").and_then(serde_json::Value::as_array).into_iter().flatten();
+        let of = |input| {
+            let given = |key: &str| serde_json::Value::get(input, key).filter(|it| !it.is_null());
+            let id = given("id").or_else(|| given("name"))?.as_str()?;
+            let needed = given("required") != Some(&false.into()) && given("defaults").is_none();
+            Some(DeclaredInput { id, needed })
+        };
+        declared.filter_map(of).collect()
+    }
+
     /// The ids of its tasks, those of `errors` too.
     pub fn task_ids(&self) -> impl Iterator<Item = &str> {
         self.tasks.iter().chain(&self.errors).map(|task| task.id.as_str())
     }
+}
+
+/// An input that a flow declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeclaredInput<'f> {
+    /// Its id.
+    pub id: &'f str,
+    /// Something must give it a value.
+    pub needed: bool,
 }
 
 /// One task of a flow.
@@ -222,6 +243,17 @@ pub struct Trigger {
     pub disabled: bool,
     /// What holds it back, whatever it does.
     pub limits: TriggerLimits,
+    /// What a Schedule gives to its executions.
+    pub gives: Given,
+}
+
+/// What a Schedule gives to the executions that it starts: templates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    /// `inputs`.
+    pub inputs: serde_json::Map<String, serde_json::Value>,
+    /// `labels`.
+    pub labels: Vec<(String, String)>,
 }
 
 /// What holds a trigger back.
@@ -238,7 +270,7 @@ pub struct TriggerLimits {
     /// `recoverMissedSchedules` of a Schedule, when written.
     pub recover: Option<Recover>,
     /// `allowConcurrent` (since 1.3): it does not wait for its last execution.
-    pub allow_concurrent: bool,
+    pub allow_concurrent: Option<bool>,
 }
 
 /// `recoverMissedSchedules`.

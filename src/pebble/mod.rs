@@ -34,6 +34,7 @@ pub use error::{Error, Kind};
 #[cfg(feature = "internals")]
 pub use host::Kv;
 pub use host::{ErrorLog, Host, Secrets};
+pub use usage::Needs;
 pub use value::Value;
 
 use run::Run;
@@ -76,6 +77,10 @@ impl Template {
     /// their first use: `function http`.
     pub fn unsupported(&self) -> Vec<String> {
         self.read.as_ref().map_or_else(Vec::new, |read| usage::unsupported(&read.body, self.dialect))
+    }
+    /// What it must be given, lest it fail.
+    pub fn needs(&self) -> Needs {
+        self.read.as_ref().map_or_else(Needs::default, |read| usage::needs(&read.body, self.dialect))
     }
     /// Renders it to a text, as a property of a task is.
     ///

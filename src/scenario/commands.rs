@@ -178,5 +178,15 @@ impl Deed {
     }
 }
 
+impl PlannedCommand {
+    /// Whether it gives a label to an execution that it asks for.
+    pub(super) fn gives_label(&self, key: &str, value: &str) -> bool {
+        match &self.order {
+            Order::Execute { labels, .. } => labels.iter().any(|(its, has)| its == key && has == value),
+            _ => false,
+        }
+    }
+}
+
 /// The levels of a logger.
 pub const LEVELS: &[&str] = &["ALL", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF"];

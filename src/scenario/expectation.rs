@@ -60,6 +60,18 @@ pub enum Expectation {
     },
 }
 
+impl Expectation {
+    /// Whether it says that a flow never starts, in all of a run.
+    pub(super) fn is_never(&self, of: usize) -> bool {
+        match self {
+            Expectation::Execution { flow, state: None, window, times: Times::Exactly(0) } => {
+                *flow == Some(of) && *window == Window::default()
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Messages, as an expectation names them: all that is given must fit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NotificationPattern {

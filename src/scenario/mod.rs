@@ -28,9 +28,9 @@ pub use fields::schema;
 pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
-#[cfg(feature = "cli")]
-pub use read::refused_triggers;
 pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
+#[cfg(feature = "cli")]
+pub use read::{missing_secrets, refused_triggers};
 pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;

@@ -104,10 +104,10 @@ impl Context {
         }
     }
 
-    /// A Flow trigger that is asked about answers.
+    /// A trigger that is asked about answers.
     pub(super) fn reasons(&mut self, reason: Reason) {
         if let Err(limit) = self.reasons.add(reason) {
-            self.reached("the number of executions that the flow hears of", limit);
+            self.reached("the number of executions and dates that the flow hears of", limit);
         }
     }
 

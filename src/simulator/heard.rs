@@ -54,7 +54,10 @@ impl Heard<'_> {
             inputs: self.origin.map_or(&nothing, |origin| &origin.inputs),
             outputs: None,
             variables: flow.source.get("variables").and_then(Json::as_object),
-            trigger: trigger.map(|variables| UpstreamTrigger { schedule: false, variables }),
+            trigger: trigger.map(|variables| {
+                let schedule = self.origin.is_some_and(|origin| origin.scheduled);
+                UpstreamTrigger { schedule, variables }
+            }),
             // One that a limit ended has not even a list of them.
             task_runs: (!runs.is_empty() || !ended).then_some(&runs),
             kind: None,

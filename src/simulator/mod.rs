@@ -41,6 +41,7 @@ mod pollers;
 mod polling;
 mod process;
 mod queue;
+mod scheduled;
 mod scheduler;
 mod slots;
 mod streams;
@@ -57,7 +58,7 @@ use std::sync::Arc;
 pub use changes::StateChange;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
-pub use listening::Reason;
+pub use listening::{About, Reason};
 pub use log::Log;
 pub use member::{Member, Process};
 pub use meters::moves;
@@ -169,16 +170,16 @@ impl Simulation {
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
             Event::RetryDue { execution, flow, number, run } => {
-                if let Some(trigger) = executor.due(cx, cluster, (execution, (flow, number)), run) {
-                    scheduler.unlock(cx, trigger);
+                if let Some((trigger, state)) = executor.due(cx, cluster, (execution, (flow, number)), run) {
+                    scheduler.ended(cx, trigger, state);
                 }
             }
             Event::FlowRetryDue { flow, number, attempt } => {
                 executor.flow_retry_due(cx, cluster, flow, number, attempt);
             }
             Event::SlaDue { execution, flow, number, sla } => {
-                if let Some(trigger) = executor.sla_due(cx, cluster, (execution, (flow, number)), sla) {
-                    scheduler.unlock(cx, trigger);
+                if let Some((trigger, state)) = executor.sla_due(cx, cluster, (execution, (flow, number)), sla) {
+                    scheduler.ended(cx, trigger, state);
                 }
             }
             Event::KillDue { execution: slot, flow, number } => {
@@ -287,8 +288,8 @@ impl Simulation {
                 None
             }
         };
-        if let Some(trigger) = freed {
-            scheduler.unlock(cx, trigger);
+        if let Some((trigger, state)) = freed {
+            scheduler.ended(cx, trigger, state);
         }
     }
 

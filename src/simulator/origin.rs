@@ -18,7 +18,7 @@ pub struct Origin {
     pub trigger: Option<Map<String, Value>>,
     /// The execution that started it, as it was then.
     pub upstream: Option<Arc<notify::Execution>>,
-    /// It ends as FAILED before it begins: its inputs could not be rendered.
+    /// It ends as FAILED before it begins: its inputs could not be rendered, or a condition of its Schedule failed.
     pub failed: bool,
     /// It was created as FAILED: `checks` of its flow do not hold.
     pub checked: bool,
@@ -26,6 +26,8 @@ pub struct Origin {
     pub starter: Option<Starter>,
     /// The id of the execution that this one repeats.
     pub original: Option<String>,
+    /// A Schedule started it.
+    pub scheduled: bool,
 }
 
 /// The execution that started another one.

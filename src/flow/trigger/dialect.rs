@@ -48,6 +48,14 @@ pub struct Dialect {
     pub dates: bool,
     /// An execution that a trigger starts without a correlation has its own id for one (2.0).
     pub own_correlation: bool,
+    /// Conditions of a Schedule see its dates in its own time zone; before, in that of the server (2.0).
+    pub zoned_conditions: bool,
+    /// Labels of a Schedule are rendered with its dates; before, without (2.0).
+    pub labels_see_dates: bool,
+    /// A Schedule that gives no inputs at all starts nothing either where the flow needs one (since 1.0).
+    pub schedule_inputs: bool,
+    /// Triggers have `allowConcurrent` (since 1.3).
+    pub concurrent: bool,
     /// Inputs that cannot be rendered make an execution that is FAILED from the start; before, none (2.0).
     pub failed_inputs: bool,
 }
@@ -70,6 +78,10 @@ impl Dialect {
         dates: false,
         own_correlation: false,
         failed_inputs: false,
+        zoned_conditions: false,
+        labels_see_dates: false,
+        schedule_inputs: false,
+        concurrent: false,
     };
     /// As recorded from 1.3.19.
     pub const V1_3: Dialect = Dialect {
@@ -84,6 +96,8 @@ impl Dialect {
         labels_unique: true,
         correlated: true,
         execution_labels: true,
+        schedule_inputs: true,
+        concurrent: true,
         ..Dialect::V0_20
     };
     /// As recorded from 2.0.0.
@@ -93,6 +107,8 @@ impl Dialect {
         dates: true,
         own_correlation: true,
         failed_inputs: true,
+        zoned_conditions: true,
+        labels_see_dates: true,
         ..Dialect::V1_3
     };
 
@@ -138,6 +154,9 @@ pub fn refused(flow: &Flow, dialect: Dialect) -> Vec<(usize, String)> {
 /// Of a trigger that is no Flow trigger.
 fn refused_limits(limits: &TriggerLimits, dialect: Dialect) -> Option<String> {
     match dialect.era {
+        Era::Conditions if limits.allow_concurrent.is_some() && !dialect.concurrent => {
+            Some("a trigger has no `allowConcurrent` there".to_owned())
+        }
         Era::Conditions if limits.when.is_some() => Some("a trigger has no `when` there".to_owned()),
         Era::DependsOn if !limits.conditions.is_empty() => Some("a trigger has no `conditions` there".to_owned()),
         _ => limits.conditions.iter().find_map(|condition| condition.refused(dialect)),

@@ -6,6 +6,7 @@ mod configuration;
 mod expectations;
 mod faults;
 mod receivers;
+mod traps;
 mod work;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use super::fields::SCENARIO;
 use super::{Plan, TimelineEntry, limits, units};
-use crate::document::{self, Diagnostic, Node, Object, Reading, Source, Value};
+use crate::document::{self, Diagnostic, Node, Object, Place, Reading, Source, Value};
 use crate::profile::Profile;
 use crate::time::{Duration, Instant};
 use cluster::cluster;
@@ -23,6 +24,8 @@ use faults::{Names, entry};
 use receivers::{receivers, secrets};
 use work::{Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unstarted};
 
+#[cfg(feature = "cli")]
+pub use traps::missing_secrets;
 #[cfg(feature = "cli")]
 pub use work::refused_triggers;
 pub use work::trigger_dialect;
@@ -164,7 +167,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
     });
     let cluster = cluster(object.get("cluster"), root, kestra, reading);
     let Flows { read, left_out, refused, .. } = flows(object.get("flows"), loader, reading);
-    let (flows, places) = read.into_iter().unzip::<_, _, _, Vec<_>>();
+    let (flows, standing) = read.into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
         summary,
@@ -184,6 +187,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         commands: Vec::new(),
         expectations: Vec::new(),
     };
+    let places: Vec<Place> = standing.iter().map(|standing| standing.place.clone()).collect();
     cron_dialect(&plan, &places, reading);
     trigger_refusals(&plan, &places, reading);
     silent_tasks(&plan, &places, reading);
@@ -191,6 +195,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
     // What is wrong may have been what starts them.
     if !reading.failed() {
         unstarted(&plan, &places, reading);
+        traps::tell(&plan, &standing, reading);
     }
     Some((plan, refused))
 }

@@ -98,8 +98,8 @@ struct Coming {
     from: Option<Box<(execution::Execution, Vec<(Instant, State)>)>>,
 }
 
-/// A trigger whose execution has ended: it may fire again.
-pub(super) type Freed = Option<u32>;
+/// A trigger whose execution has ended, and how: it may fire again.
+pub(super) type Freed = Option<(u32, State)>;
 
 impl Executor {
     pub(super) fn new(plan: &Plan) -> Executor {

@@ -109,10 +109,10 @@ impl Executor {
     pub(super) fn release(&mut self, cx: &mut Context, cluster: &mut Cluster, slot: u32) -> Freed {
         let execution = self.executions.get_mut(slot).filter(|it| it.it.over && it.it.state.is_over())?;
         let (flow, trigger, parent) = (execution.flow, execution.trigger.take(), execution.parent.take());
-        let state = Some(execution.it.state);
+        let state = execution.it.state;
         let held = std::mem::take(&mut execution.holds_place);
         if let Some(Parent { slot, number, run }) = parent {
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
+            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state: Some(state) });
         }
         if held {
             let places = &mut self.places[flow as usize];
@@ -128,6 +128,6 @@ impl Executor {
                 None => places.held -= 1,
             }
         }
-        trigger
+        trigger.map(|trigger| (trigger, state))
     }
 }
