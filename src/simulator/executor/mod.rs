@@ -132,6 +132,10 @@ impl Executor {
         if self.executions.len() >= limits::LIVE_EXECUTIONS {
             cx.reached("the number of executions that have not ended", limits::LIVE_EXECUTIONS as u64);
         }
+        if self.origins.len() > limits::STARTED {
+            let what = "the number of executions that others started, or inputs or labels, and that have not ended";
+            cx.reached(what, limits::STARTED as u64);
+        }
         cx.truth.created += 1;
         cx.truth.triggered += u64::from(trigger.is_some());
         let Coming { begun, parent, from } =
