@@ -6,12 +6,14 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::server::{
     Answer, Local, Mock as Process, ask, binary, eventually, plan, run as run_binary, scratch, session, shipped,
 };
+use mock_kestra::notify::SERVICES;
 use mock_kestra::run::Session;
 use mock_kestra::server::{Clock, LostLog, Options, Sending, authorities, start};
 use mock_kestra::simulator::Delivery;
@@ -491,7 +493,7 @@ fn a_mail_server_gets_the_mail_and_may_refuse_it() {
         "RCPT TO:<b@x.test>",
         "RCPT TO:<c@x.test>",
         "AUTH PLAIN AG1lAHMzY3IzdA==",
-        "Subject: =?utf-8?b?aXQgaXMgRkFJTEVEIOKemw==?=",
+        "Subject: it is FAILED =?utf-8?b?4p6b?=\r\n",
         "Please view this email in a modern email client",
         "<b>boom</b>",
         "multipart/alternative",
@@ -529,6 +531,21 @@ fn one_mail_server_may_get_all_mails_without_a_login() {
     drop(mock);
     let all = heard.join().unwrap();
     assert!(all.contains("RCPT TO:<d@x.test>") && !all.contains("AUTH"), "{all}");
+}
+
+#[test]
+fn services_that_only_a_type_names_are_known() {
+    let mut files = Vec::new();
+    common::sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/notify"), &mut files);
+    let mut hosts: Vec<String> = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).expect("readable");
+        let urls = text.split("\"https://").skip(1).filter(|rest| !rest.starts_with('{'));
+        hosts.extend(urls.map(|rest| rest.split(['/', '"']).next().unwrap_or_default().to_owned()));
+    }
+    hosts.sort();
+    hosts.dedup();
+    assert_eq!(hosts, SERVICES);
 }
 
 /// An authority, and a server's configuration with a certificate of it for `localhost`.
