@@ -40,6 +40,10 @@ pub(super) struct Serve {
     /// Address the control port listens on
     #[arg(long, default_value = "127.0.0.1")]
     control_bind: IpAddr,
+    /// A name by which the control port may be asked, beside addresses, names without a dot, and those of a cluster or of a
+    /// local network; may be given several times
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
     /// Host under which others reach the members [default: that of --bind]
     #[arg(long)]
     advertise: Option<String>,
@@ -133,6 +137,7 @@ impl Serve {
             port: self.port.or(plan.settings.port).unwrap_or(8081),
             control_bind: self.control_bind,
             control: self.control,
+            allowed_hosts: self.allow_host,
             tick: self.tick,
             log: request_log(self.verbose),
             sending,

@@ -1,6 +1,6 @@
 //! A session: one plan under way, what came from outside, and a look at any instant of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::checkpoints::{Checkpoints, advance_in_slices};
@@ -274,7 +274,8 @@ impl Session {
 
     /// A name that no fault of this session has had, made from the one that is wanted.
     pub fn free_name(&self, wanted: &str) -> String {
-        let taken = |name: &str| self.faults().any(|(entry, _)| entry.name == name);
+        let all: BTreeSet<&str> = self.faults().map(|(entry, _)| entry.name.as_str()).collect();
+        let taken = |name: &str| all.contains(name);
         if !taken(wanted) {
             return wanted.to_owned();
         }
@@ -339,7 +340,7 @@ impl Session {
     /// A limit of the simulation is reached before.
     pub fn at(&self, instant: Instant) -> Result<Simulation, LimitReached> {
         // Nobody asks it to stop.
-        self.way_to(instant).go(&|| true).map(|found| found.map_or_else(|| self.simulation.clone(), |it| it.simulation))
+        self.way_to(instant).go(&|| true).map(|found| found.simulation)
     }
 
     /// The way to an instant from the nearest checkpoint before it. It can be gone while the session itself moves on.

@@ -51,6 +51,9 @@ pub struct Options {
     pub control_bind: IpAddr,
     /// The control port. 0 takes any.
     pub control: u16,
+    /// Names by which the control port may be asked, beside addresses, `localhost`, names without a dot, those of a cluster or
+    /// of a local network, that of this machine, and `advertise`.
+    pub allowed_hosts: Vec<String>,
     /// State is shown at multiples of this.
     pub tick: Duration,
     /// Where requests to members are told.
@@ -72,6 +75,7 @@ impl Default for Options {
             port: 0,
             control_bind: here,
             control: 0,
+            allowed_hosts: Vec::new(),
             tick,
             log: None,
             sending: None,

@@ -8,7 +8,7 @@ use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, Outcome, RunningWork, TaskEnd, Work};
 use super::{Job, RunningJob};
 use crate::flow::State;
-use crate::profile::Quirk;
+use crate::profile::{Quirk, Role};
 use crate::scenario::RealAnswer;
 use crate::time::Duration;
 
@@ -35,6 +35,11 @@ impl Cluster {
     }
 
     fn start_job(&mut self, cx: &mut Context, member: usize, order: JobOrder) {
+        if let Work::Task { flow, number, run, .. } = order.work
+            && cx.killed.remove(&(flow, number, run))
+        {
+            return self.drop_job(cx, member, &order);
+        }
         let now = cx.now;
         let outcome = outcome(cx, &order.work, self.members[member].disk_full());
         let timeout = timeout(cx, &order.work);
@@ -52,7 +57,7 @@ impl Cluster {
                 self.produce(cx, member, Class::WorkerTaskResult, 1);
                 self.write_logs(cx, member, 1);
                 self.log_info(member);
-                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, number, run, attempt });
+                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, flow, number, run, attempt });
             }
             Work::Trigger { flow, index, .. } => {
                 let subject = Subject::Trigger(flow, index);
@@ -61,6 +66,40 @@ impl Cluster {
             }
         }
         self.pace(cx, member);
+    }
+
+    /// A worker meets a job whose execution was killed before it began: counted as begun, and told as KILLED (source).
+    fn drop_job(&mut self, cx: &mut Context, member: usize, order: &JobOrder) {
+        let Work::Task { slot, number, flow, task, run, attempt } = order.work else { return };
+        let duration = cx.now.since(order.created);
+        self.count(cx, member, Meter::WorkerStarted, Subject::Task(flow, task));
+        self.time(cx, member, Meter::WorkerQueued, Subject::Task(flow, task), duration);
+        self.produce(cx, member, Class::WorkerTaskResult, 1);
+        let end = TaskEnd { state: State::Killed, duration, flow, run, attempt };
+        self.send(cx, QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
+    }
+
+    /// Workers are told to kill a task run: the one that runs it ends it, whoever gets it later drops it.
+    pub(super) fn kill_job(&mut self, cx: &mut Context, task_run: (u32, u64, u32)) {
+        for member in 0..self.members.len() {
+            let life = self.members[member].life();
+            let Some(process) = &mut self.members[member].process else { continue };
+            let Some(turn) = process.worker.kill(task_run, cx.now) else { continue };
+            if let Some((at, turn)) = turn {
+                cx.events.push(at, Event::JobEnd { member: member as u32, life, turn });
+            }
+            return;
+        }
+        cx.killed.insert(task_run);
+    }
+
+    /// Every worker hears of a kill.
+    pub(super) fn count_kill(&mut self, cx: &Context) {
+        for member in 0..self.members.len() {
+            if self.members[member].role().runs(Role::Worker) && self.members[member].works() {
+                self.count(cx, member, Meter::WorkerKilled, Subject::Kill);
+            }
+        }
     }
 
     /// A job ends, unless its process stands still or cannot write the result. True when one did.
@@ -104,7 +143,7 @@ impl Cluster {
         self.produce(cx, member, Class::WorkerTaskResult, 1);
         self.write_logs(cx, member, 1 + job.outcome.logs);
         self.log_info(member);
-        let end = TaskEnd { state: job.outcome.state, duration, run, attempt };
+        let end = TaskEnd { state: job.outcome.state, duration, flow, run, attempt };
         self.send(cx, QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
     }
 

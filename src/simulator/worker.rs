@@ -31,6 +31,8 @@ pub(super) struct TaskEnd {
     pub(super) state: State,
     /// From the creation of the task run to its end, the time in queues included.
     pub(super) duration: Duration,
+    /// Of which flow.
+    pub(super) flow: u32,
     /// Of which task run.
     pub(super) run: u32,
     /// Which attempt.
@@ -114,6 +116,23 @@ impl Worker {
     /// Whether a job of this turn ends now: it is there and moves.
     pub(super) fn is_due(&self, turn: u64) -> bool {
         self.running.iter().any(|job| job.turn == turn && job.left.is_none())
+    }
+
+    /// A task run that runs here is to end as KILLED: when, if not only once its process goes on. None: it does not run here.
+    pub(super) fn kill(&mut self, task_run: (u32, u64, u32), now: Instant) -> Option<Option<Turn>> {
+        let is = |work: &Work| match *work {
+            Work::Task { flow, number, run, .. } => (flow, number, run) == task_run,
+            Work::Trigger { .. } => false,
+        };
+        let job = self.running.iter_mut().find(|job| is(&job.order.work))?;
+        job.outcome = Outcome { state: State::Killed, timed_out: false, fires: false, ..job.outcome };
+        if job.left.is_some() {
+            job.left = Some(Duration::ZERO);
+            return Some(None);
+        }
+        self.turns += 1;
+        (job.turn, job.ends) = (self.turns, now);
+        Some(Some((now, self.turns)))
     }
 
     /// A job cannot write what came of it: its thread waits.
