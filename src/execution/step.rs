@@ -353,7 +353,7 @@ impl Step<'_> {
     }
 
     /// A task run begins.
-    fn begin(&mut self, run: u32, node: &Node, open: &mut Vec<u32>) {
+    pub(super) fn begin(&mut self, run: u32, node: &Node, open: &mut Vec<u32>) {
         match &node.does {
             Does::Work | Does::Fail(_) => {
                 self.execution.open += 1;

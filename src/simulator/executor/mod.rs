@@ -197,15 +197,8 @@ impl Executor {
             if origin.is_some_and(|origin| origin.checked) {
                 return self.failed_checks(cx, cluster, executor, slot);
             }
-            // What an assertion ends at once never ran, and is not counted as begun (1.3/alerting/FIRED.tsv).
-            if cx.flows.get(flow as usize).is_some_and(|it| it.tree.asserts()) {
-                let event = Step::Assert;
-                if self.step(cx, slot, event) {
-                    let freed = self.follow(cx, cluster, executor, slot, event);
-                    if self.execution(slot, number).is_none_or(|it| it.it.state.is_over()) {
-                        return freed;
-                    }
-                }
+            if let Some(freed) = self.broken(cx, cluster, executor, slot, (flow, number)) {
+                return freed;
             }
             if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
                 && self.places[flow as usize].held >= limit.limit
