@@ -56,7 +56,11 @@ const KINDS: &[Kind] = &[
     ("disk-full", |it| Fault::of_members(FaultKind::DiskFull, vec![it]), Some(60)),
     ("arrivals", |_| of(FaultKind::Arrivals, Target::Flow(None), Amount::Times(8.0)), Some(60)),
     ("failures", |_| of(FaultKind::TaskFailures, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
-    ("durations", |_| of(FaultKind::TaskDuration, Target::Tasks(TaskSelector::default()), Amount::Times(9.0)), Some(60)),
+    (
+        "durations",
+        |_| of(FaultKind::TaskDuration, Target::Tasks(TaskSelector::default()), Amount::Times(9.0)),
+        Some(60),
+    ),
 ];
 
 fn plan(version: &str, cluster: &str, restart: &str, grace: &str) -> Plan {

@@ -12,6 +12,7 @@ mod healthcheck;
 mod judge;
 mod lab;
 mod load;
+mod matrix;
 mod rules;
 mod serve;
 mod simulate;
@@ -74,6 +75,9 @@ enum Command {
     Explain(explain::Explain),
     /// Run a scenario with many seeds: how often does each alert fire, and how long after the fault
     Sweep(lab::Sweep),
+    /// Every scenario against every rule: which failures would be noticed and how soon, which by nobody, which rules cry wolf
+    #[command(after_long_help = matrix::MEANING)]
+    Matrix(matrix::Matrix),
     /// Carry a run out of here, for other tools
     Export(lab::Export),
     /// Check scenario files, and say what was understood
@@ -130,6 +134,7 @@ fn run(command: Command) -> Exit {
         Command::Test(test) => test.run(),
         Command::Explain(explain) => explain.run(),
         Command::Sweep(sweep) => sweep.run(),
+        Command::Matrix(matrix) => matrix.run(),
         Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
@@ -141,12 +146,17 @@ fn run(command: Command) -> Exit {
     }
 }
 
+/// The shipped scenarios, family by family.
 fn list() -> Exit {
-    let mut text = String::new();
-    for (name, source) in load::SHIPPED {
-        let (plan, _) = scenario::read(&format!("{name}.yaml"), source, &scenario::NoFiles);
+    let (mut text, mut family) = (String::new(), "");
+    for shipped in load::SHIPPED {
+        let (plan, _) = scenario::read(&format!("{}.yaml", shipped.name), shipped.text, &scenario::NoFiles);
         let summary = plan.map(|plan| plan.summary).unwrap_or_default();
-        text += &format!("{name:<20} {summary}\n");
+        if shipped.family != family {
+            text += &format!("{}{}:\n", if family.is_empty() { "" } else { "\n" }, shipped.family);
+            family = shipped.family;
+        }
+        text += &format!("  {:<24} {summary}\n", shipped.name);
     }
     print(&text);
     Exit::Ok

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use alert::Episode;
 #[cfg(feature = "internals")]
 pub use alert::Transition;
-pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, Located, Surrounds};
+pub use configuration::{Configuration, Discovered, Discovery, Dropped, Job, Kubernetes, Located, Surrounds};
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
 #[cfg(feature = "cli")]
@@ -29,7 +29,7 @@ pub use grafana::{
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules, read_with as read_rules_with};
 #[cfg(feature = "internals")]
 pub use scrape::Seen;
-pub use scrape::{Kept, Target};
+pub use scrape::{Kept, Lost, Target};
 pub use sink::Sink;
 pub use standing::{AnyRule, Standing, Unselected};
 pub use template::Template;

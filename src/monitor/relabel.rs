@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use regex::Regex;
 
 use super::configuration::number;
-use crate::document::{Node, Reading, Value};
+use crate::document::{Node, Place, Reading, Value};
 use crate::promql;
 
 /// One rule of relabelling.
@@ -22,6 +22,8 @@ pub struct Relabel {
     action: Action,
     /// The text of `regex`.
     pattern: String,
+    /// Where it is written.
+    place: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,7 @@ pub(super) fn one(node: &Node, reading: &mut Reading) -> Option<Relabel> {
         replacement: text("replacement", "$1"),
         action,
         pattern: text("regex", "(.*)"),
+        place: node.place.clone(),
     };
     rule.check(told("source_labels").is_some(), node, reading);
     Some(rule)
@@ -158,16 +161,19 @@ impl Relabel {
         ACTIONS.iter().find(|(_, it)| *it == self.action).map_or("", |(word, _)| word)
     }
 
-    /// The rule as a person would name it, and what it looked at.
-    pub(super) fn describe(&self, labels: &Set) -> String {
-        let value = self.value(labels);
-        let of = self.source_labels.join(", ");
-        match self.action {
-            Action::KeepEqual | Action::DropEqual => {
-                format!("{} of [{of}] and {}, which is `{value}`", self.word(), self.target_label)
-            }
-            _ => format!("{} of [{of}] by `{}`, which is `{value}`", self.word(), self.pattern),
-        }
+    /// The rule as a person would name it: which one of a list, what it does and what it looked at, and where it is written.
+    pub(super) fn describe(&self, list: &str, index: usize, labels: &Set) -> String {
+        let (word, value, pattern) = (self.word(), self.value(labels), &self.pattern);
+        let (of, into) = (self.source_labels.join(", "), &self.target_label);
+        let what = match self.action {
+            Action::KeepEqual | Action::DropEqual => format!("{word} of [{of}] and {into}, which is `{value}`"),
+            Action::LabelDrop | Action::LabelKeep | Action::LabelMap => format!("{word} by `{pattern}`"),
+            Action::Keep | Action::Drop => format!("{word} of [{of}] by `{pattern}`, which is `{value}`"),
+            _ if of.is_empty() => format!("{word} of {into}"),
+            _ => format!("{word} of {into} by [{of}], which is `{value}`"),
+        };
+        let (line, column) = self.place.line_and_column();
+        format!("{list}[{index}] ({what}; {}:{line}:{column})", self.place.source.name)
     }
 
     /// What an action needs, and what it has no use for.
@@ -205,8 +211,8 @@ impl Relabel {
         self.source_labels.iter().map(of).collect::<Vec<_>>().join(&self.separator)
     }
 
-    /// Whether it keeps them; none when they would be too long.
-    fn apply(&self, labels: &mut Set) -> Option<bool> {
+    /// Rewrites labels; whether it keeps what has them, none when they would be too long.
+    pub(super) fn apply(&self, labels: &mut Set) -> Option<bool> {
         let sources = self.source_labels.iter();
         let joined: usize =
             sources.map(|name| labels.get(name.as_str()).map_or(0, |it| it.len()) + self.separator.len()).sum();

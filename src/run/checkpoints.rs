@@ -124,7 +124,7 @@ fn work(simulation: &Simulation) -> u64 {
 }
 
 /// Moves a simulation in slices of time that hold about as much work each; `each` sees it after every slice. False when
-/// `each` wanted no more.
+/// `each` wanted no more. Where it stops at messages it may end earlier.
 pub(super) fn advance_in_slices(
     simulation: &mut Simulation,
     to: Instant,
@@ -133,7 +133,12 @@ pub(super) fn advance_in_slices(
     let mut slice = Duration::seconds(1);
     while simulation.now() < to {
         let before = work(simulation);
-        simulation.advance(to.min(simulation.now() + slice))?;
+        let next = to.min(simulation.now() + slice);
+        simulation.advance(next)?;
+        if simulation.now() < next {
+            // A message waits for its answer.
+            return Ok(true);
+        }
         let done = work(simulation) - before;
         if done > 2 * SLICE_WORK {
             slice = slice.times(0.5).max(SHORTEST_SLICE);

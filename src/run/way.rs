@@ -47,6 +47,7 @@ impl Way {
     pub fn go(self, go_on: &dyn Fn() -> bool) -> Result<Found, LimitReached> {
         let Way { from, mut done, commands, to, mut passed, version } = self;
         let mut simulation = Arc::unwrap_or_clone(from);
+        simulation.stop_at_messages(false);
         let mut there = true;
         for issued in commands.into_iter().map(Some).chain([None]) {
             let until = issued.as_ref().map_or(to, |issued| issued.at);

@@ -177,6 +177,21 @@ impl Clock {
     }
 }
 
+/// Measures real time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopwatch(Wall);
+
+impl Stopwatch {
+    pub(super) fn begin() -> Stopwatch {
+        Stopwatch(Wall::now())
+    }
+
+    /// Real time since, as as much virtual time.
+    pub(super) fn elapsed(self) -> Duration {
+        Duration::nanoseconds(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
 /// An end of real time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(Wall);

@@ -10,6 +10,7 @@ use super::clock::{Clock, Deadline, Steps};
 use super::connection::Encoded;
 use super::listener::descriptors;
 use super::own_metrics::OwnMetrics;
+use super::post::Post;
 use super::{Addresses, Options};
 use crate::management::{self, Answer, Body, Outcome, Request};
 use crate::run::{Refused, Session};
@@ -100,6 +101,7 @@ pub(super) struct World {
     /// Of each member its port, its life and its database, as they were last.
     seen: Vec<(Port, u32, DatabaseView)>,
     remembered: Vec<Remembered>,
+    pub(super) post: Post,
 }
 
 /// Answers of one member at one instant.
@@ -119,6 +121,17 @@ pub(super) enum Reply {
     Later(Option<std::time::Duration>),
     /// Closes without an answer.
     Reset,
+}
+
+/// How far a jump is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// At its end, or where nothing moves any more.
+    There,
+    /// On its way.
+    GoesOn,
+    /// It waits for a receiver's answer.
+    Waits,
 }
 
 /// The world while somebody holds it. A panic meanwhile breaks it for all.
@@ -149,7 +162,12 @@ impl Drop for Held<'_> {
 }
 
 impl Shared {
-    pub(super) fn new(session: Session, clock: Clock, options: Options, addresses: Addresses) -> Shared {
+    pub(super) fn new(
+        session: Session,
+        (clock, post): (Clock, Post),
+        options: Options,
+        addresses: Addresses,
+    ) -> Shared {
         Shared {
             plan: session.plan().clone(),
             connections: Arc::new(Semaphore::new(descriptors(addresses.members.len()))),
@@ -161,7 +179,7 @@ impl Shared {
             looks: Arc::new(Semaphore::new(2)),
             jumping: Arc::new(Semaphore::new(1)),
             phase: watch::Sender::new(Phase::default()),
-            world: Mutex::new(World::new(session, clock)),
+            world: Mutex::new(World::new(session, clock, post)),
         }
     }
 
@@ -207,6 +225,7 @@ impl Shared {
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> Result<T, Broken> {
         let mut world = self.world()?;
         let result = change(&mut world);
+        world.post_news();
         world.generation += 1;
         world.members_changed();
         drop(world);
@@ -332,7 +351,7 @@ fn down_to_tick(at: Instant, tick: u64) -> Instant {
 }
 
 impl World {
-    fn new(session: Session, mut clock: Clock) -> World {
+    fn new(session: Session, mut clock: Clock, post: Post) -> World {
         let members = session.plan().cluster.members.len();
         let remembered = (0..members).map(|_| Remembered::default()).collect();
         // Nobody knows how long it is served.
@@ -356,8 +375,10 @@ impl World {
             generation,
             seen,
             remembered,
+            post,
         };
-        world.advance(now);
+        world.advance_to(now);
+        world.open_post();
         // From here on: who looks at the time before goes it anew, and the start costs no clone.
         world.session.keep_checkpoints();
         world.members_changed();
@@ -394,13 +415,22 @@ impl World {
                 break;
             }
             let next = |step: Duration| down_to_tick(now + step, tick).max(up_to_tick(now, tick)).min(shown);
-            steps.take(|step| self.advance(next(step)));
+            let goal = steps.take(|step| {
+                let goal = next(step);
+                self.advance(goal);
+                goal
+            });
+            if self.session.now() < goal {
+                // It waits for a message, and so does the clock.
+                self.clock.jump(self.session.now());
+                break;
+            }
         }
         self.steps = steps;
     }
 
-    /// Moves the session; at a limit the clock stops.
-    pub(super) fn advance(&mut self, to: Instant) {
+    /// Moves the session, up to a message that waits; at a limit the clock stops.
+    pub(super) fn advance_to(&mut self, to: Instant) {
         if self.limit.is_none()
             && let Err(limit) = self.session.advance(to)
         {
@@ -410,16 +440,23 @@ impl World {
         }
     }
 
-    /// Takes one step of a jump, not further than `to`. True when it is there.
-    pub(super) fn jump_on(&mut self, to: Instant, step: Duration) -> bool {
+    /// Takes one step of a jump, not further than `to`.
+    pub(super) fn jump_on(&mut self, to: Instant, step: Duration) -> Way {
         let now = self.session.now();
         let next = to.min(now + step).max(now);
+        self.jump = Some(to);
         self.behind = false;
         self.clock.jump(next);
         self.advance(next);
-        let there = next >= to || self.limit.is_some();
-        self.jump = Some(to).filter(|_| !there);
-        there
+        let now = self.session.now();
+        self.clock.jump(now);
+        let there = now >= to || self.limit.is_some();
+        self.jump = self.jump.filter(|_| !there);
+        match there {
+            true => Way::There,
+            false if now < next => Way::Waits,
+            false => Way::GoesOn,
+        }
     }
 
     /// Whether a request that waits must ask again: a port, a process or its database is not what it was.
@@ -462,7 +499,8 @@ impl World {
         (self.behind, self.lost) = (false, Duration::ZERO);
         self.end_jumps();
         self.resets += 1;
-        self.advance(Instant::START);
+        self.advance_to(Instant::START);
+        self.open_post();
         self.session.keep_checkpoints();
     }
 

@@ -20,6 +20,23 @@ pub struct Origin {
     pub upstream: Option<Arc<notify::Execution>>,
     /// It ends as FAILED before it begins: its inputs could not be rendered.
     pub failed: bool,
+    /// It was created as FAILED: `checks` of its flow do not hold.
+    pub checked: bool,
+    /// The execution whose kill goes on to this one.
+    pub starter: Option<Starter>,
+    /// The id of the execution that this one repeats.
+    pub original: Option<String>,
+}
+
+/// The execution that started another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Starter {
+    /// Its flow, an index into the plan's.
+    pub flow: u32,
+    /// Which of the flow's executions.
+    pub number: u64,
+    /// By a Flow trigger that listens to it, not by a Subflow.
+    pub alert: bool,
 }
 
 /// The origins of executions, by their flow and number.
@@ -33,6 +50,9 @@ impl Origins {
     pub(super) fn remove(&mut self, execution: (u32, u64)) -> Option<Arc<Origin>> {
         // Nothing is hashed in a run in which there is none.
         if self.0.is_empty() { None } else { self.0.remove(&execution) }
+    }
+    pub(super) fn shared(&self, execution: (u32, u64)) -> Option<&Arc<Origin>> {
+        if self.0.is_empty() { None } else { self.0.get(&execution) }
     }
     pub(super) fn get(&self, execution: (u32, u64)) -> Option<&Origin> {
         if self.0.is_empty() { None } else { self.0.get(&execution).map(Arc::as_ref) }

@@ -32,6 +32,16 @@ impl From<Refused> for Refusal {
             Refused::Impossible(CommandError::NoWebserver) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "this is what its clients see; /api/state tells why")
             }
+            Refused::Impossible(CommandError::NotWaiting(_)) => (StatusCode::CONFLICT, "see /api/notifications"),
+            Refused::Impossible(CommandError::NoExecution(_) | CommandError::NoTaskRun(_)) => {
+                (StatusCode::NOT_FOUND, "GET /api/executions shows those there are")
+            }
+            Refused::Impossible(CommandError::NoneFits(..) | CommandError::NotSo { .. }) => {
+                (StatusCode::CONFLICT, "GET /api/executions shows their states")
+            }
+            Refused::Impossible(CommandError::Blocked(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "this is what its clients see; send inputs with which they hold")
+            }
             Refused::Impossible(CommandError::Disabled(_)) => (StatusCode::CONFLICT, "switch it on in its file"),
             Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "see /api/state")

@@ -3,6 +3,7 @@
 mod body;
 mod executions;
 mod faults;
+mod host;
 mod jump;
 mod members;
 mod notifications;
@@ -47,7 +48,14 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/api/faults", &[]),
     ("POST", "/api/faults", &[]),
     ("DELETE", "/api/faults/NAME", &[]),
+    ("GET", "/api/executions", &["flow", "state"]),
     ("POST", "/api/executions", &[]),
+    ("GET", "/api/executions/ID", &[]),
+    ("POST", "/api/executions/ID/kill", &[]),
+    ("POST", "/api/executions/ID/pause", &[]),
+    ("POST", "/api/executions/ID/resume", &[]),
+    ("POST", "/api/executions/ID/replay", &[]),
+    ("POST", "/api/executions/ID/change-state", &[]),
     ("GET", "/api/notifications", &["since"]),
     ("GET", "/api/journal", &["since", "wait"]),
     ("GET", "/api/scenario", &[]),
@@ -60,6 +68,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
 /// Serves the control port.
 pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
     let Ok(socket) = TcpListener::from_std(socket) else { return };
+    let names = host::Names::of(&shared.options);
     let app = Router::new()
         .route("/", get(page))
         .route("/api/state", get(state))
@@ -70,7 +79,13 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/api/run-until", post(jump::run_until))
         .route("/api/faults", get(faults::list).post(faults::inject))
         .route("/api/faults/{name}", delete(faults::clear))
-        .route("/api/executions", post(executions::create))
+        .route("/api/executions", get(executions::list).post(executions::create))
+        .route("/api/executions/{id}", get(executions::one))
+        .route("/api/executions/{id}/kill", post(executions::kill))
+        .route("/api/executions/{id}/pause", post(executions::pause))
+        .route("/api/executions/{id}/resume", post(executions::resume))
+        .route("/api/executions/{id}/replay", post(executions::replay))
+        .route("/api/executions/{id}/change-state", post(executions::change_state))
         .route("/api/notifications", get(notifications::list))
         .route("/api/journal", get(journal))
         .route("/api/scenario", get(saved))
@@ -87,6 +102,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::map_response(too_large))
         .layer(axum::middleware::from_fn(same_origin))
+        .layer(axum::middleware::from_fn_with_state(names, host::known))
         .layer(axum::middleware::from_fn(visitors::busy))
         .with_state(shared);
     // It ends with the runtime that it runs on.
@@ -171,19 +187,24 @@ fn foreign_origin(method: &Method, headers: &HeaderMap) -> Option<String> {
 
 /// A parameter that nobody reads is a mistake of whoever sends it: `?sinse=5` must not be answered as if it were not there.
 async fn known_parameters(request: HttpRequest, next: Next) -> Response {
-    match unknown_parameter(request.uri()) {
+    match unknown_parameter(request.method(), request.uri()) {
         Some(refusal) => refusal.into_response(),
         None => next.run(request).await,
     }
 }
 
 /// What is wrong with the parameters of a request, if anything is. What is no path of the control port is told later.
-fn unknown_parameter(uri: &Uri) -> Option<Refusal> {
-    let path = match uri.path().strip_prefix("/api/faults/") {
-        Some(_) => "/api/faults/NAME",
-        None => uri.path(),
+fn unknown_parameter(method: &Method, uri: &Uri) -> Option<Refusal> {
+    let path = uri.path();
+    let named = |route: &str, name: &str| {
+        let (before, after) = route.split_once(name)?;
+        let name = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!name.is_empty() && !name.contains('/')).then_some(())
     };
-    let (_, _, known) = ROUTES.iter().find(|(_, route, _)| *route == path)?;
+    let is = |route: &str| route == path || named(route, "NAME").or_else(|| named(route, "ID")).is_some();
+    let here = ROUTES.iter().filter(|(_, route, _)| is(route));
+    // A method that the path does not understand is told later.
+    let (.., known) = here.clone().find(|(known, ..)| *known == method.as_str()).or_else(|| here.clone().next())?;
     let given = parameters(uri);
     for (index, (name, _)) in given.iter().enumerate() {
         if !known.contains(&name.as_str()) {
@@ -433,22 +454,12 @@ async fn health(State(shared): App) -> Answered<Json<Value>> {
     Ok(Json(json!({ "status": "UP" })))
 }
 
-/// The host of a request, without its port.
-fn asked_host(headers: &HeaderMap) -> Option<&str> {
-    let host = headers.get(header::HOST)?.to_str().ok()?;
-    let end = match host.strip_prefix('[') {
-        Some(address) => address.find(']')? + 2,
-        None => host.find(':').unwrap_or(host.len()),
-    };
-    host.get(..end).filter(|host| !host.is_empty())
-}
-
 /// Targets for Prometheus's `http_sd_configs`. Who listens on every address, as in a container, is reached by the host that
 /// the request itself has reached, unless a host was given.
 async fn discovery(State(shared): App, headers: HeaderMap) -> Answered<Json<Value>> {
     let path = shared.world()?.session.plan().settings.at("/prometheus");
     let everywhere = shared.options.advertise.is_none() && shared.options.bind.is_unspecified();
-    let asked = asked_host(&headers).filter(|_| everywhere);
+    let asked = host::asked(&headers).filter(|_| everywhere);
     let targets: Vec<Value> = shared
         .addresses
         .members
