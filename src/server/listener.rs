@@ -65,7 +65,10 @@ impl Door {
             other => other,
         };
         let Door::Held(socket) = held else { return held };
-        let listens = socket.set_reuse_address(true).and_then(|()| socket.listen(BACKLOG)).and_then(|()| socket.set_nonblocking(true));
+        let listens = socket
+            .set_reuse_address(true)
+            .and_then(|()| socket.listen(BACKLOG))
+            .and_then(|()| socket.set_nonblocking(true));
         let listener = listens.and_then(|()| TcpListener::from_std(socket.into()));
         listener.map_or(Door::Lost, Door::Open)
     }
