@@ -12,4 +12,9 @@ pub struct Dialect {
     pub kill_restarts: bool,
     /// An Exit that comes first ends an execution that never was RUNNING (2.0; captures/core/end-to-end.2.0.0.jsonl).
     pub exit_unseen: bool,
+    /// What still runs of a Parallel is FAILED as soon as one of its tasks is (2.0; captures/core/end-to-end.2.0.0.jsonl).
+    pub parallel_fails: bool,
+    /// An execution that was ended from outside goes on with what comes next, `errors` too, and `afterExecution` waits for it
+    /// (2.0; captures/core/end-to-end.2.0.0.jsonl).
+    pub cut_goes_on: bool,
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Dialect;
 use super::step::Step;
-use super::tree::{NONE, Tree};
+use super::tree::Tree;
 use crate::flow::State;
 use crate::time::{Duration, Instant};
 
@@ -27,7 +27,9 @@ pub struct Execution {
     /// Task runs that are somewhere else, or wait: their end will be told.
     pub(super) open: u32,
     /// Its tasks have ended, and so have those of `afterExecution`.
-    pub(super) over: bool,
+    pub over: bool,
+    /// It was ended from outside, before its tasks were.
+    pub(super) cut: bool,
 }
 
 /// A task run.
@@ -43,12 +45,39 @@ pub struct TaskRun {
     pub created: Instant,
     /// Whether an attempt failed and another one followed.
     pub(super) retried: bool,
+    /// What is still to come of it.
+    pub(super) rest: Rest,
     /// The task run of the task that holds it.
     pub(super) parent: u32,
     /// Which of the lists that it holds was chosen.
     pub(super) branch: u32,
     /// Which of the values of its parent it is for.
     pub(super) value: u32,
+}
+
+/// What is still to come of a task run whose state says nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing.
+    None,
+    /// It was ended while it was somewhere else: from there its end will be told all the same.
+    Told,
+    /// And was told: so it shows.
+    Was(State),
+    /// Its pause is over, and its execution was PAUSED then.
+    Due,
+    /// It begins once more when its execution does.
+    Again,
+}
+
+impl TaskRun {
+    /// Its state as Kestra shows it in the end: what was ended before its worker had said so shows what its worker said.
+    pub fn shown(&self) -> State {
+        match self.rest {
+            Rest::Was(state) => state,
+            _ => self.state,
+        }
+    }
 }
 
 /// Something that happened to an execution.
@@ -77,15 +106,19 @@ pub enum Event {
         /// The task run.
         run: u32,
     },
-    /// Somebody lets a task run go on that is PAUSED.
-    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "nobody asks for it here yet"))]
-    Resume {
-        /// The task run.
-        run: u32,
-    },
+    /// Somebody pauses the execution: what is somewhere else ends there, and nothing begins.
+    Pause,
+    /// Somebody lets the execution go on that is PAUSED, or the first of its task runs that is.
+    Resume,
     /// Somebody kills the execution.
-    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "nobody asks for it here yet"))]
     Kill,
+    /// It is looked whether the assertions of its `sla` hold.
+    Assert,
+    /// It has done what its flow does not allow: it ends, whatever runs.
+    Cut {
+        /// How: FAILED or CANCELLED.
+        state: State,
+    },
     /// What became of the execution that a Subflow started.
     Child {
         /// The task run.
@@ -138,7 +171,7 @@ pub enum Command {
         /// The task run.
         run: u32,
     },
-    /// A worker is to kill what it does of a task run, or the execution that it started is to be killed; its end is told.
+    /// A worker is to kill what it does of a task run; its end is told.
     Kill {
         /// The task run.
         run: u32,
@@ -150,6 +183,13 @@ pub enum Command {
     },
     /// The execution has ended by its tasks.
     End(State),
+    /// The execution has ended from outside: by `Event::Cut`, or as an assertion of its `sla` does not hold.
+    Cut(State),
+    /// An assertion of `sla` does not hold.
+    Violated {
+        /// The place of the entry.
+        sla: u32,
+    },
     /// Nothing will happen to it any more.
     Gone,
 }
@@ -177,7 +217,16 @@ pub struct Scratch {
 impl Execution {
     /// One that was just created; `attempt` and `begun` as in the fields.
     pub fn new(attempt: u32, begun: Instant) -> Execution {
-        Execution { state: State::Created, attempt, begun, runs: Vec::new(), values: Vec::new(), open: 0, over: false }
+        Execution {
+            state: State::Created,
+            attempt,
+            begun,
+            runs: Vec::new(),
+            values: Vec::new(),
+            open: 0,
+            over: false,
+            cut: false,
+        }
     }
 
     /// Something happened: what is to be done is added to `commands`. What does not fit, as the end of an attempt that is
@@ -192,12 +241,15 @@ impl Execution {
     ) -> bool {
         let mut step = Step { execution: self, tree, dialect, world, commands };
         let fits = match event {
-            Event::Begin => step.settle(NONE, scratch),
+            Event::Begin => step.begins(scratch),
             Event::Started { run, attempt } => step.started(run, attempt, scratch),
             Event::Ended { run, attempt, state } => step.ended(run, attempt, state, scratch),
             Event::Due { run } => step.due(run, false, scratch),
-            Event::Resume { run } => step.due(run, true, scratch),
+            Event::Pause => step.pause(),
+            Event::Resume => step.resume(scratch),
             Event::Kill => step.kill(scratch),
+            Event::Assert => step.assert(scratch),
+            Event::Cut { state } => step.cut(state, scratch),
             Event::Child { run, state } => step.child(run, state, scratch),
         };
         fits.is_some()

@@ -3,6 +3,8 @@
 
 mod dialect;
 mod engine;
+mod orders;
+mod replay;
 mod retry;
 mod rules;
 mod step;

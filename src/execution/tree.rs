@@ -1,7 +1,7 @@
 //! A flow as a tree of numbered tasks, made once for all its executions.
 
 use super::rules::Part;
-use crate::flow::{Body, Flow, How, Pause, Retry, State, Subflow, Task};
+use crate::flow::{Body, Demand, Flow, How, Pause, Retry, Sla, State, Subflow, Task};
 
 /// No number: no parent, no choice.
 pub(super) const NONE: u32 = u32::MAX;
@@ -15,6 +15,8 @@ pub struct Tree {
     pub(super) root: Lists,
     /// `afterExecution`.
     pub(super) after: Lists,
+    /// The assertions of its `sla`: the place of the entry, the template, how an execution ends of which it is not true.
+    pub(super) asserts: Vec<(u32, String, Option<State>)>,
 }
 
 /// A task.
@@ -73,7 +75,8 @@ pub(super) struct Lists {
 impl Tree {
     /// Of a flow.
     pub fn new(flow: &Flow) -> Tree {
-        let mut tree = Tree { nodes: Vec::new(), root: Lists::default(), after: Lists::default() };
+        let mut tree =
+            Tree { nodes: Vec::new(), root: Lists::default(), after: Lists::default(), asserts: asserts(flow) };
         let of_flow = flow.retry.as_ref().map(|retry| &retry.retry);
         tree.root.branches = vec![tree.list(&flow.tasks, Part::Tasks, of_flow)];
         // What the flow says of its tasks does not hold for those that run because they failed.
@@ -95,6 +98,11 @@ impl Tree {
             }
         }
         tree
+    }
+
+    /// Whether an execution must keep to assertions.
+    pub fn asserts(&self) -> bool {
+        !self.asserts.is_empty()
     }
 
     /// Adds tasks; the numbers of those that run.
@@ -130,4 +138,12 @@ impl Tree {
     pub fn node(&self, node: u32) -> Option<&Node> {
         self.nodes.get(node as usize)
     }
+}
+
+fn asserts(flow: &Flow) -> Vec<(u32, String, Option<State>)> {
+    let assertion = |(place, sla): (usize, &Sla)| match &sla.demand {
+        Demand::Assertion(template) => Some((place as u32, template.clone(), sla.ends)),
+        Demand::MaxDuration(_) => None,
+    };
+    flow.slas.iter().enumerate().filter_map(assertion).collect()
 }

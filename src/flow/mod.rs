@@ -51,6 +51,10 @@ pub struct Flow {
     pub concurrency: Option<Concurrency>,
     /// `retry` of the flow itself.
     pub retry: Option<FlowRetry>,
+    /// `sla`.
+    pub slas: Vec<Sla>,
+    /// `checks`: what must hold before the API starts an execution.
+    pub checks: Vec<Check>,
     /// `disabled: true`: nothing of it runs.
     pub disabled: bool,
     /// The whole file as Kestra holds it, with what is read above and all else.
@@ -160,6 +164,50 @@ pub enum RetryPause {
 pub struct FlowRetry {
     /// When and how often.
     pub retry: Retry,
+}
+
+/// An entry of `sla`: what an execution must keep to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sla {
+    /// Its `id`.
+    pub id: String,
+    /// What it demands.
+    pub demand: Demand,
+    /// `behavior`: how an execution ends that does not keep to it; none when it goes on (NONE).
+    pub ends: Option<State>,
+    /// `labels` that such an execution gets.
+    pub labels: Vec<(String, String)>,
+}
+
+/// What an entry of `sla` demands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Demand {
+    /// MAX_DURATION: the execution ends within `duration`.
+    MaxDuration(Duration),
+    /// EXECUTION_ASSERTION: `assert`, a template, holds whenever the execution changes.
+    Assertion(String),
+}
+
+/// An entry of `checks`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `condition`: a template that must come to true.
+    pub condition: String,
+    /// `message`, told when it does not.
+    pub message: String,
+    /// `behavior`.
+    pub behavior: CheckBehavior,
+}
+
+/// `behavior` of an entry of `checks`, the strictest first: the strictest of those that do not hold counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckBehavior {
+    /// BLOCK_EXECUTION (Kestra's default): there is no execution.
+    Block,
+    /// FAIL_EXECUTION: it is created as FAILED.
+    Fail,
+    /// CREATE_EXECUTION: it starts all the same.
+    Create,
 }
 
 /// `concurrency` of a flow.

@@ -61,6 +61,8 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
         finally,
         after_execution,
         retry,
+        slas: object.get("sla").map(|node| parts::slas(reading, node)).unwrap_or_default(),
+        checks: object.get("checks").map(|node| parts::checks(reading, node)).unwrap_or_default(),
     })
 }
 
@@ -79,9 +81,6 @@ fn unread(reading: &mut Reading, object: &Object<'_>) -> Vec<Input> {
     }
     if let Some(node) = object.get("outputs") {
         parts::outputs(reading, node);
-    }
-    if let Some(node) = object.get("sla") {
-        parts::slas(reading, node);
     }
     for key in ["pluginDefaults", "taskDefaults"] {
         if let Some(node) = object.get(key) {
@@ -474,13 +473,8 @@ fn schedule(reading: &mut Reading, object: &Object<'_>) -> Option<Schedule> {
     };
     // Whether its version takes `L` is asked where the version is known.
     if let Err(problem) = schedule.check(true) {
-        let fields = if schedule.with_seconds { "six fields, seconds first" } else { "five fields" };
         let problem = problem.trim_end_matches('.').to_owned();
-        reading.error(
-            &node.place,
-            format!("`cron` is `{}`: {problem}", schedule.cron),
-            format!("write {fields}, such as `*/5 * * * *`, or a nickname such as `@hourly`"),
-        );
+        reading.error(&node.place, format!("`cron` is `{}`: {problem}", schedule.cron), schedule.advice());
     }
     Some(schedule)
 }

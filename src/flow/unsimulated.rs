@@ -40,8 +40,6 @@ const ANY_WORKER: &str = "any worker takes the work here";
 /// Of a flow.
 const FLOW: &[Row] = &[
     row("listeners", When::Set, "their tasks do not run here"),
-    row("sla", When::Set, "it ends no execution here"),
-    row("checks", When::Set, "executions start here whatever they say"),
     row("quotas", When::Set, "nothing is limited by them here"),
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),

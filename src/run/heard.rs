@@ -10,7 +10,7 @@ use super::Session;
 use crate::flow::{Flow, Trigger, TriggerAction};
 use crate::random::Seed;
 use crate::scenario::Plan;
-use crate::simulator::{Asked, LimitReached, Reason};
+use crate::simulator::{About, LimitReached, Reason};
 use crate::time::{Calendar, Instant};
 
 /// What a flow heard in a run.
@@ -93,7 +93,7 @@ fn lines(reasons: &[&Reason], plan: &Plan) -> Vec<HeardLine> {
         let Reason { at, about, fires, why, .. } = reason;
         let line = HeardLine { times: 1, first: *at, fires: *fires, why: why.clone(), ..HeardLine::default() };
         match about {
-            Asked::Execution { flow, execution, state } => {
+            About::Execution { flow, execution, state } => {
                 let place = places.entry((*flow, state.name(), why.as_str())).or_insert(lines.len());
                 if let Some(line) = lines.get_mut(*place) {
                     line.times += 1;
@@ -102,7 +102,7 @@ fn lines(reasons: &[&Reason], plan: &Plan) -> Vec<HeardLine> {
                 let flow = plan.flows.get(*flow as usize).map(Flow::name);
                 lines.push(HeardLine { flow, state: Some(state.name()), execution: Some(execution.clone()), ..line });
             }
-            Asked::Date { date, step } => {
+            About::Date { date, step } => {
                 match lines.last_mut().filter(|_| refused == Some(step)) {
                     Some(line) => {
                         line.times += 1;

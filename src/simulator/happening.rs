@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Level;
 use super::event::ExitCause;
 use super::log::Log;
+use crate::flow::Flow;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -78,6 +79,15 @@ pub enum Happening {
         /// Jobs of it that are handed out again, of a worker that had some.
         jobs: usize,
     },
+    /// Somebody asked something of executions.
+    Asked {
+        /// What: the keyword of a scenario.
+        deed: &'static str,
+        /// Of the executions of this flow, an index into the plan's.
+        flow: usize,
+        /// Of how many: of none when it can be asked of none.
+        executions: usize,
+    },
     /// Somebody set a logger.
     LoggerSet {
         /// Whose.
@@ -108,6 +118,7 @@ impl Happening {
             Happening::LosesController { .. } => "loses-controller",
             Happening::Disconnected { .. } => "disconnected",
             Happening::Inactive { .. } => "inactive",
+            Happening::Asked { .. } => "asked",
             Happening::LoggerSet { .. } => "logger-set",
         }
     }
@@ -115,7 +126,7 @@ impl Happening {
     /// The member it happened to, if it is about one.
     pub const fn member(&self) -> Option<usize> {
         match self {
-            Happening::FaultBegins { .. } | Happening::FaultEnds { .. } => None,
+            Happening::FaultBegins { .. } | Happening::FaultEnds { .. } | Happening::Asked { .. } => None,
             Happening::Starts { member }
             | Happening::ComesUp { member }
             | Happening::ShutsDown { member }
@@ -153,6 +164,14 @@ impl Happening {
             Happening::Inactive { jobs, .. } => {
                 let plural = if *jobs == 1 { "" } else { "s" };
                 format!("{who} is INACTIVE: {jobs} job{plural} handed out again")
+            }
+            Happening::Asked { deed, flow, executions } => {
+                let flow = plan.flows.get(*flow).map(Flow::name).unwrap_or_default();
+                match executions {
+                    0 => format!("{deed}: no execution of {flow} is there for it"),
+                    1 => format!("{deed}: an execution of {flow}"),
+                    several => format!("{deed}: {several} executions of {flow}"),
+                }
             }
             Happening::LoggerSet { logger, level, .. } => {
                 let name = level.map_or("inherited".to_owned(), |level| format!("{level:?}").to_uppercase());
@@ -200,9 +219,10 @@ mod tests {
             Happening::LosesController { member },
             Happening::Disconnected { member, silence: Duration::ZERO },
             Happening::Inactive { member, jobs: 0 },
+            Happening::Asked { deed: "kill", flow: 0, executions: 1 },
             Happening::LoggerSet { member, logger: name, level: None },
         ];
         assert_eq!(all.each_ref().map(Happening::kind).as_slice(), crate::scenario::HAPPENINGS);
-        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 2);
+        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 3);
     }
 }

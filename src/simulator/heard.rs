@@ -63,7 +63,7 @@ impl Heard<'_> {
             kind: None,
             start: cx.calendar.date(self.created),
             end: (ended || self.state == State::Paused).then(|| cx.calendar.date(cx.now)),
-            original: None,
+            original: self.origin.and_then(|origin| origin.original.as_deref()),
         }))
     }
 }
@@ -93,7 +93,7 @@ pub(super) fn base(cx: &Context) -> Map<String, Json> {
 }
 
 /// The labels of an execution: those it was started with, and its correlation, its own id for one that begins a chain.
-fn labels(given: &[(String, String)], id: &str, dialect: Dialect) -> Vec<(String, String)> {
+pub(super) fn labels(given: &[(String, String)], id: &str, dialect: Dialect) -> Vec<(String, String)> {
     let mut labels = given.to_vec();
     if dialect.correlated && labels.iter().all(|(key, _)| key != CORRELATION) {
         labels.push((CORRELATION.to_owned(), id.to_owned()));

@@ -2,6 +2,9 @@
 
 /// Executions that have not ended.
 pub const LIVE_EXECUTIONS: usize = 1_000_000;
+/// Executions that have not ended and were started by other executions, or with inputs or labels: flows that start each
+/// other, or themselves, are as many in no time.
+pub const STARTED: usize = 100_000;
 /// Events of a run.
 pub const EVENTS: u64 = 1_000_000_000;
 /// Lines of the journal.
@@ -16,3 +19,7 @@ pub const SENT: usize = 100_000;
 pub const FAULTS: usize = 10_000;
 /// Loggers that somebody set or asked for, in one process.
 pub const LOGGERS: usize = 10_000;
+/// Executions that have ended and are kept.
+pub const ENDED: usize = 1_000;
+/// Executions that are listed, that have not ended.
+pub const LISTED: usize = 10_000;

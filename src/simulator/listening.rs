@@ -45,7 +45,7 @@ impl Listening {
         let hearing = heard.seen(cx, |upstream| {
             let reason = |verdict: Verdict| Reason {
                 at: cx.now,
-                about: Asked::Execution { flow: heard.flow, execution: upstream.id.to_owned(), state: heard.state },
+                about: About::Execution { flow: heard.flow, execution: upstream.id.to_owned(), state: heard.state },
                 trigger: verdict.trigger,
                 fires: verdict.why == Why::Fires,
                 why: verdict.why.to_string(),
@@ -62,7 +62,7 @@ impl Listening {
 
 /// What a trigger is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum About {
     /// A Flow trigger: an execution that came into a state.
     Execution {
         /// Its flow, an index into the plan's.
@@ -87,7 +87,7 @@ pub struct Reason {
     /// When.
     pub at: Instant,
     /// What it was asked about.
-    pub about: Asked,
+    pub about: About,
     /// The place of the trigger in its flow.
     pub trigger: usize,
     /// Whether it starts an execution.

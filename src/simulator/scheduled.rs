@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::context::Context;
 use super::heard::base;
-use super::listening::{Asked, Reason};
+use super::listening::{About, Reason};
 use super::origin::Origin;
 use crate::execution::trigger::{Look, Next, Scheduled, Surroundings, Why};
 use crate::flow::trigger::add_texts;
@@ -143,7 +143,7 @@ pub(super) fn tell(cx: &mut Context, place: (u32, usize), date: Timestamp, why: 
     }
     let found = cx.plan.flows.get(flow as usize).and_then(|flow| flow.triggers.get(trigger));
     let Some(TriggerAction::Schedule(schedule)) = found.map(|it| &it.action) else { return };
-    let about = Asked::Date { date: schedule.text(date), step: why.step() };
+    let about = About::Date { date: schedule.text(date), step: why.step() };
     let (at, fires, why) = (cx.calendar.instant(date), *why == Why::Fires, why.to_string());
     cx.reasons(Reason { at, about, trigger, fires, why });
 }

@@ -32,6 +32,11 @@ impl Telling {
         Telling { dialect: Dialect::named(plan.kestra.language().name()).map(Arc::new), tells }
     }
 
+    /// Whether any flow sends something.
+    pub(super) fn any(&self) -> bool {
+        self.tells.contains(&true)
+    }
+
     /// What a task run sends, when its task sends anything.
     pub(super) fn prepare(&self, cx: &Context, of: &Heard<'_>, run: u32) -> Option<Prepared> {
         if !*self.tells.get(of.flow as usize)? {
@@ -73,10 +78,15 @@ fn context(
     let attempt = of.it.run(run).map_or(1, |run| run.attempt);
     let task_run = cx.id("task run", of.flow, of.number, (run << 8) | attempt);
     let begun = instant(cx.calendar.date(cx.now));
+    let dialect = trigger_dialect(cx.plan.kestra);
     let mut context = base(cx);
-    context.extend(variables(it, trigger_dialect(cx.plan.kestra)));
+    context.extend(variables(it, dialect));
     let mut put = |name: &str, value: Json| drop(context.insert(name.to_owned(), value));
-    put("flow", json!({ "id": flow.id, "namespace": flow.namespace, "revision": it.revision, "tenantId": "main" }));
+    let mut of_flow = json!({ "id": flow.id, "namespace": flow.namespace, "revision": it.revision });
+    if dialect.tenant {
+        of_flow["tenantId"] = "main".into();
+    }
+    put("flow", of_flow);
     put("task", json!({ "id": task.id, "type": task.kind }));
     put("taskrun", json!({ "id": task_run, "startDate": begun, "attemptsCount": attempt - 1 }));
     // A task sees what its flow gives to inputs that nobody gave.

@@ -58,6 +58,19 @@ impl Asked<'_> {
     }
 }
 
+/// What a template comes to for an execution of a flow, with these variables beside those of the flow.
+///
+/// # Errors
+/// Why it comes to nothing.
+pub(in crate::simulator) fn rendered(
+    cx: &Context,
+    (flow, origin): (u32, Option<&Origin>),
+    template: &str,
+    own: Map<String, Json>,
+) -> Result<String, String> {
+    Asked { cx, flow, number: 0, origin }.render(template, own)
+}
+
 /// The inputs of an execution: those given, and what the flow says where none was.
 pub(in crate::simulator) fn inputs(flow: &Flow, origin: Option<&Origin>) -> Map<String, Json> {
     let declared = flow.source.get("inputs").and_then(Json::as_array).into_iter().flatten();
@@ -77,5 +90,7 @@ pub(super) fn dialect(profile: &Profile) -> Dialect {
         next_by_place: profile.has(Quirk::NextByPlace),
         exit_unseen: profile.has(Quirk::ExitUnseen),
         kill_restarts: profile.has(Quirk::KillRestarts),
+        parallel_fails: profile.has(Quirk::ParallelFails),
+        cut_goes_on: profile.has(Quirk::CutGoesOn),
     }
 }

@@ -10,7 +10,7 @@ use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::event::Event;
 use super::super::meters::{Class, Meter, Subject};
-use super::super::origin::Origin;
+use super::super::origin::{Origin, Starter};
 use super::super::queue::{Message, QueueKind};
 use super::asked::Asked;
 use super::{Coming, Execution, Executor, Freed, Parent, message};
@@ -52,7 +52,7 @@ impl Executor {
         let Some(&Execution { flow, number, .. }) = self.executions.get(slot) else { return };
         // Its delay is counted when it ends, and not before (standalone/activity).
         message(cx, cluster, executor, flow, State::Paused);
-        cx.after(after, Event::RetryDue { execution: slot, number, run });
+        cx.after(after, Event::RetryDue { execution: slot, flow, number, run });
     }
 
     /// The execution goes on after a pause: counted as one that starts (standalone/activity).
@@ -87,7 +87,7 @@ impl Executor {
         let number_of_child = cx.next_number(child);
         self.origins.insert((child, number_of_child), origin);
         let parent = wait.then_some(Parent { slot, number, run });
-        self.coming.insert((child, number_of_child), Coming { begun: cx.now, parent });
+        self.coming.insert((child, number_of_child), Coming { begun: cx.now, parent, from: None });
         self.create(cx, cluster, executor, (child, number_of_child), (None, 0));
         if !wait {
             tell(cluster, cx, Some(State::Created));
@@ -126,7 +126,9 @@ impl Executor {
             "namespace": flow_here.namespace,
         });
         let labels = cx.plan.flows.get(child as usize)?.labels.iter().chain(&subflow.labels).cloned().collect();
-        Some(Arc::new(Origin { labels, inputs, trigger: trigger.as_object().cloned(), ..Origin::default() }))
+        let starter = Some(Starter { flow, number, alert: false });
+        let trigger = trigger.as_object().cloned();
+        Some(Arc::new(Origin { labels, inputs, trigger, starter, ..Origin::default() }))
     }
 
     fn subflow(&self, cx: &Context, slot: u32, run: u32) -> Option<Subflow> {
