@@ -137,7 +137,10 @@ impl Cluster {
         if job.outcome.timed_out {
             self.count(cx, member, Meter::WorkerTimeout, Subject::Attempt(flow, task, attempt));
         }
-        if let Some(message) = job.outcome.awaits {
+        // One that was killed has sent its message all the same.
+        if let Some(message) = job.outcome.awaits
+            && job.outcome.state != State::Killed
+        {
             cx.outbox.given_up(message, job.outcome.duration);
         }
         self.produce(cx, member, Class::WorkerTaskResult, 1);
