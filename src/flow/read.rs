@@ -446,13 +446,8 @@ fn schedule(reading: &mut Reading, object: &Object<'_>) -> Option<Schedule> {
     };
     // Whether its version takes `L` is asked where the version is known.
     if let Err(problem) = schedule.check(true) {
-        let fields = if schedule.with_seconds { "six fields, seconds first" } else { "five fields" };
         let problem = problem.trim_end_matches('.').to_owned();
-        reading.error(
-            &node.place,
-            format!("`cron` is `{}`: {problem}", schedule.cron),
-            format!("write {fields}, such as `*/5 * * * *`, or a nickname such as `@hourly`"),
-        );
+        reading.error(&node.place, format!("`cron` is `{}`: {problem}", schedule.cron), schedule.advice());
     }
     Some(schedule)
 }

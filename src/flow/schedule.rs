@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
 
-use super::cron::{Cron, Dialect};
+use super::cron::{self, Cron, Dialect};
 use super::{Schedule, zone};
 
 type Parsed = (Cron, TimeZone);
@@ -44,6 +44,11 @@ impl Schedule {
     /// What is wrong with it, in Kestra's words.
     pub fn check(&self, last_day: bool) -> Result<(), String> {
         self.parse(last_day).map(|_| ())
+    }
+
+    /// What to write instead of a cron expression that is refused.
+    pub(super) fn advice(&self) -> String {
+        cron::advice(&self.cron, Dialect { seconds: self.with_seconds, last_day: true })
     }
 
     fn parse(&self, last_day: bool) -> Result<Cron, String> {

@@ -37,6 +37,10 @@ pub(super) fn agenda(plan: &Plan) -> VecDeque<Issued> {
                 let origin = Origin { labels: labels.clone(), inputs: inputs.clone(), ..Origin::default() };
                 add(Command::Execute { flow: *flow, origin: Arc::new(origin) });
             }
+            Order::Receivers(answering) => add(Command::Receivers(*answering)),
+            Order::Answer { message, answer } => {
+                add(Command::Answer { message: *message, answer: answer.clone() });
+            }
             Order::Ask { deed, whose } => add(Command::Ask { deed: deed.clone(), whose: whose.clone() }),
             Order::Stop(members) => members.iter().for_each(|member| add(Command::Stop { member: *member })),
         }
@@ -61,5 +65,7 @@ pub(super) fn order(command: &Command) -> Order {
         Command::Execute { flow, origin } => {
             Order::Execute { flow, inputs: origin.inputs.clone(), labels: origin.labels.clone() }
         }
+        Command::Receivers(answering) => Order::Receivers(answering),
+        Command::Answer { message, answer } => Order::Answer { message, answer },
     }
 }

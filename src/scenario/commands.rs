@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::TimelineEntry;
 use crate::flow::State;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// One entry of `commands`. At one instant they follow the entries of the timeline, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +51,15 @@ pub enum Order {
         /// `labels`.
         labels: Vec<(String, String)>,
     },
+    /// `receivers`: who answers messages from now on.
+    Receivers(Answering),
+    /// `answer`: what the receiver of this message has answered.
+    Answer {
+        /// Messages are counted from 0, those before the scenario's start too.
+        message: u64,
+        /// What it was.
+        answer: RealAnswer,
+    },
     /// `kill`, `pause`, `resume`, `replay`, `change-state`: somebody asks over the API something of executions that are there.
     Ask {
         /// What.
@@ -58,6 +67,40 @@ pub enum Order {
         /// Of which.
         whose: Whose,
     },
+}
+
+/// Who answers the messages of notification tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answering {
+    /// `scenario`: its `receivers` and its faults, all others take what they get.
+    #[default]
+    Scenario,
+    /// `outside`: real receivers. Those of which the scenario says something answer as it says.
+    Outside,
+    /// `all-outside`: the same, those too of which the scenario says that they are `ok`.
+    AllOutside,
+}
+
+impl Answering {
+    /// The words for them.
+    pub const WORDS: &[(&str, Answering)] =
+        &[("scenario", Answering::Scenario), ("outside", Answering::Outside), ("all-outside", Answering::AllOutside)];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        Answering::WORDS.iter().find(|(_, it)| *it == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// What a real receiver answered to a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealAnswer {
+    /// `status`: of HTTP, or the code of a mail server; none where no answer came.
+    pub status: Option<u16>,
+    /// `fails`: with which words the task fails, secrets masked; none where it succeeds.
+    pub fails: Option<String>,
+    /// `took`: from the sending on.
+    pub took: Duration,
 }
 
 /// What somebody asks of an execution that is there.

@@ -130,6 +130,18 @@ pub(super) const COMMANDS: &[Field] = &[
     Field::new("refresh", TARGET, "worker-1", "POST /refresh."),
     Field::new("stop-by-endpoint", TARGET, "worker-1", "POST /stop."),
     Field::new("execute", Kind::Text, "company.team.ingest", "An execution of this flow, with `inputs` and `labels`."),
+    Field::new(
+        "receivers",
+        Kind::Choice(&["scenario", "outside", "all-outside"]),
+        "outside",
+        "Who answers messages from now on: the scenario, or an `answer` for each.",
+    ),
+    Field::new(
+        "answer",
+        Kind::Number,
+        "0",
+        "The answer to the message of this number, with `status`, `took`, `fails`.",
+    ),
     Field::new("kill", Kind::Text, "company.team.ingest", "Kills an execution of this flow, and what it has started."),
     Field::new("pause", Kind::Text, "company.team.ingest", "Pauses an execution of this flow that is RUNNING."),
     Field::new("resume", Kind::Text, "company.team.ingest", "Lets an execution of this flow go on that is PAUSED."),
@@ -154,6 +166,9 @@ pub(super) const WHEN_COMMANDED: &[Field] = &[
         "{ team: data }",
         "Labels of the execution, beside those of its flow; those that an execution must have to be meant.",
     ),
+    Field::new("status", Kind::Number, "500", "The status of the answer; left out where none came."),
+    Field::new("took", DURATION, "120ms", "How long the answer took."),
+    Field::new("fails", Kind::Text, "connection refused", "Why the task fails; left out where it succeeds."),
     Field::new(
         "which",
         Kind::AnyOf(&[Kind::Choice(WHICH), Kind::Number]),

@@ -16,7 +16,7 @@ mod units;
 mod write;
 
 pub(crate) use commands::goes_on;
-pub use commands::{Deed, LEVELS, Order, PlannedCommand, TaskOf, Which, Whose};
+pub use commands::{Answering, Deed, LEVELS, Order, PlannedCommand, RealAnswer, TaskOf, Which, Whose};
 pub use comparison::*;
 pub use describe::describe;
 pub use expectation::*;

@@ -353,6 +353,13 @@ fn command(command: &PlannedCommand, plan: &Plan) -> Value {
             put("labels", pairs(labels));
         }
         Order::Ask { deed, whose } => asked(deed, whose, plan, &mut put),
+        Order::Receivers(answering) => put("receivers", json!(answering.word())),
+        Order::Answer { message, answer } => {
+            put("answer", json!(message));
+            answer.status.into_iter().for_each(|status| put("status", json!(status)));
+            put("took", span(answer.took));
+            answer.fails.iter().for_each(|why| put("fails", json!(why)));
+        }
     }
     object.into()
 }

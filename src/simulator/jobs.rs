@@ -9,6 +9,7 @@ use super::worker::{JobOrder, Outcome, RunningWork, TaskEnd, Work};
 use super::{Job, RunningJob};
 use crate::flow::State;
 use crate::profile::{Quirk, Role};
+use crate::scenario::RealAnswer;
 use crate::time::Duration;
 
 impl Cluster {
@@ -136,6 +137,9 @@ impl Cluster {
         if job.outcome.timed_out {
             self.count(cx, member, Meter::WorkerTimeout, Subject::Attempt(flow, task, attempt));
         }
+        if let Some(message) = job.outcome.awaits {
+            cx.outbox.given_up(message, job.outcome.duration);
+        }
         self.produce(cx, member, Class::WorkerTaskResult, 1);
         self.write_logs(cx, member, 1 + job.outcome.logs);
         self.log_info(member);
@@ -161,6 +165,22 @@ impl Cluster {
         self.write_logs(cx, member, job.outcome.logs);
         let fires = job.outcome.fires;
         self.send(cx, QueueKind::WorkerTriggerResult, Message::TriggerEvaluated { trigger, fires });
+    }
+
+    /// The receiver of a message has answered: the job that waits for it, if there is still one, comes to that.
+    pub(super) fn answered(&mut self, cx: &mut Context, message: u64, answer: RealAnswer) {
+        let Some((at, outcome)) = cx.outbox.answered(message, answer) else { return };
+        let ends = cx.now.max(at + outcome.duration);
+        for (index, member) in self.members.iter_mut().enumerate() {
+            let life = member.life();
+            let Some(process) = &mut member.process else { continue };
+            if let Some(turn) = process.worker.answered(outcome, ends, cx.now) {
+                if let Some((ends, turn)) = turn {
+                    cx.events.push(ends, Event::JobEnd { member: index as u32, life, turn });
+                }
+                return;
+            }
+        }
     }
 
     /// Jobs of a process that stood still, or waited for a connection, go on.
@@ -209,7 +229,7 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
         _ if attempt.warns => (attempt.duration, State::Warning),
         _ => (attempt.duration, State::Success),
     };
-    Outcome { duration, state, timed_out, logs, fires }
+    Outcome { duration, state, timed_out, logs, fires, awaits: None }
 }
 
 /// How long a task may take.

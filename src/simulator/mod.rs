@@ -73,7 +73,7 @@ pub use view::{
 use crate::flow::CheckBehavior;
 use crate::profile::Role;
 use crate::random::{Seed, name_key};
-use crate::scenario::{Deed, Fault, Plan, Target, Whose};
+use crate::scenario::{Answering, Deed, Fault, Plan, Target, Whose};
 use crate::time::{Calendar, Instant};
 use cluster::Cluster;
 use context::Context;
@@ -128,17 +128,22 @@ impl Simulation {
         simulation
     }
 
-    /// Moves to `to`, through all events up to and including it. An instant in the past changes nothing.
+    /// Moves to `to`, through all events up to and including it. An instant in the past changes nothing. After
+    /// [`Simulation::stop_at_messages`] it may end earlier.
     ///
     /// # Errors
     /// A limit was reached; `now` is the instant of it, and nothing moves any more.
     pub fn advance(&mut self, to: Instant) -> Result<(), LimitReached> {
+        let mut to = to;
         while self.cx.limit.is_none()
             && let Some((at, event)) = self.cx.events.pop(to)
         {
             self.cx.now = at;
             self.handled += 1;
             self.dispatch(event);
+            if self.cx.outbox.stops() {
+                to = at;
+            }
             if self.handled >= limits::EVENTS {
                 self.cx.reached("the number of events", limits::EVENTS);
             }
@@ -302,6 +307,11 @@ impl Simulation {
                 it.process().map(|_| ()).ok_or_else(|| CommandError::NoProcess(it.name().to_owned()))
             }
             Command::Inject(entry) => self.check_fault(&entry.fault),
+            Command::Receivers(_) => Ok(()),
+            Command::Answer { message, .. } => match self.cx.outbox.waits(*message) {
+                true => Ok(()),
+                false => Err(CommandError::NotWaiting(*message)),
+            },
             Command::Execute { flow, origin } => self.check_execute(*flow, origin),
             Command::Ask { deed, whose } => {
                 self.webserver()?;
@@ -341,6 +351,12 @@ impl Simulation {
                 let Simulation { cx, cluster, executor, .. } = self;
                 traffic::ask(cx, cluster, executor, flow as u32, Way::Api, Some(origin));
             }
+            Command::Receivers(answering) => {
+                for (message, answer) in self.cx.outbox.answer_by(answering) {
+                    self.cluster.answered(&mut self.cx, message, answer);
+                }
+            }
+            Command::Answer { message, answer } => self.cluster.answered(&mut self.cx, message, answer),
         }
         if cfg!(debug_assertions) {
             self.assert_laws();
@@ -501,6 +517,19 @@ impl Simulation {
     /// What notification tasks sent, oldest first; the last of it is kept.
     pub fn sent(&self) -> &Log<Sent> {
         &self.cx.outbox.sent
+    }
+    /// Who answers messages now.
+    pub fn answering(&self) -> Answering {
+        self.cx.outbox.answering
+    }
+    /// Whether [`Simulation::advance`] ends at each instant at which a message is sent that waits for an answer from
+    /// outside, all of that instant done: for who sends it.
+    pub fn stop_at_messages(&mut self, stop: bool) {
+        self.cx.outbox.stopping = stop;
+    }
+    /// Whether any task of a flow tells somebody.
+    pub fn tells(&self) -> bool {
+        self.executor.tells()
     }
     /// From now on it is kept what the Flow triggers of a flow make of executions: [`Simulation::reasons`].
     pub fn ask(&mut self, flow: usize) {

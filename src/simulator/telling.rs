@@ -32,6 +32,11 @@ impl Telling {
         Telling { dialect: Dialect::named(plan.kestra.language().name()).map(Arc::new), tells }
     }
 
+    /// Whether any flow sends something.
+    pub(super) fn any(&self) -> bool {
+        self.tells.contains(&true)
+    }
+
     /// What a task run sends, when its task sends anything.
     pub(super) fn prepare(&self, cx: &Context, of: &Heard<'_>, run: u32) -> Option<Prepared> {
         if !*self.tells.get(of.flow as usize)? {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::origin::Origin;
 use crate::flow::State;
-use crate::scenario::{Deed, TimelineEntry, Whose};
+use crate::scenario::{Answering, Deed, RealAnswer, TimelineEntry, Whose};
 use crate::time::Instant;
 
 /// What a member's ports do with a connection.
@@ -95,6 +95,15 @@ pub enum Command {
         /// What it is started with.
         origin: Arc<Origin>,
     },
+    /// Who answers messages from now on. Where it is the scenario again, messages under way are taken.
+    Receivers(Answering),
+    /// The receiver of a message that waits has answered.
+    Answer {
+        /// Its number: that of [`Simulation::sent`](super::Simulation::sent).
+        message: u64,
+        /// What it was.
+        answer: RealAnswer,
+    },
     /// Somebody asks over the API something of executions that are there.
     Ask {
         /// What.
@@ -150,6 +159,9 @@ pub enum CommandError {
     /// No fault of this name is there.
     #[error("no fault in force is called `{0}`")]
     NoFault(String),
+    /// This message waits for no answer.
+    #[error("message {0} waits for no answer")]
+    NotWaiting(u64),
 }
 
 /// A job that runs in a worker, as `/worker` lists it.

@@ -47,6 +47,8 @@ pub(super) struct Outcome {
     pub(super) timed_out: bool,
     pub(super) logs: u32,
     pub(super) fires: bool,
+    /// The message of which it awaits the answer; without one it comes to this.
+    pub(super) awaits: Option<u64>,
 }
 
 /// A job in a worker's thread.
@@ -140,6 +142,24 @@ impl Worker {
         }
     }
 
+    /// What a job waits for has come: it comes to `outcome` at `ends`, unless it is over before. None when no job here
+    /// waits for it; else when it ends now, if it moves.
+    pub(super) fn answered(&mut self, outcome: Outcome, ends: Instant, now: Instant) -> Option<Option<Turn>> {
+        let job = self.running.iter_mut().find(|job| job.outcome.awaits == outcome.awaits)?;
+        let due = job.left.map_or(job.ends, |left| now + left);
+        if ends >= due {
+            return Some(None);
+        }
+        job.outcome = outcome;
+        if let Some(left) = &mut job.left {
+            *left = ends.since(now);
+            return Some(None);
+        }
+        self.turns += 1;
+        (job.ends, job.turn) = (ends, self.turns);
+        Some(Some((ends, self.turns)))
+    }
+
     /// A job ends.
     pub(super) fn end(&mut self, turn: u64, now: Instant) -> Option<RunningWork> {
         let at = self.running.iter().position(|job| job.turn == turn)?;
@@ -212,8 +232,14 @@ impl Worker {
 mod tests {
     use super::*;
 
-    const OUTCOME: Outcome =
-        Outcome { duration: Duration::seconds(10), state: State::Success, timed_out: false, logs: 1, fires: false };
+    const OUTCOME: Outcome = Outcome {
+        duration: Duration::seconds(10),
+        state: State::Success,
+        timed_out: false,
+        logs: 1,
+        fires: false,
+        awaits: None,
+    };
 
     fn second(n: u64) -> Instant {
         Instant::START + Duration::seconds(n)
@@ -260,6 +286,25 @@ mod tests {
         assert!(!worker.is_due(turns[0].1) && worker.is_due(turns[1].1));
         worker.stall(second(15));
         assert_eq!(worker.resume(second(20))[0].0, second(20));
+    }
+
+    #[test]
+    fn a_job_that_awaits_an_answer_ends_with_it_or_without_it_and_not_later_for_it() {
+        let awaits = |number| Outcome { awaits: Some(number), state: State::Failed, ..OUTCOME };
+        let mut worker = Worker::new(4);
+        let turns = [7, 8, 9].map(|number| worker.start(order(number), awaits(number), second(0)).1);
+        let answered = |number| Outcome { state: State::Success, ..awaits(number) };
+        let (ends, turn) = worker.answered(answered(8), second(3), second(3)).flatten().expect("it moves");
+        assert_eq!(ends, second(3));
+        assert!(!worker.is_due(turns[1]) && worker.is_due(turn));
+        assert_eq!(worker.end(turn, second(3)).map(|job| job.outcome.state), Some(State::Success));
+        assert_eq!(worker.answered(answered(8), second(4), second(4)), None, "nobody waits for it");
+        assert_eq!(worker.answered(answered(7), second(11), second(4)), Some(None), "it is over before");
+        worker.stall(second(4));
+        assert_eq!(worker.answered(answered(9), second(6), second(5)), Some(None), "it stands still");
+        let again = worker.resume(second(20));
+        assert_eq!(again.iter().map(|turn| turn.0).collect::<Vec<_>>(), [second(26), second(21)]);
+        assert_eq!(worker.end(again[0].1, second(26)).map(|job| job.outcome.state), Some(State::Failed));
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod window;
 
 pub use context::{instant, variables};
 pub use start::Fired;
-pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger};
+pub use upstream::{CORRELATION, REPLAY, TaskRun, Upstream, UpstreamTrigger};
 pub use verdict::{Verdict, Why};
 #[cfg(feature = "internals")]
 pub use window::Window;

@@ -4,14 +4,16 @@ use serde_json::{Map, Value as Json};
 
 use super::expectations::labels;
 use super::faults::{entry, targets};
-use super::instant;
 use super::work::flow_named;
+use super::{duration, instant};
 use crate::document::{Entry, Node, Object, Reading, Value};
 use crate::flow;
 use crate::flow::State;
 use crate::scenario::fields::{COMMANDS, ENDS, WHEN_COMMANDED};
-use crate::scenario::{Deed, LEVELS, Order, Plan, PlannedCommand, TaskOf, Which, Whose, goes_on};
-use crate::time::Instant;
+use crate::scenario::{
+    Answering, Deed, LEVELS, Order, Plan, PlannedCommand, RealAnswer, TaskOf, Which, Whose, goes_on,
+};
+use crate::time::{Duration, Instant};
 
 /// The level that is that of the logger above.
 const INHERITED: &str = "inherited";
@@ -45,6 +47,11 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
             flow: flow_named(reading, value, plan)?,
             inputs: object.get("inputs").map(|node| inputs(node, reading)).unwrap_or_default(),
             labels: object.get("labels").map(|node| labels(node, reading)).unwrap_or_default(),
+        },
+        "receivers" => Order::Receivers(reading.choice(value, "way to answer messages", Answering::WORDS)?),
+        "answer" => Order::Answer {
+            message: reading.count(value, "`answer`", 0..=u64::MAX)?,
+            answer: answer(&object, reading)?,
         },
         "kill" | "pause" | "resume" | "replay" | "change-state" => ask(&object, keyword, plan, reading)?,
         logger => {
@@ -165,6 +172,23 @@ fn inputs(node: &Node, reading: &mut Reading) -> Map<String, Json> {
             Map::new()
         }
     }
+}
+
+/// What a receiver answered.
+fn answer(object: &Object<'_>, reading: &mut Reading) -> Option<RealAnswer> {
+    let status = match object.get("status") {
+        Some(node) => Some(u16::try_from(reading.count(node, "`status`", 100..=599)?).ok()?),
+        None => None,
+    };
+    let fails = match object.get("fails") {
+        Some(node) => Some(reading.text(node, "`fails`")?.to_owned()),
+        None => None,
+    };
+    let took = match object.get("took") {
+        Some(node) => duration(reading, node, "`took`")?,
+        None => Duration::ZERO,
+    };
+    Some(RealAnswer { status, fails, took })
 }
 
 /// The `at` of a fault itself.

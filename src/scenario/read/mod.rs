@@ -124,7 +124,11 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
             return None;
         }
     };
-    let Value::Mapping(mut merged) = base.value else { return Some(root) };
+    let Value::Mapping(mut merged) = base.value else {
+        let what = format!("`{name}` is no scenario: it must be a mapping, not {}", base.value.describe());
+        reading.error(&extends.place, what, "name a scenario, for example `extends: worker-killed`");
+        return None;
+    };
     for entry in std::mem::take(entries) {
         match merged.iter_mut().find(|old| old.key == entry.key) {
             Some(old) => match (&mut old.value.value, entry.value.value.clone()) {
