@@ -9,7 +9,7 @@ use crate::time::Instant;
 impl Execution {
     /// One that runs a task run again, and all that comes behind it: what ran before it has run. None when it has no such
     /// task run.
-    pub fn from_task_run(&self, tree: &Tree, from: u32, begun: Instant) -> Option<Execution> {
+    pub fn again_from(&self, tree: &Tree, from: u32, begun: Instant) -> Option<Execution> {
         self.run(from)?;
         let path = self.path(from);
         let again = |run: u32| !path.contains(&run) && self.is_behind(tree, run, &path);

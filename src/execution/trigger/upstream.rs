@@ -68,6 +68,9 @@ pub struct TaskRun<'a> {
 /// The label that ties executions together.
 pub const CORRELATION: &str = "system.correlationId";
 
+/// The label of an execution that repeats another one.
+pub const REPLAY: &str = "system.replay";
+
 impl Upstream<'_> {
     /// Whether it has a label with a value. A key may be there more than once.
     pub(super) fn labelled(&self, key: &str, value: &str) -> bool {

@@ -36,6 +36,7 @@ use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 use asked::{Asked, dialect};
 use kept::Keeping;
+use orders::{Key, Meant};
 use places::Places;
 use sla::plan_slas;
 
@@ -60,7 +61,7 @@ pub(super) struct Executor {
     pub(super) origins: Origins,
     kept: Keeping,
     /// By the execution that started them: those that have not ended, in the order in which they began.
-    children: FxHashMap<(u32, u64), Vec<(u32, (u32, u64))>>,
+    children: FxHashMap<Key, Vec<Meant>>,
 }
 
 /// An execution that has not ended.
@@ -95,8 +96,11 @@ struct Coming {
     begun: Instant,
     parent: Option<Parent>,
     /// What has run of it, with the states it came into, when it goes on where another one was.
-    from: Option<Box<(execution::Execution, Vec<(Instant, State)>)>>,
+    from: Option<Box<(execution::Execution, History)>>,
 }
+
+/// The states that an execution came into, and when.
+type History = Vec<(Instant, State)>;
 
 /// A trigger whose execution has ended, and how: it may fire again.
 pub(super) type Freed = Option<(u32, State)>;

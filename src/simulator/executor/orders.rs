@@ -17,14 +17,11 @@ use crate::profile::Quirk;
 use crate::scenario::{Deed, TaskOf, Which, Whose, trigger_dialect};
 use crate::time::Duration;
 
-/// What a replayed execution is labelled with.
-const REPLAY: &str = "system.replay";
-
 /// How long after the kill of an execution the alerts are killed that it has started.
 const ALERTS_KILLED: Duration = Duration::milliseconds(150);
 
 /// An execution, by its flow and number.
-type Key = (u32, u64);
+pub(in super::super) type Key = (u32, u64);
 
 /// The same with its slot, if it has one.
 pub(in super::super) type Meant = (u32, Key);
@@ -233,7 +230,7 @@ impl Executor {
                 }
             };
             put(execution::trigger::CORRELATION, &id);
-            put(REPLAY, "true");
+            put(execution::trigger::REPLAY, "true");
         }
         new.original.get_or_insert(id);
         Arc::new(new)
@@ -256,7 +253,7 @@ impl Executor {
         let from = match task {
             None => None,
             Some(task) => {
-                let new = it.from_task_run(&tree, run_of(it, &tree, task)?, begun)?;
+                let new = it.again_from(&tree, run_of(it, &tree, task)?, begun)?;
                 let mut history = match found {
                     Found::Live(_, it) => it.history.clone(),
                     Found::Ended(it) => it.history.clone(),
