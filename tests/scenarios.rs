@@ -66,3 +66,17 @@ fn readme_has_the_table_of_faults_as_their_rows_tell_it() {
     let table = faults_table();
     assert!(readme.contains(&table), "README's table of faults should be\n\n{table}");
 }
+
+#[test]
+fn readme_names_every_scenario_in_its_family() {
+    let readme = include_str!("../README.md");
+    for path in scenario_files() {
+        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        let folder = path.parent().and_then(|folder| folder.file_name()).and_then(|folder| folder.to_str());
+        let row = readme.lines().find(|line| line.starts_with("| ") && line.contains(&format!("`{name}`,")))
+            .or_else(|| readme.lines().find(|line| line.starts_with("| ") && line.contains(&format!("`{name}` |"))));
+        let row = row.unwrap_or_else(|| panic!("{name} is in no family of the README"));
+        let in_folder = folder == Some("scenarios") || row.starts_with(&format!("| {} |", folder.unwrap_or_default()));
+        assert!(in_folder, "{name}: {row}");
+    }
+}
