@@ -115,7 +115,9 @@ fn set(labels: &mut Set, name: &str, value: &str) {
     };
 }
 
-/// Bytes of all labels of a series together: in a chain of rules each could make them several times as long.
+/// Bytes of a value that a rule makes: in a chain of rules each could be several times as long as the one before.
+const MAX_LABEL: usize = 64 << 10;
+/// Bytes of all labels of a series together.
 const MAX_LABELS: usize = 1 << 20;
 
 /// Why rules of relabelling go no further, and the number of the rule.
@@ -123,7 +125,7 @@ const MAX_LABELS: usize = 1 << 20;
 pub(super) enum Stopped {
     /// It drops the series or target.
     Drops(usize),
-    /// It would make labels of more than [`MAX_LABELS`] bytes.
+    /// It would make labels that are longer than [`MAX_LABEL`] or [`MAX_LABELS`].
     TooLong(usize),
 }
 
@@ -133,7 +135,8 @@ impl Stopped {
         match self {
             Stopped::Drops(_) => None,
             Stopped::TooLong(rule) => {
-                Some(format!("{what}[{rule}] makes labels of more than {} MiB", MAX_LABELS >> 20))
+                let (one, all) = (MAX_LABEL >> 10, MAX_LABELS >> 20);
+                Some(format!("{what}[{rule}] makes a label of more than {one} KiB, or of more than {all} MiB together"))
             }
         }
     }
@@ -228,8 +231,8 @@ impl Relabel {
             Action::DropEqual => return Some(of(labels, &self.target_label) != value),
             Action::Replace => {
                 let Some(captures) = self.regex.captures(&value) else { return Some(true) };
-                let target = promql::expanded(&captures, &self.target_label, MAX_LABELS)?;
-                let text = promql::expanded(&captures, &self.replacement, MAX_LABELS)?;
+                let target = promql::expanded(&captures, &self.target_label, MAX_LABEL)?;
+                let text = promql::expanded(&captures, &self.replacement, MAX_LABEL)?;
                 if !target.is_empty() {
                     set(labels, &target, &text);
                 }
@@ -326,7 +329,7 @@ mod tests {
             let mut set: Set = [("a".into(), "x".into())].into_iter().collect();
             let stopped = apply(&rules, &mut set).expect_err(rule);
             assert!(matches!(stopped, Stopped::TooLong(_)), "{rule}: {stopped:?}");
-            assert!(stopped.too_long("relabel_configs").is_some_and(|told| told.ends_with("of more than 1 MiB")));
+            assert!(stopped.too_long("relabel_configs").is_some_and(|told| told.contains("of more than 64 KiB")));
             assert!(bytes(&set) <= 2 * MAX_LABELS, "{rule}");
         }
     }

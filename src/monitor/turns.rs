@@ -78,6 +78,17 @@ impl Monitor {
         }
     }
 
+    /// The names of the series that a rule reads, its templates included; none of a selector that may mean any.
+    fn reads(&self, (group, index): Key) -> Vec<Option<String>> {
+        let mut selected = self.groups[group].rules[index].expression().selected();
+        match self.asks.get(&(group, index)) {
+            Some(Some(asked)) => selected.extend(asked.iter().flat_map(Expression::selected)),
+            Some(None) => selected.push(None),
+            None => {}
+        }
+        selected
+    }
+
     /// An order in which every rule finds what it reads, if there is one: a rule that writes a series before all that read
     /// it. There is none when a reader must not see yet what is written at the same instant, or reads what it leads to, or
     /// when several write one series, or when one writes further into the past than its reader looks: what is not written
@@ -106,12 +117,7 @@ impl Monitor {
         // By reader: the rules that must come before it.
         let mut needs: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
         for &reader in &keys {
-            let mut selected = self.groups[reader.0].rules[reader.1].expression().selected();
-            match self.asks.get(&reader) {
-                Some(Some(asked)) => selected.extend(asked.iter().flat_map(Expression::selected)),
-                Some(None) => selected.push(None),
-                None => {}
-            }
+            let selected = self.reads(reader);
             // A selector that may mean any name may mean those that rules write.
             if selected.iter().any(Option::is_none) && !writers.is_empty() {
                 return None;
