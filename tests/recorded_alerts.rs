@@ -106,17 +106,18 @@ fn seen(plan: &Arc<Plan>, alerts: &[&str]) -> Seen {
         let flow = plan.flows.iter().position(|flow| flow.id == *alert).expect("an alert flow");
         let simulation = run(plan, flow);
         for reason in simulation.reasons().iter() {
-            let at = seen.executions.iter().position(|it| it.id == reason.execution).unwrap_or(seen.executions.len());
+            let About::Execution { flow: upstream, execution, state } = &reason.about else { continue };
+            let at = seen.executions.iter().position(|it| it.id == *execution).unwrap_or(seen.executions.len());
             if at == seen.executions.len() {
-                let flow = plan.flows[reason.upstream as usize].name();
-                seen.executions.push(Upstream { flow, id: reason.execution.clone(), ..Upstream::default() });
+                let flow = plan.flows[*upstream as usize].name();
+                seen.executions.push(Upstream { flow, id: execution.clone(), ..Upstream::default() });
             }
             let execution = &mut seen.executions[at];
             if *alert == alerts[0] {
-                execution.history.push(reason.state.name());
+                execution.history.push(state.name());
             }
             if reason.fires {
-                execution.fired.entry((*alert).to_owned()).or_default().push(reason.state.name());
+                execution.fired.entry((*alert).to_owned()).or_default().push(state.name());
             }
         }
         if *alert == alerts[0] {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::faults::Unit;
 use super::{
     Amount, Arrivals, Behaviour, Credentials, DatabaseFault, DatabaseKind, Deed, Fault, MemberPlan, Order, Plan,
-    PlannedCommand, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which, Whose,
+    PlannedCommand, RealAnswer, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which, Whose,
 };
 use crate::flow::Flow;
 use crate::time::{Duration, Instant};
@@ -324,6 +324,13 @@ fn pairs(labels: &[(String, String)]) -> Value {
     labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Object>().into()
 }
 
+fn put_answer(put: &mut dyn FnMut(&str, Value), message: u64, answer: &RealAnswer) {
+    put("answer", json!(message));
+    answer.status.into_iter().for_each(|status| put("status", json!(status)));
+    put("took", span(answer.took));
+    answer.fails.iter().for_each(|why| put("fails", json!(why)));
+}
+
 fn command(command: &PlannedCommand, plan: &Plan) -> Value {
     let mut object = Object::new();
     let mut put = |key: &str, value: Value| set(&mut object, key, Some(value));
@@ -354,12 +361,7 @@ fn command(command: &PlannedCommand, plan: &Plan) -> Value {
         }
         Order::Ask { deed, whose } => asked(deed, whose, plan, &mut put),
         Order::Receivers(answering) => put("receivers", json!(answering.word())),
-        Order::Answer { message, answer } => {
-            put("answer", json!(message));
-            answer.status.into_iter().for_each(|status| put("status", json!(status)));
-            put("took", span(answer.took));
-            answer.fails.iter().for_each(|why| put("fails", json!(why)));
-        }
+        Order::Answer { message, answer } => put_answer(&mut put, *message, answer),
     }
     object.into()
 }
