@@ -308,7 +308,7 @@ fn other_data_sources_are_left_out_and_told() {
     assert_eq!(titles(&rules.expect("it was read")), ["T a"], "it is judged all the same, and told once");
     // One that says so must have a query.
     let none = of("x", "{ datasource: { type: prometheus } }");
-    check(&file("", &[&none, ABOVE]), &outside, false, &[(Severity::Error, "this query has no `expr`")]);
+    check(&file("", &[&none, ABOVE]), &Outside::default(), false, &[(Severity::Error, "this query has no `expr`")]);
     // What is wrong beside it is still told.
     let text = file("        for: 1.5m\n", &[&of("x", logs), ABOVE]);
     check(&text, &outside, false, &[(Severity::Warning, "is left out"), (Severity::Error, "`for` is `1.5m`")]);
