@@ -70,7 +70,9 @@ fn readme_names_every_scenario_in_its_family() {
     for path in scenario_files() {
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
         let folder = path.parent().and_then(|folder| folder.file_name()).and_then(|folder| folder.to_str());
-        let row = readme.lines().find(|line| line.starts_with("| ") && line.contains(&format!("`{name}`,")))
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with("| ") && line.contains(&format!("`{name}`,")))
             .or_else(|| readme.lines().find(|line| line.starts_with("| ") && line.contains(&format!("`{name}` |"))));
         let row = row.unwrap_or_else(|| panic!("{name} is in no family of the README"));
         let in_folder = folder == Some("scenarios") || row.starts_with(&format!("| {} |", folder.unwrap_or_default()));
