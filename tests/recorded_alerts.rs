@@ -14,7 +14,7 @@ use common::capture_of;
 use mock_kestra::document::{self, Source};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{Loader, Order, Plan, read};
-use mock_kestra::simulator::{Command, Delivery, Simulation};
+use mock_kestra::simulator::{About, Command, Delivery, Simulation};
 use mock_kestra::time::{Calendar, Instant};
 use regex::Regex;
 use serde_json::Value;
