@@ -8,7 +8,7 @@ use mock_kestra::flow::{Body, Flow, Group, How, Pause, Retry, RetryPause, State,
 use mock_kestra::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 struct Nowhere(Instant);
 
@@ -19,7 +19,7 @@ impl World for Nowhere {
     fn share(&mut self, _: u32) -> f64 {
         0.5
     }
-    fn render(&mut self, template: &str, _: Map<String, Value>) -> Result<String, String> {
+    fn render(&mut self, template: &str, _: &Execution, _: u32) -> Result<String, String> {
         Err(format!("no template: {template}"))
     }
 }
@@ -189,7 +189,13 @@ proptest! {
 
     #[test]
     fn every_execution_ends_as_its_tasks_did(flow in flow(), choices in prop::collection::vec(any::<u8>(), 60), new in any::<bool>()) {
-        let dialect = Dialect { cancelled_counts: new, next_by_place: new, exit_unseen: new, kill_restarts: new };
+        let dialect = Dialect {
+            cancelled_counts: new,
+            next_by_place: new,
+            exit_unseen: new,
+            kill_restarts: new,
+            parents_named: new,
+        };
         let (execution, tree) = run(&flow, dialect, choices.into_iter(), usize::MAX)?;
         // The worst of the tasks of the flow itself, as an independent reading of its task runs says.
         let tops = 0..flow.tasks.len() as u32;

@@ -12,4 +12,6 @@ pub struct Dialect {
     pub kill_restarts: bool,
     /// An Exit that comes first ends an execution that never was RUNNING (2.0; captures/core/end-to-end.2.0.0.jsonl).
     pub exit_unseen: bool,
+    /// `parents` has all task runs that hold one, with the ids of their tasks (2.0); before, those with a value or outputs.
+    pub parents_named: bool,
 }

@@ -1,15 +1,25 @@
 //! What comes next of what happened to an execution.
 
-use serde_json::Value as Json;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
 
 use super::engine::{Command, Execution, Scratch, TASK_RUNS, TaskRun, World};
 use super::rules::{Part, Scope, allowed, is_running};
 use super::tree::{Does, Held, Lists, NONE, Node, Tree};
-use super::{Dialect, pause};
-use crate::flow::{How, Pause, State, Then};
+use super::{Dialect, Done, pause};
+use crate::flow::{How, Pause, State, Then, Until};
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
 const AFTER: u32 = NONE - 1;
+
+/// The first of the `listeners`; the next ones are below it.
+const LISTENERS: u32 = NONE - 2;
+
+/// Whether a number is that of a list of the flow itself, and not of a task run.
+const fn is_list(parent: u32) -> bool {
+    parent > NONE - 1 - TASK_RUNS as u32
+}
 
 /// One step of an execution.
 pub(super) struct Step<'a> {
@@ -39,7 +49,7 @@ impl Step<'_> {
         it.state = State::Running;
         // Where only so many run at a time, more are looked for when those that were created have begun.
         match it.parent {
-            NONE | AFTER => Some(()),
+            parent if is_list(parent) => Some(()),
             parent => self.settle(parent, scratch),
         }
     }
@@ -57,18 +67,6 @@ impl Step<'_> {
         let warned = state == State::Success && it.retried && node.retry.as_ref().is_some_and(|it| it.warning_on_retry);
         let state = if warned { State::Warning } else { state };
         self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
-    }
-
-    /// How an attempt ends whose worker says `state`: what the properties of its task make of it.
-    pub(super) fn outcome(&mut self, run: u32, state: State) -> State {
-        let node = self.run(run).map(|it| it.node).and_then(|node| self.tree.node(node));
-        match node.map(|node| &node.does) {
-            Some(Does::Fail(condition)) if state == State::Success => match self.holds(condition, run) {
-                Ok(false) => state,
-                Ok(true) | Err(_) => State::Failed,
-            },
-            _ => state,
-        }
     }
 
     /// A task run that was somewhere else, or waited, has ended.
@@ -97,6 +95,10 @@ impl Step<'_> {
             match it.state {
                 State::Paused | State::Retrying => {
                     it.state = State::Killed;
+                    self.execution.open -= 1;
+                }
+                State::Running if it.rests => {
+                    it.rests = false;
                     self.execution.open -= 1;
                 }
                 State::Created | State::Running => {
@@ -160,6 +162,9 @@ impl Step<'_> {
 
     /// The pause of a task run is over, or somebody lets it go on.
     pub(super) fn due(&mut self, run: u32, resumed: bool, scratch: &mut Scratch) -> Option<()> {
+        if self.run(run).is_some_and(|it| it.rests) {
+            return self.iterates(run, scratch).filter(|()| !resumed);
+        }
         let waits = |it: &&mut TaskRun| it.state == State::Paused || it.state == State::Retrying && !resumed;
         let it = *self.run(run).filter(waits)?;
         // What runs after the execution changes nothing of it.
@@ -222,6 +227,7 @@ impl Step<'_> {
             match parent {
                 NONE => self.settle_flow(states, open),
                 AFTER => self.settle_after(states, open),
+                parent if is_list(parent) => self.settle_listener(parent, states, open),
                 parent => self.settle_group(parent, states, open),
             }
         }
@@ -244,13 +250,39 @@ impl Step<'_> {
                 self.create(NONE, &tree.root, (part, place), open);
                 return;
             }
-            let Some(state) = scope.end(self.dialect) else { return };
+            let Some(mut state) = scope.end(self.dialect) else { return };
             self.state(state);
+            match self.world.result(self.execution) {
+                Ok(result) => self.execution.result = result.map(Arc::new),
+                // Seen beside the state that its tasks came to (captures/core/end-to-end.*.jsonl), and no `errors` run.
+                Err(_) => {
+                    state = State::Failed;
+                    self.state(state);
+                }
+            }
             self.commands.push(Command::End(state));
         }
         // Also of an execution that was ended by one of its tasks.
         if !self.execution.over {
-            open.push(AFTER);
+            open.push(if self.tree.listeners.is_empty() { AFTER } else { LISTENERS });
+        }
+    }
+
+    /// One of the `listeners`: its tasks one after another, until one fails, if its conditions hold; then the next one.
+    fn settle_listener(&mut self, parent: u32, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
+        let (tree, which) = (self.tree, (LISTENERS - parent) as usize);
+        let Some(lists) = tree.listeners.get(which) else { return open.push(AFTER) };
+        if self.execution.listening.is_none() {
+            let all = 0..tree.listeners.len();
+            let listening = all.filter(|at| self.world.listens(self.execution, *at)).map(|at| at as u32).collect();
+            self.execution.listening = Some(listening);
+        }
+        let listens = self.execution.listening.iter().flatten().any(|at| *at as usize == which);
+        let scope = self.scope(parent, lists, states);
+        match scope.next(self.dialect) {
+            Some(next) if listens => self.create(parent, lists, next, open),
+            _ if listens && scope.end(self.dialect).is_none() => {}
+            _ => open.push(parent - 1),
         }
     }
 
@@ -280,6 +312,14 @@ impl Step<'_> {
             }
             end => end,
         };
+        let end = match (end, how) {
+            (Some(state), How::Until(until)) if nexts.is_empty() && !ended => match self.iterated(parent, until, state)
+            {
+                Some(state) => Some(state),
+                None => return,
+            },
+            (end, _) => end,
+        };
         if !nexts.is_empty() {
             for next in nexts {
                 self.create(parent, lists, next, open);
@@ -289,13 +329,59 @@ impl Step<'_> {
         }
     }
 
-    /// Whether a task run is one of `afterExecution`.
+    /// The tasks of a LoopUntil have ended: how it ends, unless another iteration follows.
+    fn iterated(&mut self, run: u32, until: &Until, state: State) -> Option<State> {
+        if matches!(state, State::Failed | State::Killed) {
+            return Some(state);
+        }
+        let it = *self.run(run)?;
+        let late = until.max_duration.is_some_and(|most| self.world.now().since(it.created) > most);
+        let most = until.max_iterations.is_some_and(|most| it.iteration + 1 >= most);
+        // What repeats for ever would fill the memory of whoever runs it.
+        let full = self.execution.runs.len() >= TASK_RUNS;
+        if full || late || most {
+            return Some(if full || until.fails { State::Failed } else { state });
+        }
+        match self.holds(&until.condition, run) {
+            Ok(true) => Some(state),
+            Err(_) => Some(State::Failed),
+            Ok(false) => {
+                self.run(run)?.rests = true;
+                self.execution.open += 1;
+                self.commands.push(Command::Rest { run, after: until.interval });
+                None
+            }
+        }
+    }
+
+    /// The next iteration of a LoopUntil begins.
+    fn iterates(&mut self, run: u32, scratch: &mut Scratch) -> Option<()> {
+        let over = self.execution.state.is_over() && !self.is_after(run);
+        let it = self.run(run)?;
+        it.rests = false;
+        if over {
+            return self.closes(run, State::Failed, scratch);
+        }
+        it.iteration += 1;
+        let count = it.iteration + 1;
+        self.execution.open -= 1;
+        self.counted(run, count);
+        self.settle(run, scratch)
+    }
+
+    /// A LoopUntil puts out the number of its present iteration, from 1.
+    fn counted(&mut self, run: u32, count: u32) {
+        let outputs = Map::from_iter([("iterationCount".to_owned(), count.into())]);
+        self.execution.outputs.insert(run, Arc::new(outputs));
+    }
+
+    /// Whether a task run is one of `listeners` or `afterExecution`.
     fn is_after(&self, run: u32) -> bool {
         let mut at = run;
         while let Some(it) = self.execution.run(at) {
             at = it.parent;
         }
-        at == AFTER
+        at != NONE
     }
 
     /// A task run that no worker sees has ended.
@@ -339,7 +425,9 @@ impl Step<'_> {
             states.clear();
             states.resize(length, None);
         }
-        for run in self.execution.runs.iter().filter(|run| run.parent == parent) {
+        let iteration = self.iteration(parent);
+        let here = |run: &&TaskRun| run.parent == parent && (iteration == 0 || run.iteration == iteration);
+        for run in self.execution.runs.iter().filter(here) {
             let Some(node) = self.tree.node(run.node) else { continue };
             let (states, place) = match node.part {
                 Part::Tasks => (&mut *tasks, run.value as usize * branch.len() + node.place as usize),
@@ -356,6 +444,7 @@ impl Step<'_> {
     /// Creates a task run.
     fn create(&mut self, parent: u32, lists: &Lists, (part, place): (Part, usize), open: &mut Vec<u32>) {
         let branch = self.execution.run(parent).map_or(0, |run| run.branch);
+        let iteration = self.iteration(parent);
         let (list, place, value) = match part {
             Part::Tasks => {
                 let list = lists.branches.get(branch as usize).map_or(&[][..], Vec::as_slice);
@@ -377,6 +466,8 @@ impl Step<'_> {
             parent,
             branch: 0,
             value: value as u32,
+            iteration,
+            rests: false,
         });
         let unseen = self.dialect.exit_unseen && matches!(node.does, Does::Exit(_));
         if !self.execution.state.is_over() && !unseen {
@@ -387,6 +478,15 @@ impl Step<'_> {
             Some(Err(_)) => self.skip(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open),
             None | Some(Ok(true)) => self.begin(run, node, open),
         }
+    }
+
+    /// The iteration to which belongs what a task run creates now.
+    fn iteration(&self, parent: u32) -> u32 {
+        let run = self.execution.run(parent).filter(|run| {
+            let node = self.tree.node(run.node);
+            matches!(node.map(|node| &node.does), Some(Does::Group(Held { how: How::Until(_), .. })))
+        });
+        run.map_or(0, |run| run.iteration)
     }
 
     /// A task run ends before it began.
@@ -400,7 +500,7 @@ impl Step<'_> {
     /// A task run begins.
     fn begin(&mut self, run: u32, node: &Node, open: &mut Vec<u32>) {
         match &node.does {
-            Does::Work | Does::Fail(_) => {
+            Does::Work => {
                 self.execution.open += 1;
                 self.commands.push(Command::Start { run, first: true });
                 return;
@@ -409,7 +509,7 @@ impl Step<'_> {
         }
         self.run(run).into_iter().for_each(|it| it.state = State::Running);
         match &node.does {
-            Does::Work | Does::Fail(_) => {}
+            Does::Work => {}
             Does::Group(held) => match self.chosen(run, held) {
                 Ok(branch) => {
                     self.run(run).into_iter().for_each(|it| it.branch = branch);
@@ -431,6 +531,10 @@ impl Step<'_> {
                 self.execution.open += 1;
                 self.commands.push(Command::Child { run });
             }
+            Does::Update => {
+                let state = self.updated(run);
+                self.leave(run, allowed(state, node.allow_failure, node.allow_warning), open);
+            }
             Does::Exit(state) => {
                 self.run(run).into_iter().for_each(|it| it.state = *state);
                 if !self.execution.state.is_over() {
@@ -440,6 +544,28 @@ impl Step<'_> {
                 open.push(NONE);
             }
         }
+    }
+
+    /// A task changes the execution; how it ends.
+    fn updated(&mut self, run: u32) -> State {
+        let Some(Done { error, outputs, labels, variables, .. }) = self.world.work(self.execution, run) else {
+            return State::Success;
+        };
+        if error.is_some() {
+            return State::Failed;
+        }
+        let execution = &mut *self.execution;
+        for (key, value) in labels {
+            execution.labels.retain(|(other, _)| *other != key);
+            execution.labels.push((key, value));
+        }
+        if variables.is_some() {
+            execution.variables = variables.map(Arc::new);
+        }
+        if !outputs.is_empty() {
+            execution.outputs.insert(run, Arc::new(outputs));
+        }
+        State::Success
     }
 
     /// The list that a group runs, once its values are known.
@@ -464,6 +590,10 @@ impl Step<'_> {
                     ));
                 }
                 self.execution.values.push((run, values));
+                Ok(0)
+            }
+            How::Until(_) => {
+                self.counted(run, 1);
                 Ok(0)
             }
             How::Sequential | How::AllowFailure | How::Parallel(_) | How::Dag(..) => Ok(0),
@@ -510,7 +640,6 @@ impl Step<'_> {
         if !text.contains('{') {
             return Ok(text.to_owned());
         }
-        let variables = self.execution.variables(self.tree, run);
-        self.world.render(text, variables)
+        self.world.render(text, self.execution, run)
     }
 }

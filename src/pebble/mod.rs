@@ -31,9 +31,7 @@ pub mod value;
 
 pub use dialect::{Dialect, Side};
 pub use error::{Error, Kind};
-#[cfg(feature = "internals")]
-pub use host::Kv;
-pub use host::{ErrorLog, Host, Secrets};
+pub use host::{ErrorLog, Host, Kv, Secrets};
 pub use value::Value;
 
 use run::Run;
@@ -76,6 +74,11 @@ impl Template {
     /// their first use: `function http`.
     pub fn unsupported(&self) -> Vec<String> {
         self.read.as_ref().map_or_else(Vec::new, |read| usage::unsupported(&read.body, self.dialect))
+    }
+    /// The parts of a variable that it names: `a` and `b-c` of `outputs` in `{{ outputs.a.x ~ outputs['b-c'].y }}`. What stands
+    /// where it may be missing (`??`, `is defined`) is left out.
+    pub fn reads(&self, variable: &str) -> Vec<String> {
+        self.read.as_ref().map_or_else(Vec::new, |read| usage::reads(&read.body, self.dialect, variable))
     }
     /// Renders it to a text, as a property of a task is.
     ///

@@ -3,19 +3,31 @@
 use super::Dialect;
 use super::invoke;
 use super::jq;
-use super::syntax::{Arguments, Body, Expr, Kind, Node};
+use super::syntax::{Arguments, Body, Expr, Kind, Node, Operator};
 use super::value::Value;
 
 /// Names, in order of first use, each once.
 pub fn unsupported(body: &Body, dialect: &Dialect) -> Vec<String> {
-    let mut usage = Usage { dialect, names: Vec::new() };
+    let mut usage = Usage { dialect, names: Vec::new(), variable: "", read: Vec::new(), guarded: false };
     usage.body(body);
     usage.names
+}
+
+/// The parts of a variable that must be there, in order of first use, each once.
+pub fn reads(body: &Body, dialect: &Dialect, variable: &str) -> Vec<String> {
+    let mut usage = Usage { dialect, names: Vec::new(), variable, read: Vec::new(), guarded: false };
+    usage.body(body);
+    usage.read
 }
 
 struct Usage<'d> {
     dialect: &'d Dialect,
     names: Vec<String>,
+    /// The variable whose parts are looked for.
+    variable: &'d str,
+    read: Vec<String>,
+    /// What stands here may be missing.
+    guarded: bool,
 }
 
 impl Usage<'_> {
@@ -32,7 +44,7 @@ impl Usage<'_> {
                 Node::If(arms, otherwise, _) => {
                     for (test, body) in arms {
                         self.expr(test);
-                        self.body(body);
+                        self.guarded(true, |usage| usage.body(body));
                     }
                     otherwise.iter().for_each(|body| self.body(body));
                 }
@@ -49,6 +61,13 @@ impl Usage<'_> {
             }
         }
     }
+    /// Looks at what may be missing.
+    fn guarded(&mut self, guards: bool, look: impl FnOnce(&mut Self)) {
+        let before = self.guarded;
+        self.guarded |= guards;
+        look(self);
+        self.guarded = before;
+    }
     fn arguments(&mut self, arguments: &Arguments) {
         arguments.positional.iter().for_each(|expr| self.expr(expr));
         arguments.named.iter().filter_map(|(_, value)| value.as_ref()).for_each(|expr| self.expr(expr));
@@ -56,8 +75,20 @@ impl Usage<'_> {
     fn expr(&mut self, expr: &Expr) {
         match &expr.kind {
             Kind::Literal(_) | Kind::Name(_) => {}
-            Kind::Get(a, b) | Kind::Binary(_, a, b) => {
+            Kind::Get(a, b) => {
+                if let (Kind::Name(name), Kind::Literal(Value::Text(part))) = (&a.kind, &b.kind)
+                    && name == self.variable
+                    && !self.guarded
+                    && !self.read.iter().any(|it| **it == **part)
+                {
+                    self.read.push(part.to_string());
+                }
                 self.expr(a);
+                self.expr(b);
+            }
+            Kind::Binary(operator, a, b) => {
+                let guards = matches!(operator, Operator::NullElse | Operator::UndefinedElse);
+                self.guarded(guards, |usage| usage.expr(a));
                 self.expr(b);
             }
             Kind::Call(name, arguments) => {
@@ -67,7 +98,7 @@ impl Usage<'_> {
                 }
             }
             Kind::Filter(input, name, arguments) => {
-                self.expr(input);
+                self.guarded(name == "default", |usage| usage.expr(input));
                 self.arguments(arguments);
                 if invoke::filter_row(name, self.dialect).is_err() {
                     self.add(format!("filter {name}"));
@@ -77,12 +108,16 @@ impl Usage<'_> {
                     jq::unsupported(program).into_iter().for_each(|what| self.add(what));
                 }
             }
-            Kind::Test(input, _, arguments, _) => {
-                self.expr(input);
+            Kind::Test(input, name, arguments, _) => {
+                self.guarded(matches!(name.as_str(), "defined" | "null" | "empty"), |usage| usage.expr(input));
                 self.arguments(arguments);
             }
             Kind::Not(child) | Kind::Sign(_, child) => self.expr(child),
-            Kind::Ternary(a, b, c) => [a, b, c].into_iter().for_each(|expr| self.expr(expr)),
+            Kind::Ternary(a, b, c) => {
+                self.expr(a);
+                // Its condition may have asked for what its branches read.
+                self.guarded(true, |usage| [b, c].into_iter().for_each(|expr| usage.expr(expr)));
+            }
             Kind::Array(items) => items.iter().for_each(|item| self.expr(item)),
             Kind::Map(entries) => {
                 for (name, value) in entries {

@@ -39,6 +39,9 @@ words! {
         ExitUnseen = "exit-unseen",
         /// A paused execution that is killed is RESTARTED first (2.0; captures/core/end-to-end.2.0.0.jsonl).
         KillRestarts = "kill-restarts",
+        /// `parents` in templates has all task runs that hold one, with the ids of their tasks; before, those with a value or
+        /// outputs (2.0; captures/core/templates.tsv).
+        ParentsNamed = "parents-named",
     }
 
     /// How flows are understood: their triggers, conditions and templates. As recorded of one of these (captures/core).

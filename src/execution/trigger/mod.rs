@@ -17,7 +17,7 @@ mod window;
 
 pub use context::{instant, variables};
 pub use start::Fired;
-pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger};
+pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger, tree};
 pub use verdict::{Verdict, Why};
 #[cfg(feature = "internals")]
 pub use window::Window;
@@ -28,10 +28,11 @@ use std::fmt;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
-use crate::flow::trigger::{Dialect, FlowTrigger};
+use crate::flow::trigger::{Condition, Dialect, FlowTrigger};
 use crate::flow::{Flow, State, TriggerAction};
 use crate::pebble::{self, Host};
 
+use context::Templates;
 use index::Index;
 
 /// The Flow triggers of all flows.
@@ -97,6 +98,21 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words)
     }
+}
+
+/// Whether all of some conditions hold of an execution, as a flow asks them of one of its own. What cannot be evaluated
+/// counts as false.
+pub fn hold(
+    flow: &Flow,
+    conditions: &[Condition],
+    upstream: &Upstream<'_>,
+    around: &Surroundings<'_>,
+    (dialect, templates): (Dialect, &'static pebble::Dialect),
+) -> bool {
+    let own = &Own::of(flow);
+    let templates = &Templates::new(own, upstream, around, dialect, templates);
+    let asked = holds::Asked { own, upstream, templates, dialect };
+    conditions.iter().all(|condition| asked.holds(condition) == Ok(true))
 }
 
 impl Listeners {

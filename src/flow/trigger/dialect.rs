@@ -48,6 +48,8 @@ pub struct Dialect {
     pub dates: bool,
     /// An execution that a trigger starts without a correlation has its own id for one (2.0).
     pub own_correlation: bool,
+    /// `outputs` has a task run also when it put out nothing (2.0; templates.context.2.0.0.json).
+    pub outputs_of_all: bool,
     /// Inputs that cannot be rendered make an execution that is FAILED from the start; before, none (2.0).
     pub failed_inputs: bool,
 }
@@ -69,6 +71,7 @@ impl Dialect {
         execution_labels: false,
         dates: false,
         own_correlation: false,
+        outputs_of_all: false,
         failed_inputs: false,
     };
     /// As recorded from 1.3.19.
@@ -92,6 +95,7 @@ impl Dialect {
         schedule: false,
         dates: true,
         own_correlation: true,
+        outputs_of_all: true,
         failed_inputs: true,
         ..Dialect::V1_3
     };

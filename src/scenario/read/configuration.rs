@@ -195,6 +195,10 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
             }
         }
         ["kestra", "url"] => settings.kestra_url = text(reading),
+        ["kestra", "environment", "name"] => settings.kestra_environment = text(reading),
+        ["kestra", "variables", "globals", rest @ ..] if !rest.is_empty() => {
+            settings.globals.extend(text(reading).map(|text| (rest.join("."), text)));
+        }
         ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
         ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),
         ["kestra", "server", "basic-auth", "password"] => settings.server.credentials.password = text(reading),

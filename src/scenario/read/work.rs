@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{Loader, duration, positive};
 use crate::document::{self, Node, Object, Place, Reading, Source, Value};
-use crate::flow::{self, Flow, TriggerAction, trigger};
+use crate::flow::{self, Body, Flow, Task, TriggerAction, trigger};
 use crate::notify;
-use crate::pebble;
+use crate::pebble::{self, Template};
 use crate::profile::{Language, Profile, Quirk};
 use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
 use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
@@ -137,6 +137,61 @@ pub(super) fn silent_tasks(plan: &Plan, places: &[Place], reading: &mut Reading)
     }
 }
 
+/// Tells which other tasks of Kestra's own have templates that ask what is not simulated.
+pub(super) fn unsimulated_templates(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    let Some(dialect) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
+    for (flow, place) in plan.flows.iter().zip(places).filter(|(flow, _)| !flow.disabled) {
+        let tasks = flow.all_tasks().into_iter().filter(|task| !task.disabled);
+        let own = |task: &&Task| flow::core(&task.kind).is_some() && !notify::sends(&task.kind, &task.properties);
+        for task in tasks.filter(own) {
+            for asked in notify::not_simulated(&task.properties, dialect) {
+                let what = format!("not simulated: {asked} in a template of the task `{}` of {}", task.id, flow.name());
+                let instead = match task.body {
+                    Body::Work | Body::Fail => "it ends as its `behaviour` says here, and puts nothing out",
+                    _ => "the task fails here",
+                };
+                reading.warning(&place.first_line(), what, instead);
+            }
+        }
+    }
+}
+
+/// Tells which outputs of plugin tasks, and variables of triggers, templates read and nobody gives.
+pub(super) fn unknown_outputs(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    let Some(dialect) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
+    for (flow, place) in plan.flows.iter().zip(places).filter(|(flow, _)| !flow.disabled) {
+        let mut read: BTreeSet<String> = BTreeSet::new();
+        texts(&flow.source, &mut |text| {
+            if text.contains("outputs")
+                && let Ok(template) = Template::parse(text, dialect)
+            {
+                read.extend(template.reads("outputs"));
+            }
+        });
+        let given = |task: &Task| {
+            let of = |it: &Behaviour| it.outputs.is_some() && it.select.selects(flow, &task.id, &task.kind);
+            plan.behaviour.iter().any(of)
+        };
+        let silent = |task: &&Task| flow::outputs_unknown(task) && !given(task) && read.contains(&task.id);
+        for task in flow.all_tasks().into_iter().filter(silent) {
+            let what =
+                format!("nothing says what the task `{}` of {} puts out, and templates read it", task.id, flow.name());
+            let advice = format!("add `behaviour: [ {{ task: {}, outputs: {{ rows: 120 }} }} ]`", task.id);
+            reading.warning(&place.first_line(), what, advice);
+        }
+    }
+}
+
+/// Does something with every text of a value.
+fn texts(value: &serde_json::Value, what: &mut dyn FnMut(&str)) {
+    match value {
+        serde_json::Value::String(text) => what(text),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, what)),
+        serde_json::Value::Object(map) => map.values().for_each(|value| texts(value, what)),
+        _ => {}
+    }
+}
+
 /// Tells which flows nothing starts. Of one that has only triggers that are not simulated that was told; one that is
 /// switched off, or all of whose triggers are, is meant to rest.
 pub(super) fn unstarted(plan: &Plan, places: &[Place], reading: &mut Reading) {
@@ -218,9 +273,21 @@ pub(super) fn behaviour(node: &Node, plan: &Plan, reading: &mut Reading) -> Opti
         fails: share(reading, "fails"),
         warns: share(reading, "warns"),
         fires: share(reading, "fires"),
+        outputs: object.get("outputs").and_then(|node| outputs(node, reading)),
         logs: object.get("logs").and_then(|node| reading.count(node, "`logs`", 0..=10_000)).map(|logs| logs as u32),
         select,
     })
+}
+
+fn outputs(node: &Node, reading: &mut Reading) -> Option<serde_json::Map<String, serde_json::Value>> {
+    match flow::json(node) {
+        serde_json::Value::Object(outputs) => Some(outputs),
+        _ => {
+            let what = format!("`outputs` must be a mapping, not {}", node.value.describe());
+            reading.error(&node.place, what, "write for example `outputs: { rows: 120 }`");
+            None
+        }
+    }
 }
 
 fn distribution(node: &Node, reading: &mut Reading) -> Option<DurationDistribution> {

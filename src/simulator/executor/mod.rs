@@ -3,6 +3,7 @@
 
 mod asked;
 mod laws;
+mod outputs;
 mod own;
 mod retry;
 
@@ -24,12 +25,11 @@ use super::worker::{JobOrder, TaskEnd, Work};
 use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
 use crate::flow::{ConcurrencyBehavior, State};
+use crate::pebble::ErrorLog;
 use crate::profile::Quirk;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 use asked::{Asked, dialect};
-
-pub(super) use asked::inputs;
 
 /// All executions that have not ended.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ struct Execution {
     parent: Option<Parent>,
     /// Its state and its task runs.
     it: execution::Execution,
+    /// What its task runs logged as ERROR, as far as somebody reads it.
+    errors: Vec<ErrorLog>,
 }
 
 /// A task run of an execution, a Subflow, that started another one.
@@ -128,7 +130,16 @@ impl Executor {
             self.coming.remove(&(flow, number)).unwrap_or(Coming { begun: now, parent: None });
         let it = execution::Execution::new(flow_attempt, begun);
         let holds_place = false;
-        let slot = self.executions.insert(Execution { flow, number, created: now, holds_place, trigger, parent, it });
+        let slot = self.executions.insert(Execution {
+            flow,
+            number,
+            created: now,
+            holds_place,
+            trigger,
+            parent,
+            it,
+            errors: Vec::new(),
+        });
         cx.truth.live += 1;
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
@@ -232,19 +243,11 @@ impl Executor {
         let Some(execution) = self.executions.get_mut(slot) else { return false };
         let Some(model) = cx.flows.get(execution.flow as usize) else { return false };
         let origin = self.origins.get((execution.flow, execution.number));
-        let mut asked = Asked { cx, flow: execution.flow, number: execution.number, origin };
+        let Execution { flow, number, created, .. } = *execution;
+        let mut asked = Asked { cx, flow, number, created, dialect: &self.dialect, origin };
         let how = (&*model.tree, &self.dialect);
         self.commands.clear();
         execution.it.next(how, event, &mut asked, &mut self.scratch, &mut self.commands)
-    }
-
-    /// How an attempt ends whose worker says `state`.
-    fn outcome(&mut self, cx: &Context, slot: u32, (run, state): (u32, State)) -> State {
-        let Some(execution) = self.executions.get_mut(slot) else { return state };
-        let Some(model) = cx.flows.get(execution.flow as usize) else { return state };
-        let origin = self.origins.get((execution.flow, execution.number));
-        let mut asked = Asked { cx, flow: execution.flow, number: execution.number, origin };
-        execution.it.outcome((&*model.tree, &self.dialect), (run, state), &mut asked)
     }
 
     /// Does what is to be done after a step.
@@ -266,6 +269,7 @@ impl Executor {
                 Command::Enter { .. } => self.enter(cx, cluster, executor, slot, event),
                 Command::Leave { run } => self.leave(cx, cluster, executor, slot, run),
                 Command::Retry { run, after } => self.retry_task(cx, cluster, executor, slot, (run, after)),
+                Command::Rest { run, after } => self.rest(cx, cluster, executor, slot, (run, after)),
                 Command::Wait { run, after } => self.wait(cx, cluster, executor, slot, (run, after)),
                 Command::Resumed => self.resumed(cx, cluster, executor, slot),
                 Command::Child { run } => self.create_child(cx, cluster, executor, slot, run),
@@ -287,8 +291,9 @@ impl Executor {
         let Some(&execution::TaskRun { node: task, attempt, .. }) = execution.it.run(run) else { return };
         let Execution { flow, number, created, .. } = *execution;
         let origin = self.origins.get((flow, number));
-        let of = Heard { flow, number, created, state: execution.it.state, it: &execution.it, origin };
-        if let Some(prepared) = self.telling.prepare(cx, &of, run) {
+        let (it, errors) = (&execution.it, &execution.errors);
+        let of = Heard { flow, number, created, state: it.state, it, origin, errors };
+        if let Some(prepared) = self.telling.prepare(cx, &of, &self.dialect, run) {
             cx.outbox.prepare((flow, number), run, prepared);
         }
         cx.truth.attempts += 1;
@@ -327,7 +332,7 @@ impl Executor {
     ) -> Freed {
         let flow = self.execution(slot, number)?.flow;
         let TaskEnd { run, attempt, state, .. } = end;
-        let state = self.outcome(cx, slot, (run, state));
+        self.put_out(cx, slot, (run, attempt), state);
         let event = Step::Ended { run, attempt, state };
         if !self.step(cx, slot, event) {
             return None;
@@ -366,8 +371,10 @@ impl Executor {
         cx.truth.live -= 1;
         cx.truth.ended[state as usize] += 1;
         cluster.tell(cx, executor, Moment::Closed);
-        if let Some(Parent { slot, number, run }) = parent {
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state: Some(state) });
+        if let Some(parent) = parent {
+            let state = self.child_outputs(cx, slot, parent, state).then_some(state);
+            let Parent { slot, number, run } = parent;
+            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
         }
         if held {
             let places = &mut self.places[flow as usize];
@@ -401,7 +408,8 @@ impl Executor {
         let Execution { flow, number, created, .. } = *execution;
         cx.changed(flow, number, state);
         let origin = self.origins.get((flow, number));
-        let heard = Heard { flow, number, created, state, it: &execution.it, origin };
+        let (it, errors) = (&execution.it, &execution.errors);
+        let heard = Heard { flow, number, created, state, it, origin, errors };
         let (fired, reasons) = self.listening.hear(cx, &heard);
         let upstream = if fired.is_empty() { None } else { heard.seen(cx, stored).map(Arc::new) };
         reasons.into_iter().for_each(|reason| cx.reasons(reason));
