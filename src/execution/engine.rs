@@ -33,8 +33,10 @@ pub struct Execution {
     pub labels: Vec<(String, String)>,
     /// Its variables, once a task has changed those of the flow.
     pub variables: Option<Arc<Map<String, Json>>>,
+    /// Task runs that failed in the executor since somebody looked, and why.
+    pub failures: Vec<(u32, String)>,
     /// The values of each task run that runs its tasks for each of them.
-    pub(super) values: Vec<(u32, Vec<Json>)>,
+    pub(super) values: BTreeMap<u32, Vec<Json>>,
     /// Task runs that are somewhere else, or wait: their end will be told.
     pub(super) open: u32,
     /// Which of the `listeners` run, once that is asked.
@@ -228,7 +230,8 @@ impl Execution {
             result: None,
             labels: Vec::new(),
             variables: None,
-            values: Vec::new(),
+            failures: Vec::new(),
+            values: BTreeMap::new(),
             open: 0,
             listening: None,
             over: false,

@@ -162,8 +162,8 @@ impl Step<'_> {
 
     /// The pause of a task run is over, or somebody lets it go on.
     pub(super) fn due(&mut self, run: u32, resumed: bool, scratch: &mut Scratch) -> Option<()> {
-        if self.run(run).is_some_and(|it| it.rests) {
-            return self.iterates(run, scratch).filter(|()| !resumed);
+        if !resumed && self.run(run).is_some_and(|it| it.rests) {
+            return self.iterates(run, scratch);
         }
         let waits = |it: &&mut TaskRun| it.state == State::Paused || it.state == State::Retrying && !resumed;
         let it = *self.run(run).filter(waits)?;
@@ -255,7 +255,8 @@ impl Step<'_> {
             match self.world.result(self.execution) {
                 Ok(result) => self.execution.result = result.map(Arc::new),
                 // Seen beside the state that its tasks came to (captures/core/end-to-end.*.jsonl), and no `errors` run.
-                Err(_) => {
+                Err(why) => {
+                    self.execution.failures.push((NONE, why));
                     state = State::Failed;
                     self.state(state);
                 }
@@ -344,7 +345,10 @@ impl Step<'_> {
         }
         match self.holds(&until.condition, run) {
             Ok(true) => Some(state),
-            Err(_) => Some(State::Failed),
+            Err(why) => {
+                self.execution.failures.push((run, why));
+                Some(State::Failed)
+            }
             Ok(false) => {
                 self.run(run)?.rests = true;
                 self.execution.open += 1;
@@ -416,7 +420,7 @@ impl Step<'_> {
         let [tasks, errors, finally] = states;
         let branch = self.execution.run(parent).map_or(0, |run| run.branch);
         let branch = lists.branches.get(branch as usize).map_or(&[][..], Vec::as_slice);
-        let values = self.execution.values.iter().find(|(run, _)| *run == parent).map_or(1, |(_, values)| values.len());
+        let values = self.execution.values.get(&parent).map_or(1, Vec::len);
         for (states, length) in [
             (&mut *tasks, branch.len() * values),
             (&mut *errors, lists.errors.len()),
@@ -475,7 +479,10 @@ impl Step<'_> {
         }
         match node.run_if.as_ref().map(|condition| self.holds(condition, run)) {
             Some(Ok(false)) => self.skip(run, State::Skipped, open),
-            Some(Err(_)) => self.skip(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open),
+            Some(Err(why)) => {
+                self.execution.failures.push((run, why));
+                self.skip(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open);
+            }
             None | Some(Ok(true)) => self.begin(run, node, open),
         }
     }
@@ -515,7 +522,10 @@ impl Step<'_> {
                     self.run(run).into_iter().for_each(|it| it.branch = branch);
                     open.push(run);
                 }
-                Err(_) => self.leave(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open),
+                Err(why) => {
+                    self.execution.failures.push((run, why));
+                    self.leave(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open);
+                }
             },
             Does::Pause(pause) => {
                 self.execution.open += 1;
@@ -551,7 +561,8 @@ impl Step<'_> {
         let Some(Done { error, outputs, labels, variables, .. }) = self.world.work(self.execution, run) else {
             return State::Success;
         };
-        if error.is_some() {
+        if let Some(why) = error {
+            self.execution.failures.push((run, why));
             return State::Failed;
         }
         let execution = &mut *self.execution;
@@ -589,7 +600,7 @@ impl Step<'_> {
                         values.len()
                     ));
                 }
-                self.execution.values.push((run, values));
+                self.execution.values.insert(run, values);
                 Ok(0)
             }
             How::Until(_) => {

@@ -34,7 +34,7 @@ impl Execution {
 
     /// The value that a task run is for, as a template sees it: a text.
     pub fn value_of(&self, run: &TaskRun) -> Option<String> {
-        let values = &self.values.iter().find(|(parent, _)| *parent == run.parent)?.1;
+        let values = &self.values.get(&run.parent)?;
         values.get(run.value as usize).map(|value| match value {
             Json::String(text) => text.clone(),
             other => other.to_string(),

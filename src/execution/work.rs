@@ -15,6 +15,8 @@ pub struct Done {
     pub logs: Vec<String>,
     /// Why it fails.
     pub error: Option<String>,
+    /// It fails because a property could not be worked out.
+    pub unsound: bool,
     /// Labels that it gives the execution.
     pub labels: Vec<(String, String)>,
     /// The variables that the execution has from now on.
@@ -115,7 +117,7 @@ pub fn work(
 ) -> Option<Done> {
     let row = row(kind)?;
     let done = (row.run)(&mut Call { properties, variables, render });
-    Some(done.unwrap_or_else(|error| Done { error: Some(error), ..Done::default() }))
+    Some(done.unwrap_or_else(|error| Done { error: Some(error), unsound: true, ..Done::default() }))
 }
 
 impl Call<'_, '_> {

@@ -22,6 +22,11 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
         "Labels" | "SetVariables" | "UnsetVariables" => Some(Body::Update),
         "Fail" => get(node, "condition").map(|_| Body::Fail),
         _ => match how(node, name) {
+            Some(how) if told && matches!(name, "WorkingDirectory" | "Worker") => {
+                let what = "the tasks of a WorkingDirectory take a thread of any worker each here";
+                reading.note(&node.place, what, "Kestra keeps one thread for all of them");
+                return Body::Group(Box::new(group(lists, reading, node, how, told)));
+            }
             Some(how) => return Body::Group(Box::new(group(lists, reading, node, how, told))),
             None => None,
         },

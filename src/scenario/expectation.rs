@@ -153,6 +153,7 @@ pub const HAPPENINGS: &[&str] = &[
     "loses-controller",
     "disconnected",
     "inactive",
+    "template-fails",
     "logger-set",
 ];
 

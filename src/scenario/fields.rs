@@ -111,6 +111,7 @@ pub(super) const ARRIVALS: &[Field] = &[
         "webhook",
         "How they come: over the API, or by calling a webhook.",
     ),
+    Field::new("inputs", Kind::MapOf(&Kind::Any), "{ day: monday }", "Inputs of each of them."),
 ];
 
 pub(super) const POLLER: &[Field] = &[

@@ -246,6 +246,8 @@ pub struct Arrivals {
     pub rate: f64,
     /// `over: webhook`: created by calling a webhook, and not over the API.
     pub webhook: bool,
+    /// `inputs` of each of them.
+    pub inputs: Map<String, Json>,
 }
 
 /// One entry of `polled_by`.

@@ -241,7 +241,12 @@ fn number(value: f64) -> Value {
 fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
     let flow = plan.flows.get(arrivals.flow).map(Flow::name).unwrap_or_default();
     let over = if arrivals.webhook { "webhook" } else { "api" };
-    json!({ "flow": flow, "rate": format!("{}/s", arrivals.rate), "over": over })
+    let mut object = Object::new();
+    set(&mut object, "flow", Some(flow));
+    set(&mut object, "rate", Some(format!("{}/s", arrivals.rate)));
+    set(&mut object, "over", Some(over));
+    set(&mut object, "inputs", (!arrivals.inputs.is_empty()).then(|| arrivals.inputs.clone()));
+    object.into()
 }
 
 fn names(members: &[usize], plan: &Plan) -> Value {

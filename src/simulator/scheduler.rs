@@ -1,12 +1,16 @@
 //! The scheduler: one loop a second over all triggers. Only loops that find a trigger ready are events.
 
+use std::sync::Arc;
+
 use super::Schedulable;
+use super::behaviour::Place;
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
 use super::executor::Executor;
 use super::grid::next_on_grid;
 use super::meters::{Class, Meter, QueueName, Subject};
+use super::origin::Origin;
 use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, Work};
 use crate::flow::{Schedule, State, TriggerAction};
@@ -66,6 +70,13 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
         }
     }
     triggers
+}
+
+/// What an execution is started with whose trigger has variables by its `behaviour`.
+fn given(cx: &Context, (flow, index): (u32, u32)) -> Option<Arc<Origin>> {
+    let variables = cx.flows.get(flow as usize)?.outputs.get(&Place::Trigger(index))?;
+    let labels = cx.plan.flows.get(flow as usize)?.labels.clone();
+    Some(Arc::new(Origin { labels, trigger: Some(variables.as_ref().clone()), ..Origin::default() }))
 }
 
 impl Scheduler {
@@ -213,8 +224,11 @@ impl Scheduler {
         scheduler: usize,
         trigger: u32,
     ) {
-        let (flow, _) = self.triggers[trigger as usize].place;
+        let (flow, index) = self.triggers[trigger as usize].place;
         let number = cx.next_number(flow);
+        if let Some(given) = given(cx, (flow, index)) {
+            executor.origins.insert((flow, number), given);
+        }
         cluster.count(cx, scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, State::Created));
         executor.create(cx, cluster, scheduler, (flow, number), (Some(trigger), 0));
         cluster.members[scheduler].work(0.6e6, 0.005, cx.now);

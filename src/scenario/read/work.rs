@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::{Map, Value as Json};
+
 use super::{Loader, duration, positive};
 use crate::document::{self, Node, Object, Place, Reading, Source, Value};
 use crate::flow::{self, Body, Flow, Task, TriggerAction, trigger};
@@ -183,11 +185,11 @@ pub(super) fn unknown_outputs(plan: &Plan, places: &[Place], reading: &mut Readi
 }
 
 /// Does something with every text of a value.
-fn texts(value: &serde_json::Value, what: &mut dyn FnMut(&str)) {
+fn texts(value: &Json, what: &mut dyn FnMut(&str)) {
     match value {
-        serde_json::Value::String(text) => what(text),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| texts(item, what)),
-        serde_json::Value::Object(map) => map.values().for_each(|value| texts(value, what)),
+        Json::String(text) => what(text),
+        Json::Array(items) => items.iter().for_each(|item| texts(item, what)),
+        Json::Object(map) => map.values().for_each(|value| texts(value, what)),
         _ => {}
     }
 }
@@ -273,18 +275,19 @@ pub(super) fn behaviour(node: &Node, plan: &Plan, reading: &mut Reading) -> Opti
         fails: share(reading, "fails"),
         warns: share(reading, "warns"),
         fires: share(reading, "fires"),
-        outputs: object.get("outputs").and_then(|node| outputs(node, reading)),
+        outputs: object.get("outputs").and_then(|node| mapping(node, "outputs", "{ rows: 120 }", reading)),
         logs: object.get("logs").and_then(|node| reading.count(node, "`logs`", 0..=10_000)).map(|logs| logs as u32),
         select,
     })
 }
 
-fn outputs(node: &Node, reading: &mut Reading) -> Option<serde_json::Map<String, serde_json::Value>> {
+/// Keys and values of any kind.
+fn mapping(node: &Node, key: &str, example: &str, reading: &mut Reading) -> Option<Map<String, Json>> {
     match flow::json(node) {
-        serde_json::Value::Object(outputs) => Some(outputs),
+        Json::Object(values) => Some(values),
         _ => {
-            let what = format!("`outputs` must be a mapping, not {}", node.value.describe());
-            reading.error(&node.place, what, "write for example `outputs: { rows: 120 }`");
+            let what = format!("`{key}` must be a mapping, not {}", node.value.describe());
+            reading.error(&node.place, what, format!("write for example `{key}: {example}`"));
             None
         }
     }
@@ -315,7 +318,8 @@ pub(super) fn arrivals(node: &Node, plan: &Plan, reading: &mut Reading) -> Optio
     let rate = object.get("rate").and_then(|node| reading.parsed(node, "`rate`", units::read_rate));
     let ways = [("api", false), ("webhook", true)];
     let webhook = object.get("over").and_then(|node| reading.choice(node, "way to create an execution", &ways));
-    Some(Arrivals { flow: flow?, rate: rate?, webhook: webhook.unwrap_or(false) })
+    let inputs = object.get("inputs").and_then(|node| mapping(node, "inputs", "{ day: monday }", reading));
+    Some(Arrivals { flow: flow?, rate: rate?, webhook: webhook.unwrap_or(false), inputs: inputs.unwrap_or_default() })
 }
 
 pub(super) fn pollers(node: Option<&Node>, reading: &mut Reading) -> Vec<Poller> {

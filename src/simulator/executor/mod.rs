@@ -7,7 +7,7 @@ mod outputs;
 mod own;
 mod retry;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::cluster::Cluster;
@@ -46,6 +46,8 @@ pub(super) struct Executor {
     dialect: Dialect,
     scratch: Scratch,
     commands: Vec<Command>,
+    /// Tasks of which people were told that their templates fail; none for the outputs of a flow.
+    told: BTreeSet<(u32, Option<u32>)>,
     /// What those that have not ended were started with, where that is anything.
     pub(super) origins: Origins,
 }
@@ -107,6 +109,7 @@ impl Executor {
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
             commands: Vec::new(),
+            told: BTreeSet::new(),
             origins: Origins::default(),
         }
     }
@@ -252,6 +255,7 @@ impl Executor {
 
     /// Does what is to be done after a step.
     fn follow(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, event: Step) -> Freed {
+        self.failed_here(cx, slot);
         let commands = std::mem::take(&mut self.commands);
         let mut freed = None;
         for (at, command) in commands.iter().enumerate() {

@@ -1,12 +1,14 @@
 //! What task runs leave behind for others to read: outputs, and what they logged as ERROR. Nothing is kept that no template
 //! of the plan reads.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
 use super::super::behaviour::Place;
 use super::super::context::Context;
+use super::super::happening::Happening;
 use super::super::outbox::Prepared;
 use super::asked::Asked;
 use super::{Executor, Parent};
@@ -18,8 +20,27 @@ use crate::pebble::ErrorLog;
 const ERRORS: usize = 25;
 
 impl Executor {
+    /// What failed in the executor itself in a step: for whoever reads errors, and people.
+    pub(super) fn failed_here(&mut self, cx: &mut Context, slot: u32) {
+        let Some(execution) = self.executions.get_mut(slot) else { return };
+        if execution.it.failures.is_empty() {
+            return;
+        }
+        let failures = std::mem::take(&mut execution.it.failures);
+        let (flow, number) = (execution.flow, execution.number);
+        let reads = self.telling.reads(flow).errors;
+        for (run, why) in failures {
+            let node = execution.it.run(run).map(|it| (it.node, it.attempt));
+            if let Some((node, attempt)) = node.filter(|_| reads && execution.errors.len() < ERRORS) {
+                let entry = entry(cx, (flow, number), (run, node, attempt), why.clone());
+                execution.errors.push(entry);
+            }
+            tell(cx, &mut self.told, (flow, node.map(|it| it.0)), &why);
+        }
+    }
+
     /// An attempt of a task run has ended.
-    pub(super) fn put_out(&mut self, cx: &Context, slot: u32, (run, attempt): (u32, u32), state: State) {
+    pub(super) fn put_out(&mut self, cx: &mut Context, slot: u32, (run, attempt): (u32, u32), state: State) {
         let Some(execution) = self.executions.get_mut(slot) else { return };
         let (flow, number) = (execution.flow, execution.number);
         let reads = self.telling.reads(flow);
@@ -43,6 +64,13 @@ impl Executor {
                 execution.it.outputs.insert(run, outputs);
             }
         }
+        if let (Some(Prepared::Done(done)), State::Failed) = (prepared(), state)
+            && done.unsound
+        {
+            let why = done.error.clone().unwrap_or_default();
+            tell(cx, &mut self.told, (flow, Some(node)), &why);
+        }
+        let prepared = || cx.outbox.prepared((flow, number), run);
         if reads.errors && state == State::Failed {
             let messages = match prepared() {
                 Some(Prepared::Done(done)) => {
@@ -51,15 +79,7 @@ impl Executor {
                 Some(Prepared::Fails(why)) => vec![why.clone()],
                 _ => vec!["the attempt fails as its `behaviour` says".to_owned()],
             };
-            let task_id = model.tree.node(node).map_or_else(String::new, |node| node.id.clone());
-            let entry = |message| ErrorLog {
-                task_id: task_id.clone(),
-                task_run_id: cx.id("task run", flow, number, (run << 8) | attempt),
-                attempt: attempt.saturating_sub(1),
-                at: cx.calendar.date(cx.now),
-                thread: "worker".to_owned(),
-                message,
-            };
+            let entry = |message| entry(cx, (flow, number), (run, node, attempt), message);
             let left = ERRORS.saturating_sub(execution.errors.len());
             execution.errors.extend(messages.into_iter().take(left).map(entry));
         }
@@ -112,6 +132,29 @@ impl Executor {
             execution.it.outputs.insert(run, Arc::new(started(cx, child, State::Created)));
         }
     }
+}
+
+/// What a task run logged as ERROR.
+fn entry(cx: &Context, (flow, number): (u32, u64), (run, node, attempt): (u32, u32, u32), message: String) -> ErrorLog {
+    let node = cx.flows.get(flow as usize).and_then(|model| model.tree.node(node));
+    ErrorLog {
+        task_id: node.map_or_else(String::new, |node| node.id.clone()),
+        task_run_id: cx.id("task run", flow, number, (run << 8) | attempt),
+        attempt: attempt.saturating_sub(1),
+        at: cx.calendar.date(cx.now),
+        thread: "worker".to_owned(),
+        message,
+    }
+}
+
+/// Tells people of a task whose templates cannot be worked out: the first time.
+fn tell(cx: &mut Context, told: &mut BTreeSet<(u32, Option<u32>)>, (flow, node): (u32, Option<u32>), why: &str) {
+    if !told.insert((flow, node)) {
+        return;
+    }
+    let tree = cx.flows.get(flow as usize).map(|model| &model.tree);
+    let task = node.and_then(|node| Some(tree?.node(node)?.id.as_str().into()));
+    cx.tell(Happening::TemplateFails { flow: flow as usize, task, why: why.into() });
 }
 
 /// What a Subflow puts out of the execution that it started.
