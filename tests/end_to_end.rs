@@ -202,7 +202,7 @@ fn run(version: &Version, flow: &Flow, kill: Option<Duration>) -> Vec<Shown> {
                         push(&mut plan, &mut events, now, Event::Started { run, attempt });
                         push(&mut plan, &mut events, now + lasts, Event::Ended { run, attempt, state });
                     }
-                    Command::Retry { run, after } | Command::Wait { run, after } => {
+                    Command::Retry { run, after } | Command::Wait { run, after } | Command::Rest { run, after } => {
                         push(&mut plan, &mut events, now + after, Event::Due { run });
                     }
                     Command::Child { run } => {
@@ -311,6 +311,10 @@ fn compare(name: &str, exact: &str) -> (usize, usize) {
             all.iter().map(one).collect()
         };
         let mut here_sorted = sorted(&here);
+        // What flows put out was recorded of 1.3.19; of 2.0.0 what their triggers had of it.
+        if name == "2.0" {
+            here_sorted.iter_mut().for_each(|it| it.3 = Value::Null);
+        }
         // Of a Parallel that failed, 2.0.0 shows what still ran as failed.
         if name == "2.0" && flow == "company.up.parallel-one-fails" {
             for (_, _, tasks, _) in &mut here_sorted {

@@ -3,6 +3,7 @@
 
 mod dialect;
 mod engine;
+mod group;
 mod result;
 mod retry;
 mod rules;

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json};
-
 use super::engine::{Command, Execution, Scratch, TASK_RUNS, TaskRun, World};
 use super::rules::{Part, Scope, allowed, is_running};
 use super::tree::{Does, Held, Lists, NONE, Node, Tree};
-use super::{Dialect, Done, pause};
-use crate::flow::{How, Pause, State, Then, Until};
+use super::{Dialect, pause};
+use crate::flow::{How, Pause, State, Then};
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
 const AFTER: u32 = NONE - 1;
@@ -31,7 +29,7 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn run(&mut self, run: u32) -> Option<&mut TaskRun> {
+    pub(super) fn run(&mut self, run: u32) -> Option<&mut TaskRun> {
         self.execution.runs.get_mut(run as usize)
     }
 
@@ -70,7 +68,7 @@ impl Step<'_> {
     }
 
     /// A task run that was somewhere else, or waited, has ended.
-    fn closes(&mut self, run: u32, state: State, scratch: &mut Scratch) -> Option<()> {
+    pub(super) fn closes(&mut self, run: u32, state: State, scratch: &mut Scratch) -> Option<()> {
         let it = self.run(run)?;
         it.state = state;
         let parent = it.parent;
@@ -299,7 +297,7 @@ impl Step<'_> {
 
     fn settle_group(&mut self, parent: u32, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
         let tree = self.tree;
-        let Some(run) = self.run(parent).filter(|run| is_running(run.state)).copied() else { return };
+        let Some(run) = self.run(parent).filter(|run| is_running(run.state) && !run.rests).copied() else { return };
         let Some(node) = tree.node(run.node) else { return };
         let Does::Group(Held { how, lists }) = &node.does else { return };
         let scope = self.scope(parent, lists, states);
@@ -330,57 +328,8 @@ impl Step<'_> {
         }
     }
 
-    /// The tasks of a LoopUntil have ended: how it ends, unless another iteration follows.
-    fn iterated(&mut self, run: u32, until: &Until, state: State) -> Option<State> {
-        if matches!(state, State::Failed | State::Killed) {
-            return Some(state);
-        }
-        let it = *self.run(run)?;
-        let late = until.max_duration.is_some_and(|most| self.world.now().since(it.created) > most);
-        let most = until.max_iterations.is_some_and(|most| it.iteration + 1 >= most);
-        // What repeats for ever would fill the memory of whoever runs it.
-        let full = self.execution.runs.len() >= TASK_RUNS;
-        if full || late || most {
-            return Some(if full || until.fails { State::Failed } else { state });
-        }
-        match self.holds(&until.condition, run) {
-            Ok(true) => Some(state),
-            Err(why) => {
-                self.execution.failures.push((run, why));
-                Some(State::Failed)
-            }
-            Ok(false) => {
-                self.run(run)?.rests = true;
-                self.execution.open += 1;
-                self.commands.push(Command::Rest { run, after: until.interval });
-                None
-            }
-        }
-    }
-
-    /// The next iteration of a LoopUntil begins.
-    fn iterates(&mut self, run: u32, scratch: &mut Scratch) -> Option<()> {
-        let over = self.execution.state.is_over() && !self.is_after(run);
-        let it = self.run(run)?;
-        it.rests = false;
-        if over {
-            return self.closes(run, State::Failed, scratch);
-        }
-        it.iteration += 1;
-        let count = it.iteration + 1;
-        self.execution.open -= 1;
-        self.counted(run, count);
-        self.settle(run, scratch)
-    }
-
-    /// A LoopUntil puts out the number of its present iteration, from 1.
-    fn counted(&mut self, run: u32, count: u32) {
-        let outputs = Map::from_iter([("iterationCount".to_owned(), count.into())]);
-        self.execution.outputs.insert(run, Arc::new(outputs));
-    }
-
     /// Whether a task run is one of `listeners` or `afterExecution`.
-    fn is_after(&self, run: u32) -> bool {
+    pub(super) fn is_after(&self, run: u32) -> bool {
         let mut at = run;
         while let Some(it) = self.execution.run(at) {
             at = it.parent;
@@ -487,15 +436,6 @@ impl Step<'_> {
         }
     }
 
-    /// The iteration to which belongs what a task run creates now.
-    fn iteration(&self, parent: u32) -> u32 {
-        let run = self.execution.run(parent).filter(|run| {
-            let node = self.tree.node(run.node);
-            matches!(node.map(|node| &node.does), Some(Does::Group(Held { how: How::Until(_), .. })))
-        });
-        run.map_or(0, |run| run.iteration)
-    }
-
     /// A task run ends before it began.
     fn skip(&mut self, run: u32, state: State, open: &mut Vec<u32>) {
         self.commands.push(Command::Enter { run });
@@ -556,98 +496,13 @@ impl Step<'_> {
         }
     }
 
-    /// A task changes the execution; how it ends.
-    fn updated(&mut self, run: u32) -> State {
-        let Some(Done { error, outputs, labels, variables, .. }) = self.world.work(self.execution, run) else {
-            return State::Success;
-        };
-        if let Some(why) = error {
-            self.execution.failures.push((run, why));
-            return State::Failed;
-        }
-        let execution = &mut *self.execution;
-        for (key, value) in labels {
-            execution.labels.retain(|(other, _)| *other != key);
-            execution.labels.push((key, value));
-        }
-        if variables.is_some() {
-            execution.variables = variables.map(Arc::new);
-        }
-        if !outputs.is_empty() {
-            execution.outputs.insert(run, Arc::new(outputs));
-        }
-        State::Success
-    }
-
-    /// The list that a group runs, once its values are known.
-    fn chosen(&mut self, run: u32, held: &Held) -> Result<u32, String> {
-        match &held.how {
-            How::If(condition) => Ok(u32::from(!self.holds(condition, run)?)),
-            How::Switch(value, cases) => {
-                let value = self.render(value, run)?;
-                let branch = cases.iter().position(|case| *case == value).unwrap_or(cases.len());
-                match held.lists.branches.get(branch) {
-                    Some(_) => Ok(branch as u32),
-                    None => Err(format!("no case is `{value}`, and there are no `defaults`")),
-                }
-            }
-            How::ForEach(values, _) | How::EachParallel(values, _) => {
-                let values = self.values(values, run)?;
-                let tasks = held.lists.branches.iter().map(Vec::len).sum::<usize>();
-                if values.len().saturating_mul(tasks) + self.execution.runs.len() > TASK_RUNS {
-                    return Err(format!(
-                        "{} values: an execution has at most {TASK_RUNS} task runs here",
-                        values.len()
-                    ));
-                }
-                self.execution.values.insert(run, values);
-                Ok(0)
-            }
-            How::Until(_) => {
-                self.counted(run, 1);
-                Ok(0)
-            }
-            How::Sequential | How::AllowFailure | How::Parallel(_) | How::Dag(..) => Ok(0),
-        }
-    }
-
-    /// The values of a group that runs its tasks for each of them: each once, nothing is none.
-    fn values(&mut self, values: &Json, run: u32) -> Result<Vec<Json>, String> {
-        let list = match values {
-            Json::Array(list) => list.iter().map(|value| self.value(value, run)).collect::<Result<_, _>>()?,
-            Json::String(text) => {
-                let text = self.render(text, run)?;
-                serde_json::from_str::<Vec<Json>>(&text).map_err(|error| format!("`{text}` is no list: {error}"))?
-            }
-            other => return Err(format!("`{other}` is no list of values")),
-        };
-        let mut distinct: Vec<Json> = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
-        for value in list {
-            if value.is_null() {
-                return Err("one of the values is nothing".into());
-            }
-            if seen.insert(value.to_string()) {
-                distinct.push(value);
-            }
-        }
-        Ok(distinct)
-    }
-
-    fn value(&mut self, value: &Json, run: u32) -> Result<Json, String> {
-        match value {
-            Json::String(text) => self.render(text, run).map(Json::String),
-            other => Ok(other.clone()),
-        }
-    }
-
     /// Whether what a condition comes to is true: not blank, not `false`, no zero.
-    fn holds(&mut self, condition: &str, run: u32) -> Result<bool, String> {
+    pub(super) fn holds(&mut self, condition: &str, run: u32) -> Result<bool, String> {
         let text = self.render(condition, run)?;
         Ok(!matches!(text.trim(), "" | "false" | "0" | "-0"))
     }
 
-    fn render(&mut self, text: &str, run: u32) -> Result<String, String> {
+    pub(super) fn render(&mut self, text: &str, run: u32) -> Result<String, String> {
         if !text.contains('{') {
             return Ok(text.to_owned());
         }

@@ -61,6 +61,16 @@ impl Usage<'_> {
             }
         }
     }
+    /// A part of something: of the variable that is looked for, perhaps.
+    fn part(&mut self, of: &Expr, part: &Expr) {
+        if let (Kind::Name(name), Kind::Literal(Value::Text(part))) = (&of.kind, &part.kind)
+            && name == self.variable
+            && !self.guarded
+            && !self.read.iter().any(|it| **it == **part)
+        {
+            self.read.push(part.to_string());
+        }
+    }
     /// Looks at what may be missing.
     fn guarded(&mut self, guards: bool, look: impl FnOnce(&mut Self)) {
         let before = self.guarded;
@@ -76,13 +86,7 @@ impl Usage<'_> {
         match &expr.kind {
             Kind::Literal(_) | Kind::Name(_) => {}
             Kind::Get(a, b) => {
-                if let (Kind::Name(name), Kind::Literal(Value::Text(part))) = (&a.kind, &b.kind)
-                    && name == self.variable
-                    && !self.guarded
-                    && !self.read.iter().any(|it| **it == **part)
-                {
-                    self.read.push(part.to_string());
-                }
+                self.part(a, b);
                 self.expr(a);
                 self.expr(b);
             }
