@@ -173,7 +173,9 @@ pub mod time;
 mod time;
 
 pub use document::{Diagnostic, Place, Severity, Source, render as render_diagnostics};
-pub use lab::{Detection, Export, RunFailed, Runs, Sweep, TestFile, promtool, run_all, sweep};
+pub use lab::{
+    Coverage, Detection, Export, Matrix, MatrixRuns, RunFailed, Runs, Sweep, TestFile, matrix, promtool, run_all, sweep,
+};
 pub use management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
 pub use monitor::{
     Configuration, Environment, GrafanaVersion, Outside, RuleSet, Surrounds, data_sources, provisions, read_rules,

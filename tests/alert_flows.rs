@@ -117,7 +117,7 @@ fn explain_tells_what_the_triggers_of_a_flow_make_of_every_execution() {
     assert_eq!((code, told["triggers"][0]["fired"].as_u64()), (Some(0), Some(3)));
     for (arguments, part) in [
         (&["--flow", "watch-severl"][..], "did you mean `watch-several`?"),
-        (&["--flow", "report"], "has no Flow trigger"),
+        (&["--flow", "report"], "has neither a Flow trigger nor a Schedule"),
         (&[], "--alert <ALERT>|--flow <FLOW>"),
         (&["--flow", "report", "--alert", "X"], "cannot be used with"),
     ] {

@@ -14,9 +14,20 @@ use wiremock::{Mock as Answer, MockServer, ResponseTemplate};
 fn help_names_every_command_and_the_exit_codes() {
     let (code, out, _) = run(&["--help"]);
     assert_eq!(code, Some(0));
-    for word in
-        ["serve", "run", "test", "explain", "sweep", "export", "check", "list", "schema", "healthcheck", "Exit codes"]
-    {
+    for word in [
+        "serve",
+        "run",
+        "test",
+        "explain",
+        "sweep",
+        "matrix",
+        "export",
+        "check",
+        "list",
+        "schema",
+        "healthcheck",
+        "Exit codes",
+    ] {
         assert!(out.contains(word), "{word} in {out}");
     }
     assert_eq!(run(&["serve", "--help"]).0, Some(0));
@@ -31,7 +42,12 @@ fn list_check_schema_and_run_do_what_they_say() {
     assert_eq!(code, Some(0));
     for path in common::scenario_files() {
         let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
-        assert!(list.lines().any(|line| line.split(' ').next() == Some(name)), "{name} in {list}");
+        let line = list.lines().position(|line| line.trim_start().split(' ').next() == Some(name));
+        let line = line.unwrap_or_else(|| panic!("{name} in {list}"));
+        // What lies in a folder is of that family.
+        let family = list.lines().take(line).filter(|line| line.ends_with(':')).last().expect("a family");
+        let folder = path.parent().and_then(|folder| folder.file_name()).and_then(|name| name.to_str());
+        assert!(folder == Some("scenarios") || folder == family.strip_suffix(':'), "{name} in {family}");
         let (code, out, err) = run(&["check", path.to_str().expect("UTF-8")]);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{name}");
         assert!(out.starts_with(&format!("{name}: ")), "{out}");

@@ -259,7 +259,14 @@ fn running_tasks_and_triggers_show_as_recorded() {
     let every = |id: &str, cron: &str, with_seconds| {
         let schedule = Schedule { cron: cron.to_owned(), with_seconds, timezone: "UTC".to_owned() };
         let (kind, action) = ("io.kestra.plugin.core.trigger.Schedule".to_owned(), TriggerAction::Schedule(schedule));
-        Trigger { id: id.to_owned(), kind, action, disabled: false, limits: Default::default() }
+        Trigger {
+            id: id.to_owned(),
+            kind,
+            action,
+            disabled: false,
+            limits: Default::default(),
+            gives: Default::default(),
+        }
     };
     let flows = vec![
         flow("longsleep", Vec::new(), vec![sleep("sleep", Duration::minutes(5))]),

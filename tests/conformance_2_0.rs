@@ -167,6 +167,7 @@ fn the_scheduler_lists_what_is_due_and_no_schedules() {
         action,
         disabled: false,
         limits: Default::default(),
+        gives: Default::default(),
     };
     let schedule = Schedule { cron: "*/5 * * * * *".to_owned(), with_seconds: true, timezone: "UTC".to_owned() };
     let triggers = vec![

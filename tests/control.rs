@@ -166,6 +166,28 @@ fn a_page_of_another_site_may_not_write() {
 }
 
 #[test]
+fn a_name_that_somebody_else_may_have_is_refused() {
+    let options = Options { allowed_hosts: vec!["mock.example.org".to_owned()], ..Options::default() };
+    let mock = Local::serve(session(plan(&shipped("idle"))), |clock| clock.paused(), options);
+    let asked = |line: &str, host: &str| {
+        raw(&mock.control(), &format!("{line} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: 0\r\n\r\n"))
+    };
+    for line in ["GET /api/state", "GET /", "GET /members/standalone-1/health", "POST /api/resume", "GET /nowhere"] {
+        let answer = asked(line, "Host: evil.example:8082\r\n");
+        assert!(answer.starts_with("HTTP/1.1 403"), "{line}: {answer}");
+        assert!(answer.contains("does not answer to `evil.example`") && answer.contains("--allow-host"), "{answer}");
+    }
+    assert_eq!(mock.ask("GET", "/api/state", "").1["clock"]["paused"], true, "nothing was done");
+    for host in ["Host: mock.example.org\r\n", "Host: mock:8082\r\n", "Host: [::1]:1\r\n", "Host: a.svc\r\n"] {
+        let answer = asked("GET /api/state", host);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{host}: {answer}");
+    }
+    // Whoever writes no name is no browser; HTTP/1.0 has none.
+    let old = raw(&mock.control(), "GET /api/state HTTP/1.0\r\n\r\n");
+    assert!(old.starts_with("HTTP/1.0 200") || old.starts_with("HTTP/1.1 200"), "{old}");
+}
+
+#[test]
 fn a_fault_over_http_gives_the_bytes_of_the_same_fault_in_a_file() {
     let mut calm = plan(&shipped("worker-killed"));
     calm.timeline.clear();

@@ -124,11 +124,22 @@ enum Open {
 fn run(
     flow: &Flow,
     dialect: Dialect,
-    mut choices: impl Iterator<Item = u8>,
-    kill_at: usize,
+    choices: impl Iterator<Item = u8>,
+    orders: &[(usize, Event)],
 ) -> Result<(Execution, Tree), TestCaseError> {
     let tree = Tree::new(flow);
-    let mut execution = Execution::new(0, Instant::START);
+    let execution = go_on(&tree, dialect, Execution::new(0, Instant::START), choices, orders)?;
+    Ok((execution, tree))
+}
+
+/// Runs an execution to its end. `orders` come from outside, before a step of such a number.
+fn go_on(
+    tree: &Tree,
+    dialect: Dialect,
+    mut execution: Execution,
+    mut choices: impl Iterator<Item = u8>,
+    orders: &[(usize, Event)],
+) -> Result<Execution, TestCaseError> {
     let (mut world, mut scratch) = (Nowhere(Instant::START), Scratch::default());
     let mut open: Vec<Open> = Vec::new();
     let (mut started, mut ended, mut ends, mut gone) = (0, 0, 0, false);
@@ -136,10 +147,10 @@ fn run(
     let mut event = Event::Begin;
     for step in 0..10_000 {
         let mut commands = Vec::new();
-        if step == kill_at {
-            execution.next((&tree, &dialect), Event::Kill, &mut world, &mut scratch, &mut commands);
+        for (_, order) in orders.iter().filter(|(at, _)| *at == step) {
+            execution.next((tree, &dialect), *order, &mut world, &mut scratch, &mut commands);
         }
-        execution.next((&tree, &dialect), event, &mut world, &mut scratch, &mut commands);
+        execution.next((tree, &dialect), event, &mut world, &mut scratch, &mut commands);
         for command in commands {
             prop_assert!(!gone, "nothing comes after the end: {command:?}");
             match command {
@@ -151,14 +162,18 @@ fn run(
                 Command::Retry { run, .. } | Command::Wait { run, .. } | Command::Rest { run, .. } => {
                     open.push(Open::Due(run))
                 }
-                Command::End(state) => {
+                Command::End(state) | Command::Cut(state) => {
                     ends += 1;
                     prop_assert_eq!(state, execution.state);
                 }
                 Command::Gone => gone = true,
                 Command::Again { .. } | Command::Child { .. } => panic!("no flow asks for that"),
                 Command::Enter { .. } => created += 1,
-                Command::Kill { .. } | Command::State(_) | Command::Leave { .. } | Command::Resumed => {}
+                Command::Kill { .. }
+                | Command::Violated { .. }
+                | Command::State(_)
+                | Command::Leave { .. }
+                | Command::Resumed => {}
             }
         }
         prop_assert_eq!(created, execution.runs.len(), "each task run was told once");
@@ -167,7 +182,12 @@ fn run(
         // What is paused or retrying when the execution is killed is not waited for.
         open.retain(|it| !matches!(it, Open::Due(run) if execution.run(*run).is_some_and(|run| run.state.is_over())));
         if open.is_empty() {
-            break;
+            // What waits for nobody but somebody from outside is PAUSED.
+            if execution.state != State::Paused {
+                break;
+            }
+            event = Event::Resume;
+            continue;
         }
         let choice = choices.next().unwrap_or(0);
         let at = choice as usize % open.len();
@@ -197,7 +217,7 @@ fn run(
     }
     prop_assert!(gone && ends == 1, "it has ended once: {execution:?}");
     prop_assert_eq!(started, ended, "what was started has ended");
-    Ok((execution, tree))
+    Ok(execution)
 }
 
 fn rank(state: State) -> u8 {
@@ -214,14 +234,7 @@ proptest! {
 
     #[test]
     fn every_execution_ends_as_its_tasks_did(flow in flow(), choices in prop::collection::vec(any::<u8>(), 60), new in any::<bool>()) {
-        let dialect = Dialect {
-            cancelled_counts: new,
-            next_by_place: new,
-            exit_unseen: new,
-            kill_restarts: new,
-            parents_named: new,
-        };
-        let (execution, tree) = run(&flow, dialect, choices.into_iter(), usize::MAX)?;
+        let (execution, tree) = run(&flow, dialect(new), choices.into_iter(), &[])?;
         // The worst of the tasks of the flow itself, as an independent reading of its task runs says.
         let tops = 0..flow.tasks.len() as u32;
         let worst = execution.runs.iter().filter(|run| tops.contains(&run.node)).map(|run| run.state).max_by_key(|it| rank(*it));
@@ -249,11 +262,92 @@ proptest! {
     }
 
     #[test]
-    fn an_execution_that_is_killed_ends_and_leaves_nothing_that_waits(flow in flow(), choices in prop::collection::vec(any::<u8>(), 60), at in 1..12usize) {
-        let (execution, _) = run(&flow, Dialect::default(), choices.into_iter(), at)?;
+    fn whatever_somebody_asks_of_it_an_execution_ends_once_and_leaves_nothing_that_waits(
+        flow in flow(),
+        choices in prop::collection::vec(any::<u8>(), 60),
+        orders in prop::collection::vec((1..30usize, select(vec![
+            Event::Kill,
+            Event::Pause,
+            Event::Resume,
+            Event::Pause,
+            Event::Cut { state: State::Failed },
+            Event::Cut { state: State::Cancelled },
+        ])), 0..4),
+        new in any::<bool>(),
+    ) {
+        let (execution, _) = run(&flow, dialect(new), choices.into_iter(), &orders)?;
         prop_assert!(execution.state.is_over());
         prop_assert!(execution.runs.iter().all(|run| run.state != State::Paused && run.state != State::Retrying));
-        // What it had put out stays: labels of tasks that did not fail, the last one of each key.
-        prop_assert!(execution.labels.len() <= 1, "{:?}", execution.labels);
+        // Only what was asked for ends it so.
+        let asked = |state| orders.iter().any(|(_, it)| *it == state);
+        prop_assert!(execution.state != State::Killed || asked(Event::Kill));
+        let cancel = Event::Cut { state: State::Cancelled };
+        prop_assert!(execution.state != State::Cancelled || asked(cancel));
+    }
+
+    #[test]
+    fn pauses_change_nothing_of_what_becomes_of_an_execution(
+        flow in flow(),
+        choices in prop::collection::vec(any::<u8>(), 1..2),
+        pauses in prop::collection::vec(1..30usize, 1..4),
+        new in any::<bool>(),
+    ) {
+        // With workers that say the same of every task, whenever they are asked.
+        let always = || std::iter::repeat(choices[0] & 0xf0);
+        let (plain, _) = run(&flow, dialect(new), always(), &[])?;
+        let orders: Vec<_> = pauses.into_iter().map(|at| (at, Event::Pause)).collect();
+        let (paused, _) = run(&flow, dialect(new), always(), &orders)?;
+        prop_assert_eq!(plain.state, paused.state, "{:?}\n{:?}", plain.runs, paused.runs);
+    }
+
+    #[test]
+    fn a_replay_from_a_task_run_runs_that_again_and_nothing_that_ran_before(
+        flow in flow(),
+        choices in prop::collection::vec(any::<u8>(), 60),
+        from in any::<u8>(),
+        new in any::<bool>(),
+    ) {
+        let (execution, tree) = run(&flow, dialect(new), choices.clone().into_iter(), &[])?;
+        prop_assume!(!execution.runs.is_empty());
+        let from = from as usize % execution.runs.len();
+        let again = execution.from_task_run(&tree, from as u32, Instant::START).expect("a task run");
+        // It is there no more, and is created anew.
+        let kept = again.runs.len();
+        prop_assert!(kept < execution.runs.len());
+        let replayed = go_on(&tree, dialect(new), again, choices.into_iter(), &[])?;
+        prop_assert!(replayed.state.is_over());
+        let node = execution.runs[from].node;
+        prop_assert!(replayed.runs[kept..].iter().any(|run| run.node == node), "{:?}", replayed.runs);
+        prop_assert!(execution.from_task_run(&tree, u32::MAX, Instant::START).is_none());
+    }
+
+    #[test]
+    fn behind_a_task_whose_state_is_changed_an_execution_goes_on(
+        flow in flow(),
+        choices in prop::collection::vec(any::<u8>(), 60),
+        new in any::<bool>(),
+    ) {
+        let (execution, tree) = run(&flow, dialect(new), choices.clone().into_iter(), &[])?;
+        let tops = 0..flow.tasks.len() as u32;
+        let failed = execution.runs.iter().position(|run| tops.contains(&run.node) && run.state == State::Failed);
+        prop_assume!(failed.is_some());
+        let node = execution.runs[failed.unwrap()].node;
+        let changed = execution.with_state(&tree, failed.unwrap() as u32, State::Success).expect("a task run");
+        // All its tasks succeed from there on.
+        let ended = go_on(&tree, dialect(new), changed, std::iter::repeat(0xf0), &[])?;
+        prop_assert!(ended.runs.iter().any(|run| run.node == node && run.state == State::Success));
+        prop_assert!(ended.state.is_over());
+    }
+}
+
+fn dialect(new: bool) -> Dialect {
+    Dialect {
+        cancelled_counts: new,
+        next_by_place: new,
+        exit_unseen: new,
+        kill_restarts: new,
+        parallel_fails: new,
+        cut_goes_on: new,
+        parents_named: new,
     }
 }

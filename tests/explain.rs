@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use mock_kestra::monitor::read_rules;
+use mock_kestra::document::render;
+use mock_kestra::monitor::{Configuration, read_rules};
 use mock_kestra::random::Seed;
 use mock_kestra::run::{Scraping, Watch, explain, run};
 use mock_kestra::scenario::{NoFiles, read};
@@ -244,4 +245,97 @@ fn a_family_that_the_configuration_takes_away_is_told() {
         CLUSTER.to_owned() + "configuration: { micronaut: { metrics: { binders: { jvm: { enabled: false } } } } }\n";
     let told = told(&off, &rule("jvm_memory_used_bytes > 1", "0s"), |_| {}, None);
     assert!(told.ends_with("switched off by `micronaut.metrics.binders.jvm.enabled`"), "{told}");
+}
+
+/// A configuration of one job with all members of [`CLUSTER`], and more lines of it; its first line has number 6.
+fn job(more: &str) -> String {
+    let targets =
+        "[ \"webserver-1:8081\", \"executor-1:8081\", \"scheduler-1:8081\", \"worker-1:8081\", \"worker-2:8081\" ]";
+    format!(
+        "scrape_configs:\n- job_name: kestra\n  metrics_path: /prometheus\n  scrape_interval: 15s\n  static_configs: [ {{ targets: {targets} }} ]\n{more}"
+    )
+}
+
+#[test]
+fn the_rule_of_relabelling_that_keeps_a_series_out_is_named() {
+    let drop_name = "  metric_relabel_configs:\n  - { source_labels: [ __name__ ], regex: jvm_.*, action: drop }\n  - { source_labels: [ __name__ ], regex: 'kestra_worker_job_(.*)', action: drop }\n";
+    let rename = "  metric_relabel_configs:\n  - { source_labels: [ __name__ ], regex: kestra_(.*), target_label: __name__, replacement: my_$1 }\n";
+    let no_label = "  metric_relabel_configs: [ { regex: area, action: labeldrop } ]\n";
+    let one_value = "  metric_relabel_configs: [ { source_labels: [ area ], regex: heap, action: keep } ]\n";
+    let no_worker = "  relabel_configs:\n  - { source_labels: [ __address__ ], regex: 'worker.*', action: drop }\n";
+    let nobody = "  relabel_configs: [ { source_labels: [ job ], regex: kestr, action: keep } ]\n";
+    for (more, expr, part) in [
+        (
+            drop_name,
+            "kestra_worker_job_pending > 5",
+            "metric_relabel_configs[1] (drop of [__name__] by `kestra_worker_job_(.*)`, which is `kestra_worker_job_pending`; prometheus.yml:8:5) of job kestra drops what `kestra_worker_job_pending` selects, 2 series",
+        ),
+        (
+            rename,
+            "rate(kestra_worker_job_pending{worker_group=\"\"}[5m]) > 5",
+            "metric_relabel_configs[0] (replace of __name__ by [__name__], which is `kestra_worker_job_pending`; prometheus.yml:7:5) of job kestra changes what",
+        ),
+        (rename, "kestra_worker_job_pending > 5", "2 series: one is my_worker_job_pending{instance=\"worker-1:8081\""),
+        (
+            no_label,
+            "jvm_memory_used_bytes{area=\"heap\"} < 5",
+            "metric_relabel_configs[0] (labeldrop by `area`; prometheus.yml:6:29) of job kestra changes what",
+        ),
+        (
+            one_value,
+            "jvm_memory_used_bytes{area=\"nonheap\"} < 5",
+            "metric_relabel_configs[0] (keep of [area] by `heap`, which is `nonheap`; prometheus.yml:6:29) of job kestra drops",
+        ),
+        // The rule is not to blame for what nobody has.
+        (one_value, "jvm_memory_used_bytes{area=\"heep\"} < 5", "none with area like \"heep\"; did you mean \"heap\"?"),
+        (
+            no_worker,
+            "up{instance=\"worker-1:8081\"} == 0",
+            "none with instance like \"worker-1:8081\": it is executor-1:8081, scheduler-1:8081, webserver-1:8081; relabel_configs[0] (drop of [__address__] by `worker.*`, which is `worker-1:8081`; prometheus.yml:7:5) of job kestra drops worker-1",
+        ),
+        (
+            no_worker,
+            "kestra_worker_job_pending > 5",
+            "no series called `kestra_worker_job_pending`: relabel_configs[0] (drop of [__address__] by `worker.*`",
+        ),
+        (nobody, "up == 0", "no series called `up`: nothing is scraped"),
+        (
+            nobody,
+            "kestra_worker_job_pending > 5",
+            "no series called `kestra_worker_job_pending`: relabel_configs[0] (keep of [job] by `kestr`, which is `kestra`; prometheus.yml:6:22) of job kestra drops worker-1, worker-2",
+        ),
+    ] {
+        let (configuration, _) =
+            Configuration::read("prometheus.yml", &job(more)).unwrap_or_else(|told| panic!("{}", render(&told)));
+        let scraping = Scraping::Jobs(configuration.jobs);
+        let verdict = told(CLUSTER, &rule(expr, "0s"), |watch| watch.scraping = scraping.clone(), None);
+        assert!(verdict.contains(part), "{more}{expr}: {verdict}");
+        // `test` says the same of the rule.
+        let plan = Arc::new(read("x.yaml", CLUSTER, &NoFiles).0.expect("a plan"));
+        let rules = read_rules("rules.yml", &rule(expr, "0s")).expect("rules").0;
+        let watch = Watch { rules, scraping, ..Watch::default() };
+        let report = run(&plan, Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+        assert!(report.rules[0].told.contains(part), "{more}{expr}: {:?}", report.rules[0]);
+    }
+}
+
+#[test]
+fn the_nearest_words_of_a_group_with_a_query_offset_are_of_what_it_asks() {
+    // A clock: asked three minutes back it is 180 s less at the same evaluation.
+    let nearest = |offset: &str| {
+        let rules = format!(
+            "groups: [ {{ name: g, {offset}rules: [ {{ alert: A, expr: 'vector(time() - 1767600000) > 1e9' }} ] }} ]\n"
+        );
+        let plan = Arc::new(read("x.yaml", CLUSTER, &NoFiles).0.expect("a plan"));
+        let rules = read_rules("rules.yml", &rules).expect("rules").0;
+        let watch = Watch { rules, nearest: true, ..Watch::default() };
+        let report = run(&plan, Seed(1), Calendar::default(), Some(&watch)).expect("no limit");
+        let told = report.rules[0].told.clone();
+        let words: Vec<&str> = told.split(' ').collect();
+        let ["nearest", "to", ">", _, "is", value, "at", time] = words.as_slice() else { panic!("{told}") };
+        (value.parse::<f64>().expect("a number"), (*time).to_owned())
+    };
+    let (plain, moved) = (nearest(""), nearest("query_offset: 3m, "));
+    assert_eq!(plain.1, moved.1, "the same evaluation");
+    assert!((plain.0 - moved.0 - 180.0).abs() < 1e-3, "{plain:?} {moved:?}");
 }

@@ -262,3 +262,72 @@ fn what_does_not_go_to_standard_output_is_not_told_as_if_it_did() {
         assert!(err.contains(&told), "{err}");
     }
 }
+
+const TWO_JOBS: &str = "global: { scrape_interval: 30s, evaluation_interval: 15s }
+scrape_configs:
+  - job_name: kestra
+    metrics_path: /prometheus
+    static_configs: [ { targets: [ \"worker-1:8081\", \"executor-1:8081\" ] } ]
+  - job_name: slow
+    metrics_path: /prometheus
+    scrape_interval: 45s
+    scrape_timeout: 10s
+    static_configs: [ { targets: [ \"webserver-1:8081\" ] } ]
+";
+
+#[test]
+fn jobs_are_scraped_at_their_own_intervals() {
+    let rules = written("rules.yml", "groups: [ { name: g, rules: [ { alert: Down, expr: up == 0 } ] } ]\n");
+    let configuration = rules.with_file_name("prometheus.yml");
+    std::fs::write(&configuration, TWO_JOBS).expect("written");
+    let configuration = configuration.to_str().expect("UTF-8");
+    let (code, out, err) = export("worker-killed", &rules, &["--prometheus", configuration]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("evaluation_interval: 15000ms") && out.contains("tests:\n  - interval: 15000ms"), "{out}");
+    let values = |job: &str| -> String {
+        let at = out.find(&format!(r#"job=\"{job}\""#)).expect(job);
+        out[at..].lines().nth(1).expect("values").to_owned()
+    };
+    // Every second step, and every third.
+    assert!(values("kestra").contains("values: \"1 _ 1 _ 1 _ 1"), "{}", values("kestra"));
+    assert!(values("slow").contains("values: \"1 _ _ 1 _ _ 1"), "{}", values("slow"));
+    // What has nothing but a millisecond in common is more than promtool can hold.
+    let odd = TWO_JOBS.replace("scrape_interval: 45s", "scrape_interval: 45001ms");
+    std::fs::write(configuration, odd).expect("written");
+    let (code, out, err) = export("worker-killed", &rules, &["--prometheus", configuration]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("left out: Down: scrapes each 30s, 45.001s are multiples of 1ms only"), "{err}");
+}
+
+#[test]
+fn a_query_offset_moves_what_is_checked() {
+    let group = |name: &str, offset: &str, alert: &str| {
+        format!("- {{ name: {name}, query_offset: {offset}, rules: [ {{ alert: {alert}, expr: up == 0 }} ] }}\n")
+    };
+    let text = format!(
+        "groups:\n{}{}{}{}",
+        group("a", "40s", "Late"),
+        group("b", "0s", "Two"),
+        group("c", "1m", "Two"),
+        group("d", "2h", "Far")
+    );
+    let (code, out, err) = export("worker-killed", &written("rules.yml", &text), &[]);
+    assert_eq!(code, Some(0), "{err}");
+    for part in [
+        "note: promtool before 2.53 refuses a rule file with `query_offset`",
+        "left out: Two: rules of this name are in groups with different `query_offset`",
+        "left out: Far: its group asks as far back as the run is long",
+    ] {
+        assert!(err.contains(part), "{part} in {err}");
+    }
+    let times: Vec<u64> = out
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("eval_time: ")?.strip_suffix("ms")?.parse().ok())
+        .collect();
+    let (last, others) = times.split_first().expect("checks");
+    assert_eq!(last % 15_000, 0, "the whole run, up to its end");
+    assert!(
+        others.len() > 4 && others.iter().all(|time| time % 15_000 == 5_000),
+        "40 s before an evaluation: {others:?}"
+    );
+}

@@ -247,3 +247,19 @@ fn rules_of_the_operator_of_grafana_are_read() {
     assert!(labels.iter().any(|(key, text)| key == "who" && text.text() == "{{ $labels.instance }}"), "{told}");
     assert!(!told.contains("variable"), "{told}");
 }
+
+#[test]
+fn the_files_of_a_config_map_are_read_in_the_order_of_their_names_as_where_it_is_mounted() {
+    let file = |key: &str, group: &str| {
+        format!("  {key}: |\n    groups: [ {{ name: {group}, rules: [ {{ alert: A, expr: up == 0 }} ] }} ]\n")
+    };
+    let text = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: rules }}\ndata:\n{}{}{}",
+        file("b.yml", "second"),
+        file("a.yml", "first"),
+        file("c.yml", "third")
+    );
+    let (rules, _) = accepted(&text);
+    let groups: Vec<&str> = rules.groups.iter().map(|group| group.name.as_str()).collect();
+    assert_eq!(groups, ["first", "second", "third"]);
+}

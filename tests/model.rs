@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use common::{exposition, families};
 use mock_kestra::flow::{
-    Body as TaskBody, Concurrency, ConcurrencyBehavior, Flow, Group, How, Pause, Retry, RetryPause, Schedule, State,
-    Subflow, Task, Trigger, TriggerAction,
+    Body as TaskBody, Concurrency, ConcurrencyBehavior, Demand, Flow, Group, How, Pause, Retry, RetryPause, Schedule,
+    Sla, State, Subflow, Task, Trigger, TriggerAction,
 };
 use mock_kestra::management::{Body, Outcome, Request, answer};
 use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
-    Amount, Arrivals, Behaviour, ClusterPlan, DatabaseFault, DatabaseKind, DurationDistribution, Fault, FaultKind,
-    MemberPlan, Plan, Poller, Restart, Secrets, Settings, Target, TaskSelector, TimelineEntry,
+    Amount, Arrivals, Behaviour, ClusterPlan, DatabaseFault, DatabaseKind, Deed, DurationDistribution, Fault,
+    FaultKind, MemberPlan, Plan, Poller, Restart, Secrets, Settings, Target, TaskOf, TaskSelector, TimelineEntry,
+    Which, Whose,
 };
 use mock_kestra::simulator::{Command, Port, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -137,8 +138,16 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
         (5u64..40).prop_map(|s| TriggerAction::Poll { interval: Duration::seconds(s) }),
     ];
     let triggers = prop::collection::vec(action, 0..2);
-    ((task(0), task(1), task(2)), 1usize..4, prop::option::of(concurrency), triggers, 0..8u8).prop_map(
-        move |((a, b, c), count, concurrency, triggers, shape)| Flow {
+    let sla = (1u64..60, select(vec![Some(State::Failed), Some(State::Cancelled), None])).prop_map(|(s, ends)| Sla {
+        id: "s".into(),
+        demand: Demand::MaxDuration(Duration::seconds(s)),
+        ends,
+        labels: vec![("late".into(), "yes".into())],
+    });
+    let slas = prop::collection::vec(sla, 0..2);
+    ((task(0), task(1), task(2)), 1usize..4, prop::option::of(concurrency), (triggers, slas), 0..8u8).prop_map(
+        move |((a, b, c), count, concurrency, (triggers, slas), shape)| Flow {
+            slas,
             id: format!("f{index}"),
             namespace: "company.team".into(),
             finally: if count == 3 { vec![Task { id: "f".into(), ..b.clone() }] } else { Vec::new() },
@@ -157,6 +166,7 @@ fn flow(index: usize) -> impl Strategy<Value = Flow> {
                     action,
                     disabled: false,
                     limits: Default::default(),
+                    gives: Default::default(),
                 })
                 .collect(),
             concurrency,
@@ -317,8 +327,59 @@ fn picture(simulation: &Simulation) -> String {
     all + &format!("{:?}", simulation.journal())
 }
 
+/// What somebody asks of executions: when, of which flow, and what.
+fn asks() -> impl Strategy<Value = Vec<(u64, Whose, Deed)>> {
+    let whose = (0..2usize, select(vec![Which::Last, Which::First, Which::All, Which::Number(1), Which::Number(3)]))
+        .prop_map(|(flow, which)| Whose { flow, labels: Vec::new(), which });
+    let task = || {
+        prop::option::of(select(vec!["t0", "t1", "own", "e", "f", "g"]))
+            .prop_map(|id| id.map(|id| TaskOf { id: id.to_owned(), value: None }))
+    };
+    let deed = prop_oneof![
+        any::<bool>().prop_map(|cascade| Deed::Kill { cascade }),
+        Just(Deed::Pause),
+        Just(Deed::Resume),
+        task().prop_map(Deed::Replay),
+        (task(), select(vec![State::Success, State::Failed, State::Warning]))
+            .prop_map(|(task, state)| Deed::Change { task, state }),
+    ];
+    prop::collection::vec((0u64..300_000, whose, deed), 0..24)
+}
+
 proptest! {
     #![proptest_config(common::config(40))]
+
+    /// Kills at any instant end everything, and no thread and no place leaks, whatever was asked before.
+    #[test]
+    fn whatever_is_asked_of_executions_a_kill_of_all_leaves_nothing(plan in plan(), asks in asks(), starts in prop::collection::vec((0u64..300_000, 0..2usize), 1..20)) {
+        let mut plan = Plan { arrivals: Vec::new(), timeline: Vec::new(), ..Plan::clone(&plan) };
+        plan.cluster.booting = false;
+        plan.flows.iter_mut().for_each(|flow| flow.triggers.clear());
+        let mut simulation = start(&Arc::new(plan));
+        simulation.keep_executions();
+        let mut all: Vec<(u64, Command)> = asks.into_iter().map(|(at, whose, deed)| (at, Command::Ask { deed, whose })).collect();
+        all.extend(starts.into_iter().map(|(at, flow)| (at, Command::Execute { flow, origin: Arc::default() })));
+        all.sort_by_key(|(at, _)| *at);
+        for (at, command) in all {
+            simulation.advance(Instant::START + Duration::milliseconds(at)).expect("no limit");
+            let could = simulation.check(&command).is_ok();
+            prop_assert_eq!(simulation.command(command).is_ok(), could);
+            let laws = simulation.laws();
+            prop_assert!(laws.is_ok(), "{:?} at {}", laws, simulation.now());
+        }
+        // Who tries a failed execution again makes new ones for a while.
+        for round in 0..20 {
+            for flow in 0..2 {
+                let whose = Whose { flow, labels: Vec::new(), which: Which::All };
+                let _ = simulation.command(Command::Ask { deed: Deed::Kill { cascade: true }, whose });
+            }
+            simulation.advance(second(300 + 60 * (round + 1))).expect("no limit");
+        }
+        let (truth, backlog) = (simulation.truth(), simulation.backlog());
+        prop_assert_eq!(truth.live, 0, "{:?}", simulation.executions());
+        prop_assert_eq!(truth.attempts, truth.attempts_ended, "{:?}", backlog);
+        prop_assert!(simulation.laws().is_ok());
+    }
 
     #[test]
     fn nothing_is_lost_and_nothing_is_negative(plan in plan()) {

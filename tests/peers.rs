@@ -426,3 +426,89 @@ fn promtool_agrees_with_groups_of_several_intervals() {
         }
     }
 }
+
+#[test]
+#[ignore = "needs promtool of Debian stable and unstable: .ci/peers fetches them"]
+fn promtool_agrees_with_jobs_of_several_intervals_and_with_offsets() {
+    let configuration = "global: { scrape_interval: 20s, evaluation_interval: 15s }
+scrape_configs:
+  - job_name: kestra
+    metrics_path: /prometheus
+    static_configs: [ { targets: [ \"worker-1:8081\", \"executor-1:8081\" ] } ]
+  - job_name: slow
+    metrics_path: /prometheus
+    scrape_interval: 45s
+    static_configs: [ { targets: [ \"webserver-1:8081\", \"worker-2:8081\" ] } ]
+  - job_name: again
+    metrics_path: /prometheus
+    scrape_interval: 7s
+    static_configs: [ { targets: [ \"worker-1:8081\" ] } ]
+";
+    let rules = |offsets: [&str; 3]| {
+        let [a, b, c] = offsets;
+        format!(
+            "groups:
+  - name: quick
+{a}    rules:
+      - {{ record: 'job:up:sum', expr: 'sum by (job) (up)' }}
+      - {{ alert: Down, expr: up == 0 }}
+      - {{ alert: DownLong, expr: up == 0, for: 1m }}
+      - {{ alert: Fewer, expr: 'job:up:sum < 2', keep_firing_for: 1m }}
+  - name: later
+{b}    rules:
+      - {{ alert: Rate, expr: 'sum by (job) (rate(kestra_executor_taskrun_created_count_total[3m])) > 0' }}
+      - {{ alert: SeesFewer, expr: 'job:up:sum < 2' }}
+      - {{ alert: Always, expr: vector(1) }}
+  - name: slow
+    interval: 1m
+{c}    rules:
+      - {{ alert: Missing, expr: 'absent(up{{job=\"again\"}} == 1)' }}
+"
+        )
+    };
+    let key = |offset: &str| format!("    query_offset: {offset}\n");
+    let (none, some) = (["", "", ""], ["40s", "1m", "25s"].map(key));
+    for (offsets, suites) in [
+        (none, ["stable", "unstable"].as_slice()),
+        // Before 2.53 Prometheus refuses the key, and the export says so.
+        ([some[0].as_str(), some[1].as_str(), some[2].as_str()], ["unstable"].as_slice()),
+    ] {
+        let file = scratch("offsets.yml");
+        std::fs::write(&file, rules(offsets)).expect("written");
+        let prometheus = file.with_file_name("prometheus.yml");
+        std::fs::write(&prometheus, configuration).expect("written");
+        let out = file.with_file_name("test.yml");
+        let export = binary()
+            .args(["export", "promtool", "worker-killed", "--rules"])
+            .arg(&file)
+            .arg("--prometheus")
+            .arg(&prometheus)
+            .arg("--out")
+            .arg(&out)
+            .output()
+            .expect("the binary runs");
+        let told = String::from_utf8_lossy(&export.stderr).into_owned();
+        assert!(export.status.success() && !told.contains("left out"), "{told}");
+        assert_eq!(told.contains("before 2.53"), suites.len() == 1, "{told}");
+        for suite in suites {
+            for name in ["test.yml", "test-1m.yml"] {
+                let file = file.with_file_name(name);
+                let run = || {
+                    let output = Command::new(peer(suite, "promtool")).args(["test", "rules"]).arg(&file).output();
+                    let output = output.expect("promtool starts");
+                    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+                    (output.status.success(), text.into_owned())
+                };
+                let (agrees, text) = run();
+                assert!(agrees, "{name} with {suite}: {text}");
+                // One that never fires would pass too: what is expected is changed, and promtool notices.
+                let written = std::fs::read_to_string(&file).expect("a test file");
+                assert!(written.contains("exp_samples:\n"), "{name}: something fires");
+                std::fs::write(&file, written.replacen("            value: ", "            value: 9", 1))
+                    .expect("written");
+                assert!(!run().0, "{name} with {suite} notices");
+                std::fs::write(&file, written).expect("written");
+            }
+        }
+    }
+}

@@ -257,8 +257,9 @@ fn other_data_sources_are_left_out_and_told() {
     };
     let logs =
         "{ expr: 'sum(count_over_time({app=\"x\"}[5m]))', datasource: { type: loki, uid: x }, queryType: range }";
-    let provisioned =
-        BTreeMap::from([("P8E".to_owned(), "loki".to_owned()), ("M1".to_owned(), "prometheus".to_owned())]);
+    let provisioned = [("P8E", "loki"), ("M1", "prometheus"), ("p", "prometheus")]
+        .map(|(uid, kind)| (uid.to_owned(), kind.to_owned()));
+    let provisioned = BTreeMap::from(provisioned);
     let outside = Outside { data_sources: &provisioned, ..Outside::default() };
     for (node, kind) in [
         (of("x", logs), "loki"),
@@ -296,9 +297,15 @@ fn other_data_sources_are_left_out_and_told() {
         of("x", "{ expr: '{job=\"x\"} > 0' }"),
         of("x", "{ expr: 'label_replace(up, \"a\", \"b|c\", \"d\", \"e|f\")' }"),
     ] {
+        // Who knows data sources knows also that none is called `x`.
+        let outside = if node.contains("datasourceUid: M1") { outside } else { Outside::default() };
         let rules = check(&file("", &[&node, ABOVE]), &outside, true, &[]);
         assert_eq!(titles(&rules.expect("it was read")), ["T a"], "{node}");
     }
+    let strange = "no data source that is provisioned here has the uid `M2`";
+    let (node, other) = (of("M2", "{ expr: up }"), of("M2", "{ expr: up }").replace("refId: A", "refId: B"));
+    let rules = check(&file("", &[&node, &other, ABOVE]), &outside, true, &[(Severity::Warning, strange)]);
+    assert_eq!(titles(&rules.expect("it was read")), ["T a"], "it is judged all the same, and told once");
     // One that says so must have a query.
     let none = of("x", "{ datasource: { type: prometheus } }");
     check(&file("", &[&none, ABOVE]), &outside, false, &[(Severity::Error, "this query has no `expr`")]);

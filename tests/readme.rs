@@ -26,6 +26,24 @@ fn its_tables_are_those_of_the_code() {
 }
 
 #[test]
+fn what_it_shows_of_a_matrix_is_what_the_command_says() {
+    let text = std::fs::read_to_string(readme()).expect("readable");
+    let (_, rest) = text.split_once("$ mock-kestra matrix ").expect("an example");
+    let (arguments, rest) = rest.split_once('\n').expect("a line");
+    let (shown, _) = rest.split_once("```").expect("an end");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mock-kestra"))
+        .arg("matrix")
+        .args(arguments.split_whitespace())
+        .output();
+    let real = String::from_utf8_lossy(&output.expect("it runs").stdout).into_owned();
+    let mut lines = real.lines();
+    for line in shown.lines().filter(|line| *line != "...") {
+        assert!(lines.any(|real| real == line), "`{line}` in its place in\n{real}");
+    }
+    assert!(shown.lines().count() > 20);
+}
+
+#[test]
 fn the_help_tells_the_same() {
     let help = |command: &str| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_mock-kestra")).args([command, "--help"]).output();

@@ -375,7 +375,7 @@ fn discovery_shows_which_members_there_are_and_which_rule_drops_the_others() {
         .collect();
     assert_eq!(names, BTreeSet::from(["worker-1", "worker-2", "worker-3"]));
     let all = notes.join("\n");
-    assert!(all.contains("relabel_configs[1] (keep of [__meta_kubernetes_pod_label_app_kubernetes_io_component] by `worker`, which is `webserver`) drops webserver-1"), "{all}");
+    assert!(all.contains("relabel_configs[1] (keep of [__meta_kubernetes_pod_label_app_kubernetes_io_component] by `worker`, which is `webserver`; prometheus.yml:1:246) drops webserver-1"), "{all}");
     let endpoints = pods.replace("role: pod }", "role: endpoints }").replace("regex: worker,", "regex: webserver,");
     let (up, notes) = alerts(CLUSTER, &endpoints, rules);
     assert_eq!(up.len(), 1, "{up:?}");
@@ -519,4 +519,64 @@ fn a_timeout_is_told_of_where_it_is_written() {
     let rule = told("relabel_configs: [ { target_label: __scrape_interval__, replacement: 1ms } ]");
     assert!(rule.contains("relabel_configs[0] sets __scrape_interval__ to \"1ms\""), "{rule}");
     assert!(rule.contains("change that rule") && !rule.contains("HOST:PORT"), "{rule}");
+}
+
+#[test]
+fn a_job_that_looks_into_another_namespace_finds_nothing() {
+    let job = |name: &str, namespaces: &str| {
+        format!(
+            "- {{ job_name: {name}, scrape_interval: 15s, metrics_path: /prometheus, kubernetes_sd_configs: [ {{ role: pod{namespaces} }} ], relabel_configs: [ {{ source_labels: [ __meta_kubernetes_pod_container_port_name ], regex: management, action: keep }}, {{ source_labels: [ __meta_kubernetes_namespace ], target_label: namespace }} ] }}\n"
+        )
+    };
+    let names = |all: &str| format!(", namespaces: {{ names: [ {all} ] }}");
+    let rules = "groups: [ { name: a, rules: [ { alert: Up, expr: 'count by (job, namespace) (up)' } ] } ]";
+    for (jobs, found, part) in [
+        (vec![("a", String::new())], vec!["a kestra"], ""),
+        (
+            vec![("a", names("data"))],
+            vec!["a data"],
+            "job a: the cluster is taken to be in the namespace data, as `namespaces` says",
+        ),
+        // The cluster is in one namespace.
+        (
+            vec![("nodes", names("kube-system, monitoring")), ("kestra", names("data"))],
+            vec!["kestra data"],
+            "job nodes: the cluster is taken to be in the namespace data; `namespaces` restricts discovery to kube-system, monitoring: it finds nothing",
+        ),
+        (
+            vec![("a", names("data")), ("b", names("x, kestra")), ("c", String::new())],
+            vec!["b kestra", "c kestra"],
+            "job a: ",
+        ),
+        (vec![("a", names("x")), ("b", names("kestra-prod"))], vec!["b kestra-prod"], "job a: "),
+        (
+            vec![("a", ", namespaces: { own_namespace: true }".to_owned())],
+            vec!["a kestra"],
+            "job a: `own_namespace` looks into that of Prometheus only, which is not known here",
+        ),
+    ] {
+        let text: String = jobs.iter().map(|(name, more)| job(name, more)).collect();
+        let (fired, notes) = alerts(CLUSTER, &format!("scrape_configs:\n{text}"), rules);
+        let label = |labels: &[(String, String)], name: &str| {
+            labels.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let seen: Vec<String> = fired
+            .iter()
+            .map(|(_, labels)| format!("{} {}", label(labels, "job"), label(labels, "namespace")))
+            .collect();
+        assert_eq!(seen, found, "{text}{notes:?}");
+        assert!(notes.join("\n").contains(part), "{part} in {notes:?}");
+    }
+    // A ServiceMonitor looks into its own namespace, when it says nothing else: the classic mistake.
+    let monitor = |namespace: &str, more: &str| {
+        format!(
+            "apiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nmetadata: {{ name: kestra, namespace: {namespace} }}\nspec: {{ selector: {{}}, podMetricsEndpoints: [ {{ port: management, path: /prometheus }} ]{more} }}\n"
+        )
+    };
+    let both = monitor("monitoring", "") + "---\n" + &monitor("kestra", "");
+    let (configuration, _) = Configuration::read("m.yaml", &both).unwrap_or_else(|told| panic!("{}", render(&told)));
+    let watch = Watch { scraping: Scraping::Jobs(configuration.jobs), ..Watch::default() };
+    let told = watch.notes(&plan(CLUSTER));
+    let lost = told.iter().find(|it| it.told.contains("restricts discovery to monitoring: it finds nothing"));
+    assert_eq!(lost.map(|it| it.severity), Some(Severity::Warning), "{told:?}");
 }

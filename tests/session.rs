@@ -86,7 +86,8 @@ fn commanded(commands: &[(u64, usize)]) -> (Session, Vec<(Instant, Command)>) {
     for (after, number) in commands {
         // What is found ahead is void with the next command.
         let ahead = session.way_to(session.now() + Duration::minutes(6)).go(&|| true).expect("no limit");
-        session.learn(ahead.expect("nobody stops it").passed);
+        assert!(ahead.there, "nobody stops it");
+        session.learn(ahead.passed);
         let to = session.now().max(Instant::START) + Duration::seconds(*after);
         session.advance(to).expect("no limit");
         if let Some(command) = command(*number, &session) {

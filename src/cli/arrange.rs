@@ -40,7 +40,7 @@ const KEYS: &[&str] = &["groups", "apiVersion", "kind", "items"];
 
 /// Whether a word is the path of a folder, or of a file of rules. A shipped scenario wins.
 pub(super) fn is_rules(path: &str) -> bool {
-    if load::SHIPPED.iter().any(|(name, _)| *name == path) {
+    if load::shipped(path).is_some() {
         return false;
     }
     if Path::new(path).is_dir() {

@@ -102,7 +102,7 @@ impl Explain {
             }
         };
         if hearing.triggers.is_empty() {
-            complain(&format!("error: {} has no Flow trigger\n", hearing.flow));
+            complain(&format!("error: {} has neither a Flow trigger nor a Schedule\n", hearing.flow));
             return Exit::Input;
         }
         match self.format {

@@ -11,7 +11,7 @@ use super::{Exit, Format, Runs, calendar, complain, load, print};
 use crate::lab;
 use crate::profile::Profile;
 use crate::random::Seed;
-use crate::report::{self, Detail, Report, TargetLine};
+use crate::report::{self, Detail, Report};
 use crate::run::{Watch, run};
 use crate::scenario::Plan;
 
@@ -58,7 +58,8 @@ impl Test {
         let mut told = Told::default();
         // All input is read before anything runs.
         let Some((watch, _)) = self.rules.watch(&mut told) else { return Exit::Input };
-        let Some(plans) = self.plans(&mut told) else { return Exit::Input };
+        let plans = load::plans(&self.scenarios, &self.extras, &self.kestra, load::Unfit::Refuse, &mut told);
+        let Some(plans) = plans else { return Exit::Input };
         let seeds: Vec<Seed> = self.seeds.map_or(vec![self.seed], |seeds| seeds.all().collect());
         let nearest = seeds.len() == 1;
         let watch = Watch { lenient: self.lenient, nearest, ..watch };
@@ -90,30 +91,10 @@ impl Test {
         // The table has told of them.
         if self.strict {
             report::rule_warnings(&reports).iter().for_each(|warning| told.warning(warning));
-            reports.chunks(seeds.len().max(1)).for_each(|of_plan| tell_targets(of_plan, &mut told));
+            let targets = reports.chunks(seeds.len().max(1)).flat_map(report::target_warnings);
+            targets.for_each(|warning| told.warning(&warning));
         }
         told.exit(self.strict, if failed > 0 { Exit::Found } else { Exit::Ok })
-    }
-
-    /// The plans of all scenarios, each with all versions.
-    fn plans(&self, told: &mut Told) -> Option<Vec<Arc<Plan>>> {
-        let mut plans = Vec::new();
-        for name in &self.scenarios {
-            let plan = load::plan(name, &self.extras, told)?;
-            if self.kestra.is_empty() {
-                plans.push(Arc::new(plan));
-                continue;
-            }
-            for kestra in &self.kestra {
-                let plan = load::with_version(plan.clone(), kestra)?;
-                let name = match self.kestra.len() {
-                    1 => plan.name.clone(),
-                    _ => format!("{} with Kestra {kestra}", plan.name),
-                };
-                plans.push(Arc::new(Plan { name, ..plan }));
-            }
-        }
-        Some(plans)
     }
 
     fn print(&self, reports: &[Report], seeds: usize) {
@@ -128,17 +109,6 @@ impl Test {
             }
             Format::Json => print(&format!("{}\n", report::json(reports))),
         }
-    }
-}
-
-/// Warns of targets that answered in none of several runs of a scenario: nothing is known of what they would have shown.
-fn tell_targets(reports: &[Report], told: &mut Told) {
-    let Some(first) = reports.first() else { return };
-    let silent = |index: usize| reports.iter().all(|it| it.targets.get(index).is_some_and(TargetLine::never_answered));
-    let wherever = if reports.len() > 1 { "in any run" } else { "in this run" };
-    for (_, target) in first.targets.iter().enumerate().filter(|(index, _)| silent(*index)) {
-        let why = target.last_error.as_ref().map_or("", |(_, why)| why.as_str());
-        told.warning(&format!("{}: {} never answered {wherever}: {why}", first.scenario, target.url()));
     }
 }
 

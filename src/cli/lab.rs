@@ -155,6 +155,9 @@ impl Promtool {
             }
             return Exit::Found;
         }
+        if watch.rules.groups.iter().any(|group| group.query_offset.is_some()) {
+            complain("note: promtool before 2.53 refuses a rule file with `query_offset`\n");
+        }
         for (alert, why) in &export.left_out {
             complain(&format!("left out: {alert}: {why}\n"));
         }

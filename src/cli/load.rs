@@ -16,20 +16,114 @@ use crate::document::{self, Severity, Source, limits};
 use crate::profile::Profile;
 use crate::scenario::{self, Loader, Plan};
 
-/// The shipped scenarios: name and text.
-pub(super) const SHIPPED: &[(&str, &str)] = &[
-    ("healthy", include_str!("../../scenarios/healthy.yaml")),
-    ("healthy-cluster", include_str!("../../scenarios/healthy-cluster.yaml")),
-    ("idle", include_str!("../../scenarios/idle.yaml")),
-    ("worker-killed", include_str!("../../scenarios/worker-killed.yaml")),
-    ("worker-saturation", include_str!("../../scenarios/worker-saturation.yaml")),
-    ("database-outage", include_str!("../../scenarios/database-outage.yaml")),
-    ("controller-lost", include_str!("../../scenarios/controller-lost.yaml")),
-    ("hidden-backlog", include_str!("../../scenarios/hidden-backlog.yaml")),
-    ("zombie", include_str!("../../scenarios/zombie.yaml")),
-    ("heap-leak", include_str!("../../scenarios/heap-leak.yaml")),
-    ("alert-flows", include_str!("../../scenarios/alert-flows.yaml")),
-];
+/// A shipped scenario.
+#[derive(Debug)]
+pub(super) struct Shipped {
+    /// What kind of failures it is of; the folder it lies in, if it lies in one.
+    pub(super) family: &'static str,
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+}
+
+macro_rules! shipped {
+    ($($family:literal: [$($name:literal in $file:literal),* $(,)?])*) => {
+        &[$($(Shipped { family: $family, name: $name, text: include_str!(concat!("../../scenarios/", $file)) },)*)*]
+    };
+}
+
+/// The shipped scenarios, family by family.
+pub(super) const SHIPPED: &[Shipped] = shipped! {
+    "healthy": [
+        "healthy" in "healthy.yaml",
+        "healthy-cluster" in "healthy-cluster.yaml",
+        "idle" in "idle.yaml",
+    ]
+    "workers": [
+        "worker-killed" in "worker-killed.yaml",
+        "worker-saturation" in "worker-saturation.yaml",
+        "hidden-backlog" in "hidden-backlog.yaml",
+        "controller-lost" in "controller-lost.yaml",
+        "no-workers" in "workers/no-workers.yaml",
+        "rolling-restart" in "workers/rolling-restart.yaml",
+        "disk-full" in "workers/disk-full.yaml",
+    ]
+    "core": [
+        "executor-down" in "core/executor-down.yaml",
+        "scheduler-hangs" in "core/scheduler-hangs.yaml",
+    ]
+    "database": [
+        "database-outage" in "database-outage.yaml",
+        "zombie" in "zombie.yaml",
+        "database-failover" in "database/database-failover.yaml",
+        "database-slow" in "database/database-slow.yaml",
+    ]
+    "jvm": [
+        "heap-leak" in "heap-leak.yaml",
+        "webserver-heap" in "jvm/webserver-heap.yaml",
+        "long-gc-pause" in "jvm/long-gc-pause.yaml",
+    ]
+    "flows": [
+        "alert-flows" in "alert-flows.yaml",
+        "alert-fails" in "alert-fails.yaml",
+        "depends-on" in "depends-on.yaml",
+        "first-failure" in "flows/first-failure.yaml",
+        "secret-missing" in "flows/secret-missing.yaml",
+        "flow-cycle" in "flows/flow-cycle.yaml",
+        "fan-out" in "flows/fan-out.yaml",
+        "webhook-storm" in "flows/webhook-storm.yaml",
+        "slot-of-the-dead" in "flows/slot-of-the-dead.yaml",
+        "log-flood" in "flows/log-flood.yaml",
+    ]
+};
+
+/// The names of all shipped scenarios.
+fn names() -> impl Iterator<Item = &'static str> {
+    SHIPPED.iter().map(|shipped| shipped.name)
+}
+
+/// The shipped scenario of a name.
+pub(super) fn shipped(name: &str) -> Option<&'static Shipped> {
+    SHIPPED.iter().find(|shipped| shipped.name == name)
+}
+
+/// The scenarios that a word means: a shipped one, all of a family, those whose names fit a pattern, else files: one, those
+/// of a folder, or those that fit a pattern.
+///
+/// # Errors
+/// That there is none, and what to write instead.
+pub(super) fn scenarios(word: &str) -> Result<Vec<String>, String> {
+    let owned = |found: Vec<&Shipped>| found.iter().map(|it| it.name.to_owned()).collect::<Vec<String>>();
+    if shipped(word).is_some() {
+        return Ok(vec![word.to_owned()]);
+    }
+    let path = Path::new(word);
+    let family: Vec<&Shipped> = SHIPPED.iter().filter(|it| it.family == word).collect();
+    if !family.is_empty() && !path.exists() {
+        return Ok(owned(family));
+    }
+    let pattern = word.contains(['*', '?', '[']).then(|| glob::Pattern::new(word)).transpose();
+    let pattern = pattern.map_err(|why| why.to_string())?;
+    if let Some(pattern) = pattern.filter(|_| !path.exists()) {
+        let named: Vec<&Shipped> = SHIPPED.iter().filter(|it| pattern.matches(it.name)).collect();
+        return if named.is_empty() { fitting(word).map(shown) } else { Ok(owned(named)) };
+    }
+    if path.is_dir() {
+        return in_folder(path).map(shown);
+    }
+    if !path.exists() {
+        let families = SHIPPED.iter().map(|it| it.family);
+        let near = document::nearest(word, names().chain(families));
+        return Err(near.map_or_else(
+            || "it is no file, no shipped scenario and no family of them (`mock-kestra list` shows them)".to_owned(),
+            |near| format!("it is no file, no shipped scenario and no family of them; did you mean `{near}`?"),
+        ));
+    }
+    Ok(vec![word.to_owned()])
+}
+
+fn shown(paths: Vec<PathBuf>) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
+}
 
 /// What comes to a scenario from the command line and its environment.
 #[derive(Clone, Debug, Default, Args)]
@@ -44,23 +138,70 @@ pub(super) fn plan_of(name: &str, extras: &Extras, kestra: Option<&'static Profi
     let plan = plan(name, extras, told)?;
     match kestra {
         None => Some(plan),
-        Some(kestra) => with_version(plan, kestra),
+        Some(kestra) => with_version(plan, kestra).map_err(|why| complain(&format!("error: --kestra: {why}\n"))).ok(),
     }
 }
 
-/// A plan with another version of Kestra. None when that has no such members, or does not take
-/// its flows: it has been told.
-pub(super) fn with_version(plan: Plan, kestra: &'static Profile) -> Option<Plan> {
+/// A plan with another version of Kestra.
+///
+/// # Errors
+/// That version has no such members, or does not take its flows.
+fn with_version(plan: Plan, kestra: &'static Profile) -> Result<Plan, String> {
     let plan = Plan { kestra, ..plan };
     if let Some(unfit) = plan.cluster.members.iter().find_map(|member| member.unfit(kestra)) {
-        complain(&format!("error: --kestra: {unfit}, and the scenario {} asks for one\n", plan.name));
-        return None;
+        return Err(format!("{unfit}, and the scenario {} asks for one", plan.name));
     }
     if let Some((_, refused)) = scenario::refused_triggers(&plan).first() {
-        complain(&format!("error: --kestra: {refused}, and the scenario {} has it\n", plan.name));
-        return None;
+        return Err(format!("{refused}, and the scenario {} has it", plan.name));
     }
-    Some(plan)
+    Ok(plan)
+}
+
+/// What is done with a scenario that a version of Kestra does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// It was asked for: it is an error.
+    Refuse,
+    /// Nobody named it: it is left out, and a note says so.
+    LeaveOut,
+}
+
+/// The plans of scenarios, each with all of these versions; with that of the file when there are none. None when something
+/// is wrong: it has been told.
+pub(super) fn plans(
+    scenarios: &[String],
+    extras: &Extras,
+    versions: &[&'static Profile],
+    unfit: Unfit,
+    told: &mut Told,
+) -> Option<Vec<Arc<Plan>>> {
+    let mut plans = Vec::new();
+    for name in scenarios {
+        let plan = plan(name, extras, told)?;
+        if versions.is_empty() {
+            plans.push(Arc::new(plan));
+            continue;
+        }
+        for kestra in versions {
+            let plan = match (with_version(plan.clone(), kestra), unfit) {
+                (Ok(plan), _) => plan,
+                (Err(why), Unfit::Refuse) => {
+                    complain(&format!("error: --kestra: {why}\n"));
+                    return None;
+                }
+                (Err(why), Unfit::LeaveOut) => {
+                    complain(&format!("note: {name} is left out: {why}\n"));
+                    continue;
+                }
+            };
+            let name = match versions.len() {
+                1 => plan.name.clone(),
+                _ => format!("{} with Kestra {kestra}", plan.name),
+            };
+            plans.push(Arc::new(Plan { name, ..plan }));
+        }
+    }
+    Some(plans)
 }
 
 /// The plan of a scenario, by shipped name or path. None when something is wrong: it has been told.
@@ -92,6 +233,12 @@ pub(super) fn plan(name: &str, extras: &Extras, told: &mut Told) -> Option<Plan>
         told.warning(&format!("{file} is left out: Kestra refuses it, and keeps the other flows"));
     }
     add_secrets(&mut plan, std::env::vars_os(), told);
+    for (secret, who) in scenario::missing_secrets(&plan) {
+        told.warning(&format!(
+            "there is no secret `{secret}`, so {who} always fails: write `secrets: {{ {secret}: ... }}` in the scenario, or set \
+             SECRET_{secret} to it in base64"
+        ));
+    }
     Some(plan)
 }
 
@@ -113,12 +260,12 @@ fn add_secrets(plan: &mut Plan, variables: impl Iterator<Item = (OsString, OsStr
 
 /// The text of a scenario.
 pub(super) fn scenario_source(folder: &Path, name: &str) -> Result<Source, String> {
-    if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
-        return Ok(Source { name: format!("{name}.yaml"), text: (*text).to_owned() });
+    if let Some(shipped) = shipped(name) {
+        return Ok(Source { name: format!("{name}.yaml"), text: shipped.text.to_owned() });
     }
     let path = folder.join(name);
     read(&path).map_err(|why| {
-        let near = document::nearest(name, SHIPPED.iter().map(|(name, _)| *name));
+        let near = document::nearest(name, names());
         match near.filter(|_| !path.exists()) {
             Some(near) => format!("{why}; did you mean the shipped scenario `{near}`?"),
             None => format!("{why} (`mock-kestra list` shows the shipped ones)"),
@@ -167,25 +314,34 @@ impl Loader for Files {
 fn flow_files(path: &Path) -> Result<Vec<Source>, String> {
     let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists());
     if let Some(pattern) = pattern {
-        let paths = glob::glob(pattern).map_err(|why| why.to_string())?;
-        let mut folder = Folder::default();
-        for path in paths.take(ENTRIES) {
-            let path = path.map_err(|why| why.to_string())?;
-            if !path.is_dir() {
-                folder.files.push(path);
-            }
-        }
-        return if folder.files.is_empty() { Err("no file fits it".into()) } else { folder.read() };
+        return flows_of(fitting(pattern)?);
     }
     if !path.is_dir() {
         return Ok(vec![read(path)?]);
     }
+    flows_of(in_folder(path)?)
+}
+
+/// The files that fit a pattern, in the order of their paths.
+fn fitting(pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in glob::glob(pattern).map_err(|why| why.to_string())?.take(ENTRIES) {
+        let path = path.map_err(|why| why.to_string())?;
+        if !path.is_dir() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() { Err("no file fits it".into()) } else { Ok(files) }
+}
+
+/// The `.yml` and `.yaml` files of a folder and of those in it, in the order of their paths, so that nothing depends on the
+/// order of the disk.
+fn in_folder(path: &Path) -> Result<Vec<PathBuf>, String> {
     let mut folder = Folder::default();
     folder.walk(path, 0)?;
-    if folder.files.is_empty() {
-        return Err("the folder holds no .yml or .yaml file".into());
-    }
-    folder.read()
+    folder.files.sort();
+    if folder.files.is_empty() { Err("the folder holds no .yml or .yaml file".into()) } else { Ok(folder.files) }
 }
 
 /// Folders in folders.
@@ -195,7 +351,7 @@ const ENTRIES: usize = 100_000;
 /// Bytes of all flow files together.
 const BYTES: usize = 256 << 20;
 
-/// The flow files of a folder and of those in it.
+/// The files of a folder and of those in it.
 #[derive(Default)]
 struct Folder {
     files: Vec<PathBuf>,
@@ -231,22 +387,21 @@ impl Folder {
         }
         Ok(())
     }
+}
 
-    /// The files in the order of their paths, so that nothing depends on the order of the disk.
-    fn read(mut self) -> Result<Vec<Source>, String> {
-        if self.files.len() > scenario::limits::FLOWS {
-            return Err(format!("the folder holds more than {} flow files", scenario::limits::FLOWS));
-        }
-        self.files.sort();
-        let (mut sources, mut bytes) = (Vec::new(), 0);
-        for path in &self.files {
-            let source = read(path).map_err(|why| format!("{}: {why}", path.display()))?;
-            bytes += source.text.len();
-            if bytes > BYTES {
-                return Err(format!("the flow files are larger than {} MiB together", BYTES >> 20));
-            }
-            sources.push(source);
-        }
-        Ok(sources)
+/// The texts of flow files.
+fn flows_of(files: Vec<PathBuf>) -> Result<Vec<Source>, String> {
+    if files.len() > scenario::limits::FLOWS {
+        return Err(format!("the folder holds more than {} flow files", scenario::limits::FLOWS));
     }
+    let (mut sources, mut bytes) = (Vec::new(), 0);
+    for path in &files {
+        let source = read(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        bytes += source.text.len();
+        if bytes > BYTES {
+            return Err(format!("the flow files are larger than {} MiB together", BYTES >> 20));
+        }
+        sources.push(source);
+    }
+    Ok(sources)
 }

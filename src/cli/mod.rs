@@ -12,11 +12,13 @@ mod healthcheck;
 mod judge;
 mod lab;
 mod load;
+mod matrix;
 mod rules;
 mod serve;
 mod simulate;
 mod told;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::ErrorKind::BrokenPipe;
 use std::io::{IsTerminal, Write};
@@ -73,6 +75,9 @@ enum Command {
     Explain(explain::Explain),
     /// Run a scenario with many seeds: how often does each alert fire, and how long after the fault
     Sweep(lab::Sweep),
+    /// Every scenario against every rule: which failures would be noticed and how soon, which by nobody, which rules cry wolf
+    #[command(after_long_help = matrix::MEANING)]
+    Matrix(matrix::Matrix),
     /// Carry a run out of here, for other tools
     Export(lab::Export),
     /// Check scenario files, and say what was understood
@@ -129,6 +134,7 @@ fn run(command: Command) -> Exit {
         Command::Test(test) => test.run(),
         Command::Explain(explain) => explain.run(),
         Command::Sweep(sweep) => sweep.run(),
+        Command::Matrix(matrix) => matrix.run(),
         Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
@@ -140,12 +146,17 @@ fn run(command: Command) -> Exit {
     }
 }
 
+/// The shipped scenarios, family by family.
 fn list() -> Exit {
-    let mut text = String::new();
-    for (name, source) in load::SHIPPED {
-        let (plan, _) = scenario::read(&format!("{name}.yaml"), source, &scenario::NoFiles);
+    let (mut text, mut family) = (String::new(), "");
+    for shipped in load::SHIPPED {
+        let (plan, _) = scenario::read(&format!("{}.yaml", shipped.name), shipped.text, &scenario::NoFiles);
         let summary = plan.map(|plan| plan.summary).unwrap_or_default();
-        text += &format!("{name:<20} {summary}\n");
+        if shipped.family != family {
+            text += &format!("{}{}:\n", if family.is_empty() { "" } else { "\n" }, shipped.family);
+            family = shipped.family;
+        }
+        text += &format!("  {:<24} {summary}\n", shipped.name);
     }
     print(&text);
     Exit::Ok
@@ -157,6 +168,7 @@ static UNWRITTEN: AtomicBool = AtomicBool::new(false);
 /// Writes to standard output. Whoever reads it may leave early; that it cannot be written (a full disk) is told, and makes
 /// the command fail.
 fn print(text: &str) {
+    let text = plain(text);
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if let Err(error) = written.or_else(|error| if error.kind() == BrokenPipe { Ok(()) } else { Err(error) })
@@ -168,8 +180,32 @@ fn print(text: &str) {
 
 /// Writes to standard error.
 fn complain(text: &str) {
+    let text = plain(text);
     let mut out = std::io::stderr().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// What a terminal would not show but obey, as `\u001b`: names and labels come from files that others wrote. JSON and quoted
+/// YAML say the same with it.
+fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for it in text.chars() {
+        match obeyed(it) {
+            true => out += &format!("\\u{:04x}", u32::from(it)),
+            false => out.push(it),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a terminal moves, colours or turns round its text by a character.
+fn obeyed(it: char) -> bool {
+    let turns_round =
+        matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
+    it.is_control() && !matches!(it, '\n' | '\t') || turns_round
 }
 
 /// `--seed`: a number, or `random`.
@@ -281,5 +317,15 @@ mod tests {
     fn a_panic_of_a_command_is_exit_3() {
         assert_eq!(guarded(|| panic!("boom")), Exit::Cannot);
         assert_eq!(guarded(|| Exit::Found), Exit::Found);
+    }
+
+    #[test]
+    fn a_terminal_is_told_nothing_that_it_would_obey() {
+        assert!(matches!(plain("a name,\twith a tab\nand `\u{e9}\u{4e2d}`"), Cow::Borrowed(_)));
+        let hostile = "a\u{1b}[2Jb\rc\u{7}\u{9b}31m\u{202e}d\u{7f}";
+        assert_eq!(plain(hostile), "a\\u001b[2Jb\\u000dc\\u0007\\u009b31m\\u202ed\\u007f");
+        // In JSON it stays the same text.
+        let json = serde_json::to_string(hostile).unwrap_or_default();
+        assert_eq!(serde_json::from_str::<String>(&plain(&json)).ok().as_deref(), Some(hostile));
     }
 }

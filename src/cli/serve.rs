@@ -12,7 +12,10 @@ use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::Session;
 use crate::scenario::Plan;
-use crate::server::{self, Addresses, Clock, Detail, Options, RequestLog, Running, ServeError};
+use crate::server::{
+    self, Addresses, Clock, Detail, MailServer, Options, Receiver, RequestLog, Running, Sending, ServeError,
+    Told as Lost,
+};
 use crate::time::{Calendar, Duration};
 
 #[derive(Debug, Args)]
@@ -38,6 +41,10 @@ pub(super) struct Serve {
     /// Address the control port listens on
     #[arg(long, default_value = "127.0.0.1")]
     control_bind: IpAddr,
+    /// A name by which the control port may be asked, beside addresses, names without a dot, and those of a cluster or of a
+    /// local network; may be given several times
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
     /// Host under which others reach the members [default: that of --bind]
     #[arg(long)]
     advertise: Option<String>,
@@ -56,6 +63,19 @@ pub(super) struct Serve {
     /// Date of the scenario's start: a date, or `now` [default: that of the scenario, else now]
     #[arg(long, value_parser = super::start)]
     start: Option<jiff::Timestamp>,
+    /// Send no notification of a flow: receivers answer as the scenario says, all others take what they get
+    #[arg(long, conflicts_with_all = ["webhook_override", "mail_override", "ca_file"])]
+    no_send: bool,
+    /// Send all notifications over HTTP to this receiver, and none to those that flows name; the address each was meant for
+    /// stands in the header X-Mock-Kestra-Url
+    #[arg(long, value_name = "URL")]
+    webhook_override: Option<Receiver>,
+    /// Send all mails to this server, without TLS and login, and none to those that flows name
+    #[arg(long, value_name = "HOST:PORT")]
+    mail_override: Option<MailServer>,
+    /// Believe these authorities too, beside the usual ones, where notifications are sent over TLS: a file in PEM
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<String>,
     /// State is shown at multiples of this
     #[arg(long, default_value = "100ms", value_parser = tick)]
     tick: Duration,
@@ -100,23 +120,35 @@ impl Serve {
         if self.no_stop {
             plan.settings.disable("stop");
         }
+        let sending = match self.sending() {
+            Ok(sending) => sending,
+            Err(why) => {
+                complain(&format!("error: {why}\n"));
+                return Exit::Input;
+            }
+        };
         let start = self.start.or(plan.start).map_or_else(|| super::start("now"), Ok);
         let Ok(start) = start else { return Exit::Cannot };
         // Whole seconds, so that dates are easy to read.
         let start = jiff::Timestamp::from_second(start.as_second()).unwrap_or(start);
+        let notes = self.notes();
         let options = Options {
             bind: self.bind,
             advertise: self.advertise,
             port: self.port.or(plan.settings.port).unwrap_or(8081),
             control_bind: self.control_bind,
             control: self.control,
+            allowed_hosts: self.allow_host,
             tick: self.tick,
             log: request_log(self.verbose),
+            sending,
+            lost: Some(Lost::new(complain)),
         };
         let plan = Arc::new(plan);
         let clock = Clock::wall().at_speed(self.speed);
         let clock = if self.paused { clock.paused() } else { clock };
         let session = Session::new(plan.clone(), self.seed, Calendar::starting(start));
+        let tells = session.simulation().tells();
         let speed = if self.paused { 0.0 } else { self.speed };
         let ready = |addresses: &Addresses| {
             if let Some(path) = &self.ready_file {
@@ -127,7 +159,7 @@ impl Serve {
                 let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
                 written.map_err(|why| format!("cannot write {}: {why}", path.display()))?;
             }
-            print(&block(&plan, addresses, self.seed, speed));
+            print(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
             Ok(())
         };
         match serve(session, options, clock, ready) {
@@ -136,6 +168,37 @@ impl Serve {
                 complain(&format!("error: {why}\n"));
                 Exit::Cannot
             }
+        }
+    }
+}
+
+impl Serve {
+    /// Where notifications are sent, if anywhere.
+    fn sending(&self) -> Result<Option<Sending>, String> {
+        if self.no_send {
+            return Ok(None);
+        }
+        let mut sending = Sending {
+            webhooks: self.webhook_override.clone(),
+            mails: self.mail_override.clone(),
+            ..Sending::default()
+        };
+        if let Some(path) = &self.ca_file {
+            let text = load::file(path).map_err(|why| format!("--ca-file: cannot read `{path}`: {why}"))?.text;
+            sending.authorities = server::authorities(&text).map_err(|why| format!("--ca-file: `{path}`: {why}"))?;
+        }
+        Ok(Some(sending))
+    }
+
+    /// Where notifications go, in words.
+    fn notes(&self) -> String {
+        let named = "the hosts that flows name";
+        match (self.no_send, &self.webhook_override, &self.mail_override) {
+            (true, ..) => "are not sent (--no-send)".to_owned(),
+            (_, None, None) => format!("are sent to {named} (--no-send sends none)"),
+            (_, Some(_), None) => format!("are sent to --webhook-override, mails to {named}"),
+            (_, None, Some(_)) => format!("are sent to {named}, mails to --mail-override"),
+            (_, Some(_), Some(_)) => "are sent to --webhook-override and --mail-override".to_owned(),
         }
     }
 }
@@ -196,7 +259,7 @@ fn stop_signal() -> impl Future<Output = ()> {
 }
 
 /// What a user needs to know: members, control port, seed, and what to paste into prometheus.yml.
-fn block(plan: &Plan, addresses: &Addresses, seed: Seed, speed: f64) -> String {
+fn block(plan: &Plan, addresses: &Addresses, (seed, speed): (Seed, f64), notes: Option<&str>) -> String {
     let mut text = format!("mock-kestra: {}, Kestra {}, seed {}\n", plan.name, plan.kestra, seed.0);
     text += &format!("{}\n\n", plan.summary);
     for member in &addresses.members {
@@ -207,7 +270,11 @@ fn block(plan: &Plan, addresses: &Addresses, seed: Seed, speed: f64) -> String {
     let control = addresses.control;
     let host = if control.ip().is_unspecified() { "localhost".to_owned() } else { control.ip().to_string() };
     let pace = if speed == 0.0 { "paused".to_owned() } else { format!("time runs at {speed}x") };
-    text += &format!("  {:<14} http://{host}:{}/  ({pace})\n\n", "control", control.port());
+    text += &format!("  {:<14} http://{host}:{}/  ({pace})\n", "control", control.port());
+    if let Some(notes) = notes {
+        text += &format!("  {:<14} {notes}\n", "notifications");
+    }
+    text.push('\n');
     let targets: Vec<String> =
         addresses.members.iter().map(|member| format!("\"{}:{}\"", member.host, member.management)).collect();
     let path = plan.settings.at("/prometheus");

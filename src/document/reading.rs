@@ -132,6 +132,18 @@ impl<'n> Object<'n> {
     }
 }
 
+/// Bytes of a sentence of a diagnostic: what a file holds is quoted in it, and that may be long.
+const LONGEST: usize = 2_000;
+
+fn shortened(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let end = (0..=LONGEST / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let begin = (text.len() - LONGEST / 4..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    format!("{} ... {}", &text[..end], &text[begin..])
+}
+
 impl Reading {
     /// Adds an error.
     pub fn error(&mut self, place: &Place, what: impl Into<String>, advice: impl Into<String>) {
@@ -160,7 +172,8 @@ impl Reading {
     }
 
     fn tell(&mut self, severity: Severity, place: &Place, what: String, advice: String) {
-        let advice = Some(advice).filter(|advice| !advice.is_empty());
+        let what = shortened(what);
+        let advice = Some(advice).filter(|advice| !advice.is_empty()).map(shortened);
         let warnings = usize::from(severity == Severity::Warning);
         self.keep(Diagnostic { severity, place: place.clone(), what, advice, warnings });
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::step::Step;
-use super::tree::{NONE, Tree};
+use super::tree::Tree;
 use super::{Dialect, Done};
 use crate::flow::State;
 use crate::time::{Duration, Instant};
@@ -42,7 +42,9 @@ pub struct Execution {
     /// Which of the `listeners` run, once that is asked.
     pub(super) listening: Option<Vec<u32>>,
     /// Its tasks have ended, and so have those of `listeners` and `afterExecution`.
-    pub(super) over: bool,
+    pub over: bool,
+    /// It was ended from outside, before its tasks were.
+    pub(super) cut: bool,
 }
 
 /// A task run.
@@ -58,6 +60,8 @@ pub struct TaskRun {
     pub created: Instant,
     /// Whether an attempt failed and another one followed.
     pub(super) retried: bool,
+    /// What is still to come of it.
+    pub(super) rest: Rest,
     /// The task run of the task that holds it.
     pub(super) parent: u32,
     /// Which of the lists that it holds was chosen.
@@ -68,6 +72,29 @@ pub struct TaskRun {
     pub(super) iteration: u32,
     /// The next iteration is waited for.
     pub(super) rests: bool,
+}
+
+/// What is still to come of a task run whose state says nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing.
+    None,
+    /// It was ended while it was somewhere else: from there its end will be told all the same.
+    Told,
+    /// And was told: so it shows.
+    Was(State),
+    /// Its pause is over, and its execution was PAUSED then.
+    Due,
+}
+
+impl TaskRun {
+    /// Its state as Kestra shows it in the end: what was ended before its worker had said so shows what its worker said.
+    pub fn shown(&self) -> State {
+        match self.rest {
+            Rest::Was(state) => state,
+            _ => self.state,
+        }
+    }
 }
 
 /// Something that happened to an execution.
@@ -96,15 +123,19 @@ pub enum Event {
         /// The task run.
         run: u32,
     },
-    /// Somebody lets a task run go on that is PAUSED.
-    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "nobody asks for it here yet"))]
-    Resume {
-        /// The task run.
-        run: u32,
-    },
+    /// Somebody pauses the execution: what is somewhere else ends there, and nothing begins.
+    Pause,
+    /// Somebody lets the execution go on that is PAUSED, or the first of its task runs that is.
+    Resume,
     /// Somebody kills the execution.
-    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "nobody asks for it here yet"))]
     Kill,
+    /// It is looked whether the assertions of its `sla` hold.
+    Assert,
+    /// It has done what its flow does not allow: it ends, whatever runs.
+    Cut {
+        /// How: FAILED or CANCELLED.
+        state: State,
+    },
     /// What became of the execution that a Subflow started.
     Child {
         /// The task run.
@@ -164,7 +195,7 @@ pub enum Command {
         /// The task run.
         run: u32,
     },
-    /// A worker is to kill what it does of a task run, or the execution that it started is to be killed; its end is told.
+    /// A worker is to kill what it does of a task run; its end is told.
     Kill {
         /// The task run.
         run: u32,
@@ -176,6 +207,13 @@ pub enum Command {
     },
     /// The execution has ended by its tasks.
     End(State),
+    /// The execution has ended from outside: by `Event::Cut`, or as an assertion of its `sla` does not hold.
+    Cut(State),
+    /// An assertion of `sla` does not hold.
+    Violated {
+        /// The place of the entry.
+        sla: u32,
+    },
     /// Nothing will happen to it any more.
     Gone,
 }
@@ -235,6 +273,7 @@ impl Execution {
             open: 0,
             listening: None,
             over: false,
+            cut: false,
         }
     }
 
@@ -250,12 +289,15 @@ impl Execution {
     ) -> bool {
         let mut step = Step { execution: self, tree, dialect, world, commands };
         let fits = match event {
-            Event::Begin => step.settle(NONE, scratch),
+            Event::Begin => step.begins(scratch),
             Event::Started { run, attempt } => step.started(run, attempt, scratch),
             Event::Ended { run, attempt, state } => step.ended(run, attempt, state, scratch),
             Event::Due { run } => step.due(run, false, scratch),
-            Event::Resume { run } => step.due(run, true, scratch),
+            Event::Pause => step.pause(),
+            Event::Resume => step.resume(scratch),
             Event::Kill => step.kill(scratch),
+            Event::Assert => step.assert(scratch),
+            Event::Cut { state } => step.cut(state, scratch),
             Event::Child { run, state } => step.child(run, state, scratch),
         };
         fits.is_some()

@@ -4,6 +4,8 @@
 mod dialect;
 mod engine;
 mod group;
+mod orders;
+mod replay;
 mod result;
 mod retry;
 mod rules;

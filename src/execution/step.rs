@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::engine::{Command, Execution, Scratch, TASK_RUNS, TaskRun, World};
+use super::engine::{Command, Execution, Rest, Scratch, TASK_RUNS, TaskRun, World};
 use super::rules::{Part, Scope, allowed, is_running};
 use super::tree::{Does, Held, Lists, NONE, Node, Tree};
 use super::{Dialect, pause};
-use crate::flow::{How, Pause, State, Then};
+use crate::flow::{How, State};
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
 const AFTER: u32 = NONE - 1;
@@ -34,7 +34,7 @@ impl Step<'_> {
     }
 
     /// The execution changes its state.
-    fn state(&mut self, state: State) {
+    pub(super) fn state(&mut self, state: State) {
         if self.execution.state != state {
             self.execution.state = state;
             self.commands.push(Command::State(state));
@@ -45,9 +45,10 @@ impl Step<'_> {
     pub(super) fn started(&mut self, run: u32, attempt: u32, scratch: &mut Scratch) -> Option<()> {
         let it = self.run(run).filter(|it| it.attempt == attempt && it.state == State::Created)?;
         it.state = State::Running;
+        let parent = it.parent;
         // Where only so many run at a time, more are looked for when those that were created have begun.
-        match it.parent {
-            parent if is_list(parent) => Some(()),
+        match parent {
+            parent if is_list(parent) && !self.tree.asserts() => Some(()),
             parent => self.settle(parent, scratch),
         }
     }
@@ -55,6 +56,9 @@ impl Step<'_> {
     /// An attempt has ended.
     pub(super) fn ended(&mut self, run: u32, attempt: u32, state: State, scratch: &mut Scratch) -> Option<()> {
         let it = *self.run(run)?;
+        if it.rest == Rest::Told && it.attempt == attempt {
+            return self.was(run, state, scratch);
+        }
         let live = matches!(it.state, State::Created | State::Running) && it.attempt == attempt;
         let node = self.tree.node(it.node).filter(|_| live)?;
         let ends = self.execution.state.is_over() || self.execution.state == State::Killing;
@@ -79,53 +83,6 @@ impl Step<'_> {
         }
     }
 
-    /// The execution is killed: what is not in a worker ends at once, all else when it is told.
-    pub(super) fn kill(&mut self, scratch: &mut Scratch) -> Option<()> {
-        if self.execution.state.is_over() || self.execution.state == State::Killing {
-            return None;
-        }
-        if self.execution.state == State::Paused && self.dialect.kill_restarts {
-            self.state(State::Restarted);
-        }
-        self.state(State::Killing);
-        for run in 0..self.execution.runs.len() as u32 {
-            let Some(it) = self.run(run) else { continue };
-            match it.state {
-                State::Paused | State::Retrying => {
-                    it.state = State::Killed;
-                    self.execution.open -= 1;
-                }
-                State::Running if it.rests => {
-                    it.rests = false;
-                    self.execution.open -= 1;
-                }
-                State::Created | State::Running => {
-                    let node = it.node;
-                    if !matches!(self.tree.node(node).map(|node| &node.does), Some(Does::Group(_))) {
-                        self.commands.push(Command::Kill { run });
-                    }
-                }
-                _ => {}
-            }
-        }
-        self.killed(scratch)
-    }
-
-    /// Ends the execution that is being killed, once nothing of it is anywhere.
-    fn killed(&mut self, scratch: &mut Scratch) -> Option<()> {
-        if self.execution.open > 0 {
-            return Some(());
-        }
-        for run in &mut self.execution.runs {
-            if !run.state.is_over() {
-                run.state = State::Killed;
-            }
-        }
-        self.state(State::Killed);
-        self.commands.push(Command::End(State::Killed));
-        self.settle(NONE, scratch)
-    }
-
     /// A task run failed: whether it is tried again, in this execution or in another one.
     fn again(&mut self, run: u32, it: TaskRun) -> bool {
         let Some(node) = self.tree.node(it.node) else { return false };
@@ -138,9 +95,13 @@ impl Step<'_> {
         let draw = if node.own_retry { attempt } else { 0xffff };
         let now = self.world.now();
         let Some(after) = pause(retry, attempt, first, now, || self.world.share(draw)) else { return false };
-        // Each attempt that fails shows as a failed execution for a moment (captures/core/end-to-end.*.jsonl).
-        self.state(State::Failed);
         let new = retry.new_execution;
+        // Each attempt that fails shows as a failed execution for a moment (captures/core/end-to-end.*.jsonl), but of one that
+        // is PAUSED.
+        let paused = self.execution.state == State::Paused && !new;
+        if !paused {
+            self.state(State::Failed);
+        }
         if let Some(it) = self.run(run) {
             it.state = if new { State::Retried } else { State::Retrying };
             it.retried = true;
@@ -152,55 +113,17 @@ impl Step<'_> {
             self.state(State::Retried);
             self.commands.push(Command::Again { after });
         } else {
-            self.state(State::Retrying);
+            if !paused {
+                self.state(State::Retrying);
+            }
             self.commands.push(Command::Retry { run, after });
         }
         true
     }
 
-    /// The pause of a task run is over, or somebody lets it go on.
-    pub(super) fn due(&mut self, run: u32, resumed: bool, scratch: &mut Scratch) -> Option<()> {
-        if !resumed && self.run(run).is_some_and(|it| it.rests) {
-            return self.iterates(run, scratch);
-        }
-        let waits = |it: &&mut TaskRun| it.state == State::Paused || it.state == State::Retrying && !resumed;
-        let it = *self.run(run).filter(waits)?;
-        // What runs after the execution changes nothing of it.
-        let over = self.execution.state.is_over();
-        if over && !self.is_after(run) {
-            return self.closes(run, State::Failed, scratch);
-        }
-        if it.state == State::Retrying {
-            self.run(run)?.state = State::Created;
-            self.state(State::Running);
-            self.commands.push(Command::Start { run, first: false });
-            return Some(());
-        }
-        let node = self.tree.node(it.node)?;
-        let Does::Pause(Pause { duration, then, .. }) = &node.does else { return None };
-        if *then == Then::Cancel && duration.is_some() && !resumed && !over {
-            self.state(State::Cancelled);
-            self.commands.push(Command::End(State::Cancelled));
-            return self.closes(run, State::Cancelled, scratch);
-        }
-        let state = match (duration, then) {
-            _ if resumed => State::Success,
-            (None, _) | (_, Then::Fail) => State::Failed,
-            (_, Then::Warn) => State::Warning,
-            (_, Then::Cancel) => State::Cancelled,
-            (_, Then::Resume) => State::Success,
-        };
-        if !over {
-            self.state(State::Restarted);
-            self.commands.push(Command::Resumed);
-            self.state(State::Running);
-        }
-        self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
-    }
-
     /// Something became of the execution that a Subflow started.
     pub(super) fn child(&mut self, run: u32, state: Option<State>, scratch: &mut Scratch) -> Option<()> {
-        let it = *self.run(run).filter(|it| it.state == State::Running)?;
+        let it = *self.run(run).filter(|it| it.state == State::Running || it.rest == Rest::Told)?;
         let node = self.tree.node(it.node)?;
         let Does::Subflow(subflow) = &node.does else { return None };
         let state = match state {
@@ -213,14 +136,27 @@ impl Step<'_> {
             Some(_) => State::Success,
         };
         self.commands.push(Command::Leave { run });
-        self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
+        match it.rest {
+            Rest::Told => self.was(run, state, scratch),
+            _ => self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch),
+        }
     }
 
     /// Looks what comes next among the tasks that a task run holds, and of all that comes of it.
     pub(super) fn settle(&mut self, parent: u32, scratch: &mut Scratch) -> Option<()> {
+        scratch.open.clear();
+        scratch.open.push(parent);
+        self.settle_open(scratch)
+    }
+
+    /// The same of all that is open.
+    pub(super) fn settle_open(&mut self, scratch: &mut Scratch) -> Option<()> {
+        if self.tree.asserts()
+            && let Some(state) = self.violated()
+        {
+            return self.cut(state, scratch);
+        }
         let Scratch { states, open } = scratch;
-        open.clear();
-        open.push(parent);
         while let Some(parent) = open.pop() {
             match parent {
                 NONE => self.settle_flow(states, open),
@@ -234,14 +170,17 @@ impl Step<'_> {
     }
 
     /// Tells when nothing will happen any more.
-    fn gone(&mut self) {
+    pub(super) fn gone(&mut self) {
         if self.execution.over && self.execution.open == 0 {
             self.commands.push(Command::Gone);
         }
     }
 
     fn settle_flow(&mut self, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
-        if !self.execution.state.is_over() {
+        if self.waits() {
+            return;
+        }
+        if self.goes_on() {
             let tree = self.tree;
             let scope = self.scope(NONE, &tree.root, states);
             if let Some((part, place)) = scope.next(self.dialect) {
@@ -249,17 +188,19 @@ impl Step<'_> {
                 return;
             }
             let Some(mut state) = scope.end(self.dialect) else { return };
-            self.state(state);
-            match self.world.result(self.execution) {
-                Ok(result) => self.execution.result = result.map(Arc::new),
-                // Seen beside the state that its tasks came to (captures/core/end-to-end.*.jsonl), and no `errors` run.
-                Err(why) => {
-                    self.execution.failures.push((NONE, why));
-                    state = State::Failed;
-                    self.state(state);
+            if !self.execution.state.is_over() {
+                self.state(state);
+                match self.world.result(self.execution) {
+                    Ok(result) => self.execution.result = result.map(Arc::new),
+                    // Seen beside the state that its tasks came to (captures/core/end-to-end.*.jsonl), and no `errors` run.
+                    Err(why) => {
+                        self.execution.failures.push((NONE, why));
+                        state = State::Failed;
+                        self.state(state);
+                    }
                 }
+                self.commands.push(Command::End(state));
             }
-            self.commands.push(Command::End(state));
         }
         // Also of an execution that was ended by one of its tasks.
         if !self.execution.over {
@@ -300,9 +241,15 @@ impl Step<'_> {
         let Some(run) = self.run(parent).filter(|run| is_running(run.state) && !run.rests).copied() else { return };
         let Some(node) = tree.node(run.node) else { return };
         let Does::Group(Held { how, lists }) = &node.does else { return };
+        if self.waits() && !self.is_after(parent) {
+            return;
+        }
+        if self.dialect.parallel_fails && matches!(how, How::Parallel(_)) {
+            self.fail_beside(parent);
+        }
         let scope = self.scope(parent, lists, states);
         // An execution that has ended begins nothing more, but for what runs after it.
-        let ended = self.execution.state.is_over() && !self.is_after(parent);
+        let ended = !self.goes_on() && !self.is_after(parent);
         let nexts = if ended { Vec::new() } else { self.nexts(how, lists, &scope, run.branch) };
         let end = match scope.end(self.dialect) {
             None if scope.tasks.is_empty() => Some(State::Success),
@@ -416,6 +363,7 @@ impl Step<'_> {
             attempt: 1,
             created: self.world.now(),
             retried: false,
+            rest: Rest::None,
             parent,
             branch: 0,
             value: value as u32,
@@ -423,7 +371,7 @@ impl Step<'_> {
             rests: false,
         });
         let unseen = self.dialect.exit_unseen && matches!(node.does, Does::Exit(_));
-        if !self.execution.state.is_over() && !unseen {
+        if !self.execution.state.is_over() && !self.waits() && !unseen {
             self.state(State::Running);
         }
         match node.run_if.as_ref().map(|condition| self.holds(condition, run)) {

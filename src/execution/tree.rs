@@ -1,7 +1,7 @@
 //! A flow as a tree of numbered tasks, made once for all its executions.
 
 use super::rules::Part;
-use crate::flow::{Body, Flow, How, Pause, Retry, State, Subflow, Task};
+use crate::flow::{Body, Demand, Flow, How, Pause, Retry, Sla, State, Subflow, Task};
 
 /// No number: no parent, no choice.
 pub(super) const NONE: u32 = u32::MAX;
@@ -17,6 +17,8 @@ pub struct Tree {
     pub(super) after: Lists,
     /// Those of each of the `listeners`.
     pub(super) listeners: Vec<Lists>,
+    /// The assertions of its `sla`: the place of the entry, the template, how an execution ends of which it is not true.
+    pub(super) asserts: Vec<(u32, String, Option<State>)>,
 }
 
 /// A task.
@@ -75,8 +77,13 @@ pub(super) struct Lists {
 impl Tree {
     /// Of a flow.
     pub fn new(flow: &Flow) -> Tree {
-        let mut tree =
-            Tree { nodes: Vec::new(), root: Lists::default(), after: Lists::default(), listeners: Vec::new() };
+        let mut tree = Tree {
+            nodes: Vec::new(),
+            root: Lists::default(),
+            after: Lists::default(),
+            listeners: Vec::new(),
+            asserts: asserts(flow),
+        };
         let of_flow = flow.retry.as_ref().map(|retry| &retry.retry);
         tree.root.branches = vec![tree.list(&flow.tasks, Part::Tasks, of_flow)];
         // What the flow says of its tasks does not hold for those that run because they failed.
@@ -102,6 +109,11 @@ impl Tree {
             }
         }
         tree
+    }
+
+    /// Whether an execution must keep to assertions.
+    pub fn asserts(&self) -> bool {
+        !self.asserts.is_empty()
     }
 
     /// Adds tasks; the numbers of those that run.
@@ -137,4 +149,12 @@ impl Tree {
     pub fn node(&self, node: u32) -> Option<&Node> {
         self.nodes.get(node as usize)
     }
+}
+
+fn asserts(flow: &Flow) -> Vec<(u32, String, Option<State>)> {
+    let assertion = |(place, sla): (usize, &Sla)| match &sla.demand {
+        Demand::Assertion(template) => Some((place as u32, template.clone(), sla.ends)),
+        Demand::MaxDuration(_) => None,
+    };
+    flow.slas.iter().enumerate().filter_map(assertion).collect()
 }

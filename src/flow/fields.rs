@@ -125,6 +125,26 @@ pub(super) const SLA: &[Field] = &[
     Field::required("type", Kind::Choice(&["MAX_DURATION", "EXECUTION_ASSERTION"]), "MAX_DURATION", "What it demands."),
     Field::required("behavior", Kind::Choice(&["FAIL", "CANCEL", "NONE"]), "FAIL", "What happens otherwise."),
     Field::new("duration", DURATION, "PT1H", "The longest that an execution may take."),
+    Field::new(
+        "assert",
+        Kind::Text,
+        "\"{{ inputs.day != 'sunday' }}\"",
+        "What must hold whenever the execution changes.",
+    ),
+    Field::new("labels", Kind::Any, "{ sla: missed }", "Labels that an execution gets which does not keep to it."),
+];
+
+/// Keys of an entry of `checks`.
+pub(super) const CHECK: &[Field] = &[
+    Field::required("condition", Kind::Text, "\"{{ inputs.rows > 0 }}\"", "What must come to true."),
+    Field::new("message", Kind::Text, "no rows", "What is told otherwise."),
+    Field::new(
+        "behavior",
+        Kind::Choice(&["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"]),
+        "BLOCK_EXECUTION",
+        "What becomes of the execution otherwise.",
+    ),
+    Field::new("style", Kind::Choice(&["ERROR", "SUCCESS", "WARNING", "INFO"]), "INFO", "Without influence here."),
 ];
 
 /// Keys of a flow.
@@ -152,8 +172,8 @@ pub const FLOW_FIELDS: &[Field] = &[
     Field::new("pluginDefaults", Kind::Any, "[]", "Accepted, not simulated."),
     Field::new("taskDefaults", Kind::Any, "[]", "Old name of pluginDefaults."),
     Field::new("listeners", Kind::Any, "[]", "Accepted, not simulated."),
-    Field::new("sla", Kind::List(&Kind::Open(SLA)), "[]", "Accepted, not simulated."),
-    Field::new("checks", Kind::Any, "[]", "Accepted, not simulated."),
+    Field::new("sla", Kind::List(&Kind::Open(SLA)), "[]", "What its executions must keep to."),
+    Field::new("checks", Kind::List(&Kind::Open(CHECK)), "[]", "What must hold before the API starts one."),
     Field::new("quotas", Kind::Any, "[]", "Accepted, not simulated."),
     Field::new("workerGroup", Kind::Any, "{ key: gpu }", "Accepted, not simulated."),
     Field::new("workerSelector", Kind::Any, "{ tags: [gpu] }", "Accepted, not simulated."),

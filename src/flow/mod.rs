@@ -54,6 +54,10 @@ pub struct Flow {
     pub concurrency: Option<Concurrency>,
     /// `retry` of the flow itself.
     pub retry: Option<FlowRetry>,
+    /// `sla`.
+    pub slas: Vec<Sla>,
+    /// `checks`: what must hold before the API starts an execution.
+    pub checks: Vec<Check>,
     /// `disabled: true`: nothing of it runs.
     pub disabled: bool,
     /// The whole file as Kestra holds it, with what is read above and all else.
@@ -66,10 +70,31 @@ impl Flow {
         format!("{}.{}", self.namespace, self.id)
     }
 
+    /// What it declares as inputs.
+    pub fn inputs(&self) -> Vec<DeclaredInput<'_>> {
+        let declared = self.source.get("inputs").and_then(serde_json::Value::as_array).into_iter().flatten();
+        let of = |input| {
+            let given = |key: &str| serde_json::Value::get(input, key).filter(|it| !it.is_null());
+            let id = given("id").or_else(|| given("name"))?.as_str()?;
+            let needed = given("required") != Some(&false.into()) && given("defaults").is_none();
+            Some(DeclaredInput { id, needed })
+        };
+        declared.filter_map(of).collect()
+    }
+
     /// The ids of its tasks, those of `errors` too.
     pub fn task_ids(&self) -> impl Iterator<Item = &str> {
         self.tasks.iter().chain(&self.errors).map(|task| task.id.as_str())
     }
+}
+
+/// An input that a flow declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeclaredInput<'f> {
+    /// Its id.
+    pub id: &'f str,
+    /// Something must give it a value.
+    pub needed: bool,
 }
 
 /// One task of a flow.
@@ -144,6 +169,50 @@ pub struct FlowRetry {
     pub retry: Retry,
 }
 
+/// An entry of `sla`: what an execution must keep to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sla {
+    /// Its `id`.
+    pub id: String,
+    /// What it demands.
+    pub demand: Demand,
+    /// `behavior`: how an execution ends that does not keep to it; none when it goes on (NONE).
+    pub ends: Option<State>,
+    /// `labels` that such an execution gets.
+    pub labels: Vec<(String, String)>,
+}
+
+/// What an entry of `sla` demands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Demand {
+    /// MAX_DURATION: the execution ends within `duration`.
+    MaxDuration(Duration),
+    /// EXECUTION_ASSERTION: `assert`, a template, holds whenever the execution changes.
+    Assertion(String),
+}
+
+/// An entry of `checks`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `condition`: a template that must come to true.
+    pub condition: String,
+    /// `message`, told when it does not.
+    pub message: String,
+    /// `behavior`.
+    pub behavior: CheckBehavior,
+}
+
+/// `behavior` of an entry of `checks`, the strictest first: the strictest of those that do not hold counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckBehavior {
+    /// BLOCK_EXECUTION (Kestra's default): there is no execution.
+    Block,
+    /// FAIL_EXECUTION: it is created as FAILED.
+    Fail,
+    /// CREATE_EXECUTION: it starts all the same.
+    Create,
+}
+
 /// `concurrency` of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concurrency {
@@ -177,6 +246,17 @@ pub struct Trigger {
     pub disabled: bool,
     /// What holds it back, whatever it does.
     pub limits: TriggerLimits,
+    /// What a Schedule gives to its executions.
+    pub gives: Given,
+}
+
+/// What a Schedule gives to the executions that it starts: templates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    /// `inputs`.
+    pub inputs: serde_json::Map<String, serde_json::Value>,
+    /// `labels`.
+    pub labels: Vec<(String, String)>,
 }
 
 /// What holds a trigger back.
@@ -193,7 +273,7 @@ pub struct TriggerLimits {
     /// `recoverMissedSchedules` of a Schedule, when written.
     pub recover: Option<Recover>,
     /// `allowConcurrent` (since 1.3): it does not wait for its last execution.
-    pub allow_concurrent: bool,
+    pub allow_concurrent: Option<bool>,
 }
 
 /// `recoverMissedSchedules`.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::fields::SLA;
-use super::{State, jackson};
+use super::fields::{CHECK, SLA};
+use super::{Check, CheckBehavior, Demand, Sla, State, jackson};
 use crate::document::{Node, Place, Reading, Value, nearest};
 
 /// What an identifier may be.
@@ -168,20 +168,60 @@ pub(super) fn outputs(reading: &mut Reading, node: &Node) {
 }
 
 /// `sla`.
-pub(super) fn slas(reading: &mut Reading, node: &Node) {
-    for item in reading.list(node, "`sla`") {
-        let Some(object) = reading.open_nullable(item, "an entry of `sla`", SLA) else { continue };
-        let types = [("MAX_DURATION", true), ("EXECUTION_ASSERTION", false)];
-        let lasts = object.get("type").and_then(|node| word(reading, node, "type of sla", &types));
-        if let Some(node) = object.get("behavior") {
-            word(reading, node, "behavior of sla", &[("FAIL", ()), ("CANCEL", ()), ("NONE", ())]);
+pub(super) fn slas(reading: &mut Reading, node: &Node) -> Vec<Sla> {
+    let items = reading.list(node, "`sla`");
+    items.iter().filter_map(|item| sla(reading, item)).collect()
+}
+
+fn sla(reading: &mut Reading, item: &Node) -> Option<Sla> {
+    let object = reading.open_nullable(item, "an entry of `sla`", SLA)?;
+    let types = [("MAX_DURATION", true), ("EXECUTION_ASSERTION", false)];
+    let lasts = object.get("type").and_then(|node| word(reading, node, "type of sla", &types));
+    let behaviors = [("FAIL", Some(State::Failed)), ("CANCEL", Some(State::Cancelled)), ("NONE", None)];
+    let ends = object.get("behavior").and_then(|node| word(reading, node, "behavior of sla", &behaviors));
+    let duration = match object.get("duration") {
+        Some(node) => reading.parsed(node, "`duration`", jackson::duration),
+        None if lasts == Some(true) => {
+            missing(reading, &item.place, "an entry of `sla`", "duration", "PT1H");
+            None
         }
-        match object.get("duration") {
-            Some(node) => drop(reading.parsed(node, "`duration`", jackson::duration)),
-            None if lasts == Some(true) => missing(reading, &item.place, "an entry of `sla`", "duration", "PT1H"),
-            None => {}
-        }
-    }
+        None => None,
+    };
+    let demand = match lasts? {
+        true => Demand::MaxDuration(duration?),
+        false => Demand::Assertion(match object.get("assert") {
+            Some(node) => reading.text(node, "`assert`")?.to_owned(),
+            None => {
+                missing(reading, &item.place, "an entry of `sla`", "assert", "\"{{ inputs.day != 'sunday' }}\"");
+                return None;
+            }
+        }),
+    };
+    let id = object.get("id").and_then(|node| reading.text(node, "`id`")).unwrap_or_default().to_owned();
+    let labels = object.get("labels").map(|node| labels(reading, node)).unwrap_or_default();
+    Some(Sla { id, demand, ends: ends?, labels })
+}
+
+/// `checks`. What one of them must have to be read is known of no refusal: one without a condition holds for nobody.
+pub(super) fn checks(reading: &mut Reading, node: &Node) -> Vec<Check> {
+    let items = reading.list(node, "`checks`");
+    items.iter().filter_map(|item| check(reading, item)).collect()
+}
+
+fn check(reading: &mut Reading, item: &Node) -> Option<Check> {
+    let object = reading.open_nullable(item, "an entry of `checks`", CHECK)?;
+    let behaviors = [
+        ("BLOCK_EXECUTION", CheckBehavior::Block),
+        ("FAIL_EXECUTION", CheckBehavior::Fail),
+        ("CREATE_EXECUTION", CheckBehavior::Create),
+    ];
+    let behavior = match object.get("behavior") {
+        Some(node) => word(reading, node, "behavior of checks", &behaviors)?,
+        None => CheckBehavior::Block,
+    };
+    let condition = reading.text(object.get("condition")?, "`condition`")?.to_owned();
+    let message = object.get("message").and_then(|node| reading.text(node, "`message`")).unwrap_or_default().to_owned();
+    Some(Check { condition, message, behavior })
 }
 
 /// `pluginDefaults`: each has the values it sets.

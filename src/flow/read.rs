@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::{
-    Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Listener, Recover, Retry, RetryPause, Schedule, Task,
-    Trigger, TriggerAction, TriggerLimits, defaults, groups, jackson, trigger, unsimulated, zone,
+    Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Given, Listener, Recover, Retry, RetryPause, Schedule,
+    Task, Trigger, TriggerAction, TriggerLimits, defaults, groups, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
@@ -66,6 +66,8 @@ fn read_filled(node: &Node, reading: &mut Reading) -> Option<Flow> {
         after_execution,
         listeners,
         retry,
+        slas: object.get("sla").map(|node| parts::slas(reading, node)).unwrap_or_default(),
+        checks: object.get("checks").map(|node| parts::checks(reading, node)).unwrap_or_default(),
     })
 }
 
@@ -84,9 +86,6 @@ fn unread(reading: &mut Reading, object: &Object<'_>) -> Vec<Input> {
     }
     if let Some(node) = object.get("outputs") {
         parts::outputs(reading, node);
-    }
-    if let Some(node) = object.get("sla") {
-        parts::slas(reading, node);
     }
     for key in defaults::KEYS {
         if let Some(node) = object.get(key) {
@@ -369,7 +368,9 @@ fn triggers(reading: &mut Reading, node: Option<&Node>, inputs: &[Input], live: 
                 Some(Value::Mapping(entries)) => entries.iter().map(|entry| entry.key.as_str()).collect(),
                 _ => BTreeSet::new(),
             };
+            // What a Schedule lacks depends on the version.
             if trigger.action.starts()
+                && !matches!(trigger.action, TriggerAction::Schedule(_))
                 && let Some(input) = inputs.iter().find(|input| input.needed && !given.contains(input.id.as_str()))
             {
                 let what =
@@ -411,12 +412,35 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
         _ => TriggerAction::Poll { interval: interval(reading, object) },
     };
     let limits = limits(reading, object, &action);
-    Some(Trigger { id: id?, kind, action, disabled, limits })
+    let gives = match action {
+        TriggerAction::Schedule(_) => given(reading, object),
+        _ => Given::default(),
+    };
+    Some(Trigger { id: id?, kind, action, disabled, limits, gives })
+}
+
+/// What a Schedule gives to its executions.
+fn given(reading: &mut Reading, object: &Object<'_>) -> Given {
+    let inputs = object.get("inputs").map(jackson::json);
+    Given {
+        inputs: match inputs {
+            Some(serde_json::Value::Object(inputs)) => inputs,
+            _ => serde_json::Map::new(),
+        },
+        labels: object.get("labels").map(|node| labels(reading, node)).unwrap_or_default(),
+    }
 }
 
 /// What holds a trigger back. Conditions of a Flow trigger are read with it.
 fn limits(reading: &mut Reading, object: &Object<'_>, action: &TriggerAction) -> TriggerLimits {
     let flow = matches!(action, TriggerAction::Flow(_));
+    // As old as that it is read by no version that was asked, though two have a name for it (flows.tsv).
+    if let Some(entry) = object.entry("scheduleConditions")
+        && matches!(&entry.value.value, Value::Sequence(items) if !items.is_empty())
+    {
+        let what = "`scheduleConditions` cannot be read by Kestra since 0.20: it takes no condition in it";
+        reading.error(&entry.place, what, "write them as `conditions`");
+    }
     let own = |key: &str| object.get(key).filter(|_| !flow);
     let late = object.get("lateMaximumDelay").filter(|_| matches!(action, TriggerAction::Schedule(_)));
     let ways = [("ALL", Recover::All), ("LAST", Recover::Last), ("NONE", Recover::None)];
@@ -429,7 +453,9 @@ fn limits(reading: &mut Reading, object: &Object<'_>, action: &TriggerAction) ->
             .get("recoverMissedSchedules")
             .filter(|_| matches!(action, TriggerAction::Schedule(_)))
             .and_then(|node| word(reading, node, "way to recover missed schedules", &ways)),
-        allow_concurrent: flag(reading, object, "allowConcurrent"),
+        allow_concurrent: object
+            .get("allowConcurrent")
+            .and_then(|node| jackson::boolean(reading, node, "`allowConcurrent`")),
     }
 }
 
@@ -464,13 +490,8 @@ fn schedule(reading: &mut Reading, object: &Object<'_>) -> Option<Schedule> {
     };
     // Whether its version takes `L` is asked where the version is known.
     if let Err(problem) = schedule.check(true) {
-        let fields = if schedule.with_seconds { "six fields, seconds first" } else { "five fields" };
         let problem = problem.trim_end_matches('.').to_owned();
-        reading.error(
-            &node.place,
-            format!("`cron` is `{}`: {problem}", schedule.cron),
-            format!("write {fields}, such as `*/5 * * * *`, or a nickname such as `@hourly`"),
-        );
+        reading.error(&node.place, format!("`cron` is `{}`: {problem}", schedule.cron), schedule.advice());
     }
     Some(schedule)
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
 
-use super::cron::{Cron, Dialect};
+use super::cron::{self, Cron, Dialect};
 use super::{Schedule, zone};
 
 type Parsed = (Cron, TimeZone);
@@ -20,6 +20,40 @@ impl Schedule {
         let parsed = self.parsed()?;
         let (cron, zone) = &*parsed;
         cron.next_after(date, zone)
+    }
+
+    /// The last date before `date`: that of which [`Schedule::next_after`] gives none before `date`. None when there is none
+    /// in a hundred years.
+    pub fn previous_before(&self, date: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        /// Seconds that are looked back at most.
+        const MOST: i64 = 100 * 366 * 86_400;
+        let back = |seconds: i64| date.checked_sub(jiff::SignedDuration::from_secs(seconds)).ok();
+        let comes = |seconds: i64| self.next_after(back(seconds)?).filter(|found| *found < date);
+        // A date comes between so long ago and now, ...
+        let mut far = 1;
+        while comes(far).is_none() {
+            if far >= MOST {
+                return None;
+            }
+            far *= 2;
+        }
+        // ... and none comes between so long ago and now.
+        let mut near = far / 2;
+        while far - near > 1 {
+            let middle = near + (far - near) / 2;
+            if comes(middle).is_some() { far = middle } else { near = middle }
+        }
+        comes(far)
+    }
+
+    /// A date as the variables of the trigger have it: in its own zone, as Java prints it.
+    pub fn text(&self, date: jiff::Timestamp) -> String {
+        let zone = self.parsed().map_or(TimeZone::UTC, |parsed| parsed.1.clone());
+        let offset = zone.to_offset(date);
+        match offset.is_zero() {
+            true => format!("{date:.0}"),
+            false => format!("{:.0}", date.display_with_offset(offset)),
+        }
     }
 
     /// The expression and the zone as they are reckoned with. They are read once and remembered, because reading costs a
@@ -46,6 +80,11 @@ impl Schedule {
         self.parse(last_day).map(|_| ())
     }
 
+    /// What to write instead of a cron expression that is refused.
+    pub(super) fn advice(&self) -> String {
+        cron::advice(&self.cron, Dialect { seconds: self.with_seconds, last_day: true })
+    }
+
     fn parse(&self, last_day: bool) -> Result<Cron, String> {
         Cron::parse(&self.cron, Dialect { seconds: self.with_seconds, last_day })
     }
@@ -70,6 +109,36 @@ mod tests {
         assert_eq!(next("*/5 * * * * *", "UTC", "2026-01-05T08:00:01Z"), "2026-01-05T08:00:05Z");
         assert_eq!(next("@hourly", "UTC", "2026-01-05T08:00:00Z"), "2026-01-05T09:00:00Z");
         assert_eq!(next("0 9 * * 1-5", "Europe/Paris", "2026-01-09T20:00:00Z"), "2026-01-12T08:00:00Z");
+    }
+
+    #[test]
+    fn the_date_before_is_the_one_whose_next_is_not_before() {
+        for (cron, zone) in [
+            ("* * * * *", "UTC"),
+            ("*/7 * * * * *", "UTC"),
+            ("0 9 * * 1-5", "Europe/Paris"),
+            ("30 2 * * *", "Europe/Paris"),
+            ("0 0 29 2 *", "Asia/Kolkata"),
+        ] {
+            let schedule = schedule(cron, zone);
+            let mut date: jiff::Timestamp = "2026-03-27T12:00:00Z".parse().expect("a date");
+            for _ in 0..6 {
+                let next = schedule.next_after(date).expect("a next date");
+                let after_next = schedule.next_after(next).expect("a next date");
+                assert_eq!(schedule.previous_before(after_next), Some(next), "{cron} {zone}");
+                assert_eq!(schedule.previous_before(next + jiff::SignedDuration::from_millis(1)), Some(next));
+                date = next;
+            }
+        }
+    }
+
+    #[test]
+    fn dates_print_in_their_zone() {
+        let at = |zone: &str, date: &str| schedule("* * * * *", zone).text(date.parse().expect("a date"));
+        assert_eq!(at("UTC", "2026-01-05T08:00:00Z"), "2026-01-05T08:00:00Z");
+        assert_eq!(at("Europe/London", "2026-01-05T08:00:00Z"), "2026-01-05T08:00:00Z");
+        assert_eq!(at("Europe/Paris", "2026-07-05T08:00:00Z"), "2026-07-05T10:00:00+02:00");
+        assert_eq!(at("-03:30", "2026-07-05T02:00:00Z"), "2026-07-04T22:30:00-03:30");
     }
 
     #[test]

@@ -26,8 +26,6 @@ enum When {
     True,
     /// When it has `enabled: true`.
     Enabled,
-    /// Unless it is this word, which is what happens here.
-    Not(&'static str),
 }
 
 const fn row(key: &'static str, when: When, instead: &'static str) -> Row {
@@ -38,8 +36,6 @@ const ANY_WORKER: &str = "any worker takes the work here";
 
 /// Of a flow.
 const FLOW: &[Row] = &[
-    row("sla", When::Set, "it ends no execution here"),
-    row("checks", When::Set, "executions start here whatever they say"),
     row("quotas", When::Set, "nothing is limited by them here"),
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),
@@ -56,17 +52,20 @@ const TASK: &[Row] = &[
 
 /// Of any trigger that is simulated.
 const TRIGGER: &[Row] = &[
-    row("conditions", When::Set, "it fires here whatever they say"),
-    row("scheduleConditions", When::Set, "it fires here whatever they say"),
-    row("when", When::NotTrue, "it fires here whatever it says"),
-    row("stopAfter", When::Set, "it goes on here"),
     row("backfill", When::Set, "no dates before the start run here"),
-    row("lateMaximumDelay", When::Set, "dates that are late run here all the same"),
-    row("recoverMissedSchedules", When::Not("ALL"), "all dates that were missed run here"),
-    row("allowConcurrent", When::True, "it waits for its last execution here"),
     row("failOnTriggerError", When::True, "an evaluation that fails makes no execution here"),
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),
+];
+
+/// Of a polling trigger, beyond that.
+const POLL: &[Row] = &[row("allowConcurrent", When::True, "it waits for its last execution here")];
+
+/// Of a Webhook, beyond that.
+const WEBHOOK: &[Row] = &[
+    row("conditions", When::Set, "it fires here whatever they say"),
+    row("when", When::NotTrue, "it fires here whatever it says"),
+    row("stopAfter", When::Set, "it goes on here"),
 ];
 
 const HOLDS: &str = "it runs as one plain task here, what it holds is not run";
@@ -137,8 +136,7 @@ impl When {
             (When::Enabled, Value::Mapping(entries)) => {
                 entries.iter().any(|entry| entry.key == "enabled" && When::True.matters(&entry.value))
             }
-            (When::Not(usual), Value::Scalar { text, .. }) => text != usual,
-            (When::True | When::Enabled | When::Not(_), _) => false,
+            (When::True | When::Enabled, _) => false,
         }
     }
 }
@@ -180,7 +178,20 @@ pub(super) fn trigger(reading: &mut Reading, object: &Object<'_>, trigger: &Trig
         // What it says is all read.
         None if matches!(trigger.action, TriggerAction::Flow(_)) => {}
         // Who calls a webhook is not in a flow: whether nobody does is looked at where that is known.
-        None => told(reading, object, TRIGGER, &format!("the trigger `{}`", trigger.id)),
+        None => {
+            let whose = format!("the trigger `{}`", trigger.id);
+            told(reading, object, TRIGGER, &whose);
+            match trigger.action {
+                TriggerAction::Poll { .. } => told(reading, object, POLL, &whose),
+                TriggerAction::Webhook => told(reading, object, WEBHOOK, &whose),
+                _ => {}
+            }
+        }
+    }
+    if trigger.action.is_due() && trigger.limits.conditions.iter().any(asks_for_holidays) {
+        let place = object.entry("conditions").map_or(&object.node.place, |entry| &entry.place);
+        let what = format!("not simulated: PublicHoliday of the trigger `{}`", trigger.id);
+        reading.warning(place, what, "no day is a holiday here");
     }
     if let TriggerAction::Flow(rule) = &trigger.action {
         let tell = |reading: &mut Reading, key: &str, what: &str, instead: &str| {
@@ -218,6 +229,11 @@ impl TriggerAction {
             | TriggerAction::Webhook
             | TriggerAction::Flow(_) => None,
         }
+    }
+
+    /// Whether a scheduler looks at it when it is due.
+    pub fn is_due(&self) -> bool {
+        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. })
     }
 
     /// Whether it starts executions by itself, or because of others.

@@ -1,17 +1,19 @@
 //! A run as a test file for `promtool test rules`: what was scraped, and which alert fires when.
 //!
-//! The run is made again on a grid, because promtool has samples and evaluations at multiples of one interval only. Instants
+//! The run is made again on a grid, because promtool has samples and evaluations at multiples of one interval only: all turns
+//! begin at the start, and samples lie at multiples of what the intervals of scrapes have in common. Instants
 //! are checked where Prometheus 2 and 3 agree, one step before and after each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::scraped::Scraped;
 use crate::monitor::{Group, Rule, Sink};
-use crate::promql::{Grid, Labels, Semantics, stale};
+use crate::promql::{Grid, Semantics};
 use crate::random::Seed;
 use crate::report::AlertLine;
-use crate::run::{self, Scraping, Watch};
+use crate::run::{self, Watch};
 use crate::scenario::Plan;
 use crate::simulator::LimitReached;
 use crate::time::{Calendar, Duration, Instant};
@@ -42,17 +44,41 @@ pub struct TestFile {
     pub checks: usize,
 }
 
-/// The same watch with all scrapes on one interval, which is told: promtool knows no other.
-fn on_interval(watch: &Watch) -> (Watch, Duration) {
-    let interval = match &watch.scraping {
-        Scraping::Every(interval) => *interval,
-        Scraping::Jobs(_) => watch.evaluation_interval,
+/// Steps of samples in a test file: promtool holds all of them at once.
+const MAX_STEPS: u64 = 1_000_000;
+
+/// The longest time of which the intervals of all scrapes are multiples: promtool has samples at multiples of one only.
+///
+/// # Errors
+/// It is too short for a run of this length: in words.
+fn common(watch: &Watch, plan: &Plan) -> Result<Duration, String> {
+    let mut intervals = watch.scrape_intervals(plan);
+    intervals.sort_unstable();
+    intervals.dedup();
+    let of_two = |a: u64, b: &Duration| {
+        let (mut a, mut b) = (a, b.as_milliseconds());
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
     };
-    let scraping = match &watch.scraping {
-        Scraping::Every(_) => Scraping::Every(interval),
-        Scraping::Jobs(jobs) => Scraping::Jobs(jobs.iter().map(|job| job.clone().every(interval)).collect()),
-    };
-    (Watch { scraping, ..watch.clone() }, interval)
+    let all = intervals.iter().fold(0, of_two);
+    let common = if all == 0 { watch.evaluation_interval } else { Duration::milliseconds(all) };
+    if plan.duration.as_nanoseconds() / common.as_nanoseconds().max(1) <= MAX_STEPS {
+        return Ok(common);
+    }
+    let named: Vec<String> = intervals.iter().take(4).map(Duration::to_string).collect();
+    let what = format!("scrapes each {} are multiples of {common} only", named.join(", "));
+    Err(format!("{what}, and in {} that is more than {MAX_STEPS} steps", plan.duration))
+}
+
+/// When a rule is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn {
+    /// How often.
+    interval: Duration,
+    /// How long before it asks, and before which it writes, in milliseconds: the `query_offset` of its group.
+    offset: i64,
 }
 
 /// All rules, to find what promtool cannot judge as we do.
@@ -60,28 +86,29 @@ struct Rules<'w> {
     watch: &'w Watch,
     /// The scenario's start, in milliseconds since 1970.
     start: i64,
-    /// Each rule and how often it is evaluated.
-    all: Vec<(&'w Rule, Duration)>,
+    /// Each rule and when it is evaluated.
+    all: Vec<(&'w Rule, Turn)>,
 }
 
 impl<'w> Rules<'w> {
     fn of(watch: &'w Watch, start: i64) -> Rules<'w> {
         let of_group = |group: &'w Group| {
             let interval = group.interval.unwrap_or(watch.evaluation_interval);
-            group.rules.iter().map(move |rule| (rule, interval))
+            let turn = Turn { interval, offset: group.offset() };
+            group.rules.iter().map(move |rule| (rule, turn))
         };
         Rules { watch, start, all: watch.rules.groups.iter().flat_map(of_group).collect() }
     }
 
-    fn alerts(&self) -> impl Iterator<Item = (&'w str, Duration)> {
+    fn alerts(&self) -> impl Iterator<Item = (&'w str, Turn)> {
         self.all.iter().filter(|(rule, _)| matches!(rule, Rule::Alert(_))).map(|(rule, it)| (rule.name(), *it))
     }
 
     /// The rules that an alert is made of: those of its name, and all that write what these read.
-    fn behind(&self, alert: &str) -> Vec<(&'w Rule, Duration)> {
+    fn behind(&self, alert: &str) -> Vec<(&'w Rule, Turn)> {
         let is_alert = |rule: &Rule| matches!(rule, Rule::Alert(_));
         let mut found: Vec<usize> = Vec::new();
-        let named = |(_, (rule, _)): &(usize, &(&Rule, Duration))| is_alert(rule) && rule.name() == alert;
+        let named = |(_, (rule, _)): &(usize, &(&Rule, Turn))| is_alert(rule) && rule.name() == alert;
         let mut waiting: Vec<usize> = self.all.iter().enumerate().filter(named).map(|(index, _)| index).collect();
         while let Some(next) = waiting.pop() {
             if found.contains(&next) {
@@ -104,9 +131,9 @@ impl<'w> Rules<'w> {
     }
 
     /// Why promtool cannot judge an alert as we do.
-    fn inexpressible(&self, alert: &str, interval: Duration) -> Option<String> {
-        let default = self.watch.evaluation_interval;
-        for (rule, each) in self.behind(alert) {
+    fn inexpressible(&self, alert: &str, turn: Turn) -> Option<String> {
+        let (default, interval) = (self.watch.evaluation_interval, turn.interval);
+        for (rule, Turn { interval: each, offset }) in self.behind(alert) {
             let of = match rule {
                 Rule::Alert(rule) if rule.name == alert => String::new(),
                 _ => format!(" (in `{}`)", rule.name()),
@@ -119,6 +146,9 @@ impl<'w> Rules<'w> {
                         rule.name()
                     ),
                 });
+            }
+            if of.is_empty() && offset != turn.offset {
+                return Some("rules of this name are in groups with different `query_offset`".to_owned());
             }
             let expression = rule.expression();
             if expression.reads_date() || expression.selected().iter().flatten().any(|it| it == "ALERTS_FOR_STATE") {
@@ -155,24 +185,25 @@ pub fn promtool(
     let start = calendar.start().as_millisecond();
     let rules = Rules::of(watch, start);
     let mut left_out: Vec<(String, String)> = Vec::new();
-    let mut names: Vec<(&str, Duration)> = Vec::new();
-    for (name, interval) in rules.alerts() {
+    let scraped_each = common(watch, plan);
+    let mut names: Vec<(&str, Turn)> = Vec::new();
+    for (name, turn) in rules.alerts() {
         if names.iter().any(|(known, _)| *known == name) || left_out.iter().any(|(known, _)| known == name) {
             continue;
         }
-        match rules.inexpressible(name, interval) {
+        let beyond = turn.offset >= plan.duration.as_milliseconds() as i64;
+        let beyond = beyond.then(|| format!("its group asks as far back as the run is long, {}", plan.duration));
+        match scraped_each.as_ref().err().cloned().or(beyond).or_else(|| rules.inexpressible(name, turn)) {
             Some(why) => left_out.push((name.to_owned(), why)),
-            None => names.push((name, interval)),
+            None => names.push((name, turn)),
         }
     }
-    let mut intervals: Vec<Duration> = names.iter().map(|(_, interval)| *interval).collect();
+    let mut intervals: Vec<Duration> = names.iter().map(|(_, turn)| turn.interval).collect();
     intervals.sort_by_key(|interval| (*interval != watch.evaluation_interval, *interval));
     intervals.dedup();
-    if intervals.is_empty() {
+    let Some(scraped_each) = scraped_each.ok().filter(|_| !intervals.is_empty()) else {
         return Ok(Export { left_out, ..Export::default() });
-    }
-
-    let (watch, scraped_each) = on_interval(watch);
+    };
     let steps = plan.duration.as_nanoseconds() / scraped_each.as_nanoseconds().max(1);
     let step = scraped_each.as_milliseconds().max(1) as i64;
     let grid = Grid { first: start, step, count: steps as usize + 1 };
@@ -189,13 +220,13 @@ pub fn promtool(
         return Ok(Export { left_out, failed, ..Export::default() });
     }
     let recorded = Recorded {
-        watch: &watch,
+        watch,
         scraped_each,
         scraped: &scraped.lock().unwrap_or_else(PoisonError::into_inner),
         lives: [&new.alerts, &old.alerts],
     };
     let file = |interval: &Duration| {
-        let alerts = names.iter().filter(|(_, of)| of == interval).map(|(name, _)| *name).collect();
+        let alerts = names.iter().filter(|(_, turn)| turn.interval == *interval).copied().collect();
         recorded.file(plan, *interval, alerts, rule_files)
     };
     Ok(Export { files: intervals.iter().map(file).collect(), left_out, failed })
@@ -211,7 +242,7 @@ struct Recorded<'r> {
 }
 
 impl Recorded<'_> {
-    fn file(&self, plan: &Plan, interval: Duration, alerts: Vec<&str>, rule_files: &[String]) -> TestFile {
+    fn file(&self, plan: &Plan, interval: Duration, alerts: Vec<(&str, Turn)>, rule_files: &[String]) -> TestFile {
         let steps = (plan.duration.as_nanoseconds() / interval.as_nanoseconds().max(1)) as i64;
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -221,15 +252,22 @@ impl Recorded<'_> {
         let _ = write_series(&mut text, self.scraped, &recorded);
         let _ = writeln!(text, "    promql_expr_test:");
         let mut checks = 0;
-        for name in &alerts {
+        for (name, turn) in &alerts {
             let states = States::of(name, &self.lives, steps, interval);
-            if let Some(counts) = states.counts() {
-                checks += 1;
-                let _ = write_whole(&mut text, name, steps, interval, &counts);
+            // The first evaluation that writes after promtool's beginning.
+            let first = states.first(turn);
+            match states.counts(first) {
+                Some(counts) => {
+                    checks += 1;
+                    let _ = write_whole(&mut text, name, (first, steps), turn, &counts);
+                }
+                // Promtool evaluates up to the last check only, and this alert's lie before the end.
+                None if turn.offset > 0 => _ = write_end(&mut text, instant(steps, interval)),
+                None => {}
             }
-            for index in states.instants() {
+            for index in states.instants().into_iter().filter(|index| *index >= first) {
                 checks += 1;
-                let _ = write_check(&mut text, name, instant(index, interval), states.firing(index));
+                let _ = write_check(&mut text, name, turn.written(index), states.firing(index));
             }
         }
         TestFile { interval, text, alerts: alerts.len(), checks }
@@ -291,19 +329,27 @@ fn write_check(out: &mut String, name: &str, at: Instant, firing: &Firing) -> st
     write_expression(out, name, &selector(name), at, samples)
 }
 
-/// How often an alert fires in the whole run: at each evaluation that is not looked at by itself too.
+/// How often an alert fires in the whole run, from its first evaluation to the last of so many: at each that is not looked at
+/// by itself too.
 fn write_whole(
     out: &mut String,
     name: &str,
-    steps: i64,
-    interval: Duration,
+    (first, last): (i64, i64),
+    turn: &Turn,
     counts: &BTreeMap<&Vec<(String, String)>, usize>,
 ) -> std::fmt::Result {
-    let end = instant(steps, interval);
+    let end = instant(last, turn.interval);
     // Half a step more, for Prometheus 2 and 3 differ in what lies just at the beginning of a range.
-    let range = end.since(Instant::START).as_milliseconds() + interval.as_milliseconds() / 2;
+    let range = end.since(turn.written(first)).as_milliseconds() + turn.interval.as_milliseconds() / 2;
     let expr = format!("count_over_time({}[{range}ms])", selector(name));
     write_expression(out, name, &expr, end, counts.iter().map(|(labels, count)| ("", *labels, *count)))
+}
+
+/// What holds in any case, so that promtool evaluates all up to an instant.
+fn write_end(out: &mut String, at: Instant) -> std::fmt::Result {
+    let milliseconds = at.since(Instant::START).as_milliseconds();
+    writeln!(out, "      - expr: vector(0)\n        eval_time: {milliseconds}ms")?;
+    writeln!(out, "        exp_samples:\n          - labels: \"{{}}\"\n            value: 0")
 }
 
 fn write_expression<'a>(
@@ -348,6 +394,14 @@ fn instant(index: i64, interval: Duration) -> Instant {
     Instant::START + Duration::nanoseconds(interval.as_nanoseconds().saturating_mul(index.max(0) as u64))
 }
 
+impl Turn {
+    /// The instant that an evaluation writes at; the start for one that writes before it.
+    fn written(&self, index: i64) -> Instant {
+        let milliseconds = (self.interval.as_milliseconds() as i64).saturating_mul(index) - self.offset;
+        Instant::START + Duration::milliseconds(milliseconds.max(0) as u64)
+    }
+}
+
 /// What fires at each evaluation, in each kind of Prometheus.
 struct States(Vec<Vec<Firing>>);
 
@@ -373,13 +427,24 @@ impl States {
         self.0.iter().all(|states| states.get(index as usize) == self.0.first().and_then(|it| it.get(index as usize)))
     }
 
-    /// By label set: at how many evaluations it fires. None when the kinds do not agree on all.
-    fn counts(&self) -> Option<BTreeMap<&Vec<(String, String)>, usize>> {
-        if !(0..=self.steps()).all(|index| self.agree(index)) {
+    /// The first evaluation that writes at the start or later; the last when there is none.
+    fn first(&self, turn: &Turn) -> i64 {
+        let each = turn.interval.as_milliseconds().max(1) as i64;
+        (turn.offset.max(0).saturating_add(each - 1) / each).min(self.steps())
+    }
+
+    /// By label set: at how many evaluations it fires, from one on. None when the kinds do not agree on all.
+    fn counts(&self, from: i64) -> Option<BTreeMap<&Vec<(String, String)>, usize>> {
+        if !(from..=self.steps()).all(|index| self.agree(index)) {
             return None;
         }
         let mut counts = BTreeMap::new();
-        self.0.first()?.iter().flatten().for_each(|labels| *counts.entry(labels).or_default() += 1);
+        self.0
+            .first()?
+            .iter()
+            .skip(from.max(0) as usize)
+            .flatten()
+            .for_each(|labels| *counts.entry(labels).or_default() += 1);
         Some(counts)
     }
 
@@ -400,130 +465,9 @@ impl States {
     }
 }
 
-/// A value as promtool reads it.
-fn number(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".into()
-    } else if value.is_infinite() {
-        if value > 0.0 { "Inf".into() } else { "-Inf".into() }
-    } else {
-        format!("{value}")
-    }
-}
-
-/// What was scraped, as promtool is told of it: one row a series, a value a step. Its size follows what changes, not how long
-/// the run is.
-#[derive(Debug)]
-struct Scraped {
-    grid: Grid,
-    /// By number of the series.
-    rows: BTreeMap<u32, Scrapes>,
-}
-
-#[derive(Debug)]
-struct Scrapes {
-    labels: Labels,
-    values: Packed,
-}
-
-impl Sink for Scraped {
-    fn sample(&mut self, series: u32, labels: &Labels, time: i64, value: f64) {
-        let late = time - self.grid.first;
-        // Promtool has no samples between steps.
-        if late < 0 || late % self.grid.step != 0 || time > self.grid.last() {
-            return;
-        }
-        let row =
-            self.rows.entry(series).or_insert_with(|| Scrapes { labels: labels.clone(), values: Packed::default() });
-        let step = (late / self.grid.step) as usize;
-        row.values.push("_", step - row.values.count);
-        row.values.push(&if stale(value) { "stale".to_owned() } else { number(value) }, 1);
-    }
-}
-
-/// Values in short: `5x3` is four times 5, `_x3` three times nothing.
-#[derive(Debug, Default)]
-struct Packed {
-    /// All runs of one value but the last.
-    text: String,
-    value: String,
-    run: usize,
-    /// Values in all.
-    count: usize,
-}
-
-impl Packed {
-    fn push(&mut self, value: &str, times: usize) {
-        if times == 0 {
-            return;
-        }
-        if self.value != value {
-            let last = self.last();
-            self.text.push_str(&last);
-            value.clone_into(&mut self.value);
-            self.run = 0;
-        }
-        self.run += times;
-        self.count += times;
-    }
-
-    /// The last run, as it stands behind those before it.
-    fn last(&self) -> String {
-        let between = if self.text.is_empty() { "" } else { " " };
-        let short = self.run > 2 && self.value != "stale" && !self.value.contains(|c: char| c.is_ascii_alphabetic());
-        match (short, self.value.as_str()) {
-            _ if self.run == 0 => String::new(),
-            (true, "_") => format!("{between}_x{}", self.run),
-            (true, value) => format!("{between}{value}x{}", self.run - 1),
-            (false, value) => format!("{between}{}", vec![value; self.run].join(" ")),
-        }
-    }
-
-    fn text(&self) -> String {
-        format!("{}{}", self.text, self.last())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn runs_are_packed_and_what_does_not_lie_on_a_step_is_left_out() {
-        let mut scraped = Scraped { grid: Grid { first: 1_000, step: 10, count: 100 }, rows: BTreeMap::new() };
-        let labels: Labels = Vec::new().into();
-        let mut at = |step: i64, value: f64| scraped.sample(7, &labels, 1_000 + 10 * step, value);
-        (4..8).for_each(|step| at(step, 5.0));
-        [(8, 1.5), (9, 1.5), (13, f64::NAN), (14, f64::NAN), (15, f64::NAN), (16, crate::promql::NO_SAMPLE)]
-            .into_iter()
-            .for_each(|(step, value)| at(step, value));
-        at(18, f64::INFINITY);
-        scraped.sample(7, &labels, 1_185, 9.0);
-        scraped.sample(7, &labels, 990, 9.0);
-        scraped.sample(7, &labels, 2_000, 9.0);
-        let row = &scraped.rows[&7].values;
-        assert_eq!(row.text(), "_x4 5x3 1.5 1.5 _x3 NaN NaN NaN stale _ Inf");
-        assert_eq!(row.count, 19);
-    }
-
-    #[test]
-    fn runs_of_a_value_are_written_in_short_and_mean_the_same() {
-        let short_of = |values: &str| {
-            let mut packed = Packed::default();
-            values.split(' ').for_each(|value| packed.push(value, 1));
-            packed.text()
-        };
-        for (values, short) in [
-            ("5 5 5 5", "5x3"),
-            ("5 5", "5 5"),
-            ("_ _ _ 1.5 1.5 1.5", "_x3 1.5x2"),
-            ("stale stale stale", "stale stale stale"),
-            ("NaN NaN NaN 0", "NaN NaN NaN 0"),
-            ("1", "1"),
-        ] {
-            assert_eq!(short_of(values), short);
-        }
-    }
 
     #[test]
     fn an_alert_fires_from_its_first_instant_until_before_the_one_at_which_it_is_resolved() {

@@ -1,9 +1,12 @@
-//! What is learnt from many runs, or carried out of one: detection as a figure, tests for promtool.
+//! What is learnt from many runs, or carried out of one: detection as a figure, scenarios against rules, tests for promtool.
 
 mod export;
+mod matrix;
 mod parallel;
+mod scraped;
 mod sweep;
 
 pub use export::{Export, TestFile, promtool};
+pub use matrix::{Coverage, Matrix, MatrixRuns, matrix};
 pub use parallel::{RunFailed, run_all};
 pub use sweep::{Detection, Runs, Sweep, sweep};

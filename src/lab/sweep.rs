@@ -13,6 +13,11 @@ use crate::run::{self, Watch};
 use crate::scenario::{Anchor, Plan, Sight};
 use crate::time::{Calendar, Duration, Instant};
 
+/// A plan of which nobody asks what it expects: rules are evaluated on the way, and old samples forgotten.
+pub(super) fn bare(plan: &Plan) -> Arc<Plan> {
+    Arc::new(Plan { expectations: Vec::new(), ..plan.clone() })
+}
+
 /// How an alert did over all runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Detection {
@@ -107,8 +112,7 @@ pub fn sweep(
     runs: &Runs,
     progress: impl FnMut(usize) + Send,
 ) -> Result<Sweep, RunFailed> {
-    // Nobody asks what was expected: rules are evaluated on the way, and old samples forgotten.
-    let bare = Arc::new(Plan { expectations: Vec::new(), ..(**plan).clone() });
+    let bare = bare(plan);
     let with_seeds: Vec<_> = (0..runs.count).map(|n| (bare.clone(), Seed(runs.first + n as u64))).collect();
     let one = |plan: &Arc<Plan>, seed: Seed| {
         // Of many runs only what is counted is kept.
@@ -117,47 +121,81 @@ pub fn sweep(
     let reports = run_all(&with_seeds, runs.jobs, one, progress)?;
     let warnings = [report::rule_warnings(&reports), report::doubts(&reports)].concat();
     let lives: Vec<Vec<AlertLine>> = reports.into_iter().map(|report| report.alerts.unwrap_or_default()).collect();
+    Ok(Sweep {
+        scenario: plan.name.clone(),
+        from: runs.from.to_string(),
+        runs: runs.count as u64,
+        detections: alerts_of(watch).into_iter().map(|alert| detection(alert, &runs.from, &lives)).collect(),
+        warnings,
+    })
+}
+
+/// The names of all alerts of the rules, each once, in their order.
+pub(super) fn alerts_of(watch: &Watch) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for alert in watch.rules.alerts() {
         if !names.contains(&alert) {
             names.push(alert);
         }
     }
-    Ok(Sweep {
-        scenario: plan.name.clone(),
-        from: runs.from.to_string(),
-        runs: runs.count as u64,
-        detections: names.into_iter().map(|alert| detection(alert, &runs.from, &lives)).collect(),
-        warnings,
-    })
+    names
 }
 
-/// How an alert did, by the lives of all alerts of each run. What counts as a firing is what an expectation takes for one.
-fn detection(alert: &str, fault: &Anchor, lives: &[Vec<AlertLine>]) -> Detection {
-    let (mut fired, mut before, mut delays) = (0, 0, Vec::new());
-    for lines in lives {
-        let ours = || lines.iter().filter(|line| line.alert == alert && line.ends_after(Instant::START));
-        let fires = || ours().filter_map(|line| Some(fault.sees(line.firing?, line.resolved)));
-        before += u64::from(fires().any(|sight| !matches!(sight, Sight::Begins(_))));
-        let begins = fires().filter_map(|sight| match sight {
-            Sight::Begins(at) => Some(at),
-            Sight::Over | Sight::Already => None,
-        });
-        if let Some(first) = begins.min() {
-            fired += 1;
-            delays.push(first.since(fault.instant()).as_seconds_f64());
+/// What an alert did in one run, to who counts from a fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// It fired before.
+    pub before: bool,
+    /// When it first fired from the fault on.
+    pub first: Option<Instant>,
+}
+
+/// What it did, by all its firings: when each began and ended. What counts as a firing is what an expectation takes for one.
+pub(super) fn seen(fault: &Anchor, firings: impl Iterator<Item = (Instant, Option<Instant>)>) -> Seen {
+    let mut seen = Seen::default();
+    for (begin, end) in firings.filter(|(_, end)| end.is_none_or(|end| end >= Instant::START)) {
+        match fault.sees(begin, end) {
+            Sight::Begins(at) => seen.first = Some(seen.first.map_or(at, |first| first.min(at))),
+            Sight::Over | Sight::Already => seen.before = true,
         }
     }
-    delays.sort_by(f64::total_cmp);
-    Detection {
-        alert: alert.to_owned(),
-        fired,
-        before,
-        p50: rank(&delays, 50),
-        p95: rank(&delays, 95),
-        p99: rank(&delays, 99),
-        max: delays.last().copied(),
+    seen
+}
+
+/// The firings of an alert in one run.
+pub(super) fn firings<'l>(alert: &'l str, lines: &'l [AlertLine]) -> impl Iterator<Item = (Instant, Option<Instant>)> {
+    lines.iter().filter(move |line| line.alert == alert).filter_map(|line| Some((line.firing?, line.resolved)))
+}
+
+fn detection(alert: &str, fault: &Anchor, lives: &[Vec<AlertLine>]) -> Detection {
+    Detection::of(alert, fault, lives.iter().map(|lines| seen(fault, firings(alert, lines))))
+}
+
+impl Detection {
+    /// How an alert did, by what it did in each run.
+    pub(super) fn of(alert: &str, fault: &Anchor, runs: impl Iterator<Item = Seen>) -> Detection {
+        let (mut before, mut delays) = (0, Vec::new());
+        for run in runs {
+            before += u64::from(run.before);
+            delays.extend(run.first.map(|first| first.since(fault.instant()).as_seconds_f64()));
+        }
+        delays.sort_by(f64::total_cmp);
+        Detection {
+            alert: alert.to_owned(),
+            fired: delays.len() as u64,
+            before,
+            p50: rank(&delays, 50),
+            p95: rank(&delays, 95),
+            p99: rank(&delays, 99),
+            max: delays.last().copied(),
+        }
     }
+}
+
+/// The delay that half of them do not exceed, and the longest one.
+pub(super) fn spread(mut delays: Vec<f64>) -> Option<(f64, f64)> {
+    delays.sort_by(f64::total_cmp);
+    Some((rank(&delays, 50)?, delays.last().copied()?))
 }
 
 /// The nearest rank: the least delay that was really seen and that so many in a hundred do not exceed.

@@ -98,7 +98,14 @@ mod tests {
             ),
         ] {
             let limits = TriggerLimits::default();
-            let shown = trigger(&Trigger { id: id.to_owned(), kind: kind.to_owned(), action, disabled: false, limits });
+            let shown = trigger(&Trigger {
+                id: id.to_owned(),
+                kind: kind.to_owned(),
+                action,
+                disabled: false,
+                limits,
+                gives: Default::default(),
+            });
             assert_eq!(shown.to_string(), recorded);
         }
     }

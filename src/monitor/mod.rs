@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use alert::Episode;
 #[cfg(feature = "internals")]
 pub use alert::Transition;
-pub use configuration::{Configuration, Discovered, Discovery, Job, Kubernetes, Located, Surrounds};
+pub use configuration::{Configuration, Discovered, Discovery, Dropped, Job, Kubernetes, Located, Surrounds};
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
 #[cfg(feature = "cli")]
@@ -29,7 +29,7 @@ pub use grafana::{
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules, read_with as read_rules_with};
 #[cfg(feature = "internals")]
 pub use scrape::Seen;
-pub use scrape::{Kept, Target};
+pub use scrape::{Kept, Lost, Target};
 pub use sink::Sink;
 pub use standing::{AnyRule, Standing, Unselected};
 pub use template::Template;
@@ -77,6 +77,8 @@ pub struct Monitor {
     reach: Option<i64>,
     /// Whether a rule reads `ALERTS` or `ALERTS_FOR_STATE`.
     reads_alerts: bool,
+    /// What templates of alert rules ask for, of those that ask; none of one that may ask for anything.
+    asks: BTreeMap<Key, Option<Vec<Expression>>>,
     /// Metric names the rules read; none when a selector could mean any.
     wanted: Option<Arc<BTreeSet<String>>>,
     alerts: BTreeMap<Key, AlertState>,
@@ -102,9 +104,11 @@ impl Monitor {
         let mut wanted = Some(BTreeSet::new());
         let step = evaluation_interval.as_milliseconds() as i64;
         let mut reach = reach_of(&groups, &grafana, step);
+        // Templates of Grafana ask for nothing.
+        let (asks, knows) = asks(&groups);
         let of_grafana = grafana.iter().flat_map(|group| group.rules.iter().flat_map(|rule| rule.expressions()));
         let expressions = groups.iter().flat_map(|group| group.rules.iter().map(Rule::expression)).chain(&also);
-        let expressions = expressions.chain(of_grafana);
+        let expressions = expressions.chain(of_grafana).chain(asks.values().flatten().flatten());
         for name in expressions.flat_map(|expression| expression.selected()) {
             match (name, &mut wanted) {
                 // To count new series all must be known.
@@ -114,13 +118,11 @@ impl Monitor {
                 _ => wanted = None,
             }
         }
-        // A template may ask for anything; those of Grafana ask for nothing.
-        let templates = groups.iter().flat_map(|group| &group.rules).filter_map(|rule| match rule {
-            Rule::Alert(rule) => Some((&rule.labels, &rule.annotations)),
-            Rule::Record(_) => None,
-        });
-        let mut templates = templates.flat_map(|(labels, annotations)| labels.iter().chain(annotations));
-        if templates.any(|(_, template)| template.text().contains("query")) {
+        for expression in asks.values().flatten().flatten() {
+            reach = reach.zip(expression.reach(step)).map(|(most, reach)| most.max(reach));
+        }
+        // A template that asks for what is made when it is expanded may ask for anything.
+        if !knows {
             (wanted, reach) = (None, None);
         }
         let reads = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
@@ -138,6 +140,7 @@ impl Monitor {
             taken_at: 0,
             reach,
             reads_alerts,
+            asks,
             wanted: wanted.map(Arc::new),
             alerts: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -253,7 +256,14 @@ impl Monitor {
                 }
             }
             Rule::Alert(rule) => {
-                let query = |text: &str| query(&self.evaluator, &self.database, text, now);
+                let step = self.evaluation_interval.as_milliseconds() as i64;
+                let query = |text: &str| {
+                    let expression = Expression::parse(text)?;
+                    if !is_kept(&expression, self.wanted.as_deref(), self.reach, step) {
+                        return Err(format!("`{text}` reads what the template does not name: it was not kept"));
+                    }
+                    query(&self.evaluator, &self.database, &expression, now)
+                };
                 let around = Surroundings { external_labels: &self.external_labels, query: &query, grafana: None };
                 let state = self.alerts.entry(key).or_default();
                 state.update(rule, &vector, now, group.limit, &around)?;
@@ -407,12 +417,39 @@ fn recorded(of: &Labels, name: &str, labels: &[(String, String)]) -> Labels {
     all.into_iter().collect()
 }
 
+/// Whether all that an expression reads was kept: the text of a label that was put into it may have made another one of it.
+fn is_kept(expression: &Expression, wanted: Option<&BTreeSet<String>>, reach: Option<i64>, step: i64) -> bool {
+    let named = |wanted: &BTreeSet<String>| {
+        expression.selected().iter().all(|name| name.as_ref().is_some_and(|name| wanted.contains(name)))
+    };
+    wanted.is_none_or(named) && reach.is_none_or(|reach| expression.reach(step).is_some_and(|it| it <= reach))
+}
+
 /// What a template asks for.
-fn query(evaluator: &Evaluator, database: &Database, text: &str, now: i64) -> Result<Vector, String> {
-    match evaluator.asked(&Expression::parse(text)?, database, now, now) {
+fn query(evaluator: &Evaluator, database: &Database, asked: &Expression, now: i64) -> Result<Vector, String> {
+    match evaluator.asked(asked, database, now, now) {
         Ok(Value::Vector(vector)) => Ok(vector),
         Ok(Value::Scalar(value)) => Ok(vec![(Labels::from(Vec::new()), value)]),
         Ok(Value::Text(_)) => Err("query result is neither a vector nor a scalar".to_owned()),
         Err(failure) => Err(failure.to_string()),
     }
+}
+
+/// What templates of alert rules ask for, of those that ask, and whether it is known of all.
+fn asks(groups: &[Group]) -> (BTreeMap<Key, Option<Vec<Expression>>>, bool) {
+    let mut all = BTreeMap::new();
+    for (group, rules) in groups.iter().enumerate() {
+        for (index, rule) in rules.rules.iter().enumerate() {
+            let Rule::Alert(rule) = rule else { continue };
+            let mut asked = Some(Vec::new());
+            for (_, template) in rule.labels.iter().chain(&rule.annotations) {
+                asked = asked.zip(template.asks()).map(|(all, more)| [all, more].concat());
+            }
+            if asked.as_ref().is_none_or(|asked| !asked.is_empty()) {
+                all.insert((group, index), asked);
+            }
+        }
+    }
+    let knows = all.values().all(Option::is_some);
+    (all, knows)
 }

@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use regex::Regex;
 
 use super::configuration::number;
-use crate::document::{Node, Reading, Value};
+use crate::document::{Node, Place, Reading, Value};
 use crate::promql;
 
 /// One rule of relabelling.
@@ -22,6 +22,8 @@ pub struct Relabel {
     action: Action,
     /// The text of `regex`.
     pattern: String,
+    /// Where it is written.
+    place: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,7 @@ pub(super) fn one(node: &Node, reading: &mut Reading) -> Option<Relabel> {
         replacement: text("replacement", "$1"),
         action,
         pattern: text("regex", "(.*)"),
+        place: node.place.clone(),
     };
     rule.check(told("source_labels").is_some(), node, reading);
     Some(rule)
@@ -112,12 +115,44 @@ fn set(labels: &mut Set, name: &str, value: &str) {
     };
 }
 
-/// What rules make of labels; the number of the rule that drops them, if one does.
-pub(super) fn apply(rules: &[Relabel], labels: &mut Set) -> Result<(), usize> {
-    match rules.iter().position(|rule| !rule.apply(labels)) {
-        Some(rule) => Err(rule),
-        None => Ok(()),
+/// Bytes of all labels of a series together: in a chain of rules each could make them several times as long.
+const MAX_LABELS: usize = 1 << 20;
+
+/// Why rules of relabelling go no further, and the number of the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// It drops the series or target.
+    Drops(usize),
+    /// It would make labels of more than [`MAX_LABELS`] bytes.
+    TooLong(usize),
+}
+
+impl Stopped {
+    /// What stopped them when they were too long, in words.
+    pub(super) fn too_long(self, what: &str) -> Option<String> {
+        match self {
+            Stopped::Drops(_) => None,
+            Stopped::TooLong(rule) => {
+                Some(format!("{what}[{rule}] makes labels of more than {} MiB", MAX_LABELS >> 20))
+            }
+        }
     }
+}
+
+/// What rules make of labels, if they keep them.
+pub(super) fn apply(rules: &[Relabel], labels: &mut Set) -> Result<(), Stopped> {
+    for (index, rule) in rules.iter().enumerate() {
+        match rule.apply(labels) {
+            Some(true) => {}
+            Some(false) => return Err(Stopped::Drops(index)),
+            None => return Err(Stopped::TooLong(index)),
+        }
+    }
+    Ok(())
+}
+
+fn bytes(labels: &Set) -> usize {
+    labels.iter().map(|(name, value)| name.len() + value.len()).sum()
 }
 
 impl Relabel {
@@ -126,16 +161,19 @@ impl Relabel {
         ACTIONS.iter().find(|(_, it)| *it == self.action).map_or("", |(word, _)| word)
     }
 
-    /// The rule as a person would name it, and what it looked at.
-    pub(super) fn describe(&self, labels: &Set) -> String {
-        let value = self.value(labels);
-        let of = self.source_labels.join(", ");
-        match self.action {
-            Action::KeepEqual | Action::DropEqual => {
-                format!("{} of [{of}] and {}, which is `{value}`", self.word(), self.target_label)
-            }
-            _ => format!("{} of [{of}] by `{}`, which is `{value}`", self.word(), self.pattern),
-        }
+    /// The rule as a person would name it: which one of a list, what it does and what it looked at, and where it is written.
+    pub(super) fn describe(&self, list: &str, index: usize, labels: &Set) -> String {
+        let (word, value, pattern) = (self.word(), self.value(labels), &self.pattern);
+        let (of, into) = (self.source_labels.join(", "), &self.target_label);
+        let what = match self.action {
+            Action::KeepEqual | Action::DropEqual => format!("{word} of [{of}] and {into}, which is `{value}`"),
+            Action::LabelDrop | Action::LabelKeep | Action::LabelMap => format!("{word} by `{pattern}`"),
+            Action::Keep | Action::Drop => format!("{word} of [{of}] by `{pattern}`, which is `{value}`"),
+            _ if of.is_empty() => format!("{word} of {into}"),
+            _ => format!("{word} of {into} by [{of}], which is `{value}`"),
+        };
+        let (line, column) = self.place.line_and_column();
+        format!("{list}[{index}] ({what}; {}:{line}:{column})", self.place.source.name)
     }
 
     /// What an action needs, and what it has no use for.
@@ -173,19 +211,25 @@ impl Relabel {
         self.source_labels.iter().map(of).collect::<Vec<_>>().join(&self.separator)
     }
 
-    fn apply(&self, labels: &mut Set) -> bool {
+    /// Rewrites labels; whether it keeps what has them, none when they would be too long.
+    pub(super) fn apply(&self, labels: &mut Set) -> Option<bool> {
+        let sources = self.source_labels.iter();
+        let joined: usize =
+            sources.map(|name| labels.get(name.as_str()).map_or(0, |it| it.len()) + self.separator.len()).sum();
+        if joined > MAX_LABELS {
+            return None;
+        }
         let of = |labels: &Set, name: &str| labels.get(name).map_or(String::new(), |value| value.to_string());
         let value = self.value(labels);
         match self.action {
-            Action::Keep => return self.regex.is_match(&value),
-            Action::Drop => return !self.regex.is_match(&value),
-            Action::KeepEqual => return of(labels, &self.target_label) == value,
-            Action::DropEqual => return of(labels, &self.target_label) != value,
+            Action::Keep => return Some(self.regex.is_match(&value)),
+            Action::Drop => return Some(!self.regex.is_match(&value)),
+            Action::KeepEqual => return Some(of(labels, &self.target_label) == value),
+            Action::DropEqual => return Some(of(labels, &self.target_label) != value),
             Action::Replace => {
-                let Some(captures) = self.regex.captures(&value) else { return true };
-                let (mut target, mut text) = (String::new(), String::new());
-                captures.expand(&self.target_label, &mut target);
-                captures.expand(&self.replacement, &mut text);
+                let Some(captures) = self.regex.captures(&value) else { return Some(true) };
+                let target = promql::expanded(&captures, &self.target_label, MAX_LABELS)?;
+                let text = promql::expanded(&captures, &self.replacement, MAX_LABELS)?;
                 if !target.is_empty() {
                     set(labels, &target, &text);
                 }
@@ -198,10 +242,11 @@ impl Relabel {
                 set(labels, &self.target_label, &(tail % self.modulus.max(1)).to_string());
             }
             Action::LabelMap => {
+                let mut room = MAX_LABELS.checked_sub(bytes(labels))?;
                 for (name, value) in labels.clone() {
                     if let Some(captures) = self.regex.captures(&name) {
-                        let mut target = String::new();
-                        captures.expand(&self.replacement, &mut target);
+                        let target = promql::expanded(&captures, &self.replacement, room)?;
+                        room = room.checked_sub(target.len() + value.len())?;
                         set(labels, &target, &value);
                     }
                 }
@@ -209,7 +254,7 @@ impl Relabel {
             Action::LabelDrop => labels.retain(|name, _| !self.regex.is_match(name)),
             Action::LabelKeep => labels.retain(|name, _| self.regex.is_match(name)),
         }
-        true
+        (bytes(labels) <= MAX_LABELS).then_some(true)
     }
 }
 
@@ -268,5 +313,21 @@ mod tests {
         assert!(relabelled("- { source_labels: [a], regex: x, action: drop }", &labels).is_none());
         assert!(relabelled("- { source_labels: [a], target_label: b, action: keepequal }", &labels).is_none());
         assert!(relabelled("- { source_labels: [a], target_label: b, action: dropequal }", &labels).is_some());
+    }
+
+    #[test]
+    fn rules_that_would_make_labels_longer_and_longer_stop() {
+        let grow = "- { source_labels: [a], regex: \"(.*)\", replacement: \"$1$1$1$1\", target_label: a }\n";
+        let join = "- { source_labels: [a, a, a, a], target_label: a }\n";
+        let names = "- { regex: \"a(.*)\", replacement: \"a$1$1$1x\", action: labelmap }\n";
+        for rule in [grow, join, names] {
+            let source = Arc::new(Source { name: "rules".into(), text: rule.repeat(60) });
+            let rules = read(&parse(&source).0.expect("YAML"), "rules", &mut Reading::default());
+            let mut set: Set = [("a".into(), "x".into())].into_iter().collect();
+            let stopped = apply(&rules, &mut set).expect_err(rule);
+            assert!(matches!(stopped, Stopped::TooLong(_)), "{rule}: {stopped:?}");
+            assert!(stopped.too_long("relabel_configs").is_some_and(|told| told.ends_with("of more than 1 MiB")));
+            assert!(bytes(&set) <= 2 * MAX_LABELS, "{rule}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::relabel::{self, Relabel, Set};
 use super::{Monitor, Sink};
-use crate::promql::{Labels, NO_SAMPLE};
+use crate::promql::{Expression, Labels, NO_SAMPLE};
 use crate::time::Duration;
 
 /// Something that is scraped.
@@ -21,6 +21,8 @@ pub struct Target {
     relabel: Arc<[Relabel]>,
     /// Why its scrapes break, if they do.
     broken: Vec<String>,
+    /// Samples that somebody reads and that relabelling drops or changes, as they were before; [`LOST`] at most.
+    lost: Vec<Labels>,
     /// Series that had a sample at the last scrape, in the order of the exposition.
     present: Vec<u32>,
     /// Series that Prometheus remembers, in order; one that two samples give stands there twice.
@@ -55,6 +57,22 @@ impl Seen {
             self.last_error = Some((time, error));
         }
     }
+}
+
+/// Samples of a target that are remembered as they were before relabelling.
+const LOST: usize = 10_000;
+
+/// What relabelling has made of samples that a selector would have selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The rule that does it, in words, for the first of them.
+    pub rule: String,
+    /// The job it is of.
+    pub job: String,
+    /// How many series it is.
+    pub series: usize,
+    /// What the first one is after that rule; none when it is dropped.
+    pub changed: Option<Labels>,
 }
 
 /// What a scrape may hold at most; 0 is no limit.
@@ -160,6 +178,7 @@ impl Target {
             limits: Limits::default(),
             relabel: Arc::from([]),
             broken: Vec::new(),
+            lost: Vec::new(),
             present: Vec::new(),
             counted: Vec::new(),
             counted_of: None,
@@ -213,8 +232,14 @@ impl Monitor {
             return Kept(Fate::Unread);
         }
         let mut all = target.labelled(name, labels, le);
-        let dropped = relabel::apply(&target.relabel, &mut all).is_err();
-        if let Some(why) = target.limits.exceeded(&all).filter(|_| !dropped) {
+        let before = (wants(name) && !target.relabel.is_empty() && target.lost.len() < LOST).then(|| all.clone());
+        let stopped = relabel::apply(&target.relabel, &mut all).err();
+        let too_long = stopped.and_then(|stopped| stopped.too_long("metric_relabel_configs"));
+        let dropped = stopped.is_some();
+        if let Some(before) = before.filter(|before| dropped || *before != all) {
+            target.lost.push(before.into_iter().collect());
+        }
+        if let Some(why) = too_long.or_else(|| target.limits.exceeded(&all).filter(|_| !dropped)) {
             target.broken.push(why);
             return Kept(Fate::Broken(target.broken.len() as u32 - 1));
         }
@@ -224,6 +249,20 @@ impl Monitor {
             Some(name) if wants(&name) => Fate::Series(self.database.series(&all.into_iter().collect::<Labels>())),
             Some(_) => Fate::Unread,
         })
+    }
+
+    /// Why a selector selects nothing, when it is for rules of `metric_relabel_configs`: which one drops or changes what it
+    /// would have selected. None when it does select something.
+    pub fn lost(&self, selector: &Expression) -> Option<Lost> {
+        if self.database.all().iter().any(|series| selector.selects(&series.labels)) {
+            return None;
+        }
+        let of = |target: &'_ Target| target.lost.iter().filter(|labels| selector.selects(labels)).count();
+        let series = self.targets.iter().map(of).sum();
+        let lost =
+            |target: &Target| target.lost_by(target.lost.iter().find(|labels| selector.selects(labels))?, selector);
+        let (rule, job, changed) = self.targets.iter().find_map(lost)?;
+        Some(Lost { rule, job, series, changed })
     }
 
     /// Gives a sink what came of the last scrape, markers and what Prometheus adds included.
@@ -339,6 +378,22 @@ impl Target {
             };
         }
         all
+    }
+
+    /// The rule after which a sample is not what a selector selects any more, in words; the job; and what it is then.
+    fn lost_by(&self, before: &Labels, selector: &Expression) -> Option<(String, String, Option<Labels>)> {
+        let mut labels: Set = before.iter().cloned().collect();
+        for (index, rule) in self.relabel.iter().enumerate() {
+            let words = rule.describe("metric_relabel_configs", index, &labels);
+            // Labels that are too long fail the scrape, and were told there.
+            let kept = rule.apply(&mut labels)?;
+            let now: Labels = labels.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            if !kept || !selector.selects(&now) {
+                let job = self.labels().find(|(name, _)| *name == "job").map_or("", |(_, job)| job);
+                return Some((words, job.to_owned(), kept.then_some(now)));
+            }
+        }
+        None
     }
 
     /// How many series count as added: those that Prometheus did not remember. It forgets none when a scrape fails, and reads

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Monitor, Rule};
-use crate::promql::{Grid, Labels, Table, Vector};
+use crate::promql::{Expression, Grid, Labels, Table, Vector};
 
 /// A rule: its group, and its place in it.
 pub(super) type Key = (usize, usize);
@@ -106,7 +106,12 @@ impl Monitor {
         // By reader: the rules that must come before it.
         let mut needs: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
         for &reader in &keys {
-            let selected = self.groups[reader.0].rules[reader.1].expression().selected();
+            let mut selected = self.groups[reader.0].rules[reader.1].expression().selected();
+            match self.asks.get(&reader) {
+                Some(Some(asked)) => selected.extend(asked.iter().flat_map(Expression::selected)),
+                Some(None) => selected.push(None),
+                None => {}
+            }
             // A selector that may mean any name may mean those that rules write.
             if selected.iter().any(Option::is_none) && !writers.is_empty() {
                 return None;

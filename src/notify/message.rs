@@ -34,6 +34,16 @@ pub enum Request {
     Mail(Box<Mail>),
 }
 
+impl Request {
+    /// How long the task waits for an answer, in milliseconds.
+    pub fn patience_ms(&self) -> u64 {
+        match self {
+            Request::Http(http) => http.idle_timeout_ms,
+            Request::Mail(mail) => mail.session_timeout_ms,
+        }
+    }
+}
+
 /// A request over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {

@@ -26,7 +26,9 @@ pub use execution::Execution;
 pub use kinds::TaskType;
 pub use kinds::{CHANNELS, task_type};
 #[cfg(feature = "internals")]
-pub use message::{Accepts, Body, Http, Mail, Transport};
+pub use message::{Accepts, Body};
+#[cfg(any(feature = "internals", feature = "server"))]
+pub use message::{Http, Mail, Transport};
 pub use message::{Message, Request};
 
 use crate::pebble::{self, Host, Template, Variables};
@@ -97,6 +99,10 @@ pub fn not_simulated(properties: &Variables, dialect: &'static pebble::Dialect) 
     found.dedup();
     found
 }
+
+/// Hosts of services that only the type of a task names.
+pub const SERVICES: &[&str] =
+    &["api.line.me", "api.sendgrid.com", "api.telegram.org", "api.x.com", "graph.facebook.com"];
 
 /// A message before its secrets are masked.
 struct Draft {

@@ -32,6 +32,7 @@ pub mod value;
 pub use dialect::{Dialect, Side};
 pub use error::{Error, Kind};
 pub use host::{ErrorLog, Host, Kv, Secrets};
+pub use usage::Needs;
 pub use value::Value;
 
 use run::Run;
@@ -75,10 +76,9 @@ impl Template {
     pub fn unsupported(&self) -> Vec<String> {
         self.read.as_ref().map_or_else(Vec::new, |read| usage::unsupported(&read.body, self.dialect))
     }
-    /// The parts of a variable that it names: `a` and `b-c` of `outputs` in `{{ outputs.a.x ~ outputs['b-c'].y }}`. What stands
-    /// where it may be missing (`??`, `is defined`) is left out.
-    pub fn reads(&self, variable: &str) -> Vec<String> {
-        self.read.as_ref().map_or_else(Vec::new, |read| usage::reads(&read.body, self.dialect, variable))
+    /// What it must be given, lest it fail.
+    pub fn needs(&self) -> Needs {
+        self.read.as_ref().map_or_else(Needs::default, |read| usage::needs(&read.body, self.dialect))
     }
     /// Renders it to a text, as a property of a task is.
     ///

@@ -1,4 +1,4 @@
-//! What a template uses that is not simulated.
+//! What a template uses: what is not simulated, and what it must be given.
 
 use super::Dialect;
 use super::invoke;
@@ -8,26 +8,38 @@ use super::value::Value;
 
 /// Names, in order of first use, each once.
 pub fn unsupported(body: &Body, dialect: &Dialect) -> Vec<String> {
-    let mut usage = Usage { dialect, names: Vec::new(), variable: "", read: Vec::new(), guarded: false };
-    usage.body(body);
-    usage.names
+    of(body, dialect).names
 }
 
-/// The parts of a variable that must be there, in order of first use, each once.
-pub fn reads(body: &Body, dialect: &Dialect, variable: &str) -> Vec<String> {
-    let mut usage = Usage { dialect, names: Vec::new(), variable, read: Vec::new(), guarded: false };
+/// What a template must be given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Variables without which it fails, whatever else there is, each with the part of it that is asked for first:
+    /// `trigger.date`. What is asked for in a case only, or tested for, is not among them.
+    pub variables: Vec<(String, Option<String>)>,
+    /// Secrets that it names.
+    pub secrets: Vec<String>,
+}
+
+/// What a template must be given.
+pub fn needs(body: &Body, dialect: &Dialect) -> Needs {
+    of(body, dialect).needs
+}
+
+fn of<'d>(body: &Body, dialect: &'d Dialect) -> Usage<'d> {
+    let mut usage = Usage { dialect, names: Vec::new(), needs: Needs::default(), own: Vec::new(), perhaps: 0 };
     usage.body(body);
-    usage.read
+    usage
 }
 
 struct Usage<'d> {
     dialect: &'d Dialect,
     names: Vec<String>,
-    /// The variable whose parts are looked for.
-    variable: &'d str,
-    read: Vec<String>,
-    /// What stands here may be missing.
-    guarded: bool,
+    needs: Needs,
+    /// Names that the template itself gives something.
+    own: Vec<String>,
+    /// How many conditions what is looked at hangs on.
+    perhaps: usize,
 }
 
 impl Usage<'_> {
@@ -36,47 +48,54 @@ impl Usage<'_> {
             self.names.push(name);
         }
     }
+    /// Looks at what perhaps is not rendered.
+    fn perhaps(&mut self, look: impl FnOnce(&mut Self)) {
+        self.perhaps += 1;
+        look(self);
+        self.perhaps -= 1;
+    }
+    fn variable(&mut self, name: &str, part: Option<&str>) {
+        let variable = (name.to_owned(), part.map(str::to_owned));
+        let own = self.own.iter().any(|own| own == name);
+        if self.perhaps == 0 && !own && !self.needs.variables.contains(&variable) {
+            self.needs.variables.push(variable);
+        }
+    }
     fn body(&mut self, body: &Body) {
         for node in &body.nodes {
             match node {
                 Node::Text(_) => {}
-                Node::Print(expr) | Node::Set(_, expr) => self.expr(expr),
+                Node::Print(expr) => self.expr(expr),
+                Node::Set(name, expr) => {
+                    self.expr(expr);
+                    self.own.push(name.clone());
+                }
                 Node::If(arms, otherwise, _) => {
-                    for (test, body) in arms {
-                        self.expr(test);
-                        self.guarded(true, |usage| usage.body(body));
+                    for (at, (test, body)) in arms.iter().enumerate() {
+                        // The first test is always made.
+                        match at {
+                            0 => self.expr(test),
+                            _ => self.perhaps(|it| it.expr(test)),
+                        }
+                        self.perhaps(|it| it.body(body));
                     }
-                    otherwise.iter().for_each(|body| self.body(body));
+                    self.perhaps(|it| otherwise.iter().for_each(|body| it.body(body)));
                 }
-                Node::For { over, body, otherwise, .. } => {
+                Node::For { name, over, body, otherwise, .. } => {
                     self.expr(over);
-                    self.body(body);
-                    otherwise.iter().for_each(|body| self.body(body));
+                    self.own.extend([name.clone(), "loop".to_owned()]);
+                    self.perhaps(|it| {
+                        it.body(body);
+                        otherwise.iter().for_each(|body| it.body(body));
+                    });
                 }
-                Node::Macro { parameters, body, .. } => {
-                    self.arguments(parameters);
-                    self.body(body);
-                }
+                Node::Macro { parameters, body, .. } => self.perhaps(|it| {
+                    it.arguments(parameters);
+                    it.body(body);
+                }),
                 Node::Block(_, body) => self.body(body),
             }
         }
-    }
-    /// A part of something: of the variable that is looked for, perhaps.
-    fn part(&mut self, of: &Expr, part: &Expr) {
-        if let (Kind::Name(name), Kind::Literal(Value::Text(part))) = (&of.kind, &part.kind)
-            && name == self.variable
-            && !self.guarded
-            && !self.read.iter().any(|it| **it == **part)
-        {
-            self.read.push(part.to_string());
-        }
-    }
-    /// Looks at what may be missing.
-    fn guarded(&mut self, guards: bool, look: impl FnOnce(&mut Self)) {
-        let before = self.guarded;
-        self.guarded |= guards;
-        look(self);
-        self.guarded = before;
     }
     fn arguments(&mut self, arguments: &Arguments) {
         arguments.positional.iter().for_each(|expr| self.expr(expr));
@@ -84,25 +103,45 @@ impl Usage<'_> {
     }
     fn expr(&mut self, expr: &Expr) {
         match &expr.kind {
-            Kind::Literal(_) | Kind::Name(_) => {}
-            Kind::Get(a, b) => {
-                self.part(a, b);
+            Kind::Literal(_) => {}
+            Kind::Name(name) => self.variable(name, None),
+            Kind::Get(a, b) => match (&a.kind, &b.kind) {
+                (Kind::Name(name), Kind::Literal(Value::Text(part))) => self.variable(name, Some(part)),
+                _ => {
+                    self.expr(a);
+                    self.expr(b);
+                }
+            },
+            Kind::Binary(Operator::NullElse | Operator::UndefinedElse, a, b) => self.perhaps(|it| {
+                it.expr(a);
+                it.expr(b);
+            }),
+            Kind::Binary(Operator::And | Operator::Or, a, b) => {
                 self.expr(a);
-                self.expr(b);
+                self.perhaps(|it| it.expr(b));
             }
-            Kind::Binary(operator, a, b) => {
-                let guards = matches!(operator, Operator::NullElse | Operator::UndefinedElse);
-                self.guarded(guards, |usage| usage.expr(a));
+            Kind::Binary(_, a, b) => {
+                self.expr(a);
                 self.expr(b);
             }
             Kind::Call(name, arguments) => {
                 self.arguments(arguments);
+                let first = arguments.positional.first().map(|it| &it.kind);
+                if let ("secret", Some(Kind::Literal(Value::Text(secret)))) = (name.as_str(), first) {
+                    let secret = secret.to_string();
+                    if self.perhaps == 0 && !self.needs.secrets.contains(&secret) {
+                        self.needs.secrets.push(secret);
+                    }
+                }
                 if invoke::function_row(name, self.dialect).is_err() {
                     self.add(format!("function {name}"));
                 }
             }
             Kind::Filter(input, name, arguments) => {
-                self.guarded(name == "default", |usage| usage.expr(input));
+                match name.as_str() {
+                    "default" => self.perhaps(|it| it.expr(input)),
+                    _ => self.expr(input),
+                }
                 self.arguments(arguments);
                 if invoke::filter_row(name, self.dialect).is_err() {
                     self.add(format!("filter {name}"));
@@ -112,15 +151,14 @@ impl Usage<'_> {
                     jq::unsupported(program).into_iter().for_each(|what| self.add(what));
                 }
             }
-            Kind::Test(input, name, arguments, _) => {
-                self.guarded(matches!(name.as_str(), "defined" | "null" | "empty"), |usage| usage.expr(input));
-                self.arguments(arguments);
-            }
+            Kind::Test(input, _, arguments, _) => self.perhaps(|it| {
+                it.expr(input);
+                it.arguments(arguments);
+            }),
             Kind::Not(child) | Kind::Sign(_, child) => self.expr(child),
             Kind::Ternary(a, b, c) => {
                 self.expr(a);
-                // Its condition may have asked for what its branches read.
-                self.guarded(true, |usage| [b, c].into_iter().for_each(|expr| usage.expr(expr)));
+                self.perhaps(|it| [b, c].into_iter().for_each(|expr| it.expr(expr)));
             }
             Kind::Array(items) => items.iter().for_each(|item| self.expr(item)),
             Kind::Map(entries) => {

@@ -42,6 +42,21 @@ words! {
         /// `parents` in templates has all task runs that hold one, with the ids of their tasks; before, those with a value or
         /// outputs (2.0; captures/core/templates.tsv).
         ParentsNamed = "parents-named",
+        /// What still runs of a Parallel is FAILED as soon as one of its tasks is (2.0; captures/core/end-to-end.2.0.0.jsonl).
+        ParallelFails = "parallel-fails",
+        /// An execution that its SLA ends goes on with what comes next, `errors` too (2.0; captures/core/end-to-end.2.0.0.jsonl).
+        CutGoesOn = "cut-goes-on",
+        /// Flow triggers hear of each attempt that fails, as FAILED (2.0; captures/core/end-to-end.2.0.0.jsonl).
+        FailedAttemptsHeard = "failed-attempts-heard",
+        /// An end as KILLED is counted among the ends of executions (2.0; before, of 13 none was: 1.3/alerting/SERIES.tsv, and
+        /// of 28 a third: 0.20.7/NOTES.md).
+        KilledCounted = "killed-counted",
+        /// A kill goes on to executions that Subflows have started only; before, to those that Flow triggers have started of it
+        /// too (1.3/NOTES.md, 2.0: captures/core/README.md).
+        KillSparesAlerts = "kill-spares-alerts",
+        /// What somebody asks of an execution is done by an executor, so that Flow triggers hear of it (2.0); before, by the
+        /// webserver, and they hear nothing of the state that it sets (1.3/alerting/FIRED.tsv).
+        OrdersHeard = "orders-heard",
     }
 
     /// How flows are understood: their triggers, conditions and templates. As recorded of one of these (captures/core).

@@ -77,6 +77,9 @@ pub(super) const LOOKBACK: i64 = 300_000;
 /// Values that one table may hold; Prometheus has the same limit for the samples of a query.
 const MAX_VALUES: usize = 50_000_000;
 
+/// Steps in all windows of a subquery together: one inside another multiplies them.
+const MAX_LOOKS: u64 = 20_000_000_000;
+
 /// What a selector has found so far: how many series were looked at, and the numbers of those it selects.
 type Selected = (usize, Vec<u32>);
 
@@ -380,8 +383,12 @@ impl<'a> At<'a> {
     }
 
     fn subquery(&self, query: &Subquery) -> Result<Ranges<'a>, Failure> {
-        let windows = self.windows(&query.shift, query.range);
         let step = query.step.unwrap_or(self.evaluator.step).max(1);
+        let looks = (query.range / step).unsigned_abs().saturating_add(1).saturating_mul(self.grid.count as u64);
+        if looks > MAX_LOOKS {
+            return Err(Failure(format!("the windows of a subquery hold more than {MAX_LOOKS} steps in all")));
+        }
+        let windows = self.windows(&query.shift, query.range);
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
             return Ok(Ranges { series: Vec::new(), windows });
         };

@@ -234,18 +234,23 @@ fn label_replace(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
     let (source, pattern) = (at.text(source)?, at.text(pattern)?);
     let regex = matcher::regex(&pattern)
         .ok_or_else(|| Failure(format!("invalid regular expression in label_replace(): {pattern}")))?;
-    Ok(at
-        .rows(vector)?
-        .into_iter()
-        .map(|Row { labels, values }| match regex.captures(label(&labels, &source)) {
-            Some(captures) => {
-                let mut text = String::new();
-                captures.expand(&replacement, &mut text);
-                Row { labels: with_label(&labels, &target, &text), values }
-            }
-            None => Row { labels, values },
-        })
-        .collect())
+    let mut bytes = 0;
+    let replaced = at.rows(vector)?.into_iter().map(|Row { labels, values }| {
+        let Some(captures) = regex.captures(label(&labels, &source)) else { return Ok(Row { labels, values }) };
+        let text =
+            matcher::expanded(&captures, &replacement, MAX_LABELS - bytes).ok_or_else(|| too_long("label_replace"))?;
+        bytes += text.len();
+        Ok(Row { labels: with_label(&labels, &target, &text), values })
+    });
+    replaced.collect()
+}
+
+/// Bytes of all values that one `label_replace` or `label_join` may make: in a chain of them each could be several times as long
+/// as the one before.
+const MAX_LABELS: usize = 16 << 20;
+
+fn too_long(name: &str) -> Failure {
+    Failure(format!("{name} makes values of more than {} MiB", MAX_LABELS >> 20))
 }
 
 fn label_join(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
@@ -254,14 +259,16 @@ fn label_join(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
     };
     let (target, separator) = (at.text(target)?, at.text(separator)?);
     let sources: Vec<String> = sources.iter().map(|source| at.text(source)).collect::<Result<_, _>>()?;
-    Ok(at
-        .rows(vector)?
-        .into_iter()
-        .map(|Row { labels, values }| {
-            let parts: Vec<&str> = sources.iter().map(|source| label(&labels, source)).collect();
-            Row { labels: with_label(&labels, &target, &parts.join(&separator)), values }
-        })
-        .collect())
+    let mut bytes = 0;
+    let joined = at.rows(vector)?.into_iter().map(|Row { labels, values }| {
+        let parts: Vec<&str> = sources.iter().map(|source| label(&labels, source)).collect();
+        bytes += parts.iter().map(|part| part.len() + separator.len()).sum::<usize>();
+        if bytes > MAX_LABELS {
+            return Err(too_long("label_join"));
+        }
+        Ok(Row { labels: with_label(&labels, &target, &parts.join(&separator)), values })
+    });
+    joined.collect()
 }
 
 /// Functions of the samples of a range.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use regex::{Regex, RegexBuilder};
+use regex::{Captures, Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast, RepetitionKind, RepetitionRange};
 
 use super::error::SyntaxError;
@@ -67,6 +67,19 @@ const MAX_COMPILED: usize = 100 << 20;
 
 fn compiled(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().ok()
+}
+
+/// What a template such as `$1-$2` comes to; none when that may be longer than `most` bytes: it is not made then.
+pub(crate) fn expanded(captures: &Captures<'_>, template: &str, most: usize) -> Option<String> {
+    let whole = captures.get(0).map_or(0, |whole| whole.len());
+    let longest = template.matches('$').count().checked_mul(whole)?.checked_add(template.len())?;
+    let mut text = String::new();
+    if longest <= most {
+        captures.expand(template, &mut text);
+        return Some(text);
+    }
+    // References may be empty: it is made piece by piece then, as long as there is room.
+    None
 }
 
 /// A pattern of Go in the syntax of the crate; none when Go refuses it.

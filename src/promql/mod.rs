@@ -28,7 +28,7 @@ pub use data::Series;
 pub use data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, stale};
 pub use error::SyntaxError;
 pub use evaluate::{Evaluator, Table, Value};
-pub(crate) use matcher::{regex, regex_anywhere};
+pub(crate) use matcher::{expanded, regex, regex_anywhere};
 pub use outline::{AskedLabel, Part, PartKind};
 
 use std::sync::Arc;

@@ -283,3 +283,24 @@ fn every_token_is_made_once_however_long_the_text() {
         }
     }
 }
+
+#[test]
+fn an_expression_whose_work_grows_by_itself_is_refused_by_a_named_limit() {
+    let mut database = Database::default();
+    let labels: Labels = vec![("__name__".into(), "x".into()), ("a".into(), "yyyyyyyy".into())].into();
+    let series = database.series(&labels);
+    database.append(series, 0, 1.0);
+    let chain = |begin: &str, end: &str| begin.repeat(60) + "x" + &end.repeat(60);
+    for (text, part) in [
+        (
+            chain("label_replace(", ", \"a\", \"$1$1$1$1\", \"a\", \"(.*)\")"),
+            "label_replace makes values of more than 16 MiB",
+        ),
+        (chain("label_join(", ", \"a\", \"\", \"a\", \"a\", \"a\")"), "label_join makes values of more than 16 MiB"),
+        ("max_over_time(".repeat(3) + "x" + &"[400d:1s])".repeat(3), "more than 20000000000 steps"),
+    ] {
+        let expression = Expression::parse(&text).unwrap_or_else(|why| panic!("{why}"));
+        let told = Evaluator::new(Semantics::V3, 60_000).evaluate(&expression, &database, 0).expect_err(part);
+        assert!(told.0.contains(part), "{told}");
+    }
+}

@@ -2,32 +2,37 @@
 
 use super::rules::{RuleLine, RuleState, over_runs};
 use super::{Report, Verdict};
+use crate::time::Duration;
+
+/// What stands before all suites, and behind them.
+pub(crate) const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
+pub(crate) const TAIL: &str = "</testsuites>\n";
 
 /// Several reports as JUnit's XML. With `strict` a rule that failed, or that was dead in all runs, is a failure.
 pub fn junit(reports: &[Report], strict: bool) -> String {
     let warned: Vec<bool> = over_runs(reports).iter().map(|rule| rule.warns()).collect();
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    let mut out = HEAD.to_owned();
     for report in reports {
         let several = reports.iter().filter(|other| other.scenario == report.scenario).count() > 1;
         let seed = if several { format!(" seed {}", report.seed) } else { String::new() };
         let name = format!("{}{seed}", report.scenario);
         let expectations = report.expectations.iter().map(expectation);
-        out += &suite(&name, report, &expectations.collect::<Vec<Case<'_>>>());
+        out += &suite(&name, report.duration, &expectations.collect::<Vec<Case<'_>>>());
         let of_rule = |(index, line)| rule(line, strict && warned.get(index) == Some(&true));
         let rules: Vec<Case<'_>> = report.rules.iter().enumerate().map(of_rule).collect();
         if !rules.is_empty() {
-            out += &suite(&format!("{name} rules"), report, &rules);
+            out += &suite(&format!("{name} rules"), report.duration, &rules);
         }
     }
-    out + "</testsuites>\n"
+    out + TAIL
 }
 
 /// A case: its name, how it went, and what was seen.
-struct Case<'r> {
-    name: &'r str,
+pub(crate) struct Case<'r> {
+    pub(crate) name: &'r str,
     /// As of a [`Verdict`].
-    met: Option<bool>,
-    seen: String,
+    pub(crate) met: Option<bool>,
+    pub(crate) seen: String,
 }
 
 fn expectation(verdict: &Verdict) -> Case<'_> {
@@ -44,7 +49,8 @@ fn rule(line: &RuleLine, fails: bool) -> Case<'_> {
     Case { name: &line.rule, met, seen: seen.trim_end_matches(": ").to_owned() }
 }
 
-fn suite(name: &str, report: &Report, cases: &[Case<'_>]) -> String {
+/// A suite of cases of a run that lasts so long.
+pub(crate) fn suite(name: &str, lasts: Duration, cases: &[Case<'_>]) -> String {
     let count = |met: Option<bool>| cases.iter().filter(|case| case.met == met).count();
     let name = escape(name);
     let mut out = format!(
@@ -52,7 +58,7 @@ fn suite(name: &str, report: &Report, cases: &[Case<'_>]) -> String {
         cases.len(),
         count(Some(false)),
         count(None),
-        report.duration.as_seconds_f64()
+        lasts.as_seconds_f64()
     );
     for Case { name: case, met, seen } in cases {
         let seen = escape(seen);
@@ -66,7 +72,8 @@ fn suite(name: &str, report: &Report, cases: &[Case<'_>]) -> String {
     out + "  </testsuite>\n"
 }
 
-fn escape(text: &str) -> String {
+/// Text that stays text in XML and HTML.
+pub(crate) fn escape(text: &str) -> String {
     let plain = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     plain.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
 }

@@ -1,6 +1,6 @@
 //! What a run found, as text and JSON: the event timeline, what is true at its end, and what Kestra's counters say of it.
 
-mod junit;
+pub(crate) mod junit;
 mod rules;
 mod tables;
 
@@ -10,7 +10,9 @@ use std::fmt::Write;
 use serde::Serialize;
 
 pub use junit::junit;
-pub use rules::{OverRuns, RuleKind, RuleLine, RuleState, doubts, expectation_warnings, over_runs, rule_warnings};
+pub use rules::{
+    OverRuns, RuleKind, RuleLine, RuleState, doubts, expectation_warnings, over_runs, rule_warnings, target_warnings,
+};
 
 use crate::scenario::Plan;
 use crate::simulator::JournalEntry;

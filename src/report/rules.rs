@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Detail, Report};
+use super::{Detail, Report, TargetLine};
 
 /// How a rule stands. The order is that of tables: what is wrong comes first, and what says most about a rule wins over
 /// several runs.
@@ -146,6 +146,19 @@ pub fn expectation_warnings(reports: &[Report]) -> Vec<String> {
         }
     }
     all
+}
+
+/// Warnings of targets that answered in none of several runs of a scenario: nothing is known of what they would have shown.
+pub fn target_warnings(reports: &[Report]) -> Vec<String> {
+    let Some(first) = reports.first() else { return Vec::new() };
+    let silent = |index: usize| reports.iter().all(|it| it.targets.get(index).is_some_and(TargetLine::never_answered));
+    let wherever = if reports.len() > 1 { "in any run" } else { "in this run" };
+    let told = |target: &TargetLine| {
+        let why = target.last_error.as_ref().map_or("", |(_, why)| why.as_str());
+        format!("{}: {} never answered {wherever}: {why}", first.scenario, target.url())
+    };
+    let silent = first.targets.iter().enumerate().filter(|(index, _)| silent(*index));
+    silent.map(|(_, target)| told(target)).collect()
 }
 
 /// The same for people.

@@ -37,23 +37,32 @@ pub(super) struct Checkpoints {
     stride: u64,
     /// Work before which none is kept: making the cluster anew costs no more.
     begin: u64,
+    /// Where the last way was stopped, however near it is to another one: it must get on when it is gone again.
+    stopped: Option<Checkpoint>,
 }
 
 impl Checkpoints {
     /// None yet, of a way that begins here.
     pub(super) fn from(simulation: &Simulation) -> Checkpoints {
-        Checkpoints { kept: Vec::new(), stride: FIRST_STRIDE, begin: work(simulation) }
+        Checkpoints { kept: Vec::new(), stride: FIRST_STRIDE, begin: work(simulation), stopped: None }
     }
 
     /// None yet, as far apart as these, of a way that begins elsewhere.
     pub(super) fn going_on_from(&self, simulation: &Simulation) -> Checkpoints {
-        Checkpoints { kept: Vec::new(), stride: self.stride, begin: work(simulation) }
+        Checkpoints { begin: work(simulation), stride: self.stride, kept: Vec::new(), stopped: None }
     }
 
     /// The last one that is not after an instant.
     pub(super) fn before(&self, at: Instant) -> Option<&Checkpoint> {
         let after = self.kept.partition_point(|it| it.simulation.now() <= at);
-        self.kept[..after].last()
+        let stopped = self.stopped.iter().filter(|it| it.simulation.now() <= at);
+        self.kept[..after].last().into_iter().chain(stopped).max_by_key(|it| it.simulation.now())
+    }
+
+    /// Keeps where a way was stopped.
+    pub(super) fn stopped_at(&mut self, simulation: &Simulation, commands: usize) {
+        let (bytes, work) = (simulation.own_bytes(), work(simulation));
+        self.stopped = Some(Checkpoint { commands, simulation: Arc::new(simulation.clone()), work, bytes });
     }
 
     /// Keeps a simulation when enough has happened since the one before it.
@@ -67,6 +76,7 @@ impl Checkpoints {
 
     /// Keeps what another way along the same instants has left.
     pub(super) fn merge(&mut self, other: Checkpoints) {
+        self.stopped = other.stopped.or(self.stopped.take());
         for checkpoint in other.kept {
             if self.far_enough(checkpoint.work) {
                 self.insert(checkpoint);
@@ -77,6 +87,7 @@ impl Checkpoints {
     /// What lies after an instant is no longer true.
     pub(super) fn void_after(&mut self, at: Instant) {
         self.kept.retain(|it| it.simulation.now() <= at);
+        self.stopped.take_if(|it| it.simulation.now() > at);
     }
 
     fn far_enough(&self, work: u64) -> bool {
@@ -113,7 +124,7 @@ fn work(simulation: &Simulation) -> u64 {
 }
 
 /// Moves a simulation in slices of time that hold about as much work each; `each` sees it after every slice. False when
-/// `each` wanted no more.
+/// `each` wanted no more. Where it stops at messages it may end earlier.
 pub(super) fn advance_in_slices(
     simulation: &mut Simulation,
     to: Instant,
@@ -122,7 +133,12 @@ pub(super) fn advance_in_slices(
     let mut slice = Duration::seconds(1);
     while simulation.now() < to {
         let before = work(simulation);
-        simulation.advance(to.min(simulation.now() + slice))?;
+        let next = to.min(simulation.now() + slice);
+        simulation.advance(next)?;
+        if simulation.now() < next {
+            // A message waits for its answer.
+            return Ok(true);
+        }
         let done = work(simulation) - before;
         if done > 2 * SLICE_WORK {
             slice = slice.times(0.5).max(SHORTEST_SLICE);
@@ -175,6 +191,24 @@ mod tests {
         let half = Instant::START + Duration::minutes(10);
         kept.void_after(half);
         assert!(kept.kept.iter().all(|it| it.simulation.now() <= half) && !kept.kept.is_empty());
+    }
+
+    #[test]
+    fn a_way_that_was_stopped_goes_on_from_there_until_something_is_changed() {
+        let mut simulation = busy();
+        let mut kept = Checkpoints { stride: u64::MAX, ..Checkpoints::from(&simulation) };
+        let minute = |n| Instant::START + Duration::minutes(n);
+        simulation.advance(minute(1)).expect("no limit");
+        kept.stopped_at(&simulation, 3);
+        assert!(kept.kept.is_empty() && kept.before(minute(0)).is_none());
+        let mut learned = Checkpoints::from(&simulation);
+        learned.merge(kept);
+        let found = learned.before(minute(9)).expect("it is there");
+        assert_eq!((found.simulation.now(), found.commands), (minute(1), 3));
+        learned.void_after(minute(1));
+        assert!(learned.before(minute(9)).is_some());
+        learned.void_after(minute(0));
+        assert!(learned.before(minute(9)).is_none());
     }
 
     #[test]

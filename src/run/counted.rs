@@ -77,7 +77,8 @@ fn is_meant(sent: &Sent, what: &NotificationPattern, simulation: &Simulation) ->
         // What is no JSON is a text.
         Err(_) => serde_json::Value::String(sent.body()),
     };
-    (sent.delivery == Delivery::Taken) != what.lost
+    sent.delivery != Delivery::Waiting
+        && (sent.delivery == Delivery::Taken) != what.lost
         && what.flow.is_none_or(|flow| flow == sent.flow as usize)
         && what.task.as_ref().is_none_or(|wanted| task().is_some_and(|task| task.id == *wanted))
         && what.channel.is_none_or(|channel| sent.channel() == Some(channel))
@@ -93,6 +94,7 @@ fn told(sent: &Sent, plan: &Plan) -> String {
     let channel = sent.channel().map(|channel| format!(" to {channel}")).unwrap_or_default();
     match &sent.delivery {
         Delivery::Taken => format!("{by}{channel}"),
+        Delivery::Waiting => format!("{by}{channel}, {}", Delivery::UNDER_WAY),
         Delivery::Lost(why) => format!("{by}{channel}, lost: {}", first_line(why)),
         Delivery::Failed(why) => format!("{by} fails before it sends: {}", first_line(why)),
         Delivery::NotSimulated(why) => format!("{by} sends nothing here, not simulated: {}", first_line(why)),
@@ -119,10 +121,7 @@ pub(super) fn messages(simulation: &Simulation) -> Vec<MessageLine> {
             to: sent.to(),
             body: sent.body(),
             taken: sent.delivery == Delivery::Taken,
-            why: match &sent.delivery {
-                Delivery::Taken => None,
-                Delivery::Lost(why) | Delivery::Failed(why) | Delivery::NotSimulated(why) => Some(why.clone()),
-            },
+            why: sent.delivery.why().map(str::to_owned),
         }
     };
     simulation.sent().iter().map(line).collect()

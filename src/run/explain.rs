@@ -264,7 +264,7 @@ pub(super) fn unknown_label(
 pub(super) struct Why<'a> {
     pub(super) watching: &'a Watching,
     /// The cluster at the end of the run.
-    simulation: &'a Simulation,
+    pub(super) simulation: &'a Simulation,
     /// The instants that are explained.
     pub(super) grid: Grid,
     /// All evaluations from the start on.

@@ -4,11 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::namespace;
 use crate::monitor::{Discovered, Kubernetes};
 use crate::scenario::Plan;
-
-/// The namespace, where the configuration names none.
-const NAMESPACE: &str = "kestra";
 
 /// The ports of a container: name and number.
 const PORTS: &[(&str, u32)] = &[("http", 8080), ("management", 8081)];
@@ -44,9 +42,12 @@ pub(super) fn service_name(plan: &Plan) -> &'static str {
     if plan.kestra.name().starts_with("0.") { "kestra-service" } else { "kestra" }
 }
 
-/// What an entry of `kubernetes_sd_configs` finds.
-pub(super) fn discover(of: &Kubernetes, plan: &Plan) -> Vec<Discovered> {
-    let namespace = of.namespaces.first().map_or(NAMESPACE, String::as_str);
+/// What an entry of `kubernetes_sd_configs` finds of a cluster in a namespace.
+pub(super) fn discover(of: &Kubernetes, namespace: &str, plan: &Plan) -> Vec<Discovered> {
+    // Nodes are in none.
+    if of.role != "node" && !namespace::looks_into(of, namespace) {
+        return Vec::new();
+    }
     let cluster = Cluster { plan, namespace, of };
     let all = 0..plan.cluster.members.len();
     match of.role.as_str() {
@@ -375,7 +376,7 @@ mod tests {
         let plan = read("x.yaml", &text, &NoFiles).0.expect("a plan");
         let of = Kubernetes { role: role.to_owned(), ..more };
         let all = |it: Discovered| it.meta.into_iter().chain([("__address__".to_owned(), it.address)]).collect();
-        discover(&of, &plan).into_iter().map(all).collect()
+        discover(&of, "kestra", &plan).into_iter().map(all).collect()
     }
 
     const CLUSTER: &str = "members: { webserver: 1, executor: 1, worker: 2 }";

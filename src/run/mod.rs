@@ -10,6 +10,8 @@ mod known;
 mod kubernetes;
 mod lives;
 mod locate;
+mod lost;
+mod namespace;
 mod orders;
 mod rules;
 pub mod session;

@@ -37,6 +37,11 @@ pub(super) fn agenda(plan: &Plan) -> VecDeque<Issued> {
                 let origin = Origin { labels: labels.clone(), inputs: inputs.clone(), ..Origin::default() };
                 add(Command::Execute { flow: *flow, origin: Arc::new(origin) });
             }
+            Order::Receivers(answering) => add(Command::Receivers(*answering)),
+            Order::Answer { message, answer } => {
+                add(Command::Answer { message: *message, answer: answer.clone() });
+            }
+            Order::Ask { deed, whose } => add(Command::Ask { deed: deed.clone(), whose: whose.clone() }),
             Order::Stop(members) => members.iter().for_each(|member| add(Command::Stop { member: *member })),
         }
     }
@@ -56,8 +61,11 @@ pub(super) fn order(command: &Command) -> Order {
         Command::TouchLogger { member, logger } => Order::AskLogger { member, logger },
         Command::Refresh { member } => Order::Refresh(vec![member]),
         Command::Stop { member } => Order::Stop(vec![member]),
+        Command::Ask { deed, whose } => Order::Ask { deed, whose },
         Command::Execute { flow, origin } => {
             Order::Execute { flow, inputs: origin.inputs.clone(), labels: origin.labels.clone() }
         }
+        Command::Receivers(answering) => Order::Receivers(answering),
+        Command::Answer { message, answer } => Order::Answer { message, answer },
     }
 }

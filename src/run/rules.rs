@@ -164,9 +164,15 @@ impl Rules<'_> {
     /// Why a selector selects nothing, and whether it only waits for something to happen.
     fn why(&self, unselected: &Unselected, grid: Grid) -> (RuleState, String) {
         let Unselected { name, text, others, label } = unselected;
+        if let Some(why) = self.watching.lost(text) {
+            return (RuleState::Dead, why);
+        }
         let Some(name) = name else { return (RuleState::Dead, format!("no series is like `{text}`")) };
         if *others > 0 {
             return self.why_label(name, text, *others, label.as_ref());
+        }
+        if let Some(why) = self.watching.gone_with(name, self.simulation) {
+            return (RuleState::Dead, format!("there is no series called `{name}`: {why}"));
         }
         if !self.watching.has_targets() {
             return (RuleState::Dead, format!("there is no series called `{name}`: nothing is scraped"));
@@ -193,6 +199,9 @@ impl Rules<'_> {
             return (RuleState::Dead, format!("`{name}` has {others} series, none is like `{text}`"));
         };
         let why = kept_out(name, others, asked, there);
+        if let Some(gone) = self.watching.gone_of(name, asked, self.simulation) {
+            return (RuleState::Dead, format!("{why}; {gone}"));
+        }
         // A meter that events raise may get such a series yet.
         let waits = !there.is_empty() && meant(asked, there).is_none() && self.rises(name);
         (if waits { RuleState::Quiet } else { RuleState::Dead }, why)

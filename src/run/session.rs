@@ -1,6 +1,6 @@
 //! A session: one plan under way, what came from outside, and a look at any instant of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::checkpoints::{Checkpoints, advance_in_slices};
@@ -12,7 +12,7 @@ use super::{closing, counted, member_line, rules};
 use crate::monitor::Sink;
 use crate::random::Seed;
 use crate::report::{Line, Report};
-use crate::scenario::{Plan, PlannedCommand, TimelineEntry, write};
+use crate::scenario::{Answering, Order, Plan, PlannedCommand, TimelineEntry, write};
 use crate::simulator::{Command, CommandError, LimitReached, Simulation};
 use crate::time::{Calendar, Instant};
 
@@ -157,7 +157,7 @@ impl Session {
     }
 
     /// Moves to `to`, through all events up to and including it, and through what is planned. An instant in the past
-    /// changes nothing.
+    /// changes nothing. While a message waits for an answer from outside ([`Simulation::stop_at_messages`]) it may end earlier.
     ///
     /// # Errors
     /// A limit of the simulation was reached; the current instant is that of it, and nothing moves any more.
@@ -167,6 +167,9 @@ impl Session {
             let next = planned.into_iter().chain(self.judge.next()).min();
             let Some(at) = next.filter(|at| *at <= to) else { break };
             self.go(at)?;
+            if self.simulation.now() < at {
+                return Ok(());
+            }
             // Who looks at an instant sees what is done at it.
             match self.agenda.pop_front_if(|planned| planned.at <= at) {
                 Some(issued) => self.issue(issued)?,
@@ -258,15 +261,21 @@ impl Session {
     }
 
     fn check(&self, command: &Command) -> Result<(), Refused> {
-        if self.commands.len() + self.agenda.len() >= limits::COMMANDS {
+        if self.is_full() {
             return Err(Refused::TooMany);
         }
         Ok(self.simulation.check(command)?)
     }
 
+    /// Whether it takes no more commands.
+    pub fn is_full(&self) -> bool {
+        self.commands.len() + self.agenda.len() >= limits::COMMANDS
+    }
+
     /// A name that no fault of this session has had, made from the one that is wanted.
     pub fn free_name(&self, wanted: &str) -> String {
-        let taken = |name: &str| self.faults().any(|(entry, _)| entry.name == name);
+        let all: BTreeSet<&str> = self.faults().map(|(entry, _)| entry.name.as_str()).collect();
+        let taken = |name: &str| all.contains(name);
         if !taken(wanted) {
             return wanted.to_owned();
         }
@@ -283,6 +292,24 @@ impl Session {
     /// Faults that were injected from outside and are still to come.
     pub fn planned(&self) -> impl Iterator<Item = &TimelineEntry> {
         self.agenda.iter().filter(|it| !it.planned).filter_map(injected)
+    }
+
+    /// Sets who answers messages from now on, when it is somebody else than now. The session ends its advance at each
+    /// message that waits for an answer, where it comes from outside: whoever asks for this sends them.
+    ///
+    /// # Errors
+    /// The session is full.
+    pub fn answered_by(&mut self, answering: Answering) -> Result<(), Refused> {
+        self.simulation.stop_at_messages(answering != Answering::Scenario);
+        if self.simulation.answering() == answering {
+            return Ok(());
+        }
+        self.command(Command::Receivers(answering))
+    }
+
+    /// Whether the scenario itself has the answer to a message, as a saved session has it.
+    pub fn has_answer(&self, message: u64) -> bool {
+        self.agenda.iter().any(|it| matches!(it.command, Command::Answer { message: it, .. } if it == message))
     }
 
     /// The plan.
@@ -320,7 +347,7 @@ impl Session {
     /// A limit of the simulation is reached before.
     pub fn at(&self, instant: Instant) -> Result<Simulation, LimitReached> {
         // Nobody asks it to stop.
-        self.way_to(instant).go(&|| true).map(|found| found.map_or_else(|| self.simulation.clone(), |it| it.simulation))
+        self.way_to(instant).go(&|| true).map(|found| found.simulation)
     }
 
     /// The way to an instant from the nearest checkpoint before it. It can be gone while the session itself moves on.
@@ -335,12 +362,19 @@ impl Session {
             Some(checkpoint) => (checkpoint.simulation.clone(), checkpoint.commands),
             None => (Arc::new(self.beginning()), 0),
         };
-        let all = self.commands.iter().chain(&self.agenda);
+        // What nobody has sent yet nobody has answered: what is to come is seen as the scenario has it.
+        let foreseen = (instant > now && self.simulation.answering() != Answering::Scenario).then(|| Issued {
+            at: now,
+            command: Command::Receivers(Answering::Scenario),
+            planned: false,
+        });
+        let kept = self.checkpoints.as_ref().filter(|_| foreseen.is_none());
+        let all = self.commands.iter().chain(&foreseen).chain(&self.agenda);
         Way {
             done,
             commands: all.skip(done).take_while(|it| it.at <= instant).cloned().collect(),
             to: instant,
-            passed: self.checkpoints.as_ref().map(|it| it.going_on_from(&from)),
+            passed: kept.map(|it| it.going_on_from(&from)),
             version: self.version,
             from,
         }
@@ -410,6 +444,10 @@ impl Session {
                     plan.commands.push(PlannedCommand { at, order: order(command) });
                 }
             }
+        }
+        // Nobody has answered what was sent since.
+        if self.simulation.answering() != Answering::Scenario {
+            plan.commands.push(PlannedCommand { at: self.now(), order: Order::Receivers(Answering::Scenario) });
         }
         // An entry with a later instant stays behind those of the file: their order only matters at one instant.
         plan.duration = plan.duration.max(self.now().since(Instant::START));

@@ -1,10 +1,11 @@
 //! Which members a job scrapes, and what is to be said of those it does not.
 
-use super::kubernetes;
 use super::locate::{Found, locate};
+use super::{kubernetes, namespace};
 use crate::document::Severity;
 use crate::management::Listener;
-use crate::monitor::{Discovered, Discovery, Job, Located};
+use crate::monitor::{Discovered, Discovery, Dropped, Job, Located};
+use crate::promql::Labels;
 use crate::scenario::Plan;
 
 /// The port of a member's metrics.
@@ -16,9 +17,33 @@ pub(super) type Told = Vec<(Severity, String)>;
 /// Targets, and the members that they are.
 pub(super) type Members = Vec<(Found, Located)>;
 
-/// The targets of a job that are members, and what is to be said of it.
-pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
-    let discovered: Vec<Discovered> = job.discoveries.iter().flat_map(|how| discover(how, plan)).collect();
+/// What jobs come to.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    /// Who is scraped.
+    pub members: Members,
+    /// What is to be said.
+    pub told: Told,
+    /// Members that a job does not scrape for a rule of relabelling.
+    pub gone: Vec<Gone>,
+}
+
+/// A member that relabelling drops.
+#[derive(Clone, Debug)]
+pub(super) struct Gone {
+    /// Which one.
+    pub member: usize,
+    /// The job that does not scrape it.
+    pub job: String,
+    /// The rule, in words.
+    pub rule: String,
+    /// The labels that its samples would have.
+    pub labels: Labels,
+}
+
+/// The targets of a job that are members, and what is to be said of it; where Kubernetes has them in a namespace.
+pub(super) fn of_job(job: &Job, namespace: &str, plan: &Plan) -> Targets {
+    let discovered: Vec<Discovered> = job.discoveries.iter().flat_map(|how| discover(how, namespace, plan)).collect();
     let (mut members, mut elsewhere) = (Vec::new(), Vec::new());
     let targets = job.targets(&discovered);
     for located in targets.located {
@@ -43,23 +68,26 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
     members.extend(lost.into_iter().map(|located| (Found { members: Vec::new(), listener: None }, located)));
     let mut told = Vec::new();
     let mut tell = |severity: Severity, what: String| told.push((severity, format!("job {}: {what}", job.name)));
+    namespace::told(job, namespace).into_iter().for_each(|(severity, what)| tell(severity, what));
     for (address, why) in targets.wrong.iter().take(1) {
         tell(Severity::Warning, format!("{address} is no target: {why}"));
     }
     if !lost_at.is_empty() {
         tell(Severity::Warning, format!("no member is behind {lost_at}: every scrape of it fails"));
     }
-    let why = dropped(&targets.dropped, &members, plan);
+    let gone = gone(job, &targets.dropped, &members, plan);
     // What Kubernetes finds beside members is nobody's concern here.
     if members.is_empty() && discovered.is_empty() && targets.dropped.is_empty() {
         told.push((Severity::Note, format!("job {} has no target in this scenario", job.name)));
-        return (members, told);
+        return Targets { members, told, gone };
     }
     // Kubernetes finds members for every job, also for those that want something else.
-    let named =
-        targets.dropped.iter().any(|(it, _)| locate(it, plan).is_some() && !found_by_cluster(job, it, &discovered));
+    let named = targets
+        .dropped
+        .iter()
+        .any(|Dropped { address: it, .. }| locate(it, plan).is_some() && !found_by_cluster(job, it, &discovered));
     let severity = if members.is_empty() && (meant || named) { Severity::Warning } else { Severity::Note };
-    for (names, rule) in &why {
+    for (rule, names) in by_rule(&gone, plan) {
         tell(severity, format!("{rule} drops {}", names.join(", ")));
     }
     if !elsewhere_at.is_empty() && any_member {
@@ -69,7 +97,20 @@ pub(super) fn of_job(job: &Job, plan: &Plan) -> (Members, Told) {
     if members.is_empty() {
         told.push((severity, format!("job {} has no target in this scenario", job.name)));
     }
-    (members, told)
+    Targets { members, told, gone }
+}
+
+/// What rules drop: each, and whom.
+fn by_rule<'p>(gone: &'p [Gone], plan: &'p Plan) -> Vec<(&'p str, Vec<&'p str>)> {
+    let mut rules: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Gone { member, rule, .. } in gone {
+        let name = plan.cluster.members[*member].name.as_str();
+        match rules.iter_mut().find(|(it, _)| it == rule) {
+            Some((_, names)) => names.push(name),
+            None => rules.push((rule, vec![name])),
+        }
+    }
+    rules
 }
 
 /// What is to be said of Services: whom they leave out, and that one name stands before several members.
@@ -103,33 +144,22 @@ fn names(plan: &Plan, fits: impl Fn(usize) -> bool) -> Vec<&str> {
 
 /// Members that relabelling drops altogether, by the rule that does it to the address nearest to being kept: that which comes
 /// furthest.
-fn dropped(dropped: &[(String, String)], members: &[(Found, Located)], plan: &Plan) -> Vec<(Vec<String>, String)> {
-    let mut rules: Vec<(Vec<String>, String)> = Vec::new();
-    for (index, member) in plan.cluster.members.iter().enumerate() {
-        let is = |address: &str| locate(address, plan).is_some_and(|found| found.members == [index]);
-        if members.iter().any(|(found, _)| found.members.contains(&index)) {
-            continue;
+fn gone(job: &Job, dropped: &[Dropped], members: &[(Found, Located)], plan: &Plan) -> Vec<Gone> {
+    let of = |member: usize| {
+        let is = |address: &str| locate(address, plan).is_some_and(|found| found.members == [member]);
+        if members.iter().any(|(found, _)| found.members.contains(&member)) {
+            return None;
         }
-        // The number of a rule is the first one in its words.
-        let number = |rule: &str| -> usize {
-            let digits: String =
-                rule.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-            digits.parse().unwrap_or(0)
-        };
-        let furthest = dropped.iter().filter(|(address, _)| is(address)).max_by_key(|(_, rule)| number(rule));
-        let Some((_, rule)) = furthest else { continue };
-        match rules.iter_mut().find(|(_, it)| it == rule) {
-            Some((names, _)) => names.push(member.name.clone()),
-            None => rules.push((vec![member.name.clone()], rule.clone())),
-        }
-    }
-    rules
+        let Dropped { words, labels, .. } = dropped.iter().filter(|it| is(&it.address)).max_by_key(|it| it.rule)?;
+        Some(Gone { member, job: job.name.clone(), rule: words.clone(), labels: labels.clone().into() })
+    };
+    (0..plan.cluster.members.len()).filter_map(of).collect()
 }
 
 /// What service discovery finds of the members.
-fn discover(how: &Discovery, plan: &Plan) -> Vec<Discovered> {
+fn discover(how: &Discovery, namespace: &str, plan: &Plan) -> Vec<Discovered> {
     match how {
-        Discovery::Kubernetes(of) => kubernetes::discover(of, plan),
+        Discovery::Kubernetes(of) => kubernetes::discover(of, namespace, plan),
         Discovery::Http => {
             plan.cluster.members.iter().map(|member| http(&member.name, member.role.name(), plan)).collect()
         }

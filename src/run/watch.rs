@@ -2,7 +2,7 @@
 
 use super::asking::{Asking, NoScrape};
 use super::locate::Found;
-use super::{targets, turns};
+use super::{namespace, targets, turns};
 use crate::document::Severity;
 use crate::management::{self, Listener};
 use crate::metrics::{Registry, Selected, Selection};
@@ -100,6 +100,8 @@ pub(super) struct Watching {
     /// When rules are evaluated next on the way, and how long from one time to the next.
     pub(super) turn: Instant,
     pub(super) window: Duration,
+    /// Members that relabelling keeps out.
+    pub(super) gone: Vec<targets::Gone>,
     /// Whoever takes the samples too.
     sink: Option<Box<dyn Sink + Send>>,
 }
@@ -109,26 +111,34 @@ pub(super) const BEFORE: Duration = Duration::minutes(10);
 
 impl Watch {
     /// All targets: where each is, the path that is scraped, and how. What is none of a member's ports is told in words.
-    fn targets(&self, plan: &Plan) -> (targets::Members, targets::Told) {
+    fn targets(&self, plan: &Plan) -> targets::Targets {
         let jobs = match &self.scraping {
             Scraping::Every(interval) => {
                 let members = plan.cluster.members.iter().enumerate();
-                return (members.map(|(index, _)| every(index, *interval, plan)).collect(), Vec::new());
+                let members = members.map(|(index, _)| every(index, *interval, plan)).collect();
+                return targets::Targets { members, ..targets::Targets::default() };
             }
             Scraping::Jobs(jobs) => jobs,
         };
-        let (mut all, mut told) = (Vec::new(), Vec::new());
-        for (found, said) in jobs.iter().map(|job| targets::of_job(job, plan)) {
-            all.extend(found);
-            told.extend(said);
+        let mut all = targets::Targets::default();
+        let namespace = namespace::of(jobs);
+        for of_job in jobs.iter().map(|job| targets::of_job(job, &namespace, plan)) {
+            all.members.extend(of_job.members);
+            all.told.extend(of_job.told);
+            all.gone.extend(of_job.gone);
         }
-        (all, told)
+        all
+    }
+
+    /// How often targets are scraped: of each.
+    pub fn scrape_intervals(&self, plan: &Plan) -> Vec<Duration> {
+        self.targets(plan).members.iter().map(|(_, located)| located.target.interval).collect()
     }
 
     /// What of it means nothing in a scenario: jobs and targets that are no members; that nothing is scraped, or that there is
     /// no rule.
     pub fn notes(&self, plan: &Plan) -> Vec<Remark> {
-        let (targets, told) = self.targets(plan);
+        let targets::Targets { members: targets, told, .. } = self.targets(plan);
         let mut notes: Vec<Remark> = told.into_iter().map(|(severity, told)| Remark { severity, told }).collect();
         let none = [
             (targets.is_empty(), "nothing is scraped: no job has a target in this scenario"),
@@ -186,7 +196,8 @@ impl Watching {
             begin + Duration::milliseconds(milliseconds)
         };
         let (mut places, mut targets) = (Vec::new(), Vec::new());
-        for (found, located) in watch.targets(plan).0 {
+        let targets::Targets { members, gone, .. } = watch.targets(plan);
+        for (found, located) in members {
             let member = found.members.first().and_then(|it| plan.cluster.members.get(*it));
             let member = member.map_or(located.address.as_str(), |it| it.name.as_str());
             let name = match &watch.scraping {
@@ -231,6 +242,7 @@ impl Watching {
             turn: begin + turns::TURN,
             window: turns::TURN,
             sink: None,
+            gone,
         }
     }
 

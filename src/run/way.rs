@@ -23,8 +23,10 @@ pub struct Way {
 /// The end of a way.
 #[derive(Debug)]
 pub struct Found {
-    /// The cluster there.
+    /// The cluster there, or as far as it came.
     pub simulation: Simulation,
+    /// Whether it is there: nobody stopped it before.
+    pub there: bool,
     /// What was passed.
     pub passed: Passed,
 }
@@ -38,31 +40,32 @@ pub struct Passed {
 }
 
 impl Way {
-    /// Goes it, as long as `go_on` says so; none when it did not.
+    /// Goes it, as long as `go_on` says so. Where it was stopped it can be gone on from, once its session has learned of it.
     ///
     /// # Errors
     /// A limit of the simulation is reached before.
-    pub fn go(self, go_on: &dyn Fn() -> bool) -> Result<Option<Found>, LimitReached> {
-        let Way { from, done, commands, to, mut passed, version } = self;
+    pub fn go(self, go_on: &dyn Fn() -> bool) -> Result<Found, LimitReached> {
+        let Way { from, mut done, commands, to, mut passed, version } = self;
         let mut simulation = Arc::unwrap_or_clone(from);
-        let mut walk = |simulation: &mut Simulation, to, done| {
-            advance_in_slices(simulation, to, |simulation| {
+        simulation.stop_at_messages(false);
+        let mut there = true;
+        for issued in commands.into_iter().map(Some).chain([None]) {
+            let until = issued.as_ref().map_or(to, |issued| issued.at);
+            there = advance_in_slices(&mut simulation, until, |simulation| {
                 if let Some(passed) = &mut passed {
                     passed.offer(simulation, done);
                 }
                 go_on()
-            })
-        };
-        let count = commands.len();
-        for (index, issued) in commands.into_iter().enumerate() {
-            if !walk(&mut simulation, issued.at, done + index)? {
-                return Ok(None);
-            }
+            })?;
+            let Some(issued) = issued.filter(|_| there) else { break };
             // What was done then can be done again.
             let _ = simulation.command(issued.command);
             simulation.advance(issued.at)?;
+            done += 1;
         }
-        let there = walk(&mut simulation, to, done + count)?;
-        Ok(there.then_some(Found { simulation, passed: Passed { checkpoints: passed, version } }))
+        if let (false, Some(passed)) = (there, &mut passed) {
+            passed.stopped_at(&simulation, done);
+        }
+        Ok(Found { simulation, there, passed: Passed { checkpoints: passed, version } })
     }
 }

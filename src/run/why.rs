@@ -109,6 +109,9 @@ impl Why<'_> {
             all.dedup();
             all
         };
+        if let Some(why) = self.watching.lost(shown) {
+            return why;
+        }
         let Some(name) = name else { return format!("no series is like `{shown}`") };
         let of_name = self.rows(name).unwrap_or_default();
         if of_name.is_empty() {
@@ -116,7 +119,9 @@ impl Why<'_> {
         }
         for asked in asked {
             if self.rows(&asked.alone).is_ok_and(|rows| rows.is_empty()) {
-                return kept_out(name, of_name.len(), asked, &names(&asked.label, &of_name));
+                let gone = self.watching.gone_of(name, asked, self.simulation);
+                let gone = gone.map_or(String::new(), |why| format!("; {why}"));
+                return kept_out(name, of_name.len(), asked, &names(&asked.label, &of_name)) + &gone;
             }
         }
         format!("`{name}` has {} series, but none at these times is like `{shown}`", of_name.len())
@@ -133,6 +138,9 @@ impl Why<'_> {
                 at(first),
                 at(last)
             );
+        }
+        if let Some(why) = self.watching.gone_with(name, self.simulation) {
+            return format!("there is no series called `{name}`: {why}");
         }
         if !self.watching.has_targets() {
             return format!(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Comparison;
-use super::{Plan, TimelineEntry};
+use super::{Order, Plan, PlannedCommand, TimelineEntry};
 use crate::flow::State;
 use crate::promql::Expression;
 use crate::time::{Duration, Instant};
@@ -58,6 +58,18 @@ pub enum Expectation {
         /// When.
         window: Window,
     },
+}
+
+impl Expectation {
+    /// Whether it says that a flow never starts, in all of a run.
+    pub(super) fn is_never(&self, of: usize) -> bool {
+        match self {
+            Expectation::Execution { flow, state: None, window, times: Times::Exactly(0) } => {
+                *flow == Some(of) && *window == Window::default()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Messages, as an expectation names them: all that is given must fit.
@@ -154,6 +166,7 @@ pub const HAPPENINGS: &[&str] = &[
     "disconnected",
     "inactive",
     "template-fails",
+    "asked",
     "logger-set",
 ];
 
@@ -207,9 +220,29 @@ impl Anchor {
         plan.timeline.iter().find(|entry| entry.name == name).map(Anchor::entry)
     }
 
-    /// The entry that begins first; the start when the timeline is empty.
+    /// What is done to the cluster first: an entry of the timeline, or a command that breaks, stops or starts something. The
+    /// start when nothing is.
     pub fn first_fault(plan: &Plan) -> Anchor {
-        plan.timeline.iter().min_by_key(|entry| entry.at).map_or(Anchor::Start, Anchor::entry)
+        let commands = plan.commands.iter().filter_map(|command| Anchor::command(command, plan));
+        let all = plan.timeline.iter().map(Anchor::entry).chain(commands);
+        all.min_by_key(Anchor::instant).unwrap_or_default()
+    }
+
+    /// A command that does something to what runs: loggers and requests do not.
+    fn command(command: &PlannedCommand, plan: &Plan) -> Option<Anchor> {
+        let name = match &command.order {
+            Order::Inject(entry) => entry.name.clone(),
+            Order::Stop(_) => "stop-by-endpoint".to_owned(),
+            Order::Execute { flow, .. } => format!("execute {}", plan.flows.get(*flow)?.name()),
+            Order::Ask { deed, whose } => format!("{} {}", deed.keyword(), plan.flows.get(whose.flow)?.name()),
+            Order::Clear(_)
+            | Order::SetLogger { .. }
+            | Order::AskLogger { .. }
+            | Order::Refresh(_)
+            | Order::Receivers(_)
+            | Order::Answer { .. } => return None,
+        };
+        Some(Anchor::Entry { name, at: command.at })
     }
 
     fn entry(entry: &TimelineEntry) -> Anchor {

@@ -137,6 +137,28 @@ pub(super) const COMMANDS: &[Field] = &[
     Field::new("refresh", TARGET, "worker-1", "POST /refresh."),
     Field::new("stop-by-endpoint", TARGET, "worker-1", "POST /stop."),
     Field::new("execute", Kind::Text, "company.team.ingest", "An execution of this flow, with `inputs` and `labels`."),
+    Field::new(
+        "receivers",
+        Kind::Choice(&["scenario", "outside", "all-outside"]),
+        "outside",
+        "Who answers messages from now on: the scenario, or an `answer` for each.",
+    ),
+    Field::new(
+        "answer",
+        Kind::Number,
+        "0",
+        "The answer to the message of this number, with `status`, `took`, `fails`.",
+    ),
+    Field::new("kill", Kind::Text, "company.team.ingest", "Kills an execution of this flow, and what it has started."),
+    Field::new("pause", Kind::Text, "company.team.ingest", "Pauses an execution of this flow that is RUNNING."),
+    Field::new("resume", Kind::Text, "company.team.ingest", "Lets an execution of this flow go on that is PAUSED."),
+    Field::new("replay", Kind::Text, "company.team.ingest", "Runs an execution of this flow again, from `task` on."),
+    Field::new(
+        "change-state",
+        Kind::Text,
+        "company.team.ingest",
+        "Gives an execution of this flow that has ended another `state`; with `task` it goes on behind that.",
+    ),
 ];
 
 /// Keys of an entry of `commands` beside what is done.
@@ -149,9 +171,28 @@ pub(super) const WHEN_COMMANDED: &[Field] = &[
         "labels",
         Kind::MapOf(&Kind::Text),
         "{ team: data }",
-        "Labels of the execution, beside those of its flow.",
+        "Labels of the execution, beside those of its flow; those that an execution must have to be meant.",
     ),
+    Field::new("status", Kind::Number, "500", "The status of the answer; left out where none came."),
+    Field::new("took", DURATION, "120ms", "How long the answer took."),
+    Field::new("fails", Kind::Text, "connection refused", "Why the task fails; left out where it succeeds."),
+    Field::new(
+        "which",
+        Kind::AnyOf(&[Kind::Choice(WHICH), Kind::Number]),
+        "first",
+        "Which execution: the `last` when left out, `first`, `all`, or its number among those of the flow, from 1 on.",
+    ),
+    Field::new("cascade", Kind::Bool, "false", "Whether a kill goes on to what the execution has started, as it does."),
+    Field::new("task", Kind::Text, "load", "The id of a task of the execution."),
+    Field::new("value", Kind::Text, "monday", "Which run of the task, when it ran for several values."),
+    Field::new("state", Kind::Choice(ENDS), "SUCCESS", "What an execution or its task becomes."),
 ];
+
+/// Words for which of several executions is meant.
+pub(super) const WHICH: &[&str] = &["last", "first", "all"];
+
+/// States in which an execution ends that somebody may give it.
+pub(crate) const ENDS: &[&str] = &["SUCCESS", "WARNING", "FAILED", "CANCELLED", "KILLED"];
 
 const OF: Field = Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that times count from.");
 const AT: Field =

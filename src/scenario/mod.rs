@@ -15,20 +15,22 @@ mod settings;
 mod units;
 mod write;
 
-pub use commands::{LEVELS, Order, PlannedCommand};
+pub(crate) use commands::goes_on;
+pub use commands::{Answering, Deed, LEVELS, Order, PlannedCommand, RealAnswer, TaskOf, Which, Whose};
 pub use comparison::*;
 pub use describe::describe;
 pub use expectation::*;
 #[cfg(feature = "internals")]
 pub use faults::faults_table;
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
+pub(crate) use fields::ENDS;
 pub use fields::schema;
 pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
-#[cfg(feature = "cli")]
-pub use read::refused_triggers;
 pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
+#[cfg(feature = "cli")]
+pub use read::{missing_secrets, refused_triggers};
 pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::{Answer, Expectation, Fault, Order, PlannedCommand, ReceiverName, Secrets, Settings};
 use crate::document::instead;
 use crate::flow::Flow;
+use crate::notify;
 use crate::pebble::Kv;
 use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
@@ -133,6 +134,12 @@ impl Plan {
         let asked =
             |command: &PlannedCommand| matches!(command.order, Order::Execute { flow: asked, .. } if asked == flow);
         arrives || self.commands.iter().any(asked) || self.flows.get(flow).is_some_and(triggered)
+    }
+
+    /// Flows that tell people: those with a task that sends a message.
+    pub fn telling(&self) -> impl Iterator<Item = &Flow> {
+        let sends = |flow: &&Flow| flow.all_tasks().iter().any(|task| notify::sends(&task.kind, &task.properties));
+        self.flows.iter().filter(move |flow| !flow.disabled && sends(flow))
     }
 
     /// What is to be said of a metric that no member's version of Kestra has, and another version has.

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::faults::Unit;
 use super::{
-    Amount, Arrivals, Behaviour, Credentials, DatabaseFault, DatabaseKind, Fault, MemberPlan, Order, Plan,
-    PlannedCommand, Restart, Settings, Target, TaskSelector, TimelineEntry,
+    Amount, Arrivals, Behaviour, Credentials, DatabaseFault, DatabaseKind, Deed, Fault, MemberPlan, Order, Plan,
+    PlannedCommand, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which,
 };
 use crate::flow::Flow;
 use crate::time::{Duration, Instant};
@@ -304,6 +304,10 @@ fn manner(amount: Amount) -> Value {
     }
 }
 
+fn pairs(labels: &[(String, String)]) -> Value {
+    labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Object>().into()
+}
+
 fn command(command: &PlannedCommand, plan: &Plan) -> Value {
     let mut object = Object::new();
     let mut put = |key: &str, value: Value| set(&mut object, key, Some(value));
@@ -330,7 +334,44 @@ fn command(command: &PlannedCommand, plan: &Plan) -> Value {
         Order::Execute { flow, inputs, labels } => {
             put("execute", json!(plan.flows.get(*flow).map(Flow::name)));
             put("inputs", inputs.clone().into());
-            put("labels", labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Object>().into());
+            put("labels", pairs(labels));
+        }
+        Order::Ask { deed, whose } => {
+            put(deed.keyword(), json!(plan.flows.get(whose.flow).map(Flow::name)));
+            match whose.which {
+                Which::Last => {}
+                Which::First => put("which", json!("first")),
+                Which::All => put("which", json!("all")),
+                Which::Number(number) => put("which", json!(number)),
+            }
+            if !whose.labels.is_empty() {
+                put("labels", pairs(&whose.labels));
+            }
+            let task = match deed {
+                Deed::Kill { cascade: false } => {
+                    put("cascade", json!(false));
+                    None
+                }
+                Deed::Replay(task) => task.as_ref(),
+                Deed::Change { task, state } => {
+                    put("state", json!(state.name()));
+                    task.as_ref()
+                }
+                Deed::Kill { .. } | Deed::Pause | Deed::Resume => None,
+            };
+            if let Some(TaskOf { id, value }) = task {
+                put("task", json!(id));
+                if let Some(value) = value {
+                    put("value", json!(value));
+                }
+            }
+        }
+        Order::Receivers(answering) => put("receivers", json!(answering.word())),
+        Order::Answer { message, answer } => {
+            put("answer", json!(message));
+            answer.status.into_iter().for_each(|status| put("status", json!(status)));
+            put("took", span(answer.took));
+            answer.fails.iter().for_each(|why| put("fails", json!(why)));
         }
     }
     object.into()

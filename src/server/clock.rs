@@ -6,7 +6,7 @@ use std::time::{Duration as Real, Instant as Wall};
 
 use tokio::sync::watch;
 
-use super::world::Shared;
+use super::world::{Next, Shared};
 use crate::time::{Duration, Instant};
 
 /// The speeds there are.
@@ -144,19 +144,28 @@ impl Clock {
 
     /// Pauses when it has got to where it should run.
     pub(super) fn settle(&mut self) {
-        if self.until.is_some_and(|until| self.now() >= until) {
+        if self.arrives() {
             self.pause();
         }
     }
 
     /// How long until virtual time is `at`, in real time; none while nobody can say.
     pub(super) fn real_time_until(&self, at: Instant) -> Option<Real> {
-        let by_hand = matches!(self.source, Source::Hand(_));
-        if by_hand || self.paused || self.until.is_some_and(|until| at > until) {
+        if self.is_by_hand() || self.paused || self.until.is_some_and(|until| at > until) {
             return None;
         }
         let seconds = at.since(self.now()).as_seconds_f64() / self.speed;
         Real::try_from_secs_f64(seconds).ok()
+    }
+
+    /// Whether its real time only passes when a hand moves it.
+    pub(super) fn is_by_hand(&self) -> bool {
+        matches!(self.source, Source::Hand(_))
+    }
+
+    /// Whether it has got to where it should run.
+    pub(super) fn arrives(&self) -> bool {
+        self.until.is_some_and(|until| self.now() >= until)
     }
 
     /// The hand that moves it.
@@ -168,8 +177,43 @@ impl Clock {
     }
 }
 
+/// Measures real time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopwatch(Wall);
+
+impl Stopwatch {
+    pub(super) fn begin() -> Stopwatch {
+        Stopwatch(Wall::now())
+    }
+
+    /// Real time since, as as much virtual time.
+    pub(super) fn elapsed(self) -> Duration {
+        Duration::nanoseconds(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// An end of real time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Wall);
+
+impl Deadline {
+    /// So long from now.
+    pub(super) fn after(span: Real) -> Deadline {
+        Deadline(Wall::now() + span)
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        Wall::now() >= self.0
+    }
+
+    /// The same, for whoever sleeps until then.
+    pub(super) fn instant(self) -> tokio::time::Instant {
+        self.0.into()
+    }
+}
+
 /// Steps of virtual time that each take about as much real time: a long way, in parts that let others have their turn.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Steps(Duration);
 
 impl Steps {
@@ -197,7 +241,12 @@ impl Steps {
 pub(super) async fn pace(shared: Arc<Shared>) {
     let mut changes = shared.changes.subscribe();
     let Ok(mut hand) = shared.world().map(|world| world.clock.hand()) else { return };
-    while let Ok(wait) = shared.catch_up() {
+    while let Ok(next) = shared.catch_up() {
+        let Next::In(wait) = next else {
+            // Others have their turn meanwhile.
+            tokio::time::sleep(Real::from_millis(1)).await;
+            continue;
+        };
         // Not more often than each millisecond, and now and then even when nothing is expected.
         let wait = wait.unwrap_or(Real::from_secs(3600)).max(Real::from_millis(1));
         tokio::select! {

@@ -312,7 +312,7 @@ async fn read_body(buffer: &mut Vec<u8>, read: &mut OwnedReadHalf, length: BodyL
                         _ => return None,
                     }
                 };
-                let size = usize::try_from(size).ok().filter(|size| body.len() + size <= MAX_BODY)?;
+                let size = usize::try_from(size).ok().filter(|size| *size <= MAX_BODY - body.len())?;
                 fill(buffer, read, start + size + 2).await?;
                 body.extend_from_slice(&buffer[start..start + size]);
                 buffer.drain(..start + size + 2);

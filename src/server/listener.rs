@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration as Real;
 
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -13,44 +16,102 @@ use crate::simulator::Port;
 
 /// Connections of one port at the same time, those included that hang.
 const MAX_CONNECTIONS: usize = 1000;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// How long it takes until what failed is tried again: a port that is taken, or a connection for which there is no place.
+const AGAIN: Real = Real::from_millis(50);
+/// Descriptors that are for none of the members' connections: those of the control port, files, and what a runtime needs.
+const RESERVED: usize = 256;
+/// Descriptors of a process when it is not known how many there may be.
+const USUAL: usize = 1024;
+
+/// Connections that all members together may have: what the system lets the process open, without its ports and what else
+/// it needs. Otherwise a thousand idle clients of one member would leave nothing for the others.
+pub(super) fn descriptors(members: usize) -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let of = |line: &str| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok();
+    let all = limits.lines().find_map(of).unwrap_or(USUAL);
+    all.saturating_sub(RESERVED + 2 * members).clamp(64, Semaphore::MAX_PERMITS)
+}
+
+/// The port of a member.
+enum Door {
+    /// It listens.
+    Open(TcpListener),
+    /// Nothing listens, and no other process can: connections are refused.
+    Held(Socket),
+    /// Another process has it.
+    Lost,
+}
+
+impl Door {
+    /// Holds a port without listening on it.
+    fn hold(address: SocketAddr) -> Door {
+        let held = Socket::new(Domain::for_address(address), Type::STREAM, None).and_then(|socket| {
+            // As the port was opened: connections that have ended must not keep it for a minute.
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            Ok(socket)
+        });
+        held.map_or(Door::Lost, Door::Held)
+    }
+
+    /// The same port, listening if it can.
+    fn open(self, address: SocketAddr) -> Door {
+        let held = match self {
+            Door::Lost => Door::hold(address),
+            other => other,
+        };
+        let Door::Held(socket) = held else { return held };
+        let listens = socket.listen(BACKLOG).and_then(|()| socket.set_nonblocking(true));
+        let listener = listens.and_then(|()| TcpListener::from_std(socket.into()));
+        listener.map_or(Door::Lost, Door::Open)
+    }
+}
 
 /// Opens and closes a port as its member lives and dies.
 pub(super) async fn run(shared: Arc<Shared>, member: usize, which: Listener, socket: std::net::TcpListener) {
     let (Ok(address), Ok(socket)) = (socket.local_addr(), TcpListener::from_std(socket)) else { return };
     let mut changes = shared.changes.subscribe();
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut socket = Some(socket);
+    let mut door = Door::Open(socket);
     loop {
         let refused = port(&shared, member) == Port::Refused;
-        if refused {
-            socket = None;
-        } else if socket.is_none() {
-            socket = reopen(address).await;
-        }
-        match &socket {
-            None => {
-                // A port that could not be opened again is tried again soon.
-                let again = tokio::time::sleep(std::time::Duration::from_millis(if refused { 3_600_000 } else { 50 }));
-                tokio::select! {
-                    changed = changes.changed() => if changed.is_err() { return },
-                    () = again => {}
-                }
+        door = match (refused, door) {
+            (true, Door::Open(listener)) => {
+                drop(listener);
+                Door::hold(address)
             }
-            Some(listener) => {
-                tokio::select! {
-                    changed = changes.changed() => if changed.is_err() { return },
-                    accepted = listener.accept() => {
-                        if let Ok((stream, _)) = accepted
-                            && let Ok(slot) = slots.clone().try_acquire_owned()
-                        {
-                            let serving = connection::serve(shared.clone(), member, which, stream);
-                            tokio::spawn(async move {
-                                serving.await;
-                                drop(slot);
-                            });
-                        }
+            (true, Door::Lost) => Door::hold(address),
+            (false, door @ (Door::Held(_) | Door::Lost)) => door.open(address),
+            (_, door) => door,
+        };
+        if let Some(taken) = shared.taken.get(member) {
+            taken[usize::from(which == Listener::Application)].store(matches!(door, Door::Lost), Ordering::Relaxed);
+        }
+        let Door::Open(listener) = &door else {
+            let again = tokio::time::sleep(if matches!(door, Door::Lost) { AGAIN } else { Real::from_secs(3600) });
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = again => {}
+            }
+            continue;
+        };
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let all = shared.connections.clone().try_acquire_owned();
+                    if let (Ok(all), Ok(slot)) = (all, slots.clone().try_acquire_owned()) {
+                        let serving = connection::serve(shared.clone(), member, which, stream);
+                        tokio::spawn(async move {
+                            serving.await;
+                            drop((all, slot));
+                        });
                     }
                 }
+                // There is no descriptor for it: trying at once would only find the same.
+                Err(_) => tokio::time::sleep(AGAIN).await,
             }
         }
     }
@@ -63,6 +124,33 @@ fn port(shared: &Shared, member: usize) -> Port {
     })
 }
 
-async fn reopen(address: SocketAddr) -> Option<TcpListener> {
-    TcpListener::bind(address).await.ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_held_refuses_and_nobody_else_can_listen_on_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let door = Door::hold(address);
+        assert!(matches!(door, Door::Held(_)));
+        assert!(std::net::TcpStream::connect(address).is_err());
+        assert!(std::net::TcpListener::bind(address).is_err());
+        let door = door.open(address);
+        assert!(matches!(door, Door::Open(_)));
+        assert!(std::net::TcpStream::connect(address).is_ok());
+        drop(door);
+        let thief = std::net::TcpListener::bind(address).expect("it is free");
+        assert!(matches!(Door::hold(address), Door::Lost));
+        assert!(matches!(Door::Lost.open(address), Door::Lost));
+        drop(thief);
+        assert!(matches!(Door::Lost.open(address), Door::Open(_)));
+    }
+
+    #[test]
+    fn a_process_keeps_descriptors_for_what_is_no_member() {
+        assert!(descriptors(3) >= 64);
+        assert!(descriptors(100_000) >= 64);
+    }
 }

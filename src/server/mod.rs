@@ -8,9 +8,12 @@
 mod clock;
 mod connection;
 mod control;
+mod delivery;
 mod listener;
 mod log;
 mod own_metrics;
+mod post;
+mod sending;
 mod world;
 
 use std::io;
@@ -22,11 +25,17 @@ use serde::Serialize;
 
 use crate::management::Listener;
 use crate::run::Session;
+use crate::scenario::Answering;
 use crate::time::Duration;
+use delivery::Way;
+use post::{Parcel, Post};
+use tokio::sync::mpsc;
 use world::Shared;
 
 pub use clock::{Clock, Hand};
 pub use log::{Detail, RequestLog};
+pub use post::Told;
+pub use sending::{MailServer, Receiver, Sending, authorities};
 
 /// Where and how to serve a session.
 #[derive(Clone, Debug)]
@@ -42,18 +51,36 @@ pub struct Options {
     pub control_bind: IpAddr,
     /// The control port. 0 takes any.
     pub control: u16,
+    /// Names by which the control port may be asked, beside addresses, `localhost`, names without a dot, those of a cluster or
+    /// of a local network, that of this machine, and `advertise`.
+    pub allowed_hosts: Vec<String>,
     /// State is shown at multiples of this.
     pub tick: Duration,
     /// Where requests to members are told.
     pub log: Option<RequestLog>,
+    /// Whether messages of alert flows are really sent; otherwise receivers answer as the scenario says.
+    pub sending: Option<Sending>,
+    /// Where lost messages are told.
+    pub lost: Option<Told>,
 }
 
 impl Default for Options {
-    /// Any free ports of this machine, state at multiples of 100 ms, no log.
+    /// Any free ports of this machine, state at multiples of 100 ms, no log; no message is sent.
     fn default() -> Options {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let tick = Duration::milliseconds(100);
-        Options { bind: here, advertise: None, port: 0, control_bind: here, control: 0, tick, log: None }
+        Options {
+            bind: here,
+            advertise: None,
+            port: 0,
+            control_bind: here,
+            control: 0,
+            allowed_hosts: Vec::new(),
+            tick,
+            log: None,
+            sending: None,
+            lost: None,
+        }
     }
 }
 
@@ -132,6 +159,8 @@ pub enum ServeError {
     Broken,
 }
 
+/// How long the end of a server waits for the system.
+const LOOK_UP: std::time::Duration = std::time::Duration::from_secs(5);
 /// Threads that serve requests.
 const MAX_WORKERS: usize = 8;
 
@@ -147,13 +176,15 @@ pub fn start(session: Session, options: Options, clock: Clock) -> Result<Running
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(workers).thread_name(name.clone()).enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
-    let shared = Arc::new(Shared::new(session, clock, options, addresses));
+    let (post, outgoing) = outgoing(&session, &options);
+    let shared = Arc::new(Shared::new(session, (clock, post), options, addresses));
     let serving = shared.clone();
     // A thread of its own owns the runtime, so that a server can be started and dropped anywhere, in async code too.
     let thread = std::thread::Builder::new().name(name).spawn(move || {
-        runtime.block_on(serve(serving, sockets, control));
-        // What hangs on purpose is dropped here; work under way sees that nobody serves any more.
-        drop(runtime);
+        runtime.block_on(serve(serving, sockets, control, outgoing));
+        // What hangs on purpose is dropped here; work under way sees that nobody serves any more. Only the system's look-up of
+        // a name may take longer.
+        runtime.shutdown_timeout(LOOK_UP);
     });
     Ok(Running { shared, thread: Some(thread.map_err(ServeError::Runtime)?) })
 }
@@ -215,7 +246,23 @@ impl Drop for Running {
     }
 }
 
-async fn serve(shared: Arc<Shared>, sockets: Sockets, control: TcpListener) {
+/// What is to be sent, and the way it is.
+type Outgoing = Option<(mpsc::Receiver<Parcel>, Arc<Way>)>;
+
+/// The post of a world, and its other end.
+fn outgoing(session: &Session, options: &Options) -> (Post, Outgoing) {
+    let (tick, lost) = (options.tick, options.lost.clone());
+    let Some(sending) = options.sending.clone() else { return (Post::new(None, lost, tick), None) };
+    let answering = if sending.webhooks.is_some() { Answering::AllOutside } else { Answering::Outside };
+    let way = Arc::new(Way::new(sending, session.plan().clone()));
+    let (queue, parcels) = Post::queue();
+    (Post::new(Some((queue, way.clone(), answering)), lost, tick), Some((parcels, way)))
+}
+
+async fn serve(shared: Arc<Shared>, sockets: Sockets, control: TcpListener, outgoing: Outgoing) {
+    if let Some((parcels, way)) = outgoing {
+        tokio::spawn(post::run(shared.clone(), way, parcels));
+    }
     for (member, sockets) in sockets.into_iter().enumerate() {
         for (which, socket) in sockets {
             tokio::spawn(listener::run(shared.clone(), member, which, socket));
@@ -225,6 +272,7 @@ async fn serve(shared: Arc<Shared>, sockets: Sockets, control: TcpListener) {
     tokio::spawn(control::run(shared.clone(), control));
     let mut phase = shared.phase.subscribe();
     let _ = phase.wait_for(|phase| phase.over()).await;
+    post::close(&shared).await;
 }
 
 /// The ports of each member.

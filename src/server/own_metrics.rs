@@ -9,6 +9,7 @@ pub(super) struct OwnMetrics {
     answers: Option<IntCounterVec>,
     virtual_time: Option<Gauge>,
     speed: Option<Gauge>,
+    lost: Option<Gauge>,
     events: Option<IntGauge>,
     faults: Option<IntGauge>,
 }
@@ -37,6 +38,10 @@ impl OwnMetrics {
             answers: answers(),
             virtual_time: gauge("mock_kestra_virtual_time_seconds", "Virtual time since the scenario's start"),
             speed: gauge("mock_kestra_speed", "Virtual seconds a second, 0 while paused"),
+            lost: gauge(
+                "mock_kestra_lost_seconds",
+                "Virtual time that was due and not gone through: the machine is too slow for the speed",
+            ),
             events: whole("mock_kestra_events", "Events the model has gone through since the last reset"),
             faults: whole("mock_kestra_faults", "Faults in force"),
             registry,
@@ -58,6 +63,9 @@ impl OwnMetrics {
         }
         if let Some(gauge) = &self.speed {
             gauge.set(if world.clock.is_paused() { 0.0 } else { world.clock.speed() });
+        }
+        if let Some(gauge) = &self.lost {
+            gauge.set(world.lost.as_seconds_f64());
         }
         if let Some(gauge) = &self.events {
             gauge.set(i64::try_from(world.session.simulation().events()).unwrap_or(i64::MAX));

@@ -1,13 +1,16 @@
 //! The one session that is served, what it is asked, and what is remembered of its answers.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::clock::Clock;
+use super::clock::{Clock, Deadline, Steps};
 use super::connection::Encoded;
+use super::listener::descriptors;
 use super::own_metrics::OwnMetrics;
+use super::post::Post;
 use super::{Addresses, Options};
 use crate::management::{self, Answer, Body, Outcome, Request};
 use crate::run::{Refused, Session};
@@ -32,6 +35,10 @@ pub(super) struct Shared {
     pub(super) looks: Arc<Semaphore>,
     /// One jump at a time.
     pub(super) jumping: Arc<Semaphore>,
+    /// Connections to members, of all of them together.
+    pub(super) connections: Arc<Semaphore>,
+    /// By member and port: another process has taken it while the member was dead.
+    pub(super) taken: Vec<[AtomicBool; 2]>,
     /// How it goes with the server.
     pub(super) phase: watch::Sender<Phase>,
     world: Mutex<World>,
@@ -59,12 +66,30 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Broken;
 
+/// Real time for which the session follows the clock before others have their turn. What it has not gone through then it
+/// never will: virtual time goes on from where it is.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// When something happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// In so long of real time, or nobody knows.
+    In(Option<std::time::Duration>),
+    /// The session is behind the clock.
+    Behind,
+}
+
 /// The session and its clock.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) session: Session,
     pub(super) clock: Clock,
     pub(super) limit: Option<LimitReached>,
+    /// The machine is too slow for the speed: virtual time lags.
+    pub(super) behind: bool,
+    /// Virtual time that was due and was not gone through, since the start or the last reset.
+    pub(super) lost: Duration,
+    steps: Steps,
     /// How often it has begun anew.
     pub(super) resets: u64,
     /// Grows with whatever ends a jump: a pause, a reset.
@@ -76,6 +101,7 @@ pub(super) struct World {
     /// Of each member its port, its life and its database, as they were last.
     seen: Vec<(Port, u32, DatabaseView)>,
     remembered: Vec<Remembered>,
+    pub(super) post: Post,
 }
 
 /// Answers of one member at one instant.
@@ -95,6 +121,17 @@ pub(super) enum Reply {
     Later(Option<std::time::Duration>),
     /// Closes without an answer.
     Reset,
+}
+
+/// How far a jump is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// At its end, or where nothing moves any more.
+    There,
+    /// On its way.
+    GoesOn,
+    /// It waits for a receiver's answer.
+    Waits,
 }
 
 /// The world while somebody holds it. A panic meanwhile breaks it for all.
@@ -125,9 +162,16 @@ impl Drop for Held<'_> {
 }
 
 impl Shared {
-    pub(super) fn new(session: Session, clock: Clock, options: Options, addresses: Addresses) -> Shared {
+    pub(super) fn new(
+        session: Session,
+        (clock, post): (Clock, Post),
+        options: Options,
+        addresses: Addresses,
+    ) -> Shared {
         Shared {
             plan: session.plan().clone(),
+            connections: Arc::new(Semaphore::new(descriptors(addresses.members.len()))),
+            taken: addresses.members.iter().map(|_| <[AtomicBool; 2]>::default()).collect(),
             options,
             addresses,
             metrics: OwnMetrics::new(),
@@ -135,7 +179,7 @@ impl Shared {
             looks: Arc::new(Semaphore::new(2)),
             jumping: Arc::new(Semaphore::new(1)),
             phase: watch::Sender::new(Phase::default()),
-            world: Mutex::new(World::new(session, clock)),
+            world: Mutex::new(World::new(session, clock, post)),
         }
     }
 
@@ -168,10 +212,10 @@ impl Shared {
         !phase.stopped && !phase.broken
     }
 
-    /// The world, caught up with the clock.
+    /// The world, caught up with the clock; while it is behind, as it is: whoever asks does not wait for more.
     pub(super) fn world(&self) -> Result<Held<'_>, Broken> {
         let mut world = self.hold()?;
-        if world.catch_up(self.options.tick.as_nanoseconds()) {
+        if !world.behind && world.catch_up(self.options.tick.as_nanoseconds()) {
             self.tell();
         }
         Ok(world)
@@ -181,6 +225,7 @@ impl Shared {
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> Result<T, Broken> {
         let mut world = self.world()?;
         let result = change(&mut world);
+        world.post_news();
         world.generation += 1;
         world.members_changed();
         drop(world);
@@ -198,13 +243,19 @@ impl Shared {
         Ok(result)
     }
 
-    /// Catches up, and says how long nothing will happen.
-    pub(super) fn catch_up(&self) -> Result<Option<std::time::Duration>, Broken> {
-        let world = self.world()?;
+    /// Catches up as far as it can, and says how long nothing will happen.
+    pub(super) fn catch_up(&self) -> Result<Next, Broken> {
+        let mut world = self.hold()?;
+        if world.catch_up(self.options.tick.as_nanoseconds()) {
+            self.tell();
+        }
+        if world.behind {
+            return Ok(Next::Behind);
+        }
         let next = [world.session.next_event(), world.clock.until()].into_iter().flatten().min();
         // What happens within a tick is seen at its end.
         let tick = self.options.tick.as_nanoseconds();
-        Ok(next.and_then(|next| world.clock.real_time_until(up_to_tick(next, tick))))
+        Ok(Next::In(next.and_then(|next| world.clock.real_time_until(up_to_tick(next, tick)))))
     }
 
     /// Answers a request to a member. From a broken world there is no answer.
@@ -294,8 +345,13 @@ fn up_to_tick(at: Instant, tick: u64) -> Instant {
     Instant::from_nanoseconds(at.as_nanoseconds().div_euclid(tick).saturating_add(1).saturating_mul(tick))
 }
 
+fn down_to_tick(at: Instant, tick: u64) -> Instant {
+    let tick = tick.max(1) as i64;
+    Instant::from_nanoseconds(at.as_nanoseconds().div_euclid(tick).saturating_mul(tick))
+}
+
 impl World {
-    fn new(session: Session, mut clock: Clock) -> World {
+    fn new(session: Session, mut clock: Clock, post: Post) -> World {
         let members = session.plan().cluster.members.len();
         let remembered = (0..members).map(|_| Remembered::default()).collect();
         // Nobody knows how long it is served.
@@ -305,8 +361,24 @@ impl World {
         clock.jump(now);
         let (generation, resets, jumps_ended) = (0, 0, 0);
         let (limit, jump, seen) = (None, None, Vec::new());
-        let mut world = World { session, clock, limit, resets, jumps_ended, jump, generation, seen, remembered };
-        world.advance(now);
+        let (behind, lost, steps) = (false, Duration::ZERO, Steps::new());
+        let mut world = World {
+            session,
+            clock,
+            limit,
+            behind,
+            lost,
+            steps,
+            resets,
+            jumps_ended,
+            jump,
+            generation,
+            seen,
+            remembered,
+            post,
+        };
+        world.advance_to(now);
+        world.open_post();
         // From here on: who looks at the time before goes it anew, and the start costs no clone.
         world.session.keep_checkpoints();
         world.members_changed();
@@ -315,19 +387,50 @@ impl World {
 
     /// Moves the session to where the clock is, at a multiple of the tick while it runs. True when a member changed.
     fn catch_up(&mut self, tick: u64) -> bool {
-        self.clock.settle();
         let now = self.clock.now();
-        let tick = tick.max(1) as i64;
-        let shown = match self.clock.is_paused() {
-            true => now,
-            false => Instant::from_nanoseconds(now.as_nanoseconds().div_euclid(tick).saturating_mul(tick)),
-        };
-        self.advance(shown);
+        let shown = if self.clock.is_paused() || self.clock.arrives() { now } else { down_to_tick(now, tick) };
+        self.follow(shown, tick);
+        if !self.behind {
+            self.clock.settle();
+        }
         self.members_changed()
     }
 
-    /// Moves the session; at a limit the clock stops.
-    pub(super) fn advance(&mut self, to: Instant) {
+    /// Moves the session to an instant, or as far as it gets while others can wait; the clock goes on from there.
+    fn follow(&mut self, shown: Instant, tick: u64) {
+        self.behind = false;
+        // Whoever moves a clock by hand finds what it has moved to.
+        if self.clock.is_by_hand() {
+            self.advance(shown);
+            return;
+        }
+        let patience = Deadline::after(PATIENCE);
+        let mut steps = self.steps;
+        while self.session.now() < shown && self.limit.is_none() {
+            let now = self.session.now();
+            if patience.is_over() {
+                self.behind = true;
+                self.lost = self.lost + shown.since(now);
+                self.clock.jump(now);
+                break;
+            }
+            let next = |step: Duration| down_to_tick(now + step, tick).max(up_to_tick(now, tick)).min(shown);
+            let goal = steps.take(|step| {
+                let goal = next(step);
+                self.advance(goal);
+                goal
+            });
+            if self.session.now() < goal {
+                // It waits for a message, and so does the clock.
+                self.clock.jump(self.session.now());
+                break;
+            }
+        }
+        self.steps = steps;
+    }
+
+    /// Moves the session, up to a message that waits; at a limit the clock stops.
+    pub(super) fn advance_to(&mut self, to: Instant) {
         if self.limit.is_none()
             && let Err(limit) = self.session.advance(to)
         {
@@ -337,15 +440,23 @@ impl World {
         }
     }
 
-    /// Takes one step of a jump, not further than `to`. True when it is there.
-    pub(super) fn jump_on(&mut self, to: Instant, step: Duration) -> bool {
+    /// Takes one step of a jump, not further than `to`.
+    pub(super) fn jump_on(&mut self, to: Instant, step: Duration) -> Way {
         let now = self.session.now();
         let next = to.min(now + step).max(now);
+        self.jump = Some(to);
+        self.behind = false;
         self.clock.jump(next);
         self.advance(next);
-        let there = next >= to || self.limit.is_some();
-        self.jump = Some(to).filter(|_| !there);
-        there
+        let now = self.session.now();
+        self.clock.jump(now);
+        let there = now >= to || self.limit.is_some();
+        self.jump = self.jump.filter(|_| !there);
+        match there {
+            true => Way::There,
+            false if now < next => Way::Waits,
+            false => Way::GoesOn,
+        }
     }
 
     /// Whether a request that waits must ask again: a port, a process or its database is not what it was.
@@ -362,8 +473,16 @@ impl World {
 
     /// Stands still from now on; a jump ends.
     pub(super) fn pause(&mut self) {
+        self.go_on_from_here();
         self.clock.pause();
         self.end_jumps();
+    }
+
+    /// The clock is where the session is.
+    fn go_on_from_here(&mut self) {
+        if std::mem::take(&mut self.behind) {
+            self.clock.jump(self.session.now());
+        }
     }
 
     /// None is under way from here on, though the work of one may still have to find out.
@@ -377,9 +496,11 @@ impl World {
         self.session.restart();
         self.clock.begin_anew();
         self.limit = None;
+        (self.behind, self.lost) = (false, Duration::ZERO);
         self.end_jumps();
         self.resets += 1;
-        self.advance(Instant::START);
+        self.advance_to(Instant::START);
+        self.open_post();
         self.session.keep_checkpoints();
     }
 

@@ -1,6 +1,7 @@
 //! What all parts of a simulation share: the plan, the time, what will happen and what has happened. A part that is handed
 //! this can be run without the others.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::behaviour::FlowModel;
@@ -45,6 +46,9 @@ pub(super) struct Context {
     /// What receivers answer: the last one that means a message counts.
     pub(super) receivers: Vec<(ReceiverName, Answer)>,
     pub(super) limit: Option<LimitReached>,
+    /// Task runs that were killed before a worker began them: flow and number of the execution, and the task run. Whoever
+    /// gets their job drops it.
+    pub(super) killed: BTreeSet<(u32, u64, u32)>,
     messages: u64,
 }
 
@@ -75,6 +79,7 @@ impl Context {
             reasons: Log::new(limits::REASONS),
             receivers: plan.receivers.clone(),
             limit: None,
+            killed: BTreeSet::new(),
             messages: 0,
             plan,
         }
@@ -99,10 +104,10 @@ impl Context {
         }
     }
 
-    /// A Flow trigger that is asked about answers.
+    /// A trigger that is asked about answers.
     pub(super) fn reasons(&mut self, reason: Reason) {
         if let Err(limit) = self.reasons.add(reason) {
-            self.reached("the number of executions that the flow hears of", limit);
+            self.reached("the number of executions and dates that the flow hears of", limit);
         }
     }
 

@@ -20,7 +20,11 @@ pub(super) enum Event {
     /// A trigger is due.
     TriggerDue { trigger: u32, generation: u32 },
     /// The pause before a retry is over.
-    RetryDue { execution: u32, number: u64, run: u32 },
+    RetryDue { execution: u32, flow: u32, number: u64, run: u32 },
+    /// An execution has taken as long as an entry of its `sla` lets it.
+    SlaDue { execution: u32, flow: u32, number: u64, sla: u32 },
+    /// The kill of an execution goes on to one that it has started.
+    KillDue { execution: u32, flow: u32, number: u64 },
     /// The pause before a new execution of a flow is over.
     FlowRetryDue { flow: u32, number: u64, attempt: u32 },
     /// An executor looks for services that do not answer.

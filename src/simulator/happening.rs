@@ -88,6 +88,15 @@ pub enum Happening {
         /// Why.
         why: Arc<str>,
     },
+    /// Somebody asked something of executions.
+    Asked {
+        /// What: the keyword of a scenario.
+        deed: &'static str,
+        /// Of the executions of this flow, an index into the plan's.
+        flow: usize,
+        /// Of how many: of none when it can be asked of none.
+        executions: usize,
+    },
     /// Somebody set a logger.
     LoggerSet {
         /// Whose.
@@ -119,6 +128,7 @@ impl Happening {
             Happening::Disconnected { .. } => "disconnected",
             Happening::Inactive { .. } => "inactive",
             Happening::TemplateFails { .. } => "template-fails",
+            Happening::Asked { .. } => "asked",
             Happening::LoggerSet { .. } => "logger-set",
         }
     }
@@ -126,7 +136,10 @@ impl Happening {
     /// The member it happened to, if it is about one.
     pub const fn member(&self) -> Option<usize> {
         match self {
-            Happening::FaultBegins { .. } | Happening::FaultEnds { .. } | Happening::TemplateFails { .. } => None,
+            Happening::FaultBegins { .. }
+            | Happening::FaultEnds { .. }
+            | Happening::TemplateFails { .. }
+            | Happening::Asked { .. } => None,
             Happening::Starts { member }
             | Happening::ComesUp { member }
             | Happening::ShutsDown { member }
@@ -170,6 +183,14 @@ impl Happening {
                 match task {
                     Some(task) => format!("the task {task} of {flow} fails: {why}"),
                     None => format!("an execution of {flow} fails, its outputs cannot be worked out: {why}"),
+                }
+            }
+            Happening::Asked { deed, flow, executions } => {
+                let flow = plan.flows.get(*flow).map(Flow::name).unwrap_or_default();
+                match executions {
+                    0 => format!("{deed}: no execution of {flow} is there for it"),
+                    1 => format!("{deed}: an execution of {flow}"),
+                    several => format!("{deed}: {several} executions of {flow}"),
                 }
             }
             Happening::LoggerSet { logger, level, .. } => {
@@ -219,9 +240,10 @@ mod tests {
             Happening::Disconnected { member, silence: Duration::ZERO },
             Happening::Inactive { member, jobs: 0 },
             Happening::TemplateFails { flow: 0, task: None, why: name.clone() },
+            Happening::Asked { deed: "kill", flow: 0, executions: 1 },
             Happening::LoggerSet { member, logger: name, level: None },
         ];
         assert_eq!(all.each_ref().map(Happening::kind).as_slice(), crate::scenario::HAPPENINGS);
-        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 3);
+        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 4);
     }
 }

@@ -64,13 +64,16 @@ impl Heard<'_> {
             inputs: self.origin.map_or(&nothing, |origin| &origin.inputs),
             outputs: self.it.result.as_deref(),
             variables: self.it.variables.as_deref().or_else(|| flow.source.get("variables")?.as_object()),
-            trigger: trigger.map(|variables| UpstreamTrigger { schedule: false, variables }),
+            trigger: trigger.map(|variables| {
+                let schedule = self.origin.is_some_and(|origin| origin.scheduled);
+                UpstreamTrigger { schedule, variables }
+            }),
             // One that a limit ended has not even a list of them.
             task_runs: (!runs.is_empty() || !ended).then_some(&runs),
             kind: None,
             start: cx.calendar.date(self.created),
             end: (ended || self.state == State::Paused).then(|| cx.calendar.date(cx.now)),
-            original: None,
+            original: self.origin.and_then(|origin| origin.original.as_deref()),
         }))
     }
 }
@@ -106,8 +109,14 @@ pub(super) fn base(cx: &Context) -> Map<String, Json> {
     base
 }
 
-/// The labels of an execution: those it was started with, those its tasks gave it, and its correlation, its own id for one that begins a chain.
-fn labels(given: &[(String, String)], more: &[(String, String)], id: &str, dialect: Dialect) -> Vec<(String, String)> {
+/// The labels of an execution: those it was started with, those its tasks gave it, and its correlation, its own id for one
+/// that begins a chain.
+pub(super) fn labels(
+    given: &[(String, String)],
+    more: &[(String, String)],
+    id: &str,
+    dialect: Dialect,
+) -> Vec<(String, String)> {
     let mut labels = given.to_vec();
     for (key, value) in more {
         labels.retain(|(other, _)| other != key);

@@ -8,7 +8,8 @@ use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, Outcome, RunningWork, TaskEnd, Work};
 use super::{Job, RunningJob};
 use crate::flow::State;
-use crate::profile::Quirk;
+use crate::profile::{Quirk, Role};
+use crate::scenario::RealAnswer;
 use crate::time::Duration;
 
 impl Cluster {
@@ -34,6 +35,11 @@ impl Cluster {
     }
 
     fn start_job(&mut self, cx: &mut Context, member: usize, order: JobOrder) {
+        if let Work::Task { flow, number, run, .. } = order.work
+            && cx.killed.remove(&(flow, number, run))
+        {
+            return self.drop_job(cx, member, &order);
+        }
         let now = cx.now;
         let outcome = outcome(cx, &order.work, self.members[member].disk_full());
         let timeout = timeout(cx, &order.work);
@@ -51,7 +57,7 @@ impl Cluster {
                 self.produce(cx, member, Class::WorkerTaskResult, 1);
                 self.write_logs(cx, member, 1);
                 self.log_info(member);
-                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, number, run, attempt });
+                self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, flow, number, run, attempt });
             }
             Work::Trigger { flow, index, .. } => {
                 let subject = Subject::Trigger(flow, index);
@@ -60,6 +66,40 @@ impl Cluster {
             }
         }
         self.pace(cx, member);
+    }
+
+    /// A worker meets a job whose execution was killed before it began: counted as begun, and told as KILLED (source).
+    fn drop_job(&mut self, cx: &mut Context, member: usize, order: &JobOrder) {
+        let Work::Task { slot, number, flow, task, run, attempt } = order.work else { return };
+        let duration = cx.now.since(order.created);
+        self.count(cx, member, Meter::WorkerStarted, Subject::Task(flow, task));
+        self.time(cx, member, Meter::WorkerQueued, Subject::Task(flow, task), duration);
+        self.produce(cx, member, Class::WorkerTaskResult, 1);
+        let end = TaskEnd { state: State::Killed, duration, flow, run, attempt };
+        self.send(cx, QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
+    }
+
+    /// Workers are told to kill a task run: the one that runs it ends it, whoever gets it later drops it.
+    pub(super) fn kill_job(&mut self, cx: &mut Context, task_run: (u32, u64, u32)) {
+        for member in 0..self.members.len() {
+            let life = self.members[member].life();
+            let Some(process) = &mut self.members[member].process else { continue };
+            let Some(turn) = process.worker.kill(task_run, cx.now) else { continue };
+            if let Some((at, turn)) = turn {
+                cx.events.push(at, Event::JobEnd { member: member as u32, life, turn });
+            }
+            return;
+        }
+        cx.killed.insert(task_run);
+    }
+
+    /// Every worker hears of a kill.
+    pub(super) fn count_kill(&mut self, cx: &Context) {
+        for member in 0..self.members.len() {
+            if self.members[member].role().runs(Role::Worker) && self.members[member].works() {
+                self.count(cx, member, Meter::WorkerKilled, Subject::Kill);
+            }
+        }
     }
 
     /// A job ends, unless its process stands still or cannot write the result. True when one did.
@@ -97,10 +137,13 @@ impl Cluster {
         if job.outcome.timed_out {
             self.count(cx, member, Meter::WorkerTimeout, Subject::Attempt(flow, task, attempt));
         }
+        if let Some(message) = job.outcome.awaits {
+            cx.outbox.given_up(message, job.outcome.duration);
+        }
         self.produce(cx, member, Class::WorkerTaskResult, 1);
         self.write_logs(cx, member, 1 + job.outcome.logs);
         self.log_info(member);
-        let end = TaskEnd { state: job.outcome.state, duration, run, attempt };
+        let end = TaskEnd { state: job.outcome.state, duration, flow, run, attempt };
         self.send(cx, QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
     }
 
@@ -122,6 +165,22 @@ impl Cluster {
         self.write_logs(cx, member, job.outcome.logs);
         let fires = job.outcome.fires;
         self.send(cx, QueueKind::WorkerTriggerResult, Message::TriggerEvaluated { trigger, fires });
+    }
+
+    /// The receiver of a message has answered: the job that waits for it, if there is still one, comes to that.
+    pub(super) fn answered(&mut self, cx: &mut Context, message: u64, answer: RealAnswer) {
+        let Some((at, outcome)) = cx.outbox.answered(message, answer) else { return };
+        let ends = cx.now.max(at + outcome.duration);
+        for (index, member) in self.members.iter_mut().enumerate() {
+            let life = member.life();
+            let Some(process) = &mut member.process else { continue };
+            if let Some(turn) = process.worker.answered(outcome, ends, cx.now) {
+                if let Some((ends, turn)) = turn {
+                    cx.events.push(ends, Event::JobEnd { member: index as u32, life, turn });
+                }
+                return;
+            }
+        }
     }
 
     /// Jobs of a process that stood still, or waited for a connection, go on.
@@ -170,7 +229,7 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
         _ if attempt.warns => (attempt.duration, State::Warning),
         _ => (attempt.duration, State::Success),
     };
-    Outcome { duration, state, timed_out, logs, fires }
+    Outcome { duration, state, timed_out, logs, fires, awaits: None }
 }
 
 /// How long a task may take.

@@ -16,3 +16,7 @@ pub const SENT: usize = 100_000;
 pub const FAULTS: usize = 10_000;
 /// Loggers that somebody set or asked for, in one process.
 pub const LOGGERS: usize = 10_000;
+/// Executions that have ended and are kept.
+pub const ENDED: usize = 1_000;
+/// Executions that are listed, that have not ended.
+pub const LISTED: usize = 10_000;

@@ -33,9 +33,10 @@ impl Listening {
     /// asked.
     pub(super) fn hear(&mut self, cx: &Context, heard: &Heard<'_>) -> (Vec<Fired>, Vec<Reason>) {
         let Listening { listeners: Some(listeners), windows } = self else { return Default::default() };
-        let namespace = cx.plan.flows.get(heard.flow as usize).map_or("", |flow| flow.namespace.as_str());
+        let Some(flow) = cx.plan.flows.get(heard.flow as usize) else { return Default::default() };
+        let labels = heard.origin.map_or(&flow.labels, |origin| &origin.labels);
         // Most are of no matter to anybody: nothing is built for them.
-        if cx.asked.is_none() && !listeners.may_hear(namespace, heard.state) {
+        if cx.asked.is_none() && !listeners.may_hear(&flow.namespace, heard.state, labels) {
             return Default::default();
         }
         let now = cx.calendar.date(cx.now);
@@ -44,9 +45,7 @@ impl Listening {
         let hearing = heard.seen(cx, |upstream| {
             let reason = |verdict: Verdict| Reason {
                 at: cx.now,
-                upstream: heard.flow,
-                execution: upstream.id.to_owned(),
-                state: heard.state,
+                about: About::Execution { flow: heard.flow, execution: upstream.id.to_owned(), state: heard.state },
                 trigger: verdict.trigger,
                 fires: verdict.why == Why::Fires,
                 why: verdict.why.to_string(),
@@ -61,17 +60,34 @@ impl Listening {
     }
 }
 
-/// What a Flow trigger made of an execution that came into a state.
+/// What a trigger is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A Flow trigger: an execution that came into a state.
+    Execution {
+        /// Its flow, an index into the plan's.
+        flow: u32,
+        /// Its id.
+        execution: String,
+        /// The state it came into.
+        state: State,
+    },
+    /// A Schedule: a date.
+    Date {
+        /// The date, as the trigger's variables have it.
+        date: String,
+        /// The step that decided, without what it saw.
+        step: String,
+    },
+}
+
+/// What a trigger made of an execution that came into a state, or of a date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// When.
     pub at: Instant,
-    /// The flow of the execution, an index into the plan's.
-    pub upstream: u32,
-    /// The execution.
-    pub execution: String,
-    /// The state it came into.
-    pub state: State,
+    /// What it was asked about.
+    pub about: About,
     /// The place of the trigger in its flow.
     pub trigger: usize,
     /// Whether it starts an execution.

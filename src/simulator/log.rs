@@ -48,6 +48,17 @@ impl<T: Clone> Log<T> {
         Ok(())
     }
 
+    /// Changes the entry of a number, if it is kept.
+    pub(super) fn change(&mut self, number: u64, change: impl FnOnce(&mut T)) {
+        // All chunks but the last are full, and none is dropped in part.
+        let Some(at) = number.checked_sub(self.dropped).map(|at| at as usize) else { return };
+        if let Some(chunk) = self.chunks.get_mut(at / CHUNK)
+            && let Some(entry) = Arc::make_mut(chunk).get_mut(at % CHUNK)
+        {
+            change(entry);
+        }
+    }
+
     /// Bytes that a copy takes for itself.
     pub(super) fn own_bytes(&self) -> usize {
         self.chunks.len() * size_of::<Arc<()>>() + CHUNK.min(self.len()) * size_of::<T>()
@@ -117,6 +128,19 @@ mod tests {
         let first = ring.dropped() as usize;
         assert_eq!(numbers(ring.iter()), (first..LIMIT + 1_000).collect::<Vec<_>>());
         assert_eq!(numbers(ring.since(0)).first(), Some(&first));
+    }
+
+    #[test]
+    fn an_entry_that_is_kept_is_changed_by_its_number_in_one_copy() {
+        let (mut log, _) = log(LIMIT + 300, true);
+        let before = log.clone();
+        let (first, last) = (log.dropped(), log.next() - 1);
+        for number in [0, first, first + 300, last, last + 1] {
+            log.change(number, |entry| *entry += 1_000_000);
+        }
+        let changed = numbers(log.iter()).iter().filter(|entry| **entry >= 1_000_000).count();
+        assert_eq!((changed, numbers(log.since(last))), (3, vec![last as usize + 1_000_000]));
+        assert_eq!(numbers(before.iter()), (first as usize..=last as usize).collect::<Vec<_>>());
     }
 
     #[test]

@@ -31,6 +31,9 @@ meters! {
     ExecutionMessage = "kestra.executor.execution.message.process",
     ExecutionQueued = "kestra.executor.execution.queued.count",
     ExecutionPopped = "kestra.executor.execution.popped.count",
+    ExecutorKilled = "kestra.executor.killed.count",
+    SlaExpired = "kestra.executor.sla.expired.count",
+    SlaViolated = "kestra.executor.sla.violation.count",
     DelayCreated = "kestra.executor.execution.delay.created.count",
     DelayEnded = "kestra.executor.execution.delay.ended.count",
     TaskRunCreated = "kestra.executor.taskrun.created.count",
@@ -43,6 +46,7 @@ meters! {
     WorkerDuration = "kestra.worker.ended.duration",
     WorkerQueued = "kestra.worker.queued.duration",
     WorkerRunning = "kestra.worker.running.count",
+    WorkerKilled = "kestra.worker.killed.count",
     WorkerTimeout = "kestra.worker.timeout.count",
     TriggerStarted = "kestra.worker.trigger.started.count",
     TriggerEnded = "kestra.worker.trigger.ended.count",
@@ -96,6 +100,7 @@ names! {
     /// A class of messages, as the labels `queue_type` and `type` name it.
     Class:
     Execution = "io.kestra.core.models.executions.Execution",
+    ExecutionKilled = "io.kestra.core.models.executions.ExecutionKilled",
     LogEntry = "io.kestra.core.models.executions.LogEntry",
     Statistic = "io.kestra.core.models.executions.statistics.ExecutionStatistic",
     Trigger = "io.kestra.core.models.triggers.Trigger",
@@ -110,6 +115,7 @@ names! {
     QueueName:
     ExecutionCommand = "execution_command",
     ExecutionEvent = "execution_event",
+    ExecutionKilled = "execution_killed",
     Statistic = "execution_statistic",
     FollowExecution = "follow_execution_event",
     FollowLog = "follow_log_event",
@@ -125,6 +131,7 @@ impl Class {
     pub(super) const fn queues(self) -> &'static [QueueName] {
         match self {
             Class::Execution => &[QueueName::ExecutionEvent, QueueName::FollowExecution],
+            Class::ExecutionKilled => &[QueueName::ExecutionKilled],
             Class::LogEntry => &[QueueName::LogEntry, QueueName::FollowLog],
             Class::Statistic => &[QueueName::Statistic],
             Class::Trigger => &[QueueName::TriggerEvent],
@@ -179,6 +186,8 @@ pub(super) enum Subject {
     Named(QueueName),
     /// `worker_queue` and `worker_group` of the jobs a controller hands out.
     Dispatch,
+    /// `execution_killed_type` and `tenant_id` of a kill of an execution.
+    Kill,
     /// A line of [`ROUTES`].
     Route(usize),
 }
@@ -199,6 +208,7 @@ impl Subject {
             Subject::Route(route) => (8, 0, route as u32),
             Subject::Named(queue) => (9, 0, queue as u32),
             Subject::Dispatch => (10, 0, 0),
+            Subject::Kill => (12, 0, 0),
             // Flows have a few hundred tasks and tasks a few attempts; later ones share a series.
             Subject::Attempt(flow, task, attempt) => (11, flow, task << 8 | attempt.min(255)),
         };
@@ -361,6 +371,7 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
         Subject::Indexed(class) => tags.push(("type", class.name())),
         Subject::Named(queue) => tags.push(("queue_name", queue.name())),
         Subject::Dispatch => tags.extend([("worker_group", WORKER_GROUP), ("worker_queue", WORKER_GROUP)]),
+        Subject::Kill => tags.extend([("execution_killed_type", "execution"), ("tenant_id", "main")]),
         Subject::Route(route) => {
             let (method, status, uri) = ROUTES.get(route)?;
             tags.extend([("exception", "none"), ("method", *method), ("status", *status), ("uri", *uri)]);

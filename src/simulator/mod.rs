@@ -11,6 +11,7 @@
 
 mod behaviour;
 mod changes;
+mod checks;
 mod cluster;
 mod context;
 mod controller;
@@ -40,6 +41,7 @@ mod pollers;
 mod polling;
 mod process;
 mod queue;
+mod scheduled;
 mod scheduler;
 mod slots;
 mod streams;
@@ -57,7 +59,7 @@ use std::sync::Arc;
 pub use changes::StateChange;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
-pub use listening::Reason;
+pub use listening::{About, Reason};
 pub use log::Log;
 pub use member::{Member, Process};
 pub use meters::moves;
@@ -65,11 +67,15 @@ pub use origin::Origin;
 pub use outbox::{Delivery, Sent};
 pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
-pub use view::{Backlog, Command, CommandError, DatabaseView, Job, Level, LimitReached, Port, RunningJob, Schedulable};
+pub use view::{
+    Backlog, Command, CommandError, DatabaseView, ExecutionSeen, Job, Level, LimitReached, Port, RunningJob,
+    Schedulable, TaskRunSeen,
+};
 
+use crate::flow::CheckBehavior;
 use crate::profile::Role;
 use crate::random::{Seed, name_key};
-use crate::scenario::{Fault, Plan, Target};
+use crate::scenario::{Answering, Deed, Fault, Plan, Target, Whose};
 use crate::time::{Calendar, Instant};
 use cluster::Cluster;
 use context::Context;
@@ -80,7 +86,7 @@ use liveness::Liveness;
 use member::AfterExit;
 use meters::{Class, QueueName};
 use process::Cause;
-use queue::{Message, POLL_SIZE, QueueKind};
+use queue::{Asked, Message, POLL_SIZE, QueueKind};
 use scheduler::Scheduler;
 use traffic::{Traffic, Way};
 
@@ -124,17 +130,22 @@ impl Simulation {
         simulation
     }
 
-    /// Moves to `to`, through all events up to and including it. An instant in the past changes nothing.
+    /// Moves to `to`, through all events up to and including it. An instant in the past changes nothing. After
+    /// [`Simulation::stop_at_messages`] it may end earlier.
     ///
     /// # Errors
     /// A limit was reached; `now` is the instant of it, and nothing moves any more.
     pub fn advance(&mut self, to: Instant) -> Result<(), LimitReached> {
+        let mut to = to;
         while self.cx.limit.is_none()
             && let Some((at, event)) = self.cx.events.pop(to)
         {
             self.cx.now = at;
             self.handled += 1;
             self.dispatch(event);
+            if self.cx.outbox.stops() {
+                to = at;
+            }
             if self.handled >= limits::EVENTS {
                 self.cx.reached("the number of events", limits::EVENTS);
             }
@@ -159,13 +170,22 @@ impl Simulation {
             }
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
-            Event::RetryDue { execution, number, run } => {
-                if let Some(trigger) = executor.due(cx, cluster, (execution, number), run) {
-                    scheduler.unlock(cx, trigger);
+            Event::RetryDue { execution, flow, number, run } => {
+                if let Some((trigger, state)) = executor.due(cx, cluster, (execution, (flow, number)), run) {
+                    scheduler.ended(cx, trigger, state);
                 }
             }
             Event::FlowRetryDue { flow, number, attempt } => {
                 executor.flow_retry_due(cx, cluster, flow, number, attempt);
+            }
+            Event::SlaDue { execution, flow, number, sla } => {
+                if let Some((trigger, state)) = executor.sla_due(cx, cluster, (execution, (flow, number)), sla) {
+                    scheduler.ended(cx, trigger, state);
+                }
+            }
+            Event::KillDue { execution: slot, flow, number } => {
+                let what = Asked::Kill { cascade: true };
+                cluster.send(cx, QueueKind::Execution, Message::Asked { slot, flow, number, what });
             }
             Event::LivenessCheck => self.liveness.check(cx, cluster),
             Event::FaultBegins { entry } => self.begin_entry(entry as usize),
@@ -245,11 +265,14 @@ impl Simulation {
         let freed = match message {
             Message::Execution { slot, number } => executor.process(cx, cluster, consumer, slot, number),
             Message::TaskEnded { slot, number, end } => executor.task_ended(cx, cluster, consumer, (slot, number), end),
-            Message::TaskStarted { slot, number, run, attempt } => {
-                executor.task_started(cx, cluster, consumer, (slot, number), (run, attempt))
+            Message::TaskStarted { slot, flow, number, run, attempt } => {
+                executor.task_started(cx, cluster, consumer, (slot, (flow, number)), (run, attempt))
             }
             Message::Child { slot, number, run, state } => {
                 executor.child(cx, cluster, consumer, (slot, number), (run, state))
+            }
+            Message::Asked { slot, flow, number, what } => {
+                executor.asked(cx, cluster, consumer, (slot, (flow, number)), what)
             }
             Message::Job(order) => {
                 cluster.hand_out(cx, consumer, order);
@@ -266,8 +289,8 @@ impl Simulation {
                 None
             }
         };
-        if let Some(trigger) = freed {
-            scheduler.unlock(cx, trigger);
+        if let Some((trigger, state)) = freed {
+            scheduler.ended(cx, trigger, state);
         }
     }
 
@@ -286,7 +309,16 @@ impl Simulation {
                 it.process().map(|_| ()).ok_or_else(|| CommandError::NoProcess(it.name().to_owned()))
             }
             Command::Inject(entry) => self.check_fault(&entry.fault),
-            Command::Execute { flow, .. } => self.check_execute(*flow),
+            Command::Receivers(_) => Ok(()),
+            Command::Answer { message, .. } => match self.cx.outbox.waits(*message) {
+                true => Ok(()),
+                false => Err(CommandError::NotWaiting(*message)),
+            },
+            Command::Execute { flow, origin } => self.check_execute(*flow, origin),
+            Command::Ask { deed, whose } => {
+                self.webserver()?;
+                self.executor.asked_of(&self.cx, deed, whose).map(drop)
+            }
             Command::Clear(name) => {
                 let known = self.faults.active().iter().any(|fault| fault.entry.name == *name);
                 if known { Ok(()) } else { Err(CommandError::NoFault(name.clone())) }
@@ -299,7 +331,12 @@ impl Simulation {
     /// # Errors
     /// It cannot be done, and nothing is changed.
     pub fn command(&mut self, command: Command) -> Result<(), CommandError> {
-        self.check(&command)?;
+        if let Err(error) = self.check(&command) {
+            if let Command::Ask { deed, whose } = &command {
+                self.cx.tell(Happening::Asked { deed: deed.keyword(), flow: whose.flow, executions: 0 });
+            }
+            return Err(error);
+        }
         match command {
             Command::SetLogger { member, logger, level } => self.set_logger(member, &logger, Some(level))?,
             Command::TouchLogger { member, logger } => self.set_logger(member, &logger, None)?,
@@ -311,10 +348,17 @@ impl Simulation {
             Command::Stop { member } => self.terminate(member, true, AfterExit::Policy),
             Command::Inject(entry) => self.begin(entry),
             Command::Clear(name) => self.clear(&name),
+            Command::Ask { deed, whose } => self.ask_of_executions(&deed, &whose)?,
             Command::Execute { flow, origin } => {
                 let Simulation { cx, cluster, executor, .. } = self;
                 traffic::ask(cx, cluster, executor, flow as u32, Way::Api, Some(origin));
             }
+            Command::Receivers(answering) => {
+                for (message, answer) in self.cx.outbox.answer_by(answering) {
+                    self.cluster.answered(&mut self.cx, message, answer);
+                }
+            }
+            Command::Answer { message, answer } => self.cluster.answered(&mut self.cx, message, answer),
         }
         if cfg!(debug_assertions) {
             self.assert_laws();
@@ -335,14 +379,49 @@ impl Simulation {
     }
 
     /// Whether somebody would start an execution of a flow.
-    fn check_execute(&self, flow: usize) -> Result<(), CommandError> {
+    fn check_execute(&self, flow: usize, origin: &Origin) -> Result<(), CommandError> {
         let flows = self.cx.plan.flows.len();
         let it = self.cx.plan.flows.get(flow).ok_or(CommandError::NoFlow(flow, flows))?;
         if it.disabled {
             return Err(CommandError::Disabled(it.name()));
         }
-        let webserver = self.cluster.pick(&self.cx, Role::Webserver, 0);
-        webserver.map(|_| ()).ok_or(CommandError::NoWebserver)
+        self.webserver()?;
+        match checks::failed(&self.cx, flow as u32, Some(origin)) {
+            Some(failed) if failed.behavior == CheckBehavior::Block => {
+                Err(CommandError::Blocked(failed.messages.join(", ")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn webserver(&self) -> Result<usize, CommandError> {
+        self.cluster.pick(&self.cx, Role::Webserver, 0).ok_or(CommandError::NoWebserver)
+    }
+
+    /// Somebody asks something of executions. That nobody heard it is told too: a plan may ask what cannot be asked then.
+    fn ask_of_executions(&mut self, deed: &Deed, whose: &Whose) -> Result<(), CommandError> {
+        let webserver = self.webserver()?;
+        let Simulation { cx, cluster, executor, .. } = self;
+        let keys = executor.asked_of(cx, deed, whose)?;
+        let done = executor.ask(cx, cluster, webserver, (deed, &keys));
+        cx.tell(Happening::Asked { deed: deed.keyword(), flow: whose.flow, executions: done.len() });
+        Ok(())
+    }
+
+    /// From now on executions that have ended are kept: the last of them can be looked at, and asked for again.
+    pub fn keep_executions(&mut self) {
+        self.executor.keep_executions();
+    }
+
+    /// The executions that have not ended, at most [`limits::LISTED`] of them, and the last [`limits::ENDED`] that have, where
+    /// they are kept; the oldest first.
+    pub fn executions(&self) -> Vec<ExecutionSeen> {
+        self.executor.seen_executions(&self.cx)
+    }
+
+    /// Which execution has an id: an index of its flow, and its number there. Of those that have not ended, or are kept.
+    pub fn execution_named(&self, id: &str) -> Option<(usize, u64)> {
+        self.executor.named_execution(&self.cx, id).map(|(flow, number)| (flow as usize, number))
     }
 
     /// The id that the next execution of a flow will have.
@@ -369,9 +448,11 @@ impl Simulation {
         }
     }
 
-    /// From now on old happenings make room for new ones, instead of an end at the limit: for what goes on for ever.
+    /// From now on old happenings make room for new ones, instead of an end at the limit, and executions that have ended are
+    /// kept: for what goes on for ever, and is looked at.
     pub fn forget_old_happenings(&mut self) {
         self.cx.journal.drop_oldest();
+        self.keep_executions();
         self.cx.changes.log.drop_oldest();
     }
 
@@ -438,6 +519,19 @@ impl Simulation {
     /// What notification tasks sent, oldest first; the last of it is kept.
     pub fn sent(&self) -> &Log<Sent> {
         &self.cx.outbox.sent
+    }
+    /// Who answers messages now.
+    pub fn answering(&self) -> Answering {
+        self.cx.outbox.answering
+    }
+    /// Whether [`Simulation::advance`] ends at each instant at which a message is sent that waits for an answer from
+    /// outside, all of that instant done: for who sends it.
+    pub fn stop_at_messages(&mut self, stop: bool) {
+        self.cx.outbox.stopping = stop;
+    }
+    /// Whether any task of a flow tells somebody.
+    pub fn tells(&self) -> bool {
+        self.executor.tells()
     }
     /// From now on it is kept what the Flow triggers of a flow make of executions: [`Simulation::reasons`].
     pub fn ask(&mut self, flow: usize) {

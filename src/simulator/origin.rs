@@ -18,8 +18,27 @@ pub struct Origin {
     pub trigger: Option<Map<String, Value>>,
     /// The execution that started it, as it was then.
     pub upstream: Option<Arc<notify::Execution>>,
-    /// It ends as FAILED before it begins: its inputs could not be rendered.
+    /// It ends as FAILED before it begins: its inputs could not be rendered, or a condition of its Schedule failed.
     pub failed: bool,
+    /// It was created as FAILED: `checks` of its flow do not hold.
+    pub checked: bool,
+    /// The execution whose kill goes on to this one.
+    pub starter: Option<Starter>,
+    /// The id of the execution that this one repeats.
+    pub original: Option<String>,
+    /// A Schedule started it.
+    pub scheduled: bool,
+}
+
+/// The execution that started another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Starter {
+    /// Its flow, an index into the plan's.
+    pub flow: u32,
+    /// Which of the flow's executions.
+    pub number: u64,
+    /// By a Flow trigger that listens to it, not by a Subflow.
+    pub alert: bool,
 }
 
 /// The origins of executions, by their flow and number.
@@ -33,6 +52,9 @@ impl Origins {
     pub(super) fn remove(&mut self, execution: (u32, u64)) -> Option<Arc<Origin>> {
         // Nothing is hashed in a run in which there is none.
         if self.0.is_empty() { None } else { self.0.remove(&execution) }
+    }
+    pub(super) fn shared(&self, execution: (u32, u64)) -> Option<&Arc<Origin>> {
+        if self.0.is_empty() { None } else { self.0.get(&execution) }
     }
     pub(super) fn get(&self, execution: (u32, u64)) -> Option<&Origin> {
         if self.0.is_empty() { None } else { self.0.get(&execution).map(Arc::as_ref) }

@@ -1,6 +1,8 @@
-//! What notification tasks send: worked out when the task run is created, sent when a worker runs it. In the model receivers
-//! answer as the scenario says; nothing leaves the machine.
+//! What notification tasks send: worked out when the task run is created, sent when a worker runs it. Nothing leaves the
+//! machine here. Receivers answer as the scenario says; or the job of the task waits until somebody outside, who sends the
+//! message, says what came of it, and no longer than the task itself would.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -12,7 +14,7 @@ use super::worker::{Outcome, Work};
 use crate::execution::Done;
 use crate::flow::State;
 use crate::notify::{Message, Request};
-use crate::scenario::Answer;
+use crate::scenario::{Answer, Answering, RealAnswer};
 use crate::time::{Duration, Instant};
 
 /// A message that a task sent, or could not send.
@@ -32,6 +34,8 @@ pub struct Sent {
     pub message: Option<Arc<Message>>,
     /// What became of it.
     pub delivery: Delivery,
+    /// What its real receiver answered, where there was one.
+    pub answer: Option<RealAnswer>,
 }
 
 /// What became of a message.
@@ -45,6 +49,33 @@ pub enum Delivery {
     Failed(String),
     /// What the task sends is not simulated, and nothing was sent: why.
     NotSimulated(String),
+    /// Its real receiver has not answered yet.
+    Waiting,
+}
+
+impl Delivery {
+    /// What is said of a message that waits for its answer.
+    pub const UNDER_WAY: &str = "no answer yet";
+
+    /// For programs.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Delivery::Taken => "taken",
+            Delivery::Lost(_) => "lost",
+            Delivery::Failed(_) => "failed",
+            Delivery::NotSimulated(_) => "not-simulated",
+            Delivery::Waiting => "waiting",
+        }
+    }
+
+    /// Why nobody was told, or not yet.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Delivery::Taken => None,
+            Delivery::Lost(why) | Delivery::Failed(why) | Delivery::NotSimulated(why) => Some(why),
+            Delivery::Waiting => Some(Delivery::UNDER_WAY),
+        }
+    }
 }
 
 impl Sent {
@@ -97,13 +128,82 @@ pub(super) struct Outbox {
     /// By flow and number of the execution: what its task runs send.
     prepared: FxHashMap<(u32, u64), Vec<(u32, Prepared)>>,
     pub(super) sent: Log<Sent>,
+    pub(super) answering: Answering,
+    /// By number: messages that wait for an answer from outside, and what their jobs come to when it is a good one.
+    waiting: BTreeMap<u64, (Instant, Outcome)>,
+    /// Time stops when a message waits.
+    pub(super) stopping: bool,
+    /// It should do so now.
+    stop: bool,
 }
 
 impl Outbox {
     pub(super) fn new() -> Outbox {
         let mut sent = Log::new(limits::SENT);
         sent.drop_oldest();
-        Outbox { prepared: FxHashMap::default(), sent }
+        Outbox {
+            prepared: FxHashMap::default(),
+            sent,
+            answering: Answering::default(),
+            waiting: BTreeMap::new(),
+            stopping: false,
+            stop: false,
+        }
+    }
+
+    /// Whether time stops, because a message waits since.
+    pub(super) fn stops(&mut self) -> bool {
+        std::mem::take(&mut self.stop)
+    }
+
+    /// Whether a message waits for an answer.
+    pub(super) fn waits(&self, message: u64) -> bool {
+        self.waiting.contains_key(&message)
+    }
+
+    /// A message that is sent next waits: what its job comes to when no answer comes.
+    fn wait(&mut self, now: Instant, good: Outcome, none: Outcome) -> Outcome {
+        let number = self.sent.next();
+        // What nobody can look at any more nobody answers.
+        while let Some(oldest) = self.waiting.first_entry().filter(|it| *it.key() < self.sent.dropped()) {
+            oldest.remove();
+        }
+        self.waiting.insert(number, (now, good));
+        self.stop = self.stopping;
+        Outcome { awaits: Some(number), ..none }
+    }
+
+    /// Its receiver has answered: when it was sent, and what its job comes to.
+    pub(super) fn answered(&mut self, message: u64, answer: RealAnswer) -> Option<(Instant, Outcome)> {
+        let (at, outcome) = self.waiting.remove(&message)?;
+        let failed = |outcome| Outcome { state: State::Failed, ..outcome };
+        let outcome = Outcome { duration: answer.took, awaits: Some(message), ..outcome };
+        let outcome = if answer.fails.is_some() { failed(outcome) } else { outcome };
+        self.sent.change(message, |sent| {
+            sent.delivery = answer.fails.clone().map_or(Delivery::Taken, Delivery::Lost);
+            sent.answer = Some(answer);
+        });
+        Some((at, outcome))
+    }
+
+    /// The job that waited for an answer has ended without it.
+    pub(super) fn given_up(&mut self, message: u64, after: Duration) {
+        if self.waiting.remove(&message).is_some() {
+            let why = format!("no answer within {}", after.rounded());
+            self.sent.change(message, |sent| sent.delivery = Delivery::Lost(why));
+        }
+    }
+
+    /// Others answer from now on. Where it is the scenario, it answers what is under way too: with which answers.
+    pub(super) fn answer_by(&mut self, answering: Answering) -> Vec<(u64, RealAnswer)> {
+        self.answering = answering;
+        if answering != Answering::Scenario {
+            return Vec::new();
+        }
+        let taken = |(number, (_, outcome)): (&u64, &(Instant, Outcome))| {
+            (*number, RealAnswer { status: None, fails: None, took: outcome.duration })
+        };
+        self.waiting.iter().map(taken).collect()
     }
 
     /// A task run is created that sends something; another attempt sends it anew.
@@ -137,15 +237,20 @@ fn host(url: &str) -> &str {
 }
 
 impl Context {
-    /// What receivers answer to a message. The last one that means it counts.
-    fn answer(&self, message: &Message) -> Answer {
+    /// What receivers answer to a message; none where somebody outside answers. The last one that means it counts.
+    fn answer(&self, message: &Message) -> Option<Answer> {
         let host = match message.request() {
             Request::Http(http) => host(&http.url),
             Request::Mail(mail) => &mail.host,
         };
         let answers = self.receivers.iter().rev();
         let found = answers.into_iter().find(|(name, _)| name.means(message.channel, host));
-        found.map_or(Answer::Ok, |(_, answer)| *answer)
+        let said = found.map(|(_, answer)| *answer);
+        match self.outbox.answering {
+            Answering::Scenario => Some(said.unwrap_or_default()),
+            Answering::Outside => said,
+            Answering::AllOutside => said.filter(|answer| *answer != Answer::Ok),
+        }
     }
 
     /// A worker begins an attempt of a task: when the task sends something, it is sent, and the attempt comes to what the
@@ -169,24 +274,21 @@ impl Context {
             Prepared::Fails(why) => (None, Delivery::Failed(why), failed(outcome.duration)),
             Prepared::NotSimulated(why) => (None, Delivery::NotSimulated(why), outcome),
             Prepared::Message(message) => {
+                let patience = Duration::milliseconds(message.request().patience_ms());
                 let (delivery, outcome) = match (self.answer(&message), message.request()) {
-                    (Answer::Ok, _) => (Delivery::Taken, outcome),
-                    (Answer::Refused, _) => (Delivery::Lost("connection refused".into()), failed(REFUSED)),
-                    (Answer::Timeout, Request::Http(http)) => {
-                        (Delivery::Lost("no answer".into()), failed(Duration::milliseconds(http.idle_timeout_ms)))
-                    }
-                    (Answer::Timeout, Request::Mail(mail)) => {
-                        (Delivery::Lost("no answer".into()), failed(Duration::milliseconds(mail.session_timeout_ms)))
-                    }
-                    (Answer::Status(status), Request::Http(http)) => match http.accepts.complaint(status, "") {
+                    (None, _) => (Delivery::Waiting, self.outbox.wait(self.now, outcome, failed(patience))),
+                    (Some(Answer::Ok), _) => (Delivery::Taken, outcome),
+                    (Some(Answer::Refused), _) => (Delivery::Lost("connection refused".into()), failed(REFUSED)),
+                    (Some(Answer::Timeout), _) => (Delivery::Lost("no answer".into()), failed(patience)),
+                    (Some(Answer::Status(status)), Request::Http(http)) => match http.accepts.complaint(status, "") {
                         Some(why) => (Delivery::Lost(why.trim_end().to_owned()), failed(outcome.duration)),
                         None => (Delivery::Taken, outcome),
                     },
                     // A server of mails has no such status: it takes none of them.
-                    (Answer::Status(status), Request::Mail(_)) if status >= 400 => {
+                    (Some(Answer::Status(status)), Request::Mail(_)) if status >= 400 => {
                         (Delivery::Lost(format!("the mail server answers {status}")), failed(outcome.duration))
                     }
-                    (Answer::Status(_), Request::Mail(_)) => (Delivery::Taken, outcome),
+                    (Some(Answer::Status(_)), Request::Mail(_)) => (Delivery::Taken, outcome),
                 };
                 (Some(message), delivery, outcome)
             }
@@ -196,7 +298,7 @@ impl Context {
             self.outbox.prepare((flow, number), run, Prepared::Fails(why.clone()));
         }
         let execution = self.id("execution", flow, number, 0);
-        let sent = Sent { at: self.now, flow, execution, task, attempt, message, delivery };
+        let sent = Sent { at: self.now, flow, execution, task, attempt, message, delivery, answer: None };
         // It drops the oldest, and is never full.
         let _ = self.outbox.sent.add(sent);
         outcome

@@ -60,15 +60,28 @@ pub(super) enum Message {
     /// A job for a worker.
     Job(super::worker::JobOrder),
     /// A task run was started by a worker.
-    TaskStarted { slot: u32, number: u64, run: u32, attempt: u32 },
+    TaskStarted { slot: u32, flow: u32, number: u64, run: u32, attempt: u32 },
     /// What became of the execution that a task run started: none when there is no such flow.
     Child { slot: u32, number: u64, run: u32, state: Option<State> },
+    /// Somebody asks something of an execution.
+    Asked { slot: u32, flow: u32, number: u64, what: Asked },
     /// A task run ended.
     TaskEnded { slot: u32, number: u64, end: super::worker::TaskEnd },
     /// A polling trigger was evaluated.
     TriggerEvaluated { trigger: u32, fires: bool },
     /// Log lines, as many as it says.
     Logs(u32),
+}
+
+/// What an executor is asked to do with an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To kill it, and what it has started.
+    Kill { cascade: bool },
+    /// To pause it.
+    Pause,
+    /// To let it go on.
+    Resume,
 }
 
 /// What waits in a queue, by what it is about.
@@ -89,7 +102,9 @@ impl Waiting {
             Message::TaskEnded { .. } => Some(&mut self.task_ends),
             Message::TriggerEvaluated { .. } => Some(&mut self.trigger_ends),
             Message::Logs(_) => Some(&mut self.log_lines),
-            Message::Execution { .. } | Message::Child { .. } | Message::TaskStarted { .. } => None,
+            Message::Execution { .. } | Message::Asked { .. } | Message::Child { .. } | Message::TaskStarted { .. } => {
+                None
+            }
         }
     }
 
@@ -247,7 +262,7 @@ mod tests {
             queue.push(Message::Logs(lines), at(0));
         }
         assert_eq!((queue.sent, queue.taken, queue.rows().count()), (8, 0, 2));
-        queue.push(Message::TaskStarted { slot: 0, number: 1, run: 0, attempt: 1 }, at(0));
+        queue.push(Message::TaskStarted { slot: 0, flow: 0, number: 1, run: 0, attempt: 1 }, at(0));
         assert_eq!(queue.waiting(), Waiting { log_lines: 8, all: 9, ..Waiting::default() });
         assert!(matches!(queue.pop(), Some(Message::Logs(3))));
         assert_eq!((queue.sent, queue.taken, queue.is_empty()), (9, 3, false));

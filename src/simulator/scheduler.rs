@@ -12,8 +12,10 @@ use super::grid::next_on_grid;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::origin::Origin;
 use super::queue::{Message, QueueKind};
+use super::scheduled::{self, Gate};
 use super::worker::{JobOrder, Work};
-use crate::flow::{Schedule, State, TriggerAction};
+use crate::execution::trigger::{Look, Why};
+use crate::flow::{Recover, Schedule, State, Trigger, TriggerAction};
 use crate::profile::Role;
 use crate::random::noise;
 use crate::scenario::Plan;
@@ -23,6 +25,8 @@ use crate::time::{Calendar, Duration, Instant};
 #[derive(Clone, Debug)]
 pub(super) struct Scheduler {
     triggers: Vec<TriggerState>,
+    /// What is asked before each of them fires.
+    gates: Arc<[Option<Gate>]>,
 }
 
 /// A trigger the scheduler evaluates.
@@ -32,6 +36,10 @@ struct TriggerState {
     place: (u32, u32),
     /// When it is due next.
     next: Instant,
+    /// When it was due last; at first when it came to be.
+    last: Instant,
+    /// An execution ended in a state of its `stopAfter`.
+    off: bool,
     /// Waits for the execution it created, or for its evaluation in a worker.
     locked: bool,
     /// It was due while it was locked.
@@ -62,6 +70,8 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
             triggers.push(TriggerState {
                 place: (flow_index as u32, index as u32),
                 next,
+                last: now,
+                off: false,
                 locked: false,
                 late: false,
                 generation: 0,
@@ -79,22 +89,57 @@ fn given(cx: &Context, (flow, index): (u32, u32)) -> Option<Arc<Origin>> {
     Some(Arc::new(Origin { labels, trigger: Some(variables.as_ref().clone()), ..Origin::default() }))
 }
 
+/// The trigger at a place.
+fn found(plan: &Plan, (flow, index): (u32, u32)) -> Option<&Trigger> {
+    plan.flows.get(flow as usize)?.triggers.get(index as usize)
+}
+
 impl Scheduler {
     pub(super) fn new(cx: &Context) -> Scheduler {
-        Scheduler { triggers: triggers(&cx.plan, &cx.calendar, cx.born) }
+        let triggers = triggers(&cx.plan, &cx.calendar, cx.born);
+        let gates = triggers.iter().map(|state| Gate::new(&cx.plan, state.place)).collect();
+        Scheduler { triggers, gates }
     }
 
     /// Plans the next look at every trigger, when a scheduler comes.
     pub(super) fn plan_all(&mut self, cx: &mut Context) {
         for trigger in 0..self.triggers.len() {
+            self.recover(cx, trigger);
             self.plan(cx, trigger as u32);
+        }
+    }
+
+    /// What a scheduler that comes makes of the dates that were missed: they are all due (ALL, as it is without a word), the
+    /// last of them is, or none.
+    fn recover(&mut self, cx: &Context, trigger: usize) {
+        let Some(state) = self.triggers.get_mut(trigger) else { return };
+        let (schedule, limits) = match found(&cx.plan, state.place) {
+            Some(Trigger { action: TriggerAction::Schedule(schedule), limits, .. }) => (schedule, limits),
+            _ => return,
+        };
+        let now = cx.calendar.date(cx.now);
+        match limits.recover {
+            None | Some(Recover::All) => {}
+            Some(Recover::Last) => {
+                let gate = self.gates.get(trigger).and_then(Option::as_ref);
+                let previous = match gate {
+                    Some(gate) => gate.previous(cx, now),
+                    None => schedule.previous_before(now),
+                };
+                if let Some(previous) = previous.map(|date| cx.calendar.instant(date)).filter(|it| *it > state.last) {
+                    state.next = previous;
+                }
+            }
+            Some(Recover::None) => {
+                state.next = schedule.next_after(now).map_or(Instant::NEVER, |date| cx.calendar.instant(date));
+            }
         }
     }
 
     /// Plans the look of the loop that will find a trigger due.
     fn plan(&mut self, cx: &mut Context, trigger: u32) {
         let state = &mut self.triggers[trigger as usize];
-        if state.next == Instant::NEVER {
+        if state.next == Instant::NEVER || state.off {
             return;
         }
         state.generation += 1;
@@ -123,8 +168,7 @@ impl Scheduler {
         let Some(scheduler) = cluster.pick(cx, Role::Scheduler, 0) else { return };
         let (flow, index) = state.place;
         let plan = cx.plan.clone();
-        let found = plan.flows.get(flow as usize).and_then(|flow| flow.triggers.get(index as usize));
-        let Some(action) = found.map(|it| &it.action) else { return };
+        let Some(it) = found(&plan, (flow, index)) else { return };
         if state.locked {
             state.late = true;
             let waited = now.since(state.next);
@@ -139,36 +183,110 @@ impl Scheduler {
             process.last_ready_loop = now;
             cluster.count(cx, scheduler, Meter::SchedulerLoop, Subject::Bare);
         }
-        match action {
+        match &it.action {
             TriggerAction::Schedule(schedule) => {
-                self.evaluate_schedule(cx, cluster, scheduler, trigger, schedule);
-                self.fire(cx, cluster, executor, scheduler, trigger);
+                self.at_date(cx, (cluster, executor), scheduler, trigger, (it, schedule));
             }
-            TriggerAction::Poll { interval } => self.ask_worker(cx, cluster, scheduler, trigger, *interval),
+            TriggerAction::Poll { interval } => {
+                let (due, gates) = (cx.calendar.date(self.triggers[trigger as usize].next), self.gates.clone());
+                let gate = gates.get(trigger as usize).and_then(Option::as_ref);
+                match gate.map_or(Look::Lets, |gate| gate.look(cx, due)) {
+                    Look::Lets => self.ask_worker(cx, cluster, scheduler, trigger, *interval),
+                    look => {
+                        self.triggers[trigger as usize].next = now + *interval;
+                        if let (Look::Fails(_), Some(gate)) = (look, gate) {
+                            self.fail(cx, (cluster, executor), scheduler, trigger, gate);
+                        }
+                    }
+                }
+            }
             TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Realtime | TriggerAction::Dates => return,
         }
         self.plan(cx, trigger);
     }
 
-    fn evaluate_schedule(
+    /// A date of a Schedule is due: what its conditions make of it, and which date comes next.
+    fn at_date(
+        &mut self,
+        cx: &mut Context,
+        (cluster, executor): (&mut Cluster, &mut Executor),
+        scheduler: usize,
+        trigger: u32,
+        (it, schedule): (&Trigger, &Schedule),
+    ) {
+        let gates = self.gates.clone();
+        let gate = gates.get(trigger as usize).and_then(Option::as_ref);
+        let state = &mut self.triggers[trigger as usize];
+        let ((flow, index), due) = (state.place, state.next);
+        let (date, before) = (cx.calendar.date(due), cx.calendar.date(std::mem::replace(&mut state.last, due)));
+        let look = gate.map_or(Look::Lets, |gate| gate.look(cx, date));
+        let next = match (&look, gate) {
+            // A Schedule that fails goes on from now, and does not ask.
+            (Look::Fails(_), _) => schedule.next_after(cx.calendar.date(cx.now)),
+            (_, Some(gate)) => gate.next(cx, schedule, date),
+            (_, None) => schedule.next_after(date),
+        };
+        state.next = next.map_or(Instant::NEVER, |date| cx.calendar.instant(date));
+        match (look, gate) {
+            (Look::Lets, gate) => {
+                let given = gate.map_or(Ok(None), |gate| gate.given(cx, date, before));
+                let waits = given.is_ok() && it.limits.allow_concurrent != Some(true);
+                self.evaluated_schedule(cx, cluster, scheduler, trigger, (due, waits));
+                if let Ok(origin) = given {
+                    scheduled::tell(cx, (flow, index as usize), date, &Why::Fires);
+                    self.fire(cx, cluster, executor, scheduler, trigger, origin);
+                }
+            }
+            (Look::Refused(why), Some(gate)) => gate.tell(cx, date, &why),
+            (Look::Fails(why), Some(gate)) => {
+                gate.tell(cx, date, &why);
+                self.fail(cx, (cluster, executor), scheduler, trigger, gate);
+            }
+            (_, None) => {}
+        }
+        if let Some(gate) = gate {
+            gate.tell_between(cx, schedule, date, next);
+        }
+    }
+
+    /// A condition fails: an execution that is FAILED from the start, for which the trigger does not wait.
+    fn fail(
+        &mut self,
+        cx: &mut Context,
+        (cluster, executor): (&mut Cluster, &mut Executor),
+        scheduler: usize,
+        trigger: u32,
+        gate: &Gate,
+    ) {
+        let (flow, _) = self.triggers[trigger as usize].place;
+        let number = cx.next_number(flow);
+        executor.origins.insert((flow, number), gate.failed(cx));
+        executor.create(cx, cluster, scheduler, (flow, number), (None, 0));
+        self.stop_after(cx, trigger, State::Failed);
+    }
+
+    /// An execution of a trigger has ended: so the trigger may be switched off.
+    fn stop_after(&mut self, cx: &Context, trigger: u32, state: State) {
+        let it = &mut self.triggers[trigger as usize];
+        it.off |= found(&cx.plan, it.place).is_some_and(|found| found.limits.stop_after.contains(&state));
+    }
+
+    /// A Schedule was evaluated; whether it waits for its execution.
+    fn evaluated_schedule(
         &mut self,
         cx: &Context,
         cluster: &mut Cluster,
         scheduler: usize,
         trigger: u32,
-        schedule: &Schedule,
+        (due, waits): (Instant, bool),
     ) {
         let now = cx.now;
         let state = &mut self.triggers[trigger as usize];
         let (flow, index) = state.place;
         let evaluation = Duration::microseconds(400).times(0.5 + noise(0xe7a1, now.as_nanoseconds() as u64));
         cluster.time(cx, scheduler, Meter::SchedulerEvaluation, Subject::TriggerKind(flow, index), evaluation);
-        let due = state.next;
-        state.locked = true;
+        state.locked = waits;
         let was_late = std::mem::take(&mut state.late);
-        // Missed dates are made up for one after another (recoverMissedSchedules: ALL).
-        let date = schedule.next_after(cx.calendar.date(due));
-        state.next = date.map_or(Instant::NEVER, |date| cx.calendar.instant(date));
         if !was_late {
             // Whole seconds (recorded).
             let delay = Duration::seconds(now.since(due).as_milliseconds() / 1000);
@@ -210,7 +328,7 @@ impl Scheduler {
         cx.truth.polls_ended += 1;
         cluster.consumed(cx, scheduler, QueueName::TriggerEvent);
         match fires {
-            true => self.fire(cx, cluster, executor, scheduler, trigger),
+            true => self.fire(cx, cluster, executor, scheduler, trigger, None),
             false => self.unlock(cx, trigger),
         }
     }
@@ -223,19 +341,26 @@ impl Scheduler {
         executor: &mut Executor,
         scheduler: usize,
         trigger: u32,
+        origin: Option<Arc<Origin>>,
     ) {
         let (flow, index) = self.triggers[trigger as usize].place;
         let number = cx.next_number(flow);
-        if let Some(given) = given(cx, (flow, index)) {
-            executor.origins.insert((flow, number), given);
+        if let Some(origin) = origin.or_else(|| given(cx, (flow, index))) {
+            executor.origins.insert((flow, number), origin);
         }
         cluster.count(cx, scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, State::Created));
         executor.create(cx, cluster, scheduler, (flow, number), (Some(trigger), 0));
         cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
     }
 
-    /// What a trigger waited for has ended.
-    pub(super) fn unlock(&mut self, cx: &mut Context, trigger: u32) {
+    /// The execution that a trigger waited for has ended.
+    pub(super) fn ended(&mut self, cx: &mut Context, trigger: u32, state: State) {
+        self.stop_after(cx, trigger, state);
+        self.unlock(cx, trigger);
+    }
+
+    /// What a trigger waited for is over.
+    fn unlock(&mut self, cx: &mut Context, trigger: u32) {
         self.triggers[trigger as usize].locked = false;
         self.plan(cx, trigger);
     }

@@ -46,6 +46,11 @@ impl<T> Slots<T> {
         self.values.len() - self.free.len()
     }
 
+    /// All values with their slots.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.values.iter().enumerate().filter_map(|(slot, value)| Some((slot as u32, value.as_ref()?)))
+    }
+
     /// All values.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.values.iter().flatten()

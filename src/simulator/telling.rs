@@ -61,6 +61,11 @@ impl Telling {
         self.flows.get(flow as usize).map(|it| it.reads).unwrap_or_default()
     }
 
+    /// Whether any flow has tasks that are worked out.
+    pub(super) fn any(&self) -> bool {
+        self.flows.iter().any(|flow| !flow.tasks.is_empty())
+    }
+
     /// What a worker makes of a task run, where that is more than a while of work.
     pub(super) fn prepare(&self, cx: &Context, of: &Heard<'_>, how: &Dialect, run: u32) -> Option<Prepared> {
         let tasks = &self.flows.get(of.flow as usize)?.tasks;

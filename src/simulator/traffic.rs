@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::behaviour::Place;
+use super::checks;
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
 use super::executor::Executor;
 use super::meters::{Meter, Subject};
 use super::origin::Origin;
-use crate::flow::{Trigger, TriggerAction};
+use crate::flow::{CheckBehavior, Trigger, TriggerAction};
 use crate::profile::Role;
 use crate::random::{Seed, Stream, name_key, noise};
 use crate::time::{Duration, Instant};
@@ -144,6 +145,20 @@ pub(super) fn ask(
     let Some(webserver) = cluster.pick(cx, Role::Webserver, number) else {
         cx.truth.lost_requests += 1;
         return;
+    };
+    let failed = match way {
+        Way::Api => checks::failed(cx, flow, origin.as_deref()).map(|failed| failed.behavior),
+        Way::Webhook => None,
+    };
+    if failed == Some(CheckBehavior::Block) {
+        return;
+    }
+    let origin = match failed {
+        Some(CheckBehavior::Fail) => {
+            let given = origin.map(|origin| Origin::clone(&origin)).unwrap_or_default();
+            Some(Arc::new(Origin { checked: true, ..given }))
+        }
+        _ => origin,
     };
     let spread = 0.5 + noise(cx.flow_key(flow), number);
     if let Some(origin) = origin {

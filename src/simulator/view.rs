@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value as Json};
+
 use super::origin::Origin;
-use crate::scenario::TimelineEntry;
+use crate::flow::State;
+use crate::scenario::{Answering, Deed, RealAnswer, TimelineEntry, Whose};
 use crate::time::Instant;
 
 /// What a member's ports do with a connection.
@@ -92,6 +95,22 @@ pub enum Command {
         /// What it is started with.
         origin: Arc<Origin>,
     },
+    /// Who answers messages from now on. Where it is the scenario again, messages under way are taken.
+    Receivers(Answering),
+    /// The receiver of a message that waits has answered.
+    Answer {
+        /// Its number: that of [`Simulation::sent`](super::Simulation::sent).
+        message: u64,
+        /// What it was.
+        answer: RealAnswer,
+    },
+    /// Somebody asks over the API something of executions that are there.
+    Ask {
+        /// What.
+        deed: Deed,
+        /// Of which.
+        whose: Whose,
+    },
 }
 
 /// Why a command does nothing.
@@ -112,12 +131,37 @@ pub enum CommandError {
     /// The flow is switched off.
     #[error("the flow {0} is disabled: Kestra starts no execution of it")]
     Disabled(String),
+    /// The flow has no such execution that is known.
+    #[error("{0} has no such execution, or it ended long ago")]
+    NoExecution(String),
+    /// No execution of the flow can be asked for this.
+    #[error("no execution of {1} is there for a {0}")]
+    NoneFits(&'static str, String),
+    /// Its state does not allow it.
+    #[error("the execution {id} is {state}: {why}")]
+    NotSo {
+        /// The execution.
+        id: String,
+        /// Its state.
+        state: &'static str,
+        /// What is wrong with that.
+        why: &'static str,
+    },
+    /// The execution has no task run of this task.
+    #[error("the execution has no task run of the task `{0}`")]
+    NoTaskRun(String),
+    /// A check of the flow does not hold: no execution starts.
+    #[error("the flow's checks do not hold: {0}")]
+    Blocked(String),
     /// No webserver takes requests.
     #[error("no webserver answers")]
     NoWebserver,
     /// No fault of this name is there.
     #[error("no fault in force is called `{0}`")]
     NoFault(String),
+    /// This message waits for no answer.
+    #[error("message {0} waits for no answer")]
+    NotWaiting(u64),
 }
 
 /// A job that runs in a worker, as `/worker` lists it.
@@ -148,6 +192,46 @@ pub enum Job {
         /// Index of the trigger in the flow.
         trigger: usize,
     },
+}
+
+/// An execution, as somebody sees it who looks it up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecutionSeen {
+    /// Its id, 22 characters.
+    pub id: String,
+    /// Index of the flow in the plan.
+    pub flow: usize,
+    /// Which of the flow's executions, from 1 on.
+    pub number: u64,
+    /// When it was created.
+    pub created: Instant,
+    /// What it is.
+    pub state: State,
+    /// The states it came into, the oldest first; empty where that is not kept.
+    pub history: Vec<(Instant, State)>,
+    /// Its labels.
+    pub labels: Vec<(String, String)>,
+    /// The inputs that it was given.
+    pub inputs: Map<String, Json>,
+    /// Its task runs, in the order in which they were created.
+    pub task_runs: Vec<TaskRunSeen>,
+    /// The id of the execution that it repeats.
+    pub original: Option<String>,
+    /// The id of the execution that started it, by a Subflow or by a Flow trigger that heard of it.
+    pub started_by: Option<String>,
+}
+
+/// A task run of an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskRunSeen {
+    /// Id of the task.
+    pub task: String,
+    /// The value that it is for, of a task that runs for several.
+    pub value: Option<String>,
+    /// What it is.
+    pub state: State,
+    /// Its attempts, the one that runs included.
+    pub attempts: u32,
 }
 
 /// A trigger, as `/scheduler` lists it.

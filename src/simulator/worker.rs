@@ -31,6 +31,8 @@ pub(super) struct TaskEnd {
     pub(super) state: State,
     /// From the creation of the task run to its end, the time in queues included.
     pub(super) duration: Duration,
+    /// Of which flow.
+    pub(super) flow: u32,
     /// Of which task run.
     pub(super) run: u32,
     /// Which attempt.
@@ -45,6 +47,8 @@ pub(super) struct Outcome {
     pub(super) timed_out: bool,
     pub(super) logs: u32,
     pub(super) fires: bool,
+    /// The message of which it awaits the answer; without one it comes to this.
+    pub(super) awaits: Option<u64>,
 }
 
 /// A job in a worker's thread.
@@ -114,11 +118,46 @@ impl Worker {
         self.running.iter().any(|job| job.turn == turn && job.left.is_none())
     }
 
+    /// A task run that runs here is to end as KILLED: when, if not only once its process goes on. None: it does not run here.
+    pub(super) fn kill(&mut self, task_run: (u32, u64, u32), now: Instant) -> Option<Option<Turn>> {
+        let is = |work: &Work| match *work {
+            Work::Task { flow, number, run, .. } => (flow, number, run) == task_run,
+            Work::Trigger { .. } => false,
+        };
+        let job = self.running.iter_mut().find(|job| is(&job.order.work))?;
+        job.outcome = Outcome { state: State::Killed, timed_out: false, fires: false, ..job.outcome };
+        if job.left.is_some() {
+            job.left = Some(Duration::ZERO);
+            return Some(None);
+        }
+        self.turns += 1;
+        (job.turn, job.ends) = (self.turns, now);
+        Some(Some((now, self.turns)))
+    }
+
     /// A job cannot write what came of it: its thread waits.
     pub(super) fn wait(&mut self, turn: u64) {
         for job in self.running.iter_mut().filter(|job| job.turn == turn) {
             job.left = Some(Duration::ZERO);
         }
+    }
+
+    /// What a job waits for has come: it comes to `outcome` at `ends`, unless it is over before. None when no job here
+    /// waits for it; else when it ends now, if it moves.
+    pub(super) fn answered(&mut self, outcome: Outcome, ends: Instant, now: Instant) -> Option<Option<Turn>> {
+        let job = self.running.iter_mut().find(|job| job.outcome.awaits == outcome.awaits)?;
+        let due = job.left.map_or(job.ends, |left| now + left);
+        if ends >= due {
+            return Some(None);
+        }
+        job.outcome = outcome;
+        if let Some(left) = &mut job.left {
+            *left = ends.since(now);
+            return Some(None);
+        }
+        self.turns += 1;
+        (job.ends, job.turn) = (ends, self.turns);
+        Some(Some((ends, self.turns)))
     }
 
     /// A job ends.
@@ -193,8 +232,14 @@ impl Worker {
 mod tests {
     use super::*;
 
-    const OUTCOME: Outcome =
-        Outcome { duration: Duration::seconds(10), state: State::Success, timed_out: false, logs: 1, fires: false };
+    const OUTCOME: Outcome = Outcome {
+        duration: Duration::seconds(10),
+        state: State::Success,
+        timed_out: false,
+        logs: 1,
+        fires: false,
+        awaits: None,
+    };
 
     fn second(n: u64) -> Instant {
         Instant::START + Duration::seconds(n)
@@ -241,6 +286,25 @@ mod tests {
         assert!(!worker.is_due(turns[0].1) && worker.is_due(turns[1].1));
         worker.stall(second(15));
         assert_eq!(worker.resume(second(20))[0].0, second(20));
+    }
+
+    #[test]
+    fn a_job_that_awaits_an_answer_ends_with_it_or_without_it_and_not_later_for_it() {
+        let awaits = |number| Outcome { awaits: Some(number), state: State::Failed, ..OUTCOME };
+        let mut worker = Worker::new(4);
+        let turns = [7, 8, 9].map(|number| worker.start(order(number), awaits(number), second(0)).1);
+        let answered = |number| Outcome { state: State::Success, ..awaits(number) };
+        let (ends, turn) = worker.answered(answered(8), second(3), second(3)).flatten().expect("it moves");
+        assert_eq!(ends, second(3));
+        assert!(!worker.is_due(turns[1]) && worker.is_due(turn));
+        assert_eq!(worker.end(turn, second(3)).map(|job| job.outcome.state), Some(State::Success));
+        assert_eq!(worker.answered(answered(8), second(4), second(4)), None, "nobody waits for it");
+        assert_eq!(worker.answered(answered(7), second(11), second(4)), Some(None), "it is over before");
+        worker.stall(second(4));
+        assert_eq!(worker.answered(answered(9), second(6), second(5)), Some(None), "it stands still");
+        let again = worker.resume(second(20));
+        assert_eq!(again.iter().map(|turn| turn.0).collect::<Vec<_>>(), [second(26), second(21)]);
+        assert_eq!(worker.end(again[0].1, second(26)).map(|job| job.outcome.state), Some(State::Failed));
     }
 
     #[test]

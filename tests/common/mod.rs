@@ -130,14 +130,20 @@ pub fn families(text: &str) -> Vec<Family> {
     families
 }
 
-/// Every `.yaml` file of scenarios/.
+/// Every scenario of scenarios/ and of its folders; those of rules hold none.
 pub fn scenario_files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .expect("scenarios")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|ext| ext == "yaml"))
-        .collect();
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("scenarios") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("rules") {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|ext| ext == "yaml") {
+                found.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"), &mut files);
     files.sort();
     files
 }

@@ -10,10 +10,34 @@ use super::{Failure, Own, Surroundings};
 use crate::flow::trigger::{Dialect, Era};
 use crate::pebble::{self, Host, Side, Template};
 
-/// Renders the templates of one trigger for one execution.
+/// What a trigger is asked about.
+#[derive(Clone, Copy)]
+pub(super) enum Woken<'a> {
+    /// An execution that has changed its state.
+    By(&'a Upstream<'a>),
+    /// A date of a Schedule, and no execution.
+    At {
+        /// The variables of `trigger`.
+        trigger: &'a Map<String, Json>,
+        /// They are those of `schedule` too.
+        twice: bool,
+    },
+}
+
+impl<'a> Woken<'a> {
+    /// The execution.
+    pub(super) fn execution(self) -> Result<&'a Upstream<'a>, Failure> {
+        match self {
+            Woken::By(upstream) => Ok(upstream),
+            Woken::At { .. } => Err(Failure::new("Invalid condition with null execution")),
+        }
+    }
+}
+
+/// Renders the templates of one trigger for one execution, or one date.
 pub(super) struct Templates<'a> {
     own: &'a Own,
-    upstream: &'a Upstream<'a>,
+    woken: Woken<'a>,
     around: &'a Surroundings<'a>,
     dialect: Dialect,
     templates: &'static pebble::Dialect,
@@ -27,14 +51,14 @@ impl<'a> Templates<'a> {
     /// For conditions.
     pub(super) fn new(
         own: &'a Own,
-        upstream: &'a Upstream<'a>,
+        woken: Woken<'a>,
         around: &'a Surroundings<'a>,
         dialect: Dialect,
         templates: &'static pebble::Dialect,
     ) -> Templates<'a> {
         let upstream_flow = dialect.era == Era::DependsOn;
         let (built, with_outputs) = (OnceCell::new(), OnceCell::new());
-        Templates { own, upstream, around, dialect, templates, upstream_flow, built, with_outputs }
+        Templates { own, woken, around, dialect, templates, upstream_flow, built, with_outputs }
     }
 
     /// For the inputs and labels of the new execution: `flow` is that of the trigger.
@@ -67,20 +91,36 @@ impl<'a> Templates<'a> {
     }
 
     fn render(&self, text: &str, context: &Map<String, Json>) -> Result<String, Failure> {
-        let template = Template::parse(text, self.templates).map_err(|error| Failure::new(error.to_string()))?;
         let host = Host { side: Side::Executor, ..self.around.host.clone() };
-        template.render(context, &host).map_err(|error| Failure::new(error.to_string()))
+        let render = |template: &Template| template.render(context, &host).map_err(|error| Failure::of(&error));
+        match self.own.parsed.get(text) {
+            Some(template) => template.as_ref().map_err(Failure::clone).and_then(render),
+            // A text that a template gave.
+            None => {
+                Template::parse(text, self.templates).map_err(|error| Failure::of(&error)).and_then(|it| render(&it))
+            }
+        }
     }
 
     fn build(&self) -> Map<String, Json> {
-        let upstream = self.upstream;
-        let (id, namespace, revision, own) = match self.upstream_flow {
-            true => (upstream.flow, upstream.namespace, upstream.revision, upstream.variables),
-            false => (self.own.id.as_str(), self.own.namespace.as_str(), 1, self.own.variables.as_ref()),
+        let own = || (self.own.id.as_str(), self.own.namespace.as_str(), 1, self.own.variables.as_ref());
+        let (id, namespace, revision, own) = match self.woken {
+            Woken::By(upstream) if self.upstream_flow => {
+                (upstream.flow, upstream.namespace, upstream.revision, upstream.variables)
+            }
+            _ => own(),
         };
         let mut context = self.around.base.clone();
         context.insert("flow".into(), json!({ "id": id, "namespace": namespace, "revision": revision }));
-        context.extend(variables(upstream, self.dialect));
+        match self.woken {
+            Woken::By(upstream) => context.extend(variables(upstream, self.dialect)),
+            Woken::At { trigger, twice } => {
+                context.insert("trigger".into(), trigger.clone().into());
+                if twice {
+                    context.insert("schedule".into(), trigger.clone().into());
+                }
+            }
+        }
         if let Some(own) = own {
             context.insert("vars".into(), own.clone().into());
         }

@@ -4,14 +4,14 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::context::Templates;
+use super::context::{Templates, Woken};
 use super::holds::Asked;
 use super::start::{Fired, start};
 use super::upstream::Upstream;
-use super::verdict::{Why, found};
+use super::verdict::Why;
 use super::window::{Window, Windows};
 use super::{Failure, Listener, Listeners, Surroundings};
-use crate::flow::trigger::{Condition, Dependency, Era, Mode, Multiple, Preconditions, TimeWindow};
+use crate::flow::trigger::{Dependency, Era, Mode, Multiple, Preconditions, TimeWindow};
 use crate::pebble::truthy;
 
 /// Whoever wants to know what became of each listener, if anybody does.
@@ -30,25 +30,17 @@ enum Slept {
 }
 
 impl Slept {
-    fn explained(self, listener: &Listener, upstream: &Upstream<'_>) -> Why {
+    fn explained(self, listener: &Listener, upstream: &Upstream<'_>, asked: &Asked<'_>) -> Why {
         let rule = &listener.rule;
         match self {
             Slept::Off => Why::Off,
             Slept::Itself => Why::Itself,
             Slept::Kind => Why::Kind(upstream.kind.unwrap_or_default().to_owned()),
             Slept::State => Why::State { state: upstream.state, listens: rule.states.clone() },
-            Slept::Condition(at, failure) => {
-                let condition = rule.conditions.get(at);
-                let place = format!("conditions[{at}]");
-                let what = condition.map_or("", Condition::name).to_owned();
-                match failure {
-                    Some(failure) => Why::Failed { place, what, failure },
-                    None => {
-                        let found = condition.map(|condition| found(condition, upstream)).unwrap_or_default();
-                        Why::Condition { place, what, found }
-                    }
-                }
-            }
+            Slept::Condition(at, failure) => match rule.conditions.get(at) {
+                Some(condition) => asked.refused(at, condition, failure),
+                None => Why::Off,
+            },
             Slept::When(given) => {
                 let (place, what) = ("when".to_owned(), rule.when.clone().unwrap_or_default());
                 match given {
@@ -196,11 +188,12 @@ impl Listeners {
         let mut fired = Vec::new();
         let mut waiting = Vec::new();
         for listener in listeners {
-            let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates);
-            let asked = Asked { own: &listener.own, upstream, templates: &templates, dialect: self.dialect };
+            let woken = Woken::By(upstream);
+            let templates = Templates::new(&listener.own, woken, around, self.dialect, self.templates);
+            let asked = Asked { own: &listener.own, woken, templates: &templates, dialect: self.dialect };
             if let Some(slept) = self.sleeps(listener, upstream, &asked) {
                 if let Some(told) = told.as_mut() {
-                    told(listener, slept.explained(listener, upstream));
+                    told(listener, slept.explained(listener, upstream, &asked));
                 }
                 continue;
             }
@@ -210,7 +203,7 @@ impl Listeners {
                 continue;
             }
             let mut waits = Waiting { listener, parts, open: false, why: None };
-            self.note(&mut waits, &asked, windows, now);
+            self.note(&mut waits, (&asked, upstream), windows, now);
             waiting.push(waits);
         }
         if waiting.is_empty() {
@@ -248,7 +241,8 @@ impl Listeners {
         fired: &mut Vec<Fired>,
         told: &mut Told<'_, '_>,
     ) {
-        let templates = Templates::new(&listener.own, upstream, around, self.dialect, self.templates).of_own_flow();
+        let woken = Woken::By(upstream);
+        let templates = Templates::new(&listener.own, woken, around, self.dialect, self.templates).of_own_flow();
         match start(listener, upstream, &templates, kept, self.dialect) {
             Ok(execution) => {
                 tell(told, listener, Why::Fires);
@@ -281,7 +275,13 @@ impl Listeners {
     }
 
     /// Remembers in the windows of a listener what the execution meets.
-    fn note(&self, waits: &mut Waiting<'_>, asked: &Asked<'_>, windows: &mut Windows, now: Timestamp) {
+    fn note(
+        &self,
+        waits: &mut Waiting<'_>,
+        (asked, upstream): (&Asked<'_>, &Upstream<'_>),
+        windows: &mut Windows,
+        now: Timestamp,
+    ) {
         let listener = waits.listener;
         for part in &waits.parts {
             if part.twice() {
@@ -293,8 +293,8 @@ impl Listeners {
             let stored = windows.get(listener.flow, &part.id).filter(|window| of_2_0 || window.is_open(now));
             let mut window = stored.cloned().unwrap_or_else(|| {
                 let mut window = Window::open(&part.window, &self.zone, now);
-                window.outputs = asked.upstream.outputs.map(|outputs| match of_2_0 {
-                    true => nested(asked.upstream, outputs),
+                window.outputs = upstream.outputs.map(|outputs| match of_2_0 {
+                    true => nested(upstream, outputs),
                     false => outputs.clone(),
                 });
                 window

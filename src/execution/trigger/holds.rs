@@ -1,11 +1,10 @@
 //! Whether conditions hold (recorded: tests/captures/core/conditions.tsv).
 
-use super::context::Templates;
+use super::context::{Templates, Woken};
 use super::convert::{boolean, date, names, ordinal, place, word};
-use super::upstream::Upstream;
 use super::{Failure, Own};
 use crate::flow::trigger::{
-    Calendar, Comparison, Condition, Dialect, Filter, FilterField, Filters, Test, UpstreamFlow, Within,
+    Calendar, Comparison, Condition, Dialect, Filter, FilterField, Filters, TRIGGER_DATE, Test, UpstreamFlow, Within,
 };
 use crate::flow::{State, moment};
 use crate::pebble::truthy;
@@ -13,18 +12,15 @@ use crate::pebble::truthy;
 /// What a condition is asked about.
 pub(super) struct Asked<'a> {
     pub(super) own: &'a Own,
-    /// The execution.
-    pub(super) upstream: &'a Upstream<'a>,
+    /// The execution, or the date of a Schedule.
+    pub(super) woken: Woken<'a>,
     pub(super) templates: &'a Templates<'a>,
     pub(super) dialect: Dialect,
 }
 
-/// What a condition says of a date that has none.
-const TRIGGER_DATE: &str = "{{ trigger.date }}";
-
 impl Asked<'_> {
     /// A property: rendered since 0.23, as written before.
-    fn property(&self, text: &str) -> Result<String, Failure> {
+    pub(super) fn property(&self, text: &str) -> Result<String, Failure> {
         if self.dialect.rendered { self.templates.text(text) } else { Ok(text.to_owned()) }
     }
 
@@ -39,11 +35,11 @@ impl Asked<'_> {
                 self.namespace(namespace, comparison.as_deref(), prefix.as_deref())
             }
             Test::Flow { namespace, flow } => {
-                let upstream = self.upstream;
+                let upstream = self.woken.execution()?;
                 Ok(self.property(namespace)? == upstream.namespace && self.property(flow)? == upstream.flow)
             }
             Test::Labels { wanted, .. } => {
-                let upstream = self.upstream;
+                let upstream = self.woken.execution()?;
                 Ok(wanted.iter().all(|(key, value)| upstream.labelled(key, value)))
             }
             Test::Outputs(expression) => self.outputs(expression),
@@ -81,7 +77,7 @@ impl Asked<'_> {
         let render = |text: &str| self.property(text);
         let any_of = within.any_of.as_ref().map(|list| names(list, render)).transpose()?;
         let none_of = within.none_of.as_ref().map(|list| names(list, render)).transpose()?;
-        let state = self.upstream.state;
+        let state = self.woken.execution()?.state;
         let has = |list: &Vec<Option<State>>| list.contains(&Some(state));
         // A list that is there and empty matched nothing before 0.23.
         let any = any_of.is_none_or(|list| self.dialect.rendered && list.is_empty() || has(&list));
@@ -89,7 +85,7 @@ impl Asked<'_> {
     }
 
     fn namespace(&self, wanted: &str, comparison: Option<&str>, prefix: Option<&str>) -> Result<bool, Failure> {
-        let (wanted, has) = (self.property(wanted)?, self.upstream.namespace);
+        let (wanted, has) = (self.property(wanted)?, self.woken.execution()?.namespace);
         if let Some(comparison) = comparison {
             let comparison = self.property(comparison)?;
             return match comparison.as_str() {
@@ -107,7 +103,9 @@ impl Asked<'_> {
     }
 
     fn outputs(&self, expression: &str) -> Result<bool, Failure> {
-        let Some(outputs) = self.upstream.outputs.filter(|outputs| !outputs.is_empty()) else { return Ok(false) };
+        let Some(outputs) = self.woken.execution()?.outputs.filter(|outputs| !outputs.is_empty()) else {
+            return Ok(false);
+        };
         let rendered = self.templates.text_with_outputs(expression, outputs)?;
         match self.dialect.rendered {
             true => boolean(&rendered)?.ok_or_else(Failure::no_value),
@@ -117,7 +115,7 @@ impl Asked<'_> {
 
     /// Since 0.23 names are compared with states, and nothing is ever found (captures/core/README.md, fact 8).
     fn retried(&self, within: &Within) -> Result<bool, Failure> {
-        let Some(runs) = self.upstream.task_runs else {
+        let Some(runs) = self.woken.execution()?.task_runs else {
             let list = "io.kestra.core.models.executions.Execution.getTaskRunList()";
             let what = "Cannot invoke \"java.util.List.stream()\" because the return value of";
             return Err(Failure::new(format!("{what} \"{list}\" is null")));
@@ -173,6 +171,10 @@ impl Asked<'_> {
             }
             Calendar::PublicHoliday { country, .. } => {
                 date(&rendered)?;
+                // Named where a Schedule is read: no day is a holiday here.
+                if matches!(self.woken, Woken::At { .. }) {
+                    return Ok(false);
+                }
                 let country = country.as_ref().map_or(Ok(String::new()), |country| self.templates.text(country))?;
                 // Without a country that of the server's locale is asked, which has none in a container.
                 Err(Failure::new(match country.len() {
@@ -202,7 +204,7 @@ impl Asked<'_> {
 
     /// Whether the execution is of a flow, in a state, with labels.
     pub(super) fn is_of(&self, wanted: &UpstreamFlow) -> bool {
-        let upstream = self.upstream;
+        let Woken::By(upstream) = self.woken else { return false };
         wanted.namespace.as_ref().is_none_or(|namespace| namespace == upstream.namespace)
             && wanted.flow.as_ref().is_none_or(|flow| flow == upstream.flow)
             && wanted.states.as_ref().is_none_or(|states| states.contains(&upstream.state))
@@ -220,7 +222,7 @@ impl Asked<'_> {
     }
 
     fn filter(&self, filter: &Filter) -> Result<bool, Failure> {
-        let upstream = self.upstream;
+        let upstream = self.woken.execution()?;
         let has = match filter.field {
             FilterField::Flow => upstream.flow.to_owned(),
             FilterField::Namespace => upstream.namespace.to_owned(),

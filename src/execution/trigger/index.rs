@@ -1,4 +1,4 @@
-//! Which Flow triggers a transition can concern: by the state, and by the namespaces that they name.
+//! Which Flow triggers a transition can concern: by the state, and by the namespaces and labels that they name.
 
 use rustc_hash::FxHashMap;
 
@@ -12,7 +12,7 @@ pub(super) struct Index {
     states: Vec<Places>,
 }
 
-/// Listeners by what namespace they want, as places in the list of all.
+/// Listeners by what namespace or label they want, as places in the list of all.
 #[derive(Clone, Debug, Default)]
 struct Places {
     any: Vec<usize>,
@@ -20,14 +20,36 @@ struct Places {
     prefix: FxHashMap<String, Vec<usize>>,
     /// The lengths of prefixes, in bytes.
     lengths: Vec<usize>,
+    /// By key and value.
+    labels: FxHashMap<String, FxHashMap<String, Vec<usize>>>,
 }
 
-/// Which namespaces can concern a listener. Elsewhere a transition neither starts it nor leaves a trace in its windows.
+/// Which executions can concern a listener. What others come to neither starts it nor leaves a trace in its windows.
 #[derive(Clone, Debug, PartialEq)]
 enum Reach {
     Any,
-    /// Any of these: a namespace, and whether it is a prefix.
-    Named(Vec<(String, bool)>),
+    /// Those that have any of these.
+    Named(Vec<Key>),
+}
+
+/// What an execution must have.
+#[derive(Clone, Debug, PartialEq)]
+enum Key {
+    /// This namespace.
+    Namespace(String),
+    /// A namespace that begins so.
+    Prefix(String),
+    /// A label.
+    Label(String, String),
+}
+
+impl Reach {
+    fn label(labels: &[(String, String)]) -> Reach {
+        match labels.first() {
+            Some((key, value)) => Reach::Named(vec![Key::Label(key.clone(), value.clone())]),
+            None => Reach::Any,
+        }
+    }
 }
 
 impl Index {
@@ -49,7 +71,7 @@ impl Index {
     }
 
     /// The listeners that a transition can concern, in order.
-    pub(super) fn candidates(&self, namespace: &str, state: State) -> Vec<usize> {
+    pub(super) fn candidates(&self, namespace: &str, state: State, labels: &[(String, String)]) -> Vec<usize> {
         let at = State::ALL.iter().position(|it| *it == state);
         let Some(places) = at.and_then(|at| self.states.get(at)) else { return Vec::new() };
         let mut found = places.any.clone();
@@ -57,6 +79,11 @@ impl Index {
         for length in &places.lengths {
             let Some(prefix) = namespace.get(..*length) else { continue };
             found.extend(places.prefix.get(prefix).into_iter().flatten());
+        }
+        if !places.labels.is_empty() {
+            for (key, value) in labels {
+                found.extend(places.labels.get(key).and_then(|values| values.get(value)).into_iter().flatten());
+            }
         }
         found.sort_unstable();
         found.dedup();
@@ -66,12 +93,20 @@ impl Index {
 
 impl Places {
     fn add(&mut self, at: usize, reach: &Reach) {
-        let Reach::Named(names) = reach else { return self.any.push(at) };
-        for (name, is_prefix) in names {
-            let map = if *is_prefix { &mut self.prefix } else { &mut self.exact };
-            map.entry(name.clone()).or_default().push(at);
-            if *is_prefix && !self.lengths.contains(&name.len()) {
-                self.lengths.push(name.len());
+        let Reach::Named(keys) = reach else { return self.any.push(at) };
+        for key in keys {
+            match key {
+                Key::Namespace(name) => self.exact.entry(name.clone()).or_default().push(at),
+                Key::Prefix(name) => {
+                    self.prefix.entry(name.clone()).or_default().push(at);
+                    if !self.lengths.contains(&name.len()) {
+                        self.lengths.push(name.len());
+                    }
+                }
+                Key::Label(key, value) => {
+                    let values = self.labels.entry(key.clone()).or_default();
+                    values.entry(value.clone()).or_default().push(at);
+                }
             }
         }
     }
@@ -103,14 +138,14 @@ fn reach(rule: &FlowTrigger, dialect: Dialect) -> Reach {
         return Reach::Any;
     }
     let flows = preconditions.flows.iter().map(|flow| match &flow.namespace {
-        Some(namespace) => Reach::Named(vec![(namespace.clone(), false)]),
-        None => Reach::Any,
+        Some(namespace) => Reach::Named(vec![Key::Namespace(namespace.clone())]),
+        None => Reach::label(&flow.labels),
     });
     let filters = preconditions.filters.iter().map(|filters| {
         let named = filters.filters.iter().filter(|filter| filter.field == FilterField::Namespace);
         let mut named = named.filter_map(|filter| match filter.comparison {
-            Comparison::EqualTo => Some(Reach::Named(vec![(filter.value.clone(), false)])),
-            Comparison::StartsWith => Some(Reach::Named(vec![(filter.value.clone(), true)])),
+            Comparison::EqualTo => Some(Reach::Named(vec![Key::Namespace(filter.value.clone())])),
+            Comparison::StartsWith => Some(Reach::Named(vec![Key::Prefix(filter.value.clone())])),
             _ => None,
         });
         if filters.any { Reach::Any } else { named.next().unwrap_or(Reach::Any) }
@@ -122,7 +157,8 @@ fn reach(rule: &FlowTrigger, dialect: Dialect) -> Reach {
 fn of_condition(condition: &Condition, dialect: Dialect) -> Reach {
     let constant = |text: &str| !dialect.rendered || !text.contains('{');
     match &condition.test {
-        Test::Flow { namespace, .. } if constant(namespace) => Reach::Named(vec![(namespace.clone(), false)]),
+        Test::Flow { namespace, .. } if constant(namespace) => Reach::Named(vec![Key::Namespace(namespace.clone())]),
+        Test::Labels { wanted, .. } => Reach::label(wanted),
         Test::Namespace { namespace, comparison, prefix } if constant(namespace) => {
             let is_prefix = match (comparison.as_deref(), prefix.as_deref()) {
                 (Some("EQUALS"), _) => false,
@@ -132,7 +168,8 @@ fn of_condition(condition: &Condition, dialect: Dialect) -> Reach {
                 (None, None | Some("false" | "False" | "FALSE" | "")) => false,
                 (None, Some(_)) => return Reach::Any,
             };
-            Reach::Named(vec![(namespace.clone(), is_prefix)])
+            let key = if is_prefix { Key::Prefix } else { Key::Namespace };
+            Reach::Named(vec![key(namespace.clone())])
         }
         Test::Or(conditions) => {
             conditions.iter().map(|condition| of_condition(condition, dialect)).reduce(either).unwrap_or(Reach::Any)

@@ -8,14 +8,19 @@
 mod context;
 mod convert;
 mod decide;
+mod found;
 mod holds;
 mod index;
+mod schedule;
 mod start;
 mod upstream;
 mod verdict;
 mod window;
 
 pub use context::{instant, variables};
+#[cfg(feature = "internals")]
+pub use schedule::{Dates, Started};
+pub use schedule::{Look, Scheduled};
 pub use start::Fired;
 pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger, tree};
 pub use verdict::{Verdict, Why};
@@ -24,15 +29,17 @@ pub use window::Window;
 pub use window::Windows;
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
 
 use crate::flow::trigger::{Condition, Dialect, FlowTrigger};
 use crate::flow::{Flow, State, TriggerAction};
-use crate::pebble::{self, Host};
+use crate::pebble::{self, Host, Template};
 
-use context::Templates;
+use context::{Templates, Woken};
 use index::Index;
 
 /// The Flow triggers of all flows.
@@ -67,6 +74,8 @@ struct Own {
     namespace: String,
     labels: Vec<(String, String)>,
     variables: Option<Map<String, Json>>,
+    /// The templates of the trigger, read once.
+    parsed: Arc<FxHashMap<String, Result<Template, Failure>>>,
 }
 
 /// What templates may ask that is not of the execution.
@@ -82,11 +91,17 @@ pub struct Surroundings<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     words: String,
+    /// It is ours: Kestra might not fail.
+    not_simulated: bool,
 }
 
 impl Failure {
     fn new(words: impl Into<String>) -> Failure {
-        Failure { words: words.into() }
+        Failure { words: words.into(), not_simulated: false }
+    }
+
+    fn of(error: &pebble::Error) -> Failure {
+        Failure { words: error.to_string(), not_simulated: error.kind() != pebble::Kind::Engine }
     }
 
     fn no_value() -> Failure {
@@ -109,9 +124,9 @@ pub fn hold(
     around: &Surroundings<'_>,
     (dialect, templates): (Dialect, &'static pebble::Dialect),
 ) -> bool {
-    let own = &Own::of(flow);
-    let templates = &Templates::new(own, upstream, around, dialect, templates);
-    let asked = holds::Asked { own, upstream, templates, dialect };
+    let (own, woken) = (&Own::of(flow, [], templates), Woken::By(upstream));
+    let templates = &Templates::new(own, woken, around, dialect, templates);
+    let asked = holds::Asked { own, woken, templates, dialect };
     conditions.iter().all(|condition| asked.holds(condition) == Ok(true))
 }
 
@@ -119,7 +134,8 @@ impl Listeners {
     /// The Flow triggers of some flows. A [`Fired`] names flows and triggers by their places in this list. What the
     /// version refuses of a trigger is not asked here: see [`crate::flow::trigger::refused`].
     pub fn new(flows: &[Flow], dialect: Dialect, templates: &'static pebble::Dialect, zone: TimeZone) -> Listeners {
-        let listeners: Vec<Listener> = flows.iter().enumerate().flat_map(|(at, flow)| listeners_of(at, flow)).collect();
+        let of = |(at, flow)| listeners_of(at, flow, templates);
+        let listeners: Vec<Listener> = flows.iter().enumerate().flat_map(of).collect();
         let index = Index::new(&listeners, dialect);
         Listeners { listeners, index, dialect, templates, zone }
     }
@@ -129,9 +145,10 @@ impl Listeners {
         self.listeners.iter().all(|listener| listener.off)
     }
 
-    /// Whether any could be concerned by an execution of a namespace that comes into a state.
-    pub fn may_hear(&self, namespace: &str, state: State) -> bool {
-        !self.index.candidates(namespace, state).is_empty()
+    /// Whether any could be concerned by an execution of a namespace, with labels (those of the system need not be among
+    /// them), that comes into a state.
+    pub fn may_hear(&self, namespace: &str, state: State, labels: &[(String, String)]) -> bool {
+        !self.index.candidates(namespace, state, labels).is_empty()
     }
 
     /// What a transition of an execution starts, in the order of flows and their triggers; and what windows keep of it.
@@ -142,7 +159,7 @@ impl Listeners {
         now: jiff::Timestamp,
         around: &Surroundings<'_>,
     ) -> Vec<Fired> {
-        let candidates = self.index.candidates(upstream.namespace, upstream.state);
+        let candidates = self.index.candidates(upstream.namespace, upstream.state, upstream.labels);
         if candidates.is_empty() {
             return Vec::new();
         }
@@ -170,8 +187,12 @@ impl Listeners {
 }
 
 impl Own {
-    fn of(flow: &Flow) -> Own {
+    /// The flow of a trigger that has these texts.
+    fn of<'t>(flow: &Flow, texts: impl IntoIterator<Item = &'t str>, templates: &'static pebble::Dialect) -> Own {
+        let read = |text: &str| Template::parse(text, templates).map_err(|error| Failure::of(&error));
+        let texts = texts.into_iter().filter(|text| text.contains('{'));
         Own {
+            parsed: Arc::new(texts.map(|text| (text.to_owned(), read(text))).collect()),
             id: flow.id.clone(),
             namespace: flow.namespace.clone(),
             labels: flow.labels.clone(),
@@ -180,12 +201,16 @@ impl Own {
     }
 }
 
-fn listeners_of(at: usize, flow: &Flow) -> impl Iterator<Item = Listener> {
-    let own = Own::of(flow);
+fn listeners_of<'f>(
+    at: usize,
+    flow: &'f Flow,
+    templates: &'static pebble::Dialect,
+) -> impl Iterator<Item = Listener> + use<'f> {
     flow.triggers.iter().enumerate().filter_map(move |(trigger, it)| {
         let TriggerAction::Flow(rule) = &it.action else { return None };
         let off = flow.disabled || it.disabled;
+        let own = Own::of(flow, rule.texts(), templates);
         let (id, rule) = (it.id.clone(), FlowTrigger::clone(rule));
-        Some(Listener { flow: at, trigger, id, own: own.clone(), off, rule })
+        Some(Listener { flow: at, trigger, id, own, off, rule })
     })
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::context::{Templates, instant};
 use super::upstream::{CORRELATION, Upstream};
-use super::{Failure, Listener};
+use super::{Failure, Listener, Own};
 use crate::flow::State;
 use crate::flow::trigger::Dialect;
 
@@ -91,10 +91,10 @@ fn rendered(
     tree(inputs, &text)
 }
 
-type Render<'a> = dyn Fn(&str) -> Result<String, Failure> + 'a;
+pub(super) type Render<'a> = dyn Fn(&str) -> Result<String, Failure> + 'a;
 
 /// Renders every text of a tree, keys too.
-fn tree(map: &Map<String, Json>, text: &Render<'_>) -> Result<Map<String, Json>, Failure> {
+pub(super) fn tree(map: &Map<String, Json>, text: &Render<'_>) -> Result<Map<String, Json>, Failure> {
     map.iter().map(|(key, value)| Ok((text(key)?, node(value, text)?))).collect()
 }
 
@@ -107,25 +107,38 @@ fn node(value: &Json, text: &Render<'_>) -> Result<Json, Failure> {
     }
 }
 
+impl Own {
+    /// The labels of the flow, and those that a trigger gives.
+    pub(super) fn labels_with(
+        &self,
+        given: &[(String, String)],
+        templates: &Templates<'_>,
+        dialect: Dialect,
+    ) -> Vec<(String, String)> {
+        let own = self.labels.iter().filter(|(key, _)| !key.starts_with("system.")).cloned();
+        // A label that fails to render is left out, with a WARN.
+        let given = given.iter().filter_map(|(key, value)| Some((key.clone(), templates.text(value).ok()?)));
+        let mut labels: Vec<(String, String)> = Vec::new();
+        for (key, value) in own.chain(given) {
+            match labels.iter_mut().find(|(has, _)| dialect.labels_unique && *has == key) {
+                Some((_, has)) => *has = value,
+                None => labels.push((key, value)),
+            }
+        }
+        if dialect.labels_unique {
+            labels.retain(|(_, value)| !value.is_empty());
+        }
+        labels
+    }
+}
+
 fn labels(
     listener: &Listener,
     upstream: &Upstream<'_>,
     templates: &Templates<'_>,
     dialect: Dialect,
 ) -> Vec<(String, String)> {
-    let own = listener.own.labels.iter().filter(|(key, _)| !key.starts_with("system.")).cloned();
-    // A label that fails to render is left out, with a WARN.
-    let given = listener.rule.labels.iter().filter_map(|(key, value)| Some((key.clone(), templates.text(value).ok()?)));
-    let mut labels: Vec<(String, String)> = Vec::new();
-    for (key, value) in own.chain(given) {
-        match labels.iter_mut().find(|(has, _)| dialect.labels_unique && *has == key) {
-            Some((_, has)) => *has = value,
-            None => labels.push((key, value)),
-        }
-    }
-    if dialect.labels_unique {
-        labels.retain(|(_, value)| !value.is_empty());
-    }
+    let mut labels = listener.own.labels_with(&listener.rule.labels, templates, dialect);
     let correlation = upstream.labels.iter().find(|(key, _)| key == CORRELATION);
     labels.extend(correlation.filter(|_| dialect.correlated).cloned());
     labels

@@ -5,9 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::Failure;
-use super::upstream::Upstream;
 use crate::flow::State;
-use crate::flow::trigger::{Condition, Names, Test, Within};
 
 /// What a transition comes to at one Flow trigger.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,8 +76,29 @@ pub enum Why {
     },
     /// Two entries of `dependsOn` are the same: Kestra fails.
     Twice,
+    /// A condition of a Schedule failed: an execution starts that is FAILED from the start.
+    FailsDate {
+        /// Where it stands.
+        place: String,
+        /// Its class, or the template.
+        what: String,
+        /// Kestra's words.
+        failure: Failure,
+    },
+    /// A date of a Schedule that is let through, and that a later one comes before: it is too late.
+    Late,
     /// It would start an execution, and its inputs cannot be rendered: none starts (up to 1.3).
     Inputs(Failure),
+}
+
+impl Why {
+    /// The step that decided, without what it saw.
+    pub fn step(&self) -> String {
+        match self {
+            Why::Condition { place, .. } | Why::Failed { place, .. } | Why::FailsDate { place, .. } => place.clone(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Why {
@@ -107,74 +126,11 @@ impl fmt::Display for Why {
                 end.map_or(Ok(()), |end| write!(f, "; the window ends at {end}"))
             }
             Why::Twice => write!(f, "two entries of `dependsOn` are the same, and Kestra fails over them"),
-            Why::Inputs(failure) => write!(f, "`inputs` cannot be rendered, no execution starts: {failure}"),
+            Why::Late => write!(f, "passed over: it comes too late, a later one is due next"),
+            Why::FailsDate { place, what, failure } => {
+                write!(f, "{place} ({what}) fails, an execution is FAILED from the start: {failure}")
+            }
+            Why::Inputs(failure) => write!(f, "no execution starts, its inputs fail: {failure}"),
         }
     }
-}
-
-/// What a condition asked that does not hold, and what it found.
-pub(super) fn found(condition: &Condition, upstream: &Upstream<'_>) -> String {
-    let flow = || format!("the flow is `{}.{}`", upstream.namespace, upstream.flow);
-    let labels = || {
-        let labels: Vec<String> = upstream.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        format!("the labels are [{}]", labels.join(", "))
-    };
-    match &condition.test {
-        Test::Status(within) => format!("the state is {}{}", upstream.state.name(), wanted(within)),
-        Test::Namespace { namespace, comparison, prefix } => {
-            let how = match (comparison.as_deref(), prefix.as_deref()) {
-                (Some("EQUALS"), _) | (None, None | Some("false")) => "",
-                (Some("SUFFIX"), _) => "one that ends with ",
-                _ => "one that begins with ",
-            };
-            format!("the namespace is `{}`, not {how}`{namespace}`", upstream.namespace)
-        }
-        Test::Flow { namespace, flow: id } => format!("{}, not `{namespace}.{id}`", flow()),
-        Test::Labels { wanted, .. } => {
-            let lacks: Vec<String> = wanted
-                .iter()
-                .filter(|(key, value)| !upstream.labelled(key, value))
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect();
-            format!("{}, without {}", labels(), lacks.join(", "))
-        }
-        Test::Outputs(expression) => match upstream.outputs {
-            Some(outputs) if !outputs.is_empty() => format!("`{expression}` is not true"),
-            _ => "the execution has no outputs of its flow".to_owned(),
-        },
-        Test::Expression(expression) => format!("`{expression}` gives nothing or `false`"),
-        Test::Retried(_) => "no attempt of a task that was tried again is in such a state".to_owned(),
-        Test::Or(list) => {
-            let each: Vec<String> =
-                list.iter().map(|held| format!("{}: {}", held.name(), found(held, upstream))).collect();
-            format!("none holds ({})", each.join("; "))
-        }
-        Test::Not(list) => {
-            let names: Vec<&str> = list.iter().map(Condition::name).collect();
-            format!("one of {} holds: {}, {}, {}", names.join(", "), flow(), upstream.state.name(), labels())
-        }
-        Test::Own { namespace, flow } => {
-            format!("it asks for the flow of the trigger itself, which is not `{namespace}.{flow}`")
-        }
-        Test::OwnNamespace { namespace, .. } => {
-            format!("it asks for the namespace of the trigger's own flow, which is not `{namespace}`")
-        }
-        Test::Date { date, .. } => {
-            format!("the date `{}` is not such a one", date.as_deref().unwrap_or("{{ trigger.date }}"))
-        }
-        Test::Multiple(_) | Test::Nothing => String::new(),
-    }
-}
-
-fn wanted(within: &Within) -> String {
-    let listed = |names: &Names| match names {
-        Names::Text(text) => text.clone(),
-        Names::List(list) => {
-            let names: Vec<&str> = list.iter().map(|name| name.as_deref().unwrap_or("null")).collect();
-            format!("[{}]", names.join(", "))
-        }
-    };
-    let any_of = within.any_of.as_ref().map(|names| format!(", `in` is {}", listed(names)));
-    let none_of = within.none_of.as_ref().map(|names| format!(", `notIn` is {}", listed(names)));
-    format!("{}{}", any_of.unwrap_or_default(), none_of.unwrap_or_default())
 }

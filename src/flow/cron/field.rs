@@ -5,11 +5,13 @@ use super::{Dialect, trimmed_split};
 /// A field, by what it may hold.
 #[derive(Debug)]
 pub(super) struct Field {
+    /// What it counts, for people.
+    pub called: &'static str,
     kind: Kind,
     /// The least and the greatest value.
-    range: (i32, i32),
+    pub range: (i32, i32),
     /// Names of values, and what they stand for.
-    names: &'static [(&'static str, i32)],
+    pub names: &'static [(&'static str, i32)],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +42,12 @@ const WEEKDAYS: &[(&str, i32)] = &[("MON", 1), ("TUE", 2), ("WED", 3), ("THU", 4
 
 /// The fields in their order; the first is there with seconds only.
 pub(super) const FIELDS: &[Field] = &[
-    Field { kind: Kind::Time, range: (0, 59), names: &[] },
-    Field { kind: Kind::Time, range: (0, 59), names: &[] },
-    Field { kind: Kind::Time, range: (0, 23), names: &[] },
-    Field { kind: Kind::DayOfMonth, range: (1, 31), names: &[] },
-    Field { kind: Kind::Month, range: (1, 12), names: MONTHS },
-    Field { kind: Kind::DayOfWeek, range: (0, 7), names: WEEKDAYS },
+    Field { called: "seconds", kind: Kind::Time, range: (0, 59), names: &[] },
+    Field { called: "minutes", kind: Kind::Time, range: (0, 59), names: &[] },
+    Field { called: "hours", kind: Kind::Time, range: (0, 23), names: &[] },
+    Field { called: "days of the month", kind: Kind::DayOfMonth, range: (1, 31), names: &[] },
+    Field { called: "months", kind: Kind::Month, range: (1, 12), names: MONTHS },
+    Field { called: "days of the week", kind: Kind::DayOfWeek, range: (0, 7), names: WEEKDAYS },
 ];
 
 /// What a field says.

@@ -5,11 +5,13 @@
 //! restricted; ranges must ascend (`FRI-MON` is refused); a step may start anywhere (`5/15`); several expressions may be
 //! joined by `||`; dates in hours that a change of the clock skips or repeats are those that [`walk`] finds.
 
+mod advice;
 mod field;
 #[cfg(test)]
 mod tests;
 mod walk;
 
+pub use advice::advice;
 use field::{Days, FIELDS, Field, Values};
 use jiff::civil::Weekday;
 

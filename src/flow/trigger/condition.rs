@@ -144,6 +144,25 @@ pub struct Multiple {
     pub conditions: Vec<(String, Condition)>,
 }
 
+/// The date that a condition asks about when it says none.
+pub const TRIGGER_DATE: &str = "{{ trigger.date }}";
+
+impl Calendar {
+    fn texts(&self) -> Vec<&str> {
+        match self {
+            Calendar::DateTimeBetween { after, before } | Calendar::TimeBetween { after, before } => {
+                [after, before].into_iter().flatten().map(String::as_str).collect()
+            }
+            Calendar::DayWeek(day) => vec![day],
+            Calendar::DayWeekInMonth { day, which } => vec![day, which],
+            Calendar::Weekend => Vec::new(),
+            Calendar::PublicHoliday { country, division } => {
+                [country, division].into_iter().flatten().map(String::as_str).collect()
+            }
+        }
+    }
+}
+
 impl Condition {
     /// The name of the class, without its package.
     pub fn name(&self) -> &str {
@@ -156,6 +175,46 @@ impl Condition {
             Test::Multiple(multiple) => Some(multiple),
             _ => None,
         }
+    }
+
+    /// Its texts that may be templates, and those of the conditions that it holds.
+    pub fn texts(&self) -> Vec<&str> {
+        let mut texts = Vec::new();
+        self.add_texts(&mut texts);
+        texts
+    }
+
+    fn add_texts<'t>(&'t self, texts: &mut Vec<&'t str>) {
+        let names = |names: &'t Option<Names>| -> Vec<&'t str> {
+            match names {
+                Some(Names::List(list)) => list.iter().flatten().map(String::as_str).collect(),
+                Some(Names::Text(text)) => vec![text.as_str()],
+                None => Vec::new(),
+            }
+        };
+        match &self.test {
+            Test::Status(within) | Test::Retried(within) => {
+                texts.extend(names(&within.any_of).into_iter().chain(names(&within.none_of)));
+            }
+            Test::Namespace { namespace, comparison, prefix } => {
+                texts.push(namespace);
+                texts.extend([comparison, prefix].into_iter().flatten().map(String::as_str));
+            }
+            Test::Flow { namespace, flow } => texts.extend([namespace.as_str(), flow.as_str()]),
+            Test::Outputs(text) | Test::Expression(text) => texts.push(text),
+            Test::Date { date, is } => {
+                texts.push(date.as_deref().unwrap_or(TRIGGER_DATE));
+                texts.extend(is.texts());
+            }
+            Test::Labels { .. }
+            | Test::Or(_)
+            | Test::Not(_)
+            | Test::Own { .. }
+            | Test::OwnNamespace { .. }
+            | Test::Multiple(_)
+            | Test::Nothing => {}
+        }
+        self.held().for_each(|condition| condition.add_texts(texts));
     }
 
     /// The conditions that it holds.

@@ -50,6 +50,14 @@ pub struct Dialect {
     pub own_correlation: bool,
     /// `outputs` has a task run also when it put out nothing (2.0; templates.context.2.0.0.json).
     pub outputs_of_all: bool,
+    /// Conditions of a Schedule see its dates in its own time zone; before, in that of the server (2.0).
+    pub zoned_conditions: bool,
+    /// Labels of a Schedule are rendered with its dates; before, without (2.0).
+    pub labels_see_dates: bool,
+    /// A Schedule that gives no inputs at all starts nothing either where the flow needs one (since 1.0).
+    pub schedule_inputs: bool,
+    /// Triggers have `allowConcurrent` (since 1.3).
+    pub concurrent: bool,
     /// Inputs that cannot be rendered make an execution that is FAILED from the start; before, none (2.0).
     pub failed_inputs: bool,
 }
@@ -73,6 +81,10 @@ impl Dialect {
         own_correlation: false,
         outputs_of_all: false,
         failed_inputs: false,
+        zoned_conditions: false,
+        labels_see_dates: false,
+        schedule_inputs: false,
+        concurrent: false,
     };
     /// As recorded from 1.3.19.
     pub const V1_3: Dialect = Dialect {
@@ -87,6 +99,8 @@ impl Dialect {
         labels_unique: true,
         correlated: true,
         execution_labels: true,
+        schedule_inputs: true,
+        concurrent: true,
         ..Dialect::V0_20
     };
     /// As recorded from 2.0.0.
@@ -97,6 +111,8 @@ impl Dialect {
         own_correlation: true,
         outputs_of_all: true,
         failed_inputs: true,
+        zoned_conditions: true,
+        labels_see_dates: true,
         ..Dialect::V1_3
     };
 
@@ -142,6 +158,9 @@ pub fn refused(flow: &Flow, dialect: Dialect) -> Vec<(usize, String)> {
 /// Of a trigger that is no Flow trigger.
 fn refused_limits(limits: &TriggerLimits, dialect: Dialect) -> Option<String> {
     match dialect.era {
+        Era::Conditions if limits.allow_concurrent.is_some() && !dialect.concurrent => {
+            Some("a trigger has no `allowConcurrent` there".to_owned())
+        }
         Era::Conditions if limits.when.is_some() => Some("a trigger has no `when` there".to_owned()),
         Era::DependsOn if !limits.conditions.is_empty() => Some("a trigger has no `conditions` there".to_owned()),
         _ => limits.conditions.iter().find_map(|condition| condition.refused(dialect)),

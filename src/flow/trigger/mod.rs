@@ -6,7 +6,7 @@ mod read;
 mod read_condition;
 mod window;
 
-pub use condition::{Calendar, Condition, Multiple, Names, Test, Within};
+pub use condition::{Calendar, Condition, Multiple, Names, TRIGGER_DATE, Test, Within};
 pub use dialect::{Dialect, Era, refused};
 pub(super) use read::{flow_trigger, text};
 pub(super) use read_condition::conditions;
@@ -39,6 +39,36 @@ pub struct FlowTrigger {
     pub labels: Vec<(String, String)>,
     /// Keys that only some versions know, as written.
     pub keys: Vec<&'static str>,
+}
+
+impl FlowTrigger {
+    /// Its texts that may be templates.
+    pub fn texts(&self) -> Vec<&str> {
+        let mut texts: Vec<&str> = self.conditions.iter().flat_map(Condition::texts).collect();
+        let filters = self.preconditions.iter().flat_map(|it| &it.filters).flat_map(|it| &it.filters);
+        texts.extend(filters.filter(|it| it.field == FilterField::Expression).map(|it| it.value.as_str()));
+        texts.extend(self.when.as_deref());
+        texts.extend(self.depends_on.iter().filter_map(|it| it.when.as_deref()));
+        self.inputs.iter().flatten().for_each(|(key, value)| {
+            texts.push(key);
+            add_texts(value, &mut texts);
+        });
+        texts.extend(self.labels.iter().map(|(_, value)| value.as_str()));
+        texts
+    }
+}
+
+/// All texts of a value, keys too.
+pub(crate) fn add_texts<'t>(value: &'t Json, texts: &mut Vec<&'t str>) {
+    match value {
+        Json::String(text) => texts.push(text),
+        Json::Array(items) => items.iter().for_each(|item| add_texts(item, texts)),
+        Json::Object(map) => map.iter().for_each(|(key, value)| {
+            texts.push(key);
+            add_texts(value, texts);
+        }),
+        _ => {}
+    }
 }
 
 /// `mode` and `minSatisfied` of 2.0.

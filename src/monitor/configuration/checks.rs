@@ -1,6 +1,7 @@
 //! What must hold beyond the single options, as Prometheus demands it.
 
 use super::super::relabel;
+use super::selectors;
 use super::values::flag;
 use crate::document::{Entry, Node, Reading, Value};
 use crate::time::Duration;
@@ -312,6 +313,7 @@ pub(super) fn kubernetes(node: &Node, reading: &mut Reading) {
             }
         }
     }
+    selectors(node, reading);
     one_of(node, &["api_server", "kubeconfig_file"], reading);
     let own = present(
         node,
@@ -325,6 +327,39 @@ pub(super) fn kubernetes(node: &Node, reading: &mut Reading) {
         );
     }
     client(node, reading);
+}
+
+fn selectors(node: &Node, reading: &mut Reading) {
+    let mut seen: Vec<&str> = Vec::new();
+    for selector in items(node, "selectors") {
+        let kind = text_of(selector, "role").unwrap_or("");
+        if seen.contains(&kind) {
+            reading.error(&selector.place, format!("two selectors have the role `{kind}`"), "write one of both");
+        }
+        seen.push(kind);
+        let checks: [(&str, fn(&str) -> Option<String>); 2] =
+            [("label", selectors::of_labels), ("field", selectors::of_fields)];
+        for (key, check) in checks {
+            if let Some((node, why)) = get(selector, key).zip(text_of(selector, key).and_then(check)) {
+                reading.error(&node.place, format!("this is no selector: {why}"), "write for example `a=b,c!=d`");
+            }
+        }
+    }
+}
+
+/// Remote storage has names once, each list for itself.
+fn remote_names(file: &Node, reading: &mut Reading) {
+    for list in ["remote_write", "remote_read"] {
+        let mut seen: Vec<&str> = Vec::new();
+        for entry in items(file, list) {
+            let Some(name) = text_of(entry, "name").filter(|name| !name.is_empty()) else { continue };
+            if seen.contains(&name) {
+                let what = format!("two entries of `{list}` are called `{name}`");
+                reading.error(&entry.place, what, "rename one of them");
+            }
+            seen.push(name);
+        }
+    }
 }
 
 pub(super) fn alertmanager(node: &Node, reading: &mut Reading) {
@@ -385,9 +420,11 @@ pub(super) fn otlp(node: &Node, reading: &mut Reading) {
     }
 }
 
-/// A strategy that keeps names as they are needs a scheme that allows them.
+/// What holds of a file: a strategy that keeps names as they are needs a scheme that allows them, and remote storage has a
+/// name once.
 pub(super) fn file(node: &Node, reading: &mut Reading) {
     let legacy = get(node, "global").and_then(|it| text_of(it, "metric_name_validation_scheme")) == Some("legacy");
+    remote_names(node, reading);
     let Some(otlp) = get(node, "otlp").filter(|_| legacy) else { return };
     if let (Some(it), Some(text)) = (get(otlp, "translation_strategy"), text_of(otlp, "translation_strategy"))
         && text.starts_with("No")

@@ -1,10 +1,10 @@
 //! A job: what its targets are, and how each is scraped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::super::relabel::{self, Relabel, Set};
+use super::super::relabel::{self, Relabel, Set, Stopped};
 use super::super::scrape::{Limits, Target};
 use crate::time::Duration;
 
@@ -64,6 +64,8 @@ pub struct Kubernetes {
     pub role: String,
     /// In which namespaces; all when there is none.
     pub namespaces: Vec<String>,
+    /// In the namespace of the Prometheus itself too.
+    pub own_namespace: bool,
     /// Kind of object, what its labels and what its fields must be.
     pub selectors: Vec<(String, String, String)>,
     /// Labels of the node come with pods and endpoints.
@@ -109,22 +111,35 @@ pub struct Located {
 pub struct Targets {
     /// Those that are scraped.
     pub located: Vec<Located>,
-    /// Those that relabelling drops: the address, and which rule does it, in words.
-    pub dropped: Vec<(String, String)>,
+    /// Those that relabelling drops.
+    pub dropped: Vec<Dropped>,
     /// Those that are none: the address, and why, in words.
     pub wrong: Vec<(String, String)>,
+}
+
+/// A target that a rule of relabelling drops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its address, before relabelling.
+    pub address: String,
+    /// The number of the rule.
+    pub rule: usize,
+    /// The rule in words: what it does, what it looked at, and where it is written.
+    pub words: String,
+    /// The labels that its samples would have if nothing dropped it.
+    pub labels: Vec<(Arc<str>, Arc<str>)>,
 }
 
 /// Labels that say how often a target is scraped.
 const SPANS: [&str; 2] = ["__scrape_interval__", "__scrape_timeout__"];
 
-/// How a rule of a job is named.
-pub(super) const BY_RULE: &str = "relabel_configs[";
+/// What the rules for the targets of a job stand in.
+pub(super) const RULES: &str = "relabel_configs";
 
 /// What comes of one address.
 enum Fate {
     Located(Box<Located>),
-    Dropped(String),
+    Dropped(Dropped),
     Wrong(String),
 }
 
@@ -137,18 +152,17 @@ impl Job {
     /// The targets of a job: those it names, and those that were found. What is one target twice is one.
     pub fn targets(&self, found: &[Discovered]) -> Targets {
         let mut targets = Targets::default();
-        let mut seen: Vec<(String, String, String)> = Vec::new();
+        let mut seen = BTreeSet::new();
         let named = self.groups.iter().flat_map(|group| group.targets.iter().map(|address| (address, &group.labels)));
         for (address, labels) in named.chain(found.iter().map(|it| (&it.address, &it.meta))) {
             match self.target(address, labels) {
                 Fate::Located(located) => {
                     let same = (located.url(), located.target.describe(), located.target.interval.to_string());
-                    if !seen.contains(&same) {
-                        seen.push(same);
+                    if seen.insert(same) {
                         targets.located.push(*located);
                     }
                 }
-                Fate::Dropped(rule) => targets.dropped.push((address.clone(), rule)),
+                Fate::Dropped(dropped) => targets.dropped.push(dropped),
                 Fate::Wrong(why) => targets.wrong.push((address.clone(), why)),
             }
         }
@@ -184,11 +198,11 @@ impl Job {
     fn target(&self, address: &str, labels: &[(String, String)]) -> Fate {
         let mut all = self.labels(address, labels);
         let before = all.clone();
-        if let Err(rule) = relabel::apply(&self.relabel, &mut all) {
-            // What the rule saw is what those before it had made.
-            let mut seen = before;
-            let _ = relabel::apply(&self.relabel[..rule], &mut seen);
-            return Fate::Dropped(format!("relabel_configs[{rule}] ({})", self.relabel[rule].describe(&seen)));
+        if let Err(stopped) = relabel::apply(&self.relabel, &mut all) {
+            return match stopped {
+                Stopped::Drops(rule) => Fate::Dropped(self.dropped(address, rule, before)),
+                Stopped::TooLong(_) => Fate::Wrong(stopped.too_long(RULES).unwrap_or_default()),
+            };
         }
         let of = |key: &str| all.get(key).map_or(String::new(), |value| value.to_string());
         let named = address.to_owned();
@@ -240,6 +254,19 @@ impl Job {
         }))
     }
 
+    /// A target that the rule of this number drops, with the labels it had before all rules.
+    fn dropped(&self, address: &str, rule: usize, before: Set) -> Dropped {
+        // What the rule saw is what those before it had made.
+        let mut seen = before;
+        let _ = relabel::apply(&self.relabel[..rule], &mut seen);
+        let words = self.relabel[rule].describe(RULES, rule, &seen);
+        // What the rules that keep it would have made of it.
+        self.relabel[rule..].iter().for_each(|rule| _ = rule.apply(&mut seen));
+        seen.entry("instance".into()).or_insert_with(|| address.into());
+        seen.retain(|name, _| !name.starts_with("__"));
+        Dropped { address: address.to_owned(), rule, words, labels: seen.into_iter().collect() }
+    }
+
     /// The last rule that changes one of these labels, in words that go on behind others; nothing when none does.
     fn blame(&self, before: &Set, keys: &[&str]) -> String {
         let mut labels = before.clone();
@@ -249,7 +276,7 @@ impl Job {
             let _ = relabel::apply(std::slice::from_ref(rule), &mut labels);
             for key in keys.iter().filter(|key| labels.get(**key) != earlier.get(**key)) {
                 let value = labels.get(*key).map_or("", |value| value);
-                found = format!("; {BY_RULE}{index}] sets {key} to \"{value}\"");
+                found = format!("; {RULES}[{index}] sets {key} to \"{value}\"");
             }
         }
         found

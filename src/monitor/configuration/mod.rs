@@ -7,11 +7,12 @@ mod operator;
 mod options;
 mod pattern;
 mod read;
+mod selectors;
 mod values;
 
 use std::sync::Arc;
 
-pub use job::{Discovered, Discovery, Job, Kubernetes, Located};
+pub use job::{Discovered, Discovery, Dropped, Job, Kubernetes, Located};
 #[cfg(feature = "internals")]
 pub use options::{OptionStanding, options};
 #[cfg(feature = "cli")]

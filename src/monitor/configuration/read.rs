@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::super::relabel;
 use super::super::scrape::Limits;
 use super::checks::{duration_of, get, is_pattern, items, names, text_of};
-use super::job::{BY_RULE, Discovery, Group, Job, Kubernetes};
+use super::job::{Discovery, Group, Job, Kubernetes, RULES};
 use super::options::{MORE, SCRAPE};
 use super::values::{check, flag, merged, number, size};
 use super::{Configuration, Surrounds, options, path_parts};
@@ -285,7 +285,7 @@ fn wrong_targets(node: &Node, job: &Job, reading: &mut Reading) {
     let named: Vec<&Node> = targets.collect();
     for (address, why) in job.targets(&[]).wrong {
         if let Some(node) = named.iter().find(|node| scalar(node) == address) {
-            let advice = if why.contains(BY_RULE) { "change that rule" } else { "write HOST:PORT" };
+            let advice = if why.contains(RULES) { "change that rule" } else { "write HOST:PORT" };
             reading.error(&node.place, format!("`{address}` is no target: {why}"), advice);
         }
     }
@@ -398,6 +398,9 @@ fn discoveries(node: &Node) -> Vec<Discovery> {
     let texts =
         |node: &Node, key: &str| -> Vec<String> { items(node, key).iter().map(|it| scalar(it).to_owned()).collect() };
     let text = |node: &Node, key: &str| text_of(node, key).unwrap_or("").to_owned();
+    let inside = |node: &Node, section: &str, key: &str| {
+        get(node, section).and_then(|it| text_of(it, key)).and_then(flag).unwrap_or(false)
+    };
     let mut found: Vec<Discovery> = items(node, "http_sd_configs").iter().map(|_| Discovery::Http).collect();
     found.extend(items(node, "dns_sd_configs").iter().map(|it| Discovery::Dns {
         names: texts(it, "names"),
@@ -409,8 +412,9 @@ fn discoveries(node: &Node) -> Vec<Discovery> {
         Discovery::Kubernetes(Kubernetes {
             role: text(it, "role"),
             namespaces: get(it, "namespaces").map(|it| texts(it, "names")).unwrap_or_default(),
+            own_namespace: inside(it, "namespaces", "own_namespace"),
             selectors: items(it, "selectors").iter().map(selector).collect(),
-            node: get(it, "attach_metadata").and_then(|it| text_of(it, "node")).and_then(flag).unwrap_or(false),
+            node: inside(it, "attach_metadata", "node"),
         })
     }));
     found

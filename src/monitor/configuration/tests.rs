@@ -25,8 +25,13 @@ fn targets_are_made_and_relabelled() {
     let target = &one.located[0].target;
     assert_eq!(target.describe(), "env=\"prod\", instance=\"worker-1:8081\", job=\"kestra\", pod=\"worker-1\"");
     assert_eq!((target.interval, target.timeout), (Duration::seconds(30), Duration::seconds(10)));
-    let rule = "relabel_configs[0] (drop of [__address__] by `node.*`, which is `node:9100`)";
-    assert_eq!(one.dropped, [("node:9100".to_owned(), rule.to_owned())]);
+    let rule = "relabel_configs[0] (drop of [__address__] by `node.*`, which is `node:9100`; prometheus.yml:8:22)";
+    let dropped: Vec<(&str, usize, &str)> =
+        one.dropped.iter().map(|it| (it.address.as_str(), it.rule, it.words.as_str())).collect();
+    assert_eq!(dropped, [("node:9100", 0, rule)]);
+    // What its samples would have, had the rule kept it.
+    let labels: Vec<&str> = one.dropped[0].labels.iter().map(|(_, value)| &**value).collect();
+    assert_eq!(labels, ["prod", "node:9100", "kestra", "node"]);
     let found = [Discovered { address: "executor-1:8081".into(), meta: vec![("__meta_x".into(), "y".into())] }];
     let two = configuration.jobs[1].targets(&found);
     assert_eq!(two.located[0].path, "/metrics?a=b");
@@ -158,7 +163,7 @@ fn a_service_monitor_is_translated_as_the_operator_does() {
         "app_kubernetes_io_version=\"1.3\", container=\"kestra-webserver\", endpoint=\"management\", \
          instance=\"10.42.0.10:8081\", job=\"kestra\", namespace=\"data\", node=\"node-1\", pod=\"w\", service=\"kestra\""
     );
-    let rules: Vec<&str> = targets.dropped.iter().map(|(_, rule)| rule.as_str()).collect();
+    let rules: Vec<&str> = targets.dropped.iter().map(|it| it.words.as_str()).collect();
     assert!(rules[0].contains("endpoint_port_name") && rules[0].contains("`http`"), "{rules:?}");
     assert!(rules[1].contains("label_app_kubernetes_io_instance") && rules[1].contains("other"), "{rules:?}");
 }

@@ -49,6 +49,8 @@ const OPERATORS: &[&[&str]] =
     &[&["||"], &["&&"], &["==", "!=", ">=", "<=", ">", "<"], &["+", "-"], &["*", "/", "%"], &["**"]];
 
 const MAX_DEPTH: usize = 100;
+/// Operators of a formula: a chain of them is as deep as it is long.
+const MAX_OPERATORS: usize = 1_000;
 
 impl Formula {
     /// Reads a formula.
@@ -56,7 +58,7 @@ impl Formula {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Formula, String> {
-        let mut parser = Parser { rest: text, depth: 0 };
+        let mut parser = Parser { rest: text, depth: 0, operators: 0 };
         let root = parser.binary(0)?;
         match parser.peek() {
             None => Ok(Formula { text: text.to_owned(), root }),
@@ -99,6 +101,7 @@ impl Formula {
 struct Parser<'t> {
     rest: &'t str,
     depth: usize,
+    operators: usize,
 }
 
 impl Parser<'_> {
@@ -140,6 +143,10 @@ impl Parser<'_> {
             });
             let Some(op) = found else { break };
             self.take(op);
+            self.operators += 1;
+            if self.operators > MAX_OPERATORS {
+                return Err(format!("it has more than {MAX_OPERATORS} operators"));
+            }
             let right = self.binary(level + 1)?;
             left = Term::Binary(op, Box::new(left), Box::new(right));
         }
@@ -389,6 +396,8 @@ mod tests {
             ("1 2", "`2`"),
             (&"(".repeat(500), "deep"),
             (&"-".repeat(500), "deep"),
+            (&("1".to_owned() + &"+1".repeat(100_000)), "more than 1000 operators"),
+            (&("1".to_owned() + &"**1".repeat(100_000)), "more than 1000 operators"),
         ] {
             let told = Formula::parse(text).expect_err(text);
             assert!(told.contains(part), "{text}: {told}");

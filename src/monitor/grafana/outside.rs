@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use sha2::{Digest, Sha256};
+
 use crate::document::{self, Entry, Node, Source, Value};
 
 /// A version of Grafana. `12` alone is the last 12 there was.
@@ -94,19 +96,30 @@ impl fmt::Debug for Outside<'_> {
 }
 
 /// The data sources that a file provisions (`datasources: [ { uid: .., type: .. } ]`): uid and type. Of a file that is none,
-/// or cannot be read, there are none; nothing is said of it here.
+/// or cannot be read, there are none; nothing is said of it here. One without a uid has the one that Grafana makes of its
+/// name (`safeUIDFromName` of `pkg/services/provisioning/datasources`).
 pub fn data_sources(text: &str) -> Vec<(String, String)> {
     if !text.contains("datasources") {
         return Vec::new();
     }
     let source = std::sync::Arc::new(Source { name: String::new(), text: text.to_owned() });
     let (roots, _) = document::parse_all(&source);
-    let of = |node: &Node| Some((words(node, "uid")?.to_owned(), words(node, "type")?.to_owned()));
+    let of = |node: &Node| {
+        let uid = words(node, "uid").filter(|uid| !uid.is_empty()).map(str::to_owned);
+        let uid = uid.or_else(|| Some(uid_of(words(node, "name")?)))?;
+        Some((uid, words(node, "type")?.to_owned()))
+    };
     let lists = roots.iter().filter_map(|root| child(root, "datasources"));
     lists
         .flat_map(|list| if let Value::Sequence(all) = &list.value { all.as_slice() } else { &[] })
         .filter_map(of)
         .collect()
+}
+
+/// The uid of a data source that has a name only.
+fn uid_of(name: &str) -> String {
+    let hash = Sha256::digest(name.as_bytes());
+    hash.iter().take(8).fold("P".to_owned(), |uid, byte| uid + &format!("{byte:02X}"))
 }
 
 /// Whether a JSON file of a folder is one that provisions something, a manifest or a rule file, and no dashboard. One that
@@ -286,7 +299,10 @@ mod tests {
     fn data_sources_are_found_where_they_are_provisioned() {
         let text =
             "apiVersion: 1\ndatasources:\n  - { name: L, uid: abc, type: loki }\n  - { name: P, type: prometheus }\n";
-        assert_eq!(data_sources(text), [("abc".to_owned(), "loki".to_owned())]);
+        // The uid that dashboards of Grafana's own tutorials have for a data source called Prometheus.
+        let text = text.replace("name: P,", "name: Prometheus,");
+        let made = ("PBFA97CFB590B2093".to_owned(), "prometheus".to_owned());
+        assert_eq!(data_sources(&text), [("abc".to_owned(), "loki".to_owned()), made]);
         assert_eq!(data_sources("datasources: 3"), []);
         assert_eq!(data_sources("{"), []);
     }

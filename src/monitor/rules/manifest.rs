@@ -233,6 +233,9 @@ impl<'o> File<'o> {
             return self.idle.push((kind.value.place.clone(), what, "rule files are texts in its `data`"));
         };
         let mut found = false;
+        // It is mounted as a folder, whose files are read in the order of their names.
+        let mut files: Vec<&Entry> = files.iter().collect();
+        files.sort_by(|one, other| one.key.cmp(&other.key));
         for Entry { key, value: node, .. } in files {
             let Value::Scalar { text, .. } = &node.value else { continue };
             let name = format!("{} ({key})", node.place.source.name);

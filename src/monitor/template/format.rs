@@ -1,5 +1,7 @@
 //! Numbers and dates as Go prints them.
 
+use super::run::MAX_OUTPUT;
+
 /// `%g`: the shortest digits that tell the number, or so many significant ones.
 pub(super) fn general(value: f64, digits: Option<usize>) -> String {
     if !value.is_finite() {
@@ -77,6 +79,10 @@ pub(super) fn printf(pattern: &str, mut show: impl FnMut(char, &Flags) -> Option
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once('%') {
         out += before;
+        // Whoever asked finds it too large.
+        if out.len() > MAX_OUTPUT {
+            return out;
+        }
         let mut flags = Flags::default();
         let mut chars = after.char_indices().peekable();
         while let Some((_, c)) = chars.next_if(|(_, c)| "+-# 0".contains(*c)) {

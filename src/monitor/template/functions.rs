@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::format::{Flags, date, general, printf, scientific, special};
+use super::run::MAX_OUTPUT;
 use super::{Context, Dialect, EXTERNAL_URL, GRAFANA_URL, Value};
 use crate::promql;
 use crate::time::Duration;
@@ -205,7 +206,7 @@ pub(super) fn call(name: &str, arguments: &[Value], context: &Context<'_>, diale
             all.sort_by_key(|(labels, _)| of(labels));
             Value::Samples(all)
         }
-        "reReplaceAll" => Value::Text(regex(text(0)?)?.replace_all(text(2)?, text(1)?).into_owned()),
+        "reReplaceAll" => Value::Text(replaced(&regex(text(0)?)?, text(1)?, text(2)?)?),
         "match" => Value::Bool(regex(text(0)?)?.is_match(text(1)?)),
         "title" => Value::Text(title(text(0)?)),
         "toUpper" => Value::Text(text(0)?.to_uppercase()),
@@ -244,6 +245,21 @@ fn float(value: &Value) -> Result<f64, String> {
 
 fn regex(pattern: &str) -> Result<regex::Regex, String> {
     promql::regex_anywhere(pattern).ok_or_else(|| format!("error parsing regexp: {pattern}"))
+}
+
+/// A text with all matches replaced.
+fn replaced(regex: &regex::Regex, by: &str, text: &str) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = 0;
+    for captures in regex.captures_iter(text) {
+        let Some(whole) = captures.get(0) else { continue };
+        out += &text[rest..whole.start()];
+        rest = whole.end();
+        let room = MAX_OUTPUT.checked_sub(out.len());
+        let more = room.and_then(|room| promql::expanded(&captures, by, room));
+        out += &more.ok_or_else(|| format!("reReplaceAll makes a text larger than {} MiB", MAX_OUTPUT >> 20))?;
+    }
+    Ok(out + &text[rest..])
 }
 
 /// Go's comparisons: both sides must be of the same kind.

@@ -5,6 +5,7 @@
 //! All actions of the language; the functions are in [`functions`]. What Go refuses when it reads a template is refused when
 //! it is read here: such a rule file is refused by Prometheus.
 
+mod asked;
 mod format;
 mod functions;
 mod lexer;
@@ -13,7 +14,7 @@ mod run;
 
 use std::collections::BTreeMap;
 
-use crate::promql::{Labels, Vector};
+use crate::promql::{Expression, Labels, Vector};
 use parse::{Action, Operand, Pipeline};
 use run::Run;
 
@@ -124,6 +125,22 @@ impl Value {
         }
     }
 
+    /// About how many bytes it holds.
+    fn size(&self) -> usize {
+        fn map(all: &BTreeMap<String, String>) -> usize {
+            all.iter().map(|(key, value)| key.len() + value.len() + 48).sum()
+        }
+        match self {
+            Value::Text(it) => it.len(),
+            Value::Map(it) | Value::Labels(it) | Value::Sample(it, _) | Value::Node(it, _) => map(it),
+            Value::Samples(it) => it.iter().map(|(labels, _)| map(labels) + 32).sum(),
+            Value::Nodes(it) => it.iter().map(|(name, (labels, _))| name.len() + map(labels) + 64).sum(),
+            // Each is a step deeper than what it holds: they must not be nested without an end.
+            Value::Arguments(it) => it.iter().map(Value::size).sum::<usize>() + 1024,
+            Value::Nil | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Time(_) | Value::Root => 16,
+        }
+    }
+
     /// As it is printed.
     fn print(&self) -> String {
         match self {
@@ -202,6 +219,13 @@ impl Template {
             [Action::Text(text)] => *text == self.text,
             _ => false,
         }
+    }
+
+    /// What it asks with `query`: expressions that read the same series, however texts of labels are put into them; none when
+    /// that is only known when it is expanded.
+    pub fn asks(&self) -> Option<Vec<Expression>> {
+        let texts = asked::by(self.nodes.iter().chain(self.defined.values().flatten()))?;
+        texts.iter().map(|text| asked::expression(text)).collect()
     }
 
     /// Whether all it gives depends on the labels of the series alone, not on its value or on the time.
@@ -348,6 +372,31 @@ mod tests {
             ("{{ `raw` }}{{ \"q\\\"q\" }}", 0.0, "rawq\"q"),
         ] {
             assert_eq!(expand(text, value), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_would_grow_without_a_bound_is_refused_by_a_named_limit() {
+        let begin = "{{ $a := \"xxxxxxxxxxxxxxxx\" }}";
+        let grown = |step: &str| format!("{begin}{}{{{{ $a }}}}", step.repeat(40));
+        let copies = "{{ $a = print $a $a $a $a }}".repeat(7) + &"{{ $b := $a }}".repeat(400);
+        for (text, part) in [
+            (grown("{{ $a = print $a $a $a $a }}"), "larger than 1 MiB"),
+            (grown("{{ $a = printf \"%s%s%s%s\" $a $a $a $a }}"), "larger than 1 MiB"),
+            (grown("{{ $a = reReplaceAll \"x\" \"xxxxxxxx\" $a }}"), "larger than 1 MiB"),
+            (grown("{{ $a = reReplaceAll \"(x+)\" \"$1$1$1$1$1$1$1$1\" $a }}"), "larger than 1 MiB"),
+            (grown("{{ $a = js (html (urlquery $a)) }}{{ $a = printf \"%q%q\" $a $a }}"), "larger than 1 MiB"),
+            (format!("{{{{ printf \"{}\" }}}}", "%1000d".repeat(2_000)), "larger than 1 MiB"),
+            (format!("{{{{ $a := args 1 }}}}{}", "{{ $a = args $a }}".repeat(3_000)), "larger than 1 MiB"),
+            (begin.to_owned() + &copies, "copies more than 64 MiB"),
+        ] {
+            let told = expand(&text, 1.0);
+            assert!(
+                told.starts_with("ERROR") && told.contains(part),
+                "{}: {}",
+                &text[..60],
+                &told[..told.len().min(90)]
+            );
         }
     }
 

@@ -4,8 +4,10 @@ use super::parse::{Action, Operand, Pipeline, Range};
 use super::{Context, Template, Value, functions};
 
 /// Bytes that one expansion may give, and steps it may take.
-const MAX_OUTPUT: usize = 1 << 20;
+pub(super) const MAX_OUTPUT: usize = 1 << 20;
 const MAX_STEPS: usize = 100_000;
+/// Bytes of all values together that it hands from one place to another: each is a copy.
+const MAX_COPIED: usize = 64 << 20;
 const MAX_DEPTH: usize = 50;
 
 /// An expansion under way.
@@ -15,6 +17,7 @@ pub(super) struct Run<'a> {
     variables: Vec<(String, Value)>,
     out: String,
     steps: usize,
+    copied: usize,
 }
 
 /// What `range` goes over: keys and items.
@@ -49,7 +52,7 @@ impl Run<'_> {
     /// What a template comes to.
     pub(super) fn of(template: &Template, context: &Context<'_>) -> Result<String, String> {
         let variables = template.variables(context);
-        let mut run = Run { template, context, variables, out: String::new(), steps: 0 };
+        let mut run = Run { template, context, variables, out: String::new(), steps: 0, copied: 0 };
         run.all(&template.nodes, &Value::Root, 0)?;
         Ok(run.out)
     }
@@ -184,7 +187,10 @@ impl Run<'_> {
                 arguments.push(self.operand(word, dot, depth)?);
             }
             arguments.extend(piped);
-            return functions::call(name, &arguments, self.context, self.template.dialect);
+            if arguments.iter().map(Value::size).sum::<usize>() > MAX_OUTPUT {
+                return Err(format!("the arguments of {name} are larger than {} MiB", MAX_OUTPUT >> 20));
+            }
+            return self.call(name, &arguments);
         }
         if !rest.is_empty() || piped.is_some() {
             return Err("can't give argument to non-function".into());
@@ -192,19 +198,46 @@ impl Run<'_> {
         self.operand(first, dot, depth)
     }
 
+    /// Counts a value before it is copied, or when a function has made it.
+    fn spend(&mut self, value: &Value) -> Result<(), String> {
+        let size = value.size();
+        self.copied = self.copied.saturating_add(size);
+        if size > MAX_OUTPUT {
+            return Err(format!("a value of the template is larger than {} MiB", MAX_OUTPUT >> 20));
+        }
+        if self.copied > MAX_COPIED {
+            return Err(format!("the template copies more than {} MiB", MAX_COPIED >> 20));
+        }
+        Ok(())
+    }
+
+    /// What a function makes of its arguments.
+    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+        let value = functions::call(name, arguments, self.context, self.template.dialect)?;
+        self.spend(&value)?;
+        Ok(value)
+    }
+
     fn operand(&mut self, operand: &Operand, dot: &Value, depth: usize) -> Result<Value, String> {
         if depth > MAX_DEPTH {
             return Err("exceeded maximum template depth".into());
         }
         match operand {
-            Operand::Value(value) => Ok(value.clone()),
-            Operand::Function(name) => functions::call(name, &[], self.context, self.template.dialect),
-            Operand::Dot(fields) => self.fields(dot.clone(), fields),
+            Operand::Value(value) => {
+                self.spend(value)?;
+                Ok(value.clone())
+            }
+            Operand::Function(name) => self.call(name, &[]),
+            Operand::Dot(fields) => {
+                self.spend(dot)?;
+                self.fields(dot.clone(), fields)
+            }
             Operand::Variable(name, fields) => {
-                let found =
-                    self.variables.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-                let value = found.ok_or_else(|| format!("undefined variable \"{name}\""))?;
-                self.fields(value, fields)
+                let found = self.variables.iter().rposition(|(known, _)| known == name);
+                let found = found.ok_or_else(|| format!("undefined variable \"{name}\""))?;
+                self.copied = self.copied.saturating_add(self.variables[found].1.size());
+                self.spend(&Value::Nil)?;
+                self.fields(self.variables[found].1.clone(), fields)
             }
             Operand::Pipeline(pipeline, fields) => {
                 let value = self.pipeline(pipeline, dot, depth + 1)?;

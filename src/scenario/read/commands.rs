@@ -4,13 +4,16 @@ use serde_json::{Map, Value as Json};
 
 use super::expectations::labels;
 use super::faults::{entry, targets};
-use super::instant;
 use super::work::flow_named;
+use super::{duration, instant};
 use crate::document::{Entry, Node, Object, Reading, Value};
 use crate::flow;
-use crate::scenario::fields::{COMMANDS, WHEN_COMMANDED};
-use crate::scenario::{LEVELS, Order, Plan, PlannedCommand};
-use crate::time::Instant;
+use crate::flow::State;
+use crate::scenario::fields::{COMMANDS, ENDS, WHEN_COMMANDED};
+use crate::scenario::{
+    Answering, Deed, LEVELS, Order, Plan, PlannedCommand, RealAnswer, TaskOf, Which, Whose, goes_on,
+};
+use crate::time::{Duration, Instant};
 
 /// The level that is that of the logger above.
 const INHERITED: &str = "inherited";
@@ -45,6 +48,12 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
             inputs: object.get("inputs").map(|node| inputs(node, reading)).unwrap_or_default(),
             labels: object.get("labels").map(|node| labels(node, reading)).unwrap_or_default(),
         },
+        "receivers" => Order::Receivers(reading.choice(value, "way to answer messages", Answering::WORDS)?),
+        "answer" => Order::Answer {
+            message: reading.count(value, "`answer`", 0..=u64::MAX)?,
+            answer: answer(&object, reading)?,
+        },
+        "kill" | "pause" | "resume" | "replay" | "change-state" => ask(&object, keyword, plan, reading)?,
         logger => {
             let name = reading.text(value, &format!("`{logger}`"))?.to_owned();
             let member = member(&object, node, plan, reading)?;
@@ -57,6 +66,103 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
     Some(PlannedCommand { at: at?, order })
 }
 
+/// What is asked of executions that are there.
+fn ask(object: &Object<'_>, keyword: &Entry, plan: &Plan, reading: &mut Reading) -> Option<Order> {
+    let name = keyword.key.as_str();
+    let of: &[&str] = match name {
+        "kill" => &["cascade"],
+        "replay" => &["task", "value"],
+        "change-state" => &["task", "value", "state"],
+        _ => &[],
+    };
+    for entry in object.entries() {
+        let theirs = ["cascade", "task", "value", "state", "inputs", "member", "level"].contains(&entry.key.as_str());
+        if theirs && !of.contains(&entry.key.as_str()) {
+            reading.error(&entry.place, format!("a {name} has no `{}`", entry.key), "leave it out");
+            return None;
+        }
+    }
+    let task = match (object.get("task"), object.get("value")) {
+        (Some(task), value) => Some(TaskOf {
+            id: reading.text(task, "`task`")?.to_owned(),
+            value: value.and_then(|value| reading.text(value, "`value`")).map(str::to_owned),
+        }),
+        (None, Some(value)) => {
+            reading.error(&value.place, "a `value` of no task", "add `task: load`");
+            return None;
+        }
+        (None, None) => None,
+    };
+    let flow = flow_named(reading, &keyword.value, plan)?;
+    known_task(task.as_ref(), (flow, object.get("task")), plan, reading)?;
+    let deed = match name {
+        "kill" => Deed::Kill {
+            cascade: object.get("cascade").is_none_or(|node| reading.boolean(node, "`cascade`") != Some(false)),
+        },
+        "pause" => Deed::Pause,
+        "resume" => Deed::Resume,
+        "replay" => Deed::Replay(task),
+        _ => {
+            let Some(state) = object.get("state") else {
+                reading.error(&keyword.place, "a change-state without `state`", "add `state: SUCCESS`");
+                return None;
+            };
+            Deed::Change { state: end(state, task.is_some(), reading)?, task }
+        }
+    };
+    let which = match object.get("which") {
+        Some(node) => which(node, reading)?,
+        None => Which::Last,
+    };
+    let labels = object.get("labels").map(|node| labels(node, reading)).unwrap_or_default();
+    Some(Order::Ask { deed, whose: Whose { flow, labels, which } })
+}
+
+/// A task that the flow has.
+fn known_task(
+    task: Option<&TaskOf>,
+    (flow, node): (usize, Option<&Node>),
+    plan: &Plan,
+    reading: &mut Reading,
+) -> Option<()> {
+    let (Some(task), Some(node)) = (task, node) else { return Some(()) };
+    let flow = plan.flows.get(flow)?;
+    let ids: Vec<&str> = flow.all_tasks().into_iter().map(|task| task.id.as_str()).collect();
+    if ids.contains(&task.id.as_str()) {
+        return Some(());
+    }
+    reading.unknown(&node.place, &format!("task of {}", flow.name()), &task.id, ids);
+    None
+}
+
+fn which(node: &Node, reading: &mut Reading) -> Option<Which> {
+    let text = match &node.value {
+        Value::Scalar { text, .. } => text.as_str(),
+        _ => "",
+    };
+    match (text, text.parse::<u64>()) {
+        ("last", _) => Some(Which::Last),
+        ("first", _) => Some(Which::First),
+        ("all", _) => Some(Which::All),
+        (_, Ok(number)) if number > 0 => Some(Which::Number(number)),
+        _ => {
+            let what = format!("`which` says which execution, and not {}", node.value.describe());
+            reading.error(&node.place, what, "write last, first, all, or a number from 1 on");
+            None
+        }
+    }
+}
+
+/// A state that somebody may give: a task goes on behind only some.
+fn end(node: &Node, task: bool, reading: &mut Reading) -> Option<State> {
+    let states: Vec<(&str, State)> = ENDS
+        .iter()
+        .filter_map(|name| Some((*name, State::named(name)?)))
+        .filter(|(_, it)| !task || goes_on(*it))
+        .collect();
+    reading.choice(node, "state in which one can end", &states)
+}
+
 fn inputs(node: &Node, reading: &mut Reading) -> Map<String, Json> {
     match flow::json(node) {
         Json::Object(inputs) => inputs,
@@ -66,6 +172,23 @@ fn inputs(node: &Node, reading: &mut Reading) -> Map<String, Json> {
             Map::new()
         }
     }
+}
+
+/// What a receiver answered.
+fn answer(object: &Object<'_>, reading: &mut Reading) -> Option<RealAnswer> {
+    let status = match object.get("status") {
+        Some(node) => Some(u16::try_from(reading.count(node, "`status`", 100..=599)?).ok()?),
+        None => None,
+    };
+    let fails = match object.get("fails") {
+        Some(node) => Some(reading.text(node, "`fails`")?.to_owned()),
+        None => None,
+    };
+    let took = match object.get("took") {
+        Some(node) => duration(reading, node, "`took`")?,
+        None => Duration::ZERO,
+    };
+    Some(RealAnswer { status, fails, took })
 }
 
 /// The `at` of a fault itself.

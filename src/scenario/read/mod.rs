@@ -6,6 +6,7 @@ mod configuration;
 mod expectations;
 mod faults;
 mod receivers;
+mod traps;
 mod work;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use super::fields::SCENARIO;
 use super::{Plan, TimelineEntry, limits, units};
-use crate::document::{self, Diagnostic, Node, Object, Reading, Source, Value};
+use crate::document::{self, Diagnostic, Node, Object, Place, Reading, Source, Value};
 use crate::profile::Profile;
 use crate::time::{Duration, Instant};
 use cluster::cluster;
@@ -26,6 +27,8 @@ use work::{
     unsimulated_templates, unstarted,
 };
 
+#[cfg(feature = "cli")]
+pub use traps::missing_secrets;
 #[cfg(feature = "cli")]
 pub use work::refused_triggers;
 pub use work::trigger_dialect;
@@ -127,7 +130,11 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
             return None;
         }
     };
-    let Value::Mapping(mut merged) = base.value else { return Some(root) };
+    let Value::Mapping(mut merged) = base.value else {
+        let what = format!("`{name}` is no scenario: it must be a mapping, not {}", base.value.describe());
+        reading.error(&extends.place, what, "name a scenario, for example `extends: worker-killed`");
+        return None;
+    };
     for entry in std::mem::take(entries) {
         match merged.iter_mut().find(|old| old.key == entry.key) {
             Some(old) => match (&mut old.value.value, entry.value.value.clone()) {
@@ -163,7 +170,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
     });
     let cluster = cluster(object.get("cluster"), root, kestra, reading);
     let Flows { read, left_out, refused, .. } = flows(object.get("flows"), loader, reading);
-    let (flows, places) = read.into_iter().unzip::<_, _, _, Vec<_>>();
+    let (flows, standing) = read.into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
         summary,
@@ -185,6 +192,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         commands: Vec::new(),
         expectations: Vec::new(),
     };
+    let places: Vec<Place> = standing.iter().map(|standing| standing.place.clone()).collect();
     cron_dialect(&plan, &places, reading);
     trigger_refusals(&plan, &places, reading);
     silent_tasks(&plan, &places, reading);
@@ -194,6 +202,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
     // What is wrong may have been what starts them.
     if !reading.failed() {
         unstarted(&plan, &places, reading);
+        traps::tell(&plan, &standing, reading);
     }
     Some((plan, refused))
 }

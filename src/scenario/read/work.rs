@@ -31,10 +31,28 @@ pub(super) fn flows(node: Option<&Node>, loader: &dyn Loader, reading: &mut Read
     flows
 }
 
+/// Where a flow stands.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) place: Place,
+    /// Its `triggers`, to find the place of what is in them.
+    pub(super) triggers: Option<Node>,
+}
+
+impl Standing {
+    fn of(node: &Node) -> Standing {
+        let triggers = match &node.value {
+            Value::Mapping(entries) => entries.iter().find(|entry| entry.key == "triggers"),
+            _ => None,
+        };
+        Standing { place: node.place.clone(), triggers: triggers.map(|entry| entry.value.clone()) }
+    }
+}
+
 /// Flows that were read so far.
 #[derive(Default)]
 pub(super) struct Flows {
-    pub(super) read: Vec<(Flow, Place)>,
+    pub(super) read: Vec<(Flow, Standing)>,
     /// Files that hold no sound flow: as in Kestra the others are there all the same.
     pub(super) left_out: Vec<String>,
     /// What is wrong with these.
@@ -69,7 +87,7 @@ impl Flows {
             return;
         }
         if self.read.len() < limits::FLOWS {
-            self.read.push((flow, node.place.clone()));
+            self.read.push((flow, Standing::of(node)));
         } else {
             reading.error(&node.place, "too many flows", format!("at most {}", limits::FLOWS));
         }
@@ -167,7 +185,8 @@ pub(super) fn unknown_outputs(plan: &Plan, places: &[Place], reading: &mut Readi
             if text.contains("outputs")
                 && let Ok(template) = Template::parse(text, dialect)
             {
-                read.extend(template.reads("outputs"));
+                let of = |(name, part): (String, Option<String>)| part.filter(|_| name == "outputs");
+                read.extend(template.needs().variables.into_iter().filter_map(of));
             }
         });
         let given = |task: &Task| {

@@ -1,18 +1,20 @@
-//! Executions that somebody asks for.
+//! Executions that somebody asks for, and what somebody asks of them.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::body::{field, keys};
-use super::{Answered, App, Refusal};
-use crate::flow::Flow;
-use crate::simulator::{Command, Origin};
+use super::{Answered, App, Refusal, parameter, seconds};
+use crate::document;
+use crate::flow::{Flow, State as Is};
+use crate::scenario::{Deed, ENDS, TaskOf, Which, Whose, goes_on};
+use crate::simulator::{Command, ExecutionSeen, Origin, Simulation, limits};
 
 const EXAMPLE: &str = r#"{"flow": "company.team.ingest", "inputs": {"day": "monday"}, "labels": {"team": "data"}}"#;
 
@@ -49,4 +51,155 @@ pub(super) async fn create(State(shared): App, body: Bytes) -> Answered<Response
         Ok::<_, Refusal>(json!({ "id": id, "flow": name, "at": session.now().to_string() }))
     })??;
     Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+/// The executions that there are and those that ended last; `flow` and `state` leave out others.
+pub(super) async fn list(State(shared): App, uri: Uri) -> Answered<Json<Value>> {
+    let world = shared.world()?;
+    let simulation = world.session.simulation();
+    let unknown = |(what, advice)| Refusal::new(StatusCode::NOT_FOUND, what, advice);
+    let flow = parameter(&uri, "flow").map(|name| simulation.plan().flow_named(&name).map_err(unknown)).transpose()?;
+    let state = parameter(&uri, "state").map(|name| state_named(&name)).transpose()?;
+    let fits =
+        |it: &&ExecutionSeen| flow.is_none_or(|flow| it.flow == flow) && state.is_none_or(|state| it.state == state);
+    let all = simulation.executions();
+    let shown: Vec<Value> = all.iter().filter(fits).map(|it| describe(it, simulation)).collect();
+    let truth = simulation.truth();
+    Ok(Json(json!({
+        "executions": shown,
+        "created": truth.created,
+        "live": truth.live,
+        "kept": limits::ENDED,
+    })))
+}
+
+fn state_named(name: &str) -> Answered<Is> {
+    let names = Is::ALL.iter().map(|state| state.name());
+    Is::named(name).ok_or_else(|| Refusal::bad(format!("`{name}` is no state"), document::instead(name, names)))
+}
+
+/// One execution.
+pub(super) async fn one(State(shared): App, Path(id): Path<String>) -> Answered<Json<Value>> {
+    let world = shared.world()?;
+    let simulation = world.session.simulation();
+    let found = simulation.executions().into_iter().find(|it| it.id == id);
+    found.map(|it| Json(describe(&it, simulation))).ok_or_else(|| missing(&id))
+}
+
+fn missing(id: &str) -> Refusal {
+    let advice = format!("GET /api/executions shows those there are: the last {} that ended are kept", limits::ENDED);
+    Refusal::new(StatusCode::NOT_FOUND, format!("there is no execution `{id}`"), advice)
+}
+
+fn describe(it: &ExecutionSeen, simulation: &Simulation) -> Value {
+    let flow = simulation.plan().flows.get(it.flow);
+    let history = it
+        .history
+        .iter()
+        .map(|(at, state)| json!({ "state": state.name(), "at": at.rounded().to_string(), "seconds": seconds(*at) }));
+    let task_runs = it.task_runs.iter().map(
+        |run| json!({ "task": run.task, "value": run.value, "state": run.state.name(), "attempts": run.attempts }),
+    );
+    json!({
+        "id": it.id,
+        "namespace": flow.map(|flow| flow.namespace.as_str()),
+        "flow": flow.map(|flow| flow.id.as_str()),
+        "number": it.number,
+        "state": it.state.name(),
+        "created": it.created.rounded().to_string(),
+        "history": history.collect::<Vec<_>>(),
+        "labels": it.labels.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        "inputs": it.inputs,
+        "taskRuns": task_runs.collect::<Vec<_>>(),
+        "originalId": it.original,
+        "startedBy": it.started_by,
+    })
+}
+
+/// Somebody asks something of an execution, as over Kestra's API: what became of it is seen a little later.
+fn ask(shared: &super::Shared, id: &str, deed: impl FnOnce() -> Answered<Deed>) -> Answered<Response> {
+    let id = id.to_owned();
+    // A request that is wrong in itself is told so whatever there is.
+    let deed = deed()?;
+    let (status, told) = shared.change(|world| {
+        let session = &mut world.session;
+        let (flow, number) = session.simulation().execution_named(&id).ok_or_else(|| missing(&id))?;
+        let whose = Whose { flow, labels: Vec::new(), which: Which::Number(number) };
+        let new = matches!(deed, Deed::Replay(_)).then(|| session.simulation().next_execution(flow));
+        session.command(Command::Ask { deed, whose })?;
+        let name = session.plan().flows.get(flow).map(Flow::name);
+        let at = session.now().to_string();
+        Ok::<_, Refusal>(match new {
+            Some(new) => (StatusCode::CREATED, json!({ "id": new, "flow": name, "at": at, "replays": id })),
+            None => (StatusCode::ACCEPTED, json!({ "id": id, "flow": name, "at": at })),
+        })
+    })??;
+    Ok((status, Json(told)).into_response())
+}
+
+pub(super) async fn kill(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+    ask(&shared, &id, || {
+        let body = optional(&body, &["cascade"], r#"{"cascade": false}"#)?;
+        match body.get("cascade") {
+            None => Ok(Deed::Kill { cascade: true }),
+            Some(Value::Bool(cascade)) => Ok(Deed::Kill { cascade: *cascade }),
+            Some(other) => Err(Refusal::bad(format!("`cascade` is {other}"), "send true or false")),
+        }
+    })
+}
+
+pub(super) async fn pause(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+    ask(&shared, &id, || keys(&body, &[], "").map(|_| Deed::Pause))
+}
+
+pub(super) async fn resume(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+    ask(&shared, &id, || {
+        let body = optional(&body, &["inputs"], "{}")?;
+        match body.contains_key("inputs") {
+            true => Err(Refusal::bad("not simulated: `inputs` of a resume", "leave them out: the Pause has none here")),
+            false => Ok(Deed::Resume),
+        }
+    })
+}
+
+pub(super) async fn replay(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+    ask(&shared, &id, || {
+        let example = r#"{"task": "load"}"#;
+        let body = optional(&body, &["task", "value"], example)?;
+        Ok(Deed::Replay(task(&body, example)?))
+    })
+}
+
+pub(super) async fn change_state(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+    ask(&shared, &id, || {
+        let example = r#"{"task": "load", "state": "SUCCESS"}"#;
+        let body = keys(&body, &["task", "value", "state"], example)?;
+        let task = task(&body, example)?;
+        let named = field(&body, "state", example)?;
+        let states = ENDS.iter().filter_map(|name| Is::named(name)).filter(|it| task.is_none() || goes_on(*it));
+        let names: Vec<&str> = states.map(Is::name).collect();
+        match named.as_str().filter(|name| names.contains(name)).and_then(Is::named) {
+            Some(state) => Ok(Deed::Change { task, state }),
+            None => Err(Refusal::bad(format!("`state` is {named}"), format!("send one of {}", names.join(", ")))),
+        }
+    })
+}
+
+/// A body that may be left out.
+fn optional(body: &Bytes, known: &[&str], example: &str) -> Answered<Map<String, Value>> {
+    if body.trim_ascii().is_empty() { Ok(Map::new()) } else { keys(body, known, example) }
+}
+
+/// `task` and `value`.
+fn task(body: &Map<String, Value>, example: &str) -> Answered<Option<TaskOf>> {
+    let text = |name: &str| match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(Refusal::bad(format!("`{name}` is {other}"), format!("send the JSON {example}"))),
+    };
+    match (text("task")?, text("value")?) {
+        (Some(id), value) => Ok(Some(TaskOf { id, value })),
+        (None, Some(_)) => Err(Refusal::bad("a `value` of no `task`", format!("send the JSON {example}"))),
+        (None, None) => Ok(None),
+    }
 }

@@ -14,6 +14,7 @@ use super::{Answered, App, Refusal};
 use crate::document::{self, Diagnostic, Severity, Source};
 use crate::run::{Refused, Session};
 use crate::scenario::{self, Amount, TimelineEntry};
+use crate::server::world::Shared;
 use crate::simulator::{ActiveFault, CommandError, Happening, Simulation};
 use crate::time::Instant;
 
@@ -30,6 +31,16 @@ impl From<Refused> for Refusal {
             }
             Refused::Impossible(CommandError::NoWebserver) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "this is what its clients see; /api/state tells why")
+            }
+            Refused::Impossible(CommandError::NotWaiting(_)) => (StatusCode::CONFLICT, "see /api/notifications"),
+            Refused::Impossible(CommandError::NoExecution(_) | CommandError::NoTaskRun(_)) => {
+                (StatusCode::NOT_FOUND, "GET /api/executions shows those there are")
+            }
+            Refused::Impossible(CommandError::NoneFits(..) | CommandError::NotSo { .. }) => {
+                (StatusCode::CONFLICT, "GET /api/executions shows their states")
+            }
+            Refused::Impossible(CommandError::Blocked(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "this is what its clients see; send inputs with which they hold")
             }
             Refused::Impossible(CommandError::Disabled(_)) => (StatusCode::CONFLICT, "switch it on in its file"),
             Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
@@ -157,17 +168,43 @@ fn is_named(text: &str) -> bool {
 
 /// A fault as an entry of a timeline, in JSON or YAML.
 pub(super) async fn inject(State(shared): App, body: Bytes) -> Answered<Response> {
-    let text = String::from_utf8_lossy(&body).into_owned();
-    let injected = shared.change(|world| {
+    let injected = tokio::task::spawn_blocking(move || taken(&shared, &body)).await;
+    let given_up = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the fault was given up", "send it again");
+    Ok((StatusCode::CREATED, Json(injected.map_err(given_up)??)).into_response())
+}
+
+/// A fault from the body of a request.
+#[derive(Debug)]
+struct Asked {
+    entry: TimelineEntry,
+    /// It has a name of its own.
+    named: bool,
+    /// It begins when it is taken.
+    now: bool,
+}
+
+/// Reads a body. That may take long: nobody else has to wait for it.
+fn read(shared: &Shared, body: &[u8]) -> Answered<Asked> {
+    let text = String::from_utf8_lossy(body);
+    let (plan, now) = (&shared.plan, shared.world()?.session.now());
+    let entry = scenario::read_fault(&text, plan, now).map_err(|diagnostics| {
+        let example = scenario::fault_example(&text, plan);
+        match text.trim().is_empty() {
+            true => Refusal::bad("the body is empty", format!("send for example {example}")),
+            false => unreadable(&diagnostics, &example),
+        }
+    })?;
+    Ok(Asked { now: entry.at == now, named: is_named(&text), entry })
+}
+
+/// Takes a fault, if it can be done, and tells of it.
+fn taken(shared: &Shared, body: &[u8]) -> Answered<Value> {
+    let Asked { mut entry, named, now } = read(shared, body)?;
+    shared.change(|world| {
         let session = &mut world.session;
-        let read = scenario::read_fault(&text, session.plan(), session.now());
-        let mut entry = read.map_err(|diagnostics| {
-            let example = scenario::fault_example(&text, session.plan());
-            match text.trim().is_empty() {
-                true => Refusal::bad("the body is empty", format!("send for example {example}")),
-                false => unreadable(&diagnostics, &example),
-            }
-        })?;
+        if now {
+            entry.at = session.now();
+        }
         if entry.at > Instant::START + scenario::limits::DURATION {
             let message = format!("`at` is {} since the start: time ends at 400d", entry.at);
             return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "name an earlier `at`"));
@@ -177,7 +214,7 @@ pub(super) async fn inject(State(shared): App, body: Bytes) -> Answered<Response
             return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message, "name a later `until`"));
         }
         let free = session.free_name(&entry.name);
-        if free != entry.name && is_named(&text) {
+        if free != entry.name && named {
             let message = format!("this session has a fault called `{}` already", entry.name);
             let advice = format!("name it `{free}`, or leave `name` out: it gets one");
             return Err(Refusal::new(StatusCode::CONFLICT, message, advice));
@@ -186,8 +223,7 @@ pub(super) async fn inject(State(shared): App, body: Bytes) -> Answered<Response
         let answer = accepted(&entry, session);
         session.inject(entry)?;
         Ok(answer)
-    })??;
-    Ok((StatusCode::CREATED, Json(injected)).into_response())
+    })?
 }
 
 /// What is wrong with a fault, and a body that would be taken.

@@ -16,8 +16,11 @@ use super::body::{field, keys, switch};
 use super::{Answered, App, Refusal, state_now, time};
 use crate::scenario;
 use crate::server::clock::Steps;
-use crate::server::world::{Shared, World};
+use crate::server::world::{Shared, Way, World};
 use crate::time::{Duration, Instant};
+
+/// How often a jump looks whether a receiver has answered.
+const RECEIVER: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Work of a client that is over when the client is gone.
 #[derive(Debug, Default)]
@@ -83,20 +86,23 @@ async fn jump(
         loop {
             let over = || gone() || !shared.serving();
             // Step by step, so that others are answered meanwhile.
-            let there = steps.take(|step| {
+            let way = steps.take(|step| {
                 shared.step(|world| {
                     if world.jumps_ended != ended || over() {
                         world.jump = None;
                         return Err(cut_short(to, world.session.now()));
                     }
-                    let there = world.jump_on(to, step);
-                    if there && pauses {
+                    let way = world.jump_on(to, step);
+                    if way == Way::There && pauses {
                         world.clock.pause();
                     }
-                    Ok(there)
+                    Ok(way)
                 })
             })??;
-            if there {
+            if way == Way::Waits {
+                std::thread::sleep(RECEIVER);
+            }
+            if way == Way::There {
                 shared.change(|_| ())?;
                 if let Some(limit) = shared.world()?.limit.clone() {
                     return Err(Refusal::new(

@@ -3,12 +3,15 @@
 mod body;
 mod executions;
 mod faults;
+mod host;
 mod jump;
 mod members;
 mod notifications;
+mod visitors;
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request as HttpRequest, State};
@@ -20,7 +23,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::clock::SPEEDS;
+use super::clock::{Deadline, SPEEDS};
 use super::world::{Broken, Shared, World};
 use crate::document;
 use crate::scenario;
@@ -45,7 +48,14 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/api/faults", &[]),
     ("POST", "/api/faults", &[]),
     ("DELETE", "/api/faults/NAME", &[]),
+    ("GET", "/api/executions", &["flow", "state"]),
     ("POST", "/api/executions", &[]),
+    ("GET", "/api/executions/ID", &[]),
+    ("POST", "/api/executions/ID/kill", &[]),
+    ("POST", "/api/executions/ID/pause", &[]),
+    ("POST", "/api/executions/ID/resume", &[]),
+    ("POST", "/api/executions/ID/replay", &[]),
+    ("POST", "/api/executions/ID/change-state", &[]),
     ("GET", "/api/notifications", &["since"]),
     ("GET", "/api/journal", &["since", "wait"]),
     ("GET", "/api/scenario", &[]),
@@ -58,6 +68,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
 /// Serves the control port.
 pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
     let Ok(socket) = TcpListener::from_std(socket) else { return };
+    let names = host::Names::of(&shared.options);
     let app = Router::new()
         .route("/", get(page))
         .route("/api/state", get(state))
@@ -68,7 +79,13 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/api/run-until", post(jump::run_until))
         .route("/api/faults", get(faults::list).post(faults::inject))
         .route("/api/faults/{name}", delete(faults::clear))
-        .route("/api/executions", post(executions::create))
+        .route("/api/executions", get(executions::list).post(executions::create))
+        .route("/api/executions/{id}", get(executions::one))
+        .route("/api/executions/{id}/kill", post(executions::kill))
+        .route("/api/executions/{id}/pause", post(executions::pause))
+        .route("/api/executions/{id}/resume", post(executions::resume))
+        .route("/api/executions/{id}/replay", post(executions::replay))
+        .route("/api/executions/{id}/change-state", post(executions::change_state))
         .route("/api/notifications", get(notifications::list))
         .route("/api/journal", get(journal))
         .route("/api/scenario", get(saved))
@@ -85,9 +102,12 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(axum::middleware::map_response(too_large))
         .layer(axum::middleware::from_fn(same_origin))
+        .layer(axum::middleware::from_fn_with_state(names, host::known))
+        .layer(axum::middleware::from_fn(visitors::busy))
         .with_state(shared);
     // It ends with the runtime that it runs on.
-    let _ = axum::serve(socket, app).await;
+    let app = app.into_make_service_with_connect_info::<visitors::Who>();
+    let _ = axum::serve(visitors::Visitors::at(socket), app).await;
 }
 
 /// What is wrong with a request: always the same shape.
@@ -167,19 +187,24 @@ fn foreign_origin(method: &Method, headers: &HeaderMap) -> Option<String> {
 
 /// A parameter that nobody reads is a mistake of whoever sends it: `?sinse=5` must not be answered as if it were not there.
 async fn known_parameters(request: HttpRequest, next: Next) -> Response {
-    match unknown_parameter(request.uri()) {
+    match unknown_parameter(request.method(), request.uri()) {
         Some(refusal) => refusal.into_response(),
         None => next.run(request).await,
     }
 }
 
 /// What is wrong with the parameters of a request, if anything is. What is no path of the control port is told later.
-fn unknown_parameter(uri: &Uri) -> Option<Refusal> {
-    let path = match uri.path().strip_prefix("/api/faults/") {
-        Some(_) => "/api/faults/NAME",
-        None => uri.path(),
+fn unknown_parameter(method: &Method, uri: &Uri) -> Option<Refusal> {
+    let path = uri.path();
+    let named = |route: &str, name: &str| {
+        let (before, after) = route.split_once(name)?;
+        let name = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!name.is_empty() && !name.contains('/')).then_some(())
     };
-    let (_, _, known) = ROUTES.iter().find(|(_, route, _)| *route == path)?;
+    let is = |route: &str| route == path || named(route, "NAME").or_else(|| named(route, "ID")).is_some();
+    let here = ROUTES.iter().filter(|(_, route, _)| is(route));
+    // A method that the path does not understand is told later.
+    let (.., known) = here.clone().find(|(known, ..)| *known == method.as_str()).or_else(|| here.clone().next())?;
     let given = parameters(uri);
     for (index, (name, _)) in given.iter().enumerate() {
         if !known.contains(&name.as_str()) {
@@ -269,7 +294,14 @@ fn whole_state(shared: &Shared, world: &World) -> Value {
         "paused": world.clock.is_paused(),
         "run_until": world.clock.until().map(|at| at.to_string()),
         "jump": world.jump.map(|at| at.to_string()),
+        "behind": world.behind,
+        "lost": world.lost.rounded().to_string(),
     });
+    for (member, taken) in shared.taken.iter().enumerate() {
+        if taken.iter().any(|taken| taken.load(Ordering::Relaxed)) {
+            state["members"][member]["port"] = json!("taken by another process");
+        }
+    }
     state["resets"] = json!(world.resets);
     state["limit"] = json!(world.limit.as_ref().map(ToString::to_string));
     state
@@ -293,21 +325,34 @@ async fn at_instant<T: Send + 'static>(
     look: impl FnOnce(&Shared, &Simulation) -> T + Send + 'static,
 ) -> Answered<T> {
     let at = time(text)?;
-    // A look far away is work for seconds; a few at a time are enough.
+    // A look far away is work for minutes: whoever asks is answered in time, and a few at a time are enough.
+    let end = Deadline::after(LOOKS);
     let given_up = |()| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
     let work = jump::Work::default();
     let gone = work.watch();
-    let turn = shared.looks.clone().acquire_owned().await.map_err(|_| given_up(()))?;
+    let turn = tokio::time::timeout_at(end.instant(), shared.looks.clone().acquire_owned()).await;
+    let busy = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "others look at other instants", "ask again");
+    let turn = turn.map_err(busy)?.map_err(|_| given_up(()))?;
     let looking = move || {
         let _turn = turn;
         let way = shared.world()?.session.way_to(at);
-        let found = way.go(&|| !gone() && shared.serving());
+        let found = way.go(&|| !gone() && shared.serving() && !end.is_over());
         let found = found.map_err(|limit| Refusal::bad(limit, "ask for an earlier instant"))?;
-        let found = found.ok_or_else(|| given_up(()))?;
+        let (there, came_to) = (found.there, found.simulation.now());
+        let result = there.then(|| look(&shared, &found.simulation));
         shared.world()?.session.learn(found.passed);
-        Ok(look(&shared, &found.simulation))
+        result.ok_or_else(|| too_far(at, came_to))
     };
     tokio::task::spawn_blocking(looking).await.map_err(|_| given_up(()))?
+}
+
+/// Real time that a look at another instant has.
+const LOOKS: std::time::Duration = std::time::Duration::from_millis(800);
+
+fn too_far(at: Instant, came_to: Instant) -> Refusal {
+    let ms = LOOKS.as_millis();
+    let message = format!("the way to {at} is longer than {ms} ms of work: it came to {}", came_to.rounded());
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message, "ask again: it goes on from there while nothing is changed")
 }
 
 fn time(text: &str) -> Answered<Instant> {
@@ -409,22 +454,12 @@ async fn health(State(shared): App) -> Answered<Json<Value>> {
     Ok(Json(json!({ "status": "UP" })))
 }
 
-/// The host of a request, without its port.
-fn asked_host(headers: &HeaderMap) -> Option<&str> {
-    let host = headers.get(header::HOST)?.to_str().ok()?;
-    let end = match host.strip_prefix('[') {
-        Some(address) => address.find(']')? + 2,
-        None => host.find(':').unwrap_or(host.len()),
-    };
-    host.get(..end).filter(|host| !host.is_empty())
-}
-
 /// Targets for Prometheus's `http_sd_configs`. Who listens on every address, as in a container, is reached by the host that
 /// the request itself has reached, unless a host was given.
 async fn discovery(State(shared): App, headers: HeaderMap) -> Answered<Json<Value>> {
     let path = shared.world()?.session.plan().settings.at("/prometheus");
     let everywhere = shared.options.advertise.is_none() && shared.options.bind.is_unspecified();
-    let asked = asked_host(&headers).filter(|_| everywhere);
+    let asked = host::asked(&headers).filter(|_| everywhere);
     let targets: Vec<Value> = shared
         .addresses
         .members

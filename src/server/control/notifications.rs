@@ -6,7 +6,7 @@ use axum::http::Uri;
 use serde_json::{Value, json};
 
 use super::{Answered, App, Refusal, parameter, seconds};
-use crate::simulator::{Delivery, Sent, Simulation};
+use crate::simulator::{Sent, Simulation};
 
 /// The messages of notification tasks, from number `since` on. After a reset they are counted from 0 again: `resets` tells.
 pub(super) async fn list(State(shared): App, uri: Uri) -> Answered<Json<Value>> {
@@ -17,22 +17,20 @@ pub(super) async fn list(State(shared): App, uri: Uri) -> Answered<Json<Value>> 
     let world = shared.world()?;
     let simulation = world.session.simulation();
     let sent = simulation.sent();
-    let all: Vec<Value> = sent.since(since).map(|it| message(it, simulation)).collect();
+    let first = since.max(sent.dropped());
+    let all: Vec<Value> =
+        (first..).zip(sent.since(since)).map(|(number, it)| message(number, it, simulation)).collect();
     let dropped = sent.dropped().saturating_sub(since);
     Ok(Json(json!({ "resets": world.resets, "dropped": dropped, "next": sent.next(), "notifications": all })))
 }
 
 /// A message, with secrets as stars.
-fn message(sent: &Sent, simulation: &Simulation) -> Value {
+fn message(number: u64, sent: &Sent, simulation: &Simulation) -> Value {
     let flow = simulation.plan().flows.get(sent.flow as usize);
     let task = flow.and_then(|flow| flow.task(sent.task as usize));
-    let (delivery, why) = match &sent.delivery {
-        Delivery::Taken => ("taken", None),
-        Delivery::Lost(why) => ("lost", Some(why)),
-        Delivery::Failed(why) => ("failed", Some(why)),
-        Delivery::NotSimulated(why) => ("not-simulated", Some(why)),
-    };
+    let answer = sent.answer.as_ref().map(|it| json!({ "status": it.status, "seconds": it.took.as_seconds_f64() }));
     json!({
+        "number": number,
         "at": sent.at.rounded().to_string(),
         "seconds": seconds(sent.at),
         "flow": flow.map(crate::flow::Flow::name),
@@ -42,7 +40,8 @@ fn message(sent: &Sent, simulation: &Simulation) -> Value {
         "channel": sent.channel(),
         "to": sent.to(),
         "body": sent.body(),
-        "delivery": delivery,
-        "why": why,
+        "delivery": sent.delivery.word(),
+        "why": sent.delivery.why(),
+        "answer": answer,
     })
 }

@@ -93,6 +93,21 @@ impl Asked<'_> {
     }
 }
 
+/// What a template comes to for an execution of a flow that is not there yet.
+///
+/// # Errors
+/// Why it comes to nothing.
+pub(in crate::simulator) fn rendered(
+    cx: &Context,
+    (flow, origin): (u32, Option<&Origin>),
+    template: &str,
+) -> Result<String, String> {
+    let how = dialect(cx.profile);
+    let asked = Asked { cx, flow, number: 0, created: cx.now, dialect: &how, origin };
+    let coming = execution::Execution::new(0, cx.now);
+    asked.rendering(&coming, None, |render| render(template)).unwrap_or_else(|| Err(NO_FLOW.to_owned()))
+}
+
 /// How a version runs executions.
 pub(super) fn dialect(profile: &Profile) -> Dialect {
     Dialect {
@@ -101,5 +116,7 @@ pub(super) fn dialect(profile: &Profile) -> Dialect {
         exit_unseen: profile.has(Quirk::ExitUnseen),
         kill_restarts: profile.has(Quirk::KillRestarts),
         parents_named: profile.has(Quirk::ParentsNamed),
+        parallel_fails: profile.has(Quirk::ParallelFails),
+        cut_goes_on: profile.has(Quirk::CutGoesOn),
     }
 }

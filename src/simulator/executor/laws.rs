@@ -7,7 +7,7 @@ use crate::flow::State;
 impl Executor {
     /// Bytes of the executions.
     pub(in super::super) fn bytes(&self) -> usize {
-        self.executions.len() * size_of::<Execution>() + self.origins.bytes()
+        self.executions.len() * size_of::<Execution>() + self.origins.bytes() + self.kept.bytes()
     }
 
     /// Executions that wait for the end of a pause.

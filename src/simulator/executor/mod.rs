@@ -2,34 +2,46 @@
 //! What it counts follows the recordings, errors included; what is true is counted beside it.
 
 mod asked;
+mod kept;
 mod laws;
+mod orders;
 mod outputs;
 mod own;
+mod places;
 mod retry;
+mod sla;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::cluster::Cluster;
 use super::context::Context;
 use super::heard::{Heard, stored};
 use super::limits;
-use super::listening::Listening;
+use super::listening::{Listening, Reason};
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
-use super::origin::{Origin, Origins};
+use super::origin::{Origin, Origins, Starter};
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::telling::Telling;
 use super::worker::{JobOrder, TaskEnd, Work};
 use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
-use crate::flow::{ConcurrencyBehavior, State};
+use crate::flow::{State, TriggerAction};
+use crate::notify;
 use crate::pebble::ErrorLog;
 use crate::profile::Quirk;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 use asked::{Asked, dialect};
+use kept::Keeping;
+use places::Places;
+use sla::plan_slas;
+
+pub(super) use asked::rendered;
 
 /// All executions that have not ended.
 #[derive(Clone, Debug)]
@@ -50,15 +62,9 @@ pub(super) struct Executor {
     told: BTreeSet<(u32, Option<u32>)>,
     /// What those that have not ended were started with, where that is anything.
     pub(super) origins: Origins,
-}
-
-/// The places of a flow's concurrency limit.
-#[derive(Clone, Debug, Default)]
-struct Places {
-    /// Executions that hold one.
-    held: u32,
-    /// Executions that wait for one.
-    waiting: VecDeque<(u32, u64)>,
+    kept: Keeping,
+    /// By the execution that started them: those that have not ended, in the order in which they began.
+    children: FxHashMap<(u32, u64), Vec<(u32, (u32, u64))>>,
 }
 
 /// An execution that has not ended.
@@ -76,6 +82,8 @@ struct Execution {
     it: execution::Execution,
     /// What its task runs logged as ERROR, as far as somebody reads it.
     errors: Vec<ErrorLog>,
+    /// The states it came into, where that is kept.
+    history: Vec<(Instant, State)>,
 }
 
 /// A task run of an execution, a Subflow, that started another one.
@@ -87,15 +95,17 @@ struct Parent {
 }
 
 /// An execution that is yet to be created.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Coming {
     /// When the first of those began that were tried before it.
     begun: Instant,
     parent: Option<Parent>,
+    /// What has run of it, with the states it came into, when it goes on where another one was.
+    from: Option<Box<(execution::Execution, Vec<(Instant, State)>)>>,
 }
 
-/// A trigger whose execution has ended: it may fire again.
-pub(super) type Freed = Option<u32>;
+/// A trigger whose execution has ended, and how: it may fire again.
+pub(super) type Freed = Option<(u32, State)>;
 
 impl Executor {
     pub(super) fn new(plan: &Plan) -> Executor {
@@ -111,6 +121,8 @@ impl Executor {
             commands: Vec::new(),
             told: BTreeSet::new(),
             origins: Origins::default(),
+            kept: Keeping::new(plan),
+            children: FxHashMap::default(),
         }
     }
 
@@ -122,31 +134,37 @@ impl Executor {
         creator: usize,
         (flow, number): (u32, u64),
         (trigger, flow_attempt): (Option<u32>, u32),
-    ) {
+    ) -> u32 {
         let now = cx.now;
         if self.executions.len() >= limits::LIVE_EXECUTIONS {
             cx.reached("the number of executions that have not ended", limits::LIVE_EXECUTIONS as u64);
         }
         cx.truth.created += 1;
         cx.truth.triggered += u64::from(trigger.is_some());
-        let Coming { begun, parent } =
-            self.coming.remove(&(flow, number)).unwrap_or(Coming { begun: now, parent: None });
-        let it = execution::Execution::new(flow_attempt, begun);
+        let Coming { begun, parent, from } =
+            self.coming.remove(&(flow, number)).unwrap_or(Coming { begun: now, parent: None, from: None });
+        let (it, history) = match from {
+            Some(from) => *from,
+            None => (execution::Execution::new(flow_attempt, begun), self.kept.beginning(now)),
+        };
         let holds_place = false;
-        let slot = self.executions.insert(Execution {
-            flow,
-            number,
-            created: now,
-            holds_place,
-            trigger,
-            parent,
-            it,
-            errors: Vec::new(),
-        });
+        let execution =
+            Execution { flow, number, created: now, holds_place, trigger, parent, it, errors: Vec::new(), history };
+        let slot = self.executions.insert(execution);
+        if let Some(starter) = self.origins.get((flow, number)).and_then(|origin| origin.starter) {
+            self.children.entry((starter.flow, starter.number)).or_default().push((slot, (flow, number)));
+        }
         cx.truth.live += 1;
+        plan_slas(cx, slot, (flow, number));
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
         cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
+        slot
+    }
+
+    /// An execution that is still there: its slot may be another one's by now.
+    fn of(&self, slot: u32, (flow, number): (u32, u64)) -> Option<&Execution> {
+        self.execution(slot, number).filter(|execution| execution.flow == flow)
     }
 
     fn execution(&self, slot: u32, number: u64) -> Option<&Execution> {
@@ -162,25 +180,43 @@ impl Executor {
         slot: u32,
         number: u64,
     ) -> Freed {
-        let Execution { flow, it: execution::Execution { state, .. }, .. } = *self.execution(slot, number)?;
-        if state == State::Created {
-            message(cx, cluster, executor, flow, State::Created);
+        let Execution { flow, it: execution::Execution { state, .. }, holds_place, .. } =
+            *self.execution(slot, number)?;
+        // Somebody was faster.
+        if !(matches!(state, State::Created | State::Restarted) || state == State::Queued && holds_place) {
+            return None;
+        }
+        if state != State::Queued {
+            message(cx, cluster, executor, flow, state);
             cluster.consumed(cx, executor, QueueName::ExecutionCommand);
             cluster.tell(cx, executor, Moment::Seen);
             if cluster.members[executor].profile().has(Quirk::NamedQueues) {
                 // Registered for this state too.
-                let subject = Subject::FlowState(flow, State::Created);
-                cluster.count_many(cx, executor, Meter::DelayCreated, subject, 0.0);
+                cluster.count_many(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, state), 0.0);
             }
-            if self.origins.get((flow, number)).is_some_and(|origin| origin.failed) {
+            let origin = self.origins.get((flow, number));
+            if origin.is_some_and(|origin| origin.failed) {
                 return self.refused(cx, cluster, executor, slot, State::Failed);
+            }
+            if origin.is_some_and(|origin| origin.checked) {
+                return self.failed_checks(cx, cluster, executor, slot);
+            }
+            // What an assertion ends at once never ran, and is not counted as begun (1.3/alerting/FIRED.tsv).
+            if cx.flows.get(flow as usize).is_some_and(|it| it.tree.asserts()) {
+                let event = Step::Assert;
+                if self.step(cx, slot, event) {
+                    let freed = self.follow(cx, cluster, executor, slot, event);
+                    if self.execution(slot, number).is_none_or(|it| it.it.state.is_over()) {
+                        return freed;
+                    }
+                }
             }
             if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
                 && self.places[flow as usize].held >= limit.limit
             {
                 return self.refuse(cx, cluster, executor, slot, limit.behavior);
             }
-            cluster.count(cx, executor, Meter::ExecutionStarted, Subject::FlowState(flow, State::Created));
+            cluster.count(cx, executor, Meter::ExecutionStarted, Subject::FlowState(flow, state));
             self.places[flow as usize].held += 1;
         } else {
             // It has got its place from the one that ended.
@@ -194,51 +230,10 @@ impl Executor {
         cluster.log_info(executor);
         cluster.members[executor].work(1.5e6, 0.015, cx.now);
         // Up to 0.20: what comes next, with the state before, and not for another attempt (standalone/activity_scrape1).
-        let before = if state == State::Created { state } else { State::Running };
+        let before = if state == State::Queued { State::Running } else { state };
         cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(flow, before));
         self.step(cx, slot, Step::Begin);
         self.follow(cx, cluster, executor, slot, Step::Begin)
-    }
-
-    /// More executions than the limit of the flow allows. Ends by CANCEL and FAIL are never counted (recorded).
-    fn refuse(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        executor: usize,
-        slot: u32,
-        behavior: ConcurrencyBehavior,
-    ) -> Freed {
-        let Execution { flow, number, .. } = *self.executions.get(slot)?;
-        match behavior {
-            ConcurrencyBehavior::Queue => {
-                self.turn(cx, cluster, executor, slot, State::Queued);
-                cx.truth.queued += 1;
-                self.places[flow as usize].waiting.push_back((slot, number));
-                cluster.count(cx, executor, Meter::ExecutionQueued, Subject::FlowState(flow, State::Queued));
-                cluster.produce(cx, executor, Class::Execution, 1);
-                None
-            }
-            ConcurrencyBehavior::Cancel => self.refused(cx, cluster, executor, slot, State::Cancelled),
-            ConcurrencyBehavior::Fail => self.refused(cx, cluster, executor, slot, State::Failed),
-        }
-    }
-
-    /// An execution ends before it began.
-    fn refused(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
-        self.turn(cx, cluster, executor, slot, state);
-        let freed = self.close(cx, cluster, executor, slot, state);
-        self.remove(cx, slot);
-        freed
-    }
-
-    /// Nothing will happen any more to an execution that has ended.
-    fn remove(&mut self, cx: &mut Context, slot: u32) {
-        if let Some(execution) = self.executions.remove(slot) {
-            self.origins.remove((execution.flow, execution.number));
-            cx.outbox.forget((execution.flow, execution.number));
-            self.ended -= 1;
-        }
     }
 
     /// Something happens to an execution; what is to be done stands in `commands`. False when it does not matter any more.
@@ -258,11 +253,20 @@ impl Executor {
         self.failed_here(cx, slot);
         let commands = std::mem::take(&mut self.commands);
         let mut freed = None;
+        let mut unheard = matches!(event, Step::Pause | Step::Resume) && !cx.profile.has(Quirk::OrdersHeard);
         for (at, command) in commands.iter().enumerate() {
             match *command {
-                // What it leaves again at once nobody sees (but Flow triggers of 2.0).
-                Command::State(_) if matches!(commands.get(at + 1), Some(Command::State(_))) => {}
-                Command::State(state) => self.seen(cx, cluster, executor, slot, state),
+                Command::State(state) => {
+                    let heard = match commands.get(at + 1) {
+                        // What it leaves again at once nobody sees.
+                        Some(Command::State(next)) => state == State::Failed && passes(cx, *next),
+                        _ => true,
+                    };
+                    match std::mem::take(&mut unheard) || !heard {
+                        true => self.unheard(cx, slot, state, heard),
+                        false => self.seen(cx, cluster, executor, slot, state),
+                    }
+                }
                 Command::Start { run, first } => {
                     if first && event != Step::Begin {
                         let flow = self.executions.get(slot).map_or(0, |it| it.flow);
@@ -277,16 +281,20 @@ impl Executor {
                 Command::Wait { run, after } => self.wait(cx, cluster, executor, slot, (run, after)),
                 Command::Resumed => self.resumed(cx, cluster, executor, slot),
                 Command::Child { run } => self.create_child(cx, cluster, executor, slot, run),
-                // Nobody kills here yet.
-                Command::Kill { .. } => {}
-                Command::Again { after } => freed = self.retry_execution(cx, cluster, executor, slot, after),
-                Command::End(state) => freed = self.finish(cx, cluster, executor, slot, state),
-                Command::Gone => self.remove(cx, slot),
+                Command::Kill { run } => self.kill_job(cx, cluster, slot, run),
+                Command::Violated { sla } => self.violated(cx, slot, sla),
+                Command::Again { after } => self.retry_execution(cx, cluster, executor, slot, after),
+                Command::End(state) => self.finish(cx, cluster, executor, slot, state),
+                Command::Cut(state) => self.is_cut(cx, cluster, executor, slot, state),
+                Command::Gone => {
+                    freed = self.release(cx, cluster, slot);
+                    self.remove(cx, slot);
+                }
             }
         }
         // Its memory is used again.
         self.commands = commands;
-        freed
+        freed.or_else(|| self.release(cx, cluster, slot))
     }
 
     /// Hands an attempt of a task run to the workers.
@@ -315,10 +323,10 @@ impl Executor {
         cx: &mut Context,
         cluster: &mut Cluster,
         executor: usize,
-        (slot, number): (u32, u64),
+        (slot, key): (u32, (u32, u64)),
         (run, attempt): (u32, u32),
     ) -> Freed {
-        let flow = self.execution(slot, number)?.flow;
+        let flow = self.of(slot, key)?.flow;
         message(cx, cluster, executor, flow, State::Running);
         cluster.produce(cx, executor, Class::Execution, 1);
         let event = Step::Started { run, attempt };
@@ -334,67 +342,50 @@ impl Executor {
         (slot, number): (u32, u64),
         end: TaskEnd,
     ) -> Freed {
-        let flow = self.execution(slot, number)?.flow;
-        let TaskEnd { run, attempt, state, .. } = end;
+        cx.truth.attempts_ended += 1;
+        let TaskEnd { flow, run, attempt, state, duration } = end;
+        if self.of(slot, (flow, number)).is_none() {
+            self.too_late(cx, cluster, executor, end);
+            return None;
+        }
         self.put_out(cx, slot, (run, attempt), state);
         let event = Step::Ended { run, attempt, state };
         if !self.step(cx, slot, event) {
+            self.too_late(cx, cluster, executor, end);
             return None;
         }
-        cx.truth.attempts_ended += 1;
         message(cx, cluster, executor, flow, State::Running);
         cluster.produce(cx, executor, Class::Execution, 1);
         // As what it counts, not as what its worker said (a failure that is allowed is a warning: standalone/activity).
-        let shown = match self.executions.get(slot).and_then(|it| it.it.run(run)).map(|run| run.state) {
+        let shown = match self.executions.get(slot).and_then(|it| it.it.run(run)).map(execution::TaskRun::shown) {
             Some(shown) if !matches!(shown, State::Retrying | State::Retried) => shown,
             _ => state,
         };
         cluster.count(cx, executor, Meter::TaskRunEnded, Subject::FlowState(flow, shown));
-        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, shown), end.duration);
+        cluster.time(cx, executor, Meter::TaskRunDuration, Subject::FlowState(flow, shown), duration);
         self.follow(cx, cluster, executor, slot, event)
     }
 
+    /// What a worker says of a task run that nobody waits for any more: counted, and else nothing.
+    fn too_late(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, end: TaskEnd) {
+        let subject = Subject::FlowState(end.flow, end.state);
+        message(cx, cluster, executor, end.flow, State::Killed);
+        cluster.count(cx, executor, Meter::TaskRunEnded, subject);
+        cluster.time(cx, executor, Meter::TaskRunDuration, subject, end.duration);
+    }
+
     /// An execution ends by its tasks.
-    fn finish(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
-        let flow = self.executions.get(slot)?.flow;
+    fn finish(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
+        let Some(flow) = self.executions.get(slot).map(|it| it.flow) else { return };
         let age = self.age(cx, slot);
         message(cx, cluster, executor, flow, state);
-        cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, state));
-        cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, state), age);
+        if state != State::Killed || cx.profile.has(Quirk::KilledCounted) {
+            cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, state));
+            cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, state), age);
+        }
         cluster.count_many(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, state), 0.0);
         cluster.log_info(executor);
         self.close(cx, cluster, executor, slot, state)
-    }
-
-    /// An execution is over: its place goes to the next one that waits, its trigger is free again.
-    fn close(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) -> Freed {
-        let execution = self.executions.get_mut(slot)?;
-        let (flow, trigger, parent) = (execution.flow, execution.trigger.take(), execution.parent.take());
-        let held = std::mem::take(&mut execution.holds_place);
-        self.ended += 1;
-        cx.truth.live -= 1;
-        cx.truth.ended[state as usize] += 1;
-        cluster.tell(cx, executor, Moment::Closed);
-        if let Some(parent) = parent {
-            let state = self.child_outputs(cx, slot, parent, state).then_some(state);
-            let Parent { slot, number, run } = parent;
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
-        }
-        if held {
-            let places = &mut self.places[flow as usize];
-            match places.waiting.pop_front() {
-                // The place is never free in between: a new execution would take it.
-                Some((slot, number)) => {
-                    cx.truth.queued -= 1;
-                    if let Some(next) = self.executions.get_mut(slot) {
-                        next.holds_place = true;
-                    }
-                    cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
-                }
-                None => places.held -= 1,
-            }
-        }
-        trigger
     }
 
     /// An execution comes into a state by its limit, not by its tasks.
@@ -408,29 +399,86 @@ impl Executor {
     /// An execution has come into a state, and is in it when the step of its executor is over: the one place from where one
     /// learns of it.
     fn seen(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
+        self.unheard(cx, slot, state, true);
+        self.hear(cx, cluster, executor, slot, state);
+    }
+
+    /// Flow triggers hear of the state of an execution.
+    fn hear(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
         let Some(execution) = self.executions.get(slot) else { return };
         let Execution { flow, number, created, .. } = *execution;
-        cx.changed(flow, number, state);
         let origin = self.origins.get((flow, number));
         let (it, errors) = (&execution.it, &execution.errors);
         let heard = Heard { flow, number, created, state, it, origin, errors };
-        let (fired, reasons) = self.listening.hear(cx, &heard);
-        let upstream = if fired.is_empty() { None } else { heard.seen(cx, stored).map(Arc::new) };
+        let heard = heard_of(cx, &mut self.listening, &heard);
+        self.start_fired(cx, cluster, executor, (flow, number), heard);
+    }
+
+    /// Executions that Flow triggers start.
+    fn start_fired(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        of: (u32, u64),
+        (fired, upstream, reasons): Started,
+    ) {
         reasons.into_iter().for_each(|reason| cx.reasons(reason));
-        for Fired { flow, labels, inputs, variables, failed, .. } in fired {
-            let flow = flow as u32;
+        for Fired { flow: alert, trigger, labels, inputs, variables, failed, .. } in fired {
+            let starter = starter(cx, of, (alert, trigger));
+            let flow = alert as u32;
             let number = cx.next_number(flow);
             let failed = failed.is_some();
             let upstream = upstream.clone();
-            let origin = Origin { labels, inputs, trigger: Some(variables), upstream, failed };
+            let trigger = Some(variables);
+            let origin = Origin { labels, inputs, trigger, upstream, failed, starter, ..Origin::default() };
             self.origins.insert((flow, number), Arc::new(origin));
             self.create(cx, cluster, executor, (flow, number), (None, 0));
+        }
+    }
+
+    /// Whether any task of a flow sends something.
+    pub(super) fn tells(&self) -> bool {
+        self.telling.any()
+    }
+
+    /// An execution has come into a state of which no Flow trigger hears; `stays`: it is in it when the step is over.
+    fn unheard(&mut self, cx: &mut Context, slot: u32, state: State, stays: bool) {
+        let keeps = self.kept.keeps();
+        let Some(execution) = self.executions.get_mut(slot) else { return };
+        if keeps {
+            execution.history.push((cx.now, state));
+        }
+        if stays {
+            cx.changed(execution.flow, execution.number, state);
         }
     }
 
     fn age(&self, cx: &Context, slot: u32) -> Duration {
         self.executions.get(slot).map_or(Duration::ZERO, |execution| cx.now.since(execution.created))
     }
+}
+
+/// What comes of a state that Flow triggers hear of: what they start, the execution as it was, and why they do.
+type Started = (Vec<Fired>, Option<Arc<notify::Execution>>, Vec<Reason>);
+
+fn heard_of(cx: &Context, listening: &mut Listening, heard: &Heard<'_>) -> Started {
+    let (fired, reasons) = listening.hear(cx, heard);
+    let upstream = if fired.is_empty() { None } else { heard.seen(cx, stored).map(Arc::new) };
+    (fired, upstream, reasons)
+}
+
+/// Whether Flow triggers hear of a failed attempt, which such a state follows at once.
+fn passes(cx: &Context, next: State) -> bool {
+    matches!(next, State::Retrying | State::Retried) && cx.profile.has(Quirk::FailedAttemptsHeard)
+}
+
+/// Whose kill goes on to an execution that a Flow trigger has started: that of the one it heard of. One that waits for
+/// several comes a little later, and escapes (1.3/NOTES.md).
+fn starter(cx: &Context, (flow, number): (u32, u64), (alert, trigger): (usize, usize)) -> Option<Starter> {
+    let trigger = cx.plan.flows.get(alert)?.triggers.get(trigger)?;
+    let TriggerAction::Flow(rule) = &trigger.action else { return None };
+    rule.preconditions.is_none().then_some(Starter { flow, number, alert: true })
 }
 
 /// An executor processes a message about an execution.

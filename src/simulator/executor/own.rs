@@ -10,7 +10,7 @@ use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::event::Event;
 use super::super::meters::{Class, Meter, Subject};
-use super::super::origin::Origin;
+use super::super::origin::{Origin, Starter};
 use super::super::queue::{Message, QueueKind};
 use super::asked::Asked;
 use super::{Coming, Execution, Executor, Freed, Parent, message};
@@ -54,7 +54,7 @@ impl Executor {
         let Some(&Execution { flow, number, .. }) = self.executions.get(slot) else { return };
         // Its delay is counted when it ends, and not before (standalone/activity).
         message(cx, cluster, executor, flow, State::Paused);
-        cx.after(after, Event::RetryDue { execution: slot, number, run });
+        cx.after(after, Event::RetryDue { execution: slot, flow, number, run });
     }
 
     /// The pause before the next iteration of a LoopUntil.
@@ -69,7 +69,7 @@ impl Executor {
         let Some(&Execution { flow, number, .. }) = self.executions.get(slot) else { return };
         message(cx, cluster, executor, flow, State::Running);
         cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Running));
-        cx.after(after, Event::RetryDue { execution: slot, number, run });
+        cx.after(after, Event::RetryDue { execution: slot, flow, number, run });
     }
 
     /// The execution goes on after a pause: counted as one that starts (standalone/activity).
@@ -97,7 +97,7 @@ impl Executor {
         let number_of_child = cx.next_number(child);
         self.origins.insert((child, number_of_child), origin);
         let parent = wait.then_some(Parent { slot, number, run });
-        self.coming.insert((child, number_of_child), Coming { begun: cx.now, parent });
+        self.coming.insert((child, number_of_child), Coming { begun: cx.now, parent, from: None });
         self.create(cx, cluster, executor, (child, number_of_child), (None, 0));
         if !wait {
             self.child_begun(cx, (slot, run), (child, number_of_child));
@@ -148,7 +148,9 @@ impl Executor {
             let id = || cx.id("execution", flow, number, 0);
             labels.push(correlation.unwrap_or_else(|| (CORRELATION.to_owned(), id())));
         }
-        let origin = Origin { labels, inputs, trigger: trigger.as_object().cloned(), ..Origin::default() };
+        let starter = Some(Starter { flow, number, alert: false });
+        let trigger = trigger.as_object().cloned();
+        let origin = Origin { labels, inputs, trigger, starter, ..Origin::default() };
         Some((child as u32, subflow.wait, Arc::new(origin)))
     }
 

@@ -30,7 +30,7 @@ impl Executor {
             message(cx, cluster, executor, flow, State::Retrying);
         }
         cluster.produce(cx, executor, Class::Execution, 2);
-        cx.after(after, Event::RetryDue { execution: slot, number, run });
+        cx.after(after, Event::RetryDue { execution: slot, flow, number, run });
     }
 
     /// `retry` with CREATE_NEW_EXECUTION, of a task or of the flow: this execution ends as RETRIED, a new one follows.
@@ -41,25 +41,24 @@ impl Executor {
         executor: usize,
         slot: u32,
         after: Duration,
-    ) -> Freed {
+    ) {
         let age = self.age(cx, slot);
-        let execution = self.executions.get_mut(slot)?;
+        let Some(execution) = self.executions.get_mut(slot) else { return };
         let (flow, old, attempt) = (execution.flow, execution.number, execution.it.attempt);
         // Who waits for this one waits for the next.
-        let coming = Coming { begun: execution.it.begun, parent: execution.parent.take() };
+        let coming = Coming { begun: execution.it.begun, parent: execution.parent.take(), from: None };
         let number = cx.next_number(flow);
         self.coming.insert((flow, number), coming);
         // The new one is started with the same.
-        if let Some(origin) = self.origins.remove((flow, old)) {
-            self.origins.insert((flow, number), origin);
-        }
+        let origin = self.repeated(cx, (flow, old), self.origins.shared((flow, old)));
+        self.origins.insert((flow, number), origin);
         cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Retried));
         cx.after(after, Event::FlowRetryDue { flow, number, attempt: attempt + 1 });
         // Counted as FAILED: RETRIED never appears in the counter of ends (recorded).
         message(cx, cluster, executor, flow, State::Retried);
         cluster.count(cx, executor, Meter::ExecutionEnded, Subject::FlowState(flow, State::Failed));
         cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, State::Failed), age);
-        self.close(cx, cluster, executor, slot, State::Retried)
+        self.close(cx, cluster, executor, slot, State::Retried);
     }
 
     /// The pause before a new execution in place of a failed one is over.
@@ -74,7 +73,9 @@ impl Executor {
         match cluster.pick(cx, Role::Executor, number) {
             Some(executor) => {
                 cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, State::Retried));
-                self.create(cx, cluster, executor, (flow, number), (None, attempt));
+                let slot = self.create(cx, cluster, executor, (flow, number), (None, attempt));
+                // An executor creates it, so Flow triggers hear of that (captures/core/end-to-end.*.jsonl).
+                self.hear(cx, cluster, executor, slot, State::Created);
             }
             None => cx.after(Duration::seconds(1), Event::FlowRetryDue { flow, number, attempt }),
         }
@@ -85,14 +86,13 @@ impl Executor {
         &mut self,
         cx: &mut Context,
         cluster: &mut Cluster,
-        (slot, number): (u32, u64),
+        (slot, (flow, number)): (u32, (u32, u64)),
         run: u32,
     ) -> Freed {
-        let execution = self.execution(slot, number)?;
-        let (flow, state) = (execution.flow, execution.it.run(run)?.state);
+        let state = self.of(slot, (flow, number))?.it.run(run)?.state;
         let Some(executor) = cluster.pick(cx, Role::Executor, number) else {
             // Delays are looked at each second by whatever executor there is.
-            cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, number, run });
+            cx.after(Duration::seconds(1), Event::RetryDue { execution: slot, flow, number, run });
             return None;
         };
         cluster.count(cx, executor, Meter::DelayEnded, Subject::FlowState(flow, state));

@@ -41,8 +41,8 @@ fn end(
     order: &JobOrder,
     state: State,
 ) -> Vec<JobOrder> {
-    let Work::Task { slot, number, run, attempt, .. } = order.work else { return Vec::new() };
-    let end = TaskEnd { state, duration: Duration::seconds(1), run, attempt };
+    let Work::Task { slot, number, flow, run, attempt, .. } = order.work else { return Vec::new() };
+    let end = TaskEnd { state, duration: Duration::seconds(1), flow, run, attempt };
     executor.task_ended(cx, cluster, 0, (slot, number), end);
     executor.laws(cx).expect("the laws hold");
     executor.laws_of_each().expect("the laws hold");
@@ -122,14 +122,14 @@ fn a_failed_attempt_is_followed_by_another_after_its_pause_until_there_are_enoug
     assert!(end(&mut cx, &mut cluster, &mut executor, &first[0], State::Failed).is_empty());
     assert_eq!(executor.retrying(), 1);
     let due = events(&mut cx, second(100));
-    let Some((at, Event::RetryDue { execution, number, run })) =
+    let Some((at, Event::RetryDue { execution, flow, number, run })) =
         due.iter().copied().find(|(_, event)| matches!(event, Event::RetryDue { .. }))
     else {
         panic!("no retry in {due:?}")
     };
     assert_eq!(at, second(65));
     cx.now = at;
-    executor.due(&mut cx, &mut cluster, (execution, number), run);
+    executor.due(&mut cx, &mut cluster, (execution, (flow, number)), run);
     let second_attempt = jobs(&mut cluster);
     assert_eq!(task(&second_attempt[0]), (0, 2));
     // What a late worker says of the first attempt is not heard.
@@ -205,20 +205,20 @@ fn run_all(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
         }
         jobs.extend(self::jobs(cluster));
         for order in &jobs {
-            let Work::Task { slot, number, run, attempt, .. } = order.work else { continue };
-            executor.task_started(cx, cluster, 0, (slot, number), (run, attempt));
+            let Work::Task { slot, number, flow, run, attempt, .. } = order.work else { continue };
+            executor.task_started(cx, cluster, 0, (slot, (flow, number)), (run, attempt));
         }
         cx.now = cx.now + Duration::seconds(1);
         for order in &jobs {
-            let Work::Task { slot, number, run, attempt, .. } = order.work else { continue };
-            let end = TaskEnd { state: State::Success, duration: Duration::seconds(1), run, attempt };
+            let Work::Task { slot, number, flow, run, attempt, .. } = order.work else { continue };
+            let end = TaskEnd { state: State::Success, duration: Duration::seconds(1), flow, run, attempt };
             executor.task_ended(cx, cluster, 0, (slot, number), end);
             executor.laws(cx).expect("the laws hold");
         }
         for (at, event) in events(cx, second(100_000)) {
-            if let Event::RetryDue { execution, number, run } = event {
+            if let Event::RetryDue { execution, flow, number, run } = event {
                 cx.now = cx.now.max(at);
-                executor.due(cx, cluster, (execution, number), run);
+                executor.due(cx, cluster, (execution, (flow, number)), run);
             }
         }
         if executor.executions.len() == 0 {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::model::{Asked, asked, expression, query};
 use super::super::{Node as GraphNode, NodeKind};
 use super::{DATA, Reader};
-use crate::document::{Node, Object, Place, Reading};
+use crate::document::{self, Node, Object, Place, Reading};
 
 /// Nodes of one rule: far more than anybody writes.
 const MAX_NODES: usize = 1_000;
@@ -132,11 +132,31 @@ impl Reader<'_> {
             let kind = match asked {
                 Asked::Other(kind) => return Some(Found::Other(kind, model.place.clone())),
                 Asked::Expression => expression(model, self.reading)?,
-                Asked::Prometheus | Asked::Untold => query(object.get("relativeTimeRange"), model, node, self.reading)?,
+                Asked::Prometheus | Asked::Untold => {
+                    self.known_source(&object, &uid);
+                    query(object.get("relativeTimeRange"), model, node, self.reading)?
+                }
             };
             Some(Found::Node(GraphNode { name: name.clone()?, source: uid, kind }, model.place.clone()))
         });
         (name, found.unwrap_or(Found::Broken))
+    }
+}
+
+impl Reader<'_> {
+    /// Warns of a data source that is none of those that are provisioned, where some are: its rule would only fail.
+    fn known_source(&mut self, object: &Object<'_>, uid: &str) {
+        let known = &self.outside.data_sources;
+        // What a variable of the environment stands for is not known.
+        let variable = known.keys().any(|it| it.contains('$'));
+        if known.is_empty() || variable || known.contains_key(uid) || self.strangers.iter().any(|it| it == uid) {
+            return;
+        }
+        let Some(node) = object.get("datasourceUid") else { return };
+        self.strangers.push(uid.to_owned());
+        let advice = document::instead(uid, known.keys().map(String::as_str));
+        let what = format!("no data source that is provisioned here has the uid `{uid}`");
+        self.reading.warning(&node.place, what, advice + "; it is taken for a Prometheus");
     }
 }
 

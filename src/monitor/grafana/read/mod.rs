@@ -97,7 +97,7 @@ pub(in crate::monitor) fn document_groups(
     outside: &Outside<'_>,
 ) {
     let Some(object) = reading.open(root, "a provisioning file of Grafana", FILE) else { return };
-    let mut reader = Reader { reading, outside, rules: Vec::new() };
+    let mut reader = Reader { reading, outside, rules: Vec::new(), strangers: Vec::new() };
     reader.elsewhere(&object);
     let deleted = reader.deleted(&object);
     for node in object.get("groups").map(|node| reader.reading.list(node, "`groups`")).unwrap_or_default() {
@@ -116,6 +116,8 @@ struct Reader<'r> {
     outside: &'r Outside<'r>,
     /// What there was so far.
     rules: Vec<Known>,
+    /// Data sources that nobody has provisioned, as far as they were told.
+    strangers: Vec<String>,
 }
 
 /// A rule that was read: which it is, and where.

@@ -1,0 +1,160 @@
+//! `matrix`: every scenario against every rule.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::judge::failed_run;
+use super::load::{self, Unfit};
+use super::rules::Rules;
+use super::told::Told;
+use super::{Exit, Runs, calendar, complain, print};
+use crate::lab;
+use crate::profile::Profile;
+use crate::run::Watch;
+use crate::time::Duration;
+
+/// What the words of its reports mean.
+pub(super) const MEANING: &str = "\
+What it tells of a rule in a scenario:
+  fires        after the failure began; the delay counts from what is done to the cluster first: an entry of
+               `timeline`, or a command that starts, stops or breaks something
+  late         only when all that was done was over (faults have ended, who was killed or restarted is up
+               again), or later than --late after the failure began
+  false alarm  before the failure, or in a scenario in which nothing is done to the cluster
+  pending      its condition held, and not long enough
+  quiet, dead  it had nothing to tell; what it reads is not there
+Flows that send messages are rules too (`notification: FLOW`): what the receiver took was noticed.
+
+What it finds, with exit code 1: a failure that nobody notices, unless the scenario expects that itself with
+`{ alert: \"*\", never: true }`; and a false alarm. With --strict also a warning, as in `test`. What scenarios
+expect is not judged: `test` does that.";
+
+#[derive(Debug, Args)]
+pub(super) struct Matrix {
+    #[command(flatten)]
+    rules: Rules,
+    /// Scenarios: shipped names, families of them (`mock-kestra list`), patterns, files or folders [default: all shipped]
+    #[arg(long, value_name = "SCENARIO", num_args = 1..)]
+    scenarios: Vec<String>,
+    #[command(flatten)]
+    extras: load::Extras,
+    /// Versions of Kestra, instead of those of the scenarios: each is judged
+    #[arg(long, value_delimiter = ',', value_name = "VERSION,...", value_parser = super::versions())]
+    kestra: Vec<&'static Profile>,
+    /// Seeds for each scenario: how many from 1 on, or from one to another
+    #[arg(long, value_name = "N|A..B", default_value = "1", value_parser = super::seeds)]
+    seeds: super::Seeds,
+    #[command(flatten)]
+    runs: Runs,
+    /// What fires later than this after the failure began is late [default: only what fires when the failure is over]
+    #[arg(long, value_name = "DURATION")]
+    late: Option<Duration>,
+    /// A warning is exit code 1: also a rule that is dead in every run or that failed, and a target that never answered
+    #[arg(long)]
+    strict: bool,
+    /// Form of the report; markdown is for the summary of a job, html one page with timelines
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+    /// As text the whole grid, however wide
+    #[arg(long)]
+    wide: bool,
+    /// Write a JUnit report to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+    Markdown,
+    Html,
+}
+
+impl Matrix {
+    pub(super) fn run(&self) -> Exit {
+        let mut told = Told::default();
+        if self.wide && !matches!(self.format, Form::Text) {
+            complain("error: --wide is for --format text\n");
+            return Exit::Input;
+        }
+        // All input is read before anything runs.
+        let Some((watch, _)) = self.rules.watch(&mut told) else { return Exit::Input };
+        let Some(names) = self.names() else { return Exit::Input };
+        let unfit = if self.scenarios.is_empty() { Unfit::LeaveOut } else { Unfit::Refuse };
+        let Some(plans) = load::plans(&names, &self.extras, &self.kestra, unfit, &mut told) else {
+            return Exit::Input;
+        };
+        let runs = plans.len() as u64 * self.seeds.count();
+        if runs > super::MAX_RUNS {
+            complain(&format!(
+                "error: {} scenarios with {} seeds each are {runs} runs; at most {} go\n",
+                plans.len(),
+                self.seeds.count(),
+                super::MAX_RUNS
+            ));
+            return Exit::Input;
+        }
+        let watch = Watch { nearest: self.seeds.count() == 1, ..watch };
+        plans.iter().for_each(|plan| told.remarks(&watch, plan));
+        let which = lab::MatrixRuns {
+            first: self.seeds.first(),
+            count: self.seeds.count() as usize,
+            jobs: self.runs.jobs(),
+            limit: self.late,
+        };
+        let progress = self.runs.progress(runs as usize);
+        let matrix = match lab::matrix(&plans, calendar, &watch, &which, progress) {
+            Ok(matrix) => matrix,
+            Err(failed) => return failed_run(&failed),
+        };
+        self.tell(&matrix, told)
+    }
+
+    /// The names of the scenarios, each once.
+    fn names(&self) -> Option<Vec<String>> {
+        if self.scenarios.is_empty() {
+            return Some(load::SHIPPED.iter().map(|shipped| shipped.name.to_owned()).collect());
+        }
+        let mut names: Vec<String> = Vec::new();
+        for word in &self.scenarios {
+            match load::scenarios(word) {
+                Ok(found) => {
+                    for name in found {
+                        if !names.contains(&name) {
+                            names.push(name);
+                        }
+                    }
+                }
+                Err(why) => {
+                    complain(&format!("error: --scenarios: `{word}`: {why}\n"));
+                    return None;
+                }
+            }
+        }
+        Some(names)
+    }
+
+    fn tell(&self, matrix: &lab::Matrix, mut told: Told) -> Exit {
+        match (self.format, self.wide) {
+            (Form::Text, false) => print(&matrix.text()),
+            (Form::Text, true) => print(&matrix.wide()),
+            (Form::Json, _) => print(&format!("{}\n", matrix.json())),
+            (Form::Markdown, _) => print(&matrix.markdown()),
+            (Form::Html, _) => print(&matrix.html()),
+        }
+        if let Some(path) = &self.junit
+            && let Err(error) = std::fs::write(path, matrix.junit(self.strict))
+        {
+            complain(&format!("error: cannot write {}: {error}\n", path.display()));
+            return Exit::Cannot;
+        }
+        matrix.doubts.iter().for_each(|warning| told.warning(warning));
+        // The tables have told of rules that do nothing; that counts when somebody asks for it.
+        if self.strict {
+            matrix.warnings.iter().for_each(|warning| told.warning(warning));
+        }
+        told.exit(self.strict, if matrix.found() { Exit::Found } else { Exit::Ok })
+    }
+}

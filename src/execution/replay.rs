@@ -1,0 +1,142 @@
+//! Executions that begin where others were: replays, and those that go on after somebody has changed what became of a task.
+
+use std::sync::Arc;
+
+use super::engine::{Execution, Rest, TaskRun};
+use super::rules::Part;
+use super::tree::{Does, NONE, Tree};
+use crate::flow::{How, State};
+use crate::time::Instant;
+
+impl Execution {
+    /// One that runs a task run again, and all that comes behind it: what ran before it has run. None when it has no such
+    /// task run.
+    pub fn from_task_run(&self, tree: &Tree, from: u32, begun: Instant) -> Option<Execution> {
+        self.run(from)?;
+        let path = self.path(from);
+        let again = |run: u32| run == from || !path.contains(&run) && self.is_behind(tree, run, &path);
+        let (mut kept, _) = self.without(again, &path);
+        kept.begun = begun;
+        kept.attempt = self.attempt + 1;
+        Some(kept)
+    }
+
+    /// The same execution, of which a task run has come to another state: what it holds of `errors`, `finally` and
+    /// `afterExecution` is forgotten, and it goes on behind that task run. None when it has no such task run.
+    pub fn with_state(&self, tree: &Tree, changed: u32, state: State) -> Option<Execution> {
+        self.run(changed)?;
+        let path = self.path(changed);
+        let other = |run| self.run(run).is_some_and(|it| !self.is_of_tasks(tree, it));
+        let (mut kept, places) = self.without(other, &path);
+        let place = places.get(changed as usize).copied().flatten()?;
+        let it = kept.runs.get_mut(place as usize)?;
+        (it.state, it.rest) = (state, Rest::None);
+        kept.attempt = self.attempt + 1;
+        Some(kept)
+    }
+
+    /// A task run and those that hold it, the innermost first.
+    fn path(&self, run: u32) -> Vec<u32> {
+        std::iter::successors(Some(run), |at| self.run(*at).map(|it| it.parent).filter(|at| self.run(*at).is_some()))
+            .collect()
+    }
+
+    /// Whether a task run is one of `tasks`, and so are those that hold it.
+    fn is_of_tasks(&self, tree: &Tree, run: &TaskRun) -> bool {
+        let own = |run: &TaskRun| tree.node(run.node).is_some_and(|node| node.part == Part::Tasks);
+        let mut at = run;
+        while own(at) {
+            match self.run(at.parent) {
+                Some(parent) => at = parent,
+                None => return at.parent == NONE,
+            }
+        }
+        false
+    }
+
+    /// Whether a task run comes behind the first of a path: it, or one that holds it, is behind one of the path in the same
+    /// list, or in a list that runs after it.
+    fn is_behind(&self, tree: &Tree, run: u32, path: &[u32]) -> bool {
+        let own = self.path(run);
+        let beside =
+            |it: &TaskRun| path.iter().filter_map(|at| self.run(*at)).find(|at| at.parent == it.parent).copied();
+        let after = |it: &TaskRun| beside(it).is_some_and(|beside| self.comes_after(tree, it, &beside));
+        let top = |path: &[u32]| path.last().and_then(|at| self.run(*at)).map(|it| it.parent);
+        own.iter().any(|it| Some(it) == path.first() || self.run(*it).is_some_and(after))
+            || top(path) == Some(NONE) && top(&own) != Some(NONE)
+    }
+
+    /// Whether one task run of a list comes after another one.
+    fn comes_after(&self, tree: &Tree, run: &TaskRun, other: &TaskRun) -> bool {
+        let (Some(node), Some(beside)) = (tree.node(run.node), tree.node(other.node)) else { return false };
+        let rank = |part| match part {
+            Part::Tasks => 0,
+            Part::Errors => 1,
+            Part::Finally => 2,
+        };
+        if node.part != beside.part {
+            return rank(node.part) > rank(beside.part);
+        }
+        let how = self.run(run.parent).and_then(|parent| tree.node(parent.node)).and_then(|node| match &node.does {
+            Does::Group(held) if beside.part == Part::Tasks => Some(&held.how),
+            _ => None,
+        });
+        match how {
+            Some(How::Parallel(_) | How::EachParallel(..)) => false,
+            Some(How::Dag(_, after)) => depends(after, node.place as usize, beside.place as usize),
+            Some(How::ForEach(_, most)) if *most != 1 => run.value == other.value && node.place > beside.place,
+            _ => (run.value, node.place) > (other.value, beside.place),
+        }
+    }
+
+    /// What is left of it without some task runs, and without those that they hold: nothing of it runs, but for what holds
+    /// the first of a path. And where each is in it.
+    fn without(&self, left_out: impl Fn(u32) -> bool, path: &[u32]) -> (Execution, Vec<Option<u32>>) {
+        let mut places: Vec<Option<u32>> = Vec::with_capacity(self.runs.len());
+        let mut kept = Execution::new(self.attempt, self.begun);
+        kept.state = State::Restarted;
+        for (number, run) in self.runs.iter().enumerate() {
+            let parent = match places.get(run.parent as usize) {
+                Some(None) => {
+                    places.push(None);
+                    continue;
+                }
+                Some(Some(parent)) => *parent,
+                None => run.parent,
+            };
+            // What had not ended is begun anew.
+            let holds = path.get(1..).is_some_and(|path| path.contains(&(number as u32)));
+            if left_out(number as u32) || !holds && !run.state.is_over() {
+                places.push(None);
+                continue;
+            }
+            places.push(Some(kept.runs.len() as u32));
+            let state = if holds { State::Running } else { run.shown() };
+            kept.runs.push(TaskRun { parent, state, rest: Rest::None, rests: false, ..*run });
+        }
+        let values =
+            self.values.iter().filter_map(|(run, values)| Some(((*places.get(*run as usize)?)?, values.clone())));
+        kept.values = values.collect();
+        let outputs = self.outputs.iter();
+        let outputs = outputs.filter_map(|(run, it)| Some(((*places.get(*run as usize)?)?, Arc::clone(it))));
+        kept.outputs = outputs.collect();
+        (kept.labels, kept.variables) = (self.labels.clone(), self.variables.clone());
+        (kept, places)
+    }
+}
+
+/// Whether a task of a Dag waits for another one, at whatever distance.
+fn depends(after: &[Vec<usize>], task: usize, other: usize) -> bool {
+    let (mut open, mut seen) = (vec![task], std::collections::BTreeSet::new());
+    while let Some(at) = open.pop() {
+        for before in after.get(at).into_iter().flatten() {
+            if *before == other {
+                return true;
+            }
+            if seen.insert(*before) {
+                open.push(*before);
+            }
+        }
+    }
+    false
+}

@@ -1,0 +1,519 @@
+//! What Kestra accepts without a word and what never does what it is there for: triggers that can never fire, templates that
+//! always fail. Only what files alone decide is told; what depends on a run is `explain`'s.
+
+mod reach;
+mod templates;
+
+use super::work::Standing;
+use crate::document::{Node, Place, Reading, Value, nearest};
+use crate::flow::trigger::{Calendar, Comparison};
+use crate::flow::trigger::{Condition, Era, FilterField, FlowTrigger, Test, UpstreamFlow, WindowKind};
+use crate::flow::{Flow, State, Trigger, TriggerAction};
+use crate::pebble;
+use crate::scenario::{Plan, trigger_dialect};
+use reach::{Asking, Candidate, Known, constant, how, misspelt, never};
+
+#[cfg(feature = "cli")]
+pub use templates::missing_secrets;
+
+/// Tells of traps in the flows of a plan.
+pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
+    let Some(language) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
+    let dialect = trigger_dialect(plan.kestra);
+    let flows = plan.flows.iter().zip(standing).enumerate().filter(|(_, (flow, _))| !flow.disabled);
+    for (index, (flow, standing)) in flows {
+        let expected = plan.expectations.iter().any(|it| it.is_never(index));
+        for (at, trigger) in flow.triggers.iter().enumerate().filter(|(_, trigger)| !trigger.disabled) {
+            let place = standing.triggers.as_ref().and_then(|node| item(node, at));
+            let mut trap = Trap {
+                asking: Asking { plan, own: flow, dialect },
+                trigger,
+                node: place,
+                place: place.map_or_else(|| standing.place.first_line(), |node| node.place.first_line()),
+                expected,
+                reading,
+            };
+            match &trigger.action {
+                TriggerAction::Flow(rule) => trap.flow_trigger(rule, language),
+                TriggerAction::Schedule(_) => trap.schedule(),
+                _ => {}
+            }
+            templates::of_trigger(&mut trap, language);
+        }
+        templates::of_tasks(flow, &standing.place.first_line(), language, reading);
+    }
+}
+
+/// The entry of a list.
+fn item(node: &Node, at: usize) -> Option<&Node> {
+    match &node.value {
+        Value::Sequence(items) => items.get(at),
+        _ => None,
+    }
+}
+
+/// The value of a key.
+fn key<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
+        _ => None,
+    }
+}
+
+/// Looks for the traps of one trigger.
+struct Trap<'p, 'r> {
+    asking: Asking<'p>,
+    trigger: &'p Trigger,
+    node: Option<&'p Node>,
+    place: Place,
+    /// The scenario expects that its flow never starts.
+    expected: bool,
+    reading: &'r mut Reading,
+}
+
+impl<'p> Trap<'p, '_> {
+    /// Where a part of the trigger stands.
+    fn at(&self, part: &str) -> Place {
+        self.node.and_then(|node| key(node, part)).map_or_else(|| self.place.clone(), |node| node.place.first_line())
+    }
+
+    /// Where the entry of a list stands.
+    fn at_item(&self, list: &str, at: usize) -> Place {
+        let found = self.node.and_then(|node| key(node, list)).and_then(|node| item(node, at));
+        found.map_or_else(|| self.at(list), |node| node.place.first_line())
+    }
+
+    /// The trigger, in words.
+    fn name(&self) -> String {
+        format!("the trigger `{}` of {}", self.trigger.id, self.asking.own.name())
+    }
+
+    fn warn(&mut self, place: &Place, what: impl Into<String>, advice: impl Into<String>) {
+        match self.expected {
+            // Whoever expects it knows it.
+            true => self.reading.note(place, format!("as the scenario expects, {}", what.into()), ""),
+            false => self.reading.warning(place, what.into(), advice.into()),
+        }
+    }
+
+    fn cannot(&mut self, place: &Place, why: &str, advice: impl Into<String>) {
+        let what = format!("{} can never fire: {why}", self.name());
+        self.warn(place, what, advice);
+    }
+
+    fn flow_trigger(&mut self, rule: &'p FlowTrigger, language: &'static pebble::Dialect) {
+        let states: Vec<State> = match &rule.states {
+            Some(states) => states.clone(),
+            None => State::ALL.into_iter().filter(|state| self.asking.dialect.wakes(*state)).collect(),
+        };
+        if rule.states.as_ref().is_some_and(|states| self.states(states)) {
+            return;
+        }
+        self.inputs(rule.inputs.iter().flatten().map(|(key, _)| key.as_str()));
+        let candidates = self.asking.candidates(&states);
+        if candidates.is_empty() {
+            return;
+        }
+        let met = match self.asking.dialect.era {
+            Era::Conditions => self.conditions(rule, &states, &candidates),
+            Era::DependsOn => templates::when(self, rule, &candidates, language),
+        };
+        let Some(met) = met else { return };
+        if let Some(preconditions) = &rule.preconditions {
+            let flows = preconditions.flows.iter().enumerate();
+            flows.for_each(|(at, wanted)| self.upstream(wanted, ("preconditions", "flows", at), &met));
+            self.filters(rule, &met);
+            self.window(preconditions.window.kind, "preconditions");
+        }
+        let depends = rule.depends_on.iter().enumerate();
+        depends.for_each(|(at, wanted)| self.upstream(&wanted.upstream, ("dependsOn", "", at), &met));
+        if let Some(window) = &rule.window {
+            self.window(window.kind, "window");
+        }
+    }
+
+    /// Whether no execution here ever comes into one of the states.
+    fn states(&mut self, states: &[State]) -> bool {
+        let own = self.asking.own;
+        let others = || self.asking.plan.flows.iter().filter(|flow| !flow.disabled && flow.name() != own.name());
+        let why = |state: State| {
+            let mut reasons = others().map(|flow| never(flow, state));
+            let first = reasons.next().flatten()?;
+            reasons.all(|reason| reason.is_some()).then_some(first)
+        };
+        let reasons: Vec<(State, Option<&str>)> = states.iter().map(|state| (*state, why(*state))).collect();
+        let place = self.at("states");
+        if let [(state, Some(why)), ..] = reasons.as_slice()
+            && reasons.iter().all(|(_, why)| why.is_some())
+        {
+            let why = format!("no execution here comes into {}: {why}", state.name());
+            self.cannot(&place, &why, "listen to states that executions come into, such as [FAILED, WARNING]");
+            return true;
+        }
+        false
+    }
+
+    /// The executions that meet all conditions, unless there are none, which is told.
+    fn conditions(
+        &mut self,
+        rule: &'p FlowTrigger,
+        states: &[State],
+        candidates: &[Candidate<'p>],
+    ) -> Option<Vec<Candidate<'p>>> {
+        let asking = self.asking;
+        let meets = |condition: &Condition, of: &Candidate<'p>| asking.meets(condition, *of) != Known::No;
+        let plain = || rule.conditions.iter().enumerate().filter(|(_, condition)| condition.multiple().is_none());
+        let mut dead = false;
+        for (at, condition) in plain() {
+            let node = self.node.and_then(|node| key(node, "conditions")).and_then(|node| item(node, at));
+            let none = !candidates.iter().any(|of| meets(condition, of));
+            self.parts(condition, node, (states, candidates), none);
+            dead |= none;
+        }
+        if dead {
+            return None;
+        }
+        let all = |of: &Candidate<'p>| plain().all(|(_, condition)| meets(condition, of));
+        let met: Vec<Candidate<'p>> = candidates.iter().filter(|of| all(of)).copied().collect();
+        if !met.is_empty() {
+            return Some(met);
+        }
+        let own = states.iter().map(|state| Candidate { flow: asking.own, state: *state });
+        if own.into_iter().any(|of| all(&of)) {
+            let place = self.at("conditions");
+            let why = "only executions of its own flow meet its conditions, and a flow does not start itself";
+            self.cannot(&place, why, "watch it from another flow");
+            return None;
+        }
+        self.exclude(&plain().collect::<Vec<_>>(), &|condition, of| meets(condition, of), candidates);
+        None
+    }
+
+    /// Tells which conditions no execution meets together.
+    fn exclude(
+        &mut self,
+        conditions: &[(usize, &Condition)],
+        meets: &dyn Fn(&Condition, &Candidate<'p>) -> bool,
+        candidates: &[Candidate<'p>],
+    ) {
+        let pairs =
+            conditions.iter().enumerate().flat_map(|(at, one)| conditions.iter().skip(at + 1).map(move |it| (one, it)));
+        let both = |one: &Condition, other: &Condition| candidates.iter().any(|of| meets(one, of) && meets(other, of));
+        let mut apart = pairs.filter(|(one, other)| !both(one.1, other.1));
+        match apart.next() {
+            Some(((first, one), (second, other))) => {
+                let place = self.at_item("conditions", *second);
+                let why = format!(
+                    "no execution here meets both conditions[{first}] ({}) and conditions[{second}] ({}), and all must hold",
+                    says(one),
+                    says(other)
+                );
+                self.cannot(&place, &why, "put them into one condition Or, when one of them is enough");
+            }
+            None => {
+                let place = self.at("conditions");
+                self.cannot(
+                    &place,
+                    "no execution here meets all its conditions",
+                    "put those into an Or of which one is enough",
+                );
+            }
+        }
+    }
+
+    /// Tells which parts of a condition no execution meets; `none`: that is so of the whole.
+    fn parts(
+        &mut self,
+        condition: &Condition,
+        node: Option<&Node>,
+        (states, candidates): (&[State], &[Candidate<'p>]),
+        none: bool,
+    ) {
+        if let Test::Or(list) = &condition.test {
+            for (at, held) in list.iter().enumerate() {
+                let node = node.and_then(|node| key(node, "conditions")).and_then(|node| item(node, at));
+                let never = !candidates.iter().any(|of| self.asking.meets(held, *of) != Known::No);
+                self.parts(held, node, (states, candidates), never);
+            }
+            return;
+        }
+        let wrong = match &condition.test {
+            Test::Status(within) => misspelt(within).next().map(str::to_owned),
+            _ => None,
+        };
+        if !none && wrong.is_none() {
+            return;
+        }
+        let place = node.map_or_else(|| self.at("conditions"), |node| node.place.first_line());
+        let (why, advice) = match wrong {
+            Some(word) => {
+                let advice = nearest(&word, State::ALL.iter().map(|state| state.name()));
+                let advice =
+                    advice.map_or_else(|| "write for example FAILED".to_owned(), |it| format!("did you mean `{it}`?"));
+                (format!("`{word}` is no state: it fails at each execution"), advice)
+            }
+            None => self.reason(condition, states),
+        };
+        let what = format!("the condition {} of {} never holds: {why}", condition.name(), self.name());
+        self.warn(&place, what, advice);
+    }
+
+    /// Why no execution meets a condition, and what to write instead.
+    fn reason(&self, condition: &Condition, states: &[State]) -> (String, String) {
+        let asking = &self.asking;
+        let names = |states: &[State]| states.iter().map(|state| state.name()).collect::<Vec<_>>().join(", ");
+        match &condition.test {
+            Test::Status(within) => {
+                let wanted: Vec<State> = match &within.any_of {
+                    Some(crate::flow::trigger::Names::List(list)) => {
+                        list.iter().flatten().filter_map(|name| State::named(name)).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                let why = format!("it wakes at [{}] only, and it asks for [{}]", names(states), names(&wanted));
+                (why, format!("add `states: [{}]` to the trigger", names(&wanted)))
+            }
+            Test::Namespace { namespace, comparison, prefix } => {
+                let how = how(comparison.as_deref(), prefix.as_deref()).map_or("is", |how| how.words());
+                let namespaces = asking.plan.flows.iter().map(|flow| flow.namespace.as_str());
+                let why = format!("no other flow here has a namespace that {how} `{namespace}`");
+                (why, meant(namespace, namespaces, "add the flows that it watches"))
+            }
+            Test::Flow { namespace, flow } => self.no_flow(Some(namespace), Some(flow)),
+            Test::Labels { wanted, .. } => {
+                let flows = || asking.plan.flows.iter().filter(|flow| flow.name() != asking.own.name());
+                let lacks = |pair: &&(String, String)| {
+                    flows().all(|flow| asking.labelled(std::slice::from_ref(*pair), flow) == Known::No)
+                };
+                match wanted.iter().find(lacks) {
+                    Some((key, value)) => {
+                        let has = flows().flat_map(|flow| &flow.labels).filter(|(its, _)| its == key);
+                        let values = has.map(|(_, value)| value.as_str());
+                        let keys = flows().flat_map(|flow| &flow.labels).map(|(key, _)| key.as_str());
+                        let near = nearest(value, values).map(|value| format!("did you mean `{key}: {value}`?"));
+                        let near =
+                            near.or_else(|| nearest(key, keys).map(|key| format!("did you mean the label `{key}`?")));
+                        let why = format!("nothing here sets the label {key}={value}");
+                        (why, near.unwrap_or_else(|| "give the label to the flows that are watched".to_owned()))
+                    }
+                    None => ("no execution here has all these labels".to_owned(), "ask for fewer".to_owned()),
+                }
+            }
+            Test::Retried(_) => (
+                "since 0.23 it compares texts with states, and finds none".to_owned(),
+                "listen to the state RETRYING with `states`".to_owned(),
+            ),
+            Test::Own { .. } | Test::OwnNamespace { .. } => (
+                "it asks for the flow that has the trigger, not for the one that was executed".to_owned(),
+                "write ExecutionFlow or ExecutionNamespace".to_owned(),
+            ),
+            Test::Date { .. } => (
+                "no flow here that it watches is started by a Schedule, so executions have no `trigger.date`"
+                    .to_owned(),
+                "ask for `date: \"{{ now() }}\"` or `date: \"{{ execution.startDate }}\"`".to_owned(),
+            ),
+            Test::Outputs(_) => {
+                ("no flow here has `outputs`".to_owned(), "give `outputs` to the flow that is watched".to_owned())
+            }
+            _ => ("no execution here meets it".to_owned(), String::new()),
+        }
+    }
+
+    /// That there is no such flow.
+    fn no_flow(&self, namespace: Option<&str>, id: Option<&str>) -> (String, String) {
+        let flows = || self.asking.plan.flows.iter();
+        let (namespace, id) = (namespace.unwrap_or("*"), id.unwrap_or("*"));
+        let own = self.asking.own;
+        if own.namespace == namespace && own.id == id {
+            let why = "it waits for its own flow, and a flow does not start itself";
+            return (why.to_owned(), "watch it from another flow".to_owned());
+        }
+        let asked = format!("{namespace}.{id}");
+        let why = format!("no flow here is called {asked}");
+        if let Some(flow) = flows().find(|flow| flow.disabled && flow.name() == asked) {
+            return (format!("{} is disabled", flow.name()), "switch it on, or watch another one".to_owned());
+        }
+        let same_id = flows().find(|flow| flow.id == id);
+        let names: Vec<String> = flows().map(Flow::name).collect();
+        let near = nearest(&asked, names.iter().map(String::as_str));
+        let advice = match same_id.map(Flow::name).or_else(|| near.map(str::to_owned)) {
+            Some(name) => format!("did you mean {name}?"),
+            None => "add the flow that it watches".to_owned(),
+        };
+        (why, advice)
+    }
+
+    /// An entry of `preconditions.flows` or `dependsOn`.
+    fn upstream(&mut self, wanted: &UpstreamFlow, (list, inner, at): (&str, &str, usize), met: &[Candidate<'p>]) {
+        let asking = self.asking;
+        if met.iter().any(|of| asking.is_of(wanted, *of)) {
+            return;
+        }
+        let node = self.node.and_then(|node| key(node, list));
+        let node = if inner.is_empty() { node } else { node.and_then(|node| key(node, inner)) };
+        let found = node.and_then(|node| item(node, at)).map(|node| node.place.first_line());
+        let place = found.unwrap_or_else(|| self.at(list));
+        let text = |wanted: &Option<String>, has: &str| wanted.as_ref().is_none_or(|wanted| wanted == has);
+        let named = asking.plan.flows.iter().filter(|flow| !flow.disabled && flow.name() != asking.own.name());
+        let named: Vec<&Flow> =
+            named.filter(|flow| text(&wanted.namespace, &flow.namespace) && text(&wanted.flow, &flow.id)).collect();
+        let (why, advice) = if named.is_empty() {
+            self.no_flow(wanted.namespace.as_deref(), wanted.flow.as_deref())
+        } else if let Some((key, value)) = wanted
+            .labels
+            .iter()
+            .find(|pair| named.iter().all(|flow| asking.labelled(std::slice::from_ref(*pair), flow) == Known::No))
+        {
+            let why = format!("nothing here sets the label {key}={value}");
+            (why, "give the label to the flows that are watched".to_owned())
+        } else {
+            let advice = "name with `states` of the trigger all states that its entries ask for";
+            ("no execution of it wakes the trigger in such a state".to_owned(), advice.to_owned())
+        };
+        let what = format!("{} waits for what never comes: {why}", self.name());
+        self.warn(&place, what, advice);
+    }
+
+    /// The filters of `preconditions` that name flows and namespaces.
+    fn filters(&mut self, rule: &FlowTrigger, met: &[Candidate<'p>]) {
+        let all = rule.preconditions.iter().flat_map(|it| &it.filters);
+        let single = all.filter(|filters| !filters.any || filters.filters.len() == 1).flat_map(|it| &it.filters);
+        for filter in single.filter(|filter| filter.comparison == Comparison::EqualTo) {
+            let has = |of: &Candidate<'p>| match filter.field {
+                FilterField::Flow => of.flow.id == filter.value,
+                FilterField::Namespace => of.flow.namespace == filter.value,
+                FilterField::State => of.state.name() == filter.value,
+                FilterField::Expression => true,
+            };
+            if met.iter().any(has) {
+                continue;
+            }
+            let (what, names): (&str, Vec<&str>) = match filter.field {
+                FilterField::Flow => ("flow", met.iter().map(|of| of.flow.id.as_str()).collect()),
+                FilterField::Namespace => ("namespace", met.iter().map(|of| of.flow.namespace.as_str()).collect()),
+                _ => ("state", met.iter().map(|of| of.state.name()).collect()),
+            };
+            let place = self.at("preconditions");
+            let advice = meant(&filter.value, names.into_iter(), "ask for one that there is");
+            let what = format!(
+                "{} waits for the {what} `{}`, which no execution has that wakes it",
+                self.name(),
+                filter.value
+            );
+            self.warn(&place, what, advice);
+        }
+    }
+
+    /// Windows that are never open.
+    fn window(&mut self, kind: WindowKind, part: &str) {
+        let place = self.at(part);
+        match kind {
+            WindowKind::Duration { length, advance }
+                if advance.is_positive() && length < jiff::SignedDuration::from_hours(24) =>
+            {
+                let why = "its window begins later than what opens it, so it is never open";
+                self.cannot(&place, why, "leave out what moves the window, or make it negative");
+            }
+            WindowKind::Daily { from, to } if to <= from => {
+                let why = format!("its window ends at {to}, before it begins at {from}");
+                self.cannot(&place, &why, "a window does not reach over midnight: make two triggers");
+            }
+            _ => {}
+        }
+    }
+
+    /// Inputs that a trigger gives and its flow does not have.
+    fn inputs<'k>(&mut self, given: impl Iterator<Item = &'k str>) {
+        let declared = self.asking.own.inputs();
+        for key in given.filter(|key| constant(key)) {
+            if declared.iter().any(|input| input.id == key) {
+                continue;
+            }
+            let place = self.at("inputs");
+            let advice = meant(key, declared.iter().map(|input| input.id), "declare it in `inputs` of the flow");
+            let what = format!("{} gives the input `{key}`, which the flow does not have: it is lost", self.name());
+            self.warn(&place, what, advice);
+        }
+    }
+
+    fn schedule(&mut self) {
+        let given = &self.trigger.gives.inputs;
+        self.inputs(given.keys().map(String::as_str));
+        let needed = self.asking.own.inputs().into_iter().find(|it| it.needed && !given.contains_key(it.id));
+        if let Some(input) = needed.filter(|_| self.asking.dialect.schedule_inputs || !given.is_empty()) {
+            let place = self.at("inputs");
+            let why = format!("it gives the input `{}` no value, so no execution starts", input.id);
+            self.cannot(&place, &why, format!("add `inputs: {{ {}: ... }}`, or `defaults` to the input", input.id));
+        }
+        for (at, condition) in self.trigger.limits.conditions.iter().enumerate() {
+            if asks_for_executions(condition) {
+                let place = self.at_item("conditions", at);
+                let what = format!(
+                    "the condition {} of {} asks for an execution, and a Schedule has none: each of its dates makes an \
+                     execution that is FAILED from the start",
+                    condition.name(),
+                    self.name()
+                );
+                self.warn(&place, what, "ask for dates, or write a Flow trigger");
+            }
+        }
+        self.days();
+    }
+
+    /// Conditions of a Schedule on days that are never the same.
+    fn days(&mut self) {
+        let conditions = &self.trigger.limits.conditions;
+        let day = |condition: &Condition| match &condition.test {
+            Test::Date { date: None, is: Calendar::DayWeek(day) | Calendar::DayWeekInMonth { day, .. } } => {
+                constant(day).then(|| vec![day.clone()])
+            }
+            Test::Date { date: None, is: Calendar::Weekend } => Some(vec!["SATURDAY".into(), "SUNDAY".into()]),
+            _ => None,
+        };
+        let days: Vec<(usize, Vec<String>)> =
+            conditions.iter().enumerate().filter_map(|(at, condition)| Some((at, day(condition)?))).collect();
+        for (at, (second, ours)) in days.iter().enumerate() {
+            let apart = days.iter().take(at).find(|(_, theirs)| !theirs.iter().any(|day| ours.contains(day)));
+            if let Some((first, _)) = apart {
+                let place = self.at_item("conditions", *second);
+                let why =
+                    format!("conditions[{first}] and conditions[{second}] ask for different days, and all must hold");
+                self.cannot(&place, &why, "put them into one condition Or, when one of them is enough");
+                return;
+            }
+        }
+    }
+}
+
+/// Whether a condition always asks for an execution.
+fn asks_for_executions(condition: &Condition) -> bool {
+    match &condition.test {
+        Test::Status(_)
+        | Test::Namespace { .. }
+        | Test::Flow { .. }
+        | Test::Labels { .. }
+        | Test::Outputs(_)
+        | Test::Retried(_) => true,
+        Test::Or(list) | Test::Not(list) => list.first().is_some_and(asks_for_executions),
+        _ => false,
+    }
+}
+
+/// What was probably meant.
+fn meant<'n>(name: &str, names: impl Iterator<Item = &'n str>, other: &str) -> String {
+    nearest(name, names).map_or_else(|| other.to_owned(), |near| format!("did you mean `{near}`?"))
+}
+
+/// A condition in a few words.
+fn says(condition: &Condition) -> String {
+    let name = condition.name();
+    match &condition.test {
+        Test::Namespace { namespace, .. } => format!("{name} {namespace}"),
+        Test::Flow { namespace, flow } => format!("{name} {namespace}.{flow}"),
+        Test::Labels { wanted, .. } => {
+            let labels: Vec<String> = wanted.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            format!("{name} {}", labels.join(", "))
+        }
+        _ => name.to_owned(),
+    }
+}

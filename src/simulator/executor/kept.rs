@@ -1,0 +1,173 @@
+//! Executions that have ended, kept to be looked at and to be asked for again: only where somebody may.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::super::context::Context;
+use super::super::heard::labels;
+use super::super::limits;
+use super::super::origin::Origin;
+use super::super::view::{ExecutionSeen, TaskRunSeen};
+use super::Executor;
+use crate::execution;
+use crate::flow::State;
+use crate::scenario::{Order, Plan, trigger_dialect};
+use crate::time::Instant;
+
+/// The executions that ended last.
+#[derive(Clone, Debug)]
+pub(super) struct Keeping {
+    keeps: bool,
+    /// The oldest first.
+    ended: VecDeque<Arc<Kept>>,
+}
+
+/// An execution that has ended.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) flow: u32,
+    pub(super) number: u64,
+    pub(super) created: Instant,
+    pub(super) history: Vec<(Instant, State)>,
+    pub(super) it: execution::Execution,
+    pub(super) origin: Option<Arc<Origin>>,
+}
+
+impl Keeping {
+    /// Somebody asks for executions in the commands of the plan, or nobody does.
+    pub(super) fn new(plan: &Plan) -> Keeping {
+        let asks = plan.commands.iter().any(|command| matches!(command.order, Order::Ask { .. }));
+        Keeping { keeps: asks, ended: VecDeque::new() }
+    }
+
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// The states of an execution that is created now.
+    pub(super) fn beginning(&self, now: Instant) -> Vec<(Instant, State)> {
+        if self.keeps { vec![(now, State::Created)] } else { Vec::new() }
+    }
+
+    /// Those that are kept, the oldest first.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Kept>> {
+        self.ended.iter()
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, (flow, number): (u32, u64)) -> Option<&Arc<Kept>> {
+        self.ended.iter().rev().find(|kept| (kept.flow, kept.number) == (flow, number))
+    }
+
+    /// One of them, to be changed.
+    pub(super) fn get_mut(&mut self, (flow, number): (u32, u64)) -> Option<&mut Kept> {
+        let found = self.ended.iter_mut().rev().find(|kept| (kept.flow, kept.number) == (flow, number));
+        found.map(Arc::make_mut)
+    }
+
+    /// Takes one of them out.
+    pub(super) fn take(&mut self, (flow, number): (u32, u64)) -> Option<Arc<Kept>> {
+        let at = self.ended.iter().rposition(|kept| (kept.flow, kept.number) == (flow, number))?;
+        self.ended.remove(at)
+    }
+
+    fn keep(&mut self, kept: Kept) {
+        if self.ended.len() >= limits::ENDED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(Arc::new(kept));
+    }
+
+    /// Bytes of their places.
+    pub(super) fn bytes(&self) -> usize {
+        self.ended.len() * size_of::<Arc<Kept>>()
+    }
+}
+
+impl Executor {
+    /// From now on executions that end are kept.
+    pub(in super::super) fn keep_executions(&mut self) {
+        self.kept.keeps = true;
+    }
+
+    /// Nothing will happen any more to an execution that has ended.
+    pub(super) fn remove(&mut self, cx: &mut Context, slot: u32) {
+        let Some(execution) = self.executions.remove(slot) else { return };
+        let key = (execution.flow, execution.number);
+        let origin = self.origins.remove(key);
+        cx.outbox.forget(key);
+        self.ended -= 1;
+        if let Some(starter) = origin.as_ref().and_then(|origin| origin.starter) {
+            let of = (starter.flow, starter.number);
+            if let Some(children) = self.children.get_mut(&of) {
+                children.retain(|(_, child)| *child != key);
+                if children.is_empty() {
+                    self.children.remove(&of);
+                }
+            }
+        }
+        if self.kept.keeps {
+            let super::Execution { flow, number, created, history, it, .. } = execution;
+            self.kept.keep(Kept { flow, number, created, history, it, origin });
+        }
+    }
+}
+
+impl Executor {
+    /// The executions that have not ended, and those that are kept, the oldest first; of the first the youngest.
+    pub(in super::super) fn seen_executions(&self, cx: &Context) -> Vec<ExecutionSeen> {
+        let mut live: Vec<&super::Execution> = self.executions.iter().collect();
+        live.sort_by_key(|it| (it.created, it.flow, it.number));
+        live.drain(..live.len().saturating_sub(limits::LISTED));
+        let live = live.into_iter().map(|it| {
+            let origin = self.origins.get((it.flow, it.number));
+            seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, origin))
+        });
+        let kept = self
+            .kept
+            .iter()
+            .map(|it| seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, it.origin.as_deref())));
+        let mut all: Vec<ExecutionSeen> = live.chain(kept).collect();
+        all.sort_by_key(|it| (it.created, it.flow, it.number));
+        all
+    }
+
+    /// The flow and number of an execution that has not ended, or is kept.
+    pub(in super::super) fn named_execution(&self, cx: &Context, id: &str) -> Option<(u32, u64)> {
+        let live = self.executions.iter().map(|it| (it.flow, it.number));
+        let kept = self.kept.iter().map(|it| (it.flow, it.number));
+        live.chain(kept).find(|(flow, number)| cx.id("execution", *flow, *number, 0) == id)
+    }
+}
+
+fn seen(
+    cx: &Context,
+    (flow, number): (u32, u64),
+    (created, history): (Instant, &[(Instant, State)]),
+    (it, origin): (&execution::Execution, Option<&Origin>),
+) -> ExecutionSeen {
+    let id = cx.id("execution", flow, number, 0);
+    let tree = cx.flows.get(flow as usize).map(|flow| &flow.tree);
+    let own = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| &flow.labels);
+    let given = origin.map_or(own, |origin| &origin.labels);
+    let task_runs = it.runs.iter().map(|run| TaskRunSeen {
+        task: tree.and_then(|tree| tree.node(run.node)).map(|node| node.id.clone()).unwrap_or_default(),
+        value: it.value_of(run),
+        state: run.shown(),
+        attempts: run.attempt,
+    });
+    let starter = origin.and_then(|origin| origin.starter);
+    ExecutionSeen {
+        flow: flow as usize,
+        number,
+        created,
+        state: it.state,
+        history: history.to_vec(),
+        labels: labels(given, &it.labels, &id, trigger_dialect(cx.plan.kestra)),
+        inputs: origin.map(|origin| origin.inputs.clone()).unwrap_or_default(),
+        task_runs: task_runs.collect(),
+        original: origin.and_then(|origin| origin.original.clone()),
+        started_by: starter.map(|starter| cx.id("execution", starter.flow, starter.number, 0)),
+        id,
+    }
+}
