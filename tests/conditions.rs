@@ -79,7 +79,14 @@ impl Execution {
         let runs: Vec<TaskRun<'_>> = self
             .runs
             .iter()
-            .map(|(task, state, attempts)| TaskRun { task, value: None, state: *state, outputs: None, attempts })
+            .map(|(task, state, attempts)| TaskRun {
+                task,
+                value: None,
+                within: &[],
+                state: *state,
+                outputs: None,
+                attempts,
+            })
             .collect();
         let trigger = self.json["trigger"].as_object().map(|trigger| UpstreamTrigger {
             schedule: trigger["type"] == "io.kestra.plugin.core.trigger.Schedule",

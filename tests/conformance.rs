@@ -277,7 +277,7 @@ fn running_tasks_and_triggers_show_as_recorded() {
         DatabaseKind::Postgresql,
         Role::Standalone,
         flows,
-        vec![Arrivals { flow: 0, rate: 1.0, webhook: false }],
+        vec![Arrivals { flow: 0, rate: 1.0, webhook: false, inputs: Default::default() }],
     );
     let at = after(&mut simulation, 30_300);
     let mut shown = |path: &str| show(&answered(ask(&mut simulation, &get(path, at))), false).1;

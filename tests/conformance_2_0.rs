@@ -108,7 +108,7 @@ fn lose_database(simulation: &mut Simulation, how: DatabaseFault) {
 
 #[test]
 fn what_a_worker_runs_shows_as_recorded() {
-    let arrivals = vec![Arrivals { flow: 0, rate: 1.0, webhook: false }];
+    let arrivals = vec![Arrivals { flow: 0, rate: 1.0, webhook: false, inputs: Default::default() }];
     let mut simulation = standalone(vec![flow("sleep", Vec::new(), Duration::minutes(5))], arrivals);
     let at = after(&mut simulation, 30_300);
     let (_, body) = show(&answered(ask(&mut simulation, &get("/worker", at))), false);

@@ -3,12 +3,12 @@
 
 mod common;
 
-use mock_kestra::execution::{Command, Dialect, Event, Execution, Scratch, TaskRun, Tree, World};
-use mock_kestra::flow::{Body, Flow, Group, How, Pause, Retry, RetryPause, State, Task};
+use mock_kestra::execution::{Command, Dialect, Done, Event, Execution, Scratch, TaskRun, Tree, World};
+use mock_kestra::flow::{Body, Flow, Group, How, Listener, Pause, Retry, RetryPause, State, Task, Until};
 use mock_kestra::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 struct Nowhere(Instant);
 
@@ -19,8 +19,16 @@ impl World for Nowhere {
     fn share(&mut self, _: u32) -> f64 {
         0.5
     }
-    fn render(&mut self, template: &str, _: Map<String, Value>) -> Result<String, String> {
+    fn render(&mut self, template: &str, _: &Execution, _: u32) -> Result<String, String> {
         Err(format!("no template: {template}"))
+    }
+    fn work(&mut self, _: &Execution, run: u32) -> Option<Done> {
+        let error = (run % 3 == 2).then(|| "every third fails".to_owned());
+        Some(Done { labels: vec![("last".to_owned(), run.to_string())], error, ..Done::default() })
+    }
+    fn listens(&mut self, execution: &Execution, listener: usize) -> bool {
+        assert!(execution.state.is_over(), "it has ended: {execution:?}");
+        listener % 2 == 0
     }
 }
 
@@ -45,6 +53,7 @@ fn plain() -> impl Strategy<Value = Task> {
             body: match pauses {
                 0 => Body::Pause(Pause { duration: Some(Duration::seconds(1)), ..Pause::default() }),
                 1 => Body::Pause(Pause { timeout: Some(Duration::seconds(1)), ..Pause::default() }),
+                2 => Body::Update,
                 _ => Body::Work,
             },
             ..Task::default()
@@ -60,6 +69,15 @@ fn task() -> impl Strategy<Value = Task> {
             Just(How::AllowFailure),
             (0..3u32).prop_map(How::Parallel),
             select(vec!["true", "false"]).prop_map(|it| How::If(it.to_owned())),
+            (select(vec!["true", "false"]), 1..4u32, any::<bool>()).prop_map(|(condition, most, fails)| {
+                How::Until(Box::new(Until {
+                    condition: condition.to_owned(),
+                    interval: Duration::seconds(1),
+                    max_iterations: Some(most),
+                    max_duration: None,
+                    fails,
+                }))
+            }),
             (0..3usize, 0..3u32)
                 .prop_map(|(values, most)| How::ForEach((0..values).map(|it| json!(it)).collect(), most)),
             (0..3usize, 0..3u32)
@@ -79,13 +97,16 @@ fn task() -> impl Strategy<Value = Task> {
 
 fn flow() -> impl Strategy<Value = Flow> {
     let list = || prop::collection::vec(task(), 0..4);
-    (list(), list(), list(), list()).prop_map(|(tasks, errors, finally, after_execution)| Flow {
+    let listener = list().prop_map(|tasks| Listener { conditions: Vec::new(), tasks });
+    let listeners = prop::collection::vec(listener, 0..3);
+    (list(), list(), list(), list(), listeners).prop_map(|(tasks, errors, finally, after_execution, listeners)| Flow {
         id: "f".to_owned(),
         namespace: "n".to_owned(),
         tasks,
         errors,
         finally,
         after_execution,
+        listeners,
         ..Flow::default()
     })
 }
@@ -122,6 +143,7 @@ fn go_on(
     let (mut world, mut scratch) = (Nowhere(Instant::START), Scratch::default());
     let mut open: Vec<Open> = Vec::new();
     let (mut started, mut ended, mut ends, mut gone) = (0, 0, 0, false);
+    let mut created = 0;
     let mut event = Event::Begin;
     for step in 0..10_000 {
         let mut commands = Vec::new();
@@ -132,25 +154,31 @@ fn go_on(
         for command in commands {
             prop_assert!(!gone, "nothing comes after the end: {command:?}");
             match command {
-                Command::Start { run, .. } => {
+                Command::Start { run, first } => {
                     started += 1;
+                    created += usize::from(first);
                     open.push(Open::Started(run, execution.run(run).expect("a task run").attempt));
                 }
-                Command::Retry { run, .. } | Command::Wait { run, .. } => open.push(Open::Due(run)),
+                Command::Retry { run, .. } | Command::Wait { run, .. } | Command::Rest { run, .. } => {
+                    open.push(Open::Due(run))
+                }
                 Command::End(state) | Command::Cut(state) => {
                     ends += 1;
                     prop_assert_eq!(state, execution.state);
                 }
                 Command::Gone => gone = true,
                 Command::Again { .. } | Command::Child { .. } => panic!("no flow asks for that"),
+                Command::Enter { .. } => created += 1,
                 Command::Kill { .. }
                 | Command::Violated { .. }
                 | Command::State(_)
-                | Command::Enter { .. }
                 | Command::Leave { .. }
                 | Command::Resumed => {}
             }
         }
+        prop_assert_eq!(created, execution.runs.len(), "each task run was told once");
+        let busy = open.iter().filter(|it| matches!(it, Open::Started(..) | Open::Ends(..))).count();
+        prop_assert_eq!(started, ended + busy, "what was started has ended, runs, or was just created");
         // What is paused or retrying when the execution is killed is not waited for.
         open.retain(|it| !matches!(it, Open::Due(run) if execution.run(*run).is_some_and(|run| run.state.is_over())));
         if open.is_empty() {
@@ -218,6 +246,15 @@ proptest! {
         // A task of the flow that failed keeps those behind it from running, and none that is disabled ever runs.
         if let Some(failed) = execution.runs.iter().find(|run| tops.contains(&run.node) && run.state == State::Failed) {
             prop_assert!(execution.runs.iter().all(|run| !tops.contains(&run.node) || run.node <= failed.node));
+        }
+        // Of the listeners only those run that are let, and only when the execution has ended.
+        let before: usize = [&flow.tasks, &flow.errors, &flow.finally, &flow.after_execution].map(Vec::len).iter().sum();
+        let mut number = before as u32;
+        for (at, listener) in flow.listeners.iter().enumerate() {
+            for _ in &listener.tasks {
+                prop_assert!(at % 2 == 0 || execution.runs.iter().all(|run| run.node != number), "{:?}", execution.runs);
+                number += 1;
+            }
         }
         for (number, task) in flow.all_tasks().into_iter().enumerate() {
             prop_assert!(!task.disabled || execution.runs.iter().all(|run| run.node as usize != number));
@@ -317,5 +354,6 @@ fn dialect(new: bool) -> Dialect {
         kill_restarts: new,
         parallel_fails: new,
         cut_goes_on: new,
+        parents_named: new,
     }
 }

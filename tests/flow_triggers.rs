@@ -138,6 +138,7 @@ impl Shown {
             .map(|run| TaskRun {
                 task: run["id"].as_str().expect("an id"),
                 value: run["value"].as_str(),
+                within: &[],
                 state: state(&run["state"]),
                 outputs: run["outputs"].as_object(),
                 attempts: &[],

@@ -293,8 +293,8 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                         ..Behaviour::default()
                     }],
                     arrivals: vec![
-                        Arrivals { flow: 0, rate, webhook: false },
-                        Arrivals { flow: 1, rate: rate / 2.0, webhook: true },
+                        Arrivals { flow: 0, rate, webhook: false, inputs: Default::default() },
+                        Arrivals { flow: 1, rate: rate / 2.0, webhook: true, inputs: Default::default() },
                     ],
                     pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
                     settings,

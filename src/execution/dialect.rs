@@ -12,6 +12,8 @@ pub struct Dialect {
     pub kill_restarts: bool,
     /// An Exit that comes first ends an execution that never was RUNNING (2.0; captures/core/end-to-end.2.0.0.jsonl).
     pub exit_unseen: bool,
+    /// `parents` has all task runs that hold one, with the ids of their tasks (2.0); before, those with a value or outputs.
+    pub parents_named: bool,
     /// What still runs of a Parallel is FAILED as soon as one of its tasks is (2.0; captures/core/end-to-end.2.0.0.jsonl).
     pub parallel_fails: bool,
     /// An execution that was ended from outside goes on with what comes next, `errors` too, and `afterExecution` waits for it

@@ -1,10 +1,13 @@
 //! An execution: its task runs, and what happens to it. What comes next of that is in `step`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
-use super::Dialect;
 use super::step::Step;
 use super::tree::Tree;
+use super::{Dialect, Done};
 use crate::flow::State;
 use crate::time::{Duration, Instant};
 
@@ -22,11 +25,23 @@ pub struct Execution {
     pub begun: Instant,
     /// Its task runs, in the order in which they were created.
     pub runs: Vec<TaskRun>,
+    /// What task runs put out, by number, as far as somebody keeps it.
+    pub outputs: BTreeMap<u32, Arc<Map<String, Json>>>,
+    /// What the flow puts out, once it has ended.
+    pub result: Option<Arc<Map<String, Json>>>,
+    /// Labels that its tasks gave it, beside those it was started with and in their place.
+    pub labels: Vec<(String, String)>,
+    /// Its variables, once a task has changed those of the flow.
+    pub variables: Option<Arc<Map<String, Json>>>,
+    /// Task runs that failed in the executor since somebody looked, and why.
+    pub failures: Vec<(u32, String)>,
     /// The values of each task run that runs its tasks for each of them.
-    pub(super) values: Vec<(u32, Vec<Json>)>,
+    pub(super) values: BTreeMap<u32, Vec<Json>>,
     /// Task runs that are somewhere else, or wait: their end will be told.
     pub(super) open: u32,
-    /// Its tasks have ended, and so have those of `afterExecution`.
+    /// Which of the `listeners` run, once that is asked.
+    pub(super) listening: Option<Vec<u32>>,
+    /// Its tasks have ended, and so have those of `listeners` and `afterExecution`.
     pub over: bool,
     /// It was ended from outside, before its tasks were.
     pub(super) cut: bool,
@@ -53,6 +68,10 @@ pub struct TaskRun {
     pub(super) branch: u32,
     /// Which of the values of its parent it is for.
     pub(super) value: u32,
+    /// The iteration of a LoopUntil: the present one of such a task run, that of those which it holds; 0 elsewhere.
+    pub(super) iteration: u32,
+    /// The next iteration is waited for.
+    pub(super) rests: bool,
 }
 
 /// What is still to come of a task run whose state says nothing of it.
@@ -157,6 +176,13 @@ pub enum Command {
         /// The pause.
         after: Duration,
     },
+    /// `Event::Due` is to come after a pause between two iterations.
+    Rest {
+        /// The task run.
+        run: u32,
+        /// The pause.
+        after: Duration,
+    },
     /// `Event::Due` is to come after a pause: the execution is PAUSED until then.
     Wait {
         /// The task run.
@@ -200,11 +226,29 @@ pub trait World {
     fn now(&self) -> Instant;
     /// A draw from 0 to 1 for the pause after an attempt.
     fn share(&mut self, attempt: u32) -> f64;
-    /// What a template comes to, with these variables beside those of the flow.
+    /// What a template of a task run comes to where the executor works it out.
     ///
     /// # Errors
     /// Why it comes to nothing.
-    fn render(&mut self, template: &str, variables: Map<String, Json>) -> Result<String, String>;
+    fn render(&mut self, template: &str, execution: &Execution, run: u32) -> Result<String, String>;
+    /// What comes of a task that the executor itself does; none when nothing does.
+    fn work(&mut self, execution: &Execution, run: u32) -> Option<Done> {
+        let _ = (execution, run);
+        None
+    }
+    /// Whether the conditions of a listener of the flow hold of an execution that has ended.
+    fn listens(&mut self, execution: &Execution, listener: usize) -> bool {
+        let _ = (execution, listener);
+        false
+    }
+    /// What the flow puts out that has just ended; none when it says nothing of that.
+    ///
+    /// # Errors
+    /// Why it cannot be worked out: the execution fails.
+    fn result(&mut self, execution: &Execution) -> Result<Option<Map<String, Json>>, String> {
+        let _ = execution;
+        Ok(None)
+    }
 }
 
 /// Memory that is used again from one step to the next.
@@ -222,8 +266,14 @@ impl Execution {
             attempt,
             begun,
             runs: Vec::new(),
-            values: Vec::new(),
+            outputs: BTreeMap::new(),
+            result: None,
+            labels: Vec::new(),
+            variables: None,
+            failures: Vec::new(),
+            values: BTreeMap::new(),
             open: 0,
+            listening: None,
             over: false,
             cut: false,
         }
@@ -253,16 +303,6 @@ impl Execution {
             Event::Child { run, state } => step.child(run, state, scratch),
         };
         fits.is_some()
-    }
-
-    /// How an attempt of a task run ends whose worker says `state`: `Event::Ended` is to say that.
-    pub fn outcome(
-        &mut self,
-        (tree, dialect): (&Tree, &Dialect),
-        (run, state): (u32, State),
-        world: &mut dyn World,
-    ) -> State {
-        Step { execution: self, tree, dialect, world, commands: &mut Vec::new() }.outcome(run, state)
     }
 
     /// The task run of a number.

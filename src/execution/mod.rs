@@ -3,20 +3,26 @@
 
 mod dialect;
 mod engine;
+mod group;
 mod orders;
 mod replay;
+mod result;
 mod retry;
 mod rules;
 mod step;
 mod tree;
 pub mod trigger;
 mod variables;
+mod work;
 
 pub use dialect::Dialect;
 pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
+pub use result::outputs;
 pub use retry::pause;
 #[cfg(feature = "internals")]
 pub use rules::{Part, Scope, allowed, fold};
 #[cfg(feature = "internals")]
 pub use tree::Node;
 pub use tree::{Does, Tree};
+pub use variables::Naming;
+pub use work::{Done, Reads, Render, deep_map, needed, work};

@@ -84,6 +84,9 @@ impl Step<'_> {
 
     /// The pause of a task run is over, or somebody lets it go on.
     pub(super) fn due(&mut self, run: u32, resumed: bool, scratch: &mut Scratch) -> Option<()> {
+        if !resumed && self.run(run).is_some_and(|it| it.rests) {
+            return self.iterates(run, scratch);
+        }
         let it = *self.run(run).filter(|it| it.state == State::Paused || it.state == State::Retrying && !resumed)?;
         // What runs after the execution changes nothing of it.
         let over = self.execution.state.is_over();
@@ -151,6 +154,10 @@ impl Step<'_> {
                     self.execution.open -= 1;
                     self.commands.push(Command::Kill { run });
                 }
+                State::Running if it.rests => {
+                    it.rests = false;
+                    self.execution.open -= 1;
+                }
                 State::Running => self.stop(run),
                 _ => {}
             }
@@ -161,7 +168,7 @@ impl Step<'_> {
     /// Whoever runs a task run is to end it.
     fn stop(&mut self, run: u32) {
         let Some(node) = self.run(run).map(|it| it.node) else { return };
-        if matches!(self.tree.node(node).map(|node| &node.does), Some(Does::Work | Does::Fail(_))) {
+        if matches!(self.tree.node(node).map(|node| &node.does), Some(Does::Work)) {
             self.commands.push(Command::Kill { run });
         }
     }
@@ -270,7 +277,7 @@ impl Step<'_> {
         for run in 0..self.execution.runs.len() as u32 {
             let live = self.run(run).filter(|it| of(it) && matches!(it.state, State::Created | State::Running));
             let Some(node) = live.map(|it| it.node).and_then(|node| self.tree.node(node)) else { continue };
-            if node.part == Part::Tasks && matches!(node.does, Does::Work | Does::Fail(_)) {
+            if node.part == Part::Tasks && matches!(node.does, Does::Work) {
                 self.ends_early(run, State::Failed);
             }
         }

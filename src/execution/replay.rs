@@ -1,5 +1,7 @@
 //! Executions that begin where others were: replays, and those that go on after somebody has changed what became of a task.
 
+use std::sync::Arc;
+
 use super::engine::{Execution, Rest, TaskRun};
 use super::rules::Part;
 use super::tree::{Does, NONE, Tree};
@@ -15,7 +17,8 @@ impl Execution {
         let again = |run: u32| !path.contains(&run) && self.is_behind(tree, run, &path);
         let (mut kept, places) = self.without(again, &path);
         let place = places.get(from as usize).copied().flatten()?;
-        kept.values.retain(|(run, _)| *run != place);
+        kept.values.remove(&place);
+        kept.outputs.remove(&place);
         let it = kept.runs.get_mut(place as usize)?;
         *it = TaskRun { state: State::Created, rest: Rest::Again, attempt: it.attempt + 1, branch: 0, ..*it };
         kept.begun = begun;
@@ -115,11 +118,15 @@ impl Execution {
             }
             places.push(Some(kept.runs.len() as u32));
             let state = if holds { State::Running } else { run.shown() };
-            kept.runs.push(TaskRun { parent, state, rest: Rest::None, ..*run });
+            kept.runs.push(TaskRun { parent, state, rest: Rest::None, rests: false, ..*run });
         }
         let values =
             self.values.iter().filter_map(|(run, values)| Some(((*places.get(*run as usize)?)?, values.clone())));
         kept.values = values.collect();
+        let outputs = self.outputs.iter();
+        let outputs = outputs.filter_map(|(run, it)| Some(((*places.get(*run as usize)?)?, Arc::clone(it))));
+        kept.outputs = outputs.collect();
+        (kept.labels, kept.variables) = (self.labels.clone(), self.variables.clone());
         (kept, places)
     }
 }

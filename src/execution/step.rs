@@ -1,6 +1,6 @@
 //! What comes next of what happened to an execution.
 
-use serde_json::Value as Json;
+use std::sync::Arc;
 
 use super::engine::{Command, Execution, Rest, Scratch, TASK_RUNS, TaskRun, World};
 use super::rules::{Part, Scope, allowed, is_running};
@@ -10,6 +10,14 @@ use crate::flow::{How, State};
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
 const AFTER: u32 = NONE - 1;
+
+/// The first of the `listeners`; the next ones are below it.
+const LISTENERS: u32 = NONE - 2;
+
+/// Whether a number is that of a list of the flow itself, and not of a task run.
+const fn is_list(parent: u32) -> bool {
+    parent > NONE - 1 - TASK_RUNS as u32
+}
 
 /// One step of an execution.
 pub(super) struct Step<'a> {
@@ -40,7 +48,7 @@ impl Step<'_> {
         let parent = it.parent;
         // Where only so many run at a time, more are looked for when those that were created have begun.
         match parent {
-            NONE | AFTER if !self.tree.asserts() => Some(()),
+            parent if is_list(parent) && !self.tree.asserts() => Some(()),
             parent => self.settle(parent, scratch),
         }
     }
@@ -61,18 +69,6 @@ impl Step<'_> {
         let warned = state == State::Success && it.retried && node.retry.as_ref().is_some_and(|it| it.warning_on_retry);
         let state = if warned { State::Warning } else { state };
         self.closes(run, allowed(state, node.allow_failure, node.allow_warning), scratch)
-    }
-
-    /// How an attempt ends whose worker says `state`: what the properties of its task make of it.
-    pub(super) fn outcome(&mut self, run: u32, state: State) -> State {
-        let node = self.run(run).map(|it| it.node).and_then(|node| self.tree.node(node));
-        match node.map(|node| &node.does) {
-            Some(Does::Fail(condition)) if state == State::Success => match self.holds(condition, run) {
-                Ok(false) => state,
-                Ok(true) | Err(_) => State::Failed,
-            },
-            _ => state,
-        }
     }
 
     /// A task run that was somewhere else, or waited, has ended.
@@ -165,6 +161,7 @@ impl Step<'_> {
             match parent {
                 NONE => self.settle_flow(states, open),
                 AFTER => self.settle_after(states, open),
+                parent if is_list(parent) => self.settle_listener(parent, states, open),
                 parent => self.settle_group(parent, states, open),
             }
         }
@@ -190,15 +187,42 @@ impl Step<'_> {
                 self.create(NONE, &tree.root, (part, place), open);
                 return;
             }
-            let Some(state) = scope.end(self.dialect) else { return };
+            let Some(mut state) = scope.end(self.dialect) else { return };
             if !self.execution.state.is_over() {
                 self.state(state);
+                match self.world.result(self.execution) {
+                    Ok(result) => self.execution.result = result.map(Arc::new),
+                    // Seen beside the state that its tasks came to (captures/core/end-to-end.*.jsonl), and no `errors` run.
+                    Err(why) => {
+                        self.execution.failures.push((NONE, why));
+                        state = State::Failed;
+                        self.state(state);
+                    }
+                }
                 self.commands.push(Command::End(state));
             }
         }
         // Also of an execution that was ended by one of its tasks.
         if !self.execution.over {
-            open.push(AFTER);
+            open.push(if self.tree.listeners.is_empty() { AFTER } else { LISTENERS });
+        }
+    }
+
+    /// One of the `listeners`: its tasks one after another, until one fails, if its conditions hold; then the next one.
+    fn settle_listener(&mut self, parent: u32, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
+        let (tree, which) = (self.tree, (LISTENERS - parent) as usize);
+        let Some(lists) = tree.listeners.get(which) else { return open.push(AFTER) };
+        if self.execution.listening.is_none() {
+            let all = 0..tree.listeners.len();
+            let listening = all.filter(|at| self.world.listens(self.execution, *at)).map(|at| at as u32).collect();
+            self.execution.listening = Some(listening);
+        }
+        let listens = self.execution.listening.iter().flatten().any(|at| *at as usize == which);
+        let scope = self.scope(parent, lists, states);
+        match scope.next(self.dialect) {
+            Some(next) if listens => self.create(parent, lists, next, open),
+            _ if listens && scope.end(self.dialect).is_none() => {}
+            _ => open.push(parent - 1),
         }
     }
 
@@ -214,7 +238,7 @@ impl Step<'_> {
 
     fn settle_group(&mut self, parent: u32, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
         let tree = self.tree;
-        let Some(run) = self.run(parent).filter(|run| is_running(run.state)).copied() else { return };
+        let Some(run) = self.run(parent).filter(|run| is_running(run.state) && !run.rests).copied() else { return };
         let Some(node) = tree.node(run.node) else { return };
         let Does::Group(Held { how, lists }) = &node.does else { return };
         if self.waits() && !self.is_after(parent) {
@@ -234,6 +258,14 @@ impl Step<'_> {
             }
             end => end,
         };
+        let end = match (end, how) {
+            (Some(state), How::Until(until)) if nexts.is_empty() && !ended => match self.iterated(parent, until, state)
+            {
+                Some(state) => Some(state),
+                None => return,
+            },
+            (end, _) => end,
+        };
         if !nexts.is_empty() {
             for next in nexts {
                 self.create(parent, lists, next, open);
@@ -243,13 +275,13 @@ impl Step<'_> {
         }
     }
 
-    /// Whether a task run is one of `afterExecution`.
+    /// Whether a task run is one of `listeners` or `afterExecution`.
     pub(super) fn is_after(&self, run: u32) -> bool {
         let mut at = run;
         while let Some(it) = self.execution.run(at) {
             at = it.parent;
         }
-        at == AFTER
+        at != NONE
     }
 
     /// A task run that no worker sees has ended.
@@ -284,7 +316,7 @@ impl Step<'_> {
         let [tasks, errors, finally] = states;
         let branch = self.execution.run(parent).map_or(0, |run| run.branch);
         let branch = lists.branches.get(branch as usize).map_or(&[][..], Vec::as_slice);
-        let values = self.execution.values.iter().find(|(run, _)| *run == parent).map_or(1, |(_, values)| values.len());
+        let values = self.execution.values.get(&parent).map_or(1, Vec::len);
         for (states, length) in [
             (&mut *tasks, branch.len() * values),
             (&mut *errors, lists.errors.len()),
@@ -293,7 +325,9 @@ impl Step<'_> {
             states.clear();
             states.resize(length, None);
         }
-        for run in self.execution.runs.iter().filter(|run| run.parent == parent) {
+        let iteration = self.iteration(parent);
+        let here = |run: &&TaskRun| run.parent == parent && (iteration == 0 || run.iteration == iteration);
+        for run in self.execution.runs.iter().filter(here) {
             let Some(node) = self.tree.node(run.node) else { continue };
             let (states, place) = match node.part {
                 Part::Tasks => (&mut *tasks, run.value as usize * branch.len() + node.place as usize),
@@ -310,6 +344,7 @@ impl Step<'_> {
     /// Creates a task run.
     fn create(&mut self, parent: u32, lists: &Lists, (part, place): (Part, usize), open: &mut Vec<u32>) {
         let branch = self.execution.run(parent).map_or(0, |run| run.branch);
+        let iteration = self.iteration(parent);
         let (list, place, value) = match part {
             Part::Tasks => {
                 let list = lists.branches.get(branch as usize).map_or(&[][..], Vec::as_slice);
@@ -332,6 +367,8 @@ impl Step<'_> {
             parent,
             branch: 0,
             value: value as u32,
+            iteration,
+            rests: false,
         });
         let unseen = self.dialect.exit_unseen && matches!(node.does, Does::Exit(_));
         if !self.execution.state.is_over() && !self.waits() && !unseen {
@@ -339,7 +376,10 @@ impl Step<'_> {
         }
         match node.run_if.as_ref().map(|condition| self.holds(condition, run)) {
             Some(Ok(false)) => self.skip(run, State::Skipped, open),
-            Some(Err(_)) => self.skip(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open),
+            Some(Err(why)) => {
+                self.execution.failures.push((run, why));
+                self.skip(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open);
+            }
             None | Some(Ok(true)) => self.begin(run, node, open),
         }
     }
@@ -355,7 +395,7 @@ impl Step<'_> {
     /// A task run begins.
     pub(super) fn begin(&mut self, run: u32, node: &Node, open: &mut Vec<u32>) {
         match &node.does {
-            Does::Work | Does::Fail(_) => {
+            Does::Work => {
                 self.execution.open += 1;
                 self.commands.push(Command::Start { run, first: true });
                 return;
@@ -364,13 +404,16 @@ impl Step<'_> {
         }
         self.run(run).into_iter().for_each(|it| it.state = State::Running);
         match &node.does {
-            Does::Work | Does::Fail(_) => {}
+            Does::Work => {}
             Does::Group(held) => match self.chosen(run, held) {
                 Ok(branch) => {
                     self.run(run).into_iter().for_each(|it| it.branch = branch);
                     open.push(run);
                 }
-                Err(_) => self.leave(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open),
+                Err(why) => {
+                    self.execution.failures.push((run, why));
+                    self.leave(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open);
+                }
             },
             Does::Pause(pause) => {
                 self.execution.open += 1;
@@ -386,6 +429,10 @@ impl Step<'_> {
                 self.execution.open += 1;
                 self.commands.push(Command::Child { run });
             }
+            Does::Update => {
+                let state = self.updated(run);
+                self.leave(run, allowed(state, node.allow_failure, node.allow_warning), open);
+            }
             Does::Exit(state) => {
                 self.run(run).into_iter().for_each(|it| it.state = *state);
                 if !self.execution.state.is_over() {
@@ -397,75 +444,16 @@ impl Step<'_> {
         }
     }
 
-    /// The list that a group runs, once its values are known.
-    fn chosen(&mut self, run: u32, held: &Held) -> Result<u32, String> {
-        match &held.how {
-            How::If(condition) => Ok(u32::from(!self.holds(condition, run)?)),
-            How::Switch(value, cases) => {
-                let value = self.render(value, run)?;
-                let branch = cases.iter().position(|case| *case == value).unwrap_or(cases.len());
-                match held.lists.branches.get(branch) {
-                    Some(_) => Ok(branch as u32),
-                    None => Err(format!("no case is `{value}`, and there are no `defaults`")),
-                }
-            }
-            How::ForEach(values, _) | How::EachParallel(values, _) => {
-                let values = self.values(values, run)?;
-                let tasks = held.lists.branches.iter().map(Vec::len).sum::<usize>();
-                if values.len().saturating_mul(tasks) + self.execution.runs.len() > TASK_RUNS {
-                    return Err(format!(
-                        "{} values: an execution has at most {TASK_RUNS} task runs here",
-                        values.len()
-                    ));
-                }
-                self.execution.values.push((run, values));
-                Ok(0)
-            }
-            How::Sequential | How::AllowFailure | How::Parallel(_) | How::Dag(..) => Ok(0),
-        }
-    }
-
-    /// The values of a group that runs its tasks for each of them: each once, nothing is none.
-    fn values(&mut self, values: &Json, run: u32) -> Result<Vec<Json>, String> {
-        let list = match values {
-            Json::Array(list) => list.iter().map(|value| self.value(value, run)).collect::<Result<_, _>>()?,
-            Json::String(text) => {
-                let text = self.render(text, run)?;
-                serde_json::from_str::<Vec<Json>>(&text).map_err(|error| format!("`{text}` is no list: {error}"))?
-            }
-            other => return Err(format!("`{other}` is no list of values")),
-        };
-        let mut distinct: Vec<Json> = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
-        for value in list {
-            if value.is_null() {
-                return Err("one of the values is nothing".into());
-            }
-            if seen.insert(value.to_string()) {
-                distinct.push(value);
-            }
-        }
-        Ok(distinct)
-    }
-
-    fn value(&mut self, value: &Json, run: u32) -> Result<Json, String> {
-        match value {
-            Json::String(text) => self.render(text, run).map(Json::String),
-            other => Ok(other.clone()),
-        }
-    }
-
     /// Whether what a condition comes to is true: not blank, not `false`, no zero.
     pub(super) fn holds(&mut self, condition: &str, run: u32) -> Result<bool, String> {
         let text = self.render(condition, run)?;
         Ok(!matches!(text.trim(), "" | "false" | "0" | "-0"))
     }
 
-    fn render(&mut self, text: &str, run: u32) -> Result<String, String> {
+    pub(super) fn render(&mut self, text: &str, run: u32) -> Result<String, String> {
         if !text.contains('{') {
             return Ok(text.to_owned());
         }
-        let variables = self.execution.variables(self.tree, run);
-        self.world.render(text, variables)
+        self.world.render(text, self.execution, run)
     }
 }

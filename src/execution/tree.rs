@@ -15,6 +15,8 @@ pub struct Tree {
     pub(super) root: Lists,
     /// `afterExecution`.
     pub(super) after: Lists,
+    /// Those of each of the `listeners`.
+    pub(super) listeners: Vec<Lists>,
     /// The assertions of its `sla`: the place of the entry, the template, how an execution ends of which it is not true.
     pub(super) asserts: Vec<(u32, String, Option<State>)>,
 }
@@ -49,11 +51,11 @@ pub enum Does {
     /// It waits.
     Pause(Pause),
     /// It starts an execution of another flow.
-    Subflow(Subflow),
-    /// Work for a worker, that fails when this holds.
-    Fail(String),
+    Subflow(Box<Subflow>),
     /// It ends the execution.
     Exit(State),
+    /// It changes the execution itself: no worker sees it.
+    Update,
 }
 
 /// The tasks that a task holds.
@@ -75,14 +77,23 @@ pub(super) struct Lists {
 impl Tree {
     /// Of a flow.
     pub fn new(flow: &Flow) -> Tree {
-        let mut tree =
-            Tree { nodes: Vec::new(), root: Lists::default(), after: Lists::default(), asserts: asserts(flow) };
+        let mut tree = Tree {
+            nodes: Vec::new(),
+            root: Lists::default(),
+            after: Lists::default(),
+            listeners: Vec::new(),
+            asserts: asserts(flow),
+        };
         let of_flow = flow.retry.as_ref().map(|retry| &retry.retry);
         tree.root.branches = vec![tree.list(&flow.tasks, Part::Tasks, of_flow)];
         // What the flow says of its tasks does not hold for those that run because they failed.
         tree.root.errors = tree.list(&flow.errors, Part::Errors, None);
         tree.root.finally = tree.list(&flow.finally, Part::Finally, None);
         tree.after.branches = vec![tree.list(&flow.after_execution, Part::Tasks, None)];
+        for listener in &flow.listeners {
+            let branches = vec![tree.list(&listener.tasks, Part::Tasks, None)];
+            tree.listeners.push(Lists { branches, ..Lists::default() });
+        }
         for (at, task) in flow.all_tasks().into_iter().enumerate() {
             let Some(group) = task.group() else { continue };
             let retry = tree.nodes.get(at).and_then(|node| node.retry.clone());
@@ -121,11 +132,11 @@ impl Tree {
                 allow_warning: task.allow_warning,
                 run_if: task.run_if.clone(),
                 does: match &task.body {
-                    Body::Work | Body::Group(_) => Does::Work,
+                    Body::Work | Body::Fail | Body::Group(_) => Does::Work,
                     Body::Pause(pause) => Does::Pause(*pause),
                     Body::Subflow(subflow) => Does::Subflow(subflow.clone()),
-                    Body::Fail(condition) => Does::Fail(condition.clone()),
                     Body::Exit(state) => Does::Exit(*state),
+                    Body::Update => Does::Update,
                 },
                 part,
                 place: list.len().saturating_sub(1) as u32,

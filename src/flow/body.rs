@@ -1,7 +1,8 @@
 //! What a task of Kestra's own does with other tasks: those that it holds, and when they run.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
+use super::trigger::Condition;
 use super::{Flow, State, Task};
 use crate::time::Duration;
 
@@ -16,11 +17,13 @@ pub enum Body {
     /// `io.kestra.plugin.core.flow.Pause`.
     Pause(Pause),
     /// `io.kestra.plugin.core.flow.Subflow`.
-    Subflow(Subflow),
-    /// `io.kestra.plugin.core.execution.Fail` with this `condition`: work for a worker, that fails when it holds.
-    Fail(String),
+    Subflow(Box<Subflow>),
+    /// `io.kestra.plugin.core.execution.Fail` with a `condition`: work for a worker, that fails when it holds.
+    Fail,
     /// `io.kestra.plugin.core.execution.Exit`: the execution ends in this state.
     Exit(State),
+    /// `Labels`, `SetVariables`, `UnsetVariables`: the executor changes the execution, no worker sees it.
+    Update,
 }
 
 /// The tasks that a task holds.
@@ -54,8 +57,34 @@ pub enum How {
     /// Its tasks one after another for each value, for so many values at the same time (0: all). The values are a list, or a
     /// template that gives one.
     ForEach(Json, u32),
+    /// One after another, again and again until the condition holds.
+    Until(Box<Until>),
     /// All its tasks for all values at the same time, at most so many (0: all).
     EachParallel(Json, u32),
+}
+
+/// `io.kestra.plugin.core.flow.LoopUntil` (old name WaitFor).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Until {
+    /// `condition`: looked at after each iteration.
+    pub condition: String,
+    /// `checkFrequency.interval`: the pause between two iterations.
+    pub interval: Duration,
+    /// `checkFrequency.maxIterations`.
+    pub max_iterations: Option<u32>,
+    /// `checkFrequency.maxDuration`: no iteration follows one that ends later than this.
+    pub max_duration: Option<Duration>,
+    /// `failOnMaxReached`: it fails when one of these ends it.
+    pub fails: bool,
+}
+
+/// Old `listeners` (up to 1.3): tasks that run after the end of an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// All must hold of the execution.
+    pub conditions: Vec<Condition>,
+    /// Its tasks.
+    pub tasks: Vec<Task>,
 }
 
 /// A task that waits.
@@ -86,7 +115,7 @@ pub enum Then {
 /// A task that starts an execution of another flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subflow {
-    /// `namespace` of that flow.
+    /// `namespace` of that flow, a template as all texts here.
     pub namespace: String,
     /// `flowId`.
     pub flow: String,
@@ -94,10 +123,14 @@ pub struct Subflow {
     pub wait: bool,
     /// `transmitFailed`: it ends as that execution did.
     pub transmit: bool,
-    /// `inputs` of that execution: values, or templates that can be worked out.
-    pub inputs: Vec<(String, Json)>,
-    /// `labels` of that execution.
+    /// `inputs` of that execution.
+    pub inputs: Map<String, Json>,
+    /// `labels` of that execution, beside those of its flow.
     pub labels: Vec<(String, String)>,
+    /// `inheritLabels`: it also has those of this one.
+    pub inherit: bool,
+    /// `outputs` (deprecated): what the task puts out of an execution whose flow says nothing of that.
+    pub outputs: Map<String, Json>,
 }
 
 impl Task {
@@ -118,11 +151,12 @@ impl Group {
 }
 
 impl Flow {
-    /// All tasks, each at the number by which it is known: those of the lists of the flow, `tasks` first, then what these
-    /// hold, level by level.
+    /// All tasks, each at the number by which it is known: those of the lists of the flow, `tasks` first and those of
+    /// `listeners` last, then what these hold, level by level.
     pub fn all_tasks(&self) -> Vec<&Task> {
         let lists = [&self.tasks, &self.errors, &self.finally, &self.after_execution];
-        let mut all: Vec<&Task> = lists.into_iter().flatten().collect();
+        let listeners = self.listeners.iter().flat_map(|listener| &listener.tasks);
+        let mut all: Vec<&Task> = lists.into_iter().flatten().chain(listeners).collect();
         let mut at = 0;
         while let Some(task) = all.get(at) {
             if let Some(group) = task.group() {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::body::{Body, Group, How, Pause, Subflow, Then};
+use serde_json::{Map, Value as Json};
+
+use super::body::{Body, Group, How, Pause, Subflow, Then, Until};
 use super::parts::{self, get, word};
 use super::read::Lists;
-use super::templates::{is_known, is_template};
 use super::{State, jackson, unsimulated};
 use crate::document::{Node, Reading, Value};
 use crate::time::Duration;
@@ -16,10 +17,16 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
     let Some(name) = unsimulated::core(kind) else { return Body::Work };
     let body = match name {
         "Pause" => pause(reading, node),
-        "Subflow" => subflow(reading, node, lists.inputs),
+        "Subflow" | "Flow" => subflow(reading, node),
         "Exit" => exit(reading, node),
-        "Fail" => get(node, "condition").and_then(|node| worked_out(node, lists.inputs)).map(Body::Fail),
-        _ => match how(node, name, lists.inputs) {
+        "Labels" | "SetVariables" | "UnsetVariables" => Some(Body::Update),
+        "Fail" => get(node, "condition").map(|_| Body::Fail),
+        _ => match how(node, name) {
+            Some(how) if told && matches!(name, "WorkingDirectory" | "Worker") => {
+                let what = "the tasks of a WorkingDirectory take a thread of any worker each here";
+                reading.note(&node.place, what, "Kestra keeps one thread for all of them");
+                return Body::Group(Box::new(group(lists, reading, node, how, told)));
+            }
             Some(how) => return Body::Group(Box::new(group(lists, reading, node, how, told))),
             None => None,
         },
@@ -29,34 +36,26 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
 }
 
 /// How the tasks of a group run, if it runs as such.
-fn how(node: &Node, name: &str, inputs: bool) -> Option<How> {
+fn how(node: &Node, name: &str) -> Option<How> {
     // Less than nothing is no limit, as zero is.
     let most = |key: &str, usual| match get(node, key).map(jackson::json) {
         Some(number) => number.as_i64().map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX)),
         None => Some(usual),
     };
     Some(match name {
-        "Sequential" => How::Sequential,
+        // A worker does what a WorkingDirectory holds; here it hands each of them back.
+        "Sequential" | "WorkingDirectory" | "Worker" => How::Sequential,
+        "LoopUntil" | "WaitFor" => How::Until(Box::new(until(node)?)),
         "AllowFailure" => How::AllowFailure,
         "Parallel" => How::Parallel(most("concurrent", 0)?),
         "Dag" => How::Dag(most("concurrent", 0)?, after(node)?),
-        "If" => How::If(worked_out(get(node, "condition")?, inputs)?),
-        "Switch" => How::Switch(worked_out(get(node, "value")?, inputs)?, cases(node)),
-        "ForEach" => How::ForEach(values(get(node, "values")?, inputs)?, most("concurrencyLimit", 1)?),
-        "EachSequential" => How::ForEach(values(get(node, "value")?, inputs)?, 1),
-        "EachParallel" => How::EachParallel(values(get(node, "value")?, inputs)?, most("concurrent", 0)?),
+        "If" => How::If(text(get(node, "condition")?)?),
+        "Switch" => How::Switch(text(get(node, "value")?)?, cases(node)),
+        "ForEach" => How::ForEach(values(get(node, "values")?)?, most("concurrencyLimit", 1)?),
+        "EachSequential" => How::ForEach(values(get(node, "value")?)?, 1),
+        "EachParallel" => How::EachParallel(values(get(node, "value")?)?, most("concurrent", 0)?),
         _ => return None,
     })
-}
-
-/// A text that needs no template.
-fn constant(node: &Node) -> Option<String> {
-    text(node).filter(|text| !is_template(text))
-}
-
-/// A text that can be worked out.
-fn worked_out(node: &Node, inputs: bool) -> Option<String> {
-    text(node).filter(|text| is_known(text, inputs))
 }
 
 fn text(node: &Node) -> Option<String> {
@@ -66,17 +65,31 @@ fn text(node: &Node) -> Option<String> {
     }
 }
 
-/// Values that can be worked out: a list, or a text that is one.
-fn values(node: &Node, inputs: bool) -> Option<serde_json::Value> {
-    let values = jackson::json(node);
-    let known = match &values {
-        serde_json::Value::Array(list) => {
-            list.iter().all(|value| value.as_str().is_none_or(|text| is_known(text, inputs)))
-        }
-        serde_json::Value::String(text) => is_known(text, inputs),
-        _ => false,
+/// A LoopUntil whose durations and counts are written out.
+fn until(node: &Node) -> Option<Until> {
+    let often = get(node, "checkFrequency");
+    let of = |key: &str| often.and_then(|node| get(node, key));
+    let max_iterations = match of("maxIterations").map(jackson::json) {
+        None => None,
+        Some(number) => Some(u32::try_from(number.as_u64()?).ok()?),
     };
-    known.then_some(values)
+    let fails = match get(node, "failOnMaxReached").map(jackson::json) {
+        None => false,
+        Some(fails) => fails.as_bool()?,
+    };
+    Some(Until {
+        condition: text(get(node, "condition")?)?,
+        interval: duration(of("interval")).ok()?.unwrap_or(Duration::minutes(1)),
+        max_iterations,
+        max_duration: duration(of("maxDuration")).ok()?,
+        fails,
+    })
+}
+
+/// Values: a list, or a text that is one.
+fn values(node: &Node) -> Option<Json> {
+    let values = jackson::json(node);
+    (values.is_array() || values.is_string()).then_some(values)
 }
 
 fn cases(node: &Node) -> Vec<String> {
@@ -164,42 +177,38 @@ fn pause(reading: &mut Reading, node: &Node) -> Option<Body> {
     let words = [("RESUME", Then::Resume), ("WARN", Then::Warn), ("FAIL", Then::Fail), ("CANCEL", Then::Cancel)];
     let then = match get(node, "behavior") {
         // Kestra renders it.
-        Some(Node { value: Value::Scalar { text, .. }, .. }) if is_template(text) => return None,
+        Some(Node { value: Value::Scalar { text, .. }, .. }) if text.contains('{') => return None,
         Some(node) => word(reading, node, "behavior of a Pause", &words)?,
         None => Then::Resume,
     };
     Some(Body::Pause(Pause { duration: pauses, then, timeout: duration_of("timeout")? }))
 }
 
-/// A Subflow whose flow and labels are written out, and whose inputs can be worked out.
-fn subflow(reading: &mut Reading, node: &Node, known: bool) -> Option<Body> {
-    if ["inheritLabels", "scheduleDate"].iter().any(|key| get(node, key).is_some_and(|node| !is_false(node))) {
+/// A Subflow that begins at once.
+fn subflow(reading: &mut Reading, node: &Node) -> Option<Body> {
+    if get(node, "scheduleDate").is_some() {
         return None;
     }
-    let inputs = match get(node, "inputs").map(jackson::json) {
-        None => Vec::new(),
-        Some(serde_json::Value::Object(inputs)) => inputs.into_iter().collect(),
-        Some(_) => return None,
+    let map = |key: &str| match get(node, key).map(jackson::json) {
+        None => Some(Map::new()),
+        Some(Json::Object(map)) => Some(map),
+        Some(_) => None,
     };
-    let known = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => is_known(text, known),
-        other => !is_template(&other.to_string()),
-    };
-    let labels = get(node, "labels").map(|node| parts::labels(reading, node)).unwrap_or_default();
-    if !inputs.iter().all(|(_, value)| known(value)) || labels.iter().any(|(_, value)| is_template(value)) {
-        return None;
-    }
-    let flag = |reading: &mut Reading, key: &str| match get(node, key) {
+    let flag = |reading: &mut Reading, key: &str, usual| match get(node, key) {
         Some(node) => jackson::boolean(reading, node, &format!("`{key}`")),
-        None => Some(true),
+        None => Some(usual),
     };
-    let (wait, transmit) = (flag(reading, "wait")?, flag(reading, "transmitFailed")?);
-    let [namespace, flow] = ["namespace", "flowId"].map(|key| get(node, key).and_then(constant));
-    Some(Body::Subflow(Subflow { namespace: namespace?, flow: flow?, wait, transmit, inputs, labels }))
-}
-
-fn is_false(node: &Node) -> bool {
-    jackson::json(node) == serde_json::Value::Bool(false)
+    let [namespace, flow] = ["namespace", "flowId"].map(|key| get(node, key).and_then(text));
+    Some(Body::Subflow(Box::new(Subflow {
+        namespace: namespace?,
+        flow: flow?,
+        wait: flag(reading, "wait", true)?,
+        transmit: flag(reading, "transmitFailed", true)?,
+        inherit: flag(reading, "inheritLabels", false)?,
+        inputs: map("inputs")?,
+        outputs: map("outputs")?,
+        labels: get(node, "labels").map(|node| parts::labels(reading, node)).unwrap_or_default(),
+    })))
 }
 
 /// An Exit: its state, SUCCESS when it says none.

@@ -2,6 +2,7 @@
 
 mod body;
 mod cron;
+mod defaults;
 mod fields;
 mod groups;
 mod jackson;
@@ -10,19 +11,19 @@ mod parts;
 mod read;
 mod schedule;
 mod state;
-mod templates;
 pub mod trigger;
 mod unsimulated;
 pub(crate) mod zone;
 
 #[cfg(feature = "internals")]
 pub use body::Group;
-pub use body::{Body, How, Pause, Subflow, Then};
+pub use body::{Body, How, Listener, Pause, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
 pub use read::read;
 pub use state::State;
 pub use trigger::FlowTrigger;
+pub use unsimulated::{core, outputs_unknown};
 
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct Flow {
     pub finally: Vec<Task>,
     /// `afterExecution`: run when the execution has ended.
     pub after_execution: Vec<Task>,
+    /// `listeners` (up to 1.3): run when the execution has ended, each if its conditions hold.
+    pub listeners: Vec<Listener>,
     /// `triggers`.
     pub triggers: Vec<Trigger>,
     /// `concurrency`.

@@ -6,16 +6,23 @@ use std::sync::Arc;
 
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
-use super::templates::is_known;
 use super::{
-    Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Given, Recover, Retry, RetryPause, Schedule, Task,
-    Trigger, TriggerAction, TriggerLimits, groups, jackson, trigger, unsimulated, zone,
+    Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Given, Listener, Recover, Retry, RetryPause, Schedule,
+    Task, Trigger, TriggerAction, TriggerLimits, defaults, groups, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
 
 /// Reads a flow.
 pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
+    let filled = defaults::filled(node);
+    let flow = read_filled(filled.as_ref().unwrap_or(node), reading)?;
+    // Kestra keeps the file as it was written.
+    Some(Flow { source: Arc::new(jackson::json(node)), ..flow })
+}
+
+/// Reads a flow whose defaults stand where they are meant.
+fn read_filled(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let object = known(reading, node, "a flow", FLOW_FIELDS)?;
     if let Some(entry) = object.entry("extend") {
         let what =
@@ -25,11 +32,10 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let id = identifier(reading, object.get("id")?, Name::Flow);
     let namespace = identifier(reading, object.get("namespace")?, Name::Namespace);
     let disabled = flag(reading, &object, "disabled");
-    let given = |item: &Node| get(item, "defaults").is_some();
-    let inputs = object.get("inputs").is_none_or(|node| items(node).iter().all(given));
-    let mut lists = Lists { inputs, live: !disabled, ids: BTreeSet::new() };
+    let mut lists = Lists { live: !disabled, ids: BTreeSet::new() };
     let [tasks, errors, finally, after_execution] = ["tasks", "errors", "finally", "afterExecution"]
         .map(|key| lists.tasks(reading, object.get(key), &format!("`{key}`"), true));
+    let listeners = object.get("listeners").map(|node| listeners(reading, node, &mut lists)).unwrap_or_default();
     let listed =
         object.get("tasks").is_some_and(|node| !matches!(&node.value, Value::Sequence(items) if items.is_empty()));
     if !listed {
@@ -44,22 +50,21 @@ pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
     let retry = object.get("retry").and_then(|node| retry(reading, node)).map(|retry| FlowRetry { retry });
     let triggers = triggers(reading, object.get("triggers"), &inputs, !disabled);
     if !disabled {
-        let kinds = tasks.iter().chain(&errors).chain(&finally).chain(&after_execution).map(|task| task.kind.as_str());
-        let kinds: BTreeSet<&str> = kinds.chain(triggers.iter().map(|trigger| trigger.kind.as_str())).collect();
-        unsimulated::flow(reading, &object, &kinds);
+        unsimulated::flow(reading, &object);
     }
     Some(Flow {
         labels: object.get("labels").map(|node| labels(reading, node)).unwrap_or_default(),
         triggers,
         concurrency: object.get("concurrency").and_then(|node| concurrency(reading, node)),
         disabled,
-        source: Arc::new(jackson::json(node)),
+        source: Arc::default(),
         id: id?,
         namespace: namespace?,
         tasks,
         errors,
         finally,
         after_execution,
+        listeners,
         retry,
         slas: object.get("sla").map(|node| parts::slas(reading, node)).unwrap_or_default(),
         checks: object.get("checks").map(|node| parts::checks(reading, node)).unwrap_or_default(),
@@ -82,7 +87,7 @@ fn unread(reading: &mut Reading, object: &Object<'_>) -> Vec<Input> {
     if let Some(node) = object.get("outputs") {
         parts::outputs(reading, node);
     }
-    for key in ["pluginDefaults", "taskDefaults"] {
+    for key in defaults::KEYS {
         if let Some(node) = object.get(key) {
             parts::defaults(reading, node, &format!("`{key}`"));
         }
@@ -92,8 +97,6 @@ fn unread(reading: &mut Reading, object: &Object<'_>) -> Vec<Input> {
 
 /// The lists of tasks of a flow.
 pub(super) struct Lists {
-    /// Whether each input of the flow has a value, whoever starts it.
-    pub(super) inputs: bool,
     /// Whether the flow runs: else nothing of it is worth a word.
     live: bool,
     /// The ids of all tasks: they are unique in the flow.
@@ -130,7 +133,7 @@ impl Lists {
             sleep: sleep.and_then(|node| rendered(reading, node, "`duration`", told)),
             id: id?,
             kind: kind?,
-            run_if: object.get("runIf").and_then(text_of).filter(|text| is_known(text, self.inputs)),
+            run_if: object.get("runIf").and_then(text_of),
             body: Body::Work,
             properties: properties(&object),
         };
@@ -162,6 +165,20 @@ impl Lists {
             }
         }
     }
+}
+
+/// `listeners`: tasks that run after the end, when all conditions hold.
+fn listeners(reading: &mut Reading, node: &Node, lists: &mut Lists) -> Vec<Listener> {
+    let mut listeners = Vec::new();
+    for item in reading.list(node, "`listeners`") {
+        let conditions = get(item, "conditions").map(|node| trigger::conditions(reading, node)).unwrap_or_default();
+        let tasks = lists.tasks(reading, get(item, "tasks"), "`tasks` of a listener", true);
+        if tasks.is_empty() {
+            reading.error(&item.place, "a listener has no tasks", "add `tasks`, or leave it out");
+        }
+        listeners.push(Listener { conditions, tasks });
+    }
+    listeners
 }
 
 /// A text as it stands there.

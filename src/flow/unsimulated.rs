@@ -2,12 +2,9 @@
 //!
 //! Only what could change a number is told. Nothing is told of what is switched off: it would not run in Kestra either.
 
-use std::collections::BTreeSet;
-
-use super::parts::get;
 use super::trigger::{Calendar, Comparison, Condition, Test};
 use super::{Body, Task, Trigger, TriggerAction};
-use crate::document::{Entry, Node, Object, Reading, Value};
+use crate::document::{Node, Object, Reading, Value};
 
 /// A key that is read and not followed.
 struct Row {
@@ -39,7 +36,6 @@ const ANY_WORKER: &str = "any worker takes the work here";
 
 /// Of a flow.
 const FLOW: &[Row] = &[
-    row("listeners", When::Set, "their tasks do not run here"),
     row("quotas", When::Set, "nothing is limited by them here"),
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),
@@ -75,41 +71,45 @@ const WEBHOOK: &[Row] = &[
 const HOLDS: &str = "it runs as one plain task here, what it holds is not run";
 const STARTS: &str = "it runs as one plain task here, and starts no other flow";
 
-/// Core tasks that do something else here, by the last part of their type, with the key without which they do not.
-const TASKS: &[(&str, Option<&str>, &str)] = &[
-    ("Parallel", None, HOLDS),
-    ("Sequential", None, HOLDS),
-    ("ForEach", None, HOLDS),
-    ("EachSequential", None, HOLDS),
-    ("EachParallel", None, HOLDS),
-    ("Loop", None, HOLDS),
-    ("LoopUntil", None, HOLDS),
-    ("WaitFor", None, HOLDS),
-    ("If", None, HOLDS),
-    ("Switch", None, HOLDS),
-    ("Dag", None, HOLDS),
-    ("AllowFailure", None, HOLDS),
-    ("WorkingDirectory", None, HOLDS),
-    ("Subflow", None, STARTS),
-    ("Flow", None, STARTS),
-    ("ForEachItem", None, STARTS),
-    ("Template", None, STARTS),
-    ("Pause", None, "it runs as one plain task here, nothing waits"),
-    ("Exit", None, "the execution goes on here"),
-    ("Assert", None, "it fails here as often as `fails` of its `behaviour` says"),
-    ("Fail", Some("condition"), "it fails here as often as `fails` of its `behaviour` says, always without one"),
-    ("Resume", None, "no other execution is changed here"),
-    ("Kill", None, "no other execution is killed here"),
-    ("TemplatedTask", None, "it runs as one plain task here, and not as the task that its `spec` comes to"),
-    ("Toggle", None, "no trigger is switched here"),
+/// Core tasks that do something else here, by the last part of their type.
+const TASKS: &[(&str, &str)] = &[
+    ("Parallel", HOLDS),
+    ("Sequential", HOLDS),
+    ("ForEach", HOLDS),
+    ("EachSequential", HOLDS),
+    ("EachParallel", HOLDS),
+    ("Loop", HOLDS),
+    ("LoopUntil", HOLDS),
+    ("WaitFor", HOLDS),
+    ("If", HOLDS),
+    ("Switch", HOLDS),
+    ("Dag", HOLDS),
+    ("AllowFailure", HOLDS),
+    ("WorkingDirectory", HOLDS),
+    ("Subflow", STARTS),
+    ("Flow", STARTS),
+    ("ForEachItem", STARTS),
+    ("Template", STARTS),
+    ("Pause", "it runs as one plain task here, nothing waits"),
+    ("Exit", "the execution goes on here"),
+    ("Resume", "no other execution is changed here"),
+    ("Kill", "no other execution is killed here"),
+    ("TemplatedTask", "it runs as one plain task here, and not as the task that its `spec` comes to"),
+    ("Toggle", "no trigger is switched here"),
 ];
 
 /// Where Kestra keeps its own tasks and triggers, old places included.
 const CORE: &[&str] = &["io.kestra.plugin.core.", "io.kestra.core.tasks.", "io.kestra.core.models.triggers.types."];
 
-/// The last part of the type of one of Kestra's own tasks or triggers.
-pub(super) fn core(kind: &str) -> Option<&str> {
+/// The last part of the type of one of Kestra's own tasks or triggers, old places included.
+pub fn core(kind: &str) -> Option<&str> {
     CORE.iter().any(|place| kind.starts_with(place)).then(|| kind.rsplit('.').next()).flatten()
+}
+
+/// Whether only a plugin, or a server, knows what a task puts out.
+pub fn outputs_unknown(task: &Task) -> bool {
+    let known = |name: &str| matches!(name, "Return" | "OutputValues" | "Log" | "Echo" | "Fail" | "Assert" | "Sleep");
+    matches!(task.body, Body::Work | Body::Fail) && !core(&task.kind).is_some_and(known)
 }
 
 /// Whether a condition is a constant that holds: no expression, or `{{ true }}`.
@@ -150,81 +150,19 @@ fn told(reading: &mut Reading, object: &Object<'_>, rows: &[Row], whose: &str) {
 }
 
 /// Tells what is not simulated of a flow itself.
-pub(super) fn flow(reading: &mut Reading, object: &Object<'_>, kinds: &BTreeSet<&str>) {
+pub(super) fn flow(reading: &mut Reading, object: &Object<'_>) {
     told(reading, object, FLOW, "the flow");
-    for key in ["pluginDefaults", "taskDefaults"] {
-        if let Some(entry) = object.entry(key) {
-            defaults(reading, entry, kinds);
-        }
-    }
-}
-
-/// Keys that defaults may set of what is simulated: those of tasks and triggers, and what some core tasks live by.
-const DEFAULTS: &[&str] = &[
-    "retry",
-    "timeout",
-    "allowFailure",
-    "allowWarning",
-    "disabled",
-    "runIf",
-    "workerGroup",
-    "taskCache",
-    "duration",
-    "condition",
-    "cron",
-    "timezone",
-    "withSeconds",
-    "interval",
-    "conditions",
-    "when",
-    "stopAfter",
-    "lateMaximumDelay",
-    "recoverMissedSchedules",
-    "allowConcurrent",
-];
-
-/// `pluginDefaults` matter when they set what Kestra itself reads, of a type that the flow has.
-fn defaults(reading: &mut Reading, entry: &Entry, kinds: &BTreeSet<&str>) {
-    let Value::Sequence(items) = &entry.value.value else { return };
-    let mut of_plugins = false;
-    for item in items {
-        let Some(Node { value: Value::Scalar { text: kind, .. }, .. }) = get(item, "type") else { continue };
-        let Some(Node { value: Value::Mapping(values), .. }) = get(item, "values") else { continue };
-        let used = kinds.range(kind.as_str()..).next().is_some_and(|used| used.starts_with(kind.as_str()));
-        let mut of_kestra = values.iter().filter(|value| DEFAULTS.contains(&value.key.as_str())).peekable();
-        of_plugins |= of_kestra.peek().is_none() || !used;
-        for value in of_kestra.filter(|_| used) {
-            let what = format!("not simulated: `{}` of `{}` for {kind}", value.key, entry.key);
-            reading.warning(&value.place, what, "write it where it is meant: defaults are not filled in here");
-        }
-    }
-    if of_plugins {
-        reading.note(&entry.place, format!("`{}` set what only plugins read: no influence here", entry.key), "");
-    }
 }
 
 /// Tells what is not simulated of a task.
 pub(super) fn task(reading: &mut Reading, object: &Object<'_>, task: &Task) {
     let id = &task.id;
     let plain = task.body == Body::Work;
-    let row = core(&task.kind).filter(|_| plain).and_then(|name| TASKS.iter().find(|(known, ..)| *known == name));
-    if let Some((name, key, instead)) = row {
-        let entry = object.entry(key.unwrap_or("type"));
-        let matters = |entry: &&Entry| key.is_none() || entry.value.value != Value::Null && !holds(&entry.value);
-        if let Some(entry) = entry.filter(matters) {
-            let what = match key {
-                Some(key) => format!("`{key}` of the task `{id}`, a {name}"),
-                None => format!("the task `{id}`: {name}"),
-            };
-            let place = if key.is_some() { &entry.place } else { &entry.value.place };
-            reading.warning(place, format!("not simulated: {what}"), *instead);
-        }
-    }
-    // One that cannot be worked out.
-    let condition = object.entry("runIf").filter(|entry| task.run_if.is_none() && When::NotTrue.matters(&entry.value));
-    if let Some(entry) = condition {
-        let what = format!("not simulated: `runIf` of the task `{id}`");
-        reading.warning(&entry.place, what, "the task always runs here");
+    let row = core(&task.kind).filter(|_| plain).and_then(|name| TASKS.iter().find(|(known, _)| *known == name));
+    if let Some((name, instead)) = row
+        && let Some(entry) = object.entry("type")
+    {
+        reading.warning(&entry.value.place, format!("not simulated: the task `{id}`: {name}"), *instead);
     }
     told(reading, object, TASK, &format!("the task `{id}`"));
 }

@@ -15,6 +15,8 @@ pub enum Side {
 pub struct Dialect {
     /// The name of the profile it belongs to.
     pub name: &'static str,
+    /// What variables of the environment begin with that `envs` shows.
+    pub environment_prefix: &'static str,
     /// Filters, functions, tests and operators that this version has not, as `filter json`.
     pub absent: &'static [&'static [&'static str]],
     /// How strongly `??` and `???` bind.
@@ -95,6 +97,7 @@ const AFTER_0_20: &[&str] = &[
 
 const V1_3: Dialect = Dialect {
     name: "1.3",
+    environment_prefix: "ENV_",
     absent: &[OF_2_0],
     coalescing: 120,
     compares_texts: false,
@@ -119,6 +122,7 @@ const V1_3: Dialect = Dialect {
 
 const V0_20: Dialect = Dialect {
     name: "0.20",
+    environment_prefix: "KESTRA_",
     absent: &[OF_2_0, AFTER_0_20],
     missing_has_cause: true,
     secret_must_exist: false,

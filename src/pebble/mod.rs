@@ -31,9 +31,7 @@ pub mod value;
 
 pub use dialect::{Dialect, Side};
 pub use error::{Error, Kind};
-#[cfg(feature = "internals")]
-pub use host::Kv;
-pub use host::{ErrorLog, Host, Secrets};
+pub use host::{ErrorLog, Host, Kv, Secrets};
 pub use usage::Needs;
 pub use value::Value;
 

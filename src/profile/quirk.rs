@@ -39,6 +39,9 @@ words! {
         ExitUnseen = "exit-unseen",
         /// A paused execution that is killed is RESTARTED first (2.0; captures/core/end-to-end.2.0.0.jsonl).
         KillRestarts = "kill-restarts",
+        /// `parents` in templates has all task runs that hold one, with the ids of their tasks; before, those with a value or
+        /// outputs (2.0; captures/core/templates.tsv).
+        ParentsNamed = "parents-named",
         /// What still runs of a Parallel is FAILED as soon as one of its tasks is (2.0; captures/core/end-to-end.2.0.0.jsonl).
         ParallelFails = "parallel-fails",
         /// An execution that its SLA ends goes on with what comes next, `errors` too (2.0; captures/core/end-to-end.2.0.0.jsonl).

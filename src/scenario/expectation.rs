@@ -165,6 +165,7 @@ pub const HAPPENINGS: &[&str] = &[
     "loses-controller",
     "disconnected",
     "inactive",
+    "template-fails",
     "asked",
     "logger-set",
 ];

@@ -94,6 +94,12 @@ pub(super) const BEHAVIOUR: &[Field] = &[
     Field::new("warns", SHARE, "1%", "Share of attempts that end in a warning."),
     Field::new("logs", Kind::Number, "10", "Log lines of an attempt."),
     Field::new("fires", SHARE, "20%", "Of polling triggers: share of evaluations that create an execution."),
+    Field::new(
+        "outputs",
+        Kind::MapOf(&Kind::Any),
+        "{ rows: 120 }",
+        "What a run puts out, for `{{ outputs.load.rows }}`; of a trigger: its variables, for `{{ trigger.rows }}`.",
+    ),
 ];
 
 pub(super) const ARRIVALS: &[Field] = &[
@@ -105,6 +111,7 @@ pub(super) const ARRIVALS: &[Field] = &[
         "webhook",
         "How they come: over the API, or by calling a webhook.",
     ),
+    Field::new("inputs", Kind::MapOf(&Kind::Any), "{ day: monday }", "Inputs of each of them."),
 ];
 
 pub(super) const POLLER: &[Field] = &[
@@ -386,6 +393,18 @@ pub(super) const SCENARIO: &[Field] = &[
         Kind::MapOf(&Kind::Text),
         "{ SLACK_WEBHOOK: \"https://hooks.slack.com/services/x\" }",
         "What `secret()` gives; else the environment's SECRET_NAME in base64, as for Kestra itself.",
+    ),
+    Field::new(
+        "kv",
+        Kind::MapOf(&Kind::MapOf(&Kind::Any)),
+        "{ company.team: { day: monday } }",
+        "What `kv()` gives, by namespace and key.",
+    ),
+    Field::new(
+        "environment",
+        Kind::MapOf(&Kind::Text),
+        "{ ENV_REGION: eu }",
+        "Variables of the servers' environment: `{{ envs.region }}`, and `env()` of 2.0.",
     ),
     Field::new(
         "receivers",

@@ -1,9 +1,14 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
 use super::{Answer, Expectation, Fault, Order, PlannedCommand, ReceiverName, Secrets, Settings};
 use crate::document::instead;
 use crate::flow::Flow;
 use crate::notify;
+use crate::pebble::Kv;
 use crate::profile::{Profile, Role};
 use crate::time::{Duration, Instant};
 
@@ -36,6 +41,10 @@ pub struct Plan {
     pub settings: Settings,
     /// `secrets`, with those of the environment where the command line adds them.
     pub secrets: Secrets,
+    /// `kv`: values by namespace and key, as `kv()` finds them.
+    pub kv: Kv,
+    /// `environment`: variables of the server's environment, as `env()` and `envs` show them.
+    pub environment: BTreeMap<String, String>,
     /// `receivers`: what each answers; those that are not named take every message.
     pub receivers: Vec<(ReceiverName, Answer)>,
     /// `timeline`, in the order of the file.
@@ -151,6 +160,24 @@ impl Plan {
     }
 }
 
+impl TaskSelector {
+    /// Whether it means this task (or trigger) of this flow.
+    pub fn selects(&self, flow: &Flow, id: &str, kind: &str) -> bool {
+        let namespace = |wanted: &String| {
+            flow.namespace.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let of_flow = |wanted: &String| {
+            *wanted == flow.id
+                || wanted.strip_suffix(flow.id.as_str()).and_then(|rest| rest.strip_suffix('.'))
+                    == Some(&flow.namespace)
+        };
+        self.namespace.as_ref().is_none_or(namespace)
+            && self.flow.as_ref().is_none_or(of_flow)
+            && self.task.as_ref().is_none_or(|wanted| wanted == id)
+            && self.kind.as_ref().is_none_or(|wanted| wanted == kind)
+    }
+}
+
 impl MemberPlan {
     /// What it runs in a cluster of this version.
     pub fn profile(&self, cluster: &'static Profile) -> &'static Profile {
@@ -191,6 +218,8 @@ pub struct Behaviour {
     pub logs: Option<u32>,
     /// `fires`: for polling triggers, the share of evaluations that create an execution, 0 to 1.
     pub fires: Option<f64>,
+    /// `outputs`: what a run of the task puts out, or the variables of the trigger.
+    pub outputs: Option<Map<String, Json>>,
 }
 
 /// Selects tasks: all given parts must match; a namespace also selects those below it.
@@ -224,6 +253,8 @@ pub struct Arrivals {
     pub rate: f64,
     /// `over: webhook`: created by calling a webhook, and not over the API.
     pub webhook: bool,
+    /// `inputs` of each of them.
+    pub inputs: Map<String, Json>,
 }
 
 /// One entry of `polled_by`.

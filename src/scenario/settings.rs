@@ -23,6 +23,10 @@ pub struct Settings {
     pub health: HealthSettings,
     /// `kestra.url`: where links of notifications lead.
     pub kestra_url: Option<String>,
+    /// `kestra.environment.name`.
+    pub kestra_environment: Option<String>,
+    /// `kestra.variables.globals`, by their dotted keys.
+    pub globals: BTreeMap<String, String>,
     /// `kestra.server.basic-auth`.
     pub server: ServerCredentials,
     /// `micronaut.metrics.enabled`.

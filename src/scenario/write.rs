@@ -34,6 +34,12 @@ pub fn write(plan: &Plan) -> String {
     if !receivers.is_empty() {
         line("receivers", receivers.into());
     }
+    if !plan.kv.is_empty() {
+        line("kv", json!(plan.kv));
+    }
+    if !plan.environment.is_empty() {
+        line("environment", json!(plan.environment));
+    }
     let mut list = |key: &str, items: Vec<Value>, always: bool| {
         if always || !items.is_empty() {
             let lines: Vec<String> = items.iter().map(|item| format!("\n  - {item}")).collect();
@@ -168,6 +174,10 @@ fn configuration(settings: &Settings) -> Value {
     nest(&mut kestra, "metrics", own);
     nest(&mut kestra, "server", server);
     set(&mut kestra, "url", settings.kestra_url.clone());
+    set(&mut kestra, "environment.name", settings.kestra_environment.clone());
+    for (key, value) in &settings.globals {
+        set(&mut kestra, &format!("variables.globals.{key}"), Some(value.clone()));
+    }
     nest(&mut micronaut, "metrics", metrics);
     let mut object = Object::new();
     nest(&mut object, "endpoints", endpoints);
@@ -219,6 +229,7 @@ fn behaviour(behaviour: &Behaviour) -> Value {
     set(&mut object, "warns", behaviour.warns.map(number));
     set(&mut object, "logs", behaviour.logs);
     set(&mut object, "fires", behaviour.fires.map(number));
+    set(&mut object, "outputs", behaviour.outputs.clone());
     object.into()
 }
 
@@ -230,7 +241,12 @@ fn number(value: f64) -> Value {
 fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
     let flow = plan.flows.get(arrivals.flow).map(Flow::name).unwrap_or_default();
     let over = if arrivals.webhook { "webhook" } else { "api" };
-    json!({ "flow": flow, "rate": format!("{}/s", arrivals.rate), "over": over })
+    let mut object = Object::new();
+    set(&mut object, "flow", Some(flow));
+    set(&mut object, "rate", Some(format!("{}/s", arrivals.rate)));
+    set(&mut object, "over", Some(over));
+    set(&mut object, "inputs", (!arrivals.inputs.is_empty()).then(|| arrivals.inputs.clone()));
+    object.into()
 }
 
 fn names(members: &[usize], plan: &Plan) -> Value {

@@ -1,11 +1,14 @@
 //! How simulated tasks behave: the scenario's `behaviour` laid over defaults by type, and what faults change of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
 
 use crate::execution::Tree;
 use crate::flow::{Body, Flow};
 use crate::random::{Stream, name_key};
-use crate::scenario::{Behaviour, DurationDistribution, Plan, TaskSelector};
+use crate::scenario::{Behaviour, DurationDistribution, Plan};
 use crate::time::Duration;
 
 /// A flow, made ready to run.
@@ -18,6 +21,8 @@ pub(super) struct FlowModel {
     pub(super) tasks: Vec<TaskModel>,
     pub(super) timeouts: Vec<Option<Duration>>,
     pub(super) triggers: Vec<TaskModel>,
+    /// What tasks, by number, and triggers, by theirs, put out as their `behaviour` says.
+    pub(super) outputs: BTreeMap<Place, Arc<Map<String, Json>>>,
     /// Executions ever asked for: the next one's number.
     count: u64,
 }
@@ -30,6 +35,7 @@ impl FlowModel {
             timeouts: flow.all_tasks().iter().map(|task| task.timeout).collect(),
             tree: Arc::new(Tree::new(flow)),
             triggers: triggers(plan, flow),
+            outputs: outputs(plan, flow),
             count: 0,
         }
     }
@@ -45,6 +51,34 @@ impl FlowModel {
         self.count += 1;
         self.count
     }
+}
+
+/// A task or a trigger of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// The task of this number.
+    Task(u32),
+    /// The trigger of this one.
+    Trigger(u32),
+}
+
+/// What tasks and triggers of a flow put out as their `behaviour` says, the last one that says anything.
+fn outputs(plan: &Plan, flow: &Flow) -> BTreeMap<Place, Arc<Map<String, Json>>> {
+    let given: Vec<_> = plan.behaviour.iter().filter_map(|it| Some((it, Arc::new(it.outputs.clone()?)))).collect();
+    let mut outputs = BTreeMap::new();
+    if given.is_empty() {
+        return outputs;
+    }
+    let tasks = flow.all_tasks().into_iter().enumerate();
+    let tasks = tasks.map(|(at, task)| (Place::Task(at as u32), task.id.as_str(), task.kind.as_str()));
+    let triggers = flow.triggers.iter().enumerate();
+    let triggers = triggers.map(|(at, it)| (Place::Trigger(at as u32), it.id.as_str(), it.kind.as_str()));
+    for (place, id, kind) in tasks.chain(triggers) {
+        if let Some((_, found)) = given.iter().rev().find(|(it, _)| it.select.selects(flow, id, kind)) {
+            outputs.insert(place, Arc::clone(found));
+        }
+    }
+    outputs
 }
 
 /// How one task, or polling trigger, behaves.
@@ -94,7 +128,7 @@ fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
         .into_iter()
         .map(|task| {
             let mut model = by_type(&task.kind);
-            if matches!(task.body, Body::Fail(_)) {
+            if matches!(task.body, Body::Fail) {
                 // Its condition says.
                 model.fails = 0.0;
             }
@@ -129,8 +163,8 @@ fn by_type(kind: &str) -> TaskModel {
 }
 
 fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str) -> TaskModel {
-    for Behaviour { select, duration, fails, warns, logs, fires } in &plan.behaviour {
-        if selects(select, flow, id, kind) {
+    for Behaviour { select, duration, fails, warns, logs, fires, .. } in &plan.behaviour {
+        if select.selects(flow, id, kind) {
             model.duration = duration.unwrap_or(model.duration);
             model.fails = fails.unwrap_or(model.fails);
             model.warns = warns.unwrap_or(model.warns);
@@ -141,25 +175,10 @@ fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str)
     model
 }
 
-/// Whether a selector means this task (or trigger) of this flow.
-pub(super) fn selects(select: &TaskSelector, flow: &Flow, id: &str, kind: &str) -> bool {
-    let namespace = |wanted: &String| {
-        flow.namespace.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    let of_flow = |wanted: &String| {
-        *wanted == flow.id
-            || wanted.strip_suffix(flow.id.as_str()).and_then(|rest| rest.strip_suffix('.')) == Some(&flow.namespace)
-    };
-    select.namespace.as_ref().is_none_or(namespace)
-        && select.flow.as_ref().is_none_or(of_flow)
-        && select.task.as_ref().is_none_or(|wanted| wanted == id)
-        && select.kind.as_ref().is_none_or(|wanted| wanted == kind)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::plan;
-    use super::*;
+    use crate::scenario::TaskSelector;
 
     #[test]
     fn a_selector_means_what_has_all_that_it_names_and_namespaces_hold_those_within() {
@@ -167,7 +186,7 @@ mod tests {
         let plan = plan("standalone: 1", flow);
         let selects = |namespace: Option<&str>, flow: Option<&str>, task: Option<&str>, kind: Option<&str>| {
             let [namespace, flow, task, kind] = [namespace, flow, task, kind].map(|it| it.map(str::to_owned));
-            selects(&TaskSelector { namespace, flow, task, kind }, &plan.flows[0], "t", "a.B")
+            TaskSelector { namespace, flow, task, kind }.selects(&plan.flows[0], "t", "a.B")
         };
         for (namespace, selected) in
             [("company", true), ("company.team", true), ("comp", false), ("company.te", false), ("team", false)]

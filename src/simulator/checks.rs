@@ -1,7 +1,5 @@
 //! `checks` of a flow: what must hold before the API starts an execution. Triggers do not ask for them (source of 1.3 and 2.0).
 
-use serde_json::Map;
-
 use super::context::Context;
 use super::executor::rendered;
 use super::origin::Origin;
@@ -25,6 +23,6 @@ pub(super) fn failed(cx: &Context, flow: u32, origin: Option<&Origin>) -> Option
 fn holds(cx: &Context, flow: u32, origin: Option<&Origin>, condition: &str) -> bool {
     let inner = condition.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     let Some(inner) = inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}")) else { return false };
-    let is = |template: &str, text: &str| rendered(cx, (flow, origin), template, Map::new()).is_ok_and(|it| it == text);
+    let is = |template: &str, text: &str| rendered(cx, (flow, origin), template).is_ok_and(|it| it == text);
     is(condition.trim(), "true") && is(&format!("{{{{ ({inner}) | className }}}}"), "java.lang.Boolean")
 }

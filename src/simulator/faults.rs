@@ -10,7 +10,7 @@ use super::event::Event;
 use super::happening::Happening;
 use super::member::{AfterExit, Levels};
 use super::process::Cause;
-use super::{Simulation, behaviour, limits};
+use super::{Simulation, limits};
 use crate::scenario::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, TimelineEntry};
 use crate::time::Instant;
 
@@ -339,7 +339,7 @@ impl Simulation {
                 for active in self.faults.in_force() {
                     let Fault { target: Target::Tasks(select), amount, .. } = &active.entry.fault else { continue };
                     match amount {
-                        _ if !behaviour::selects(select, flow, id, kind) => {}
+                        _ if !select.selects(flow, id, kind) => {}
                         Amount::Times(more) => times *= more,
                         Amount::Share(share) => failing = Some(*share),
                         _ => {}

@@ -79,6 +79,15 @@ pub enum Happening {
         /// Jobs of it that are handed out again, of a worker that had some.
         jobs: usize,
     },
+    /// A task fails for the first time because a template of it cannot be worked out, or the outputs of a flow cannot.
+    TemplateFails {
+        /// The flow, an index into the plan's.
+        flow: usize,
+        /// The id of the task; none for the outputs of the flow.
+        task: Option<Arc<str>>,
+        /// Why.
+        why: Arc<str>,
+    },
     /// Somebody asked something of executions.
     Asked {
         /// What: the keyword of a scenario.
@@ -118,6 +127,7 @@ impl Happening {
             Happening::LosesController { .. } => "loses-controller",
             Happening::Disconnected { .. } => "disconnected",
             Happening::Inactive { .. } => "inactive",
+            Happening::TemplateFails { .. } => "template-fails",
             Happening::Asked { .. } => "asked",
             Happening::LoggerSet { .. } => "logger-set",
         }
@@ -126,7 +136,10 @@ impl Happening {
     /// The member it happened to, if it is about one.
     pub const fn member(&self) -> Option<usize> {
         match self {
-            Happening::FaultBegins { .. } | Happening::FaultEnds { .. } | Happening::Asked { .. } => None,
+            Happening::FaultBegins { .. }
+            | Happening::FaultEnds { .. }
+            | Happening::TemplateFails { .. }
+            | Happening::Asked { .. } => None,
             Happening::Starts { member }
             | Happening::ComesUp { member }
             | Happening::ShutsDown { member }
@@ -164,6 +177,13 @@ impl Happening {
             Happening::Inactive { jobs, .. } => {
                 let plural = if *jobs == 1 { "" } else { "s" };
                 format!("{who} is INACTIVE: {jobs} job{plural} handed out again")
+            }
+            Happening::TemplateFails { flow, task, why } => {
+                let flow = plan.flows.get(*flow).map(Flow::name).unwrap_or_default();
+                match task {
+                    Some(task) => format!("the task {task} of {flow} fails: {why}"),
+                    None => format!("an execution of {flow} fails, its outputs cannot be worked out: {why}"),
+                }
             }
             Happening::Asked { deed, flow, executions } => {
                 let flow = plan.flows.get(*flow).map(Flow::name).unwrap_or_default();
@@ -219,10 +239,11 @@ mod tests {
             Happening::LosesController { member },
             Happening::Disconnected { member, silence: Duration::ZERO },
             Happening::Inactive { member, jobs: 0 },
+            Happening::TemplateFails { flow: 0, task: None, why: name.clone() },
             Happening::Asked { deed: "kill", flow: 0, executions: 1 },
             Happening::LoggerSet { member, logger: name, level: None },
         ];
         assert_eq!(all.each_ref().map(Happening::kind).as_slice(), crate::scenario::HAPPENINGS);
-        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 3);
+        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 4);
     }
 }

@@ -1,14 +1,17 @@
 //! An execution as others see it: Flow triggers that hear of its state, templates, and whoever looks it up.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use super::context::Context;
 use super::origin::Origin;
 use crate::execution::Execution;
-use crate::execution::trigger::{CORRELATION, TaskRun, Upstream, UpstreamTrigger};
+use crate::execution::trigger::{CORRELATION, TaskRun, Upstream, UpstreamTrigger, tree};
 use crate::flow::State;
 use crate::flow::trigger::Dialect;
 use crate::notify;
+use crate::pebble::{self, ErrorLog};
 use crate::scenario::trigger_dialect;
 use crate::time::Instant;
 
@@ -20,6 +23,8 @@ pub(super) struct Heard<'a> {
     pub(super) state: State,
     pub(super) it: &'a Execution,
     pub(super) origin: Option<&'a Origin>,
+    /// What its task runs logged as ERROR, as far as somebody reads it.
+    pub(super) errors: &'a [ErrorLog],
 }
 
 impl Heard<'_> {
@@ -29,16 +34,21 @@ impl Heard<'_> {
         let tree = &cx.flows.get(self.flow as usize)?.tree;
         let id = cx.id("execution", self.flow, self.number, 0);
         let given = self.origin.map_or(&flow.labels, |origin| &origin.labels);
-        let labels = labels(given, &id, trigger_dialect(cx.plan.kestra));
+        let labels = labels(given, &self.it.labels, &id, trigger_dialect(cx.plan.kestra));
+        let values: Vec<_> =
+            self.it.runs.iter().map(|run| (self.it.value_of(run), self.it.values_around(run))).collect();
         let attempts: Vec<Vec<State>> = self.it.runs.iter().map(|run| attempts(run.attempt, run.state)).collect();
         let runs: Vec<TaskRun<'_>> = self
             .it
             .runs
             .iter()
+            .enumerate()
             .zip(&attempts)
-            .map(|(run, attempts)| {
+            .zip(&values)
+            .map(|(((number, run), attempts), (value, within))| {
                 let task = tree.node(run.node).map_or("", |node| node.id.as_str());
-                TaskRun { task, value: None, state: run.state, outputs: None, attempts }
+                let outputs = self.it.outputs.get(&(number as u32)).map(Arc::as_ref);
+                TaskRun { task, value: value.as_deref(), within, state: run.state, outputs, attempts }
             })
             .collect();
         let ended = self.state.is_terminated();
@@ -52,8 +62,8 @@ impl Heard<'_> {
             state: self.state,
             labels: &labels,
             inputs: self.origin.map_or(&nothing, |origin| &origin.inputs),
-            outputs: None,
-            variables: flow.source.get("variables").and_then(Json::as_object),
+            outputs: self.it.result.as_deref(),
+            variables: self.it.variables.as_deref().or_else(|| flow.source.get("variables")?.as_object()),
             trigger: trigger.map(|variables| {
                 let schedule = self.origin.is_some_and(|origin| origin.scheduled);
                 UpstreamTrigger { schedule, variables }
@@ -82,19 +92,36 @@ pub(super) fn stored(upstream: &Upstream<'_>) -> notify::Execution {
     }
 }
 
-/// The variables that all templates have: where Kestra says that it is.
+/// The variables that all templates have: what Kestra says of itself, what its servers' environment and configuration say.
 pub(super) fn base(cx: &Context) -> Map<String, Json> {
+    let settings = &cx.plan.settings;
     let mut base = Map::new();
     if trigger_dialect(cx.plan.kestra).kestra {
-        let url = cx.plan.settings.kestra_url.iter().map(|url| ("url".to_owned(), Json::from(url.as_str())));
-        base.insert("kestra".to_owned(), Json::Object(url.collect()));
+        let of = |key: &str, value: &Option<String>| Some((key.to_owned(), Json::from(value.as_deref()?)));
+        let about = [of("environment", &settings.kestra_environment), of("url", &settings.kestra_url)];
+        base.insert("kestra".to_owned(), Json::Object(about.into_iter().flatten().collect()));
     }
+    let prefix = pebble::Dialect::named(cx.plan.kestra.language().name()).map_or("", |it| it.environment_prefix);
+    let shown =
+        |(key, value): (&String, &String)| Some((key.strip_prefix(prefix)?.to_lowercase(), Json::from(value.as_str())));
+    base.insert("envs".to_owned(), Json::Object(cx.plan.environment.iter().filter_map(shown).collect()));
+    base.insert("globals".to_owned(), Json::Object(tree(&settings.globals)));
     base
 }
 
-/// The labels of an execution: those it was started with, and its correlation, its own id for one that begins a chain.
-pub(super) fn labels(given: &[(String, String)], id: &str, dialect: Dialect) -> Vec<(String, String)> {
+/// The labels of an execution: those it was started with, those its tasks gave it, and its correlation, its own id for one
+/// that begins a chain.
+pub(super) fn labels(
+    given: &[(String, String)],
+    more: &[(String, String)],
+    id: &str,
+    dialect: Dialect,
+) -> Vec<(String, String)> {
     let mut labels = given.to_vec();
+    for (key, value) in more {
+        labels.retain(|(other, _)| other != key);
+        labels.push((key.clone(), value.clone()));
+    }
     if dialect.correlated && labels.iter().all(|(key, _)| key != CORRELATION) {
         labels.push((CORRELATION.to_owned(), id.to_owned()));
     }

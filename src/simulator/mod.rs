@@ -50,6 +50,7 @@ mod telling;
 mod testing;
 mod traffic;
 mod truth;
+mod variables;
 mod view;
 mod worker;
 

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::limits;
 use super::log::Log;
 use super::worker::{Outcome, Work};
+use crate::execution::Done;
 use crate::flow::State;
 use crate::notify::{Message, Request};
 use crate::scenario::{Answer, Answering, RealAnswer};
@@ -117,6 +118,8 @@ pub(super) enum Prepared {
     Message(Arc<Message>),
     Fails(String),
     NotSimulated(String),
+    /// Nothing is sent: what the task comes to.
+    Done(Arc<Done>),
 }
 
 /// All that is to be sent, and all that was.
@@ -217,7 +220,8 @@ impl Outbox {
         }
     }
 
-    fn prepared(&self, execution: (u32, u64), run: u32) -> Option<&Prepared> {
+    /// What a task run made of itself, or was to.
+    pub(super) fn prepared(&self, execution: (u32, u64), run: u32) -> Option<&Prepared> {
         self.prepared.get(&execution)?.iter().find(|(other, _)| *other == run).map(|(_, what)| what)
     }
 }
@@ -270,6 +274,10 @@ impl Context {
             None => Outcome { state: State::Failed, duration, ..outcome },
         };
         let (message, delivery, outcome) = match prepared {
+            Prepared::Done(done) => {
+                let fails = done.error.is_some() && outcome.state != State::Failed;
+                return if fails { failed(outcome.duration) } else { outcome };
+            }
             // A task that fails by its behaviour does so before it sends anything.
             _ if outcome.state == State::Failed => {
                 (None, Delivery::Failed("the attempt fails as its `behaviour` says".to_owned()), outcome)
@@ -296,6 +304,10 @@ impl Context {
                 (Some(message), delivery, outcome)
             }
         };
+        if let Delivery::Lost(why) = &delivery {
+            // For whoever asks later why it failed.
+            self.outbox.prepare((flow, number), run, Prepared::Fails(why.clone()));
+        }
         let execution = self.id("execution", flow, number, 0);
         let sent = Sent { at: self.now, flow, execution, task, attempt, message, delivery, answer: None };
         // It drops the oldest, and is never full.

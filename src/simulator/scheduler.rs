@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Schedulable;
+use super::behaviour::Place;
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
@@ -82,6 +83,13 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
         }
     }
     triggers
+}
+
+/// What an execution is started with whose trigger has variables by its `behaviour`.
+fn given(cx: &Context, (flow, index): (u32, u32)) -> Option<Arc<Origin>> {
+    let variables = cx.flows.get(flow as usize)?.outputs.get(&Place::Trigger(index))?;
+    let labels = cx.plan.flows.get(flow as usize)?.labels.clone();
+    Some(Arc::new(Origin { labels, trigger: Some(variables.as_ref().clone()), ..Origin::default() }))
 }
 
 /// The trigger at a place.
@@ -340,9 +348,9 @@ impl Scheduler {
         trigger: u32,
         origin: Option<Arc<Origin>>,
     ) {
-        let (flow, _) = self.triggers[trigger as usize].place;
+        let (flow, index) = self.triggers[trigger as usize].place;
         let number = cx.next_number(flow);
-        if let Some(origin) = origin {
+        if let Some(origin) = origin.or_else(|| given(cx, (flow, index))) {
             executor.origins.insert((flow, number), origin);
         }
         cluster.count(cx, scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, State::Created));

@@ -1,25 +1,33 @@
-//! Notification tasks in the cluster: the message of a task run, with the variables that its templates have.
+//! What workers make of tasks that are more than a while of work: notifications, and Kestra's own tasks that put something
+//! out or fail by their properties. It is worked out when the task run is created, with the variables of that moment.
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
 use super::context::Context;
-use super::executor::inputs;
-use super::heard::{Heard, base, stored};
+use super::heard::{Heard, stored};
 use super::outbox::Prepared;
-use crate::execution::trigger::{Upstream, instant, variables};
-use crate::flow::{Flow, Task};
-use crate::notify::{self, Asked, Dialect, Kind};
-use crate::pebble::Host;
-use crate::scenario::{Plan, trigger_dialect};
+use super::variables;
+use crate::execution::{self, Dialect, Reads};
+use crate::flow::{Body, Flow, Task, TriggerAction};
+use crate::notify::{self, Asked, Kind};
+use crate::pebble::Template;
+use crate::scenario::Plan;
 
-/// How a cluster tells people.
+/// How a cluster works tasks out.
 #[derive(Clone, Debug)]
 pub(super) struct Telling {
-    dialect: Option<Arc<Dialect>>,
-    /// By flow: whether any of its tasks sends something.
-    tells: Arc<[bool]>,
+    dialect: Option<Arc<notify::Dialect>>,
+    flows: Arc<[OfFlow]>,
+}
+
+/// What is worked out of a flow.
+#[derive(Clone, Debug)]
+struct OfFlow {
+    reads: Reads,
+    /// By number: whether a task is worked out; empty when none is.
+    tasks: Box<[bool]>,
 }
 
 fn sends(task: &Task) -> bool {
@@ -28,26 +36,56 @@ fn sends(task: &Task) -> bool {
 
 impl Telling {
     pub(super) fn new(plan: &Plan) -> Telling {
-        let tells = plan.flows.iter().map(|flow| flow.all_tasks().into_iter().any(sends)).collect();
-        Telling { dialect: Dialect::named(plan.kestra.language().name()).map(Arc::new), tells }
+        let dialect = notify::Dialect::named(plan.kestra.language().name());
+        let others = plan.flows.iter().any(reads_of_others);
+        let of_flow = |flow: &Flow| {
+            let mentions = |word: &str| mentions(&flow.source, word);
+            let renders = mentions("render") || mentions("Context");
+            let reads =
+                Reads { outputs: others || renders || mentions("outputs"), errors: renders || mentions("errorLogs") };
+            let worked_out = |task: &Task| {
+                let needed = || execution::needed(&task.kind, &task.properties, reads);
+                let known = |it: &notify::Dialect| notify::not_simulated(&task.properties, it.pebble).is_empty();
+                // What asks for something that is not simulated ends as its `behaviour` says.
+                sends(task) || needed() && dialect.as_ref().is_some_and(known)
+            };
+            let tasks: Vec<bool> = flow.all_tasks().into_iter().map(worked_out).collect();
+            let tasks = if tasks.contains(&true) { tasks.into() } else { Box::default() };
+            OfFlow { reads, tasks }
+        };
+        Telling { flows: plan.flows.iter().map(of_flow).collect(), dialect: dialect.map(Arc::new) }
     }
 
-    /// Whether any flow sends something.
+    /// What is read of the task runs of a flow.
+    pub(super) fn reads(&self, flow: u32) -> Reads {
+        self.flows.get(flow as usize).map(|it| it.reads).unwrap_or_default()
+    }
+
+    /// Whether any flow has tasks that are worked out.
     pub(super) fn any(&self) -> bool {
-        self.tells.contains(&true)
+        self.flows.iter().any(|flow| !flow.tasks.is_empty())
     }
 
-    /// What a task run sends, when its task sends anything.
-    pub(super) fn prepare(&self, cx: &Context, of: &Heard<'_>, run: u32) -> Option<Prepared> {
-        if !*self.tells.get(of.flow as usize)? {
+    /// What a worker makes of a task run, where that is more than a while of work.
+    pub(super) fn prepare(&self, cx: &Context, of: &Heard<'_>, how: &Dialect, run: u32) -> Option<Prepared> {
+        let tasks = &self.flows.get(of.flow as usize)?.tasks;
+        let node = if tasks.is_empty() { return None } else { of.it.run(run)?.node };
+        if !*tasks.get(node as usize)? {
             return None;
         }
         let flow = cx.plan.flows.get(of.flow as usize)?;
-        let node = of.it.run(run)?.node;
-        let task = flow.task(node as usize).filter(|task| sends(task))?;
+        let task = flow.task(node as usize)?;
         let dialect = self.dialect.as_deref()?;
-        let host = Host { secrets: &cx.secrets, ..Host::at(cx.calendar.date(cx.now)) };
-        let (context, own) = of.seen(cx, |it| (context(cx, (of, it), (flow, task), run), stored(it)))?;
+        let host = variables::host(cx, of, Some(run));
+        let (context, own) = of.seen(cx, |it| (variables::of_run(cx, (of, it), how, Some(run)), stored(it)))?;
+        if !sends(task) {
+            let mut render = |text: &str| {
+                let template = Template::parse(text, dialect.pebble).map_err(|error| error.to_string())?;
+                template.render(&context, &host).map_err(|error| error.to_string())
+            };
+            let done = execution::work(&task.kind, &task.properties, None, &mut render)?;
+            return Some(Prepared::Done(Arc::new(done)));
+        }
         let upstream = of.origin.and_then(|origin| origin.upstream.as_deref());
         let executions =
             |id: &str| Some(&own).into_iter().chain(upstream).find(|execution| execution.id == id).cloned();
@@ -68,34 +106,20 @@ impl Telling {
     }
 }
 
-/// The variables of a task's templates: those of its execution, and those of the task run.
-fn context(
-    cx: &Context,
-    (of, it): (&Heard<'_>, &Upstream<'_>),
-    (flow, task): (&Flow, &Task),
-    run: u32,
-) -> Map<String, Json> {
-    let attempt = of.it.run(run).map_or(1, |run| run.attempt);
-    let task_run = cx.id("task run", of.flow, of.number, (run << 8) | attempt);
-    let begun = instant(cx.calendar.date(cx.now));
-    let dialect = trigger_dialect(cx.plan.kestra);
-    let mut context = base(cx);
-    context.extend(variables(it, dialect));
-    let mut put = |name: &str, value: Json| drop(context.insert(name.to_owned(), value));
-    let mut of_flow = json!({ "id": flow.id, "namespace": flow.namespace, "revision": it.revision });
-    if dialect.tenant {
-        of_flow["tenantId"] = "main".into();
+/// Whether a flow reads outputs of executions of other flows: by a Flow trigger, or what such a trigger gave it, or of those
+/// that its Subflows start.
+fn reads_of_others(flow: &Flow) -> bool {
+    let listens = flow.triggers.iter().any(|trigger| matches!(trigger.action, TriggerAction::Flow(_)));
+    let asks = |task: &&Task| matches!(&task.body, Body::Subflow(subflow) if !subflow.outputs.is_empty());
+    listens && mentions(&flow.source, "utputs") || flow.all_tasks().iter().any(asks)
+}
+
+/// Whether any text of a value has this word.
+fn mentions(value: &Json, word: &str) -> bool {
+    match value {
+        Json::String(text) => text.contains(word),
+        Json::Array(items) => items.iter().any(|item| mentions(item, word)),
+        Json::Object(map) => map.values().any(|value| mentions(value, word)),
+        _ => false,
     }
-    put("flow", of_flow);
-    put("task", json!({ "id": task.id, "type": task.kind }));
-    put("taskrun", json!({ "id": task_run, "startDate": begun, "attemptsCount": attempt - 1 }));
-    // A task sees what its flow gives to inputs that nobody gave.
-    let inputs = inputs(flow, of.origin);
-    if !inputs.is_empty() {
-        put("inputs", inputs.into());
-    }
-    if let Some(vars) = it.variables {
-        put("vars", vars.clone().into());
-    }
-    context
 }

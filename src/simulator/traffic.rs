@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value as Json};
+
+use super::behaviour::Place;
 use super::checks;
 use super::cluster::Cluster;
 use super::context::Context;
@@ -9,7 +12,7 @@ use super::event::Event;
 use super::executor::Executor;
 use super::meters::{Meter, Subject};
 use super::origin::Origin;
-use crate::flow::CheckBehavior;
+use crate::flow::{CheckBehavior, Trigger, TriggerAction};
 use crate::profile::Role;
 use crate::random::{Seed, Stream, name_key, noise};
 use crate::time::{Duration, Instant};
@@ -103,11 +106,23 @@ impl Traffic {
         }
         process.arrive(cx.now);
         self.plan_arrival(cx, index);
-        let Some((flow, webhook)) = cx.plan.arrivals.get(index).map(|it| (it.flow as u32, it.webhook)) else {
-            return;
-        };
-        ask(cx, cluster, executor, flow, if webhook { Way::Webhook } else { Way::Api }, None);
+        let plan = Arc::clone(&cx.plan);
+        let Some(arrivals) = plan.arrivals.get(index) else { return };
+        let (flow, webhook) = (arrivals.flow as u32, arrivals.webhook);
+        let trigger = if webhook { called(cx, arrivals.flow) } else { None };
+        let origin = (trigger.is_some() || !arrivals.inputs.is_empty()).then(|| {
+            let inputs = arrivals.inputs.clone();
+            Arc::new(Origin { inputs, trigger, ..Origin::default() })
+        });
+        ask(cx, cluster, executor, flow, if webhook { Way::Webhook } else { Way::Api }, origin);
     }
+}
+
+/// The variables of a webhook that is called, as its `behaviour` says them.
+fn called(cx: &Context, flow: usize) -> Option<Map<String, Json>> {
+    let is_webhook = |it: &Trigger| matches!(it.action, TriggerAction::Webhook) && !it.disabled;
+    let trigger = cx.plan.flows.get(flow)?.triggers.iter().position(is_webhook)?;
+    cx.flows.get(flow)?.outputs.get(&Place::Trigger(trigger as u32)).map(|it| it.as_ref().clone())
 }
 
 /// How somebody asks for an execution.

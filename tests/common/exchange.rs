@@ -83,6 +83,8 @@ pub fn simulate(
         pollers: vec![Poller { path: "/prometheus".to_owned(), every: Duration::seconds(15) }],
         settings: Settings::default(),
         secrets: Default::default(),
+        kv: Default::default(),
+        environment: Default::default(),
         receivers: Vec::new(),
         timeline: Vec::new(),
         commands: Vec::new(),

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::start::merge;
 use super::upstream::{TaskRun, Upstream};
 use super::{Failure, Own, Surroundings};
 use crate::flow::trigger::{Dialect, Era};
@@ -136,8 +137,8 @@ pub fn variables(upstream: &Upstream<'_>, dialect: Dialect) -> Map<String, Json>
         context.insert("labels".into(), labels.into());
     }
     let runs = upstream.task_runs.unwrap_or_default();
-    context.insert("outputs".into(), by_task(runs, |run| run.outputs.map(|outputs| outputs.clone().into())).into());
-    context.insert("tasks".into(), by_task(runs, |run| Some(json!({ "state": run.state.name() }))).into());
+    context.insert("outputs".into(), outputs(runs, dialect).into());
+    context.insert("tasks".into(), states(runs).into());
     if !upstream.inputs.is_empty() {
         context.insert("inputs".into(), upstream.inputs.clone().into());
     }
@@ -177,20 +178,28 @@ pub fn instant(at: jiff::Timestamp) -> String {
     }
 }
 
-/// Something of each task run, by its task, and by its value where it has one.
-fn by_task(runs: &[TaskRun<'_>], what: impl Fn(&TaskRun<'_>) -> Option<Json>) -> Map<String, Json> {
+/// The state of each task run, by its task, and by its value where it has one.
+fn states(runs: &[TaskRun<'_>]) -> Map<String, Json> {
     let mut tree = Map::new();
     for run in runs {
-        let Some(found) = what(run) else { continue };
-        match run.value {
-            None => drop(tree.insert(run.task.to_owned(), found)),
-            Some(value) => {
-                let entry = tree.entry(run.task).or_insert_with(|| Json::Object(Map::new()));
-                if let Json::Object(values) = entry {
-                    values.insert(value.to_owned(), found);
-                }
-            }
-        }
+        merge(&mut tree, &below(run.task, run.value.iter().copied(), json!({ "state": run.state.name() })));
     }
     tree
+}
+
+/// The outputs of each task run, by its task, and by the values of those that hold it and its own where there are any.
+fn outputs(runs: &[TaskRun<'_>], dialect: Dialect) -> Map<String, Json> {
+    let (mut tree, nothing) = (Map::new(), Map::new());
+    for run in runs {
+        let Some(outputs) = run.outputs.or(dialect.outputs_of_all.then_some(&nothing)) else { continue };
+        let values = run.within.iter().map(String::as_str).chain(run.value);
+        merge(&mut tree, &below(run.task, values, outputs.clone().into()));
+    }
+    tree
+}
+
+/// Something below a task, and below each of some values.
+fn below<'v>(task: &str, values: impl DoubleEndedIterator<Item = &'v str>, what: Json) -> Map<String, Json> {
+    let one = |key: &str, value: Json| Map::from_iter([(key.to_owned(), value)]);
+    one(task, values.rev().fold(what, |what, value| one(value, what).into()))
 }

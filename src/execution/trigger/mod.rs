@@ -22,7 +22,7 @@ pub use context::{instant, variables};
 pub use schedule::{Dates, Started};
 pub use schedule::{Look, Next, Scheduled};
 pub use start::Fired;
-pub use upstream::{CORRELATION, REPLAY, TaskRun, Upstream, UpstreamTrigger};
+pub use upstream::{CORRELATION, REPLAY, TaskRun, Upstream, UpstreamTrigger, tree};
 pub use verdict::{Verdict, Why};
 #[cfg(feature = "internals")]
 pub use window::Window;
@@ -35,10 +35,11 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value as Json};
 
-use crate::flow::trigger::{Dialect, FlowTrigger};
+use crate::flow::trigger::{Condition, Dialect, FlowTrigger};
 use crate::flow::{Flow, State, TriggerAction};
 use crate::pebble::{self, Host, Template};
 
+use context::{Templates, Woken};
 use index::Index;
 
 /// The Flow triggers of all flows.
@@ -112,6 +113,21 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words)
     }
+}
+
+/// Whether all of some conditions hold of an execution, as a flow asks them of one of its own. What cannot be evaluated
+/// counts as false.
+pub fn hold(
+    flow: &Flow,
+    conditions: &[Condition],
+    upstream: &Upstream<'_>,
+    around: &Surroundings<'_>,
+    (dialect, templates): (Dialect, &'static pebble::Dialect),
+) -> bool {
+    let (own, woken) = (&Own::of(flow, [], templates), Woken::By(upstream));
+    let templates = &Templates::new(own, woken, around, dialect, templates);
+    let asked = holds::Asked { own, woken, templates, dialect };
+    conditions.iter().all(|condition| asked.holds(condition) == Ok(true))
 }
 
 impl Listeners {

@@ -70,7 +70,7 @@ fn outputs(upstream: &Upstream<'_>, kept: &[Map<String, Json>]) -> Option<Map<St
 }
 
 /// Puts one tree over another. Trees of outputs are as deep as a file may be, at most.
-fn merge(into: &mut Map<String, Json>, more: &Map<String, Json>) {
+pub(super) fn merge(into: &mut Map<String, Json>, more: &Map<String, Json>) {
     for (key, value) in more {
         match (into.get_mut(key), value) {
             (Some(Json::Object(into)), Json::Object(more)) => merge(into, more),

@@ -57,6 +57,8 @@ pub struct TaskRun<'a> {
     pub task: &'a str,
     /// The value of its iteration.
     pub value: Option<&'a str>,
+    /// The values of the task runs that hold it, the outermost first.
+    pub within: &'a [String],
     /// Its state.
     pub state: State,
     /// Its outputs.
@@ -79,12 +81,17 @@ impl Upstream<'_> {
 
     /// Labels as a tree: dots in keys are levels. Those that `keep` refuses are left out.
     pub(super) fn label_tree(&self, keep: impl Fn(&str) -> bool) -> Map<String, Json> {
-        let mut tree = Map::new();
-        for (key, value) in self.labels.iter().filter(|(key, _)| keep(key)) {
-            put(&mut tree, key, value);
-        }
-        tree
+        tree(self.labels.iter().filter(|(key, _)| keep(key)).map(|(key, value)| (key, value)))
     }
+}
+
+/// Keys and values as a tree: dots in keys are levels.
+pub fn tree<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> Map<String, Json> {
+    let mut tree = Map::new();
+    for (key, value) in pairs {
+        put(&mut tree, key, value);
+    }
+    tree
 }
 
 /// Puts a value below the parts of a key. A part that is a value already gives way. Keys are as deep as they are long,

@@ -50,6 +50,8 @@ pub struct Dialect {
     pub dates: bool,
     /// An execution that a trigger starts without a correlation has its own id for one (2.0).
     pub own_correlation: bool,
+    /// `outputs` has a task run also when it put out nothing (2.0; templates.context.2.0.0.json).
+    pub outputs_of_all: bool,
     /// Conditions of a Schedule see its dates in its own time zone; before, in that of the server (2.0).
     pub zoned_conditions: bool,
     /// Labels of a Schedule are rendered with its dates; before, without (2.0).
@@ -80,6 +82,7 @@ impl Dialect {
         execution_labels: false,
         dates: false,
         own_correlation: false,
+        outputs_of_all: false,
         failed_inputs: false,
         zoned_conditions: false,
         labels_see_dates: false,
@@ -110,6 +113,7 @@ impl Dialect {
         schedule: false,
         dates: true,
         own_correlation: true,
+        outputs_of_all: true,
         failed_inputs: true,
         zoned_conditions: true,
         labels_see_dates: true,

@@ -68,7 +68,9 @@ const UNSEEN: &[&str] = &[
     "kestra.storage",
     "kestra.secret",
     "kestra.encryption",
-    "kestra.plugins",
+    "kestra.plugins.configurations",
+    "kestra.plugins.repositories",
+    "kestra.plugins.management",
     "kestra.variables",
     "kestra.tasks",
     "kestra.templates",
@@ -195,6 +197,10 @@ fn apply(setting: &Setting<'_>, settings: &mut Settings, profile: &Profile, read
             }
         }
         ["kestra", "url"] => settings.kestra_url = text(reading),
+        ["kestra", "environment", "name"] => settings.kestra_environment = text(reading),
+        ["kestra", "variables", "globals", rest @ ..] if !rest.is_empty() => {
+            settings.globals.extend(text(reading).map(|text| (rest.join("."), text)));
+        }
         ["kestra", "server", "basic-auth", "enabled"] => settings.server.enabled = flag(reading),
         ["kestra", "server", "basic-auth", "username"] => settings.server.credentials.username = text(reading),
         ["kestra", "server", "basic-auth", "password"] => settings.server.credentials.password = text(reading),

@@ -21,8 +21,11 @@ use cluster::cluster;
 use commands::command;
 use expectations::expectation;
 use faults::{Names, entry};
-use receivers::{receivers, secrets};
-use work::{Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unstarted};
+use receivers::{environment, kv, receivers, secrets};
+use work::{
+    Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unknown_outputs,
+    unsimulated_templates, unstarted,
+};
 
 #[cfg(feature = "cli")]
 pub use traps::missing_secrets;
@@ -182,6 +185,8 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         pollers: pollers(object.get("polled_by"), reading),
         settings: configuration::settings(object.get("configuration"), kestra, reading),
         secrets: object.get("secrets").map(|node| secrets(node, reading)).unwrap_or_default(),
+        kv: object.get("kv").map(|node| kv(node, reading)).unwrap_or_default(),
+        environment: object.get("environment").map(|node| environment(node, reading)).unwrap_or_default(),
         receivers: object.get("receivers").map(|node| receivers(node, reading)).unwrap_or_default(),
         timeline: Vec::new(),
         commands: Vec::new(),
@@ -191,7 +196,9 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
     cron_dialect(&plan, &places, reading);
     trigger_refusals(&plan, &places, reading);
     silent_tasks(&plan, &places, reading);
+    unsimulated_templates(&plan, &places, reading);
     lists(&object, &mut plan, reading);
+    unknown_outputs(&plan, &places, reading);
     // What is wrong may have been what starts them.
     if !reading.failed() {
         unstarted(&plan, &places, reading);

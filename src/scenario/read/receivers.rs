@@ -1,6 +1,10 @@
-//! Who is told, and secrets.
+//! Who is told, and what templates find: secrets, values of namespaces, the environment.
+
+use std::collections::BTreeMap;
 
 use crate::document::{Entry, Node, Reading, Value};
+use crate::flow::json;
+use crate::pebble::Kv;
 use crate::scenario::{Answer, ReceiverName, Secrets};
 
 /// The entries of a mapping; anything else is told.
@@ -37,4 +41,24 @@ pub(super) fn secrets(node: &Node, reading: &mut Reading) -> Secrets {
         }
     }
     secrets
+}
+
+pub(super) fn kv(node: &Node, reading: &mut Reading) -> Kv {
+    let mut kv = Kv::new();
+    for entry in entries(node, "`kv`", "{ company.team: { day: monday } }", reading) {
+        let values = entries(&entry.value, "the values of a namespace", "{ day: monday }", reading);
+        let values = values.iter().map(|value| (value.key.clone(), json(&value.value)));
+        kv.insert(entry.key.clone(), values.collect());
+    }
+    kv
+}
+
+pub(super) fn environment(node: &Node, reading: &mut Reading) -> BTreeMap<String, String> {
+    let mut environment = BTreeMap::new();
+    for entry in entries(node, "`environment`", "{ ENV_REGION: eu }", reading) {
+        if let Some(value) = reading.text(&entry.value, &format!("the variable `{}`", entry.key)) {
+            environment.insert(entry.key.clone(), value.to_owned());
+        }
+    }
+    environment
 }

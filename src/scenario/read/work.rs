@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::{Map, Value as Json};
+
 use super::{Loader, duration, positive};
 use crate::document::{self, Node, Object, Place, Reading, Source, Value};
-use crate::flow::{self, Flow, TriggerAction, trigger};
+use crate::flow::{self, Body, Flow, Task, TriggerAction, trigger};
 use crate::notify;
-use crate::pebble;
+use crate::pebble::{self, Template};
 use crate::profile::{Language, Profile, Quirk};
 use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
 use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
@@ -158,6 +160,62 @@ pub(super) fn silent_tasks(plan: &Plan, places: &[Place], reading: &mut Reading)
     }
 }
 
+/// Tells which other tasks of Kestra's own have templates that ask what is not simulated.
+pub(super) fn unsimulated_templates(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    let Some(dialect) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
+    for (flow, place) in plan.flows.iter().zip(places).filter(|(flow, _)| !flow.disabled) {
+        let tasks = flow.all_tasks().into_iter().filter(|task| !task.disabled);
+        let own = |task: &&Task| flow::core(&task.kind).is_some() && !notify::sends(&task.kind, &task.properties);
+        for task in tasks.filter(own) {
+            for asked in notify::not_simulated(&task.properties, dialect) {
+                let what = format!("not simulated: {asked} in a template of the task `{}` of {}", task.id, flow.name());
+                let instead = match task.body {
+                    Body::Work | Body::Fail => "it ends as its `behaviour` says here, and puts nothing out",
+                    _ => "the task fails here",
+                };
+                reading.warning(&place.first_line(), what, instead);
+            }
+        }
+    }
+}
+
+/// Tells which outputs of plugin tasks, and variables of triggers, templates read and nobody gives.
+pub(super) fn unknown_outputs(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    let Some(dialect) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
+    for (flow, place) in plan.flows.iter().zip(places).filter(|(flow, _)| !flow.disabled) {
+        let mut read: BTreeSet<String> = BTreeSet::new();
+        texts(&flow.source, &mut |text| {
+            if text.contains("outputs")
+                && let Ok(template) = Template::parse(text, dialect)
+            {
+                let of = |(name, part): (String, Option<String>)| part.filter(|_| name == "outputs");
+                read.extend(template.needs().variables.into_iter().filter_map(of));
+            }
+        });
+        let given = |task: &Task| {
+            let of = |it: &Behaviour| it.outputs.is_some() && it.select.selects(flow, &task.id, &task.kind);
+            plan.behaviour.iter().any(of)
+        };
+        let silent = |task: &&Task| flow::outputs_unknown(task) && !given(task) && read.contains(&task.id);
+        for task in flow.all_tasks().into_iter().filter(silent) {
+            let what =
+                format!("nothing says what the task `{}` of {} puts out, and templates read it", task.id, flow.name());
+            let advice = format!("add `behaviour: [ {{ task: {}, outputs: {{ rows: 120 }} }} ]`", task.id);
+            reading.warning(&place.first_line(), what, advice);
+        }
+    }
+}
+
+/// Does something with every text of a value.
+fn texts(value: &Json, what: &mut dyn FnMut(&str)) {
+    match value {
+        Json::String(text) => what(text),
+        Json::Array(items) => items.iter().for_each(|item| texts(item, what)),
+        Json::Object(map) => map.values().for_each(|value| texts(value, what)),
+        _ => {}
+    }
+}
+
 /// Tells which flows nothing starts. Of one that has only triggers that are not simulated that was told; one that is
 /// switched off, or all of whose triggers are, is meant to rest.
 pub(super) fn unstarted(plan: &Plan, places: &[Place], reading: &mut Reading) {
@@ -239,9 +297,22 @@ pub(super) fn behaviour(node: &Node, plan: &Plan, reading: &mut Reading) -> Opti
         fails: share(reading, "fails"),
         warns: share(reading, "warns"),
         fires: share(reading, "fires"),
+        outputs: object.get("outputs").and_then(|node| mapping(node, "outputs", "{ rows: 120 }", reading)),
         logs: object.get("logs").and_then(|node| reading.count(node, "`logs`", 0..=10_000)).map(|logs| logs as u32),
         select,
     })
+}
+
+/// Keys and values of any kind.
+fn mapping(node: &Node, key: &str, example: &str, reading: &mut Reading) -> Option<Map<String, Json>> {
+    match flow::json(node) {
+        Json::Object(values) => Some(values),
+        _ => {
+            let what = format!("`{key}` must be a mapping, not {}", node.value.describe());
+            reading.error(&node.place, what, format!("write for example `{key}: {example}`"));
+            None
+        }
+    }
 }
 
 fn distribution(node: &Node, reading: &mut Reading) -> Option<DurationDistribution> {
@@ -269,7 +340,8 @@ pub(super) fn arrivals(node: &Node, plan: &Plan, reading: &mut Reading) -> Optio
     let rate = object.get("rate").and_then(|node| reading.parsed(node, "`rate`", units::read_rate));
     let ways = [("api", false), ("webhook", true)];
     let webhook = object.get("over").and_then(|node| reading.choice(node, "way to create an execution", &ways));
-    Some(Arrivals { flow: flow?, rate: rate?, webhook: webhook.unwrap_or(false) })
+    let inputs = object.get("inputs").and_then(|node| mapping(node, "inputs", "{ day: monday }", reading));
+    Some(Arrivals { flow: flow?, rate: rate?, webhook: webhook.unwrap_or(false), inputs: inputs.unwrap_or_default() })
 }
 
 pub(super) fn pollers(node: Option<&Node>, reading: &mut Reading) -> Vec<Poller> {

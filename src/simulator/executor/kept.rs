@@ -163,7 +163,7 @@ fn seen(
         created,
         state: it.state,
         history: history.to_vec(),
-        labels: labels(given, &id, trigger_dialect(cx.plan.kestra)),
+        labels: labels(given, &it.labels, &id, trigger_dialect(cx.plan.kestra)),
         inputs: origin.map(|origin| origin.inputs.clone()).unwrap_or_default(),
         task_runs: task_runs.collect(),
         original: origin.and_then(|origin| origin.original.clone()),

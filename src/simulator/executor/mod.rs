@@ -5,12 +5,13 @@ mod asked;
 mod kept;
 mod laws;
 mod orders;
+mod outputs;
 mod own;
 mod places;
 mod retry;
 mod sla;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -31,6 +32,7 @@ use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
 use crate::flow::{State, TriggerAction};
 use crate::notify;
+use crate::pebble::ErrorLog;
 use crate::profile::Quirk;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
@@ -40,7 +42,7 @@ use orders::{Key, Meant};
 use places::Places;
 use sla::plan_slas;
 
-pub(super) use asked::{inputs, rendered};
+pub(super) use asked::rendered;
 
 /// All executions that have not ended.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub(super) struct Executor {
     dialect: Dialect,
     scratch: Scratch,
     commands: Vec<Command>,
+    /// Tasks of which people were told that their templates fail; none for the outputs of a flow.
+    told: BTreeSet<(u32, Option<u32>)>,
     /// What those that have not ended were started with, where that is anything.
     pub(super) origins: Origins,
     kept: Keeping,
@@ -77,6 +81,8 @@ struct Execution {
     parent: Option<Parent>,
     /// Its state and its task runs.
     it: execution::Execution,
+    /// What its task runs logged as ERROR, as far as somebody reads it.
+    errors: Vec<ErrorLog>,
     /// The states it came into, where that is kept.
     history: Vec<(Instant, State)>,
 }
@@ -117,6 +123,7 @@ impl Executor {
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
             commands: Vec::new(),
+            told: BTreeSet::new(),
             origins: Origins::default(),
             kept: Keeping::new(plan),
             children: FxHashMap::default(),
@@ -149,7 +156,8 @@ impl Executor {
             None => (execution::Execution::new(flow_attempt, begun), self.kept.beginning(now)),
         };
         let holds_place = false;
-        let execution = Execution { flow, number, created: now, holds_place, trigger, parent, it, history };
+        let execution =
+            Execution { flow, number, created: now, holds_place, trigger, parent, it, errors: Vec::new(), history };
         let slot = self.executions.insert(execution);
         if let Some(starter) = self.origins.get((flow, number)).and_then(|origin| origin.starter) {
             self.children.entry((starter.flow, starter.number)).or_default().push((slot, (flow, number)));
@@ -234,23 +242,16 @@ impl Executor {
         let Some(execution) = self.executions.get_mut(slot) else { return false };
         let Some(model) = cx.flows.get(execution.flow as usize) else { return false };
         let origin = self.origins.get((execution.flow, execution.number));
-        let mut asked = Asked { cx, flow: execution.flow, number: execution.number, origin };
+        let Execution { flow, number, created, .. } = *execution;
+        let mut asked = Asked { cx, flow, number, created, dialect: &self.dialect, origin };
         let how = (&*model.tree, &self.dialect);
         self.commands.clear();
         execution.it.next(how, event, &mut asked, &mut self.scratch, &mut self.commands)
     }
 
-    /// How an attempt ends whose worker says `state`.
-    fn outcome(&mut self, cx: &Context, slot: u32, (run, state): (u32, State)) -> State {
-        let Some(execution) = self.executions.get_mut(slot) else { return state };
-        let Some(model) = cx.flows.get(execution.flow as usize) else { return state };
-        let origin = self.origins.get((execution.flow, execution.number));
-        let mut asked = Asked { cx, flow: execution.flow, number: execution.number, origin };
-        execution.it.outcome((&*model.tree, &self.dialect), (run, state), &mut asked)
-    }
-
     /// Does what is to be done after a step.
     fn follow(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, event: Step) -> Freed {
+        self.failed_here(cx, slot);
         let commands = std::mem::take(&mut self.commands);
         let mut freed = None;
         let mut unheard = matches!(event, Step::Pause | Step::Resume) && !cx.profile.has(Quirk::OrdersHeard);
@@ -277,6 +278,7 @@ impl Executor {
                 Command::Enter { .. } => self.enter(cx, cluster, executor, slot, event),
                 Command::Leave { run } => self.leave(cx, cluster, executor, slot, run),
                 Command::Retry { run, after } => self.retry_task(cx, cluster, executor, slot, (run, after)),
+                Command::Rest { run, after } => self.rest(cx, cluster, executor, slot, (run, after)),
                 Command::Wait { run, after } => self.wait(cx, cluster, executor, slot, (run, after)),
                 Command::Resumed => self.resumed(cx, cluster, executor, slot),
                 Command::Child { run } => self.create_child(cx, cluster, executor, slot, run),
@@ -302,8 +304,9 @@ impl Executor {
         let Some(&execution::TaskRun { node: task, attempt, .. }) = execution.it.run(run) else { return };
         let Execution { flow, number, created, .. } = *execution;
         let origin = self.origins.get((flow, number));
-        let of = Heard { flow, number, created, state: execution.it.state, it: &execution.it, origin };
-        if let Some(prepared) = self.telling.prepare(cx, &of, run) {
+        let (it, errors) = (&execution.it, &execution.errors);
+        let of = Heard { flow, number, created, state: it.state, it, origin, errors };
+        if let Some(prepared) = self.telling.prepare(cx, &of, &self.dialect, run) {
             cx.outbox.prepare((flow, number), run, prepared);
         }
         cx.truth.attempts += 1;
@@ -346,7 +349,7 @@ impl Executor {
             self.too_late(cx, cluster, executor, end);
             return None;
         }
-        let state = self.outcome(cx, slot, (run, state));
+        self.put_out(cx, slot, (run, attempt), state);
         let event = Step::Ended { run, attempt, state };
         if !self.step(cx, slot, event) {
             self.too_late(cx, cluster, executor, end);
@@ -406,7 +409,8 @@ impl Executor {
         let Some(execution) = self.executions.get(slot) else { return };
         let Execution { flow, number, created, .. } = *execution;
         let origin = self.origins.get((flow, number));
-        let heard = Heard { flow, number, created, state, it: &execution.it, origin };
+        let (it, errors) = (&execution.it, &execution.errors);
+        let heard = Heard { flow, number, created, state, it, origin, errors };
         let heard = heard_of(cx, &mut self.listening, &heard);
         self.start_fired(cx, cluster, executor, (flow, number), heard);
     }

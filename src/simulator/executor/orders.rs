@@ -290,7 +290,8 @@ impl Executor {
         if was != state && cx.profile.has(Quirk::OrdersHeard) {
             let kept = self.kept.get(key)?.clone();
             let Kept { flow, number, created, .. } = *kept;
-            let heard = Heard { flow, number, created, state, it: &kept.it, origin: kept.origin.as_deref() };
+            let heard =
+                Heard { flow, number, created, state, it: &kept.it, origin: kept.origin.as_deref(), errors: &[] };
             let started = heard_of(cx, &mut self.listening, &heard);
             self.start_fired(cx, cluster, webserver, key, started);
         }
@@ -320,8 +321,17 @@ impl Executor {
         }
         let created = kept.created;
         let (flow, number) = key;
-        let execution =
-            Execution { flow, number, created, holds_place: false, trigger: None, parent: None, it, history };
+        let execution = Execution {
+            flow,
+            number,
+            created,
+            holds_place: false,
+            trigger: None,
+            parent: None,
+            it,
+            errors: Vec::new(),
+            history,
+        };
         let slot = self.executions.insert(execution);
         cx.changed(flow, number, State::Restarted);
         if cx.profile.has(Quirk::OrdersHeard) {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::super::cluster::Cluster;
 use super::super::context::Context;
@@ -14,8 +14,10 @@ use super::super::origin::{Origin, Starter};
 use super::super::queue::{Message, QueueKind};
 use super::asked::Asked;
 use super::{Coming, Execution, Executor, Freed, Parent, message};
-use crate::execution::{self, Event as Step, World};
-use crate::flow::{State, Subflow};
+use crate::execution::trigger::CORRELATION;
+use crate::execution::{self, Event as Step};
+use crate::flow::State;
+use crate::scenario::trigger_dialect;
 use crate::time::Duration;
 
 impl Executor {
@@ -55,6 +57,21 @@ impl Executor {
         cx.after(after, Event::RetryDue { execution: slot, flow, number, run });
     }
 
+    /// The pause before the next iteration of a LoopUntil.
+    pub(super) fn rest(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        (run, after): (u32, Duration),
+    ) {
+        let Some(&Execution { flow, number, .. }) = self.executions.get(slot) else { return };
+        message(cx, cluster, executor, flow, State::Running);
+        cluster.count(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Running));
+        cx.after(after, Event::RetryDue { execution: slot, flow, number, run });
+    }
+
     /// The execution goes on after a pause: counted as one that starts (standalone/activity).
     pub(super) fn resumed(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32) {
         let Some(flow) = self.executions.get(slot).map(|it| it.flow) else { return };
@@ -71,17 +88,10 @@ impl Executor {
         run: u32,
     ) {
         let Some(&Execution { number, .. }) = self.executions.get(slot) else { return };
-        let Some(subflow) = self.subflow(cx, slot, run) else { return };
-        let (namespace, id, wait) = (&subflow.namespace, &subflow.flow, subflow.wait);
-        let of = |flow: &crate::flow::Flow| flow.namespace == *namespace && flow.id == *id && !flow.disabled;
-        let child = cx.plan.flows.iter().position(of);
         let tell = |cluster: &mut Cluster, cx: &mut Context, state| {
             cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
         };
-        let Some(child) = child.map(|child| child as u32) else {
-            return tell(cluster, cx, None);
-        };
-        let Some(origin) = self.child_origin(cx, (slot, run), (child, &subflow)) else {
+        let Some((child, wait, origin)) = self.child_origin(cx, slot, run) else {
             return tell(cluster, cx, None);
         };
         let number_of_child = cx.next_number(child);
@@ -90,54 +100,58 @@ impl Executor {
         self.coming.insert((child, number_of_child), Coming { begun: cx.now, parent, from: None });
         self.create(cx, cluster, executor, (child, number_of_child), (None, 0));
         if !wait {
+            self.child_begun(cx, (slot, run), (child, number_of_child));
             tell(cluster, cx, Some(State::Created));
         }
     }
 
-    /// What the execution of a Subflow is started with; none when its inputs come to nothing.
-    fn child_origin(
-        &self,
-        cx: &Context,
-        (slot, run): (u32, u32),
-        (child, subflow): (u32, &Subflow),
-    ) -> Option<Arc<Origin>> {
+    /// The flow that a Subflow starts, whether it waits for it, and what the execution is started with; none when its
+    /// templates come to nothing, or to no flow.
+    fn child_origin(&self, cx: &Context, slot: u32, run: u32) -> Option<(u32, bool, Arc<Origin>)> {
         let execution = self.executions.get(slot)?;
-        let (flow, number) = (execution.flow, execution.number);
+        let &Execution { flow, number, created, ref it, .. } = execution;
         let tree = &cx.flows.get(flow as usize)?.tree;
-        let variables = || execution.it.variables(tree, run);
-        let mut asked = Asked { cx, flow, number, origin: self.origins.get((flow, number)) };
-        let inputs = subflow.inputs.iter().map(|(key, value)| {
-            let value = match value {
-                Json::String(text) if text.contains('{') => Json::String(asked.render(text, variables()).ok()?),
-                other => other.clone(),
-            };
-            Some((key.clone(), value))
-        });
-        let inputs = inputs.collect::<Option<_>>()?;
-        let (task, attempt) = execution.it.run(run).map(|run| (run.node, run.attempt))?;
+        let task_run = it.run(run)?;
+        let node = tree.nodes.get(task_run.node as usize)?;
+        let execution::Does::Subflow(subflow) = &node.does else { return None };
+        let origin = self.origins.get((flow, number));
+        let asked = Asked { cx, flow, number, created, dialect: &self.dialect, origin };
+        let started = |render: &mut execution::Render<'_>| {
+            let (namespace, id) = (render(&subflow.namespace)?, render(&subflow.flow)?);
+            let inputs = execution::deep_map(&subflow.inputs, render)?;
+            let labels = subflow.labels.iter().map(|(key, value)| Ok((key.clone(), render(value)?)));
+            Ok::<_, String>((namespace, id, inputs, labels.collect::<Result<Vec<_>, String>>()?))
+        };
+        let (namespace, id, inputs, given) = asked.rendering(it, Some(run), started)?.ok()?;
+        let of = |flow: &crate::flow::Flow| flow.namespace == namespace && flow.id == id && !flow.disabled;
+        let child = cx.plan.flows.iter().position(of)?;
         let flow_here = cx.plan.flows.get(flow as usize)?;
         // As captures/core/end-to-end.*.jsonl show them.
         let trigger = json!({
             "executionId": cx.id("execution", flow, number, 0),
-            "taskRunId": cx.id("task run", flow, number, (task << 8) | attempt),
+            "taskRunId": cx.id("task run", flow, number, (task_run.node << 8) | task_run.attempt),
             "flowId": flow_here.id,
-            "taskId": tree.nodes.get(task as usize)?.id,
+            "taskId": node.id,
             "flowRevision": 1,
             "namespace": flow_here.namespace,
         });
-        let labels = cx.plan.flows.get(child as usize)?.labels.iter().chain(&subflow.labels).cloned().collect();
+        let mut labels = cx.plan.flows.get(child)?.labels.clone();
+        let own = origin.map_or(&flow_here.labels, |origin| &origin.labels).iter().chain(&it.labels);
+        let inherited = own.clone().filter(|(key, _)| subflow.inherit && key != CORRELATION);
+        for (key, value) in inherited.cloned().chain(given) {
+            labels.retain(|(other, _)| *other != key);
+            labels.push((key, value));
+        }
+        if trigger_dialect(cx.plan.kestra).correlated {
+            let mut own = own;
+            let correlation = own.find(|(key, _)| key == CORRELATION).cloned();
+            let id = || cx.id("execution", flow, number, 0);
+            labels.push(correlation.unwrap_or_else(|| (CORRELATION.to_owned(), id())));
+        }
         let starter = Some(Starter { flow, number, alert: false });
         let trigger = trigger.as_object().cloned();
-        Some(Arc::new(Origin { labels, inputs, trigger, starter, ..Origin::default() }))
-    }
-
-    fn subflow(&self, cx: &Context, slot: u32, run: u32) -> Option<Subflow> {
-        let execution = self.executions.get(slot)?;
-        let node = execution.it.run(run)?.node;
-        match &cx.flows.get(execution.flow as usize)?.tree.nodes.get(node as usize)?.does {
-            execution::Does::Subflow(subflow) => Some(subflow.clone()),
-            _ => None,
-        }
+        let origin = Origin { labels, inputs, trigger, starter, ..Origin::default() };
+        Some((child as u32, subflow.wait, Arc::new(origin)))
     }
 
     /// Something became of the execution that a Subflow started.

@@ -111,8 +111,10 @@ impl Executor {
         let (flow, trigger, parent) = (execution.flow, execution.trigger.take(), execution.parent.take());
         let state = execution.it.state;
         let held = std::mem::take(&mut execution.holds_place);
-        if let Some(Parent { slot, number, run }) = parent {
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state: Some(state) });
+        if let Some(parent) = parent {
+            let state = self.child_outputs(cx, slot, parent, state).then_some(state);
+            let Parent { slot, number, run } = parent;
+            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
         }
         if held {
             let places = &mut self.places[flow as usize];
