@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 const NOT_HERE: &[(&str, &str, &str)] = &[
     ("", "company.up.pause-onpause", "a Pause that holds tasks runs as one plain task"),
     ("1.3", "company.up.paused-killed", "1.3.19 takes PAUSED out of the history of an execution that is killed"),
+    ("", "company.up.sla-assert", "there it is asserted while the end of a task is stored, which shows in its state"),
     ("", "company.up.conc-queue", "who runs executions limits them"),
     ("", "company.up.conc-cancel", "who runs executions limits them"),
     ("", "company.up.conc-fail", "who runs executions limits them"),
@@ -193,11 +194,17 @@ fn run(version: &Version, flow: &Flow, kill: Option<Duration>) -> Vec<Shown> {
             }
         }
         let mut world = Here { now: at, version, flow, tree: &tree };
+        let mut coming: BTreeMap<u32, Map<String, Value>> = BTreeMap::new();
         let (mut gone, mut scratch) = (false, Scratch::default());
         while let Some((now, number, _)) = plan.pop_first() {
             world.now = now;
             let how = (&tree, &version.dialect);
             let event = events[number as usize];
+            if let Event::Ended { run, .. } = event
+                && let Some(outputs) = coming.remove(&run).filter(|it| !it.is_empty())
+            {
+                execution.outputs.insert(run, outputs.into());
+            }
             let mut commands = Vec::new();
             execution.next(how, event, &mut world, &mut scratch, &mut commands);
             for command in commands {
@@ -207,9 +214,7 @@ fn run(version: &Version, flow: &Flow, kill: Option<Duration>) -> Vec<Shown> {
                     Command::Start { run, .. } => {
                         let it = *execution.run(run).expect("a task run");
                         let (lasts, state, outputs) = work(&world, &execution, run);
-                        if !outputs.is_empty() {
-                            execution.outputs.insert(run, outputs.into());
-                        }
+                        coming.insert(run, outputs);
                         let attempt = it.attempt;
                         push(&mut plan, &mut events, now, Event::Started { run, attempt });
                         push(&mut plan, &mut events, now + lasts, Event::Ended { run, attempt, state });

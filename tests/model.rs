@@ -108,14 +108,16 @@ fn shaped(index: usize, shape: u8, mut tasks: Vec<Task>) -> Vec<Task> {
         }
         // Of the flow before it, so that no execution starts itself.
         4 if index > 0 => {
-            tasks.push(own(TaskBody::Subflow(Subflow {
+            tasks.push(own(TaskBody::Subflow(Box::new(Subflow {
                 namespace: "company.team".into(),
                 flow: format!("f{}", index - 1),
                 wait: tasks.len() != 1,
                 transmit: true,
-                inputs: Vec::new(),
+                inputs: Default::default(),
+                inherit: false,
+                outputs: Default::default(),
                 labels: Vec::new(),
-            })));
+            }))));
             tasks
         }
         5 => {
@@ -299,6 +301,8 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     pollers: vec![Poller { path: "/prometheus".into(), every: Duration::seconds(15) }],
                     settings,
                     secrets: Secrets::default(),
+                    kv: Default::default(),
+                    environment: Default::default(),
                     receivers: Vec::new(),
                     timeline,
                     commands: Vec::new(),

@@ -203,6 +203,10 @@ impl Step<'_> {
             let is_last = last == Some(run as usize);
             let Some(it) = self.run(run) else { continue };
             match it.state {
+                State::Running if it.rests => {
+                    (it.rests, it.state) = (false, if is_last { state } else { State::Killed });
+                    self.execution.open -= 1;
+                }
                 State::Paused | State::Retrying => {
                     (it.state, it.rest) = (if is_last { state } else { State::Killed }, Rest::None);
                     self.execution.open -= 1;
