@@ -188,7 +188,10 @@ pub use run::{
     Change, Explanation, HeardLine, Hearing, PartLine, Refused, Remark, Scraping, Session, TriggerHearing, Watch,
     explain, hearing, run,
 };
-pub use scenario::{Loader, NoFiles, Plan, TimelineEntry, beside, describe, read as read_scenario, read_fault, schema};
+pub use scenario::{
+    Answering, Loader, NoFiles, Plan, RealAnswer, TimelineEntry, beside, describe, read as read_scenario, read_fault,
+    schema,
+};
 pub use simulator::{
     Command, CommandError, Delivery, Happening, Journal, JournalEntry, Level, LimitReached, Log, Member, Origin,
     Reason, Sent, Simulation, StateChange,
@@ -196,4 +199,7 @@ pub use simulator::{
 pub use time::{Calendar, Duration, Instant};
 
 #[cfg(feature = "server")]
-pub use server::{Addresses, Clock, Detail, Hand, MemberAddress, Options, RequestLog, Running, ServeError, start};
+pub use server::{
+    Addresses, Clock, Detail, Hand, LostLog, MailServer, MemberAddress, Options, Receiver, RequestLog, Running,
+    Sending, ServeError, authorities, start,
+};

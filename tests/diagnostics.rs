@@ -43,7 +43,7 @@ fn every_bad_file_gets_its_exact_words() {
 
 #[test]
 fn warnings_do_not_stop_a_scenario() {
-    let text = "name: x\nduration: 5m\nflows:\n  - id: f\n    namespace: n\n    sla: [ { id: s, type: MAX_DURATION, duration: PT1M, behavior: FAIL } ]\n    tasks: [ { id: p, type: io.kestra.plugin.core.flow.ForEachItem } ]\ntimeline: [ { at: 6m, kill: standalone-1 } ]\n";
+    let text = "name: x\nduration: 5m\nflows:\n  - id: f\n    namespace: n\n    quotas: [ { limit: 5 } ]\n    tasks: [ { id: p, type: io.kestra.plugin.core.flow.ForEachItem } ]\ntimeline: [ { at: 6m, kill: standalone-1 } ]\n";
     let (plan, diagnostics) = read("x.yaml", text, &NoFiles);
     assert!(plan.is_some());
     assert_eq!(

@@ -170,8 +170,6 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
         ),
         (of_trigger("workerGroup: { key: gpu }"), 3, "`workerGroup` of the trigger `s`"),
         (of_trigger("backfill: { start: 2020-01-01T00:00:00Z }"), 3, "`backfill` of the trigger `s`"),
-        (of_flow("sla: [ { id: s, type: MAX_DURATION, duration: PT1H, behavior: FAIL } ]\n"), 5, "`sla` of the flow"),
-        (of_flow("checks: [ { condition: x, message: y } ]\n"), 5, "`checks` of the flow"),
         (of_flow("workerGroup: { key: gpu }\n"), 5, "`workerGroup` of the flow"),
         (
             of_flow("pluginDefaults:\n  - { type: a.b, values: { url: x, workerGroup: { key: gpu } } }\n"),

@@ -426,6 +426,11 @@ fn who_asks_for_what_cannot_be_is_told_why() {
 #[test]
 fn what_a_scenario_asks_wrongly_of_executions_is_told() {
     let flows = flow("f", &format!("tasks: [ {LOGS} ]"));
+    let checks = flow("f", &format!("checks: [ {{ condition: x }} ], tasks: [ {LOGS} ]"));
+    let (plan, told) = read("x.yaml", &format!("kestra: \"0.20\"\n{CLUSTER}{checks}"), &NoFiles);
+    assert!(plan.is_none() && document::render(&told).contains("Kestra 0.20 refuses `checks`"));
+    let (plan, told) = read("x.yaml", &format!("{CLUSTER}{checks}"), &NoFiles);
+    assert!(plan.is_some() && document::render(&told).contains("no text is true"));
     for (entry, part) in [
         ("kill: g", "g"),
         ("kill: f, which: none", "last, first, all"),

@@ -13,8 +13,7 @@ use crate::random::Seed;
 use crate::run::Session;
 use crate::scenario::Plan;
 use crate::server::{
-    self, Addresses, Clock, Detail, MailServer, Options, Receiver, RequestLog, Running, Sending, ServeError,
-    Told as Lost,
+    self, Addresses, Clock, Detail, LostLog, MailServer, Options, Receiver, RequestLog, Running, Sending, ServeError,
 };
 use crate::time::{Calendar, Duration};
 
@@ -142,7 +141,7 @@ impl Serve {
             tick: self.tick,
             log: request_log(self.verbose),
             sending,
-            lost: Some(Lost::new(complain)),
+            lost: Some(LostLog::new(complain)),
         };
         let plan = Arc::new(plan);
         let clock = Clock::wall().at_speed(self.speed);

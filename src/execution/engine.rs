@@ -85,6 +85,8 @@ pub(super) enum Rest {
     Was(State),
     /// Its pause is over, and its execution was PAUSED then.
     Due,
+    /// It begins once more when its execution does.
+    Again,
 }
 
 impl TaskRun {

@@ -23,6 +23,13 @@ impl Step<'_> {
             true => self.settle(NONE, scratch),
             false => {
                 self.state(State::Running);
+                for run in 0..self.execution.runs.len() as u32 {
+                    let again = self.run(run).filter(|it| it.rest == Rest::Again);
+                    let Some(node) = again.map(|it| it.node).and_then(|node| self.tree.node(node)) else { continue };
+                    self.run(run)?.rest = Rest::None;
+                    // What comes of it is looked for with all else.
+                    self.begin(run, node, &mut Vec::new());
+                }
                 self.settle_all(scratch)
             }
         }
@@ -139,7 +146,7 @@ impl Step<'_> {
             let Some(it) = self.run(run) else { continue };
             match it.state {
                 State::Paused | State::Retrying => {
-                    it.state = State::Killed;
+                    (it.state, it.rest) = (State::Killed, Rest::None);
                     self.execution.open -= 1;
                 }
                 State::Created => {
@@ -191,6 +198,7 @@ impl Step<'_> {
         self.state(state);
         self.commands.push(Command::Cut(state));
         let last = self.execution.runs.iter().rposition(|run| !run.state.is_over());
+        let goes_on = self.dialect.cut_goes_on;
         for run in 0..self.execution.runs.len() as u32 {
             let is_last = last == Some(run as usize);
             let Some(it) = self.run(run) else { continue };
@@ -200,7 +208,7 @@ impl Step<'_> {
                     self.execution.open -= 1;
                 }
                 State::Paused | State::Retrying => {
-                    it.state = if is_last { state } else { State::Killed };
+                    (it.state, it.rest) = (if is_last { state } else { State::Killed }, Rest::None);
                     self.execution.open -= 1;
                 }
                 State::Created | State::Running => {
@@ -212,7 +220,8 @@ impl Step<'_> {
                 _ => {}
             }
         }
-        self.settle(NONE, scratch)
+        // Also what was held up while it was PAUSED.
+        if goes_on { self.settle_all(scratch) } else { self.settle(NONE, scratch) }
     }
 
     /// It is looked whether assertions hold; nothing comes of it when they do.

@@ -14,8 +14,12 @@ impl Execution {
     pub fn from_task_run(&self, tree: &Tree, from: u32, begun: Instant) -> Option<Execution> {
         self.run(from)?;
         let path = self.path(from);
-        let again = |run: u32| run == from || !path.contains(&run) && self.is_behind(tree, run, &path);
-        let (mut kept, _) = self.without(again, &path);
+        let again = |run: u32| !path.contains(&run) && self.is_behind(tree, run, &path);
+        let (mut kept, places) = self.without(again, &path);
+        let place = places.get(from as usize).copied().flatten()?;
+        kept.values.remove(&place);
+        let it = kept.runs.get_mut(place as usize)?;
+        *it = TaskRun { state: State::Created, rest: Rest::Again, attempt: it.attempt + 1, branch: 0, ..*it };
         kept.begun = begun;
         kept.attempt = self.attempt + 1;
         Some(kept)
@@ -106,7 +110,8 @@ impl Execution {
             };
             // What had not ended is begun anew.
             let holds = path.get(1..).is_some_and(|path| path.contains(&(number as u32)));
-            if left_out(number as u32) || !holds && !run.state.is_over() {
+            let first = path.first() == Some(&(number as u32));
+            if left_out(number as u32) || !holds && !first && !run.state.is_over() {
                 places.push(None);
                 continue;
             }

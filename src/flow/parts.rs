@@ -219,7 +219,12 @@ fn check(reading: &mut Reading, item: &Node) -> Option<Check> {
         Some(node) => word(reading, node, "behavior of checks", &behaviors)?,
         None => CheckBehavior::Block,
     };
-    let condition = reading.text(object.get("condition")?, "`condition`")?.to_owned();
+    let node = object.get("condition")?;
+    let condition = reading.text(node, "`condition`")?.to_owned();
+    if !condition.contains("{{") {
+        let what = format!("the check `{condition}` is a text, and no text is true: it never holds");
+        reading.warning(&node.place, what, "write an expression: `\"{{ inputs.rows > 0 }}\"`");
+    }
     let message = object.get("message").and_then(|node| reading.text(node, "`message`")).unwrap_or_default().to_owned();
     Some(Check { condition, message, behavior })
 }

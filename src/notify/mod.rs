@@ -101,6 +101,7 @@ pub fn not_simulated(properties: &Variables, dialect: &'static pebble::Dialect) 
 }
 
 /// Hosts of services that only the type of a task names.
+#[cfg(any(feature = "internals", feature = "server"))]
 pub const SERVICES: &[&str] =
     &["api.line.me", "api.sendgrid.com", "api.telegram.org", "api.x.com", "graph.facebook.com"];
 

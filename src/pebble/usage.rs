@@ -101,6 +101,35 @@ impl Usage<'_> {
         arguments.positional.iter().for_each(|expr| self.expr(expr));
         arguments.named.iter().filter_map(|(_, value)| value.as_ref()).for_each(|expr| self.expr(expr));
     }
+    fn binary(&mut self, operator: Operator, a: &Expr, b: &Expr) {
+        match operator {
+            Operator::NullElse | Operator::UndefinedElse => self.perhaps(|it| {
+                it.expr(a);
+                it.expr(b);
+            }),
+            Operator::And | Operator::Or => {
+                self.expr(a);
+                self.perhaps(|it| it.expr(b));
+            }
+            _ => {
+                self.expr(a);
+                self.expr(b);
+            }
+        }
+    }
+    fn call(&mut self, name: &str, arguments: &Arguments) {
+        self.arguments(arguments);
+        let first = arguments.positional.first().map(|it| &it.kind);
+        if let ("secret", Some(Kind::Literal(Value::Text(secret)))) = (name, first) {
+            let secret = secret.to_string();
+            if self.perhaps == 0 && !self.needs.secrets.contains(&secret) {
+                self.needs.secrets.push(secret);
+            }
+        }
+        if invoke::function_row(name, self.dialect).is_err() {
+            self.add(format!("function {name}"));
+        }
+    }
     fn expr(&mut self, expr: &Expr) {
         match &expr.kind {
             Kind::Literal(_) => {}
@@ -112,31 +141,8 @@ impl Usage<'_> {
                     self.expr(b);
                 }
             },
-            Kind::Binary(Operator::NullElse | Operator::UndefinedElse, a, b) => self.perhaps(|it| {
-                it.expr(a);
-                it.expr(b);
-            }),
-            Kind::Binary(Operator::And | Operator::Or, a, b) => {
-                self.expr(a);
-                self.perhaps(|it| it.expr(b));
-            }
-            Kind::Binary(_, a, b) => {
-                self.expr(a);
-                self.expr(b);
-            }
-            Kind::Call(name, arguments) => {
-                self.arguments(arguments);
-                let first = arguments.positional.first().map(|it| &it.kind);
-                if let ("secret", Some(Kind::Literal(Value::Text(secret)))) = (name.as_str(), first) {
-                    let secret = secret.to_string();
-                    if self.perhaps == 0 && !self.needs.secrets.contains(&secret) {
-                        self.needs.secrets.push(secret);
-                    }
-                }
-                if invoke::function_row(name, self.dialect).is_err() {
-                    self.add(format!("function {name}"));
-                }
-            }
+            Kind::Binary(operator, a, b) => self.binary(*operator, a, b),
+            Kind::Call(name, arguments) => self.call(name, arguments),
             Kind::Filter(input, name, arguments) => {
                 match name.as_str() {
                     "default" => self.perhaps(|it| it.expr(input)),
@@ -173,6 +179,34 @@ impl Usage<'_> {
                 self.expr(object);
                 self.add(format!("method .{name}()"));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Dialect, Template};
+
+    #[test]
+    fn what_a_template_needs_is_what_it_asks_for_whatever_else_there_is() {
+        let dialect = Dialect::named("1.3").expect("a dialect");
+        for (text, variables, secrets) in [
+            ("plain", &[] as &[&str], &[] as &[&str]),
+            ("{{ flow.id }} {{ flow['namespace'] }} {{ labels }}", &["flow.id", "flow.namespace", "labels"], &[]),
+            ("{{ error.message ?? 'none' }} {{ x is defined }} {{ y | default('z') }}", &[], &[]),
+            ("{{ a ? b : c }} {{ d and e }} {{ f == g.h }}", &["a", "d", "f", "g.h"], &[]),
+            ("{% if a %}{{ b }}{% endif %}{% for c in d %}{{ c }}{{ loop.index }}{% endfor %}", &["a", "d"], &[]),
+            ("{% set a = b %}{{ a }}", &["b"], &[]),
+            ("{{ secret('X') }}{{ a ? secret('Y') : '' }}{{ secret(b) }}", &["a", "b"], &["X"]),
+        ] {
+            let needs = Template::parse(text, dialect).expect("a template").needs();
+            let found: Vec<String> = needs
+                .variables
+                .iter()
+                .map(|(name, part)| part.as_ref().map_or_else(|| name.clone(), |part| format!("{name}.{part}")))
+                .collect();
+            assert_eq!(found, variables, "{text}");
+            assert_eq!(needs.secrets, secrets, "{text}");
         }
     }
 }

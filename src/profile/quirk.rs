@@ -54,6 +54,8 @@ words! {
         /// A kill goes on to executions that Subflows have started only; before, to those that Flow triggers have started of it
         /// too (1.3/NOTES.md, 2.0: captures/core/README.md).
         KillSparesAlerts = "kill-spares-alerts",
+        /// A flow with `checks` is refused (0.20; captures/core/flows.tsv).
+        RefusesChecks = "refuses-checks",
         /// What somebody asks of an execution is done by an executor, so that Flow triggers hear of it (2.0); before, by the
         /// webserver, and they hear nothing of the state that it sets (1.3/alerting/FIRED.tsv).
         OrdersHeard = "orders-heard",

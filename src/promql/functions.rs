@@ -237,20 +237,23 @@ fn label_replace(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
     let mut bytes = 0;
     let replaced = at.rows(vector)?.into_iter().map(|Row { labels, values }| {
         let Some(captures) = regex.captures(label(&labels, &source)) else { return Ok(Row { labels, values }) };
-        let text =
-            matcher::expanded(&captures, &replacement, MAX_LABELS - bytes).ok_or_else(|| too_long("label_replace"))?;
+        let text = matcher::expanded(&captures, &replacement, MAX_LABEL.min(MAX_LABELS - bytes))
+            .ok_or_else(|| too_long("label_replace"))?;
         bytes += text.len();
         Ok(Row { labels: with_label(&labels, &target, &text), values })
     });
     replaced.collect()
 }
 
-/// Bytes of all values that one `label_replace` or `label_join` may make: in a chain of them each could be several times as long
-/// as the one before.
+/// Bytes of a value that `label_replace` or `label_join` makes: in a chain of them each could be several times as long as the
+/// one before.
+const MAX_LABEL: usize = 64 << 10;
+/// Bytes of all values that one of them makes.
 const MAX_LABELS: usize = 16 << 20;
 
 fn too_long(name: &str) -> Failure {
-    Failure(format!("{name} makes values of more than {} MiB", MAX_LABELS >> 20))
+    let (one, all) = (MAX_LABEL >> 10, MAX_LABELS >> 20);
+    Failure(format!("{name} makes a value of more than {one} KiB, or of more than {all} MiB together"))
 }
 
 fn label_join(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
@@ -263,7 +266,7 @@ fn label_join(at: &At<'_>, args: &[Expr]) -> Result<Vec<Row>, Failure> {
     let joined = at.rows(vector)?.into_iter().map(|Row { labels, values }| {
         let parts: Vec<&str> = sources.iter().map(|source| label(&labels, source)).collect();
         bytes += parts.iter().map(|part| part.len() + separator.len()).sum::<usize>();
-        if bytes > MAX_LABELS {
+        if bytes > MAX_LABELS || parts.iter().map(|part| part.len()).sum::<usize>() > MAX_LABEL {
             return Err(too_long("label_join"));
         }
         Ok(Row { labels: with_label(&labels, &target, &parts.join(&separator)), values })

@@ -294,9 +294,9 @@ fn an_expression_whose_work_grows_by_itself_is_refused_by_a_named_limit() {
     for (text, part) in [
         (
             chain("label_replace(", ", \"a\", \"$1$1$1$1\", \"a\", \"(.*)\")"),
-            "label_replace makes values of more than 16 MiB",
+            "label_replace makes a value of more than 64 KiB",
         ),
-        (chain("label_join(", ", \"a\", \"\", \"a\", \"a\", \"a\")"), "label_join makes values of more than 16 MiB"),
+        (chain("label_join(", ", \"a\", \"\", \"a\", \"a\", \"a\")"), "label_join makes a value of more than 64 KiB"),
         ("max_over_time(".repeat(3) + "x" + &"[400d:1s])".repeat(3), "more than 20000000000 steps"),
     ] {
         let expression = Expression::parse(&text).unwrap_or_else(|why| panic!("{why}"));

@@ -157,7 +157,7 @@ impl Session {
     }
 
     /// Moves to `to`, through all events up to and including it, and through what is planned. An instant in the past
-    /// changes nothing. While a message waits for an answer from outside ([`Simulation::stop_at_messages`]) it may end earlier.
+    /// changes nothing. After [`Session::stop_at_messages`] it may end earlier.
     ///
     /// # Errors
     /// A limit of the simulation was reached; the current instant is that of it, and nothing moves any more.
@@ -294,17 +294,10 @@ impl Session {
         self.agenda.iter().filter(|it| !it.planned).filter_map(injected)
     }
 
-    /// Sets who answers messages from now on, when it is somebody else than now. The session ends its advance at each
-    /// message that waits for an answer, where it comes from outside: whoever asks for this sends them.
-    ///
-    /// # Errors
-    /// The session is full.
-    pub fn answered_by(&mut self, answering: Answering) -> Result<(), Refused> {
-        self.simulation.stop_at_messages(answering != Answering::Scenario);
-        if self.simulation.answering() == answering {
-            return Ok(());
-        }
-        self.command(Command::Receivers(answering))
+    /// From now on [`Session::advance`] ends at each instant at which a message is sent that waits for an answer from
+    /// outside: for whoever sends them.
+    pub fn stop_at_messages(&mut self) {
+        self.simulation.stop_at_messages(true);
     }
 
     /// Whether the scenario itself has the answer to a message, as a saved session has it.

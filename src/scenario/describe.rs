@@ -91,6 +91,7 @@ fn describe_flow(flow: &Flow, starts: bool) -> String {
                 zone => format!("at {} in {zone}", schedule.cron),
             },
             (TriggerAction::Poll { interval }, _) => format!("every {interval}"),
+            (TriggerAction::Flow(_), _) => "after other flows".to_owned(),
             _ => "when called".to_owned(),
         };
         text += &format!("; {} {does}", trigger.id);

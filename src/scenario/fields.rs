@@ -410,7 +410,7 @@ pub(super) const SCENARIO: &[Field] = &[
         "receivers",
         Kind::MapOf(&ANSWER),
         "{ slack: ok, mail: refused }",
-        "What they answer to messages in `run` and `test`, where nothing leaves the machine; ok when left out.",
+        "What they answer to messages, of which none is sent to them then; ok when left out, in `serve` what they really say.",
     ),
     Field::new(
         "timeline",

@@ -1,4 +1,4 @@
-//! Who is told by alert flows in a run: receivers that answer as the scenario says, so that nothing leaves the machine; and
+//! Who is told by alert flows in a run: receivers that answer as the scenario says, so that nothing is sent to them; and
 //! secrets that such flows ask for.
 
 use std::collections::BTreeMap;

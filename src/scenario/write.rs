@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::faults::Unit;
 use super::{
     Amount, Arrivals, Behaviour, Credentials, DatabaseFault, DatabaseKind, Deed, Fault, MemberPlan, Order, Plan,
-    PlannedCommand, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which,
+    PlannedCommand, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which, Whose,
 };
 use crate::flow::Flow;
 use crate::time::{Duration, Instant};
@@ -304,6 +304,38 @@ fn manner(amount: Amount) -> Value {
     }
 }
 
+/// What somebody asks of executions that are there.
+fn asked(deed: &Deed, whose: &Whose, plan: &Plan, put: &mut impl FnMut(&str, Value)) {
+    put(deed.keyword(), json!(plan.flows.get(whose.flow).map(Flow::name)));
+    match whose.which {
+        Which::Last => {}
+        Which::First => put("which", json!("first")),
+        Which::All => put("which", json!("all")),
+        Which::Number(number) => put("which", json!(number)),
+    }
+    if !whose.labels.is_empty() {
+        put("labels", pairs(&whose.labels));
+    }
+    let task = match deed {
+        Deed::Kill { cascade: false } => {
+            put("cascade", json!(false));
+            None
+        }
+        Deed::Replay(task) => task.as_ref(),
+        Deed::Change { task, state } => {
+            put("state", json!(state.name()));
+            task.as_ref()
+        }
+        Deed::Kill { .. } | Deed::Pause | Deed::Resume => None,
+    };
+    if let Some(TaskOf { id, value }) = task {
+        put("task", json!(id));
+        if let Some(value) = value {
+            put("value", json!(value));
+        }
+    }
+}
+
 fn pairs(labels: &[(String, String)]) -> Value {
     labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Object>().into()
 }
@@ -336,36 +368,7 @@ fn command(command: &PlannedCommand, plan: &Plan) -> Value {
             put("inputs", inputs.clone().into());
             put("labels", pairs(labels));
         }
-        Order::Ask { deed, whose } => {
-            put(deed.keyword(), json!(plan.flows.get(whose.flow).map(Flow::name)));
-            match whose.which {
-                Which::Last => {}
-                Which::First => put("which", json!("first")),
-                Which::All => put("which", json!("all")),
-                Which::Number(number) => put("which", json!(number)),
-            }
-            if !whose.labels.is_empty() {
-                put("labels", pairs(&whose.labels));
-            }
-            let task = match deed {
-                Deed::Kill { cascade: false } => {
-                    put("cascade", json!(false));
-                    None
-                }
-                Deed::Replay(task) => task.as_ref(),
-                Deed::Change { task, state } => {
-                    put("state", json!(state.name()));
-                    task.as_ref()
-                }
-                Deed::Kill { .. } | Deed::Pause | Deed::Resume => None,
-            };
-            if let Some(TaskOf { id, value }) = task {
-                put("task", json!(id));
-                if let Some(value) = value {
-                    put("value", json!(value));
-                }
-            }
-        }
+        Order::Ask { deed, whose } => asked(deed, whose, plan, &mut put),
         Order::Receivers(answering) => put("receivers", json!(answering.word())),
         Order::Answer { message, answer } => {
             put("answer", json!(message));

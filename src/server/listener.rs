@@ -51,6 +51,8 @@ impl Door {
             // As the port was opened: connections that have ended must not keep it for a minute.
             socket.set_reuse_address(true)?;
             socket.bind(&address.into())?;
+            // Whoever shares its port could listen on it.
+            socket.set_reuse_address(false)?;
             Ok(socket)
         });
         held.map_or(Door::Lost, Door::Held)
@@ -63,7 +65,10 @@ impl Door {
             other => other,
         };
         let Door::Held(socket) = held else { return held };
-        let listens = socket.listen(BACKLOG).and_then(|()| socket.set_nonblocking(true));
+        let listens = socket
+            .set_reuse_address(true)
+            .and_then(|()| socket.listen(BACKLOG))
+            .and_then(|()| socket.set_nonblocking(true));
         let listener = listens.and_then(|()| TcpListener::from_std(socket.into()));
         listener.map_or(Door::Lost, Door::Open)
     }

@@ -34,7 +34,7 @@ use world::Shared;
 
 pub use clock::{Clock, Hand};
 pub use log::{Detail, RequestLog};
-pub use post::Told;
+pub use post::LostLog;
 pub use sending::{MailServer, Receiver, Sending, authorities};
 
 /// Where and how to serve a session.
@@ -61,7 +61,7 @@ pub struct Options {
     /// Whether messages of alert flows are really sent; otherwise receivers answer as the scenario says.
     pub sending: Option<Sending>,
     /// Where lost messages are told.
-    pub lost: Option<Told>,
+    pub lost: Option<LostLog>,
 }
 
 impl Default for Options {

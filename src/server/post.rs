@@ -26,25 +26,25 @@ const AT_ONCE: usize = 256;
 const TO_ONE_HOST: usize = 32;
 /// How long time waits for a receiver.
 const PATIENCE: Duration = Duration::seconds(5);
-/// Time may be this far ahead, in ticks, when a message is sent: so much it is behind the clock anyway.
+/// Time may be this far ahead, in ticks, when a message is sent: so much it is behind a clock that is not fast anyway.
 const AHEAD: f64 = 2.0;
 /// How long messages that are under way may still take when the server ends.
 const LAST: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Where lost messages are told, a line each.
 #[derive(Clone)]
-pub struct Told(Arc<dyn Fn(&str) + Send + Sync>);
+pub struct LostLog(Arc<dyn Fn(&str) + Send + Sync>);
 
-impl Told {
+impl LostLog {
     /// Hands each line, its final line feed included, to `write`.
-    pub fn new(write: impl Fn(&str) + Send + Sync + 'static) -> Told {
-        Told(Arc::new(write))
+    pub fn new(write: impl Fn(&str) + Send + Sync + 'static) -> LostLog {
+        LostLog(Arc::new(write))
     }
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for LostLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Told")
+        f.write_str("LostLog")
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Parcel {
 pub(super) struct Post {
     /// The way out, where messages are sent.
     out: Option<Out>,
-    told: Option<Told>,
+    told: Option<LostLog>,
     tick: Duration,
     /// The number of the next message that is new.
     next: u64,
@@ -90,7 +90,7 @@ struct Open {
 impl Post {
     pub(super) fn new(
         out: Option<(mpsc::Sender<Parcel>, Arc<Way>, Answering)>,
-        told: Option<Told>,
+        told: Option<LostLog>,
         tick: Duration,
     ) -> Post {
         let out = out.map(|(queue, way, answering)| Out { queue, way, answering });
@@ -115,7 +115,7 @@ impl Post {
     }
 
     fn tell(&self, simulation: &Simulation, sent: &Sent, why: &str) {
-        if let Some(Told(write)) = &self.told {
+        if let Some(LostLog(write)) = &self.told {
             write(&line(simulation, sent, why));
         }
     }
@@ -156,6 +156,9 @@ impl World {
     pub(super) fn open_post(&mut self) {
         self.post.open.clear();
         self.post.next = self.session.simulation().sent().next();
+        if self.post.out.is_some() {
+            self.session.stop_at_messages();
+        }
         self.take_over();
     }
 
@@ -166,7 +169,7 @@ impl World {
             && self.session.simulation().tells()
         {
             // A session that is full has none to send any more: its receivers answer as the scenario says.
-            let _ = self.session.answered_by(out.answering);
+            let _ = self.session.command(Command::Receivers(out.answering));
         }
     }
 
@@ -205,7 +208,9 @@ impl World {
             true if out.queue.try_send(parcel).is_ok() => None,
             _ => Some(format!("more than {UNDER_WAY} messages are under way")),
         };
-        let from = self.clock.now().min(at + self.post.tick.times(AHEAD)).max(at);
+        let fast = self.jump.is_some() || self.clock.speed() > 1.0;
+        let ahead = if fast { Duration::ZERO } else { self.post.tick.times(AHEAD) };
+        let from = self.clock.now().min(at + ahead).max(at);
         self.post.open.insert(number, Open { from, since: Stopwatch::begin(), host, lost: false });
         if let Some(why) = refused {
             self.answered(self.resets, number, Outcome { status: None, fails: Some(format!("not sent: {why}")) });
@@ -241,7 +246,7 @@ impl World {
                 && let Delivery::Lost(why) = &sent.delivery
             {
                 open.lost = true;
-                if let Some(Told(write)) = &self.post.told {
+                if let Some(LostLog(write)) = &self.post.told {
                     write(&line(simulation, sent, why));
                 }
             }
@@ -278,7 +283,7 @@ pub(super) async fn close(shared: &Shared) {
         }
     };
     if tokio::time::timeout(LAST, all).await.is_err()
-        && let Some(Told(write)) = &shared.options.lost
+        && let Some(LostLog(write)) = &shared.options.lost
     {
         write(&format!("{} notifications were still under way and are cut off\n", left()));
     }

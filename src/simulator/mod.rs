@@ -69,7 +69,7 @@ pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
 pub use view::{
     Backlog, Command, CommandError, DatabaseView, ExecutionSeen, Job, Level, LimitReached, Port, RunningJob,
-    Schedulable, TaskRunSeen,
+    Schedulable,
 };
 
 use crate::flow::CheckBehavior;

@@ -59,6 +59,11 @@ impl Origins {
     pub(super) fn get(&self, execution: (u32, u64)) -> Option<&Origin> {
         if self.0.is_empty() { None } else { self.0.get(&execution).map(Arc::as_ref) }
     }
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Bytes of their places.
     pub(super) fn bytes(&self) -> usize {
         self.0.len() * (size_of::<(u32, u64)>() + size_of::<Arc<Origin>>())

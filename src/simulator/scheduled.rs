@@ -10,7 +10,7 @@ use super::context::Context;
 use super::heard::base;
 use super::listening::{About, Reason};
 use super::origin::Origin;
-use crate::execution::trigger::{Look, Scheduled, Surroundings, Why};
+use crate::execution::trigger::{Look, Next, Scheduled, Surroundings, Why};
 use crate::flow::trigger::add_texts;
 use crate::flow::{Flow, Schedule, Trigger, TriggerAction};
 use crate::notify;
@@ -55,12 +55,17 @@ impl Gate {
         if self.scheduled.asks() { self.with(cx, |around| self.scheduled.look(date, around)) } else { Look::Lets }
     }
 
-    /// The date that is due after one.
-    pub(super) fn next(&self, cx: &Context, schedule: &Schedule, date: Timestamp) -> Option<Timestamp> {
+    /// The date that is due after one; `barren` is what was said of the one before.
+    pub(super) fn next(
+        &self,
+        cx: &Context,
+        schedule: &Schedule,
+        (date, barren): (Timestamp, Option<Timestamp>),
+    ) -> Next {
         if !self.held {
-            return schedule.next_after(date);
+            return Next { date: schedule.next_after(date), barren: None };
         }
-        self.with(cx, |around| self.scheduled.next(date, around.host.now, around))
+        self.with(cx, |around| self.scheduled.next(date, around.host.now, barren, around))
     }
 
     /// The last date that was missed before one.
@@ -69,12 +74,12 @@ impl Gate {
     }
 
     /// What an execution of a date starts with; `before` is the date that was due before it.
-    pub(super) fn given(&self, cx: &mut Context, date: Timestamp, before: Timestamp) -> Given {
+    pub(super) fn given(&self, cx: &mut Context, date: Timestamp, before: Timestamp, next: Next) -> Given {
         if !self.told {
             return Ok(None);
         }
         let started = self.with(cx, |around| {
-            let dates = self.scheduled.dates(date, Some(before), around);
+            let dates = self.scheduled.dates(date, Some(before), Some(next), around);
             self.scheduled.start(dates, around)
         });
         match started {

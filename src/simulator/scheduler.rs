@@ -14,7 +14,7 @@ use super::origin::Origin;
 use super::queue::{Message, QueueKind};
 use super::scheduled::{self, Gate};
 use super::worker::{JobOrder, Work};
-use crate::execution::trigger::{Look, Why};
+use crate::execution::trigger::{Look, Next, Why};
 use crate::flow::{Recover, Schedule, State, Trigger, TriggerAction};
 use crate::profile::Role;
 use crate::random::noise;
@@ -38,6 +38,8 @@ struct TriggerState {
     next: Instant,
     /// When it was due last; at first when it came to be.
     last: Instant,
+    /// Up to here its conditions let no date through.
+    barren: Option<jiff::Timestamp>,
     /// An execution ended in a state of its `stopAfter`.
     off: bool,
     /// Waits for the execution it created, or for its evaluation in a worker.
@@ -71,6 +73,7 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 place: (flow_index as u32, index as u32),
                 next,
                 last: now,
+                barren: None,
                 off: false,
                 locked: false,
                 late: false,
@@ -220,16 +223,18 @@ impl Scheduler {
         let ((flow, index), due) = (state.place, state.next);
         let (date, before) = (cx.calendar.date(due), cx.calendar.date(std::mem::replace(&mut state.last, due)));
         let look = gate.map_or(Look::Lets, |gate| gate.look(cx, date));
+        let plain = |date| Next { date: schedule.next_after(date), barren: None };
         let next = match (&look, gate) {
             // A Schedule that fails goes on from now, and does not ask.
-            (Look::Fails(_), _) => schedule.next_after(cx.calendar.date(cx.now)),
-            (_, Some(gate)) => gate.next(cx, schedule, date),
-            (_, None) => schedule.next_after(date),
+            (Look::Fails(_), _) => plain(cx.calendar.date(cx.now)),
+            (_, Some(gate)) => gate.next(cx, schedule, (date, state.barren)),
+            (_, None) => plain(date),
         };
-        state.next = next.map_or(Instant::NEVER, |date| cx.calendar.instant(date));
+        state.barren = next.barren;
+        state.next = next.date.map_or(Instant::NEVER, |date| cx.calendar.instant(date));
         match (look, gate) {
             (Look::Lets, gate) => {
-                let given = gate.map_or(Ok(None), |gate| gate.given(cx, date, before));
+                let given = gate.map_or(Ok(None), |gate| gate.given(cx, date, before, next));
                 let waits = given.is_ok() && it.limits.allow_concurrent != Some(true);
                 self.evaluated_schedule(cx, cluster, scheduler, trigger, (due, waits));
                 if let Ok(origin) = given {
@@ -245,7 +250,7 @@ impl Scheduler {
             (_, None) => {}
         }
         if let Some(gate) = gate {
-            gate.tell_between(cx, schedule, date, next);
+            gate.tell_between(cx, schedule, date, next.date);
         }
     }
 

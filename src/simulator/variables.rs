@@ -20,9 +20,13 @@ pub(super) fn of_run(
     run: Option<u32>,
 ) -> Map<String, Json> {
     let mut context = base(cx);
-    context.extend(variables(it, trigger_dialect(cx.plan.kestra)));
-    let flow = json!({ "id": it.flow, "namespace": it.namespace, "revision": it.revision, "tenantId": "main" });
-    context.insert("flow".into(), flow);
+    let triggers = trigger_dialect(cx.plan.kestra);
+    context.extend(variables(it, triggers));
+    let mut about = json!({ "id": it.flow, "namespace": it.namespace, "revision": it.revision });
+    if triggers.tenant {
+        about["tenantId"] = "main".into();
+    }
+    context.insert("flow".into(), about);
     let model = cx.plan.flows.get(of.flow as usize).zip(cx.flows.get(of.flow as usize));
     if let Some((flow, model)) = model {
         // A template sees what its flow gives to inputs that nobody gave.
@@ -84,7 +88,10 @@ fn inputs(cx: &Context, flow: &Flow, origin: Option<&Origin>) -> Map<String, Jso
 /// A template that sees nothing but its flow.
 fn of_flow(cx: &Context, flow: &Flow, text: &str) -> Option<String> {
     let dialect = pebble::Dialect::named(cx.plan.kestra.language().name())?;
-    let about = json!({ "id": flow.id, "namespace": flow.namespace, "revision": 1, "tenantId": "main" });
+    let mut about = json!({ "id": flow.id, "namespace": flow.namespace, "revision": 1 });
+    if trigger_dialect(cx.plan.kestra).tenant {
+        about["tenantId"] = "main".into();
+    }
     let variables = Map::from_iter([("flow".to_owned(), about)]);
     let host = Host { secrets: &cx.secrets, kv: &cx.plan.kv, ..Host::at(cx.calendar.date(cx.now)) };
     Template::parse(text, dialect).ok()?.render(&variables, &host).ok()

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::Listener;
 use crate::flow::State;
-use crate::flow::trigger::{Comparison, Condition, Dialect, Era, FilterField, FlowTrigger, Test};
+use crate::flow::trigger::{Comparison, Condition, Dialect, Era, FilterField, FlowTrigger, Names, Test, Within};
 
 /// The listeners of each state.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ impl Index {
                     Some(states) => states.contains(&state),
                     None => dialect.wakes(state),
                 };
-                if wakes {
+                if wakes && !listener.rule.conditions.iter().any(|condition| shuts(condition, state, dialect)) {
                     places.add(at, &reach);
                 }
             }
@@ -89,6 +89,23 @@ impl Index {
         found.dedup();
         found
     }
+}
+
+/// Whether a condition says no to a state whatever else there is.
+fn shuts(condition: &Condition, state: State, dialect: Dialect) -> bool {
+    let Test::Status(Within { any_of, none_of }) = &condition.test else { return false };
+    let constants = |names: &Option<Names>| match names {
+        None => Some(None),
+        Some(Names::Text(_)) => None,
+        Some(Names::List(list)) => {
+            let constant = |name: &String| !name.contains('{') && State::named(name).is_some();
+            let constant = list.iter().all(|name| name.as_ref().is_some_and(constant));
+            constant.then(|| Some(list.iter().flatten().filter_map(|name| State::named(name)).collect::<Vec<_>>()))
+        }
+    };
+    let (Some(any_of), Some(none_of)) = (constants(any_of), constants(none_of)) else { return false };
+    let any = any_of.is_none_or(|list| dialect.rendered && list.is_empty() || list.contains(&state));
+    !any || none_of.is_some_and(|list| list.contains(&state))
 }
 
 impl Places {

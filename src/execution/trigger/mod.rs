@@ -20,7 +20,7 @@ mod window;
 pub use context::{instant, variables};
 #[cfg(feature = "internals")]
 pub use schedule::{Dates, Started};
-pub use schedule::{Look, Scheduled};
+pub use schedule::{Look, Next, Scheduled};
 pub use start::Fired;
 pub use upstream::{CORRELATION, TaskRun, Upstream, UpstreamTrigger, tree};
 pub use verdict::{Verdict, Why};

@@ -24,6 +24,9 @@ use crate::pebble::{self, truthy};
 /// years; with a date that is not found here the next one of all is due, as in Kestra after those years.
 const LOOKS: u32 = 50_000;
 
+/// The same for dates that are past.
+const LOOKS_BACK: u32 = 2_000;
+
 /// A trigger that is due at dates.
 #[derive(Clone, Debug)]
 pub struct Scheduled {
@@ -59,6 +62,15 @@ pub enum Look {
     Refused(Why),
     /// A condition fails: an execution that is FAILED from the start.
     Fails(Why),
+}
+
+/// The date that is due next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// None when there is none.
+    pub date: Option<Timestamp>,
+    /// Up to here conditions let no date through: there is no need to look again before.
+    pub barren: Option<Timestamp>,
 }
 
 /// The dates around one.
@@ -169,13 +181,25 @@ impl Scheduled {
         self.dates.as_ref()?.0.previous_before(date)
     }
 
-    /// The date of a Schedule that is due after one, seen now. None when there is none.
-    pub fn next(&self, date: Timestamp, now: Timestamp, around: &Surroundings<'_>) -> Option<Timestamp> {
-        if self.asks()
-            && let Some(found) = self.search(date, |date| self.plain_next(date), around)
-        {
-            return Some(found);
+    /// The date of a Schedule that is due after one, seen now; `barren` is what was said of the date before.
+    pub fn next(
+        &self,
+        date: Timestamp,
+        now: Timestamp,
+        mut barren: Option<Timestamp>,
+        around: &Surroundings<'_>,
+    ) -> Next {
+        if self.asks() && barren.is_none_or(|end| date >= end) {
+            match self.search(date, LOOKS, |date| self.plain_next(date), around) {
+                Ok(found) => return Next { date: Some(found), barren: None },
+                Err(end) => barren = end,
+            }
         }
+        Next { date: self.in_time(date, now), barren }
+    }
+
+    /// The date after one that is not too late now.
+    fn in_time(&self, date: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let next = self.plain_next(date)?;
         match self.limits.late_maximum_delay {
             // The first date that is not too late.
@@ -194,34 +218,43 @@ impl Scheduled {
 
     /// The date before one that conditions let through: the last that was missed.
     pub fn previous(&self, date: Timestamp, around: &Surroundings<'_>) -> Option<Timestamp> {
-        let found = self.asks().then(|| self.search(date, |date| self.plain_previous(date), around));
-        found.flatten().or_else(|| self.plain_previous(date))
+        let found = self.asks().then(|| self.search(date, LOOKS_BACK, |date| self.plain_previous(date), around));
+        found.and_then(Result::ok).or_else(|| self.plain_previous(date))
     }
 
-    /// The first date on a way that conditions let through. A failure ends the search.
+    /// The first date on a way that conditions let through; or up to where there is none. A failure ends the search.
     fn search(
         &self,
         from: Timestamp,
+        looks: u32,
         step: impl Fn(Timestamp) -> Option<Timestamp>,
         around: &Surroundings<'_>,
-    ) -> Option<Timestamp> {
+    ) -> Result<Timestamp, Option<Timestamp>> {
         let mut date = from;
-        for _ in 0..LOOKS {
-            date = step(date)?;
-            if self.lets(date, around)? {
-                return Some(date);
+        for _ in 0..looks {
+            date = step(date).ok_or(None)?;
+            if self.lets(date, around).ok_or(None)? {
+                return Ok(date);
             }
         }
-        None
+        Err(Some(date))
     }
 
     /// The dates around one, as the execution has them: with conditions those that they let through. `before` is the date
-    /// that was due before it, if that is known.
-    pub fn dates(&self, date: Timestamp, before: Option<Timestamp>, around: &Surroundings<'_>) -> Dates {
+    /// that was due before it, and `next` the one that will be after it, if that is known.
+    pub fn dates(
+        &self,
+        date: Timestamp,
+        before: Option<Timestamp>,
+        next: Option<Next>,
+        around: &Surroundings<'_>,
+    ) -> Dates {
         if self.asks() {
-            let next = self.search(date, |date| self.plain_next(date), around);
-            let previous = self.search(date, |date| self.plain_previous(date), around);
-            return Dates { date, next, previous };
+            let next = next.unwrap_or_else(|| self.next(date, date, None, around));
+            // To look back costs more than to look forward, and the date that was due before was found that way.
+            let known = before.filter(|before| self.lets(*before, around) == Some(true));
+            let back = || self.search(date, LOOKS_BACK, |date| self.plain_previous(date), around).ok();
+            return Dates { date, next: next.date.filter(|_| next.barren.is_none()), previous: known.or_else(back) };
         }
         // To look back costs more than to look forward.
         let known = before.filter(|before| self.plain_next(*before) == Some(date));

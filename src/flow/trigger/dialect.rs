@@ -32,6 +32,8 @@ pub struct Dialect {
     pub state_text: bool,
     /// `kestra.url` is there in templates (since 0.22).
     pub kestra: bool,
+    /// There is a tenant, `main`: in templates, and in links to executions (recorded from 1.3.19, not from 0.20.7).
+    pub tenant: bool,
     /// `execution.outputs` is there in templates (since 0.24).
     pub execution_outputs: bool,
     /// `schedule` repeats `trigger` when a Schedule started the execution (0.22 to 1.3).
@@ -71,6 +73,7 @@ impl Dialect {
         nights: false,
         state_text: false,
         kestra: false,
+        tenant: false,
         execution_outputs: false,
         schedule: false,
         blank_false: false,
@@ -93,6 +96,7 @@ impl Dialect {
         nights: true,
         state_text: true,
         kestra: true,
+        tenant: true,
         execution_outputs: true,
         schedule: true,
         blank_false: true,

@@ -337,10 +337,12 @@ fn selectors(node: &Node, reading: &mut Reading) {
             reading.error(&selector.place, format!("two selectors have the role `{kind}`"), "write one of both");
         }
         seen.push(kind);
-        let checks: [(&str, fn(&str) -> Option<String>); 2] =
-            [("label", selectors::of_labels), ("field", selectors::of_fields)];
-        for (key, check) in checks {
-            if let Some((node, why)) = get(selector, key).zip(text_of(selector, key).and_then(check)) {
+        let faults = [
+            ("label", text_of(selector, "label").and_then(selectors::of_labels)),
+            ("field", text_of(selector, "field").and_then(selectors::of_fields)),
+        ];
+        for (key, fault) in faults {
+            if let Some((node, why)) = get(selector, key).zip(fault) {
                 reading.error(&node.place, format!("this is no selector: {why}"), "write for example `a=b,c!=d`");
             }
         }

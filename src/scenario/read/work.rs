@@ -121,7 +121,8 @@ pub fn trigger_dialect(profile: &Profile) -> trigger::Dialect {
     }
 }
 
-/// Which triggers the version of a plan does not take, though another one does: the index of the flow, and why.
+/// Which triggers, and other parts, the version of a plan does not take, though another one does: the index of the flow, and
+/// why.
 pub fn refused_triggers(plan: &Plan) -> Vec<(usize, String)> {
     let dialect = trigger_dialect(plan.kestra);
     let of = |(at, flow): (usize, &Flow)| {
@@ -130,7 +131,9 @@ pub fn refused_triggers(plan: &Plan) -> Vec<(usize, String)> {
             let id = flow.triggers.get(trigger).map_or("", |trigger| trigger.id.as_str());
             (at, format!("Kestra {} refuses the trigger `{id}` of {name}: {why}", plan.kestra.name()))
         };
-        trigger::refused(flow, dialect).into_iter().map(told).collect::<Vec<_>>()
+        let checks = !flow.checks.is_empty() && plan.kestra.has(Quirk::RefusesChecks);
+        let checks = checks.then(|| (at, format!("Kestra {} refuses `checks` of {}", plan.kestra.name(), flow.name())));
+        trigger::refused(flow, dialect).into_iter().map(told).chain(checks).collect::<Vec<_>>()
     };
     plan.flows.iter().enumerate().flat_map(of).collect()
 }

@@ -30,8 +30,8 @@ impl Names {
     fn has(&self, host: &str) -> bool {
         let host = plain(host);
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-        let ends = |end: &&str| host.strip_suffix(*end).is_some_and(|rest| rest.ends_with('.'));
-        host.is_empty() || literal || !host.contains('.') || OURS.iter().any(|it| ends(&it)) || self.0.contains(&host)
+        let ends = |end: &str| host.strip_suffix(end).is_some_and(|rest| rest.ends_with('.'));
+        host.is_empty() || literal || !host.contains('.') || OURS.iter().any(|it| ends(it)) || self.0.contains(&host)
     }
 }
 

@@ -139,6 +139,10 @@ impl Executor {
         if self.executions.len() >= limits::LIVE_EXECUTIONS {
             cx.reached("the number of executions that have not ended", limits::LIVE_EXECUTIONS as u64);
         }
+        if self.origins.len() > limits::STARTED {
+            let what = "the number of executions that others started, or inputs or labels, and that have not ended";
+            cx.reached(what, limits::STARTED as u64);
+        }
         cx.truth.created += 1;
         cx.truth.triggered += u64::from(trigger.is_some());
         let Coming { begun, parent, from } =
@@ -201,15 +205,8 @@ impl Executor {
             if origin.is_some_and(|origin| origin.checked) {
                 return self.failed_checks(cx, cluster, executor, slot);
             }
-            // What an assertion ends at once never ran, and is not counted as begun (1.3/alerting/FIRED.tsv).
-            if cx.flows.get(flow as usize).is_some_and(|it| it.tree.asserts()) {
-                let event = Step::Assert;
-                if self.step(cx, slot, event) {
-                    let freed = self.follow(cx, cluster, executor, slot, event);
-                    if self.execution(slot, number).is_none_or(|it| it.it.state.is_over()) {
-                        return freed;
-                    }
-                }
+            if let Some(freed) = self.broken(cx, cluster, executor, slot, (flow, number)) {
+                return freed;
             }
             if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
                 && self.places[flow as usize].held >= limit.limit

@@ -55,6 +55,24 @@ impl Executor {
         if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }
 
+    /// An execution that may begin, if an assertion ends it at once: it never ran, and is not counted as begun
+    /// (1.3/alerting/FIRED.tsv).
+    pub(super) fn broken(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        key: (u32, u64),
+    ) -> Option<Freed> {
+        let asserts = cx.flows.get(key.0 as usize).is_some_and(|it| it.tree.asserts());
+        if !asserts || !self.step(cx, slot, Step::Assert) {
+            return None;
+        }
+        let freed = self.follow(cx, cluster, executor, slot, Step::Assert);
+        self.of(slot, key).is_none_or(|it| it.it.state.is_over()).then_some(freed)
+    }
+
     /// An execution does not keep to an entry: it gets the labels of it.
     pub(super) fn violated(&mut self, cx: &Context, slot: u32, sla: u32) {
         let Some(execution) = self.executions.get(slot) else { return };

@@ -2,16 +2,18 @@
 //! always fail. Only what files alone decide is told; what depends on a run is `explain`'s.
 
 mod reach;
+mod schedule;
 mod templates;
+mod words;
 
 use super::work::Standing;
 use crate::document::{Node, Place, Reading, Value, nearest};
-use crate::flow::trigger::{Calendar, Comparison};
-use crate::flow::trigger::{Condition, Era, FilterField, FlowTrigger, Test, UpstreamFlow, WindowKind};
+use crate::flow::trigger::{Comparison, Condition, Era, FilterField, FlowTrigger, Test, UpstreamFlow, WindowKind};
 use crate::flow::{Flow, State, Trigger, TriggerAction};
 use crate::pebble;
 use crate::scenario::{Plan, trigger_dialect};
-use reach::{Asking, Candidate, Known, constant, how, misspelt, never};
+use reach::{Asking, Candidate, Known, constant, misspelt, never};
+use words::{meant, says};
 
 #[cfg(feature = "cli")]
 pub use templates::missing_secrets;
@@ -258,91 +260,6 @@ impl<'p> Trap<'p, '_> {
         self.warn(&place, what, advice);
     }
 
-    /// Why no execution meets a condition, and what to write instead.
-    fn reason(&self, condition: &Condition, states: &[State]) -> (String, String) {
-        let asking = &self.asking;
-        let names = |states: &[State]| states.iter().map(|state| state.name()).collect::<Vec<_>>().join(", ");
-        match &condition.test {
-            Test::Status(within) => {
-                let wanted: Vec<State> = match &within.any_of {
-                    Some(crate::flow::trigger::Names::List(list)) => {
-                        list.iter().flatten().filter_map(|name| State::named(name)).collect()
-                    }
-                    _ => Vec::new(),
-                };
-                let why = format!("it wakes at [{}] only, and it asks for [{}]", names(states), names(&wanted));
-                (why, format!("add `states: [{}]` to the trigger", names(&wanted)))
-            }
-            Test::Namespace { namespace, comparison, prefix } => {
-                let how = how(comparison.as_deref(), prefix.as_deref()).map_or("is", |how| how.words());
-                let namespaces = asking.plan.flows.iter().map(|flow| flow.namespace.as_str());
-                let why = format!("no other flow here has a namespace that {how} `{namespace}`");
-                (why, meant(namespace, namespaces, "add the flows that it watches"))
-            }
-            Test::Flow { namespace, flow } => self.no_flow(Some(namespace), Some(flow)),
-            Test::Labels { wanted, .. } => {
-                let flows = || asking.plan.flows.iter().filter(|flow| flow.name() != asking.own.name());
-                let lacks = |pair: &&(String, String)| {
-                    flows().all(|flow| asking.labelled(std::slice::from_ref(*pair), flow) == Known::No)
-                };
-                match wanted.iter().find(lacks) {
-                    Some((key, value)) => {
-                        let has = flows().flat_map(|flow| &flow.labels).filter(|(its, _)| its == key);
-                        let values = has.map(|(_, value)| value.as_str());
-                        let keys = flows().flat_map(|flow| &flow.labels).map(|(key, _)| key.as_str());
-                        let near = nearest(value, values).map(|value| format!("did you mean `{key}: {value}`?"));
-                        let near =
-                            near.or_else(|| nearest(key, keys).map(|key| format!("did you mean the label `{key}`?")));
-                        let why = format!("nothing here sets the label {key}={value}");
-                        (why, near.unwrap_or_else(|| "give the label to the flows that are watched".to_owned()))
-                    }
-                    None => ("no execution here has all these labels".to_owned(), "ask for fewer".to_owned()),
-                }
-            }
-            Test::Retried(_) => (
-                "since 0.23 it compares texts with states, and finds none".to_owned(),
-                "listen to the state RETRYING with `states`".to_owned(),
-            ),
-            Test::Own { .. } | Test::OwnNamespace { .. } => (
-                "it asks for the flow that has the trigger, not for the one that was executed".to_owned(),
-                "write ExecutionFlow or ExecutionNamespace".to_owned(),
-            ),
-            Test::Date { .. } => (
-                "no flow here that it watches is started by a Schedule, so executions have no `trigger.date`"
-                    .to_owned(),
-                "ask for `date: \"{{ now() }}\"` or `date: \"{{ execution.startDate }}\"`".to_owned(),
-            ),
-            Test::Outputs(_) => {
-                ("no flow here has `outputs`".to_owned(), "give `outputs` to the flow that is watched".to_owned())
-            }
-            _ => ("no execution here meets it".to_owned(), String::new()),
-        }
-    }
-
-    /// That there is no such flow.
-    fn no_flow(&self, namespace: Option<&str>, id: Option<&str>) -> (String, String) {
-        let flows = || self.asking.plan.flows.iter();
-        let (namespace, id) = (namespace.unwrap_or("*"), id.unwrap_or("*"));
-        let own = self.asking.own;
-        if own.namespace == namespace && own.id == id {
-            let why = "it waits for its own flow, and a flow does not start itself";
-            return (why.to_owned(), "watch it from another flow".to_owned());
-        }
-        let asked = format!("{namespace}.{id}");
-        let why = format!("no flow here is called {asked}");
-        if let Some(flow) = flows().find(|flow| flow.disabled && flow.name() == asked) {
-            return (format!("{} is disabled", flow.name()), "switch it on, or watch another one".to_owned());
-        }
-        let same_id = flows().find(|flow| flow.id == id);
-        let names: Vec<String> = flows().map(Flow::name).collect();
-        let near = nearest(&asked, names.iter().map(String::as_str));
-        let advice = match same_id.map(Flow::name).or_else(|| near.map(str::to_owned)) {
-            Some(name) => format!("did you mean {name}?"),
-            None => "add the flow that it watches".to_owned(),
-        };
-        (why, advice)
-    }
-
     /// An entry of `preconditions.flows` or `dependsOn`.
     fn upstream(&mut self, wanted: &UpstreamFlow, (list, inner, at): (&str, &str, usize), met: &[Candidate<'p>]) {
         let asking = self.asking;
@@ -434,86 +351,5 @@ impl<'p> Trap<'p, '_> {
             let what = format!("{} gives the input `{key}`, which the flow does not have: it is lost", self.name());
             self.warn(&place, what, advice);
         }
-    }
-
-    fn schedule(&mut self) {
-        let given = &self.trigger.gives.inputs;
-        self.inputs(given.keys().map(String::as_str));
-        let needed = self.asking.own.inputs().into_iter().find(|it| it.needed && !given.contains_key(it.id));
-        if let Some(input) = needed.filter(|_| self.asking.dialect.schedule_inputs || !given.is_empty()) {
-            let place = self.at("inputs");
-            let why = format!("it gives the input `{}` no value, so no execution starts", input.id);
-            self.cannot(&place, &why, format!("add `inputs: {{ {}: ... }}`, or `defaults` to the input", input.id));
-        }
-        for (at, condition) in self.trigger.limits.conditions.iter().enumerate() {
-            if asks_for_executions(condition) {
-                let place = self.at_item("conditions", at);
-                let what = format!(
-                    "the condition {} of {} asks for an execution, and a Schedule has none: each of its dates makes an \
-                     execution that is FAILED from the start",
-                    condition.name(),
-                    self.name()
-                );
-                self.warn(&place, what, "ask for dates, or write a Flow trigger");
-            }
-        }
-        self.days();
-    }
-
-    /// Conditions of a Schedule on days that are never the same.
-    fn days(&mut self) {
-        let conditions = &self.trigger.limits.conditions;
-        let day = |condition: &Condition| match &condition.test {
-            Test::Date { date: None, is: Calendar::DayWeek(day) | Calendar::DayWeekInMonth { day, .. } } => {
-                constant(day).then(|| vec![day.clone()])
-            }
-            Test::Date { date: None, is: Calendar::Weekend } => Some(vec!["SATURDAY".into(), "SUNDAY".into()]),
-            _ => None,
-        };
-        let days: Vec<(usize, Vec<String>)> =
-            conditions.iter().enumerate().filter_map(|(at, condition)| Some((at, day(condition)?))).collect();
-        for (at, (second, ours)) in days.iter().enumerate() {
-            let apart = days.iter().take(at).find(|(_, theirs)| !theirs.iter().any(|day| ours.contains(day)));
-            if let Some((first, _)) = apart {
-                let place = self.at_item("conditions", *second);
-                let why =
-                    format!("conditions[{first}] and conditions[{second}] ask for different days, and all must hold");
-                self.cannot(&place, &why, "put them into one condition Or, when one of them is enough");
-                return;
-            }
-        }
-    }
-}
-
-/// Whether a condition always asks for an execution.
-fn asks_for_executions(condition: &Condition) -> bool {
-    match &condition.test {
-        Test::Status(_)
-        | Test::Namespace { .. }
-        | Test::Flow { .. }
-        | Test::Labels { .. }
-        | Test::Outputs(_)
-        | Test::Retried(_) => true,
-        Test::Or(list) | Test::Not(list) => list.first().is_some_and(asks_for_executions),
-        _ => false,
-    }
-}
-
-/// What was probably meant.
-fn meant<'n>(name: &str, names: impl Iterator<Item = &'n str>, other: &str) -> String {
-    nearest(name, names).map_or_else(|| other.to_owned(), |near| format!("did you mean `{near}`?"))
-}
-
-/// A condition in a few words.
-fn says(condition: &Condition) -> String {
-    let name = condition.name();
-    match &condition.test {
-        Test::Namespace { namespace, .. } => format!("{name} {namespace}"),
-        Test::Flow { namespace, flow } => format!("{name} {namespace}.{flow}"),
-        Test::Labels { wanted, .. } => {
-            let labels: Vec<String> = wanted.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            format!("{name} {}", labels.join(", "))
-        }
-        _ => name.to_owned(),
     }
 }
