@@ -73,7 +73,7 @@ fn a_template_sees_what_the_tasks_before_it_have_put_out() {
         ),
         (
             "{ id: a, type: core.debug.Return, format: \"3\" }, \
-             { id: i, type: core.flow.If, condition: \"{{ outputs.a.value == '3' }}\", then: [ { id: b, type: core.debug.Return, format: yes } ], else: [ { id: c, type: core.log.Log } ] }",
+             { id: i, type: core.flow.If, condition: \"{{ outputs.a.value == '3' }}\", then: [ { id: b, type: core.debug.Return, format: \"yes\" } ], else: [ { id: c, type: core.log.Log } ] }",
             "{{ outputs.b.value }} {{ tasks.c is defined }}",
             "yes false",
         ),

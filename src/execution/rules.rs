@@ -66,6 +66,11 @@ impl<'a> Scope<'a> {
         follower(self.states(part), dialect).map(|place| (part, place))
     }
 
+    /// Whether the task at a place has begun and waits: it does not come again.
+    pub fn waits(&self, (part, place): (Part, usize)) -> bool {
+        matches!(self.states(part).get(place), Some(Some(State::Paused | State::Retrying)))
+    }
+
     /// Where tasks run at the same time: the places of those that come next, at most so many tasks at a time (0: all), only
     /// those that `ready` lets through.
     pub fn free(&self, most: u32, ready: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {

@@ -211,6 +211,10 @@ impl Step<'_> {
     /// One of the `listeners`: its tasks one after another, until one fails, if its conditions hold; then the next one.
     fn settle_listener(&mut self, parent: u32, states: &mut [Vec<Option<State>>; 3], open: &mut Vec<u32>) {
         let (tree, which) = (self.tree, (LISTENERS - parent) as usize);
+        // One whose task is run again is looked at when all before it has ended.
+        if !self.execution.state.is_over() {
+            return;
+        }
         let Some(lists) = tree.listeners.get(which) else { return open.push(AFTER) };
         if self.execution.listening.is_none() {
             let all = 0..tree.listeners.len();
@@ -307,7 +311,7 @@ impl Step<'_> {
             How::ForEach(_, most) if *most != 1 && scope.part() == Some(Part::Tasks) => {
                 in_tasks(scope.lanes(*most, lists.branches.get(branch as usize).map_or(0, Vec::len)))
             }
-            _ => scope.next(self.dialect).into_iter().collect(),
+            _ => scope.next(self.dialect).into_iter().filter(|next| !scope.waits(*next)).collect(),
         }
     }
 

@@ -177,7 +177,7 @@ fn pause(reading: &mut Reading, node: &Node) -> Option<Body> {
     let words = [("RESUME", Then::Resume), ("WARN", Then::Warn), ("FAIL", Then::Fail), ("CANCEL", Then::Cancel)];
     let then = match get(node, "behavior") {
         // Kestra renders it.
-        Some(Node { value: Value::Scalar { text, .. }, .. }) if text.contains('{') => return None,
+        Some(Node { value: Value::Scalar { text, .. }, .. }) if text.contains("{{") => return None,
         Some(node) => word(reading, node, "behavior of a Pause", &words)?,
         None => Then::Resume,
     };

@@ -35,8 +35,9 @@ impl Listening {
         let Listening { listeners: Some(listeners), windows } = self else { return Default::default() };
         let Some(flow) = cx.plan.flows.get(heard.flow as usize) else { return Default::default() };
         let labels = heard.origin.map_or(&flow.labels, |origin| &origin.labels);
-        // Most are of no matter to anybody: nothing is built for them.
-        if cx.asked.is_none() && !listeners.may_hear(&flow.namespace, heard.state, labels) {
+        // Most are of no matter to anybody: nothing is built for them. Labels that its tasks gave it are looked at with the rest.
+        let plain = cx.asked.is_none() && heard.it.labels.is_empty();
+        if plain && !listeners.may_hear(&flow.namespace, heard.state, labels) {
             return Default::default();
         }
         let now = cx.calendar.date(cx.now);
