@@ -44,7 +44,7 @@ pub(super) fn filled(flow: &Node) -> Option<Node> {
     let entries = entries.iter().map(|entry| match KEYS.contains(&entry.key.as_str()) {
         true => entry.clone(),
         false => {
-            let value = put(&entry.value, &plain, |values, own| merge(values, own));
+            let value = put(&entry.value, &plain, merge);
             Entry { value: put(&value, &forced, |values, own| merge(own, values)), ..entry.clone() }
         }
     });
