@@ -208,7 +208,7 @@ fn settings_are_followed_or_told() {
             "micronaut.metrics.export.prometheus.step: PT2M",
             vec![lost("micronaut.metrics.export.prometheus.step")],
         ),
-        ("1.3", "kestra: { storage: { type: local }, repository.type: postgres, plugins: { x: 1 } }", vec![]),
+        ("1.3", "kestra: { storage: { type: local }, repository.type: postgres, plugins.configurations: [] }", vec![]),
         ("1.3", "datasources.postgres: { url: x, username: u }", vec![]),
         ("1.3", "datasources.postgres: { maximumPoolSize: 50 }", vec![lost("datasources.postgres.maximum-pool-size")]),
         ("1.3", "kestra.metrics.tags: { env: prod }", vec![idle("1.3", "kestra.metrics.tags.env")]),

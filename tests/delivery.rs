@@ -193,7 +193,7 @@ async fn what_the_receiver_answers_decides_what_becomes_of_the_task_and_its_flow
         (format!("{}/old", moved.uri()), "SUCCESS", Some(204), ""),
         (nobody(), "FAILED", None, "connection refused"),
         (never, "FAILED", None, "no answer"),
-        (no_http, "FAILED", None, "invalid HTTP"),
+        (no_http, "FAILED", None, "error sending request"),
         (away.uri(), "FAILED", None, "redirected to elsewhere.test, a host that no flow names"),
         (endless.uri(), "FAILED", None, "more than 50 redirects"),
     ];
@@ -401,7 +401,7 @@ async fn a_silent_receiver_stops_neither_other_receivers_nor_a_jump_nor_the_end(
         slack(&never).replace("id: tell", "id: silent"),
         slack(&server.uri())
     );
-    let (mock, lines) = sending(&scenario(&tasks.replace("\n          -", "\n          -"), ""), Sending::default());
+    let (mock, lines) = sending(&scenario(&tasks, ""), Sending::default());
     // It waits for the silent one a few seconds, and goes on without it.
     jump(&mock, "2m");
     let of =

@@ -321,6 +321,42 @@ fn what_is_not_simulated_is_named_before_anything_is_rendered() {
     assert!(template.unsupported().is_empty());
 }
 
+/// Asked of jackson-jq 1.6.0: a value, a program, and its outputs as a template prints them; nothing where it fails.
+const JQ: &[(&str, &str, Option<&str>)] = &[
+    ("2.5", ".", Some("[2.5]")),
+    ("2.0", ".", Some("[2.0]")),
+    ("2.0", ". + 1", Some("[3]")),
+    ("[3, 1.0]", "sort", Some("[[1.0,3]]")),
+    ("[1.5, 2.5]", "add", Some("[4]")),
+    ("2.5", "floor, round, ceil", Some("[2.0,3.0,3.0]")),
+    ("-2.5", "round", Some("[-3.0]")),
+    ("7", "floor", Some("[7.0]")),
+    ("7", "floor + 1", Some("[8]")),
+    ("9223372036854775807", ". + 1", Some("[-9223372036854775808]")),
+    ("-9223372036854775807", ". - 2", Some("[9223372036854775807]")),
+    ("1", ". + 12345678901234567890", None),
+    ("[1]", "if . then 1 end", None),
+    ("[1]", "isempty(.[])", None),
+    ("\" a \"", "trim", None),
+    ("[1]", "add(.[])", None),
+    ("-1", "abs", None),
+];
+
+#[test]
+fn jq_counts_as_the_library_of_kestra_does() {
+    for (value, program, expected) in JQ {
+        let text = format!("{{{{ '{value}' | jq('{program}') }}}}");
+        match (render("1.3", &text), expected) {
+            (Ok(got), Some(expected)) => assert_eq!(got, *expected, "{text}"),
+            (Err(error), None) => {
+                assert!(error.to_string().contains("Unable to parse jq value"), "{text}: {error}");
+                assert_ne!(error.kind(), Kind::Unsupported, "{text}");
+            }
+            (got, _) => panic!("{text}: {got:?}"),
+        }
+    }
+}
+
 #[test]
 fn secrets_are_in_no_error_and_in_no_debug_text() {
     let secret = "hunter2-s3cret";

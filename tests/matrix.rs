@@ -181,7 +181,7 @@ fn what_fires_before_the_failure_is_a_false_alarm_and_what_fires_after_its_end_i
 fn where_nothing_is_done_all_that_fires_is_a_false_alarm_and_silence_may_be_expected() {
     let healthy = of_text("name: h\nduration: 5m\n");
     let expected = of_text(&format!("{KILLED}expect: [ {{ alert: \"*\", never: true }} ]\n"));
-    let matrix = all_of(&[healthy.clone()], &watch(&rule("A", "up == 1", "0s")), ONE);
+    let matrix = all_of(std::slice::from_ref(&healthy), &watch(&rule("A", "up == 1", "0s")), ONE);
     assert!(matrix.scenarios[0].failure.is_none() && matrix.found());
     assert_eq!(matrix.coverage.false_alarms[0].rule, "A");
     assert!(matrix.coverage.false_alarms[0].healthy);

@@ -310,9 +310,9 @@ fn rows() -> Vec<Row> {
 }
 
 /// What is heard of a history: not that an execution is there (FIRED.tsv tells of that among the states), and not that it
-/// is FAILED for a moment before it is tried again.
+/// is FAILED for a moment before it is tried again, nor what the webserver sets when somebody resumes it.
 fn heard(history: &str) -> String {
-    let states: Vec<&str> = history.split(' ').filter(|state| *state != "CREATED").collect();
+    let states: Vec<&str> = history.split(' ').filter(|state| !matches!(*state, "CREATED" | "RESTARTED")).collect();
     let passing = |at: usize| {
         states[at] == "FAILED" && states.get(at + 1).is_some_and(|next| matches!(*next, "RETRYING" | "RETRIED"))
     };

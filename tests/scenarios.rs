@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::scenario_files;
-use mock_kestra::document::{self, Diagnostic, Severity};
+use mock_kestra::document;
 use mock_kestra::random::Seed;
 use mock_kestra::run::run;
 use mock_kestra::scenario::{NoFiles, Plan, faults_table, read, schema};
@@ -15,10 +15,7 @@ use mock_kestra::time::Calendar;
 fn plan(path: &std::path::Path) -> Plan {
     let text = std::fs::read_to_string(path).expect("readable");
     let (plan, diagnostics) = read(&path.display().to_string(), &text, &NoFiles);
-    // What one expects to be so it may be told of.
-    let expected =
-        |told: &Diagnostic| told.severity == Severity::Note && told.what.starts_with("as the scenario expects");
-    assert!(diagnostics.iter().all(expected), "{}", document::render(&diagnostics));
+    assert!(diagnostics.is_empty(), "{}", document::render(&diagnostics));
     plan.expect("a plan")
 }
 

@@ -88,7 +88,7 @@ fn a_rule_that_can_do_nothing_is_dead_and_one_that_waits_for_an_event_is_quiet()
         ("waits > 1", RuleState::Quiet, ""),
         // They come with their first event, on a real server too.
         ("rate(kestra_executor_execution_end_count_total{state=\"KILLED\"}[5m]) > 0", RuleState::Quiet, "it is FAILED"),
-        ("kestra_executor_sla_expired_count_total > 0", RuleState::Dead, ""),
+        ("kestra_executor_flowable_execution_count_total > 0", RuleState::Dead, ""),
         (
             "kestra_executor_execution_end_count_total{state=\"SUCCES\"} > 1e9",
             RuleState::Dead,

@@ -322,7 +322,7 @@ mod tests {
     fn rules_that_would_make_labels_longer_and_longer_stop() {
         let grow = "- { source_labels: [a], regex: \"(.*)\", replacement: \"$1$1$1$1\", target_label: a }\n";
         let join = "- { source_labels: [a, a, a, a], target_label: a }\n";
-        let names = "- { regex: \"a(.*)\", replacement: \"a$1$1$1x\", action: labelmap }\n";
+        let names = "- { regex: \"a(.*)\", replacement: \"a${1}${1}${1}x\", action: labelmap }\n";
         for rule in [grow, join, names] {
             let source = Arc::new(Source { name: "rules".into(), text: rule.repeat(60) });
             let rules = read(&parse(&source).0.expect("YAML"), "rules", &mut Reading::default());

@@ -83,25 +83,19 @@ const FUNCTIONS: &[(&str, usize, Price)] = &[
     ("floor", 0, Price::Plain(1.0)),
     ("round", 0, Price::Plain(1.0)),
     ("ceil", 0, Price::Plain(1.0)),
-    ("abs", 0, Price::Plain(1.0)),
     ("tostring", 0, Price::Plain(6.0)),
     ("tojson", 0, Price::Plain(6.0)),
     ("ascii_downcase", 0, Price::Plain(1.0)),
     ("ascii_upcase", 0, Price::Plain(1.0)),
-    ("trim", 0, Price::Plain(1.0)),
-    ("ltrim", 0, Price::Plain(1.0)),
-    ("rtrim", 0, Price::Plain(1.0)),
     ("recurse", 0, Price::Parts),
     ("map", 1, Price::Each(1.0)),
     ("map_values", 1, Price::Each(1.0)),
     ("with_entries", 1, Price::Each(6.0)),
-    ("add", 1, Price::Each(1.0)),
     ("select", 1, Price::Select),
     ("first", 1, Price::Of),
     ("last", 1, Price::Of),
     ("any", 1, Price::By),
     ("all", 1, Price::By),
-    ("isempty", 1, Price::By),
     ("sort_by", 1, Price::By),
     ("group_by", 1, Price::By),
     ("unique_by", 1, Price::By),
@@ -125,7 +119,62 @@ struct Input {
     depth: f64,
 }
 
-type Priced = Result<Cost, String>;
+/// Why a program does not run.
+enum Refused {
+    /// The real library has no such thing: it fails there too.
+    Missing,
+    /// What of it is not simulated.
+    NotSimulated(String),
+}
+
+type Priced = Result<Cost, Refused>;
+
+fn not_simulated<T>(what: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused::NotSimulated(what.into()))
+}
+
+/// Functions of jq that jackson-jq 1.6.0 does not know (it was asked).
+const MISSING: &[(&str, usize)] = &[
+    ("IN", 1),
+    ("IN", 2),
+    ("INDEX", 1),
+    ("INDEX", 2),
+    ("abs", 0),
+    ("add", 1),
+    ("bsearch", 1),
+    ("dateadd", 2),
+    ("debug", 0),
+    ("env", 0),
+    ("fabs", 0),
+    ("fromdate", 0),
+    ("fromstream", 1),
+    ("gmtime", 0),
+    ("halt", 0),
+    ("halt_error", 0),
+    ("input", 0),
+    ("inputs", 0),
+    ("isempty", 1),
+    ("isvalid", 1),
+    ("localtime", 0),
+    ("ltrim", 0),
+    ("mktime", 0),
+    ("pick", 1),
+    ("repeat", 1),
+    ("rtrim", 0),
+    ("significand", 0),
+    ("skip", 2),
+    ("stderr", 0),
+    ("strflocaltime", 1),
+    ("strftime", 1),
+    ("strptime", 1),
+    ("toarray", 0),
+    ("todate", 0),
+    ("tostream", 0),
+    ("trim", 0),
+    ("trimstr", 1),
+    ("trunc", 0),
+    ("truncate_stream", 1),
+];
 
 /// Each output of the one with each of the other.
 fn both(a: Cost, b: Cost) -> Cost {
@@ -151,8 +200,12 @@ fn price(term: &Term<&str>, input: Input) -> Priced {
     match term {
         Term::Id => Ok(ONE),
         Term::Recurse => Ok(parts(input)),
+        // A whole number beyond 64 bits is no number of a program there.
+        Term::Num(text) if text.bytes().all(|it| it.is_ascii_digit()) && text.parse::<i64>().is_err() => {
+            Err(Refused::Missing)
+        }
         Term::Num(text) => Ok(Cost { size: text.len() as f64, ..ONE }),
-        Term::Str(Some(format), _) => Err(format!("the format `{format}`")),
+        Term::Str(Some(format), _) => not_simulated(format!("the format `{format}`")),
         Term::Str(None, pieces) => all(pieces.iter().map(|piece| match piece {
             StrPart::Str(text) => Ok(Cost { size: text.len() as f64, ..ONE }),
             StrPart::Term(term) => of(term).map(|cost| Cost { size: cost.size * 6.0, ..cost }),
@@ -167,9 +220,10 @@ fn price(term: &Term<&str>, input: Input) -> Priced {
         }
         Term::Neg(inner) | Term::TryCatch(inner, None) => of(inner),
         Term::BinOp(left, operator, right) => operation(left, operator, right, input),
-        Term::IfThenElse(arms, otherwise) => {
+        Term::IfThenElse(_, None) => Err(Refused::Missing),
+        Term::IfThenElse(arms, Some(otherwise)) => {
             let tests = all(arms.iter().map(|(test, _)| of(test)))?;
-            let mut sum = otherwise.as_ref().map_or(Ok(ONE), |term| of(term))?;
+            let mut sum = of(otherwise)?;
             for (_, then) in arms {
                 sum = either(sum, of(then)?);
             }
@@ -181,11 +235,11 @@ fn price(term: &Term<&str>, input: Input) -> Priced {
         }
         Term::Path(start, path) => path.0.iter().try_fold(of(start)?, |cost, (part, _)| step(cost, part, input)),
         Term::Call(name, arguments) => called(name, arguments, input),
-        Term::TryCatch(..) => Err("`catch`".to_owned()),
-        Term::Def(..) => Err("`def`".to_owned()),
-        Term::Fold(name, ..) => Err(format!("`{name}`")),
-        Term::Label(..) | Term::Break(_) => Err("`label`".to_owned()),
-        Term::Var(name) => Err(format!("the variable `{name}`")),
+        Term::TryCatch(..) => not_simulated("`catch`"),
+        Term::Def(..) => not_simulated("`def`"),
+        Term::Fold(name, ..) => not_simulated(format!("`{name}`")),
+        Term::Label(..) | Term::Break(_) => not_simulated("`label`"),
+        Term::Var(name) => not_simulated(format!("the variable `{name}`")),
     }
 }
 
@@ -200,15 +254,15 @@ fn operation(left: &Term<&str>, operator: &BinaryOp<&str>, right: &Term<&str>, i
                 work: left.work + left.size * right.work,
             })
         }
-        BinaryOp::Pipe(Some(_)) => Err("binding a variable with `as`".to_owned()),
+        BinaryOp::Pipe(Some(_)) => not_simulated("binding a variable with `as`"),
         BinaryOp::Comma | BinaryOp::Alt => sides().map(|(left, right)| either(left, right)),
-        BinaryOp::Math(Math::Mul) => Err("the operator `*`".to_owned()),
+        BinaryOp::Math(Math::Mul) => not_simulated("the operator `*`"),
         BinaryOp::Math(_) => sides().map(|(left, right)| both(left, right)),
         BinaryOp::Or | BinaryOp::And | BinaryOp::Cmp(_) => {
             let cost = sides().map(|(left, right)| both(left, right))?;
             Ok(Cost { size: cost.outputs, ..cost })
         }
-        _ => Err("an assignment".to_owned()),
+        _ => not_simulated("an assignment"),
     }
 }
 
@@ -239,7 +293,12 @@ fn parts(input: Input) -> Cost {
 
 fn called(name: &str, arguments: &[Term<&str>], input: Input) -> Priced {
     let known = FUNCTIONS.iter().find(|row| (row.0, row.1) == (name, arguments.len()));
-    let Some((_, _, kind)) = known else { return Err(format!("the function `{name}/{}`", arguments.len())) };
+    let Some((_, _, kind)) = known else {
+        return match MISSING.contains(&(name, arguments.len())) {
+            true => Err(Refused::Missing),
+            false => not_simulated(format!("the function `{name}/{}`", arguments.len())),
+        };
+    };
     let argument = arguments.first().map_or(Ok(ONE), |term| price(term, input))?;
     let work = argument.work + argument.size + 2.0;
     Ok(match kind {
@@ -255,7 +314,7 @@ fn called(name: &str, arguments: &[Term<&str>], input: Input) -> Priced {
         }
         Price::Join => match arguments.first() {
             Some(Term::Str(None, _)) => Cost { outputs: 1.0, size: argument.size * 6.0 + 6.0, work: work * 6.0 },
-            _ => return Err("`join` by what is no text in quotes".to_owned()),
+            _ => return not_simulated("`join` by what is no text in quotes"),
         },
         Price::Parts => parts(input),
     })
@@ -283,8 +342,10 @@ fn read(program: &str) -> Result<Term<&str>, Option<String>> {
 
 /// What of a program is not simulated.
 pub fn unsupported(program: &str) -> Option<String> {
-    let small = Input { count: 1.0, depth: 1.0 };
-    read(program).ok().and_then(|term| price(&term, small).err()).map(|what| format!("{what} of jq"))
+    match price(&read(program).ok()?, Input { count: 1.0, depth: 1.0 }) {
+        Err(Refused::NotSimulated(what)) => Some(format!("{what} of jq")),
+        Err(Refused::Missing) | Ok(_) => None,
+    }
 }
 
 /// Applies a program; the results are always a list.
@@ -312,7 +373,10 @@ pub fn filter(call: &Call<'_, '_>) -> Found<Value> {
     let term = read(program).map_err(|limit| limit.map_or_else(failed, Fault::limit))?;
     let (weight, depth) = input.size();
     let about = Input { count: (weight / 16) as f64, depth: f64::from(depth) + 1.0 };
-    let cost = price(&term, about).map_err(|what| Fault::unsupported(format!("{what} of jq is not simulated")))?;
+    let cost = price(&term, about).map_err(|refused| match refused {
+        Refused::Missing => failed(),
+        Refused::NotSimulated(what) => Fault::unsupported(format!("{what} of jq is not simulated")),
+    })?;
     if cost.work * about.count > JQ_WORK_MAX || cost.size * weight as f64 > VALUE_MAX as f64 {
         return Err(Fault::limit("the jq program may take too long, or make too much, of so large a value"));
     }
@@ -327,7 +391,7 @@ fn run(program: &str, input: Val) -> Option<Found<Value>> {
         FUNCTIONS.iter().any(|row| (row.0, row.1) == (name, count)) || HELPERS.contains(&(name, count))
     };
     let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let defs = defs.filter(|def| wanted(def.name, def.args.len()));
+    let defs = defs.filter(|def| wanted(def.name, def.args.len())).chain(parse(OWN, |parser| parser.defs())?);
     let funs = jaq_core::funs().chain(jaq_std::base_funs()).chain(jaq_json::funs());
     let modules = Loader::new(defs).load(&arena, File { code: program, path: () }).ok()?;
     let compiled = Compiler::default().with_funs(funs).compile(modules).ok()?;
@@ -342,6 +406,11 @@ fn run(program: &str, input: Val) -> Option<Found<Value>> {
     Some(Value::list(values))
 }
 
+/// What rounds gives a number with a fraction, as jackson-jq's functions do.
+const OWN: &str = r#"def own_floor: floor; def floor: own_floor | tojson + ".0" | fromjson;
+def own_round: round; def round: own_round | tojson + ".0" | fromjson;
+def own_ceil: ceil; def ceil: own_ceil | tojson + ".0" | fromjson;"#;
+
 /// Functions that those of the table are made of.
 const HELPERS: &[(&str, usize)] = &[
     ("isboolean", 0),
@@ -353,6 +422,8 @@ const HELPERS: &[(&str, usize)] = &[
     ("error", 1),
     ("any", 2),
     ("all", 2),
+    ("add", 1),
+    ("isempty", 1),
 ];
 
 fn to_jaq(value: &Value) -> Found<Val> {
@@ -361,6 +432,8 @@ fn to_jaq(value: &Value) -> Found<Val> {
         Value::Bool(flag) => Val::Bool(*flag),
         Value::Int(n) => Val::Num(Num::from_integral(*n)),
         Value::Long(n) => Val::Num(Num::from_integral(*n)),
+        // As text it stays what it is until somebody computes with it.
+        Value::Double(n) if n.is_finite() => Val::Num(Num::Dec(format!("{n:?}").into())),
         Value::Double(n) => Val::Num(Num::Float(*n)),
         Value::Float(_) | Value::Decimal(_) => Val::Num(Num::Float(super::operate::double(value))),
         Value::Text(text) => Val::utf8_str(text.to_string()),
@@ -372,6 +445,13 @@ fn to_jaq(value: &Value) -> Found<Val> {
         }
         other => Val::utf8_str(other.java_text()),
     })
+}
+
+/// The lowest 64 bits of a whole number in decimal digits.
+fn wrapped(digits: &str) -> Option<i64> {
+    let (sign, digits) = digits.strip_prefix('-').map_or((1, digits), |digits| (-1, digits));
+    let digit = |sum: i64, c: char| Some(sum.wrapping_mul(10).wrapping_add(i64::from(c.to_digit(10)?)));
+    digits.chars().try_fold(0_i64, digit).map(|sum| sum.wrapping_mul(sign))
 }
 
 /// A result as Jackson holds it: a computed number without a fraction is a whole one.
@@ -387,6 +467,8 @@ fn from_jaq(value: &Val) -> Found<Value> {
             let n = *n as i64;
             i32::try_from(n).map_or(Value::Long(n), Value::Int)
         }
+        // Sums and differences of whole numbers wrap at 64 bits there.
+        Val::Num(Num::BigInt(n)) => wrapped(&n.to_string()).map_or(Value::Double(f64::NAN), Value::Long),
         Val::Num(Num::Float(n)) => Value::Double(*n),
         Val::Num(other) => Value::Double(other.to_string().parse().unwrap_or(f64::NAN)),
         Val::TStr(text) | Val::BStr(text) => Value::text(String::from_utf8_lossy(text).into_owned())?,

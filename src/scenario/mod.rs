@@ -23,6 +23,7 @@ pub use expectation::*;
 #[cfg(feature = "internals")]
 pub use faults::faults_table;
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
+#[cfg(feature = "server")]
 pub(crate) use fields::ENDS;
 pub use fields::schema;
 pub use plan::*;

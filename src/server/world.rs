@@ -410,7 +410,7 @@ impl World {
             let now = self.session.now();
             if patience.is_over() {
                 self.behind = true;
-                self.lost = self.lost + shown.since(now);
+                self.lost += shown.since(now);
                 self.clock.jump(now);
                 break;
             }

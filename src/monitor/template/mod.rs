@@ -387,7 +387,7 @@ mod tests {
             (grown("{{ $a = reReplaceAll \"(x+)\" \"$1$1$1$1$1$1$1$1\" $a }}"), "larger than 1 MiB"),
             (grown("{{ $a = js (html (urlquery $a)) }}{{ $a = printf \"%q%q\" $a $a }}"), "larger than 1 MiB"),
             (format!("{{{{ printf \"{}\" }}}}", "%1000d".repeat(2_000)), "larger than 1 MiB"),
-            (format!("{{{{ $a := args 1 }}}}{}", "{{ $a = args $a }}".repeat(3_000)), "larger than 1 MiB"),
+            (format!("{{{{ $a := args 1 }}}}{}", "{{ $a = args $a }}".repeat(3_000)), "copies more than 64 MiB"),
             (begin.to_owned() + &copies, "copies more than 64 MiB"),
         ] {
             let told = expand(&text, 1.0);

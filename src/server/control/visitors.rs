@@ -1,7 +1,6 @@
 //! Connections to the control port: there is place for so many; whoever comes when all are taken gets that of the one that
 //! has been idle for longest.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -104,16 +103,14 @@ impl Listener for Visitors {
     type Io = Visitor;
     type Addr = SocketAddr;
 
-    fn accept(&mut self) -> impl Future<Output = (Visitor, SocketAddr)> + Send {
-        async {
-            loop {
-                let Ok((stream, address)) = self.socket.accept().await else {
-                    tokio::time::sleep(AGAIN).await;
-                    continue;
-                };
-                if let Some(visit) = self.place() {
-                    return (Visitor { stream, visit }, address);
-                }
+    async fn accept(&mut self) -> (Visitor, SocketAddr) {
+        loop {
+            let Ok((stream, address)) = self.socket.accept().await else {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            };
+            if let Some(visit) = self.place() {
+                return (Visitor { stream, visit }, address);
             }
         }
     }

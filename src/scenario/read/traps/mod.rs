@@ -91,10 +91,9 @@ impl<'p> Trap<'p, '_> {
     }
 
     fn warn(&mut self, place: &Place, what: impl Into<String>, advice: impl Into<String>) {
-        match self.expected {
-            // Whoever expects it knows it.
-            true => self.reading.note(place, format!("as the scenario expects, {}", what.into()), ""),
-            false => self.reading.warning(place, what.into(), advice.into()),
+        // Whoever expects it knows it.
+        if !self.expected {
+            self.reading.warning(place, what.into(), advice.into());
         }
     }
 
