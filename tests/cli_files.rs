@@ -245,3 +245,21 @@ fn rules_stand_before_or_behind_the_scenario_and_more_may_follow() {
     assert_eq!(code, Some(2));
     assert!(err.contains("<SCENARIOS>"), "{err}");
 }
+
+#[test]
+fn a_secret_that_nobody_gives_is_warned_of_unless_the_scenario_is_about_that() {
+    let file = scratch("no-secret.yaml");
+    let path = file.to_str().expect("UTF-8");
+    let flow = "{ id: tell, namespace: n, tasks: [ { id: t, type: io.kestra.plugin.slack.SlackIncomingWebhook, url: \"{{ secret('NOBODY_GIVES_IT') }}\", messageText: x } ] }";
+    let text = |more: &str| {
+        format!("name: x\nduration: 5m\nflows: [ {flow} ]\narrivals: [ {{ flow: tell, rate: 1/min }} ]\n{more}")
+    };
+    std::fs::write(&file, text("")).expect("written");
+    let (code, _, err) = run(&["check", path]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("no secret `NOBODY_GIVES_IT`, so the task `t` of n.tell always fails"), "{err}");
+    std::fs::write(&file, text("expect: [ { execution: { flow: tell, state: SUCCESS, never: true } } ]\n"))
+        .expect("written");
+    let (code, _, err) = run(&["check", path]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+}

@@ -61,11 +61,12 @@ pub enum Expectation {
 }
 
 impl Expectation {
-    /// Whether it says that a flow never starts, in all of a run.
-    pub(super) fn is_never(&self, of: usize) -> bool {
+    /// Whether it says that executions of a flow never come into this state, or without one that it never starts, in all of a
+    /// run.
+    pub(super) fn is_never(&self, of: usize, into: Option<State>) -> bool {
         match self {
-            Expectation::Execution { flow, state: None, window, times: Times::Exactly(0) } => {
-                *flow == Some(of) && *window == Window::default()
+            Expectation::Execution { flow, state, window, times: Times::Exactly(0) } => {
+                (*flow, *state) == (Some(of), into) && *window == Window::default()
             }
             _ => false,
         }

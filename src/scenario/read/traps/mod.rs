@@ -24,7 +24,7 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
     let dialect = trigger_dialect(plan.kestra);
     let flows = plan.flows.iter().zip(standing).enumerate().filter(|(_, (flow, _))| !flow.disabled);
     for (index, (flow, standing)) in flows {
-        let expected = plan.expectations.iter().any(|it| it.is_never(index));
+        let expected = plan.expectations.iter().any(|it| it.is_never(index, None));
         for (at, trigger) in flow.triggers.iter().enumerate().filter(|(_, trigger)| !trigger.disabled) {
             let place = standing.triggers.as_ref().and_then(|node| item(node, at));
             let mut trap = Trap {

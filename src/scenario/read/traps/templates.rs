@@ -260,14 +260,15 @@ fn decidable(text: &str, language: &'static pebble::Dialect) -> Option<Template>
     (plain && !hidden && template.unsupported().is_empty() && needs.variables.iter().all(asks)).then_some(template)
 }
 
-/// The secrets that templates of triggers and of tasks that tell somebody something ask for and nobody gives, each with who
-/// asks.
+/// The secrets that templates of tasks that tell somebody something ask for and nobody gives, each with who asks. Those of
+/// flows that the scenario expects never to succeed are meant to be missing.
 #[cfg(feature = "cli")]
 pub fn missing_secrets(plan: &Plan) -> Vec<(String, String)> {
     let Some(language) = pebble::Dialect::named(plan.kestra.language().name()) else { return Vec::new() };
     let has = |secret: &str| plan.secrets.names().any(|name| name.eq_ignore_ascii_case(secret));
     let mut missing: Vec<(String, String)> = Vec::new();
-    for flow in plan.flows.iter().filter(|flow| !flow.disabled) {
+    let meant = |flow: usize| plan.expectations.iter().any(|it| it.is_never(flow, Some(crate::flow::State::Success)));
+    for (_, flow) in plan.flows.iter().enumerate().filter(|(index, flow)| !flow.disabled && !meant(*index)) {
         let tasks = flow.all_tasks().into_iter().filter(|task| !task.disabled);
         for task in tasks.filter(|task| notify::sends(&task.kind, &task.properties)) {
             let mut texts = Vec::new();
