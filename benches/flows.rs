@@ -4,11 +4,13 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench that cannot go on panics")]
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures real time and prints it")]
 
+mod common;
+
 use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant as Wall;
 
+use common::{row, time};
 use jiff::tz::TimeZone;
 use mock_kestra::document::{self, Source};
 use mock_kestra::execution::trigger::{Listeners, Surroundings, Upstream, Windows};
@@ -26,23 +28,6 @@ fn main() {
     virtual_speed();
     loading();
     transitions();
-}
-
-fn row(what: &str, figure: String, beside: String) {
-    println!("{what:<58} {figure:>14}   {beside}");
-}
-
-/// Seconds, the median of several measurements.
-fn time(runs: usize, mut work: impl FnMut()) -> f64 {
-    let mut all: Vec<f64> = (0..runs)
-        .map(|_| {
-            let begun = Wall::now();
-            work();
-            begun.elapsed().as_secs_f64()
-        })
-        .collect();
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
 }
 
 /// Gives the same files for whatever is asked.

@@ -3,10 +3,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench that cannot go on panics")]
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures real time and prints it")]
 
+mod common;
+
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant as Wall;
 
+use common::{row, time};
 use mock_kestra::lab::{Runs, sweep};
 use mock_kestra::metrics::{Common, Look, Registry};
 use mock_kestra::monitor::read_rules;
@@ -26,23 +28,6 @@ fn main() {
     watched();
     swept();
     crash_loop();
-}
-
-fn row(what: &str, figure: String, beside: String) {
-    println!("{what:<58} {figure:>14}   {beside}");
-}
-
-/// Seconds, the median of several measurements.
-fn time(runs: usize, mut work: impl FnMut()) -> f64 {
-    let mut all: Vec<f64> = (0..runs)
-        .map(|_| {
-            let begun = Wall::now();
-            work();
-            begun.elapsed().as_secs_f64()
-        })
-        .collect();
-    all.sort_by(f64::total_cmp);
-    all[all.len() / 2]
 }
 
 fn plan(text: &str) -> Arc<Plan> {

@@ -3,6 +3,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench that cannot go on panics")]
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures real time and prints it")]
 
+mod common;
+
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration as Span, Instant as Wall};
 
+use common::row;
 use mock_kestra::monitor::read_rules;
 use mock_kestra::profile::Profile;
 use mock_kestra::random::Seed;
@@ -29,10 +32,6 @@ fn main() {
     watched();
     exposition();
     requests();
-}
-
-fn row(what: &str, figure: String, beside: String) {
-    println!("{what:<58} {figure:>14}   {beside}");
 }
 
 /// The median of several runs.

@@ -120,3 +120,22 @@ fn a_mapping_of_a_great_many_keys_is_read_key_by_key_once() {
     assert!(plan.is_none());
     assert!(diagnostics.iter().any(|it| it.what == "`k7` is here twice"));
 }
+
+#[test]
+fn a_label_that_a_subflow_may_hand_down_is_no_trap() {
+    let text = |subflow: &str| {
+        format!(
+            "name: x\nduration: 5m\ncommands: [ {{ at: 1m, execute: up }} ]\nflows:\n  - {{ id: up, namespace: n, tasks: [ {{ id: s, type: io.kestra.plugin.core.flow.Subflow, namespace: n, {subflow} }} ] }}\n  - {{ id: down, namespace: n, tasks: [ {{ id: t, type: a.b.C }} ] }}\n  - {{ id: alert, namespace: a, tasks: [ {{ id: t, type: a.b.C }} ], triggers: [ {{ id: f, type: io.kestra.plugin.core.trigger.Flow, conditions: [ {{ type: io.kestra.plugin.core.condition.ExecutionLabels, labels: {{ team: data }} }} ] }} ] }}\n"
+        )
+    };
+    for (subflow, warned) in [
+        ("flowId: down", true),
+        ("flowId: down, labels: { team: other }", true),
+        ("flowId: down, labels: { team: data }", false),
+        ("flowId: down, inheritLabels: true", false),
+        ("flowId: \"{{ 'do' ~ 'wn' }}\", labels: { team: data }", false),
+    ] {
+        let told = document::render(&read("x.yaml", &text(subflow), &NoFiles).1);
+        assert_eq!(told.contains("`f` of a.alert"), warned, "{subflow}: {told}");
+    }
+}

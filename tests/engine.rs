@@ -311,7 +311,7 @@ proptest! {
         let (execution, tree) = run(&flow, dialect(new), choices.clone().into_iter(), &[])?;
         prop_assume!(!execution.runs.is_empty());
         let from = from as usize % execution.runs.len();
-        let again = execution.again_from(&tree, from as u32, Instant::START).expect("a task run");
+        let again = execution.again_from(&tree, from as u32).expect("a task run");
         let kept: Vec<_> = again.runs.iter().map(|run| (run.node, run.state)).collect();
         let replayed = go_on(&tree, dialect(new), again, choices.into_iter(), &[])?;
         prop_assert!(replayed.state.is_over());
@@ -324,7 +324,7 @@ proptest! {
         let over = |run: &TaskRun| run.state.is_over() || tree.nodes[run.node as usize].kind == "a.b.G";
         let again: Vec<_> = again.map(|(_, run)| (run.node, run.attempt > 1, over(run))).collect();
         prop_assert_eq!(again, [(node, true, true)], "{:?}", replayed.runs);
-        prop_assert!(execution.again_from(&tree, u32::MAX, Instant::START).is_none());
+        prop_assert!(execution.again_from(&tree, u32::MAX).is_none());
     }
 
     #[test]

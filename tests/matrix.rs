@@ -285,3 +285,18 @@ fn exit_codes_say_what_was_found() {
     assert_eq!(code, Some(1));
     assert!(err.contains("warning: the rule B can do nothing"), "{err}");
 }
+
+#[test]
+fn a_folder_of_scenarios_may_hold_rules_too() {
+    let folder = scratch("with-rules");
+    std::fs::create_dir_all(folder.join("rules")).expect("a folder");
+    std::fs::write(folder.join("one.yaml"), "name: one\nextends: idle\nduration: 20m\n").expect("written");
+    std::fs::write(folder.join("rules/rules.yml"), "groups: []\n").expect("written");
+    std::fs::write(folder.join("rules/prometheus.yml"), "scrape_configs: []\n").expect("written");
+    let (code, text, told) = cli(&["--scenarios", folder.to_str().expect("UTF-8")]);
+    assert_eq!((code, told.as_str()), (Some(0), ""), "{text}");
+    assert!(text.starts_with("one: "), "{text}");
+    std::fs::remove_file(folder.join("one.yaml")).expect("removed");
+    let (code, _, told) = cli(&["--scenarios", folder.to_str().expect("UTF-8")]);
+    assert!(code == Some(2) && told.contains("only rules, and no scenario"), "{told}");
+}

@@ -136,6 +136,77 @@ fn one_that_is_queued_is_killed_where_it_waits_and_the_next_gets_the_place() {
 }
 
 #[test]
+fn a_replay_that_waits_for_a_place_is_killed_there() {
+    let flows = flow("one", &format!("concurrency: {{ limit: 1 }}, tasks: [ {LOGS}, {SLEEPS} ]"));
+    let commands = "  - { at: 1m, execute: one }\n  - { at: 7m, execute: one }\n  - { at: 8m, replay: one, which: 1, task: s }\n\
+                    \x20 - { at: 9m, kill: one, which: 3 }\n";
+    for version in ["1.3", "2.0"] {
+        let simulation = at(version, &flows, commands, 10);
+        let all = simulation.executions();
+        let all = of(&all, &simulation, "one");
+        assert!(history(all[2]).ends_with("QUEUED KILLING KILLED"), "{version}: {}", history(all[2]));
+        assert_eq!(tasks(all[2]), "l=SUCCESS s=KILLED", "{version}");
+        // The one that runs goes on.
+        assert_eq!(histories(&at(version, &flows, commands, 13), "one")[1], "CREATED RUNNING SUCCESS", "{version}");
+    }
+}
+
+#[test]
+fn what_ends_by_one_of_its_tasks_leaves_nothing_behind_that_waits_for_ever() {
+    let pause = "{ id: p, type: io.kestra.plugin.core.flow.Pause }";
+    let cancels = "{ id: c, type: io.kestra.plugin.core.flow.Pause, pauseDuration: PT2M, behavior: CANCEL }";
+    let tasks =
+        format!("tasks: [ {{ id: b, type: io.kestra.plugin.core.flow.Parallel, tasks: [ {pause}, {cancels} ] }} ]");
+    let simulation = at("1.3", &flow("f", &tasks), "  - { at: 1m, execute: f }\n", 9);
+    let all = simulation.executions();
+    assert_eq!(all[0].state.name(), "CANCELLED");
+    let waits = all[0].task_runs.iter().any(|run| ["p", "c"].contains(&run.task.as_str()) && !run.state.is_over());
+    assert!(!waits, "{all:?}");
+    // Nothing will happen to it any more: only what has ended can be changed.
+    let commands = "  - { at: 1m, execute: f }\n  - { at: 5m, change-state: f, state: SUCCESS }\n";
+    assert_eq!(at("1.3", &flow("f", &tasks), commands, 9).executions()[0].state.name(), "SUCCESS");
+}
+
+#[test]
+fn a_loop_within_a_loop_begins_anew_in_each_iteration() {
+    let until = |id: &str, count: u32, tasks: &str| {
+        format!(
+            "{{ id: {id}, type: io.kestra.plugin.core.flow.LoopUntil, condition: \"{{{{ outputs.{id}.iterationCount == {count} }}}}\", \
+             checkFrequency: {{ interval: PT1S }}, tasks: [ {tasks} ] }}"
+        )
+    };
+    let tasks = format!("tasks: [ {} ]", until("outer", 3, &until("inner", 2, LOGS)));
+    let simulation = at("1.3", &flow("f", &tasks), "  - { at: 1m, execute: f }\n", 5);
+    let runs = tasks_of(&simulation);
+    assert_eq!(runs, ["outer", "inner", "l", "l", "inner", "l", "l", "inner", "l", "l"]);
+    assert_eq!(histories(&simulation, "f"), ["CREATED RUNNING SUCCESS"]);
+}
+
+/// The tasks of the task runs of the only execution, in the order in which they were created.
+fn tasks_of(simulation: &Simulation) -> Vec<String> {
+    simulation.executions()[0].task_runs.iter().map(|run| run.task.clone()).collect()
+}
+
+#[test]
+fn executions_that_are_listed_show_no_secret() {
+    let flows = flow(
+        "up",
+        "tasks: [ { id: sub, type: io.kestra.plugin.core.flow.Subflow, namespace: company.team, flowId: down, inputs: { token: \"{{ secret('TOKEN') }}\" }, labels: { token: \"t-{{ secret('TOKEN') }}\" } } ]",
+    ) + &flow("down", &format!("inputs: [ {{ id: token, type: STRING }} ], tasks: [ {LOGS} ]"));
+    let text =
+        format!("{CLUSTER}{flows}secrets: {{ TOKEN: hunter2-s3cret }}\ncommands: [ {{ at: 1m, execute: up }} ]\n");
+    let (plan, told) = read("x.yaml", &text, &NoFiles);
+    let plan = plan.unwrap_or_else(|| panic!("{}", document::render(&told)));
+    let mut session = Session::new(Arc::new(plan), Seed(1), Calendar::default()).endless();
+    session.advance(Instant::START + Duration::minutes(2)).expect("no limit");
+    let all = session.simulation().executions();
+    let down = of(&all, session.simulation(), "down")[0];
+    assert_eq!(down.inputs["token"], "******");
+    assert!(down.labels.contains(&("token".to_owned(), "t-******".to_owned())), "{:?}", down.labels);
+    assert_eq!(session.simulation().execution(&down.id).as_ref(), Some(down));
+}
+
+#[test]
 fn a_paused_execution_begins_nothing_keeps_its_place_and_goes_on_when_it_is_resumed() {
     let flows = flow(
         "two",
@@ -435,14 +506,18 @@ fn what_a_scenario_asks_wrongly_of_executions_is_told() {
         ("kill: g", "g"),
         ("kill: f, which: none", "last, first, all"),
         ("kill: f, which: 0", "last, first, all"),
-        ("kill: f, state: FAILED", "a kill has no `state`"),
-        ("pause: f, task: l", "a pause has no `task`"),
+        ("kill: f, state: FAILED", "`kill` has no `state`"),
+        ("pause: f, task: l", "`pause` has no `task`"),
         ("replay: f, task: x", "`x`"),
         ("replay: f, value: a", "of no task"),
         ("change-state: f", "without `state`"),
         ("change-state: f, state: RUNNING", "RUNNING"),
         ("change-state: f, state: KILLED, task: l", "KILLED"),
         ("kill: f, pause: f", "in one entry"),
+        ("execute: f, which: all", "`execute` has no `which`"),
+        ("kill: f, status: 500", "`kill` has no `status`"),
+        ("refresh: standalone-1, cascade: false", "`refresh` has no `cascade`"),
+        ("receivers: outside, took: 3s", "`receivers` has no `took`"),
     ] {
         let text = format!("{CLUSTER}{flows}commands:\n  - {{ at: 1m, {entry} }}\n");
         let (plan, told) = read("x.yaml", &text, &NoFiles);

@@ -46,10 +46,20 @@ pub(super) fn is_rules(path: &str) -> bool {
     if Path::new(path).is_dir() {
         return true;
     }
+    has_key(path, KEYS)
+}
+
+/// Whether a file is one of rules, or a configuration of Prometheus: what lies beside scenarios in a folder.
+pub(super) fn is_beside(path: &str) -> bool {
+    has_key(path, KEYS) || has_key(path, &["scrape_configs"])
+}
+
+/// Whether a file has one of these keys at its top.
+fn has_key(path: &str, keys: &[&str]) -> bool {
     let Ok(source) = load::file(path) else { return false };
     let (roots, _) = document::parse_all(&std::sync::Arc::new(Source { ..source }));
     roots.iter().any(|root| match &root.value {
-        Value::Mapping(entries) => entries.iter().any(|entry| KEYS.contains(&entry.key.as_str())),
+        Value::Mapping(entries) => entries.iter().any(|entry| keys.contains(&entry.key.as_str())),
         _ => false,
     })
 }

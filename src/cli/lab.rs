@@ -57,8 +57,9 @@ impl Sweep {
             Some(from) => match Anchor::named(from, &plan) {
                 Some(from) => from,
                 None => {
-                    let advice = document::instead(from, plan.timeline.iter().map(|entry| entry.name.as_str()));
-                    complain(&format!("error: `{from}` is no entry of the timeline; {advice}\n"));
+                    let names = Anchor::names(&plan);
+                    let advice = document::instead(from, names.iter().map(String::as_str));
+                    complain(&format!("error: `{from}` is no entry of the timeline, and no command; {advice}\n"));
                     return Exit::Input;
                 }
             },

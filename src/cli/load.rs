@@ -19,7 +19,7 @@ use crate::scenario::{self, Loader, Plan};
 /// A shipped scenario.
 #[derive(Debug)]
 pub(super) struct Shipped {
-    /// What kind of failures it is of; the folder it lies in, if it lies in one.
+    /// What kind of failures it is of: the name of its folder, unless it lies beside those.
     pub(super) family: &'static str,
     pub(super) name: &'static str,
     pub(super) text: &'static str,
@@ -105,10 +105,10 @@ pub(super) fn scenarios(word: &str) -> Result<Vec<String>, String> {
     let pattern = pattern.map_err(|why| why.to_string())?;
     if let Some(pattern) = pattern.filter(|_| !path.exists()) {
         let named: Vec<&Shipped> = SHIPPED.iter().filter(|it| pattern.matches(it.name)).collect();
-        return if named.is_empty() { fitting(word).map(shown) } else { Ok(owned(named)) };
+        return if named.is_empty() { fitting(word).and_then(of_scenarios) } else { Ok(owned(named)) };
     }
     if path.is_dir() {
-        return in_folder(path).map(shown);
+        return in_folder(path).and_then(of_scenarios);
     }
     if !path.exists() {
         let families = SHIPPED.iter().map(|it| it.family);
@@ -121,8 +121,11 @@ pub(super) fn scenarios(word: &str) -> Result<Vec<String>, String> {
     Ok(vec![word.to_owned()])
 }
 
-fn shown(paths: Vec<PathBuf>) -> Vec<String> {
-    paths.iter().map(|path| path.display().to_string()).collect()
+/// Those of several files that are no rules, and nothing else that lies beside scenarios.
+fn of_scenarios(paths: Vec<PathBuf>) -> Result<Vec<String>, String> {
+    let all = paths.iter().map(|path| path.display().to_string());
+    let scenarios: Vec<String> = all.filter(|path| !super::arrange::is_beside(path)).collect();
+    if scenarios.is_empty() { Err("there are only rules, and no scenario".into()) } else { Ok(scenarios) }
 }
 
 /// What comes to a scenario from the command line and its environment.

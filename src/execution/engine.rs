@@ -68,7 +68,7 @@ pub struct TaskRun {
     pub(super) branch: u32,
     /// Which of the values of its parent it is for.
     pub(super) value: u32,
-    /// The iteration of a LoopUntil: the present one of such a task run, that of those which it holds; 0 elsewhere.
+    /// Which iteration of the LoopUntil that holds it it is for; 0 elsewhere.
     pub(super) iteration: u32,
     /// The next iteration is waited for.
     pub(super) rests: bool,

@@ -20,8 +20,8 @@ impl Step<'_> {
         let it = *self.run(run)?;
         let late = until.max_duration.is_some_and(|most| self.world.now().since(it.created) > most);
         let most = until.max_iterations.is_some_and(|most| self.count(run) >= most);
-        // What repeats for ever would fill the memory of whoever runs it.
-        let full = self.execution.runs.len() >= TASK_RUNS;
+        // What repeats for ever would fill the memory of whoever runs it, or never let time pass.
+        let full = self.execution.runs.len() >= TASK_RUNS || self.count(run) as usize >= TASK_RUNS;
         if full || late || most {
             return Some(if full || until.fails { State::Failed } else { state });
         }
@@ -48,7 +48,6 @@ impl Step<'_> {
         if over {
             return self.closes(run, State::Failed, scratch);
         }
-        it.iteration += 1;
         let count = self.count(run) + 1;
         self.execution.open -= 1;
         self.counted(run, count);
@@ -67,13 +66,13 @@ impl Step<'_> {
         self.execution.outputs.insert(run, Arc::new(outputs));
     }
 
-    /// The iteration to which belongs what a task run creates now.
+    /// The iteration to which belongs what a task run creates now, from 0.
     pub(super) fn iteration(&self, parent: u32) -> u32 {
-        let run = self.execution.run(parent).filter(|run| {
-            let node = self.tree.node(run.node);
-            matches!(node.map(|node| &node.does), Some(Does::Group(Held { how: How::Until(_), .. })))
-        });
-        run.map_or(0, |run| run.iteration)
+        let node = self.execution.run(parent).and_then(|run| self.tree.node(run.node));
+        match node.map(|node| &node.does) {
+            Some(Does::Group(Held { how: How::Until(_), .. })) => self.count(parent).saturating_sub(1),
+            _ => 0,
+        }
     }
 
     /// A task changes the execution; how it ends.

@@ -1,6 +1,6 @@
 //! What comes next of what somebody does to an execution from outside: pause, resume, kill, and the end that its flow sets.
 
-use super::engine::{Command, Rest, Scratch};
+use super::engine::{Command, Rest, Scratch, TaskRun};
 use super::rules::{Part, allowed};
 use super::step::Step;
 use super::tree::{Does, NONE};
@@ -108,6 +108,7 @@ impl Step<'_> {
         if *then == Then::Cancel && duration.is_some() && !resumed && !over {
             self.state(State::Cancelled);
             self.commands.push(Command::End(State::Cancelled));
+            self.let_go();
             return self.closes(run, State::Cancelled, scratch);
         }
         let state = match (duration, then) {
@@ -132,6 +133,23 @@ impl Step<'_> {
         self.unpaused(scratch)
     }
 
+    /// The execution was ended by one of its tasks: of what waits, and of which nothing more will be told, nothing comes.
+    pub(super) fn let_go(&mut self) {
+        for run in 0..self.execution.runs.len() as u32 {
+            let Some(&TaskRun { node, state, rest, .. }) = self.execution.run(run) else { continue };
+            let endless = || match self.tree.node(node).map(|node| &node.does) {
+                Some(Does::Pause(pause)) => pause.duration.or(pause.timeout).is_none(),
+                _ => false,
+            };
+            let waits = rest == Rest::Due || state == State::Paused && endless();
+            if !waits || self.is_after(run) {
+                continue;
+            }
+            self.run(run).into_iter().for_each(|it| (it.state, it.rest) = (State::Failed, Rest::None));
+            self.execution.open -= 1;
+        }
+    }
+
     /// The execution is killed: what no worker has begun ends at once, all else when it is told.
     pub(super) fn kill(&mut self, scratch: &mut Scratch) -> Option<()> {
         if self.execution.state.is_over() || self.execution.state == State::Killing {
@@ -145,6 +163,8 @@ impl Step<'_> {
         for run in 0..self.execution.runs.len() as u32 {
             let Some(it) = self.run(run) else { continue };
             match it.state {
+                // It was to begin with its execution, and nobody has it.
+                _ if it.rest == Rest::Again => (it.state, it.rest) = (State::Killed, Rest::None),
                 State::Paused | State::Retrying => {
                     (it.state, it.rest) = (State::Killed, Rest::None);
                     self.execution.open -= 1;
@@ -202,13 +222,15 @@ impl Step<'_> {
         for run in 0..self.execution.runs.len() as u32 {
             let is_last = last == Some(run as usize);
             let Some(it) = self.run(run) else { continue };
+            let ends = if is_last { state } else { State::Killed };
             match it.state {
+                _ if it.rest == Rest::Again => (it.state, it.rest) = (ends, Rest::None),
                 State::Running if it.rests => {
-                    (it.rests, it.state) = (false, if is_last { state } else { State::Killed });
+                    (it.rests, it.state) = (false, ends);
                     self.execution.open -= 1;
                 }
                 State::Paused | State::Retrying => {
-                    (it.state, it.rest) = (if is_last { state } else { State::Killed }, Rest::None);
+                    (it.state, it.rest) = (ends, Rest::None);
                     self.execution.open -= 1;
                 }
                 State::Created | State::Running => {
@@ -262,16 +284,12 @@ impl Step<'_> {
         // What still ran of a Parallel that failed stays FAILED (captures/core/end-to-end.2.0.0.jsonl).
         it.rest = if state == State::Killed { Rest::Was(state) } else { Rest::None };
         let parent = it.parent;
-        self.execution.open -= 1;
-        match self.execution.state {
-            State::Killing => self.killed(scratch),
-            _ => self.settle(parent, scratch),
-        }
+        self.ended_elsewhere(parent, scratch)
     }
 
     /// Of a Parallel one of whose tasks has failed: the others fail that workers have, or have begun.
     pub(super) fn fail_beside(&mut self, parent: u32) {
-        let of = |run: &super::engine::TaskRun| run.parent == parent;
+        let of = |run: &TaskRun| run.parent == parent;
         let failed = self.execution.runs.iter().any(|run| {
             of(run) && run.state == State::Failed && self.tree.node(run.node).is_some_and(|it| it.part == Part::Tasks)
         });

@@ -6,12 +6,11 @@ use super::engine::{Execution, Rest, TaskRun};
 use super::rules::Part;
 use super::tree::{Does, NONE, Tree};
 use crate::flow::{How, State};
-use crate::time::Instant;
 
 impl Execution {
     /// One that runs a task run again, and all that comes behind it: what ran before it has run. None when it has no such
     /// task run.
-    pub fn again_from(&self, tree: &Tree, from: u32, begun: Instant) -> Option<Execution> {
+    pub fn again_from(&self, tree: &Tree, from: u32) -> Option<Execution> {
         self.run(from)?;
         let path = self.path(from);
         let again = |run: u32| !path.contains(&run) && self.is_behind(tree, run, &path);
@@ -21,7 +20,6 @@ impl Execution {
         kept.outputs.remove(&place);
         let it = kept.runs.get_mut(place as usize)?;
         *it = TaskRun { state: State::Created, rest: Rest::Again, attempt: it.attempt + 1, branch: 0, ..*it };
-        kept.begun = begun;
         kept.attempt = self.attempt + 1;
         Some(kept)
     }

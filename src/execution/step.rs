@@ -7,6 +7,7 @@ use super::rules::{Part, Scope, allowed, is_running};
 use super::tree::{Does, Held, Lists, NONE, Node, Tree};
 use super::{Dialect, pause};
 use crate::flow::{How, State};
+use crate::pebble::truthy;
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
 const AFTER: u32 = NONE - 1;
@@ -76,6 +77,11 @@ impl Step<'_> {
         let it = self.run(run)?;
         it.state = state;
         let parent = it.parent;
+        self.ended_elsewhere(parent, scratch)
+    }
+
+    /// One of those that a task run holds is somewhere else no more.
+    pub(super) fn ended_elsewhere(&mut self, parent: u32, scratch: &mut Scratch) -> Option<()> {
         self.execution.open -= 1;
         match self.execution.state {
             State::Killing => self.killed(scratch),
@@ -442,16 +448,16 @@ impl Step<'_> {
                 if !self.execution.state.is_over() {
                     self.state(*state);
                     self.commands.push(Command::End(*state));
+                    self.let_go();
                 }
                 open.push(NONE);
             }
         }
     }
 
-    /// Whether what a condition comes to is true: not blank, not `false`, no zero.
+    /// Whether what a condition comes to is true.
     pub(super) fn holds(&mut self, condition: &str, run: u32) -> Result<bool, String> {
-        let text = self.render(condition, run)?;
-        Ok(!matches!(text.trim(), "" | "false" | "0" | "-0"))
+        Ok(truthy(&self.render(condition, run)?))
     }
 
     pub(super) fn render(&mut self, text: &str, run: u32) -> Result<String, String> {

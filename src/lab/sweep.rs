@@ -42,7 +42,7 @@ pub struct Detection {
 pub struct Sweep {
     /// The scenario's name.
     pub scenario: String,
-    /// The entry of the timeline that delays count from; the start when there is none.
+    /// What delays count from: an entry of the timeline, or a command; the start when there is neither.
     pub from: String,
     /// Runs.
     pub runs: u64,

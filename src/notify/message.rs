@@ -235,21 +235,10 @@ fn told_text(text: &str, secrets: &Secrets) -> String {
     let plain = secrets.mask(text);
     match serde_json::from_str::<Value>(&plain) {
         Ok(value) => {
-            let masked = told_value(&value, secrets);
+            let masked = secrets.mask_value(&value);
             if masked == value { plain } else { masked.to_string() }
         }
         Err(_) => without_escaped(plain, secrets),
-    }
-}
-
-fn told_value(value: &Value, secrets: &Secrets) -> Value {
-    match value {
-        Value::String(text) => secrets.mask(text).into(),
-        Value::Array(items) => items.iter().map(|item| told_value(item, secrets)).collect(),
-        Value::Object(map) => {
-            Value::Object(map.iter().map(|(key, value)| (secrets.mask(key), told_value(value, secrets))).collect())
-        }
-        other => other.clone(),
     }
 }
 

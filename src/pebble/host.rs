@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde_json::Value as Json;
 
 use super::Side;
 
@@ -30,6 +31,18 @@ impl Secrets {
         // A secret within another one must not break the longer one apart.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values.iter().fold(text.to_owned(), |text, value| text.replace(value, "******"))
+    }
+
+    /// A value with every secret in its texts and keys replaced by stars.
+    pub fn mask_value(&self, value: &Json) -> Json {
+        match value {
+            Json::String(text) => self.mask(text).into(),
+            Json::Array(items) => items.iter().map(|item| self.mask_value(item)).collect(),
+            Json::Object(map) => {
+                Json::Object(map.iter().map(|(key, value)| (self.mask(key), self.mask_value(value))).collect())
+            }
+            other => other.clone(),
+        }
     }
 }
 

@@ -69,17 +69,17 @@ fn compiled(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().ok()
 }
 
-/// What a template such as `$1-$2` comes to; none when that may be longer than `most` bytes: it is not made then.
+/// What a template such as `$1-$2` comes to; none when that may be longer than `most` bytes, all of the match for each
+/// reference: it is not made then.
 pub(crate) fn expanded(captures: &Captures<'_>, template: &str, most: usize) -> Option<String> {
     let whole = captures.get(0).map_or(0, |whole| whole.len());
     let longest = template.matches('$').count().checked_mul(whole)?.checked_add(template.len())?;
-    let mut text = String::new();
-    if longest <= most {
-        captures.expand(template, &mut text);
-        return Some(text);
+    if longest > most {
+        return None;
     }
-    // References may be empty: it is made piece by piece then, as long as there is room.
-    None
+    let mut text = String::new();
+    captures.expand(template, &mut text);
+    Some(text)
 }
 
 /// A pattern of Go in the syntax of the crate; none when Go refuses it.

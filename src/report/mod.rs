@@ -333,7 +333,8 @@ pub fn json(reports: &[Report]) -> String {
     serde_json::to_string_pretty(reports).unwrap_or_default()
 }
 
-fn seconds<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+/// A span in seconds.
+pub(crate) fn seconds<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(span.as_seconds_f64())
 }
 
@@ -359,7 +360,8 @@ impl Serialize for Seconds {
     }
 }
 
-fn maybe_instant<S: serde::Serializer>(at: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
+/// An instant in seconds since the scenario's start, if there is one.
+pub(crate) fn maybe_instant<S: serde::Serializer>(at: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => instant(at, serializer),
         None => serializer.serialize_none(),

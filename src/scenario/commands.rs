@@ -160,9 +160,10 @@ pub enum Which {
     Number(u64),
 }
 
-/// Whether an execution goes on behind a task that somebody gives this state.
-pub const fn goes_on(state: State) -> bool {
-    matches!(state, State::Success | State::Warning | State::Failed)
+/// The states that somebody may give an execution that has ended; of a task those behind which it goes on.
+pub(crate) fn ends(of_task: bool) -> impl Iterator<Item = State> {
+    let all = super::fields::ENDS.iter().filter_map(|name| State::named(name));
+    all.filter(move |state| !of_task || matches!(state, State::Success | State::Warning | State::Failed))
 }
 
 impl Deed {

@@ -216,21 +216,35 @@ pub enum Anchor {
 }
 
 impl Anchor {
-    /// The entry of the timeline with this name.
+    /// The entry of the timeline with this name, or the first command that does this.
     pub fn named(name: &str, plan: &Plan) -> Option<Anchor> {
-        plan.timeline.iter().find(|entry| entry.name == name).map(Anchor::entry)
+        let entry = plan.timeline.iter().find(|entry| entry.name == name).map(Anchor::entry);
+        let named = |it: &Anchor| matches!(it, Anchor::Entry { name: its, .. } if its == name);
+        let commands = || plan.commands.iter().filter_map(|command| Anchor::of_command(command, plan)).find(named);
+        entry.or_else(commands)
+    }
+
+    /// The names of all that delays can count from.
+    pub fn names(plan: &Plan) -> Vec<String> {
+        let commands = plan.commands.iter().filter_map(|command| Anchor::of_command(command, plan));
+        let all = plan.timeline.iter().map(Anchor::entry).chain(commands);
+        let named = all.filter_map(|it| match it {
+            Anchor::Entry { name, .. } => Some(name),
+            Anchor::Start | Anchor::At(_) => None,
+        });
+        named.collect()
     }
 
     /// What is done to the cluster first: an entry of the timeline, or a command that breaks, stops or starts something. The
     /// start when nothing is.
     pub fn first_fault(plan: &Plan) -> Anchor {
-        let commands = plan.commands.iter().filter_map(|command| Anchor::command(command, plan));
+        let commands = plan.commands.iter().filter_map(|command| Anchor::of_command(command, plan));
         let all = plan.timeline.iter().map(Anchor::entry).chain(commands);
         all.min_by_key(Anchor::instant).unwrap_or_default()
     }
 
-    /// A command that does something to what runs: loggers and requests do not.
-    fn command(command: &PlannedCommand, plan: &Plan) -> Option<Anchor> {
+    /// A command that does something to what runs; none for the others, as loggers are.
+    pub fn of_command(command: &PlannedCommand, plan: &Plan) -> Option<Anchor> {
         let name = match &command.order {
             Order::Inject(entry) => entry.name.clone(),
             Order::Stop(_) => "stop-by-endpoint".to_owned(),

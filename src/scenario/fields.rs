@@ -192,7 +192,7 @@ pub(super) const WHEN_COMMANDED: &[Field] = &[
 pub(super) const WHICH: &[&str] = &["last", "first", "all"];
 
 /// States in which an execution ends that somebody may give it.
-pub(crate) const ENDS: &[&str] = &["SUCCESS", "WARNING", "FAILED", "CANCELLED", "KILLED"];
+pub(super) const ENDS: &[&str] = &["SUCCESS", "WARNING", "FAILED", "CANCELLED", "KILLED"];
 
 const OF: Field = Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that times count from.");
 const AT: Field =

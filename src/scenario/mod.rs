@@ -15,7 +15,8 @@ mod settings;
 mod units;
 mod write;
 
-pub(crate) use commands::goes_on;
+#[cfg(feature = "server")]
+pub(crate) use commands::ends;
 pub use commands::{Answering, Deed, LEVELS, Order, PlannedCommand, RealAnswer, TaskOf, Which, Whose};
 pub use comparison::*;
 pub use describe::describe;
@@ -23,8 +24,6 @@ pub use expectation::*;
 #[cfg(feature = "internals")]
 pub use faults::faults_table;
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
-#[cfg(feature = "server")]
-pub(crate) use fields::ENDS;
 pub use fields::schema;
 pub use plan::*;
 #[cfg(feature = "server")]

@@ -252,7 +252,9 @@ type Outgoing = Option<(mpsc::Receiver<Parcel>, Arc<Way>)>;
 /// The post of a world, and its other end.
 fn outgoing(session: &Session, options: &Options) -> (Post, Outgoing) {
     let (tick, lost) = (options.tick, options.lost.clone());
-    let Some(sending) = options.sending.clone() else { return (Post::new(None, lost, tick), None) };
+    // A scenario that tells nobody needs no way out.
+    let sending = options.sending.clone().filter(|_| session.simulation().tells());
+    let Some(sending) = sending else { return (Post::new(None, lost, tick), None) };
     let answering = if sending.webhooks.is_some() { Answering::AllOutside } else { Answering::Outside };
     let way = Arc::new(Way::new(sending, session.plan().clone()));
     let (queue, parcels) = Post::queue();

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use super::clock::Stopwatch;
 use super::delivery::{Outcome, Way};
@@ -109,8 +110,10 @@ impl Post {
         }
         let (silent, waited): (Vec<_>, Vec<_>) =
             self.open.values().map(|open| (open, open.since.elapsed())).partition(|(_, elapsed)| *elapsed >= PATIENCE);
+        // What the model has given up holds nothing up.
+        let waited = waited.into_iter().filter(|(open, _)| !open.lost);
         let silent: BTreeSet<&str> = silent.iter().map(|(open, _)| open.host.as_str()).collect();
-        let waited = waited.into_iter().filter(|(open, _)| !silent.contains(open.host.as_str()));
+        let waited = waited.filter(|(open, _)| !silent.contains(open.host.as_str()));
         waited.map(|(open, elapsed)| open.from + elapsed).min()
     }
 
@@ -148,7 +151,7 @@ impl World {
 
     /// Where time must not pass yet. One that is moved by hand waits on jumps only.
     fn hold(&self) -> Option<Instant> {
-        let waits = self.jump.is_some() || self.clock.hand().is_none();
+        let waits = self.jump.is_some() || !self.clock.is_by_hand();
         self.post.hold().filter(|_| waits)
     }
 
@@ -162,11 +165,10 @@ impl World {
         self.take_over();
     }
 
-    /// Messages are sent, unless the scenario has none.
+    /// Messages are sent.
     fn take_over(&mut self) {
         if let Some(out) = &self.post.out
             && self.session.simulation().answering() != out.answering
-            && self.session.simulation().tells()
         {
             // A session that is full has none to send any more: its receivers answer as the scenario says.
             let _ = self.session.command(Command::Receivers(out.answering));
@@ -229,7 +231,7 @@ impl World {
         // It is known already that nobody waits any more, or that the session is full: the task has failed, or will.
         let _ = self.session.command(Command::Answer { message: number, answer });
         let simulation = self.session.simulation();
-        if let (Some(why), Some(sent)) = (lost, simulation.sent().since(number).next()) {
+        if let (Some(why), Some(sent)) = (lost, simulation.sent().get(number)) {
             self.post.tell(simulation, sent, &why);
         }
     }
@@ -241,7 +243,7 @@ impl World {
         }
         let simulation = self.session.simulation();
         for (number, open) in self.post.open.iter_mut().filter(|(_, open)| !open.lost) {
-            let sent = simulation.sent().since(*number).next();
+            let sent = simulation.sent().get(*number);
             if let Some(sent) = sent
                 && let Delivery::Lost(why) = &sent.delivery
             {
@@ -257,14 +259,22 @@ impl World {
 /// Sends messages until the server ends.
 pub(super) async fn run(shared: Arc<Shared>, way: Arc<Way>, mut parcels: mpsc::Receiver<Parcel>) {
     let free = Arc::new(Semaphore::new(AT_ONCE));
-    // As many as there are hosts that flows name, and one for all others.
+    // One for each host to which something is under way.
     let mut turns: BTreeMap<String, Arc<Semaphore>> = BTreeMap::new();
+    let mut sending = JoinSet::new();
+    let mut resets = 0;
     while let Some(parcel) = parcels.recv().await {
+        // Nobody hears any more what becomes of messages of a run that was reset: they make room.
+        if parcel.resets != resets {
+            sending.abort_all();
+            resets = parcel.resets;
+        }
+        while sending.try_join_next().is_some() {}
         turns.retain(|_, turns| Arc::strong_count(turns) > 1);
         let one = || Arc::new(Semaphore::new(TO_ONE_HOST));
         let turns = turns.entry(parcel.host.clone()).or_insert_with(one).clone();
         let (shared, way, free) = (shared.clone(), way.clone(), free.clone());
-        tokio::spawn(async move {
+        sending.spawn(async move {
             // Neither is ever closed.
             let (_turn, _free) = (turns.acquire().await, free.acquire().await);
             let outcome = way.send(&parcel.message).await;

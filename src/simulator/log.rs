@@ -48,13 +48,23 @@ impl<T: Clone> Log<T> {
         Ok(())
     }
 
+    /// Where the entry of a number stands, if it was not dropped: its chunk, and its place there. All chunks but the last
+    /// are full, and none is dropped in part.
+    fn place(&self, number: u64) -> Option<(usize, usize)> {
+        let at = number.checked_sub(self.dropped)? as usize;
+        Some((at / CHUNK, at % CHUNK))
+    }
+
+    /// The entry of a number, if it is kept.
+    pub fn get(&self, number: u64) -> Option<&T> {
+        let (chunk, at) = self.place(number)?;
+        self.chunks.get(chunk)?.get(at)
+    }
+
     /// Changes the entry of a number, if it is kept.
     pub(super) fn change(&mut self, number: u64, change: impl FnOnce(&mut T)) {
-        // All chunks but the last are full, and none is dropped in part.
-        let Some(at) = number.checked_sub(self.dropped).map(|at| at as usize) else { return };
-        if let Some(chunk) = self.chunks.get_mut(at / CHUNK)
-            && let Some(entry) = Arc::make_mut(chunk).get_mut(at % CHUNK)
-        {
+        let Some((chunk, at)) = self.place(number) else { return };
+        if let Some(entry) = self.chunks.get_mut(chunk).and_then(|chunk| Arc::make_mut(chunk).get_mut(at)) {
             change(entry);
         }
     }
@@ -138,6 +148,8 @@ mod tests {
         for number in [0, first, first + 300, last, last + 1] {
             log.change(number, |entry| *entry += 1_000_000);
         }
+        assert_eq!([first - 1, last + 1].map(|number| log.get(number)), [None, None]);
+        assert_eq!(log.get(last), Some(&(last as usize + 1_000_000)));
         let changed = numbers(log.iter()).iter().filter(|entry| **entry >= 1_000_000).count();
         assert_eq!((changed, numbers(log.since(last))), (3, vec![last as usize + 1_000_000]));
         assert_eq!(numbers(before.iter()), (first as usize..=last as usize).collect::<Vec<_>>());

@@ -419,6 +419,11 @@ impl Simulation {
         self.executor.seen_executions(&self.cx)
     }
 
+    /// The one of them that has an id.
+    pub fn execution(&self, id: &str) -> Option<ExecutionSeen> {
+        self.executor.seen_execution(&self.cx, id)
+    }
+
     /// Which execution has an id: an index of its flow, and its number there. Of those that have not ended, or are kept.
     pub fn execution_named(&self, id: &str) -> Option<(usize, u64)> {
         self.executor.named_execution(&self.cx, id).map(|(flow, number)| (flow as usize, number))
@@ -533,7 +538,7 @@ impl Simulation {
     pub fn tells(&self) -> bool {
         self.executor.tells()
     }
-    /// From now on it is kept what the Flow triggers of a flow make of executions: [`Simulation::reasons`].
+    /// From now on it is kept what the triggers of a flow make of executions and dates: [`Simulation::reasons`].
     pub fn ask(&mut self, flow: usize) {
         self.cx.asked = Some(flow);
     }

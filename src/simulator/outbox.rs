@@ -122,6 +122,17 @@ pub(super) enum Prepared {
     Done(Arc<Done>),
 }
 
+/// A message that waits for an answer from outside.
+#[derive(Clone, Copy, Debug)]
+struct Waits {
+    /// Since when.
+    since: Instant,
+    /// What its job comes to when the answer is a good one.
+    good: Outcome,
+    /// Whose it is: an execution, by flow and number, and a task run.
+    of: ((u32, u64), u32),
+}
+
 /// All that is to be sent, and all that was.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
@@ -129,8 +140,8 @@ pub(super) struct Outbox {
     prepared: FxHashMap<(u32, u64), Vec<(u32, Prepared)>>,
     pub(super) sent: Log<Sent>,
     pub(super) answering: Answering,
-    /// By number: messages that wait for an answer from outside, and what their jobs come to when it is a good one.
-    waiting: BTreeMap<u64, (Instant, Outcome)>,
+    /// By number: messages that wait for an answer from outside.
+    waiting: BTreeMap<u64, Waits>,
     /// Time stops when a message waits.
     pub(super) stopping: bool,
     /// It should do so now.
@@ -162,35 +173,45 @@ impl Outbox {
     }
 
     /// A message that is sent next waits: what its job comes to when no answer comes.
-    fn wait(&mut self, now: Instant, good: Outcome, none: Outcome) -> Outcome {
+    fn wait(&mut self, waits: Waits, none: Outcome) -> Outcome {
         let number = self.sent.next();
         // What nobody can look at any more nobody answers.
         while let Some(oldest) = self.waiting.first_entry().filter(|it| *it.key() < self.sent.dropped()) {
             oldest.remove();
         }
-        self.waiting.insert(number, (now, good));
+        self.waiting.insert(number, waits);
         self.stop = self.stopping;
         Outcome { awaits: Some(number), ..none }
     }
 
     /// Its receiver has answered: when it was sent, and what its job comes to.
     pub(super) fn answered(&mut self, message: u64, answer: RealAnswer) -> Option<(Instant, Outcome)> {
-        let (at, outcome) = self.waiting.remove(&message)?;
+        let Waits { since, good: outcome, of } = self.waiting.remove(&message)?;
         let failed = |outcome| Outcome { state: State::Failed, ..outcome };
         let outcome = Outcome { duration: answer.took, awaits: Some(message), ..outcome };
         let outcome = if answer.fails.is_some() { failed(outcome) } else { outcome };
+        self.fails(of, answer.fails.as_deref());
         self.sent.change(message, |sent| {
             sent.delivery = answer.fails.clone().map_or(Delivery::Taken, Delivery::Lost);
             sent.answer = Some(answer);
         });
-        Some((at, outcome))
+        Some((since, outcome))
     }
 
     /// The job that waited for an answer has ended without it.
     pub(super) fn given_up(&mut self, message: u64, after: Duration) {
-        if self.waiting.remove(&message).is_some() {
+        if let Some(waits) = self.waiting.remove(&message) {
             let why = format!("no answer within {}", after.rounded());
+            self.fails(waits.of, Some(&why));
             self.sent.change(message, |sent| sent.delivery = Delivery::Lost(why));
+        }
+    }
+
+    /// For whoever asks later why a task run failed, if it did and its execution is still there.
+    fn fails(&mut self, (execution, run): ((u32, u64), u32), why: Option<&str>) {
+        let found = self.prepared.get_mut(&execution).and_then(|all| all.iter_mut().find(|(other, _)| *other == run));
+        if let (Some((_, what)), Some(why)) = (found, why) {
+            *what = Prepared::Fails(why.to_owned());
         }
     }
 
@@ -200,8 +221,8 @@ impl Outbox {
         if answering != Answering::Scenario {
             return Vec::new();
         }
-        let taken = |(number, (_, outcome)): (&u64, &(Instant, Outcome))| {
-            (*number, RealAnswer { status: None, fails: None, took: outcome.duration })
+        let taken = |(number, waits): (&u64, &Waits)| {
+            (*number, RealAnswer { status: None, fails: None, took: waits.good.duration })
         };
         self.waiting.iter().map(taken).collect()
     }
@@ -287,7 +308,10 @@ impl Context {
             Prepared::Message(message) => {
                 let patience = Duration::milliseconds(message.request().patience_ms());
                 let (delivery, outcome) = match (self.answer(&message), message.request()) {
-                    (None, _) => (Delivery::Waiting, self.outbox.wait(self.now, outcome, failed(patience))),
+                    (None, _) => {
+                        let waits = Waits { since: self.now, good: outcome, of: ((flow, number), run) };
+                        (Delivery::Waiting, self.outbox.wait(waits, failed(patience)))
+                    }
                     (Some(Answer::Ok), _) => (Delivery::Taken, outcome),
                     (Some(Answer::Refused), _) => (Delivery::Lost("connection refused".into()), failed(REFUSED)),
                     (Some(Answer::Timeout), _) => (Delivery::Lost("no answer".into()), failed(patience)),
@@ -305,8 +329,7 @@ impl Context {
             }
         };
         if let Delivery::Lost(why) = &delivery {
-            // For whoever asks later why it failed.
-            self.outbox.prepare((flow, number), run, Prepared::Fails(why.clone()));
+            self.outbox.fails(((flow, number), run), Some(why));
         }
         let execution = self.id("execution", flow, number, 0);
         let sent = Sent { at: self.now, flow, execution, task, attempt, message, delivery, answer: None };

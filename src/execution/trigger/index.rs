@@ -72,22 +72,20 @@ impl Index {
 
     /// The listeners that a transition can concern, in order.
     pub(super) fn candidates(&self, namespace: &str, state: State, labels: &[(String, String)]) -> Vec<usize> {
-        let at = State::ALL.iter().position(|it| *it == state);
-        let Some(places) = at.and_then(|at| self.states.get(at)) else { return Vec::new() };
-        let mut found = places.any.clone();
-        found.extend(places.exact.get(namespace).into_iter().flatten());
-        for length in &places.lengths {
-            let Some(prefix) = namespace.get(..*length) else { continue };
-            found.extend(places.prefix.get(prefix).into_iter().flatten());
-        }
-        if !places.labels.is_empty() {
-            for (key, value) in labels {
-                found.extend(places.labels.get(key).and_then(|values| values.get(value)).into_iter().flatten());
-            }
-        }
+        let Some(places) = self.places(state) else { return Vec::new() };
+        let mut found: Vec<usize> = places.reached(namespace, labels).collect();
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Whether there is one.
+    pub(super) fn any(&self, namespace: &str, state: State, labels: &[(String, String)]) -> bool {
+        self.places(state).is_some_and(|places| places.reached(namespace, labels).next().is_some())
+    }
+
+    fn places(&self, state: State) -> Option<&Places> {
+        State::ALL.iter().position(|it| *it == state).and_then(|at| self.states.get(at))
     }
 }
 
@@ -109,6 +107,18 @@ fn shuts(condition: &Condition, state: State, dialect: Dialect) -> bool {
 }
 
 impl Places {
+    /// The listeners that an execution can concern, some more than once.
+    fn reached<'p>(
+        &'p self,
+        namespace: &'p str,
+        labels: &'p [(String, String)],
+    ) -> impl Iterator<Item = usize> + use<'p> {
+        let prefixed = self.lengths.iter().filter_map(move |length| self.prefix.get(namespace.get(..*length)?));
+        let labelled = labels.iter().filter_map(|(key, value)| self.labels.get(key)?.get(value));
+        let named = self.exact.get(namespace).into_iter().chain(prefixed).chain(labelled);
+        self.any.iter().chain(named.flatten()).copied()
+    }
+
     fn add(&mut self, at: usize, reach: &Reach) {
         let Reach::Named(keys) = reach else { return self.any.push(at) };
         for key in keys {

@@ -148,7 +148,7 @@ impl Listeners {
     /// Whether any could be concerned by an execution of a namespace, with labels (those of the system need not be among
     /// them), that comes into a state.
     pub fn may_hear(&self, namespace: &str, state: State, labels: &[(String, String)]) -> bool {
-        !self.index.candidates(namespace, state, labels).is_empty()
+        self.index.any(namespace, state, labels)
     }
 
     /// What a transition of an execution starts, in the order of flows and their triggers; and what windows keep of it.

@@ -33,6 +33,8 @@ pub struct Scheduled {
     own: Own,
     id: String,
     kind: String,
+    /// A condition asks for the date before, which takes time to find.
+    previous: bool,
     /// Of a Schedule.
     dates: Option<(Schedule, Given)>,
     limits: TriggerLimits,
@@ -102,7 +104,8 @@ impl Scheduled {
         let texts = || texts(&limits, &trigger.gives);
         let own = Own::of(flow, texts(), templates);
         let (id, kind) = (trigger.id.clone(), trigger.kind.clone());
-        Some(Scheduled { own, id, kind, dates, limits, needed, dialect, templates })
+        let previous = own.parsed.keys().any(|text| text.contains("previous"));
+        Some(Scheduled { own, id, kind, previous, dates, limits, needed, dialect, templates })
     }
 
     /// Whether anything is asked of a date.
@@ -155,7 +158,7 @@ impl Scheduled {
     /// Whether what a Schedule looks for is let through; none when that fails.
     fn lets(&self, date: Timestamp, around: &Surroundings<'_>) -> Option<bool> {
         let dates = Dates { date, next: self.plain_next(date), previous: None };
-        let dates = match self.asks_for_previous() {
+        let dates = match self.previous {
             true => Dates { previous: self.plain_previous(date), ..dates },
             false => dates,
         };
@@ -166,11 +169,6 @@ impl Scheduled {
             Look::Refused(_) => Some(false),
             Look::Fails(_) => None,
         }
-    }
-
-    /// Whether a condition asks for the date before, which takes time to find.
-    fn asks_for_previous(&self) -> bool {
-        self.own.parsed.keys().any(|text| text.contains("previous"))
     }
 
     fn plain_next(&self, date: Timestamp) -> Option<Timestamp> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Noticer, Outcome, Row, is_alert, rank};
+use super::{Noticer, Outcome, Row, says_most};
 use crate::report::{self, Report, RuleState};
 
 /// What all scenarios and all rules come to.
@@ -94,8 +94,7 @@ fn idle(noticers: &[Noticer], rows: &[Row], reports: &[Report]) -> Vec<IdleRule>
         let (outcome, told) = match noticer {
             Noticer::Flow(_) => (best.outcome, best.told.clone()),
             Noticer::Alert(alert) => {
-                let ours = over_runs.iter().filter(|rule| is_alert(rule.line, alert));
-                let rule = ours.min_by_key(|rule| rank(rule.line.state))?;
+                let rule = says_most(&over_runs, alert)?;
                 let told = match rule.line.state {
                     RuleState::Dead => rule.line.told.clone(),
                     RuleState::Failed | RuleState::Pending => {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::parallel::{RunFailed, run_all};
 use super::sweep::{Detection, Seen, alerts_of, bare, firings, seen, spread};
 use crate::random::Seed;
-use crate::report::{self, AlertLine, Line, Report, RuleLine, RuleState};
+use crate::report::{self, AlertLine, Line, OverRuns, Report, RuleState};
 use crate::run::{self, Watch};
 use crate::scenario::{Amount, Anchor, EVERY_ALERT, Expectation, Lasts, Order, Plan, TimelineEntry};
 use crate::time::{Calendar, Duration, Instant};
@@ -55,7 +55,7 @@ pub struct Row {
     /// Its summary.
     pub summary: String,
     /// How long it runs, in seconds.
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "report::seconds")]
     pub duration: Duration,
     /// What is done to it first, and when: delays count from there. None when nothing is done to it: it is healthy, and what
     /// fires in it is a false alarm.
@@ -84,7 +84,7 @@ pub struct Failure {
     pub at: Instant,
     /// When all that was done is over in the first run: faults have ended, and who was killed or restarted is up again. None
     /// when it goes on to the end.
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "report::maybe_instant")]
     pub over: Option<Instant>,
 }
 
@@ -97,7 +97,7 @@ pub struct Fault {
     #[serde(serialize_with = "report::instant")]
     pub at: Instant,
     /// When it is over in the first run; none when it goes on to the end.
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "report::maybe_instant")]
     pub over: Option<Instant>,
 }
 
@@ -162,10 +162,10 @@ pub struct Life {
     #[serde(serialize_with = "report::instant")]
     pub pending: Instant,
     /// When it fired, if it did.
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "report::maybe_instant")]
     pub firing: Option<Instant>,
     /// When that ended, if it did.
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "report::maybe_instant")]
     pub resolved: Option<Instant>,
 }
 
@@ -304,8 +304,7 @@ struct Over {
 impl Over {
     fn of(plan: &Plan, journal: &[Line]) -> Over {
         let entries: Vec<Option<Instant>> = plan.timeline.iter().map(|entry| over(entry, plan, journal)).collect();
-        let acts = |order: &Order| matches!(order, Order::Inject(_) | Order::Execute { .. } | Order::Stop(_));
-        let asked = plan.commands.iter().any(|command| acts(&command.order));
+        let asked = plan.commands.iter().any(|command| Anchor::of_command(command, plan).is_some());
         let last = entries.iter().copied().collect::<Option<Vec<Instant>>>().and_then(|all| all.into_iter().max());
         Over { all: last.filter(|_| !asked), entries }
     }
@@ -370,7 +369,10 @@ impl Runs<'_> {
             noticed_late: if healthy { 0 } else { noticed_late },
             first: spread(firsts),
             faults: self.faults(&first_over),
-            cells: noticers.iter().map(|noticer| self.cell(noticer, &fault)).collect(),
+            cells: {
+                let rules = report::over_runs(self.reports);
+                noticers.iter().map(|noticer| self.cell(noticer, &fault, &rules)).collect()
+            },
         }
     }
 
@@ -385,7 +387,7 @@ impl Runs<'_> {
             || self.limit.is_some_and(|limit| first.since(fault.instant()) > limit)
     }
 
-    fn cell(&self, noticer: &Noticer, fault: &Anchor) -> Cell {
+    fn cell(&self, noticer: &Noticer, fault: &Anchor, rules: &[OverRuns<'_>]) -> Cell {
         let all: Vec<Seen> = self.reports.iter().map(|report| noticer.seen(fault, report)).collect();
         let healthy = *fault == Anchor::Start;
         // Where nothing is wrong, whatever fires does so too early.
@@ -399,7 +401,7 @@ impl Runs<'_> {
             .zip(self.overs)
             .filter(|(seen, over)| !healthy && seen.first.is_some_and(|first| self.is_late(fault, first, over)));
         let late = late.count() as u64;
-        let (state, told) = self.standing(noticer);
+        let (state, told) = self.standing(noticer, rules);
         let outcome = match state {
             Outcome::Failed => Outcome::Failed,
             _ if detection.before > 0 => Outcome::FalseAlarm,
@@ -414,14 +416,12 @@ impl Runs<'_> {
     }
 
     /// How a rule stood, in the run that says most of it.
-    fn standing(&self, noticer: &Noticer) -> (Outcome, String) {
+    fn standing(&self, noticer: &Noticer, rules: &[OverRuns<'_>]) -> (Outcome, String) {
         match noticer {
-            Noticer::Alert(name) => {
-                let over_runs = report::over_runs(self.reports);
-                let ours = over_runs.iter().map(|rule| rule.line).filter(|line| is_alert(line, name));
-                let line = ours.min_by_key(|line| rank(line.state));
-                line.map_or((Outcome::Quiet, String::new()), |line| (outcome(line.state), line.told.clone()))
-            }
+            Noticer::Alert(name) => match says_most(rules, name) {
+                Some(rule) => (outcome(rule.line.state), rule.line.told.clone()),
+                None => (Outcome::Quiet, String::new()),
+            },
             Noticer::Flow(name) => {
                 let there = self.plan.telling().any(|flow| flow.name() == *name);
                 let lost =
@@ -439,14 +439,10 @@ impl Runs<'_> {
     }
 }
 
-/// Whether a line is that of a rule which makes alerts of this name.
-fn is_alert(line: &RuleLine, name: &str) -> bool {
-    line.rule == name && line.kind != report::RuleKind::Record
-}
-
-/// Of several rules with the same alert the one that says most; a dead one says least.
-fn rank(state: RuleState) -> (bool, RuleState) {
-    (state == RuleState::Dead, state)
+/// Of the rules that make alerts of this name the one that says most; a dead one says least.
+fn says_most<'o, 'r>(rules: &'o [OverRuns<'r>], name: &str) -> Option<&'o OverRuns<'r>> {
+    let ours = rules.iter().filter(|rule| rule.line.rule == name && rule.line.kind != report::RuleKind::Record);
+    ours.min_by_key(|rule| (rule.line.state == RuleState::Dead, rule.line.state))
 }
 
 fn outcome(state: RuleState) -> Outcome {
@@ -477,17 +473,6 @@ impl Matrix {
     }
 }
 
-fn seconds<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(span.as_seconds_f64())
-}
-
 fn maybe_seconds<S: serde::Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     span.map(Duration::as_seconds_f64).serialize(serializer)
-}
-
-fn maybe_instant<S: serde::Serializer>(at: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => report::instant(at, serializer),
-        None => serializer.serialize_none(),
-    }
 }

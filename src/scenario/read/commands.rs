@@ -4,19 +4,42 @@ use serde_json::{Map, Value as Json};
 
 use super::expectations::labels;
 use super::faults::{entry, targets};
-use super::work::flow_named;
+use super::work::{flow_named, mapping};
 use super::{duration, instant};
 use crate::document::{Entry, Node, Object, Reading, Value};
-use crate::flow;
 use crate::flow::State;
-use crate::scenario::fields::{COMMANDS, ENDS, WHEN_COMMANDED};
-use crate::scenario::{
-    Answering, Deed, LEVELS, Order, Plan, PlannedCommand, RealAnswer, TaskOf, Which, Whose, goes_on,
-};
+use crate::scenario::commands::ends;
+use crate::scenario::fields::{COMMANDS, WHEN_COMMANDED};
+use crate::scenario::{Answering, Deed, LEVELS, Order, Plan, PlannedCommand, RealAnswer, TaskOf, Which, Whose};
 use crate::time::{Duration, Instant};
 
 /// The level that is that of the logger above.
 const INHERITED: &str = "inherited";
+
+/// What else commands take, by their keywords.
+const TAKES: &[(&str, &[&str])] = &[
+    ("set-logger", &["member", "level"]),
+    ("ask-logger", &["member"]),
+    ("execute", &["inputs", "labels"]),
+    ("answer", &["status", "took", "fails"]),
+    ("kill", &["which", "labels", "cascade"]),
+    ("pause", &["which", "labels"]),
+    ("resume", &["which", "labels"]),
+    ("replay", &["which", "labels", "task", "value"]),
+    ("change-state", &["which", "labels", "task", "value", "state"]),
+];
+
+/// Tells of what a command does not take, and would be without effect.
+fn foreign(object: &Object<'_>, keyword: &str, reading: &mut Reading) -> Option<()> {
+    let takes = TAKES.iter().find(|(name, _)| *name == keyword).map_or(&[][..], |(_, keys)| *keys);
+    let known = |key: &str| key == "at" || takes.contains(&key) || COMMANDS.iter().any(|it| it.key == key);
+    let mut foreign = object.entries().iter().filter(|entry| !known(&entry.key));
+    let Some(found) = foreign.find(|entry| WHEN_COMMANDED.iter().any(|it| it.key == entry.key)) else {
+        return Some(());
+    };
+    reading.error(&found.place, format!("`{keyword}` has no `{}`", found.key), "leave it out");
+    None
+}
 
 pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<PlannedCommand> {
     let fields: Vec<_> = WHEN_COMMANDED.iter().chain(COMMANDS).copied().collect();
@@ -32,6 +55,7 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         let what = format!("`{}` and `{}` in one entry", keyword.key, second.key);
         reading.error(&second.place, what, "write an entry for each");
     }
+    foreign(&object, &keyword.key, reading)?;
     let value = &keyword.value;
     let order = match keyword.key.as_str() {
         "inject" if own_at(value).is_some() => {
@@ -45,7 +69,7 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         "stop-by-endpoint" => Order::Stop(targets(value, plan, reading)?),
         "execute" => Order::Execute {
             flow: flow_named(reading, value, plan)?,
-            inputs: object.get("inputs").map(|node| inputs(node, reading)).unwrap_or_default(),
+            inputs: object.get("inputs").and_then(|node| inputs(node, reading)).unwrap_or_default(),
             labels: object.get("labels").map(|node| labels(node, reading)).unwrap_or_default(),
         },
         "receivers" => Order::Receivers(reading.choice(value, "way to answer messages", Answering::WORDS)?),
@@ -69,19 +93,6 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
 /// What is asked of executions that are there.
 fn ask(object: &Object<'_>, keyword: &Entry, plan: &Plan, reading: &mut Reading) -> Option<Order> {
     let name = keyword.key.as_str();
-    let of: &[&str] = match name {
-        "kill" => &["cascade"],
-        "replay" => &["task", "value"],
-        "change-state" => &["task", "value", "state"],
-        _ => &[],
-    };
-    for entry in object.entries() {
-        let theirs = ["cascade", "task", "value", "state", "inputs", "member", "level"].contains(&entry.key.as_str());
-        if theirs && !of.contains(&entry.key.as_str()) {
-            reading.error(&entry.place, format!("a {name} has no `{}`", entry.key), "leave it out");
-            return None;
-        }
-    }
     let task = match (object.get("task"), object.get("value")) {
         (Some(task), value) => Some(TaskOf {
             id: reading.text(task, "`task`")?.to_owned(),
@@ -155,23 +166,12 @@ fn which(node: &Node, reading: &mut Reading) -> Option<Which> {
 
 /// A state that somebody may give: a task goes on behind only some.
 fn end(node: &Node, task: bool, reading: &mut Reading) -> Option<State> {
-    let states: Vec<(&str, State)> = ENDS
-        .iter()
-        .filter_map(|name| Some((*name, State::named(name)?)))
-        .filter(|(_, it)| !task || goes_on(*it))
-        .collect();
+    let states: Vec<(&str, State)> = ends(task).map(|state| (state.name(), state)).collect();
     reading.choice(node, "state in which one can end", &states)
 }
 
-fn inputs(node: &Node, reading: &mut Reading) -> Map<String, Json> {
-    match flow::json(node) {
-        Json::Object(inputs) => inputs,
-        _ => {
-            let what = format!("`inputs` must be a mapping, not {}", node.value.describe());
-            reading.error(&node.place, what, "write for example `{ day: monday }`");
-            Map::new()
-        }
-    }
+fn inputs(node: &Node, reading: &mut Reading) -> Option<Map<String, Json>> {
+    mapping(node, "inputs", "{ day: monday }", reading)
 }
 
 /// What a receiver answered.

@@ -304,7 +304,7 @@ pub(super) fn behaviour(node: &Node, plan: &Plan, reading: &mut Reading) -> Opti
 }
 
 /// Keys and values of any kind.
-fn mapping(node: &Node, key: &str, example: &str, reading: &mut Reading) -> Option<Map<String, Json>> {
+pub(super) fn mapping(node: &Node, key: &str, example: &str, reading: &mut Reading) -> Option<Map<String, Json>> {
     match flow::json(node) {
         Json::Object(values) => Some(values),
         _ => {

@@ -13,7 +13,7 @@ use super::body::{field, keys};
 use super::{Answered, App, Refusal, parameter, seconds};
 use crate::document;
 use crate::flow::{Flow, State as Is};
-use crate::scenario::{Deed, ENDS, TaskOf, Which, Whose, goes_on};
+use crate::scenario::{Deed, TaskOf, Which, Whose, ends};
 use crate::simulator::{Command, ExecutionSeen, Origin, Simulation, limits};
 
 const EXAMPLE: &str = r#"{"flow": "company.team.ingest", "inputs": {"day": "monday"}, "labels": {"team": "data"}}"#;
@@ -82,8 +82,7 @@ fn state_named(name: &str) -> Answered<Is> {
 pub(super) async fn one(State(shared): App, Path(id): Path<String>) -> Answered<Json<Value>> {
     let world = shared.world()?;
     let simulation = world.session.simulation();
-    let found = simulation.executions().into_iter().find(|it| it.id == id);
-    found.map(|it| Json(describe(&it, simulation))).ok_or_else(|| missing(&id))
+    simulation.execution(&id).map(|it| Json(describe(&it, simulation))).ok_or_else(|| missing(&id))
 }
 
 fn missing(id: &str) -> Refusal {
@@ -176,10 +175,10 @@ pub(super) async fn change_state(State(shared): App, Path(id): Path<String>, bod
         let body = keys(&body, &["task", "value", "state"], example)?;
         let task = task(&body, example)?;
         let named = field(&body, "state", example)?;
-        let states = ENDS.iter().filter_map(|name| Is::named(name)).filter(|it| task.is_none() || goes_on(*it));
-        let names: Vec<&str> = states.map(Is::name).collect();
-        match named.as_str().filter(|name| names.contains(name)).and_then(Is::named) {
-            Some(state) => Ok(Deed::Change { task, state }),
+        let states: Vec<Is> = ends(task.is_some()).collect();
+        let names: Vec<&str> = states.iter().map(|state| state.name()).collect();
+        match states.iter().find(|state| named == state.name()) {
+            Some(state) => Ok(Deed::Change { task, state: *state }),
             None => Err(Refusal::bad(format!("`state` is {named}"), format!("send one of {}", names.join(", ")))),
         }
     })

@@ -352,7 +352,11 @@ const LOOKS: std::time::Duration = std::time::Duration::from_millis(800);
 fn too_far(at: Instant, came_to: Instant) -> Refusal {
     let ms = LOOKS.as_millis();
     let message = format!("the way to {at} is longer than {ms} ms of work: it came to {}", came_to.rounded());
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message, "ask again: it goes on from there while nothing is changed")
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        message,
+        "ask again: it goes on from there while nothing is changed, but where notifications are sent (--no-send)",
+    )
 }
 
 fn time(text: &str) -> Answered<Instant> {

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde_json::{Map, Value as Json};
+
 use super::super::context::Context;
 use super::super::heard::labels;
 use super::super::limits;
@@ -132,6 +134,15 @@ impl Executor {
         all
     }
 
+    /// One of them, by its id.
+    pub(in super::super) fn seen_execution(&self, cx: &Context, id: &str) -> Option<ExecutionSeen> {
+        let key = self.named_execution(cx, id)?;
+        let live = self.executions.iter().find(|it| (it.flow, it.number) == key);
+        let live = live.map(|it| seen(cx, key, (it.created, &it.history), (&it.it, self.origins.get(key))));
+        let kept = || self.kept.get(key);
+        live.or_else(|| kept().map(|it| seen(cx, key, (it.created, &it.history), (&it.it, it.origin.as_deref()))))
+    }
+
     /// The flow and number of an execution that has not ended, or is kept.
     pub(in super::super) fn named_execution(&self, cx: &Context, id: &str) -> Option<(u32, u64)> {
         let live = self.executions.iter().map(|it| (it.flow, it.number));
@@ -152,19 +163,23 @@ fn seen(
     let given = origin.map_or(own, |origin| &origin.labels);
     let task_runs = it.runs.iter().map(|run| TaskRunSeen {
         task: tree.and_then(|tree| tree.node(run.node)).map(|node| node.id.clone()).unwrap_or_default(),
-        value: it.value_of(run),
+        value: it.value_of(run).map(|value| cx.secrets.mask(&value)),
         state: run.shown(),
         attempts: run.attempt,
     });
     let starter = origin.and_then(|origin| origin.starter);
+    let inputs = |given: &Map<String, Json>| {
+        given.iter().map(|(key, value)| (cx.secrets.mask(key), cx.secrets.mask_value(value))).collect()
+    };
+    let masked = |(key, value): (String, String)| (cx.secrets.mask(&key), cx.secrets.mask(&value));
     ExecutionSeen {
         flow: flow as usize,
         number,
         created,
         state: it.state,
         history: history.to_vec(),
-        labels: labels(given, &it.labels, &id, trigger_dialect(cx.plan.kestra)),
-        inputs: origin.map(|origin| origin.inputs.clone()).unwrap_or_default(),
+        labels: labels(given, &it.labels, &id, trigger_dialect(cx.plan.kestra)).into_iter().map(masked).collect(),
+        inputs: origin.map(|origin| inputs(&origin.inputs)).unwrap_or_default(),
         task_runs: task_runs.collect(),
         original: origin.and_then(|origin| origin.original.clone()),
         started_by: starter.map(|starter| cx.id("execution", starter.flow, starter.number, 0)),

@@ -253,7 +253,7 @@ impl Executor {
         let from = match task {
             None => None,
             Some(task) => {
-                let new = it.again_from(&tree, run_of(it, &tree, task)?, begun)?;
+                let new = it.again_from(&tree, run_of(it, &tree, task)?)?;
                 let mut history = match found {
                     Found::Live(_, it) => it.history.clone(),
                     Found::Ended(it) => it.history.clone(),

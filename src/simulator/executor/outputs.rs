@@ -143,7 +143,7 @@ fn entry(cx: &Context, (flow, number): (u32, u64), (run, node, attempt): (u32, u
         attempt: attempt.saturating_sub(1),
         at: cx.calendar.date(cx.now),
         thread: "worker".to_owned(),
-        message,
+        message: cx.secrets.mask(&message),
     }
 }
 
@@ -154,7 +154,7 @@ fn tell(cx: &mut Context, told: &mut BTreeSet<(u32, Option<u32>)>, (flow, node):
     }
     let tree = cx.flows.get(flow as usize).map(|model| &model.tree);
     let task = node.and_then(|node| Some(tree?.node(node)?.id.as_str().into()));
-    cx.tell(Happening::TemplateFails { flow: flow as usize, task, why: why.into() });
+    cx.tell(Happening::TemplateFails { flow: flow as usize, task, why: cx.secrets.mask(why).into() });
 }
 
 /// What a Subflow puts out of the execution that it started.

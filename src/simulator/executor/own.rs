@@ -129,7 +129,7 @@ impl Executor {
         // As captures/core/end-to-end.*.jsonl show them.
         let trigger = json!({
             "executionId": cx.id("execution", flow, number, 0),
-            "taskRunId": cx.id("task run", flow, number, (task_run.node << 8) | task_run.attempt),
+            "taskRunId": cx.id("task run", flow, number, (run << 8) | task_run.attempt),
             "flowId": flow_here.id,
             "taskId": node.id,
             "flowRevision": 1,

@@ -46,12 +46,9 @@ impl Executor {
         cluster.count(cx, executor, Meter::SlaExpired, Subject::FlowState(flow, state));
         let ends = cx.plan.flows.get(flow as usize)?.slas.get(sla as usize)?.ends;
         self.violated(cx, slot, sla);
-        let Some(state) = ends else {
-            cluster.count(cx, executor, Meter::SlaViolated, Subject::FlowState(flow, state));
-            return None;
-        };
-        cluster.count(cx, executor, Meter::SlaViolated, Subject::FlowState(flow, state));
-        let event = Step::Cut { state };
+        // With the state after it.
+        cluster.count(cx, executor, Meter::SlaViolated, Subject::FlowState(flow, ends.unwrap_or(state)));
+        let event = Step::Cut { state: ends? };
         if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }
 
@@ -78,15 +75,16 @@ impl Executor {
         let Some(execution) = self.executions.get(slot) else { return };
         let key = (execution.flow, execution.number);
         let Some(flow) = cx.plan.flows.get(execution.flow as usize) else { return };
-        let Some(sla) = flow.slas.get(sla as usize).filter(|sla| !sla.labels.is_empty()) else { return };
-        let mut origin = match self.origins.get(key) {
-            Some(origin) => origin.clone(),
-            None => Origin { labels: flow.labels.clone(), ..Origin::default() },
-        };
-        if !sla.labels.iter().all(|label| origin.labels.contains(label)) {
-            origin.labels.extend(sla.labels.iter().cloned());
-            self.origins.insert(key, Arc::new(origin));
+        let Some(sla) = flow.slas.get(sla as usize) else { return };
+        let origin = self.origins.get(key);
+        let has = origin.map_or(&flow.labels, |origin| &origin.labels);
+        // An assertion that ends nothing is looked at again and again.
+        if sla.labels.iter().all(|label| has.contains(label)) {
+            return;
         }
+        let mut origin = origin.cloned().unwrap_or_else(|| Origin { labels: flow.labels.clone(), ..Origin::default() });
+        origin.labels.extend(sla.labels.iter().cloned());
+        self.origins.insert(key, Arc::new(origin));
     }
 
     /// An execution was ended from outside: never counted as an end (1.3/NOTES.md, 2.0/NOTES.md). What it has started is

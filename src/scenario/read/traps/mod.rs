@@ -12,7 +12,7 @@ use crate::flow::trigger::{Comparison, Condition, Era, FilterField, FlowTrigger,
 use crate::flow::{Flow, State, Trigger, TriggerAction};
 use crate::pebble;
 use crate::scenario::{Plan, trigger_dialect};
-use reach::{Asking, Candidate, Known, constant, misspelt, never};
+use reach::{Asking, Candidate, Givers, Known, constant, misspelt, never};
 use words::{meant, says};
 
 #[cfg(feature = "cli")]
@@ -22,13 +22,14 @@ pub use templates::missing_secrets;
 pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
     let Some(language) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
     let dialect = trigger_dialect(plan.kestra);
+    let givers = Givers::of(plan);
     let flows = plan.flows.iter().zip(standing).enumerate().filter(|(_, (flow, _))| !flow.disabled);
     for (index, (flow, standing)) in flows {
         let expected = plan.expectations.iter().any(|it| it.is_never(index, None));
         for (at, trigger) in flow.triggers.iter().enumerate().filter(|(_, trigger)| !trigger.disabled) {
             let place = standing.triggers.as_ref().and_then(|node| item(node, at));
             let mut trap = Trap {
-                asking: Asking { plan, own: flow, dialect },
+                asking: Asking { plan, givers: &givers, own: flow, dialect },
                 trigger,
                 node: place,
                 place: place.map_or_else(|| standing.place.first_line(), |node| node.place.first_line()),
@@ -42,7 +43,7 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
             }
             templates::of_trigger(&mut trap, language);
         }
-        templates::of_tasks(flow, &standing.place.first_line(), language, reading);
+        templates::of_tasks(flow, &standing.place.first_line(), (dialect, language), reading);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Which executions can wake a Flow trigger, as far as files say it: of each condition, whether an execution of a flow that
 //! comes into a state meets it.
 
+use std::collections::BTreeSet;
+
 use crate::flow::trigger::{Condition, Dialect, Names, Test, UpstreamFlow, Within};
-use crate::flow::{Body, ConcurrencyBehavior, Flow, State, TriggerAction};
+use crate::flow::{Body, ConcurrencyBehavior, Flow, State, Subflow, TriggerAction};
 use crate::scenario::Plan;
 
 /// What is known without running anything.
@@ -26,10 +28,37 @@ pub(super) struct Candidate<'p> {
     pub(super) state: State,
 }
 
+/// Who gives labels to executions, of all flows of a plan.
+pub(super) struct Givers<'p> {
+    /// Subflows that give any.
+    subflows: Vec<&'p Subflow>,
+    /// Flows with a task that does, by namespace and id.
+    tasks: BTreeSet<(&'p str, &'p str)>,
+}
+
+impl<'p> Givers<'p> {
+    pub(super) fn of(plan: &'p Plan) -> Givers<'p> {
+        let mut givers = Givers { subflows: Vec::new(), tasks: BTreeSet::new() };
+        for flow in &plan.flows {
+            for task in flow.all_tasks() {
+                match &task.body {
+                    Body::Subflow(it) if it.inherit || !it.labels.is_empty() => givers.subflows.push(it),
+                    _ if task.kind.ends_with(".Labels") => {
+                        givers.tasks.insert((flow.namespace.as_str(), flow.id.as_str()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        givers
+    }
+}
+
 /// What conditions are asked for: the flow that has the trigger, and all that runs.
 #[derive(Clone, Copy)]
 pub(super) struct Asking<'p> {
     pub(super) plan: &'p Plan,
+    pub(super) givers: &'p Givers<'p>,
     pub(super) own: &'p Flow,
     pub(super) dialect: Dialect,
 }
@@ -136,16 +165,13 @@ impl<'p> Asking<'p> {
             flow.triggers.iter().any(|it| trigger(&it.action) || gives(&it.gives.labels))
                 || self.plan.commands.iter().any(|command| command.gives_label(key, value))
         };
+        // Which flow one starts may be a template.
+        let is = |text: &str, has: &str| !constant(text) || text == has;
         let subflow = || {
-            let tasks = self.plan.flows.iter().flat_map(Flow::all_tasks);
-            tasks
-                .filter_map(|task| match &task.body {
-                    Body::Subflow(it) => Some(it),
-                    _ => None,
-                })
-                .any(|it| it.flow == flow.id && it.namespace == flow.namespace && gives(&it.labels))
+            let mut starts = self.givers.subflows.iter().filter(|it| is(&it.flow, &flow.id));
+            starts.any(|it| is(&it.namespace, &flow.namespace) && (it.inherit || gives(&it.labels)))
         };
-        let task = || flow.all_tasks().into_iter().any(|task| task.kind.ends_with(".Labels"));
+        let task = || self.givers.tasks.contains(&(flow.namespace.as_str(), flow.id.as_str()));
         key.starts_with("system.") || started() || subflow() || task()
     }
 

@@ -5,54 +5,29 @@ use serde_json::{Map, json};
 use super::reach::{Candidate, constant};
 use super::{Trap, key};
 use crate::document::{Place, Reading, nearest};
-use crate::flow::trigger::{Condition, Era, FlowTrigger, add_texts};
+use crate::flow::trigger::{Condition, Dialect, Era, FlowTrigger, add_texts};
 use crate::flow::{Flow, TriggerAction};
 use crate::notify;
-use crate::pebble::{self, Host, Kind, Needs, Template, truthy};
+use crate::pebble::{self, Host, Kind, Template, truthy};
 #[cfg(feature = "cli")]
 use crate::scenario::Plan;
 
-/// Variables that templates of a Flow trigger may ask for: those of the execution that wakes it.
-const OF_FLOW: &[&str] = &[
-    "flow",
-    "execution",
-    "labels",
-    "outputs",
-    "tasks",
-    "inputs",
-    "trigger",
-    "schedule",
-    "vars",
-    "kestra",
-    "envs",
-    "globals",
-];
-
 /// Variables that templates of a Schedule may ask for: there is no execution yet.
-const OF_SCHEDULE: &[&str] = &["flow", "trigger", "schedule", "labels", "vars", "kestra", "envs", "globals"];
+const ALWAYS: &[&str] = &["flow", "trigger", "labels", "vars", "envs", "globals"];
 
-/// Variables that templates of a task may ask for.
-const OF_TASK: &[&str] = &[
-    "flow",
-    "execution",
-    "labels",
-    "outputs",
-    "tasks",
-    "inputs",
-    "trigger",
-    "schedule",
-    "vars",
-    "kestra",
-    "envs",
-    "globals",
-    "task",
-    "taskrun",
-    "parent",
-    "parents",
-    "item",
-    "loop",
-    "addSecretConsumer",
-];
+/// What there is besides where there is an execution: that which wakes a Flow trigger, or that of a task.
+const OF_EXECUTION: &[&str] = &["execution", "outputs", "tasks", "inputs"];
+
+/// What there is besides for a task. The last ones Kestra has in places that are not simulated: no reason to say that a
+/// template always fails.
+const OF_TASK: &[&str] = &["task", "taskrun", "parent", "parents", "item", "loop", "addSecretConsumer"];
+
+/// The variables that templates may ask for, of a version.
+fn known(dialect: Dialect, more: &[&[&'static str]]) -> Vec<&'static str> {
+    let versions = [("kestra", dialect.kestra), ("schedule", dialect.schedule)];
+    let of_version = versions.into_iter().filter(|(_, there)| *there).map(|(name, _)| name);
+    ALWAYS.iter().chain(more.iter().copied().flatten()).copied().chain(of_version).collect()
+}
 
 /// What of `trigger` a Schedule has when its `inputs` and `labels` are rendered.
 const OF_TRIGGER: &[&str] = &["id", "type"];
@@ -65,25 +40,25 @@ enum Wrong {
     Unsupported(String),
 }
 
-fn wrong(text: &str, known: &[&str], language: &'static pebble::Dialect) -> Option<(Wrong, Needs)> {
+fn wrong(text: &str, known: &[&str], language: &'static pebble::Dialect) -> Option<Wrong> {
     if constant(text) {
         return None;
     }
     let template = match Template::parse(text, language) {
         Ok(template) => template,
-        Err(error) if error.kind() == Kind::Engine => return Some((Wrong::Fails(error.to_string()), Needs::default())),
-        Err(error) => return Some((Wrong::Unsupported(error.to_string()), Needs::default())),
+        Err(error) if error.kind() == Kind::Engine => return Some(Wrong::Fails(error.to_string())),
+        Err(error) => return Some(Wrong::Unsupported(error.to_string())),
     };
-    let needs = template.needs();
     if let Some(what) = template.unsupported().into_iter().next() {
-        return Some((Wrong::Unsupported(what), needs));
+        return Some(Wrong::Unsupported(what));
     }
+    let needs = template.needs();
     let unknown = needs.variables.iter().find(|(name, _)| !known.contains(&name.as_str()));
     let words = unknown.map(|(name, _)| match nearest(name, known.iter().copied()) {
         Some(near) => format!("there is no variable `{name}`; did you mean `{near}`?"),
         None => format!("there is no variable `{name}`"),
     })?;
-    Some((Wrong::Fails(words), needs))
+    Some(Wrong::Fails(words))
 }
 
 /// Looks at the templates of a trigger.
@@ -110,13 +85,13 @@ pub(super) fn of_trigger(trap: &mut Trap<'_, '_>, language: &'static pebble::Dia
         _ => return,
     };
     let scheduled = matches!(trigger.action, TriggerAction::Schedule(_));
-    let known = if scheduled { OF_SCHEDULE } else { OF_FLOW };
+    let known = known(trap.asking.dialect, if scheduled { &[] } else { &[OF_EXECUTION] });
     for (part, texts, then) in parts {
         let place = trap.at(part);
         for text in texts {
-            match wrong(text, known, language) {
-                Some((Wrong::Fails(words), _)) => fails(trap, &place, (part, text), &words, then),
-                Some((Wrong::Unsupported(what), _)) => {
+            match wrong(text, &known, language) {
+                Some(Wrong::Fails(words)) => fails(trap, &place, (part, text), &words, then),
+                Some(Wrong::Unsupported(what)) => {
                     let what = format!("not simulated: {what} in `{part}` of {}", trap.name());
                     trap.warn(&place, what, "here it fails");
                 }
@@ -186,14 +161,20 @@ fn short(text: &str) -> String {
 
 /// Looks at the templates of the tasks of a flow that tell somebody something: one that fails loses the message. What is
 /// not simulated of them was told.
-pub(super) fn of_tasks(flow: &Flow, place: &Place, language: &'static pebble::Dialect, reading: &mut Reading) {
+pub(super) fn of_tasks(
+    flow: &Flow,
+    place: &Place,
+    (dialect, language): (Dialect, &'static pebble::Dialect),
+    reading: &mut Reading,
+) {
+    let known = known(dialect, &[OF_EXECUTION, OF_TASK]);
     for task in flow.all_tasks().into_iter().filter(|task| !task.disabled) {
         if !notify::sends(&task.kind, &task.properties) {
             continue;
         }
         let mut texts = Vec::new();
         task.properties.values().for_each(|value| add_texts(value, &mut texts));
-        let found = texts.into_iter().find_map(|text| match wrong(text, OF_TASK, language)?.0 {
+        let found = texts.into_iter().find_map(|text| match wrong(text, &known, language)? {
             Wrong::Fails(words) => Some((text, words)),
             Wrong::Unsupported(_) => None,
         });
