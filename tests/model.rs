@@ -33,6 +33,7 @@ fn member(name: &str, role: Role, threads: u32, restart: Restart, grace: u64) ->
         heap: 1 << 30,
         restart,
         grace: Duration::seconds(grace),
+        reserve: false,
     }
 }
 
@@ -304,6 +305,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     kv: Default::default(),
                     environment: Default::default(),
                     receivers: Vec::new(),
+                    autoscale: Vec::new(),
                     timeline,
                     commands: Vec::new(),
                     expectations: Vec::new(),

@@ -45,6 +45,7 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "controller-lost" in "controller-lost.yaml",
         "no-workers" in "workers/no-workers.yaml",
         "rolling-restart" in "workers/rolling-restart.yaml",
+        "autoscale" in "workers/autoscale.yaml",
         "disk-full" in "workers/disk-full.yaml",
     ]
     "core": [

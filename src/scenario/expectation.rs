@@ -166,6 +166,7 @@ pub const HAPPENINGS: &[&str] = &[
     "loses-controller",
     "disconnected",
     "inactive",
+    "scales",
     "template-fails",
     "asked",
     "logger-set",

@@ -116,6 +116,9 @@ pub enum Command {
 /// Why a command does nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
+    /// It asks for more members of a role than there are places.
+    #[error("this cluster has places for {1} of the role {0}")]
+    NoPlace(&'static str, usize),
     /// It names a member by an index that the plan has not.
     #[error("there is no member {0}: the plan has {1}")]
     NoMember(usize, usize),

@@ -1,5 +1,6 @@
 //! From YAML text to a Plan, with everything that is wrong told at once.
 
+mod autoscale;
 mod cluster;
 mod commands;
 mod configuration;
@@ -17,10 +18,11 @@ use super::{Plan, TimelineEntry, limits, units};
 use crate::document::{self, Diagnostic, Node, Object, Place, Reading, Source, Value};
 use crate::profile::Profile;
 use crate::time::{Duration, Instant};
+use autoscale::autoscale;
 use cluster::cluster;
 use commands::command;
 use expectations::expectation;
-use faults::{Names, entry};
+use faults::{Names, asked_for, entry};
 use receivers::{environment, kv, receivers, secrets};
 use work::{
     Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unknown_outputs,
@@ -150,7 +152,7 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
 }
 
 /// Lists that an extending scenario adds to.
-const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "timeline", "commands", "expect"];
+const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "autoscale", "timeline", "commands", "expect"];
 
 /// The plan, and what is wrong with flow files that are left out of it.
 fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan, Reading)> {
@@ -168,7 +170,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
             Err(_) => Err("write a date with its zone, such as 2026-01-05T08:00:00Z".into()),
         })
     });
-    let cluster = cluster(object.get("cluster"), root, kestra, reading);
+    let cluster = cluster(object.get("cluster"), root, kestra, &asked_for(&object), reading);
     let Flows { read, left_out, refused, .. } = flows(object.get("flows"), loader, reading);
     let (flows, standing) = read.into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
@@ -188,6 +190,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         kv: object.get("kv").map(|node| kv(node, reading)).unwrap_or_default(),
         environment: object.get("environment").map(|node| environment(node, reading)).unwrap_or_default(),
         receivers: object.get("receivers").map(|node| receivers(node, reading)).unwrap_or_default(),
+        autoscale: Vec::new(),
         timeline: Vec::new(),
         commands: Vec::new(),
         expectations: Vec::new(),
@@ -226,6 +229,10 @@ fn lists(object: &Object<'_>, plan: &mut Plan, reading: &mut Reading) {
     for node in items(reading, object, "arrivals") {
         let arrivals = arrivals(node, plan, reading);
         plan.arrivals.extend(arrivals);
+    }
+    for node in items(reading, object, "autoscale") {
+        let autoscale = autoscale(node, plan, reading);
+        plan.autoscale.extend(autoscale);
     }
     let mut names = Names::default();
     for node in items(reading, object, "timeline") {
