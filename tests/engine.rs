@@ -52,8 +52,8 @@ fn plain() -> impl Strategy<Value = Task> {
             disabled: off == 0,
             run_if: if_.map(str::to_owned),
             body: match pauses {
-                0 => Body::Pause(Pause { duration: Some(Duration::seconds(1)), ..Pause::default() }),
-                1 => Body::Pause(Pause { timeout: Some(Duration::seconds(1)), ..Pause::default() }),
+                0 => Body::Pause(Pause { duration: Some(Duration::seconds(1).into()), ..Pause::default() }),
+                1 => Body::Pause(Pause { timeout: Some(Duration::seconds(1).into()), ..Pause::default() }),
                 2 => Body::Update,
                 _ => Body::Work,
             },

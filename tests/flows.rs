@@ -310,8 +310,8 @@ fn durations_are_read_as_jackson_reads_them() {
         assert_eq!(timeout.is_empty(), good, "{timeout:?}");
     }
     let (plan, _) = file(&flow(", timeout: 120", "", ""));
-    let timeout = plan.expect("a plan").flows[0].tasks[0].timeout;
-    assert_eq!(timeout.map(|it| it.as_seconds_f64()), Some(120.0));
+    let timeout = plan.expect("a plan").flows[0].tasks[0].timeout.clone();
+    assert_eq!(timeout.and_then(|it| it.written()).map(|it| it.as_seconds_f64()), Some(120.0));
     let broken = told(&flow(", timeout: 2m", "", ""));
     assert!(
         matches!(broken.as_slice(), [(Severity::Warning, 4, what, advice)] if what.contains("fails the task") && advice == "write PT2M"),

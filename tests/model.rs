@@ -83,7 +83,7 @@ fn task(index: usize) -> impl Strategy<Value = Task> {
             id: format!("t{index}"),
             kind: kind.into(),
             retry,
-            timeout: timeout.map(Duration::seconds),
+            timeout: timeout.map(|s| Duration::seconds(s).into()),
             allow_failure,
             disabled: disabled == 0,
             run_if: (disabled == 1).then(|| "false".to_owned()),
@@ -102,7 +102,7 @@ fn shaped(index: usize, shape: u8, mut tasks: Vec<Task>) -> Vec<Task> {
         1 => vec![own(group(How::Parallel(2), tasks))],
         2 => vec![own(group(How::ForEach(vec!["a", "b", "c"].into(), 2), tasks))],
         3 => {
-            let pause = Pause { duration: Some(Duration::seconds(7)), ..Pause::default() };
+            let pause = Pause { duration: Some(Duration::seconds(7).into()), ..Pause::default() };
             tasks.insert(0, own(TaskBody::Pause(pause)));
             tasks
         }

@@ -525,3 +525,108 @@ fn what_a_scenario_asks_wrongly_of_executions_is_told() {
         assert!(plan.is_none() && told.contains(part), "{entry}: {told}");
     }
 }
+
+#[test]
+fn a_restart_runs_again_what_failed_in_the_same_execution() {
+    let fails = "{ id: f, type: io.kestra.plugin.core.execution.Fail, condition: \"{{ labels.n is not defined }}\" }";
+    let never = "{ id: x, type: io.kestra.plugin.core.execution.Fail }";
+    let of_one = format!(
+        "tasks: [ {LOGS}, {{ id: g, type: io.kestra.plugin.core.flow.Sequential, tasks: [ {{ id: a, type: a.B }}, {never}, {{ id: c, type: a.B }} ] }} ], \
+         errors: [ {{ id: e, type: a.B }} ], finally: [ {{ id: z, type: a.B }} ]"
+    );
+    let flows = flow("one", &of_one) + &flow("two", &format!("tasks: [ {fails} ]")) + &flow("well", &format!("tasks: [ {LOGS} ]"));
+    let commands = "  - { at: 1m, execute: one }\n  - { at: 5m, restart: one }\n  - { at: 1m, execute: well }\n\
+                    \x20 - { at: 5m, restart: well }\n";
+    for (version, label) in [("0.20", false), ("1.3", true), ("2.0", true)] {
+        let simulation = at(version, &flows, commands, 12);
+        let expected = "CREATED RUNNING FAILED RESTARTED RUNNING FAILED";
+        assert_eq!(histories(&simulation, "one"), [expected], "{version}");
+        let all = simulation.executions();
+        let one = of(&all, &simulation, "one")[0];
+        // What had run well has not run again.
+        let attempts: Vec<String> =
+            one.task_runs.iter().map(|run| format!("{}={}", run.task, run.attempts)).collect();
+        assert_eq!(attempts.join(" "), "l=1 g=1 a=1 x=2 e=1 z=1", "{version}");
+        assert_eq!(tasks(one), "l=SUCCESS g=FAILED a=SUCCESS x=FAILED e=SUCCESS z=SUCCESS", "{version}");
+        assert_eq!(one.labels.iter().any(|(key, _)| key == "system.restarted"), label, "{version}");
+        // One that ended well is not restarted.
+        assert_eq!(histories(&simulation, "well"), ["CREATED RUNNING SUCCESS"], "{version}");
+        let told: Vec<String> = simulation.journal().iter().map(|it| it.text(simulation.plan())).collect();
+        assert!(told.contains(&"restart: no execution of company.team.well is there for it".to_owned()), "{told:?}");
+        assert_eq!(simulation.truth().ended_in(State::Failed), 1, "{version}");
+        let started = "kestra_executor_execution_started_count_total{flow_id=\"one\"";
+        assert_eq!(counted(&simulation, started), 2.0, "{version}");
+    }
+}
+
+#[test]
+fn a_restarted_subflow_restarts_what_it_had_started_unless_it_asks_for_a_new_one() {
+    let subflow = |more: &str| {
+        format!("tasks: [ {{ id: s, type: io.kestra.plugin.core.flow.Subflow, namespace: company.team, flowId: child{more} }} ]")
+    };
+    let fails = "tasks: [ { id: f, type: io.kestra.plugin.core.execution.Fail } ]";
+    let commands = "  - { at: 1m, execute: parent }\n  - { at: 5m, restart: parent }\n";
+    for (more, children) in [
+        ("", vec!["CREATED RUNNING FAILED RESTARTED RUNNING FAILED"]),
+        (", restartBehavior: NEW_EXECUTION", vec!["CREATED RUNNING FAILED"; 2]),
+    ] {
+        let flows = flow("parent", &subflow(more)) + &flow("child", fails);
+        let simulation = at("1.3", &flows, commands, 12);
+        assert_eq!(histories(&simulation, "parent"), ["CREATED RUNNING FAILED RESTARTED RUNNING FAILED"]);
+        assert_eq!(histories(&simulation, "child"), children, "{more}");
+    }
+}
+
+#[test]
+fn a_pause_gives_what_it_asks_for_and_then_runs_its_tasks() {
+    let pause = "{ id: p, type: io.kestra.plugin.core.flow.Pause, onResume: [ { id: ok, type: BOOLEAN }, { id: why, type: STRING, defaults: \"{{ flow.id }}\" } ], \
+                 tasks: [ { id: in, type: io.kestra.plugin.core.log.Log, message: hi } ] }";
+    let says = "{ id: i, type: io.kestra.plugin.core.flow.If, condition: \"{{ outputs.p.onResume.ok and outputs.p.onResume.why == 'asks' }}\", then: [ { id: yes, type: a.B } ], else: [ { id: no, type: a.B } ] }";
+    let flows = flow("asks", &format!("tasks: [ {pause}, {says} ]"));
+    let begin = "  - { at: 1m, execute: asks }\n";
+    for version in ["0.20", "1.3", "2.0"] {
+        for (inputs, runs) in [("{ ok: true }", "yes"), ("{ ok: \"false\" }", "no"), ("{ ok: true, why: x }", "no")] {
+            let commands = format!("{begin}  - {{ at: 2m, resume: asks, inputs: {inputs} }}\n");
+            let simulation = at(version, &flows, &commands, 9);
+            let all = simulation.executions();
+            let it = of(&all, &simulation, "asks")[0];
+            assert_eq!(history(it), "CREATED RUNNING PAUSED RESTARTED RUNNING SUCCESS", "{version} {inputs}");
+            assert_eq!(tasks(it), format!("p=SUCCESS in=SUCCESS i=SUCCESS {runs}=SUCCESS"), "{version} {inputs}");
+        }
+        // What is missing, or is none, is told, and it waits on.
+        for inputs in ["{ }", "{ ok: maybe }"] {
+            let commands = format!("{begin}  - {{ at: 2m, resume: asks, inputs: {inputs} }}\n");
+            let simulation = at(version, &flows, &commands, 9);
+            assert_eq!(histories(&simulation, "asks"), ["CREATED RUNNING PAUSED"], "{version} {inputs}");
+            let told: Vec<String> = simulation.journal().iter().map(|it| it.text(simulation.plan())).collect();
+            assert!(told.contains(&"resume: no execution of company.team.asks is there for it".to_owned()), "{told:?}");
+        }
+    }
+}
+
+#[test]
+fn durations_are_worked_out_when_the_task_begins_and_fail_it_when_they_are_none() {
+    let waits = "inputs: [ { id: pause, type: STRING, defaults: PT90S } ], tasks: [ \
+        { id: p, type: io.kestra.plugin.core.flow.Pause, pauseDuration: \"{{ inputs.pause }}\" }, \
+        { id: s, type: io.kestra.plugin.core.flow.Sleep, duration: \"PT{{ 60 + 60 }}S\" }, \
+        { id: t, type: io.kestra.plugin.core.flow.Sleep, duration: PT10M, timeout: \"{{ 'PT30S' }}\" } ]";
+    let flows = flow("waits", waits);
+    let simulation = at("1.3", &flows, "  - { at: 1m, execute: waits }\n", 20);
+    let all = simulation.executions();
+    let it = of(&all, &simulation, "waits")[0];
+    assert_eq!(tasks(it), "p=SUCCESS s=SUCCESS t=FAILED");
+    let ends = it.history.last().unwrap().0.since(it.created).as_seconds_f64();
+    assert!((240.0..242.0).contains(&ends), "{ends}");
+    for (task, told) in [
+        ("{ id: p, type: io.kestra.plugin.core.flow.Pause, pauseDuration: \"{{ no }}\" }", "Unable to find `no`"),
+        ("{ id: p, type: io.kestra.plugin.core.flow.Pause, delay: \"{{ 'soon' }}\" }", "`soon` is no duration"),
+        ("{ id: p, type: io.kestra.plugin.core.flow.Sleep, duration: \"{{ no }}\" }", "Unable to find `no`"),
+        ("{ id: p, type: io.kestra.plugin.core.log.Log, message: hi, timeout: soon }", "`soon` is no duration"),
+    ] {
+        let simulation = at("1.3", &flow("bad", &format!("tasks: [ {task} ]")), "  - { at: 1m, execute: bad }\n", 5);
+        let all = simulation.executions();
+        assert_eq!(tasks(of(&all, &simulation, "bad")[0]), "p=FAILED", "{task}");
+        let journal: Vec<String> = simulation.journal().iter().map(|it| it.text(simulation.plan())).collect();
+        assert!(journal.iter().any(|line| line.contains(told)), "{task}: {journal:?}");
+    }
+}

@@ -49,7 +49,7 @@ pub enum Does {
     /// It holds tasks.
     Group(Held),
     /// It waits.
-    Pause(Pause),
+    Pause(Box<Pause>),
     /// It starts an execution of another flow.
     Subflow(Box<Subflow>),
     /// It ends the execution.
@@ -133,7 +133,7 @@ impl Tree {
                 run_if: task.run_if.clone(),
                 does: match &task.body {
                     Body::Work | Body::Fail | Body::Group(_) => Does::Work,
-                    Body::Pause(pause) => Does::Pause(*pause),
+                    Body::Pause(pause) => Does::Pause(Box::new(pause.clone())),
                     Body::Subflow(subflow) => Does::Subflow(subflow.clone()),
                     Body::Exit(state) => Does::Exit(*state),
                     Body::Update => Does::Update,
@@ -143,6 +143,15 @@ impl Tree {
             });
         }
         list
+    }
+
+    /// The Pause that a task is, with tasks of its own or without.
+    pub fn pause(&self, node: u32) -> Option<&Pause> {
+        match &self.node(node)?.does {
+            Does::Pause(pause) => Some(pause),
+            Does::Group(Held { how: How::Paused(pause), .. }) => Some(pause),
+            _ => None,
+        }
     }
 
     /// A task.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::body::{Body, Group, How, Pause, Subflow, Then, Until};
+use super::body::{Body, Group, How, Pause, Span, Subflow, Then, Until};
 use super::parts::{self, get, word};
 use super::read::Lists;
 use super::{State, jackson, unsimulated};
@@ -16,7 +16,10 @@ use crate::time::Duration;
 pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: &str, told: bool) -> Body {
     let Some(name) = unsimulated::core(kind) else { return Body::Work };
     let body = match name {
-        "Pause" => pause(reading, node),
+        "Pause" => match pause(lists, reading, node, told) {
+            Some(group @ Body::Group(_)) => return group,
+            other => other,
+        },
         "Subflow" | "Flow" => subflow(reading, node),
         "Exit" => exit(reading, node),
         "Labels" | "SetVariables" | "UnsetVariables" => Some(Body::Update),
@@ -167,13 +170,26 @@ fn duration(node: Option<&Node>) -> Result<Option<Duration>, ()> {
     }
 }
 
-/// A Pause that holds no tasks and whose durations are written out.
-fn pause(reading: &mut Reading, node: &Node) -> Option<Body> {
-    if ["tasks", "onPause", "onResume"].iter().any(|key| get(node, key).is_some()) {
+/// A duration of a Pause: whatever stands there is worked out when it begins.
+fn span(node: Option<&Node>) -> Result<Option<Span>, ()> {
+    match node.map(|node| &node.value) {
+        None => Ok(None),
+        Some(Value::Scalar { text, .. }) if text.trim().is_empty() => Ok(None),
+        Some(Value::Scalar { text, .. }) => {
+            Ok(Some(jackson::duration(text).map_or_else(|_| Span::Rendered(text.clone()), Span::Written)))
+        }
+        Some(_) => Err(()),
+    }
+}
+
+/// A Pause. What one that holds tasks makes of its time-out, and of a `behavior` other than RESUME, is another thing in each
+/// version (source): such a one is left out.
+fn pause(lists: &mut Lists, reading: &mut Reading, node: &Node, told: bool) -> Option<Body> {
+    if get(node, "onPause").is_some() {
         return None;
     }
-    let duration_of = |key| duration(get(node, key)).ok();
-    let pauses = duration_of("pauseDuration")?.or(duration_of("delay")?);
+    let span_of = |key| span(get(node, key)).ok();
+    let pauses = span_of("pauseDuration")?.or(span_of("delay")?);
     let words = [("RESUME", Then::Resume), ("WARN", Then::Warn), ("FAIL", Then::Fail), ("CANCEL", Then::Cancel)];
     let then = match get(node, "behavior") {
         // Kestra renders it.
@@ -181,7 +197,21 @@ fn pause(reading: &mut Reading, node: &Node) -> Option<Body> {
         Some(node) => word(reading, node, "behavior of a Pause", &words)?,
         None => Then::Resume,
     };
-    Some(Body::Pause(Pause { duration: pauses, then, timeout: duration_of("timeout")? }))
+    let inputs = match get(node, "onResume") {
+        Some(node) => {
+            parts::inputs(reading, node);
+            jackson::json(node).as_array().cloned()?
+        }
+        None => Vec::new(),
+    };
+    let pause = Pause { duration: pauses, then, timeout: span_of("timeout")?, inputs };
+    if ["tasks", "errors", "finally"].iter().all(|key| items(get(node, key)).is_empty()) {
+        return Some(Body::Pause(pause));
+    }
+    if pause.then != Then::Resume || pause.timeout.is_some() {
+        return None;
+    }
+    Some(Body::Group(Box::new(group(lists, reading, node, How::Paused(Box::new(pause)), told))))
 }
 
 /// A Subflow that begins at once.
@@ -198,6 +228,10 @@ fn subflow(reading: &mut Reading, node: &Node) -> Option<Body> {
         Some(node) => jackson::boolean(reading, node, &format!("`{key}`")),
         None => Some(usual),
     };
+    let restarts = match get(node, "restartBehavior") {
+        Some(node) => word(reading, node, "restartBehavior", &[("RETRY_FAILED", true), ("NEW_EXECUTION", false)])?,
+        None => true,
+    };
     let [namespace, flow] = ["namespace", "flowId"].map(|key| get(node, key).and_then(text));
     Some(Body::Subflow(Box::new(Subflow {
         namespace: namespace?,
@@ -205,6 +239,7 @@ fn subflow(reading: &mut Reading, node: &Node) -> Option<Body> {
         wait: flag(reading, "wait", true)?,
         transmit: flag(reading, "transmitFailed", true)?,
         inherit: flag(reading, "inheritLabels", false)?,
+        restarts,
         inputs: map("inputs")?,
         outputs: map("outputs")?,
         labels: get(node, "labels").map(|node| parts::labels(reading, node)).unwrap_or_default(),

@@ -42,6 +42,9 @@ impl From<Refused> for Refusal {
             Refused::Impossible(CommandError::Blocked(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "this is what its clients see; send inputs with which they hold")
             }
+            Refused::Impossible(CommandError::Inputs(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "send `inputs` as the `onResume` of the Pause declares them")
+            }
             Refused::Impossible(CommandError::Disabled(_)) => (StatusCode::CONFLICT, "switch it on in its file"),
             Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "see /api/state")

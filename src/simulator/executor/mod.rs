@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use serde_json::{Map, Value as Json};
 
 use super::cluster::Cluster;
 use super::context::Context;
@@ -66,6 +67,8 @@ pub(super) struct Executor {
     kept: Keeping,
     /// By the execution that started them: those that have not ended, in the order in which they began.
     children: FxHashMap<Key, Vec<Meant>>,
+    /// What was given to those that somebody lets go on.
+    given: BTreeMap<Key, Map<String, Json>>,
 }
 
 /// An execution that has not ended.
@@ -127,6 +130,7 @@ impl Executor {
             origins: Origins::default(),
             kept: Keeping::new(plan),
             children: FxHashMap::default(),
+            given: BTreeMap::new(),
         }
     }
 

@@ -91,6 +91,9 @@ impl Executor {
         let tell = |cluster: &mut Cluster, cx: &mut Context, state| {
             cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
         };
+        if self.restart_child(cx, cluster, executor, slot, run) {
+            return;
+        }
         let Some((child, wait, origin)) = self.child_origin(cx, slot, run) else {
             return tell(cluster, cx, None);
         };
@@ -103,6 +106,36 @@ impl Executor {
             self.child_begun(cx, (slot, run), (child, number_of_child));
             tell(cluster, cx, Some(State::Created));
         }
+    }
+
+    /// A Subflow runs again as its execution was restarted: the one that it had started is restarted too, if that failed and
+    /// is still kept, and the task does not ask for a new one (source).
+    fn restart_child(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        run: u32,
+    ) -> bool {
+        let Some(&Execution { flow, number, ref it, .. }) = self.executions.get(slot) else { return false };
+        let Some(task_run) = it.run(run).filter(|it| it.attempt > 1) else { return false };
+        let node = cx.flows.get(flow as usize).and_then(|flow| flow.tree.node(task_run.node));
+        let Some(execution::Does::Subflow(subflow)) = node.map(|node| &node.does) else { return false };
+        if !subflow.restarts {
+            return false;
+        }
+        let (wait, before) = (subflow.wait, cx.id("task run", flow, number, (run << 8) | (task_run.attempt - 1)));
+        let by = |origin: &Origin| origin.trigger.as_ref()?.get("taskRunId")?.as_str().map(|id| id == before);
+        let kept = self.kept.iter().rev().find(|kept| kept.origin.as_deref().and_then(by) == Some(true));
+        let Some(key) = kept.map(|kept| (kept.flow, kept.number)) else { return false };
+        let parent = wait.then_some(Parent { slot, number, run });
+        let restarted = self.restart(cx, cluster, executor, key, parent).is_some();
+        if restarted && !wait {
+            let state = Some(State::Created);
+            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
+        }
+        restarted
     }
 
     /// The flow that a Subflow starts, whether it waits for it, and what the execution is started with; none when its
