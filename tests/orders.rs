@@ -472,7 +472,8 @@ fn who_asks_for_what_cannot_be_is_told_why() {
         (format!("/api/executions/{ended}/pause"), "", 409, "RUNNING"),
         (format!("/api/executions/{runs}/pause"), r#"{"for": "1m"}"#, 400, "for"),
         (format!("/api/executions/{runs}/resume"), "", 409, "PAUSED"),
-        (format!("/api/executions/{runs}/resume"), r#"{"inputs": {}}"#, 400, "inputs"),
+        (format!("/api/executions/{runs}/resume"), r#"{"inputs": 1}"#, 400, "inputs"),
+        (format!("/api/executions/{runs}/restart"), "", 409, "ended"),
         (format!("/api/executions/{runs}/replay"), r#"{"task": "none"}"#, 404, "none"),
         (format!("/api/executions/{runs}/replay"), r#"{"value": "a"}"#, 400, "value"),
         (format!("/api/executions/{runs}/change-state"), r#"{"state": "SUCCESS"}"#, 409, "RUNNING"),
@@ -534,7 +535,9 @@ fn a_restart_runs_again_what_failed_in_the_same_execution() {
         "tasks: [ {LOGS}, {{ id: g, type: io.kestra.plugin.core.flow.Sequential, tasks: [ {{ id: a, type: a.B }}, {never}, {{ id: c, type: a.B }} ] }} ], \
          errors: [ {{ id: e, type: a.B }} ], finally: [ {{ id: z, type: a.B }} ]"
     );
-    let flows = flow("one", &of_one) + &flow("two", &format!("tasks: [ {fails} ]")) + &flow("well", &format!("tasks: [ {LOGS} ]"));
+    let flows = flow("one", &of_one)
+        + &flow("two", &format!("tasks: [ {fails} ]"))
+        + &flow("well", &format!("tasks: [ {LOGS} ]"));
     let commands = "  - { at: 1m, execute: one }\n  - { at: 5m, restart: one }\n  - { at: 1m, execute: well }\n\
                     \x20 - { at: 5m, restart: well }\n";
     for (version, label) in [("0.20", false), ("1.3", true), ("2.0", true)] {
@@ -544,8 +547,7 @@ fn a_restart_runs_again_what_failed_in_the_same_execution() {
         let all = simulation.executions();
         let one = of(&all, &simulation, "one")[0];
         // What had run well has not run again.
-        let attempts: Vec<String> =
-            one.task_runs.iter().map(|run| format!("{}={}", run.task, run.attempts)).collect();
+        let attempts: Vec<String> = one.task_runs.iter().map(|run| format!("{}={}", run.task, run.attempts)).collect();
         assert_eq!(attempts.join(" "), "l=1 g=1 a=1 x=2 e=1 z=1", "{version}");
         assert_eq!(tasks(one), "l=SUCCESS g=FAILED a=SUCCESS x=FAILED e=SUCCESS z=SUCCESS", "{version}");
         assert_eq!(one.labels.iter().any(|(key, _)| key == "system.restarted"), label, "{version}");
@@ -562,7 +564,9 @@ fn a_restart_runs_again_what_failed_in_the_same_execution() {
 #[test]
 fn a_restarted_subflow_restarts_what_it_had_started_unless_it_asks_for_a_new_one() {
     let subflow = |more: &str| {
-        format!("tasks: [ {{ id: s, type: io.kestra.plugin.core.flow.Subflow, namespace: company.team, flowId: child{more} }} ]")
+        format!(
+            "tasks: [ {{ id: s, type: io.kestra.plugin.core.flow.Subflow, namespace: company.team, flowId: child{more} }} ]"
+        )
     };
     let fails = "tasks: [ { id: f, type: io.kestra.plugin.core.execution.Fail } ]";
     let commands = "  - { at: 1m, execute: parent }\n  - { at: 5m, restart: parent }\n";
@@ -629,4 +633,100 @@ fn durations_are_worked_out_when_the_task_begins_and_fail_it_when_they_are_none(
         let journal: Vec<String> = simulation.journal().iter().map(|it| it.text(simulation.plan())).collect();
         assert!(journal.iter().any(|line| line.contains(told)), "{task}: {journal:?}");
     }
+}
+
+#[test]
+fn a_task_lets_another_execution_go_on_and_fails_where_there_is_none() {
+    let pause = "{ id: p, type: io.kestra.plugin.core.flow.Pause, onResume: [ { id: ok, type: BOOLEAN } ] }";
+    let says = "{ id: i, type: io.kestra.plugin.core.flow.If, condition: \"{{ outputs.p.onResume.ok }}\", then: [ { id: yes, type: a.B } ] }";
+    let resume = "{ id: r, type: io.kestra.plugin.core.execution.Resume, executionId: \"{{ trigger is defined ? trigger.executionId : 'nobody' }}\", inputs: { ok: true } }";
+    let named = "{ id: n, type: a.B, runIf: \"{{ vars.resumedExecution.flowId == 'waits' }}\" }";
+    let on_pause = "triggers: [ { id: t, type: io.kestra.plugin.core.trigger.Flow, states: [ PAUSED ] } ]";
+    let flows = flow("waits", &format!("tasks: [ {pause}, {says} ]"))
+        + &flow("goes", &format!("tasks: [ {resume}, {named} ], {on_pause}"));
+    let simulation = at("1.3", &flows, "  - { at: 1m, execute: waits }\n", 9);
+    let all = simulation.executions();
+    let it = of(&all, &simulation, "waits")[0];
+    assert_eq!(history(it), "CREATED RUNNING PAUSED RESTARTED RUNNING SUCCESS");
+    assert_eq!(tasks(it), "p=SUCCESS i=SUCCESS yes=SUCCESS");
+    assert_eq!(tasks(of(&all, &simulation, "goes")[0]), "r=SUCCESS n=SUCCESS");
+    // Nobody waits: it fails in Kestra's words.
+    let simulation = at("1.3", &flows, "  - { at: 1m, execute: goes }\n", 9);
+    let all = simulation.executions();
+    assert_eq!(tasks(of(&all, &simulation, "goes")[0]), "r=FAILED");
+    let journal: Vec<String> = simulation.journal().iter().map(|it| it.text(simulation.plan())).collect();
+    assert!(journal.iter().any(|line| line.contains("No execution found for execution id nobody")), "{journal:?}");
+}
+
+#[test]
+fn a_count_counts_the_executions_that_there_were() {
+    let count = |of: &str, more: &str, expression: &str, told: &str| {
+        format!(
+            "tasks: [ {{ id: c, type: io.kestra.plugin.core.execution.Count, {of}, startDate: \"{{{{ now() | dateAdd(-10, 'MINUTES') }}}}\"{more}, expression: \"{{{{ {expression} }}}}\" }}, \
+             {{ id: t, type: a.B, runIf: \"{{{{ {told} }}}}\" }} ]"
+        )
+    };
+    let ok = "flows: [ { namespace: company.team, flowId: ok }, { namespace: company.team, flowId: none } ]";
+    let fails = "tasks: [ { id: f, type: io.kestra.plugin.core.execution.Fail } ]";
+    let base =
+        flow("ok", &format!("tasks: [ {LOGS} ]")) + &flow("none", &format!("tasks: [ {LOGS} ]")) + &flow("bad", fails);
+    // One of ok is too old.
+    let commands = "  - { at: 1m, execute: ok }\n  - { at: 8m, execute: ok }\n  - { at: 9m, execute: ok }\n  - { at: 9m, execute: bad }\n\
+                    \x20 - { at: 15m, execute: count }\n";
+    for (of_, more, expression, told) in [
+        (ok, "", "count >= 2", "outputs.c.total == 2 and outputs.c.results[0].flowId == 'ok'"),
+        (ok, "", "count == 0", "outputs.c.total == 0 and outputs.c.results[0].flowId == 'none'"),
+        (ok, ", states: [ FAILED ]", "count >= 0", "outputs.c.total == 0"),
+        (
+            "flows: [ { namespace: company.team, flowId: bad } ]",
+            ", states: [ FAILED ]",
+            "count > 0",
+            "outputs.c.total == 1",
+        ),
+    ] {
+        let flows = format!("{base}{}", flow("count", &count(of_, more, expression, told)));
+        let simulation = at("1.3", &flows, commands, 20);
+        let all = simulation.executions();
+        assert_eq!(tasks(of(&all, &simulation, "count")[0]), "c=SUCCESS t=SUCCESS", "{of_} {more} {expression}");
+    }
+}
+
+#[test]
+fn a_foreachitem_starts_an_execution_for_each_batch_and_ends_as_the_worst_of_them() {
+    let each = |more: &str| {
+        format!(
+            "tasks: [ {{ id: each, type: io.kestra.plugin.core.flow.ForEachItem, items: \"{{{{ inputs.file }}}}\", namespace: company.team, flowId: child{more}, \
+             inputs: {{ n: \"{{{{ taskrun.iteration }}}}\" }} }}, \
+             {{ id: t, type: a.B, runIf: \"{{{{ outputs.each_items.numberOfBatches == 3 }}}}\" }} ]"
+        )
+    };
+    let fails = "inputs: [ { id: n, type: INT } ], tasks: [ { id: f, type: io.kestra.plugin.core.execution.Fail, condition: \"{{ inputs.n == '2' }}\" } ]";
+    let known = "behaviour: [ { task: each, outputs: { numberOfBatches: 3 } } ]\n";
+    for (more, given, children, runs) in [
+        ("", known, vec!["SUCCESS", "FAILED", "SUCCESS"], "each=FAILED each_split=SUCCESS each_items=FAILED"),
+        (
+            ", transmitFailed: false",
+            known,
+            vec!["SUCCESS", "FAILED", "SUCCESS"],
+            "each=SUCCESS each_split=SUCCESS each_items=SUCCESS each_merge=SUCCESS t=SUCCESS",
+        ),
+        (
+            ", wait: false",
+            known,
+            vec!["SUCCESS", "FAILED", "SUCCESS"],
+            "each=SUCCESS each_split=SUCCESS each_items=SUCCESS each_merge=SUCCESS t=FAILED",
+        ),
+    ] {
+        let flows = flow("parent", &each(more)) + &flow("child", fails) + given;
+        let simulation = at("1.3", &flows, "  - { at: 1m, execute: parent, inputs: { file: x } }\n", 9);
+        let all = simulation.executions();
+        let ended: Vec<&str> = of(&all, &simulation, "child").iter().map(|it| it.state.name()).collect();
+        assert_eq!(ended, children, "{more}");
+        assert_eq!(tasks(of(&all, &simulation, "parent")[0]), runs, "{more}");
+    }
+    // Nobody says how many there are: that is told, and there are none.
+    let flows = flow("parent", &each("")) + &flow("child", fails);
+    let text = format!("kestra: \"1.3\"\n{CLUSTER}{flows}commands: [ {{ at: 1m, execute: parent }} ]\n");
+    let (_, told) = read("x.yaml", &text, &NoFiles);
+    assert!(document::render(&told).contains("how many batches the ForEachItem `each`"), "{}", document::render(&told));
 }

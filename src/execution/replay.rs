@@ -87,7 +87,8 @@ impl Execution {
 
     /// Whether a task run, and those that hold it, belong to the last iteration of what repeats them.
     fn is_last(&self, run: &TaskRun) -> bool {
-        let last = |it: &TaskRun| self.runs.iter().all(|other| other.parent != it.parent || other.iteration <= it.iteration);
+        let last =
+            |it: &TaskRun| self.runs.iter().all(|other| other.parent != it.parent || other.iteration <= it.iteration);
         last(run) && self.path(run.parent).into_iter().filter_map(|at| self.run(at)).all(last)
     }
 

@@ -415,7 +415,9 @@ impl Step<'_> {
         self.run(run).into_iter().for_each(|it| it.state = State::Running);
         match &node.does {
             Does::Work => {}
-            Does::Group(Held { how: How::Paused(pause), .. }) | Does::Pause(pause) => self.pauses(run, node, pause, open),
+            Does::Group(Held { how: How::Paused(pause), .. }) | Does::Pause(pause) => {
+                self.pauses(run, node, pause, open)
+            }
             Does::Group(held) => match self.chosen(run, held) {
                 Ok(branch) => {
                     self.run(run).into_iter().for_each(|it| it.branch = branch);

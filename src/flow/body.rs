@@ -22,7 +22,8 @@ pub enum Body {
     Fail,
     /// `io.kestra.plugin.core.execution.Exit`: the execution ends in this state.
     Exit(State),
-    /// `Labels`, `SetVariables`, `UnsetVariables`: the executor changes the execution, no worker sees it.
+    /// `Labels`, `SetVariables`, `UnsetVariables`, `Resume`: the executor changes the execution, or another one; no worker
+    /// sees it.
     Update,
 }
 
@@ -173,6 +174,8 @@ pub struct Subflow {
     pub labels: Vec<(String, String)>,
     /// `inheritLabels`: it also has those of this one.
     pub inherit: bool,
+    /// It is that of a ForEachItem: it starts an execution for each batch.
+    pub batches: bool,
     /// `restartBehavior` is RETRY_FAILED, as usual: when the task runs again as its execution was restarted, so is the one
     /// that it had started.
     pub restarts: bool,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::body::{Body, Group, How, Pause, Span, Subflow, Then, Until};
 use super::parts::{self, get, word};
 use super::read::Lists;
-use super::{State, jackson, unsimulated};
+use super::{State, Task, jackson, unsimulated};
 use crate::document::{Node, Reading, Value};
 use crate::time::Duration;
 
@@ -21,8 +21,12 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
             other => other,
         },
         "Subflow" | "Flow" => subflow(reading, node),
+        "ForEachItem" => match for_each_item(lists, reading, node, kind, told) {
+            Some(group) => return group,
+            None => None,
+        },
         "Exit" => exit(reading, node),
-        "Labels" | "SetVariables" | "UnsetVariables" => Some(Body::Update),
+        "Labels" | "SetVariables" | "UnsetVariables" | "Resume" => Some(Body::Update),
         "Fail" => get(node, "condition").map(|_| Body::Fail),
         _ => match how(node, name) {
             Some(how) if told && matches!(name, "WorkingDirectory" | "Worker") => {
@@ -240,10 +244,32 @@ fn subflow(reading: &mut Reading, node: &Node) -> Option<Body> {
         transmit: flag(reading, "transmitFailed", true)?,
         inherit: flag(reading, "inheritLabels", false)?,
         restarts,
+        batches: false,
         inputs: map("inputs")?,
         outputs: map("outputs")?,
         labels: get(node, "labels").map(|node| parts::labels(reading, node)).unwrap_or_default(),
     })))
+}
+
+/// A ForEachItem: a worker splits its items, then there is an execution for each batch, then a worker merges their outputs
+/// (source of 0.20 and 1.3).
+fn for_each_item(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: &str, told: bool) -> Option<Body> {
+    let Some(Body::Subflow(mut subflow)) = subflow(reading, node) else { return None };
+    subflow.batches = true;
+    let id = get(node, "id").and_then(text)?;
+    let part = |end: &str, class: &str, body: Body| Task {
+        id: format!("{id}_{end}"),
+        kind: format!("{kind}$ForEachItem{class}"),
+        body,
+        ..Task::default()
+    };
+    let tasks = vec![
+        part("split", "Split", Body::Work),
+        part("items", "Executable", Body::Subflow(subflow)),
+        part("merge", "MergeOutputs", Body::Work),
+    ];
+    let group = group(lists, reading, node, How::Sequential, told);
+    Some(Body::Group(Box::new(Group { branches: vec![tasks], ..group })))
 }
 
 /// An Exit: its state, SUCCESS when it says none.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK, TRIGGER, keys};
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::{
-    Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Given, Listener, Recover, Retry, RetryPause, Schedule, Span,
-    Task, Trigger, TriggerAction, TriggerLimits, defaults, groups, jackson, trigger, unsimulated, zone,
+    Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Given, Listener, Recover, Retry, RetryPause, Schedule,
+    Span, Task, Trigger, TriggerAction, TriggerLimits, defaults, groups, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;

@@ -161,6 +161,7 @@ fn by_type(kind: &str) -> TaskModel {
     let short = DurationDistribution { median: Duration::milliseconds(30), p99: Duration::milliseconds(150) };
     let (duration, fails) = match kind.rsplit('.').next().unwrap_or(kind) {
         "Log" | "Return" | "SetVariables" | "SetVariable" | "Labels" => (short, 0.0),
+        "ForEachItem$ForEachItemSplit" | "ForEachItem$ForEachItemMergeOutputs" => (short, 0.0),
         "Fail" => (short, 1.0),
         "Sleep" => (DurationDistribution { median: Duration::seconds(10), p99: Duration::seconds(10) }, 0.0),
         "Request" | "Download" => {

@@ -130,7 +130,7 @@ impl Executor {
         let Some(pause) = pause.filter(|pause| !pause.inputs.is_empty()) else { return Ok(Map::new()) };
         let Found::Live(_, execution) = found else { return Ok(Map::new()) };
         let (created, origin) = (execution.created, self.origins.get((flow, number)));
-        let asked = super::Asked { cx, flow, number, created, dialect: &self.dialect, origin };
+        let asked = super::Asked::of(cx, (flow, number), created, &self.dialect, origin);
         let given = asked.rendering(it, None, |render| execution::inputs(&pause.inputs, inputs, render));
         given.unwrap_or_else(|| Ok(inputs.clone())).map_err(|why| CommandError::Inputs(cx.secrets.mask(&why)))
     }
@@ -180,6 +180,31 @@ impl Executor {
             done.extend(new);
         }
         done
+    }
+
+    /// Those that have not ended, by their ids, and whether they are PAUSED.
+    pub(super) fn live(&self, cx: &Context) -> Vec<(String, Meant, bool)> {
+        let live = self.executions.numbered();
+        live.map(|(slot, it)| {
+            let paused = it.it.state == State::Paused;
+            (cx.id("execution", it.flow, it.number, 0), (slot, (it.flow, it.number)), paused)
+        })
+        .collect()
+    }
+
+    /// A task lets an execution go on: what it gives is taken as it is (source).
+    pub(super) fn lets_go_on(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        meant: Meant,
+        given: Map<String, Json>,
+    ) {
+        if !given.is_empty() {
+            self.given.insert(meant.1, given);
+        }
+        self.post(cx, cluster, executor, meant, Asked::Resume);
     }
 
     /// An executor is to do it.
