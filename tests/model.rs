@@ -114,6 +114,8 @@ fn shaped(index: usize, shape: u8, mut tasks: Vec<Task>) -> Vec<Task> {
                 wait: tasks.len() != 1,
                 transmit: true,
                 inputs: Default::default(),
+                restarts: true,
+                batches: false,
                 inherit: false,
                 outputs: Default::default(),
                 labels: Vec::new(),
@@ -342,7 +344,8 @@ fn asks() -> impl Strategy<Value = Vec<(u64, Whose, Deed)>> {
     let deed = prop_oneof![
         any::<bool>().prop_map(|cascade| Deed::Kill { cascade }),
         Just(Deed::Pause),
-        Just(Deed::Resume),
+        Just(Deed::Resume { inputs: serde_json::Map::new() }),
+        Just(Deed::Restart),
         task().prop_map(Deed::Replay),
         (task(), select(vec![State::Success, State::Failed, State::Warning]))
             .prop_map(|(task, state)| Deed::Change { task, state }),

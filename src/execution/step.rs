@@ -230,6 +230,7 @@ impl Step<'_> {
         let listens = self.execution.listening.iter().flatten().any(|at| *at as usize == which);
         let scope = self.scope(parent, lists, states);
         match scope.next(self.dialect) {
+            Some(next) if listens && scope.waits(next) => {}
             Some(next) if listens => self.create(parent, lists, next, open),
             _ if listens && scope.end(self.dialect).is_none() => {}
             _ => open.push(parent - 1),
@@ -241,6 +242,7 @@ impl Step<'_> {
         let tree = self.tree;
         let scope = self.scope(AFTER, &tree.after, states);
         match scope.next(self.dialect) {
+            Some(next) if scope.waits(next) => {}
             Some(next) => self.create(AFTER, &tree.after, next, open),
             None => self.execution.over = scope.end(self.dialect).is_some(),
         }
