@@ -142,11 +142,14 @@ struct Waits {
     of: ((u32, u64), u32),
 }
 
+/// A task run, by its number, what it is going to do, and how long.
+type Ready = (u32, Prepared, Spans);
+
 /// All that is to be sent, and all that was.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
     /// By flow and number of the execution: what its task runs send.
-    prepared: FxHashMap<(u32, u64), Vec<(u32, Prepared, Spans)>>,
+    prepared: FxHashMap<(u32, u64), Vec<Ready>>,
     pub(super) sent: Log<Sent>,
     pub(super) answering: Answering,
     /// By number: messages that wait for an answer from outside.
