@@ -155,7 +155,11 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
         (of_task("workerGroup: { key: gpu }"), 4, "`workerGroup` of the task `a`"),
         (of_task("workerSelector: { tags: [ gpu ] }"), 4, "`workerSelector` of the task `a`"),
         (of_task("taskCache: { enabled: true }"), 4, "`taskCache` of the task `a`"),
-        (of_task("timeout: \"{{ inputs.t }}\""), 4, "`timeout` is an expression, it is not worked out"),
+        (
+            of_type("io.kestra.plugin.core.flow.Pause", ", timeout: PT1M, tasks: [ { id: b, type: a.b.C } ]"),
+            4,
+            "the task `a`: Pause",
+        ),
         (of_type("io.kestra.plugin.core.flow.Pause", ", onPause: { id: b, type: a.b.C }"), 4, "the task `a`: Pause"),
         (core("flow.ForEachItem"), 4, "the task `a`: ForEachItem"),
         (core("flow.Loop"), 4, "the task `a`: Loop"),
@@ -193,6 +197,7 @@ fn what_changes_no_number_says_nothing() {
     for yaml in [
         flow(", runIf: \"{{ true }}\", description: d, logLevel: INFO, logToFile: true, version: 1.0", "", ""),
         flow(", runIf: true, taskCache: { enabled: false }, workerGroup:", "", ""),
+        flow(", timeout: \"{{ inputs.t }}\"", "", ""),
         flow("", ", description: d, labels: { a: b }, stopAfter: [ FAILED ], conditions: []", ""),
         flow("", ", lateMaximumDelay: PT1H, recoverMissedSchedules: LAST, allowConcurrent: true", ""),
         flow("", ", recoverMissedSchedules: ALL, timezone: Europe/Paris, when: \"true\"", ""),
@@ -310,8 +315,8 @@ fn durations_are_read_as_jackson_reads_them() {
         assert_eq!(timeout.is_empty(), good, "{timeout:?}");
     }
     let (plan, _) = file(&flow(", timeout: 120", "", ""));
-    let timeout = plan.expect("a plan").flows[0].tasks[0].timeout;
-    assert_eq!(timeout.map(|it| it.as_seconds_f64()), Some(120.0));
+    let timeout = plan.expect("a plan").flows[0].tasks[0].timeout.clone();
+    assert_eq!(timeout.and_then(|it| it.written()).map(|it| it.as_seconds_f64()), Some(120.0));
     let broken = told(&flow(", timeout: 2m", "", ""));
     assert!(
         matches!(broken.as_slice(), [(Severity::Warning, 4, what, advice)] if what.contains("fails the task") && advice == "write PT2M"),

@@ -17,7 +17,7 @@ pub(crate) mod zone;
 
 #[cfg(feature = "internals")]
 pub use body::Group;
-pub use body::{Body, How, Listener, Pause, Subflow, Then, Until};
+pub use body::{Body, How, Listener, Pause, Span, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
 pub use read::read;
@@ -107,7 +107,7 @@ pub struct Task {
     /// `retry`.
     pub retry: Option<Retry>,
     /// `timeout`: the task fails when it runs longer.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Span>,
     /// `allowFailure: true`: a failure ends the task as WARNING and the flow goes on.
     pub allow_failure: bool,
     /// `allowWarning: true`: a warning ends the task as SUCCESS.
@@ -115,7 +115,7 @@ pub struct Task {
     /// `disabled: true`: skipped.
     pub disabled: bool,
     /// `duration` of `io.kestra.plugin.core.flow.Sleep`: how long it sleeps.
-    pub sleep: Option<Duration>,
+    pub sleep: Option<Span>,
     /// `runIf`: the task is skipped unless this holds.
     pub run_if: Option<String>,
     /// What it is.

@@ -165,7 +165,18 @@ pub(super) const COMMANDS: &[Field] = &[
     ),
     Field::new("kill", Kind::Text, "company.team.ingest", "Kills an execution of this flow, and what it has started."),
     Field::new("pause", Kind::Text, "company.team.ingest", "Pauses an execution of this flow that is RUNNING."),
-    Field::new("resume", Kind::Text, "company.team.ingest", "Lets an execution of this flow go on that is PAUSED."),
+    Field::new(
+        "resume",
+        Kind::Text,
+        "company.team.ingest",
+        "Lets an execution of this flow go on that is PAUSED, with `inputs` for the `onResume` of its Pause.",
+    ),
+    Field::new(
+        "restart",
+        Kind::Text,
+        "company.team.ingest",
+        "Runs again what failed of an execution of this flow, in the same execution.",
+    ),
     Field::new("replay", Kind::Text, "company.team.ingest", "Runs an execution of this flow again, from `task` on."),
     Field::new(
         "change-state",

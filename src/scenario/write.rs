@@ -346,7 +346,13 @@ fn asked(deed: &Deed, whose: &Whose, plan: &Plan, put: &mut impl FnMut(&str, Val
             put("state", json!(state.name()));
             task.as_ref()
         }
-        Deed::Kill { .. } | Deed::Pause | Deed::Resume => None,
+        Deed::Resume { inputs } => {
+            if !inputs.is_empty() {
+                put("inputs", inputs.clone().into());
+            }
+            None
+        }
+        Deed::Kill { .. } | Deed::Pause | Deed::Restart => None,
     };
     if let Some(TaskOf { id, value }) = task {
         put("task", json!(id));

@@ -156,6 +156,9 @@ pub enum CommandError {
     /// A check of the flow does not hold: no execution starts.
     #[error("the flow's checks do not hold: {0}")]
     Blocked(String),
+    /// What was given to a Pause is not what it asks for.
+    #[error("{0}")]
+    Inputs(String),
     /// No webserver takes requests.
     #[error("no webserver answers")]
     NoWebserver,

@@ -25,8 +25,8 @@ use expectations::expectation;
 use faults::{Names, asked_for, entry};
 use receivers::{environment, kv, receivers, secrets};
 use work::{
-    Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unknown_outputs,
-    unsimulated_templates, unstarted,
+    Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unknown_batches,
+    unknown_outputs, unsimulated_templates, unstarted,
 };
 
 #[cfg(feature = "cli")]
@@ -202,6 +202,7 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
     unsimulated_templates(&plan, &places, reading);
     lists(&object, &mut plan, reading);
     unknown_outputs(&plan, &places, reading);
+    unknown_batches(&plan, &places, reading);
     // What is wrong may have been what starts them.
     if !reading.failed() {
         unstarted(&plan, &places, reading);

@@ -206,6 +206,28 @@ pub(super) fn unknown_outputs(plan: &Plan, places: &[Place], reading: &mut Readi
     }
 }
 
+/// Tells of each ForEachItem of which nobody says how many batches it has.
+pub(super) fn unknown_batches(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    for (flow, place) in plan.flows.iter().zip(places).filter(|(flow, _)| !flow.disabled) {
+        for task in flow.all_tasks() {
+            let Body::Subflow(subflow) = &task.body else { continue };
+            let Some(id) = task.id.strip_suffix("_items").filter(|_| subflow.batches) else { continue };
+            let kind = task.kind.split('$').next().unwrap_or_default();
+            let says = |it: &Behaviour| {
+                let count = it.outputs.as_ref().and_then(|outputs| outputs.get("numberOfBatches"));
+                let selects = it.select.selects(flow, id, kind) || it.select.selects(flow, &task.id, &task.kind);
+                count.is_some_and(Json::is_u64) && selects
+            };
+            if !plan.behaviour.iter().any(says) {
+                let what =
+                    format!("nothing says how many batches the ForEachItem `{id}` of {} has: none here", flow.name());
+                let advice = format!("add `behaviour: [ {{ task: {id}, outputs: {{ numberOfBatches: 3 }} }} ]`");
+                reading.warning(&place.first_line(), what, advice);
+            }
+        }
+    }
+}
+
 /// Does something with every text of a value.
 fn texts(value: &Json, what: &mut dyn FnMut(&str)) {
     match value {

@@ -55,6 +55,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/api/executions/ID/kill", &[]),
     ("POST", "/api/executions/ID/pause", &[]),
     ("POST", "/api/executions/ID/resume", &[]),
+    ("POST", "/api/executions/ID/restart", &[]),
     ("POST", "/api/executions/ID/replay", &[]),
     ("POST", "/api/executions/ID/change-state", &[]),
     ("GET", "/api/notifications", &["since"]),
@@ -86,6 +87,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/api/executions/{id}/kill", post(executions::kill))
         .route("/api/executions/{id}/pause", post(executions::pause))
         .route("/api/executions/{id}/resume", post(executions::resume))
+        .route("/api/executions/{id}/restart", post(executions::restart))
         .route("/api/executions/{id}/replay", post(executions::replay))
         .route("/api/executions/{id}/change-state", post(executions::change_state))
         .route("/api/notifications", get(notifications::list))

@@ -98,6 +98,11 @@ impl Executor {
         let key = (execution.flow, execution.number);
         let origin = self.origins.remove(key);
         cx.outbox.forget(key);
+        self.given.remove(&key);
+        self.counting.ended(cx, &execution);
+        if !self.batches.is_empty() {
+            self.batches.retain(|(of, _), _| *of != key);
+        }
         self.ended -= 1;
         if let Some(starter) = origin.as_ref().and_then(|origin| origin.starter) {
             let of = (starter.flow, starter.number);
