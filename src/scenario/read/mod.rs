@@ -12,7 +12,7 @@ mod work;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fields::SCENARIO;
+use super::fields::{PLUGIN_DEFAULT, SCENARIO};
 use super::{Plan, TimelineEntry, limits, units};
 use crate::document::{self, Diagnostic, Node, Object, Place, Reading, Source, Value};
 use crate::profile::Profile;
@@ -23,8 +23,7 @@ use expectations::expectation;
 use faults::{Names, entry};
 use receivers::{environment, kv, receivers, secrets};
 use work::{
-    Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unknown_outputs,
-    unsimulated_templates, unstarted,
+    Flows, arrivals, behaviour, flows, pollers, silent_tasks, unknown_outputs, unsimulated_templates, unstarted,
 };
 
 #[cfg(feature = "cli")]
@@ -169,7 +168,8 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         })
     });
     let cluster = cluster(object.get("cluster"), root, kestra, reading);
-    let Flows { read, left_out, refused, .. } = flows(object.get("flows"), loader, reading);
+    let defaults = plugin_defaults(&object, reading);
+    let Flows { read, left_out, refused, .. } = flows(object.get("flows"), defaults, kestra, loader, reading);
     let (flows, standing) = read.into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
@@ -193,8 +193,6 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         expectations: Vec::new(),
     };
     let places: Vec<Place> = standing.iter().map(|standing| standing.place.clone()).collect();
-    cron_dialect(&plan, &places, reading);
-    trigger_refusals(&plan, &places, reading);
     silent_tasks(&plan, &places, reading);
     unsimulated_templates(&plan, &places, reading);
     lists(&object, &mut plan, reading);
@@ -205,6 +203,18 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         traps::tell(&plan, &standing, reading);
     }
     Some((plan, refused))
+}
+
+/// `plugin-defaults`: what `kestra.plugins.defaults` of a configuration says.
+fn plugin_defaults<'n>(object: &Object<'n>, reading: &mut Reading) -> &'n [Node] {
+    let entries = items(reading, object, "plugin-defaults");
+    for entry in entries {
+        let object = reading.object(entry, "an entry of `plugin-defaults`", PLUGIN_DEFAULT);
+        if let Some(values) = object.and_then(|object| object.get("values")) {
+            work::mapping(values, "values", "{ level: WARN }", reading);
+        }
+    }
+    entries
 }
 
 /// How long a run is.
