@@ -68,9 +68,29 @@ impl Loader for NoFiles {
 
 /// Reads a scenario. With an error among the diagnostics there is no plan, unless it is one of a flow file that is left out.
 pub fn read(file_name: &str, text: &str, loader: &dyn Loader) -> (Option<Plan>, Vec<Diagnostic>) {
+    read_text(file_name, text, loader, None)
+}
+
+/// The same with a version of Kestra, whichever it names.
+#[cfg(feature = "cli")]
+pub fn read_as(
+    file_name: &str,
+    text: &str,
+    loader: &dyn Loader,
+    kestra: &'static Profile,
+) -> (Option<Plan>, Vec<Diagnostic>) {
+    read_text(file_name, text, loader, Some(kestra))
+}
+
+fn read_text(
+    file_name: &str,
+    text: &str,
+    loader: &dyn Loader,
+    kestra: Option<&'static Profile>,
+) -> (Option<Plan>, Vec<Diagnostic>) {
     let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
     let mut reading = Reading::default();
-    let plan = load(&source, loader, &mut reading, 0).and_then(|node| plan(&node, loader, &mut reading));
+    let plan = load(&source, loader, &mut reading, 0).and_then(|node| plan(&node, loader, kestra, &mut reading));
     let failed = reading.failed();
     let (plan, refused) = plan.unzip();
     // A flow file that is refused is no reason to refuse the scenario.
@@ -152,14 +172,20 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
 const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "timeline", "commands", "expect"];
 
 /// The plan, and what is wrong with flow files that are left out of it.
-fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan, Reading)> {
+fn plan(
+    root: &Node,
+    loader: &dyn Loader,
+    kestra: Option<&'static Profile>,
+    reading: &mut Reading,
+) -> Option<(Plan, Reading)> {
     let object = reading.object(root, "a scenario", SCENARIO)?;
     let text = |reading: &mut Reading, key: &str| {
         object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
     };
     let name = text(reading, "name").unwrap_or_default();
     let summary = text(reading, "summary").unwrap_or_default();
-    let kestra = version(reading, object.get("kestra"), root)?;
+    let named = version(reading, object.get("kestra"), root)?;
+    let kestra = kestra.unwrap_or(named);
     let duration = length(&object, root, reading);
     let start = object.get("start").and_then(|node| {
         reading.parsed(node, "`start`", |text| match text.parse::<jiff::Timestamp>() {

@@ -56,6 +56,24 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// Where a template of a task stands: the first line of it, looked for behind the id of the task. The flow where it is
+    /// not written as it is read.
+    pub(super) fn place_of(&self, task: &str, template: &str) -> Place {
+        let whole = self.place.first_line();
+        let Some(text) = self.place.source.text.get(self.place.range.clone()) else { return whole };
+        let line = template.trim().lines().find(|line| line.contains('{')).unwrap_or(template).trim();
+        let after = text.find(&format!("id: {task}")).unwrap_or(0);
+        match text[after..].find(line).filter(|_| !line.is_empty()) {
+            Some(at) => {
+                let start = self.place.range.start + after + at;
+                Place { source: self.place.source.clone(), range: start..start + line.len() }
+            }
+            None => whole,
+        }
+    }
+}
+
 /// Flows that were read so far.
 pub(super) struct Flows {
     /// The version that takes them or not.
