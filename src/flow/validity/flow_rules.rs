@@ -177,7 +177,8 @@ fn with_dashes(beans: &[Bean<'_>], root: &str, names: &[&str], behind: &str) -> 
     tasks.sort_by_key(|bean| bean.node.place.range.start);
     for bean in tasks {
         let Value::Mapping(entries) = &bean.node.value else { continue };
-        let own = entries.iter().filter(|entry| !super::classes::TASK_KEYS[2].contains(&entry.key.as_str()));
+        let common = |key: &str| super::classes::TASK_KEYS.iter().any(|keys| keys.split(' ').any(|it| it == key));
+        let own = entries.iter().filter(|entry| !common(&entry.key));
         let mut all = Vec::new();
         own.for_each(|entry| texts(&entry.value, &mut all));
         if all.into_iter().any(reads) {

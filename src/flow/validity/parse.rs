@@ -46,8 +46,8 @@ impl Keys {
         let place = edition.place();
         match self {
             Keys::Open => None,
-            Keys::Told(keys) => Some(keys[place].to_vec()).filter(|keys| !keys.is_empty()),
-            Keys::OfTask(keys) => Some(classes::TASK_KEYS[place].iter().chain(keys).copied().collect()),
+            Keys::Told(keys) => Some(keys[place].split_whitespace().collect()).filter(|keys: &Vec<_>| !keys.is_empty()),
+            Keys::OfTask(keys) => Some(classes::TASK_KEYS[place].split(' ').chain(keys.split(' ')).collect()),
         }
     }
 }
