@@ -88,18 +88,19 @@ fn twice(root: &Node, diagnostics: &[Diagnostic], edition: Edition) -> Option<Re
     });
     let (key, place) = found?;
     let reader = edition.first();
-    let mut chain = Chain::default();
-    if let Value::Mapping(entries) = &root.value {
-        let holds = |node: &Node| node.place.range.contains(&place.range.start);
-        if let Some(entry) = entries.iter().find(|entry| holds(&entry.value)) {
-            chain = chain.key(reader.class, &entry.key);
-            if let Value::Sequence(items) = &entry.value.value
-                && let Some(index) = items.iter().position(holds)
-            {
-                chain = chain.item(index);
-            }
+    let holds = |node: &Node| node.place.range.contains(&place.range.start);
+    let flow = Chain::default();
+    let (mut below, mut item) = (None, None);
+    if let Value::Mapping(entries) = &root.value
+        && let Some(entry) = entries.iter().find(|entry| holds(&entry.value))
+    {
+        below = Some(flow.key(reader.class, &entry.key));
+        if let Value::Sequence(items) = &entry.value.value {
+            item = items.iter().position(holds);
         }
     }
-    let words = told(reader, edition, &format!("Duplicate field '{key}'"), Location::Behind(place), &chain);
+    let last = below.as_ref().and_then(|below| Some(below.item(item?)));
+    let chain = last.as_ref().or(below.as_ref()).unwrap_or(&flow);
+    let words = told(reader, edition, &format!("Duplicate field '{key}'"), Location::Behind(place), chain);
     Some(Refusal { words, place: place.clone(), advice: "keep one of them".into() })
 }

@@ -1,14 +1,13 @@
 //! What Kestra looks at in a flow as a whole: all that it finds is one line.
 
-use super::beans::{Bean, What, beans, items, text};
-use super::rules::Found;
+use super::beans::{Bean, What, items, text};
 use super::{ALL, Edition, In, LAST, MIDDLE, NEW};
 use crate::document::{Node, Place, Value};
 use crate::flow::parts::get;
 use crate::flow::unsimulated::core;
 
 /// Something wrong with a flow: words, place, advice.
-type Wrong = (String, Place, String);
+pub(super) type Wrong = (String, Place, String);
 
 /// One thing that is looked at.
 struct Look {
@@ -30,14 +29,13 @@ const LOOKS: &[Look] = &[
     Look { of: NEW, look: outputs_with_dashes },
 ];
 
-pub(super) fn whole(bean: &Bean<'_>, edition: Edition) -> Vec<Found> {
-    let beans = beans(bean.node);
+pub(super) fn whole(flow: &Node, beans: &[Bean<'_>], edition: Edition) -> Option<Wrong> {
     let looks = LOOKS.iter().filter(|look| look.of.has(edition));
-    let wrong: Vec<Wrong> = looks.flat_map(|look| (look.look)(bean.node, &beans)).collect();
-    let Some((_, place, advice)) = wrong.first() else { return Vec::new() };
+    let wrong: Vec<Wrong> = looks.flat_map(|look| (look.look)(flow, beans)).collect();
+    let (_, place, advice) = wrong.first()?;
     let (place, advice) = (place.clone(), advice.clone());
     let words: Vec<String> = wrong.into_iter().map(|(words, ..)| words).collect();
-    vec![Found { behind: "", words: format!("Invalid Flow: {}", words.join(", ")), place, advice }]
+    Some((format!("Invalid Flow: {}", words.join(", ")), place, advice))
 }
 
 const RESERVED: &[&str] =

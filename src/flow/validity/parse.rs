@@ -18,8 +18,9 @@ pub(super) fn of_text(root: &Node, edition: Edition) -> Option<Refusal> {
     if !edition.twice() {
         return None;
     }
+    let flow = Chain::default();
     entries.iter().find_map(|entry| {
-        let chain = Chain::default().key(walk.reader.class, &entry.key);
+        let chain = flow.key(walk.reader.class, &entry.key);
         match entry.key.as_str() {
             "tasks" => walk.taken_apart(&entry.value, "io.kestra.core.models.tasks.GenericTask", &chain),
             "triggers" => walk.taken_apart(&entry.value, "io.kestra.core.models.triggers.GenericTrigger", &chain),
@@ -59,13 +60,13 @@ struct Walk {
 
 impl Walk {
     /// The words for a value, at its place.
-    fn value(&self, node: &Node, what: &str, chain: &Chain, advice: impl Into<String>) -> Option<Refusal> {
+    fn value(&self, node: &Node, what: &str, chain: &Chain<'_>, advice: impl Into<String>) -> Option<Refusal> {
         let words = words::told(self.reader, self.edition, what, Location::At(&node.place), chain);
         Some(Refusal { words, place: node.place.first_line(), advice: advice.into() })
     }
 
     /// A list whose items are looked at later.
-    fn taken_apart(&self, node: &Node, class: &str, chain: &Chain) -> Option<Refusal> {
+    fn taken_apart(&self, node: &Node, class: &str, chain: &Chain<'_>) -> Option<Refusal> {
         match &node.value {
             Value::Null => None,
             Value::Sequence(items) => items.iter().enumerate().find_map(|(index, item)| match &item.value {
@@ -77,18 +78,18 @@ impl Walk {
     }
 
     /// A mapping, key by key.
-    fn object(&self, node: &Node, class: &str, keys: Keys, typed: &[Typed], chain: &Chain) -> Option<Refusal> {
+    fn object(&self, node: &Node, class: &str, keys: Keys, typed: &[Typed], chain: &Chain<'_>) -> Option<Refusal> {
         let Value::Mapping(entries) = &node.value else { return None };
-        entries.iter().find_map(|entry| match self.unknown(entry, class, keys) {
+        let known = keys.known(self.edition);
+        entries.iter().find_map(|entry| match self.unknown(entry, class, keys, known.as_deref()) {
             Some(refusal) => Some(refusal),
             None => self.typed(&entry.key, &entry.value, typed, &chain.key(class, &entry.key)),
         })
     }
 
     /// A key that a class does not have.
-    fn unknown(&self, entry: &Entry, class: &str, keys: Keys) -> Option<Refusal> {
-        let known = keys.known(self.edition)?;
-        let key = entry.key.as_str();
+    fn unknown(&self, entry: &Entry, class: &str, keys: Keys, known: Option<&[&str]>) -> Option<Refusal> {
+        let (known, key) = (known?, entry.key.as_str());
         if known.contains(&key) || class == self.reader.class && key == CATALOGUE {
             return None;
         }
@@ -105,14 +106,14 @@ impl Walk {
     }
 
     /// The value of a key, if it is one of those that may be refused.
-    fn typed(&self, key: &str, node: &Node, typed: &[Typed], chain: &Chain) -> Option<Refusal> {
+    fn typed(&self, key: &str, node: &Node, typed: &[Typed], chain: &Chain<'_>) -> Option<Refusal> {
         let rows = typed.iter().flat_map(|rows| rows.iter());
         let mut rows = rows.filter(|(name, _, of)| *name == key && of.has(self.edition));
         let (_, kind, _) = rows.next()?;
         self.kind(*kind, node, chain)
     }
 
-    fn kind(&self, kind: Kind, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn kind(&self, kind: Kind, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         if node.value == Value::Null {
             return None;
         }
@@ -146,7 +147,7 @@ impl Walk {
         }
     }
 
-    fn flag(&self, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn flag(&self, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         let mut reading = Reading::default();
         if jackson::boolean(&mut reading, node, "").is_some() {
             return None;
@@ -161,7 +162,7 @@ impl Walk {
         self.value(node, &what, chain, "write `true` or `false`")
     }
 
-    fn whole(&self, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn whole(&self, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         let what = match jackson::json(node) {
             serde_json::Value::Number(_) | serde_json::Value::Null => return None,
             serde_json::Value::String(text) if text.trim().is_empty() || text.trim().parse::<i32>().is_ok() => {
@@ -176,7 +177,7 @@ impl Walk {
         self.value(node, &what, chain, "write a whole number")
     }
 
-    fn length(&self, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn length(&self, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         let Value::Scalar { text, .. } = &node.value else { return None };
         if text.trim().is_empty() || jackson::signed(text).is_ok() {
             return None;
@@ -189,7 +190,7 @@ impl Walk {
         self.value(node, &what, chain, advice)
     }
 
-    fn word(&self, known: &classes::Words, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn word(&self, known: &classes::Words, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         let Value::Scalar { text, .. } = &node.value else { return None };
         let words = known.words[self.edition.place()];
         if text.is_empty() || words.contains(&text.as_str()) {
@@ -204,7 +205,7 @@ impl Walk {
         self.value(node, &what, chain, crate::document::instead(text, words.iter().copied()))
     }
 
-    fn map(&self, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn map(&self, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         match &node.value {
             Value::Mapping(_) => None,
             Value::Scalar { text, .. } if text.is_empty() => None,
@@ -219,7 +220,7 @@ impl Walk {
     }
 
     /// Labels: these words have no place.
-    fn labels(&self, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn labels(&self, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         let told = |what: &str, place: &Place| {
             let words = words::told(self.reader, self.edition, what, Location::Unsaid, chain);
             Some(Refusal { words, place: place.clone(), advice: "write for example `labels: { team: data }`".into() })
@@ -239,7 +240,7 @@ impl Walk {
         }
     }
 
-    fn list(&self, of: &'static Kind, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn list(&self, of: &'static Kind, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         match &node.value {
             Value::Sequence(items) => {
                 items.iter().enumerate().find_map(|(index, item)| self.kind(*of, item, &chain.item(index)))
@@ -249,7 +250,7 @@ impl Walk {
     }
 
     /// An object whose class its type names.
-    fn of(&self, family: Family, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn of(&self, family: Family, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         let Value::Mapping(_) = &node.value else { return None };
         let plugin = matches!(family, Family::Task | Family::Trigger | Family::Condition);
         let kind = get(node, "type");
@@ -272,7 +273,7 @@ impl Walk {
             if classes::absent(text, self.edition) {
                 return invalid(text);
             }
-            return self.plugin(family, classes::resolved(text), node, &chain.clone().without_places());
+            return self.plugin(family, classes::resolved(text), node, &chain.without_places());
         }
         let row =
             classes::WORDS.iter().find(|(of, word, _, r#in)| *of == family && *word == text && r#in.has(self.edition));
@@ -282,7 +283,7 @@ impl Walk {
     }
 
     /// A task, a trigger or a condition.
-    fn plugin(&self, family: Family, name: &str, node: &Node, chain: &Chain) -> Option<Refusal> {
+    fn plugin(&self, family: Family, name: &str, node: &Node, chain: &Chain<'_>) -> Option<Refusal> {
         let common: &[Typed] = match family {
             Family::Task => &[classes::EVERY_TASK],
             Family::Trigger => &[classes::EVERY_TRIGGER],

@@ -124,7 +124,6 @@ const RULES: &[Rule] = &[
         "leave it out: the server counts",
     ),
     rule(On::Flow, NEW, "", Demand::Own(labels_of_mapping), ""),
-    rule(On::Flow, ALL, "", Demand::Own(flow_rules::whole), ""),
     rule(On::Label, NEW, "", Demand::Own(label), ""),
     rule(On::Task, ALL, "id", Demand::NotNull, ID),
     rule(On::Task, ALL, "id", Demand::NotBlank, ID),
@@ -246,6 +245,7 @@ pub(super) fn refusal(flow: &Node, edition: Edition) -> Option<Refusal> {
             }
         }
     }
+    lines.extend(flow_rules::whole(flow, &beans, edition));
     let (_, place, advice) = lines.iter().min_by_key(|(_, place, _)| place.range.start)?;
     let (place, advice) = (place.clone(), advice.clone());
     let words: Vec<String> = lines.into_iter().map(|(words, ..)| words).collect();

@@ -41,29 +41,49 @@ impl Edition {
     }
 }
 
-/// The way from the flow to something in it, as Jackson writes it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Chain {
-    steps: Vec<String>,
+/// The way from the flow to something in it, as Jackson writes it: the last step, and what was before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Chain<'c> {
+    before: Option<&'c Chain<'c>>,
+    step: Step<'c>,
     /// Below a task, a trigger or a condition no place in the text is known.
     pub(super) lost: bool,
 }
 
-impl Chain {
-    pub(super) fn key(&self, class: &str, key: &str) -> Chain {
-        self.with(format!("{class}[\"{key}\"]"))
+#[derive(Clone, Copy, Debug, Default)]
+enum Step<'c> {
+    #[default]
+    Flow,
+    /// A property of a class.
+    Key(&'c str, &'c str),
+    /// An item of a list.
+    Item(usize),
+}
+
+impl<'c> Chain<'c> {
+    pub(super) fn key(&'c self, class: &'c str, key: &'c str) -> Chain<'c> {
+        Chain { before: Some(self), step: Step::Key(class, key), lost: self.lost }
     }
-    pub(super) fn item(&self, index: usize) -> Chain {
-        self.with(format!("java.util.ArrayList[{index}]"))
+    pub(super) fn item(&'c self, index: usize) -> Chain<'c> {
+        Chain { before: Some(self), step: Step::Item(index), lost: self.lost }
     }
-    pub(super) fn without_places(mut self) -> Chain {
-        self.lost = true;
-        self
+    pub(super) fn without_places(self) -> Chain<'c> {
+        Chain { lost: true, ..self }
     }
-    fn with(&self, step: String) -> Chain {
-        let mut chain = self.clone();
-        chain.steps.push(step);
-        chain
+
+    /// All steps, the first one first.
+    fn steps(&self) -> Vec<String> {
+        let (mut steps, mut at) = (Vec::new(), Some(self));
+        while let Some(chain) = at {
+            match chain.step {
+                Step::Flow => {}
+                Step::Key(class, key) => steps.push(format!("{class}[\"{key}\"]")),
+                Step::Item(index) => steps.push(format!("java.util.ArrayList[{index}]")),
+            }
+            at = chain.before;
+        }
+        steps.reverse();
+        steps
     }
 }
 
@@ -78,7 +98,7 @@ pub(super) enum Location<'p> {
 }
 
 /// Jackson's words with the place and the way to it, as the version's server answers them.
-pub(super) fn told(reader: &Reader, edition: Edition, what: &str, location: Location<'_>, chain: &Chain) -> String {
+pub(super) fn told(reader: &Reader, edition: Edition, what: &str, location: Location<'_>, chain: &Chain<'_>) -> String {
     let at = match location {
         Location::At(place) => {
             let (line, column) = place.line_and_column();
@@ -99,9 +119,10 @@ pub(super) fn told(reader: &Reader, edition: Edition, what: &str, location: Loca
         Some(_) => "\n at [Source: UNKNOWN; byte offset: #UNKNOWN]".to_owned(),
         None => String::new(),
     };
-    let way = match chain.steps.is_empty() {
+    let steps = chain.steps();
+    let way = match steps.is_empty() {
         true => String::new(),
-        false => format!(" (through reference chain: {})", chain.steps.join("->")),
+        false => format!(" (through reference chain: {})", steps.join("->")),
     };
     let line = match at {
         Some((line, _)) if LINES.has(edition) => {
