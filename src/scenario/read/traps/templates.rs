@@ -6,7 +6,7 @@ use super::reach::{Candidate, constant};
 use super::{Standing, Trap, key};
 use crate::document::{Place, Reading, nearest};
 use crate::flow::trigger::{Condition, Dialect, Era, FlowTrigger, add_texts};
-use crate::flow::{Flow, Trigger, TriggerAction};
+use crate::flow::{Flow, TriggerAction};
 use crate::notify;
 use crate::pebble::{self, Host, Kind, Template, truthy};
 #[cfg(feature = "cli")]
@@ -244,7 +244,7 @@ fn decidable(text: &str, language: &'static pebble::Dialect) -> Option<Template>
 
 /// The texts of a trigger that may be templates.
 #[cfg(feature = "cli")]
-fn texts_of(trigger: &Trigger) -> Vec<&str> {
+fn texts_of(trigger: &crate::flow::Trigger) -> Vec<&str> {
     let mut texts: Vec<&str> = trigger.limits.conditions.iter().flat_map(Condition::texts).collect();
     texts.extend(trigger.limits.when.as_deref());
     trigger.gives.inputs.values().for_each(|value| add_texts(value, &mut texts));
