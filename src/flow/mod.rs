@@ -13,6 +13,7 @@ mod schedule;
 mod state;
 pub mod trigger;
 mod unsimulated;
+pub mod validity;
 pub(crate) mod zone;
 
 #[cfg(feature = "internals")]
@@ -20,7 +21,9 @@ pub use body::Group;
 pub use body::{Body, How, Listener, Pause, Span, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
+#[cfg(feature = "internals")]
 pub use read::read;
+pub use read::read_with;
 pub use state::State;
 pub use trigger::FlowTrigger;
 pub use unsimulated::{core, outputs_unknown};

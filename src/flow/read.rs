@@ -14,8 +14,14 @@ use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
 
 /// Reads a flow.
+#[cfg(feature = "internals")]
 pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
-    let filled = defaults::filled(node);
+    read_with(node, &[], reading)
+}
+
+/// Reads a flow, with entries of `pluginDefaults` that are for all flows: its own come first.
+pub fn read_with(node: &Node, of_all: &[Node], reading: &mut Reading) -> Option<Flow> {
+    let filled = defaults::filled(node, of_all);
     let flow = read_filled(filled.as_ref().unwrap_or(node), reading)?;
     // Kestra keeps the file as it was written.
     Some(Flow { source: Arc::new(jackson::json(node)), ..flow })

@@ -414,6 +414,13 @@ pub(super) const SCENARIO: &[Field] = &[
         "What is set on Kestra, with its own keys.",
     ),
     Field::new(
+        "plugin-defaults",
+        Kind::List(&Kind::Object(PLUGIN_DEFAULT)),
+        "[ { type: io.kestra.plugin.slack, values: { url: \"{{ secret('SLACK_WEBHOOK') }}\" } } ]",
+        "What `kestra.plugins.defaults` says: values for tasks and triggers of all flows, behind those of a flow's own \
+         `pluginDefaults`.",
+    ),
+    Field::new(
         "secrets",
         Kind::MapOf(&Kind::Text),
         "{ SLACK_WEBHOOK: \"https://hooks.slack.com/services/x\" }",
@@ -456,6 +463,13 @@ pub(super) const SCENARIO: &[Field] = &[
         "What somebody does from outside, beside faults: a saved session has them.",
     ),
     Field::new("expect", Kind::List(&Kind::Any), "[ { health: worker-1, status: UP, at: 5m } ]", "What must be seen."),
+];
+
+/// Keys of an entry of `plugin-defaults`.
+pub(super) const PLUGIN_DEFAULT: &[Field] = &[
+    Field::required("type", Kind::Text, "io.kestra.plugin.core.log.Log", "A type, or what types begin with."),
+    Field::new("forced", Kind::Bool, "true", "They win over what a task says itself."),
+    Field::required("values", Kind::Any, "{ level: WARN }", "What is filled in."),
 ];
 
 /// The JSON schema of scenario files, for editors.

@@ -13,7 +13,7 @@ mod work;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fields::SCENARIO;
+use super::fields::{PLUGIN_DEFAULT, SCENARIO};
 use super::{Plan, TimelineEntry, limits, units};
 use crate::document::{self, Diagnostic, Node, Object, Place, Reading, Source, Value};
 use crate::profile::Profile;
@@ -25,8 +25,8 @@ use expectations::expectation;
 use faults::{Names, asked_for, entry};
 use receivers::{environment, kv, receivers, secrets};
 use work::{
-    Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unknown_batches,
-    unknown_outputs, unsimulated_templates, unstarted,
+    Flows, arrivals, behaviour, flows, pollers, silent_tasks, unknown_batches, unknown_outputs, unsimulated_templates,
+    unstarted,
 };
 
 #[cfg(feature = "cli")]
@@ -71,9 +71,29 @@ impl Loader for NoFiles {
 
 /// Reads a scenario. With an error among the diagnostics there is no plan, unless it is one of a flow file that is left out.
 pub fn read(file_name: &str, text: &str, loader: &dyn Loader) -> (Option<Plan>, Vec<Diagnostic>) {
+    read_text(file_name, text, loader, None)
+}
+
+/// The same with a version of Kestra, whichever it names.
+#[cfg(feature = "cli")]
+pub fn read_as(
+    file_name: &str,
+    text: &str,
+    loader: &dyn Loader,
+    kestra: &'static Profile,
+) -> (Option<Plan>, Vec<Diagnostic>) {
+    read_text(file_name, text, loader, Some(kestra))
+}
+
+fn read_text(
+    file_name: &str,
+    text: &str,
+    loader: &dyn Loader,
+    kestra: Option<&'static Profile>,
+) -> (Option<Plan>, Vec<Diagnostic>) {
     let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
     let mut reading = Reading::default();
-    let plan = load(&source, loader, &mut reading, 0).and_then(|node| plan(&node, loader, &mut reading));
+    let plan = load(&source, loader, &mut reading, 0).and_then(|node| plan(&node, loader, kestra, &mut reading));
     let failed = reading.failed();
     let (plan, refused) = plan.unzip();
     // A flow file that is refused is no reason to refuse the scenario.
@@ -155,14 +175,20 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
 const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "autoscale", "timeline", "commands", "expect"];
 
 /// The plan, and what is wrong with flow files that are left out of it.
-fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan, Reading)> {
+fn plan(
+    root: &Node,
+    loader: &dyn Loader,
+    kestra: Option<&'static Profile>,
+    reading: &mut Reading,
+) -> Option<(Plan, Reading)> {
     let object = reading.object(root, "a scenario", SCENARIO)?;
     let text = |reading: &mut Reading, key: &str| {
         object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
     };
     let name = text(reading, "name").unwrap_or_default();
     let summary = text(reading, "summary").unwrap_or_default();
-    let kestra = version(reading, object.get("kestra"), root)?;
+    let named = version(reading, object.get("kestra"), root)?;
+    let kestra = kestra.unwrap_or(named);
     let duration = length(&object, root, reading);
     let start = object.get("start").and_then(|node| {
         reading.parsed(node, "`start`", |text| match text.parse::<jiff::Timestamp>() {
@@ -171,7 +197,8 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         })
     });
     let cluster = cluster(object.get("cluster"), root, kestra, &asked_for(&object), reading);
-    let Flows { read, left_out, refused, .. } = flows(object.get("flows"), loader, reading);
+    let defaults = plugin_defaults(&object, reading);
+    let Flows { read, left_out, refused, .. } = flows(object.get("flows"), defaults, kestra, loader, reading);
     let (flows, standing) = read.into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
@@ -196,8 +223,6 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         expectations: Vec::new(),
     };
     let places: Vec<Place> = standing.iter().map(|standing| standing.place.clone()).collect();
-    cron_dialect(&plan, &places, reading);
-    trigger_refusals(&plan, &places, reading);
     silent_tasks(&plan, &places, reading);
     unsimulated_templates(&plan, &places, reading);
     lists(&object, &mut plan, reading);
@@ -209,6 +234,18 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         traps::tell(&plan, &standing, reading);
     }
     Some((plan, refused))
+}
+
+/// `plugin-defaults`: what `kestra.plugins.defaults` of a configuration says.
+fn plugin_defaults<'n>(object: &Object<'n>, reading: &mut Reading) -> &'n [Node] {
+    let entries = items(reading, object, "plugin-defaults");
+    for entry in entries {
+        let object = reading.object(entry, "an entry of `plugin-defaults`", PLUGIN_DEFAULT);
+        if let Some(values) = object.and_then(|object| object.get("values")) {
+            work::mapping(values, "values", "{ level: WARN }", reading);
+        }
+    }
+    entries
 }
 
 /// How long a run is.
