@@ -5,7 +5,8 @@
 use serde_json::{Value as Json, json};
 
 use super::fields::{ANSWER, DURATION, RATE, SHARE, SIZE_RATE, TARGET, TIMES};
-use super::{Answer, Plan, ReceiverName, TaskSelector};
+use super::threads::{QUEUE_WORDS, THREAD_WORDS};
+use super::{Answer, Plan, Queue, ReceiverName, TaskSelector, Thread};
 #[cfg(feature = "server")]
 use crate::document::nearest;
 use crate::document::{Field, Kind};
@@ -35,6 +36,8 @@ pub enum Target {
     Tasks(TaskSelector),
     /// Who is told by notification tasks.
     Receiver(ReceiverName),
+    /// A queue of the database.
+    Queue(Queue),
 }
 
 /// How much of a fault.
@@ -56,6 +59,8 @@ pub enum Amount {
     Manner(DatabaseFault),
     /// `answers`: what a receiver answers.
     Answers(Answer),
+    /// `thread`: which of a process's.
+    Thread(Thread),
 }
 
 /// `database`.
@@ -80,6 +85,7 @@ pub(super) enum Unit {
     Leak,
     Pause,
     Answers,
+    Thread,
 }
 
 impl Unit {
@@ -91,6 +97,7 @@ impl Unit {
             Unit::Share => "share",
             Unit::Pause => "pause",
             Unit::Answers => "answers",
+            Unit::Thread => "thread",
         }
     }
 }
@@ -103,6 +110,7 @@ pub(super) enum Aim {
     Flow,
     Tasks,
     Receiver,
+    Queue,
 }
 
 /// How long a fault lasts.
@@ -253,6 +261,38 @@ faults! {
         example: "{ task: load, share: 50% }",
         doc: "Tasks fail more, or less.",
     }
+    LostResults {
+        keyword: "lost-results",
+        aim: Aim::Tasks,
+        fields: &[
+            Field::new("namespace", Kind::Text, "company", "Which tasks."),
+            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
+            Field::new("task", Kind::Text, "load", "Which tasks."),
+            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            Field::required("share", SHARE, "5%", "Of so many attempts."),
+        ],
+        units: &[Unit::Share],
+        lasts: Lasts::UntilCleared,
+        sentences: &["results of {amount}% of {} are lost"],
+        example: "{ task: load, share: 5% }",
+        doc: "A worker ends a task and what became of it reaches nobody: the task run stays RUNNING, and its execution never ends by itself.",
+    }
+    BigResults {
+        keyword: "big-results",
+        aim: Aim::Tasks,
+        fields: &[
+            Field::new("namespace", Kind::Text, "company", "Which tasks."),
+            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
+            Field::new("task", Kind::Text, "load", "Which tasks."),
+            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            Field::required("share", SHARE, "20%", "Of so many attempts."),
+        ],
+        units: &[Unit::Share],
+        lasts: Lasts::UntilCleared,
+        sentences: &["results of {amount}% of {} are larger than a message may be"],
+        example: "{ task: load, share: 20% }",
+        doc: "What tasks put out is larger than a message may be (1 MiB where `message-protection` is on): the worker counts it and tells that the task FAILED, without its outputs.",
+    }
     HeapLeak {
         keyword: "heap-leak",
         aim: Aim::Members,
@@ -299,6 +339,44 @@ faults! {
         example: "executor-1",
         doc: "Two threads wait for each other, and `/health` is DOWN.",
     }
+    DeadThread {
+        keyword: "dead-thread",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "executor-1", "Whose thread."),
+            Field::required(
+                "thread",
+                Kind::Choice(THREAD_WORDS),
+                "worker-task-result",
+                "The one that reads a queue, the `scheduler`, or `all` of them.",
+            ),
+        ],
+        units: &[Unit::Thread],
+        lasts: Lasts::No,
+        sentences: &["dead thread in {}: {amount}"],
+        example: "{ member: executor-1, thread: worker-task-result }",
+        doc: "A thread is gone and the process does not notice: `/health` stays UP, and what only it did is left undone until somebody restarts the process. Others that read the same queue go on.",
+    }
+    Poison {
+        keyword: "poison",
+        aim: Aim::Queue,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["a message that nobody can digest is in the queue {}"],
+        example: "worker-task-result",
+        doc: "A message that nobody can digest: who takes it exits of a fatal error, and it is the first one again for the next. Its end is that somebody removes it (`--ignore-queue-records`).",
+    }
+    QueryFails {
+        keyword: "query-fails",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::No,
+        sentences: &["a query of {} fails for good"],
+        example: "executor-1",
+        doc: "PostgreSQL ends a query of a thread that reads a queue (a deadlock, 40P01): the process shuts down, which takes it 30 s, and exits. With `every` it is a loop.",
+    }
     Receiver {
         keyword: "receiver",
         aim: Aim::Receiver,
@@ -336,6 +414,7 @@ impl Row {
     pub(super) const fn field(&self) -> Field {
         let kind = match (self.aim, self.fields) {
             (Aim::Database, _) => DATABASE,
+            (Aim::Queue, _) => Kind::Choice(QUEUE_WORDS),
             (_, []) => TARGET,
             (_, fields) => Kind::Object(fields),
         };
@@ -350,8 +429,8 @@ impl Row {
         let wanted = self.fields.iter().find(|field| field.key == "member").map_or(self.example, |field| field.example);
         let members = || plan.cluster.members.iter().map(|member| member.name.as_str());
         let member = members().find(|name| *name == wanted).or_else(|| members().next()).unwrap_or(wanted);
-        if self.aim == Aim::Database || self.fields.is_empty() {
-            return json!(if self.aim == Aim::Database { self.example } else { member });
+        if self.fields.is_empty() {
+            return json!(if self.aim == Aim::Members { member } else { self.example });
         }
         let mut value = serde_json::Map::new();
         for field in self.fields.iter().filter(|field| field.required) {
@@ -407,7 +486,7 @@ impl Fault {
     pub fn members(&self) -> &[usize] {
         match &self.target {
             Target::Members(members) => members,
-            Target::Database | Target::Flow(_) | Target::Tasks(_) | Target::Receiver(_) => &[],
+            Target::Database | Target::Flow(_) | Target::Tasks(_) | Target::Receiver(_) | Target::Queue(_) => &[],
         }
     }
 
@@ -432,6 +511,7 @@ impl Fault {
             (Target::Flow(flow), _) => flow.and_then(|flow| plan.flows.get(flow)).map(|flow| flow.id.clone()),
             (Target::Tasks(select), _) => select.task.clone(),
             (Target::Receiver(name), _) => Some(name.to_string().replace(':', "-")),
+            (Target::Queue(queue), _) => Some(queue.word().to_owned()),
         };
         target.map_or(keyword.to_owned(), |target| format!("{keyword}-{target}"))
     }
@@ -459,6 +539,7 @@ impl Amount {
             Amount::Leak(_) => Some(Unit::Leak),
             Amount::Pause(_) => Some(Unit::Pause),
             Amount::Answers(_) => Some(Unit::Answers),
+            Amount::Thread(_) => Some(Unit::Thread),
         }
     }
 
@@ -471,6 +552,8 @@ impl Amount {
             Amount::Leak(rate) => round(rate / 1_048_576.0).to_string(),
             Amount::Pause(pause) => pause.to_string(),
             Amount::Answers(answer) => answer.to_string(),
+            Amount::Thread(Thread::All) => "all that read queues or evaluate triggers".into(),
+            Amount::Thread(thread) => thread.word().into(),
             Amount::Manner(DatabaseFault::ShutDown) => "shut down".into(),
             Amount::Manner(DatabaseFault::Slow(times)) => format!("{times}x slower"),
             Amount::Manner(manner) => manner.word().into(),
@@ -492,6 +575,7 @@ impl Target {
             }
             Target::Database => String::new(),
             Target::Receiver(name) => name.to_string(),
+            Target::Queue(queue) => queue.word().to_owned(),
             Target::Flow(flow) => {
                 let of = flow.and_then(|flow| plan.flows.get(flow));
                 of.map_or("all flows".to_owned(), |flow| format!("{}.{}", flow.namespace, flow.id))
