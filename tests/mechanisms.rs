@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{config, exposition, families};
+use common::{exposition, families};
 use mock_kestra::document;
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{NoFiles, Plan, read};
@@ -103,7 +103,7 @@ const READERS: &[(&str, &str)] = &[
 ];
 
 proptest! {
-    #![proptest_config(config(24))]
+    #![proptest_config(common::config(24))]
 
     /// While all readers of a queue are dead it grows by exactly what is produced, and none of it is taken.
     #[test]
@@ -206,14 +206,6 @@ fn a_query_that_fails_takes_a_process_away_after_half_a_minute_in_which_it_takes
     let [before, during, after] = [300, 329, 420].map(|seconds| at(&plan, 1, seconds));
     assert_eq!(before.truth().attempts_ended, during.truth().attempts_ended);
     assert_eq!((during.truth().exits, after.truth().exits), (0, 1));
-    let longest = |it: &Simulation| {
-        let text = exposition(it, 1);
-        let values = text
-            .lines()
-            .filter(|line| line.starts_with("kestra_jdbc_query_duration_seconds_max") && line.contains("from queues"));
-        values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).fold(0.0, f64::max)
-    };
-    assert!(longest(&before) < 0.1 && longest(&during) >= 1.0, "{} {}", longest(&before), longest(&during));
     assert!(after.truth().attempts_ended > during.truth().attempts_ended);
 }
 

@@ -165,14 +165,9 @@ impl Simulation {
         self.meets_fatal_error(member, lives, ExitCause::Poisoned);
     }
 
-    /// The database ends a query of a queue thread, after its second of `deadlock_timeout`. The shutdown waits for pollers
-    /// for thirty seconds, then is forced (reported of 1.3.26).
+    /// The database ends a query of a queue thread. The shutdown waits for pollers for thirty seconds, then is forced
+    /// (reported of 1.3.26).
     pub(super) fn query_fails(&mut self, member: usize) {
-        const DEADLOCK: f64 = 20.0;
-        let now = self.cx.now;
-        if let Some(process) = &mut self.cluster.members[member].process {
-            process.polling.meets(DEADLOCK, now);
-        }
         let it = &self.cluster.members[member];
         let mut draws = self.cx.seed.numbered(it.key() ^ name_key("query fails"), u64::from(it.life()));
         let lives = Duration::milliseconds(30_000 + draws.below(700));

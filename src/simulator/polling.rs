@@ -84,13 +84,6 @@ impl Polling {
         self.scheduler_loops.change(now, if pace.schedules && rate > 0.0 { 1.0 } else { 0.0 });
     }
 
-    /// One query took so many times as long as normal ones.
-    pub(super) fn meets(&mut self, times: f64, now: Instant) {
-        if times >= self.peak.0 || now.since(self.peak.1) > REMEMBERED {
-            self.peak = (times, now);
-        }
-    }
-
     /// An outage is over in which so many requests for a connection timed out.
     pub(super) fn timed_out(&mut self, requests: f64) {
         self.timeouts += requests;
