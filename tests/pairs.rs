@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mock_kestra::profile::Role;
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
-    Amount, DatabaseFault, Fault, FaultKind, NoFiles, Plan, Target, TaskSelector, TimelineEntry, read,
+    Amount, DatabaseFault, Fault, FaultKind, NoFiles, Plan, Queue, Target, TaskSelector, Thread, TimelineEntry, read,
 };
 use mock_kestra::simulator::{Happening, Port, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -53,9 +53,21 @@ const KINDS: &[Kind] = &[
         Some(90),
     ),
     ("deadlock", |it| Fault::of_members(FaultKind::Deadlock, vec![it]), Some(60)),
+    (
+        "dead-thread",
+        |it| {
+            of(FaultKind::DeadThread, Target::Members(vec![it]), Amount::Thread(Thread::Queue(Queue::WorkerTaskResult)))
+        },
+        None,
+    ),
+    ("all threads", |it| of(FaultKind::DeadThread, Target::Members(vec![it]), Amount::Thread(Thread::All)), None),
+    ("poison", |_| of(FaultKind::Poison, Target::Queue(Queue::WorkerTaskResult), Amount::None), Some(60)),
+    ("query-fails", |it| Fault::of_members(FaultKind::QueryFails, vec![it]), None),
     ("disk-full", |it| Fault::of_members(FaultKind::DiskFull, vec![it]), Some(60)),
     ("arrivals", |_| of(FaultKind::Arrivals, Target::Flow(None), Amount::Times(8.0)), Some(60)),
     ("failures", |_| of(FaultKind::TaskFailures, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
+    ("lost", |_| of(FaultKind::LostResults, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
+    ("big", |_| of(FaultKind::BigResults, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
     (
         "durations",
         |_| of(FaultKind::TaskDuration, Target::Tasks(TaskSelector::default()), Amount::Times(9.0)),

@@ -57,6 +57,16 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "zombie" in "zombie.yaml",
         "database-failover" in "database/database-failover.yaml",
         "database-slow" in "database/database-slow.yaml",
+        "deadlock-loop" in "database/deadlock-loop.yaml",
+        "idle-after-outage" in "database/idle-after-outage.yaml",
+        "scheduler-stuck" in "database/scheduler-stuck.yaml",
+    ]
+    "queues": [
+        "big-results" in "queues/big-results.yaml",
+        "consumer-dead" in "queues/consumer-dead.yaml",
+        "indexer-dead" in "queues/indexer-dead.yaml",
+        "poison-message" in "queues/poison-message.yaml",
+        "results-lost" in "queues/results-lost.yaml",
     ]
     "jvm": [
         "heap-leak" in "heap-leak.yaml",

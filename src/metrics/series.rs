@@ -46,7 +46,7 @@ impl Series {
     pub(super) fn new(labels: &[(&str, &str)], kind: Kind, source: Source) -> Series {
         // Of what a process does by itself, only how long it takes on the whole is a formula.
         let sways = matches!(source, Source::Timer { max, .. }
-            if matches!(max.probe, Some(Probe::PollPeak | Probe::SlowPollPeak)));
+            if matches!(max.probe, Some(Probe::PollPeak | Probe::SlowPollPeak | Probe::LogPollPeak)));
         let key = || labels.iter().fold(0u64, |key, (_, value)| name_key(value) ^ key.rotate_left(7));
         let sway = sways.then(key);
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();

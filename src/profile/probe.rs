@@ -117,6 +117,24 @@ probes! {
     SlowPollCost = "polls.slow.cost",
     /// `polls.peak` where that is slow in this sense, else 0.
     SlowPollPeak = "polls.slow.peak",
+    /// `polls`, while the thread lives that reads the queue of log lines.
+    LogPolls = "polls.log-entry",
+    /// `polls.cost` of it.
+    LogPollCost = "polls.log-entry.cost",
+    /// `polls.peak` of it.
+    LogPollPeak = "polls.log-entry.peak",
+    /// 1 while the thread lives that reads the queue of executions, else 0.
+    ReadsExecution = "thread.execution",
+    /// The same of jobs.
+    ReadsWorkerJob = "thread.worker-job",
+    /// The same of results of tasks.
+    ReadsTaskResult = "thread.worker-task-result",
+    /// The same of results of triggers.
+    ReadsTriggerResult = "thread.worker-trigger-result",
+    /// The same of log lines.
+    ReadsLogEntry = "thread.log-entry",
+    /// 1 unless all such threads are dead.
+    ReadsOthers = "thread.others",
     /// HTTP requests answered so far on both ports, those of the declared pollers.
     HttpRequests = "http.requests",
     /// Jobs the worker holds but has not started.

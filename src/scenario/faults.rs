@@ -5,7 +5,8 @@
 use serde_json::{Value as Json, json};
 
 use super::fields::{ANSWER, DURATION, RATE, SHARE, SIZE_RATE, TARGET, TIMES};
-use super::{Answer, Plan, ReceiverName, TaskSelector};
+use super::threads::{QUEUE_WORDS, THREAD_WORDS};
+use super::{Answer, Plan, Queue, ReceiverName, TaskSelector, Thread};
 #[cfg(feature = "server")]
 use crate::document::nearest;
 use crate::document::{Field, Kind};
@@ -38,6 +39,8 @@ pub enum Target {
     Receiver(ReceiverName),
     /// All members of a role, and places where more may come.
     Role(Role),
+    /// A queue of the database.
+    Queue(Queue),
 }
 
 /// How much of a fault.
@@ -61,6 +64,8 @@ pub enum Amount {
     Answers(Answer),
     /// `to`: so many members.
     Members(u32),
+    /// `thread`: which of a process's.
+    Thread(Thread),
 }
 
 /// `database`.
@@ -86,6 +91,7 @@ pub(super) enum Unit {
     Pause,
     Answers,
     Members,
+    Thread,
 }
 
 impl Unit {
@@ -98,6 +104,7 @@ impl Unit {
             Unit::Pause => "pause",
             Unit::Answers => "answers",
             Unit::Members => "to",
+            Unit::Thread => "thread",
         }
     }
 }
@@ -111,6 +118,7 @@ pub(super) enum Aim {
     Tasks,
     Receiver,
     Role,
+    Queue,
 }
 
 /// How long a fault lasts.
@@ -261,6 +269,38 @@ faults! {
         example: "{ task: load, share: 50% }",
         doc: "Tasks fail more, or less.",
     }
+    LostResults {
+        keyword: "lost-results",
+        aim: Aim::Tasks,
+        fields: &[
+            Field::new("namespace", Kind::Text, "company", "Which tasks."),
+            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
+            Field::new("task", Kind::Text, "load", "Which tasks."),
+            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            Field::required("share", SHARE, "5%", "Of so many attempts."),
+        ],
+        units: &[Unit::Share],
+        lasts: Lasts::UntilCleared,
+        sentences: &["results of {amount}% of {} are lost"],
+        example: "{ task: load, share: 5% }",
+        doc: "A worker ends a task and what became of it reaches nobody: the task run stays RUNNING, and its execution never ends by itself.",
+    }
+    BigResults {
+        keyword: "big-results",
+        aim: Aim::Tasks,
+        fields: &[
+            Field::new("namespace", Kind::Text, "company", "Which tasks."),
+            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
+            Field::new("task", Kind::Text, "load", "Which tasks."),
+            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            Field::required("share", SHARE, "20%", "Of so many attempts."),
+        ],
+        units: &[Unit::Share],
+        lasts: Lasts::UntilCleared,
+        sentences: &["results of {amount}% of {} are larger than a message may be"],
+        example: "{ task: load, share: 20% }",
+        doc: "What tasks put out is larger than a message may be (1 MiB where `message-protection` is on): the worker counts it and tells that the task FAILED, without its outputs.",
+    }
     HeapLeak {
         keyword: "heap-leak",
         aim: Aim::Members,
@@ -306,6 +346,44 @@ faults! {
         sentences: &["deadlock in {}"],
         example: "executor-1",
         doc: "Two threads wait for each other, and `/health` is DOWN.",
+    }
+    DeadThread {
+        keyword: "dead-thread",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "executor-1", "Whose thread."),
+            Field::required(
+                "thread",
+                Kind::Choice(THREAD_WORDS),
+                "worker-task-result",
+                "The one that reads a queue, the `scheduler`, or `all` of them.",
+            ),
+        ],
+        units: &[Unit::Thread],
+        lasts: Lasts::No,
+        sentences: &["dead thread in {}: {amount}"],
+        example: "{ member: executor-1, thread: worker-task-result }",
+        doc: "A thread is gone and the process does not notice: `/health` stays UP, and what only it did is left undone until somebody restarts the process. Others that read the same queue go on.",
+    }
+    Poison {
+        keyword: "poison",
+        aim: Aim::Queue,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["a message that nobody can digest is in the queue {}"],
+        example: "worker-task-result",
+        doc: "A message that nobody can digest: who takes it exits of a fatal error, and it is the first one again for the next. Its end is that somebody removes it (`--ignore-queue-records`).",
+    }
+    QueryFails {
+        keyword: "query-fails",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::No,
+        sentences: &["a query of {} fails for good"],
+        example: "executor-1",
+        doc: "PostgreSQL ends a query of a thread that reads a queue (a deadlock, 40P01): the process shuts down, which takes it 30 s, and exits. With `every` it is a loop.",
     }
     Receiver {
         keyword: "receiver",
@@ -355,6 +433,7 @@ impl Row {
         let kind = match (self.aim, self.fields) {
             (Aim::Database, _) => DATABASE,
             (Aim::Role, _) => Kind::Choice(ROLES),
+            (Aim::Queue, _) => Kind::Choice(QUEUE_WORDS),
             (_, []) => TARGET,
             (_, fields) => Kind::Object(fields),
         };
@@ -371,9 +450,9 @@ impl Row {
         let member = members().find(|name| *name == wanted).or_else(|| members().next()).unwrap_or(wanted);
         let role = plan.cluster.members.last().map_or(Role::Worker, |member| member.role);
         match (self.aim, self.fields) {
-            (Aim::Database, _) => return json!(self.example),
             (Aim::Role, _) => return json!(role.name()),
-            (_, []) => return json!(member),
+            (Aim::Members, []) => return json!(member),
+            (_, []) => return json!(self.example),
             _ => {}
         }
         let mut value = serde_json::Map::new();
@@ -445,7 +524,12 @@ impl Fault {
     pub fn members(&self) -> &[usize] {
         match &self.target {
             Target::Members(members) => members,
-            Target::Database | Target::Flow(_) | Target::Tasks(_) | Target::Receiver(_) | Target::Role(_) => &[],
+            Target::Database
+            | Target::Flow(_)
+            | Target::Tasks(_)
+            | Target::Receiver(_)
+            | Target::Role(_)
+            | Target::Queue(_) => &[],
         }
     }
 
@@ -471,6 +555,7 @@ impl Fault {
             (Target::Tasks(select), _) => select.task.clone(),
             (Target::Receiver(name), _) => Some(name.to_string().replace(':', "-")),
             (Target::Role(role), _) => Some(role.name().to_owned()),
+            (Target::Queue(queue), _) => Some(queue.word().to_owned()),
         };
         target.map_or(keyword.to_owned(), |target| format!("{keyword}-{target}"))
     }
@@ -499,6 +584,7 @@ impl Amount {
             Amount::Pause(_) => Some(Unit::Pause),
             Amount::Answers(_) => Some(Unit::Answers),
             Amount::Members(_) => Some(Unit::Members),
+            Amount::Thread(_) => Some(Unit::Thread),
         }
     }
 
@@ -512,6 +598,8 @@ impl Amount {
             Amount::Pause(pause) => pause.to_string(),
             Amount::Answers(answer) => answer.to_string(),
             Amount::Members(count) => count.to_string(),
+            Amount::Thread(Thread::All) => "all that read queues or evaluate triggers".into(),
+            Amount::Thread(thread) => thread.word().into(),
             Amount::Manner(DatabaseFault::ShutDown) => "shut down".into(),
             Amount::Manner(DatabaseFault::Slow(times)) => format!("{times}x slower"),
             Amount::Manner(manner) => manner.word().into(),
@@ -534,6 +622,7 @@ impl Target {
             Target::Database => String::new(),
             Target::Receiver(name) => name.to_string(),
             Target::Role(role) => role.name().to_owned(),
+            Target::Queue(queue) => queue.word().to_owned(),
             Target::Flow(flow) => {
                 let of = flow.and_then(|flow| plan.flows.get(flow));
                 of.map_or("all flows".to_owned(), |flow| format!("{}.{}", flow.namespace, flow.id))

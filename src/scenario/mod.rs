@@ -12,6 +12,7 @@ mod receivers;
 #[cfg(any(feature = "cli", feature = "internals"))]
 mod reference;
 mod settings;
+mod threads;
 mod units;
 mod write;
 
@@ -37,6 +38,7 @@ pub use reference::expectations;
 #[cfg(feature = "internals")]
 pub use reference::expectations_markdown;
 pub use settings::{Credentials, HealthSettings, Settings};
+pub use threads::{Queue, Thread};
 #[cfg(feature = "server")]
 pub use units::read_time;
 pub use write::write;

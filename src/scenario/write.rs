@@ -299,6 +299,7 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Target::Tasks(tasks) => select(tasks),
         Target::Receiver(name) => Object::from_iter([("to".to_owned(), json!(name.to_string()))]),
         Target::Role(role) => return (row.keyword, json!(role.name())),
+        Target::Queue(queue) => return (row.keyword, json!(queue.word())),
     };
     let amount = match fault.amount {
         Amount::Rate(rate) => Some((Unit::Rate, json!(format!("{rate}/s")))),
@@ -307,6 +308,7 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Amount::Share(share) => Some((Unit::Share, number(share))),
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
         Amount::Answers(answer) => Some((Unit::Answers, json!(answer.to_string()))),
+        Amount::Thread(thread) => Some((Unit::Thread, json!(thread.word()))),
         Amount::None | Amount::Manner(_) | Amount::Members(_) => None,
     };
     if let Some((unit, amount)) = amount {

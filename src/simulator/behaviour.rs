@@ -93,10 +93,38 @@ pub(super) struct TaskModel {
     pub(super) fires: f64,
     /// How long it takes is worked out when it begins.
     rendered: bool,
-    /// Faults: durations times this.
-    times: f64,
-    /// Faults: this share of attempts fails instead.
-    failing: Option<f64>,
+    /// What faults make of it.
+    faults: Disturbance,
+}
+
+/// What faults make of a task.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Disturbance {
+    /// Durations times this.
+    pub(super) times: f64,
+    /// This share of attempts fails instead.
+    pub(super) failing: Option<f64>,
+    /// This share of results reaches nobody.
+    pub(super) lost: f64,
+    /// This share of results is larger than a message may be.
+    pub(super) big: f64,
+}
+
+impl Default for Disturbance {
+    fn default() -> Disturbance {
+        Disturbance { times: 1.0, failing: None, lost: 0.0, big: 0.0 }
+    }
+}
+
+/// What becomes of the result of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// An executor gets it.
+    Told,
+    /// It is larger than a message may be, and told without its outputs.
+    TooBig,
+    /// Nobody gets it.
+    Lost,
 }
 
 /// What an attempt will come to.
@@ -110,22 +138,30 @@ pub(super) struct Attempt {
 impl TaskModel {
     /// Draws an attempt.
     pub(super) fn attempt(&self, draws: &mut Stream) -> Attempt {
-        let duration = draws.log_normal(self.duration.median, self.duration.p99).times(self.times);
+        let duration = draws.log_normal(self.duration.median, self.duration.p99).times(self.faults.times);
         // All three are drawn always, so that a changed share changes nothing else.
         let (failing, warning) = (draws.uniform(), draws.uniform());
-        let fails = failing < self.failing.unwrap_or(self.fails);
+        let fails = failing < self.faults.failing.unwrap_or(self.fails);
         Attempt { duration, fails, warns: !fails && warning < self.warns }
     }
 
     /// How long an attempt takes of which that was worked out.
     pub(super) fn takes(&self, drawn: Duration, span: impl FnOnce() -> Option<Duration>) -> Duration {
-        if self.rendered { span().map_or(drawn, |span| span.times(self.times)) } else { drawn }
+        if self.rendered { span().map_or(drawn, |span| span.times(self.faults.times)) } else { drawn }
     }
 
     /// Lays faults over it.
-    pub(super) fn disturb(&mut self, times: f64, failing: Option<f64>) {
-        self.times = times;
-        self.failing = failing;
+    pub(super) fn disturb(&mut self, faults: Disturbance) {
+        self.faults = faults;
+    }
+
+    /// What becomes of the result of an attempt; `draw` is one of its own, that nothing else is drawn from.
+    pub(super) fn fate(&self, draw: impl Fn(u64) -> f64) -> Fate {
+        match self.faults {
+            Disturbance { lost, .. } if lost > 0.0 && draw(0x105) < lost => Fate::Lost,
+            Disturbance { big, .. } if big > 0.0 && draw(0xb16) < big => Fate::TooBig,
+            _ => Fate::Told,
+        }
     }
 }
 
@@ -169,7 +205,7 @@ fn by_type(kind: &str) -> TaskModel {
         }
         _ => (DurationDistribution { median: Duration::seconds(2), p99: Duration::seconds(8) }, 0.0),
     };
-    TaskModel { duration, fails, warns: 0.0, logs: 1, fires: 0.0, rendered: false, times: 1.0, failing: None }
+    TaskModel { duration, fails, warns: 0.0, logs: 1, fires: 0.0, rendered: false, faults: Disturbance::default() }
 }
 
 fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str) -> TaskModel {

@@ -89,6 +89,13 @@ impl Cluster {
         self.choose(cx, part, salt, |member| self.available(cx, member, part))
     }
 
+    /// A member whose scheduler evaluates triggers now.
+    pub(super) fn scheduler(&self, cx: &Context) -> Option<usize> {
+        self.choose(cx, Role::Scheduler, 0, |member| {
+            self.available(cx, member, Role::Scheduler) && self.members[member].schedules()
+        })
+    }
+
     /// Of those who do the work of a role a member that fits; with several, `salt` decides.
     fn choose(&self, cx: &Context, part: Role, salt: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
         let mut fitting = self.runners[part as usize].iter().copied().filter(|member| fits(*member));
@@ -102,7 +109,9 @@ impl Cluster {
 
     /// Whether a member takes messages of a queue now.
     fn takes(&self, cx: &Context, kind: QueueKind, member: usize) -> bool {
-        self.available(cx, member, kind.consumer()) && (kind != QueueKind::WorkerJob || self.room(member) > 0)
+        self.available(cx, member, kind.consumer())
+            && self.members[member].reads(kind)
+            && (kind != QueueKind::WorkerJob || self.room(member) > 0)
     }
 
     /// Whether anybody does.

@@ -64,6 +64,10 @@ pub(super) enum ExitCause {
     Disconnected,
     /// A worker without a database found no controller for a minute.
     NoController,
+    /// A queue thread met a message that it cannot digest.
+    Poisoned,
+    /// The database ended a query of a queue thread.
+    QueryFailed,
 }
 
 impl ExitCause {
@@ -72,7 +76,11 @@ impl ExitCause {
         match self {
             ExitCause::Stopped | ExitCause::Forced | ExitCause::Disconnected | ExitCause::NoController => 143,
             ExitCause::Killed => 137,
-            ExitCause::DatabaseLost | ExitCause::NoDatabase | ExitCause::OutOfMemory => 1,
+            ExitCause::DatabaseLost
+            | ExitCause::NoDatabase
+            | ExitCause::OutOfMemory
+            | ExitCause::Poisoned
+            | ExitCause::QueryFailed => 1,
         }
     }
 
@@ -87,6 +95,8 @@ impl ExitCause {
             ExitCause::OutOfMemory => "out of memory",
             ExitCause::Disconnected => "found itself disconnected",
             ExitCause::NoController => "found no controller for a minute",
+            ExitCause::Poisoned => "fatal error in a queue thread: a message that cannot be read",
+            ExitCause::QueryFailed => "fatal error in a queue thread: a query failed",
         }
     }
 }

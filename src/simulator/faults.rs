@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
+use super::behaviour::Disturbance;
 use super::event::Event;
 use super::happening::Happening;
 use super::member::{AfterExit, Levels, Member, Standing};
 use super::process::Cause;
+use super::queue::{Message, QueueKind};
 use super::{Simulation, limits};
 use crate::profile::Role;
 use crate::scenario::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, TimelineEntry};
@@ -123,6 +125,10 @@ const fn handler(kind: FaultKind) -> Handler {
         FaultKind::Start => Handler::Act(|simulation, member, _| simulation.start(member)),
         FaultKind::Restart => Handler::Act(|simulation, member, _| simulation.restart(member)),
         FaultKind::GcPause => Handler::Act(|simulation, member, entry| simulation.pause(member, entry.fault.amount)),
+        FaultKind::DeadThread => {
+            Handler::Act(|simulation, member, entry| simulation.lose_thread(member, entry.fault.amount))
+        }
+        FaultKind::QueryFails => Handler::Act(|simulation, member, _| simulation.query_fails(member)),
         FaultKind::Hang => Handler::Place(|levels, _| levels.hung = true),
         FaultKind::DiskFull => Handler::Place(|levels, _| levels.disk_full = true),
         FaultKind::Deadlock => Handler::Place(|levels, _| levels.deadlocked = true),
@@ -135,6 +141,9 @@ const fn handler(kind: FaultKind) -> Handler {
         | FaultKind::Arrivals
         | FaultKind::TaskDuration
         | FaultKind::TaskFailures
+        | FaultKind::LostResults
+        | FaultKind::BigResults
+        | FaultKind::Poison
         | FaultKind::Receiver
         | FaultKind::Scale => Handler::Cluster,
     }
@@ -286,6 +295,15 @@ impl Simulation {
         }
     }
 
+    /// A thread of a process dies; of one that is not up yet there is none.
+    fn lose_thread(&mut self, member: usize, amount: Amount) {
+        let Amount::Thread(thread) = amount else { return };
+        if let Some(process) = self.cluster.members[member].process.as_mut().filter(|process| process.came_up()) {
+            process.loses(thread);
+            self.cluster.pace(&self.cx, member);
+        }
+    }
+
     /// Sets what the faults in force make of the cluster, where it is not so yet.
     fn fold(&mut self) {
         Role::ALL.into_iter().for_each(|role| self.fold_role(role));
@@ -300,6 +318,7 @@ impl Simulation {
         self.fold_rates();
         self.fold_behaviour();
         self.fold_receivers();
+        self.fold_poison();
     }
 
     /// So many members of a role as it is scaled to: those with the lowest numbers.
@@ -379,6 +398,21 @@ impl Simulation {
         self.cx.receivers = self.cx.plan.receivers.iter().cloned().chain(faults).collect();
     }
 
+    /// As many messages that nobody can digest are in a queue as faults say.
+    fn fold_poison(&mut self) {
+        for kind in QueueKind::ALL {
+            let of = |active: &&ActiveFault| matches!(active.entry.fault.target, Target::Queue(queue) if QueueKind::of(queue) == kind);
+            let wanted = self.faults.in_force().filter(of).count();
+            let queue = &mut self.cluster.queues[kind as usize];
+            let there = queue.poison();
+            (wanted..there).for_each(|_| queue.remove_poison());
+            (there..wanted).for_each(|_| self.cluster.send(&mut self.cx, kind, Message::Poison));
+            if there > wanted {
+                self.cluster.kick(&mut self.cx, kind);
+            }
+        }
+    }
+
     fn fold_rates(&mut self) {
         for index in 0..self.cx.plan.arrivals.len() {
             let Some(arrivals) = self.cx.plan.arrivals.get(index) else { continue };
@@ -393,17 +427,19 @@ impl Simulation {
             let tasks = flow.all_tasks().into_iter().map(|task| (task.id.as_str(), task.kind.as_str()));
             let triggers = flow.triggers.iter().map(|trigger| (trigger.id.as_str(), trigger.kind.as_str()));
             for ((id, kind), model) in tasks.chain(triggers).zip(model.tasks.iter_mut().chain(&mut model.triggers)) {
-                let (mut times, mut failing) = (1.0, None);
+                let mut faults = Disturbance::default();
                 for active in self.faults.in_force() {
                     let Fault { target: Target::Tasks(select), amount, .. } = &active.entry.fault else { continue };
-                    match amount {
+                    match (active.entry.fault.kind, amount) {
                         _ if !select.selects(flow, id, kind) => {}
-                        Amount::Times(more) => times *= more,
-                        Amount::Share(share) => failing = Some(*share),
+                        (_, Amount::Times(more)) => faults.times *= more,
+                        (FaultKind::LostResults, Amount::Share(share)) => faults.lost = *share,
+                        (FaultKind::BigResults, Amount::Share(share)) => faults.big = *share,
+                        (_, Amount::Share(share)) => faults.failing = Some(*share),
                         _ => {}
                     }
                 }
-                model.disturb(times, failing);
+                model.disturb(faults);
             }
         }
     }

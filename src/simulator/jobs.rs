@@ -1,5 +1,6 @@
 //! Jobs in workers: how they are handed out, what they will come to, and what is told and counted of them.
 
+use super::behaviour::Fate;
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
@@ -9,6 +10,7 @@ use super::worker::{JobOrder, Outcome, RunningWork, TaskEnd, Work};
 use super::{Job, RunningJob};
 use crate::flow::{Span, State};
 use crate::profile::{Quirk, Role};
+use crate::random::noise;
 use crate::scenario::RealAnswer;
 use crate::time::Duration;
 
@@ -143,10 +145,26 @@ impl Cluster {
         {
             cx.outbox.given_up(message, job.outcome.duration);
         }
-        self.produce(cx, member, Class::WorkerTaskResult, 1);
+        let fate = fate(cx, &job.order.work);
+        if fate != Fate::Lost {
+            self.produce(cx, member, Class::WorkerTaskResult, 1);
+        }
         self.write_logs(cx, member, 1 + job.outcome.logs);
         self.log_info(member);
-        let end = TaskEnd { state: job.outcome.state, duration, flow, run, attempt };
+        let mut state = job.outcome.state;
+        match fate {
+            Fate::Lost => {
+                cx.truth.results_lost += 1;
+                return;
+            }
+            // The outputs are taken out, and the rest is told as a failure (source of 1.x).
+            Fate::TooBig if state != State::Killed => {
+                self.count(cx, member, Meter::BigMessage, Subject::Big(Class::WorkerTaskResult));
+                state = State::Failed;
+            }
+            Fate::TooBig | Fate::Told => {}
+        }
+        let end = TaskEnd { state, duration, flow, run, attempt };
         self.send(cx, QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
     }
 
@@ -235,6 +253,17 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
         _ => (attempt.duration, State::Success),
     };
     Outcome { duration, state, timed_out, logs, fires, awaits: None }
+}
+
+/// What becomes of the result of a task.
+fn fate(cx: &Context, work: &Work) -> Fate {
+    let Work::Task { flow, number, task, attempt, .. } = *work else { return Fate::Told };
+    let Some((model, task_model)) = cx.flows.get(flow as usize).and_then(|it| Some((it, it.tasks.get(task as usize)?)))
+    else {
+        return Fate::Told;
+    };
+    let key = cx.seed.0 ^ model.key ^ (u64::from(task) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    task_model.fate(|salt| noise(key ^ salt, (number << 16) | u64::from(attempt)))
 }
 
 /// How long a task may take.

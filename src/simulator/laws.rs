@@ -59,6 +59,7 @@ impl Simulation {
     fn conservation(&self) -> Result<(), String> {
         let (truth, backlog) = (&self.cx.truth, self.unfinished());
         let jobs = truth.attempts_ended
+            + truth.results_lost
             + truth.polls_ended
             + backlog.jobs_queued
             + backlog.jobs_pending

@@ -143,6 +143,37 @@ impl Simulation {
         }
     }
 
+    /// A queue thread of a process meets an error that it does not survive: it takes nothing more, and exits after a while.
+    fn meets_fatal_error(&mut self, member: usize, lives: Duration, cause: ExitCause) {
+        let now = self.cx.now;
+        let it = &mut self.cluster.members[member];
+        let Some(process) = it.process.as_mut().filter(|process| process.came_up()) else { return };
+        if process.is_doomed() {
+            return;
+        }
+        process.logged.error += 1;
+        self.comes(member, Cause::Doomed);
+        self.will_come(member, now + lives, Cause::Exits(cause));
+        self.cluster.pace(&self.cx, member);
+    }
+
+    /// A process takes a message that it cannot digest. It is gone as soon as one whose queue threads lose the database.
+    pub(super) fn chokes(&mut self, member: usize) {
+        let it = &self.cluster.members[member];
+        let mut draws = self.cx.seed.numbered(it.key() ^ name_key("poison"), u64::from(it.life()));
+        let lives = database::life_without(Loss::Refused, Role::Executor, 0, &mut draws);
+        self.meets_fatal_error(member, lives, ExitCause::Poisoned);
+    }
+
+    /// The database ends a query of a queue thread. The shutdown waits for pollers for thirty seconds, then is forced
+    /// (reported of 1.3.26).
+    pub(super) fn query_fails(&mut self, member: usize) {
+        let it = &self.cluster.members[member];
+        let mut draws = self.cx.seed.numbered(it.key() ^ name_key("query fails"), u64::from(it.life()));
+        let lives = Duration::milliseconds(30_000 + draws.below(700));
+        self.meets_fatal_error(member, lives, ExitCause::QueryFailed);
+    }
+
     /// A process ends by itself.
     fn exit(&mut self, member: usize, cause: ExitCause) {
         self.cx.tell(Happening::exits(member, cause));

@@ -5,6 +5,7 @@ use super::controller::Held;
 use super::database::{self, Database, Loss, Outage, POOL};
 use super::jvm::{Jvm, Threads};
 use super::member::{Member, Process};
+use super::queue::QueueKind;
 use crate::metrics::Look;
 use crate::profile::{Probe, Quirk, Role};
 use crate::random::noise;
@@ -20,6 +21,7 @@ impl Simulation {
         self.look_at_memory(it, process, &jvm, &mut look);
         self.look_at_database(it, process, &mut look);
         look_at_threads(it, process, &mut look);
+        look_at_readers(process, &mut look);
         self.look_at_work(member, it, process, &mut look);
         look
     }
@@ -89,6 +91,9 @@ impl Simulation {
         look.set(Probe::SlowPolls, polling.slow_polls(now));
         look.set(Probe::SlowPollCost, polling.slow_cost(now));
         look.set(Probe::SlowPollPeak, if database::is_slow(peak) { peak } else { 0.0 });
+        look.set(Probe::LogPolls, polling.log_polls(now));
+        look.set(Probe::LogPollCost, polling.log_cost(now));
+        look.set(Probe::LogPollPeak, if polling.remembers_logs(now) { peak } else { 0.0 });
         look.set(Probe::SchedulerLoops, libm::floor(polling.scheduler_loops(now)));
     }
 
@@ -160,6 +165,21 @@ fn look_at_threads(it: &Member, process: &Process, look: &mut Look) {
     look.set(Probe::ThreadsWaiting, waiting);
     look.set(Probe::ThreadsTimedWaiting, (live - runnable - blocked - waiting).max(0.0));
     look.set(Probe::ThreadsDeadlocked, blocked);
+}
+
+/// Which of the threads that read queues live.
+fn look_at_readers(process: &Process, look: &mut Look) {
+    let threads = process.threads();
+    for (probe, kind) in [
+        (Probe::ReadsExecution, QueueKind::Execution),
+        (Probe::ReadsWorkerJob, QueueKind::WorkerJob),
+        (Probe::ReadsTaskResult, QueueKind::WorkerTaskResult),
+        (Probe::ReadsTriggerResult, QueueKind::WorkerTriggerResult),
+        (Probe::ReadsLogEntry, QueueKind::LogEntry),
+    ] {
+        look.set(probe, f64::from(u8::from(threads.reads(kind))));
+    }
+    look.set(Probe::ReadsOthers, f64::from(u8::from(threads.others())));
 }
 
 struct Pool {

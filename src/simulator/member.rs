@@ -7,12 +7,13 @@ use super::jvm::Jvm;
 use super::meters::{Meter, Meters, Subject};
 use super::polling::{Pace, Polling};
 use super::process::{Cause, Course, Effect, Nature, Shutdown};
+use super::queue::QueueKind;
 use super::worker::Worker;
 use super::{Level, Port, limits};
 use crate::metrics::{Common, Registry};
 use crate::profile::{Binder, Profile, Quirk, Role};
 use crate::random::{Seed, name_key};
-use crate::scenario::{MemberPlan, Plan, Restart};
+use crate::scenario::{MemberPlan, Plan, Restart, Thread};
 use crate::time::{Duration, Instant};
 
 /// One member of the cluster: a place, and its current process.
@@ -98,8 +99,38 @@ pub struct Process {
     pub(super) last_ready_loop: Instant,
     /// Tells the end by a full heap from an earlier forecast.
     memory_forecast: u32,
+    threads: Threads,
     loggers: BTreeMap<String, Option<Level>>,
     pub(super) refreshed: bool,
+}
+
+/// The threads of a process that are dead, though it does not know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Threads {
+    /// Those that read queues, by [`QueueKind`].
+    queues: [bool; QueueKind::ALL.len()],
+    scheduler: bool,
+    all: bool,
+}
+
+impl Threads {
+    fn die(&mut self, thread: Thread) {
+        match thread {
+            Thread::Queue(queue) => self.queues[QueueKind::of(queue) as usize] = true,
+            Thread::Scheduler => self.scheduler = true,
+            Thread::All => *self = Threads { queues: [true; QueueKind::ALL.len()], scheduler: true, all: true },
+        }
+    }
+
+    /// Whether one that reads a queue lives.
+    pub(super) fn reads(self, kind: QueueKind) -> bool {
+        !self.queues[kind as usize]
+    }
+
+    /// Whether those live that nobody can single out.
+    pub(super) fn others(self) -> bool {
+        !self.all
+    }
 }
 
 /// Lines a process logged, by level.
@@ -162,6 +193,7 @@ impl Member {
             http_requests: 0,
             last_ready_loop: Instant::NEVER,
             memory_forecast: 0,
+            threads: Threads::default(),
             loggers: BTreeMap::new(),
             refreshed: false,
         })
@@ -260,6 +292,14 @@ impl Member {
     /// Whether its process does its part of the cluster's work, if it reaches what it needs for it.
     pub(super) fn works(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.course.works())
+    }
+    /// Whether the thread of its process lives that reads a queue.
+    pub(super) fn reads(&self, kind: QueueKind) -> bool {
+        self.process.as_ref().is_some_and(|process| process.threads.reads(kind))
+    }
+    /// Whether the thread of its process lives that evaluates triggers.
+    pub(super) fn schedules(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| !process.threads.scheduler)
     }
     /// Whether its process is up and moves.
     pub(super) fn is_up(&self) -> bool {
@@ -362,6 +402,19 @@ impl Process {
         self.course.on(now, cause)
     }
 
+    /// Whether it met a fatal error and will exit.
+    pub(super) fn is_doomed(&self) -> bool {
+        self.course.doomed()
+    }
+    /// A thread dies, and the process does not notice.
+    pub(super) fn loses(&mut self, thread: Thread) {
+        self.threads.die(thread);
+    }
+    /// Its threads that are dead.
+    pub(super) fn threads(&self) -> Threads {
+        self.threads
+    }
+
     /// With which patience it waits for what it lost.
     pub(super) fn patience(&self) -> u32 {
         self.course.patience()
@@ -386,8 +439,10 @@ impl Process {
     /// Sets the rates of what it does by itself, after something about it changed. `slowdown` is the database's.
     pub(super) fn pace(&mut self, role: Role, slowdown: Option<f64>, now: Instant) {
         let moves = self.course.moves();
-        let schedules = role.runs(Role::Scheduler) && self.course.up();
-        self.polling.pace(Pace { slowdown, polls: moves && !self.course.doomed(), schedules }, now);
+        let schedules = role.runs(Role::Scheduler) && self.course.up() && !self.threads.scheduler;
+        let polls = moves && !self.course.doomed() && self.threads.others();
+        let reads_logs = self.threads.reads(QueueKind::LogEntry);
+        self.polling.pace(Pace { slowdown, polls, reads_logs, schedules }, now);
         let running = if moves { self.worker.running().len() } else { 0 };
         self.jvm.load(running, if moves { 1.0 } else { 0.0 }, now);
     }

@@ -61,6 +61,7 @@ meters! {
     SchedulerLock = "kestra.scheduler.execution.lock.duration",
     SchedulerEvaluation = "kestra.scheduler.trigger.evaluation.duration",
     QueueProduced = "kestra.queue.produce.count",
+    BigMessage = "kestra.queue.big_message.count",
     QueueConsumed = "kestra.queue.consume.duration",
     QueueBatch = "kestra.queue.consume.batch.duration",
     SubscriberPaused = "kestra.queue.subscribers.paused.total",
@@ -180,6 +181,8 @@ pub(super) enum Subject {
     TriggerKind(u32, u32),
     /// `queue_type`.
     Queue(Class),
+    /// `class_name`.
+    Big(Class),
     /// `type`.
     Indexed(Class),
     /// `queue_name`.
@@ -209,6 +212,7 @@ impl Subject {
             Subject::Named(queue) => (9, 0, queue as u32),
             Subject::Dispatch => (10, 0, 0),
             Subject::Kill => (12, 0, 0),
+            Subject::Big(class) => (13, 0, class as u32),
             // Flows have a few hundred tasks and tasks a few attempts; later ones share a series.
             Subject::Attempt(flow, task, attempt) => (11, flow, task << 8 | attempt.min(255)),
         };
@@ -368,6 +372,7 @@ fn register(registry: &mut Registry, id: MeterId, subject: Subject, plan: &Plan,
             tags.push(("worker_group", WORKER_GROUP));
         }
         Subject::Queue(class) => tags.push(("queue_type", class.name())),
+        Subject::Big(class) => tags.push(("class_name", class.name())),
         Subject::Indexed(class) => tags.push(("type", class.name())),
         Subject::Named(queue) => tags.push(("queue_name", queue.name())),
         Subject::Dispatch => tags.extend([("worker_group", WORKER_GROUP), ("worker_queue", WORKER_GROUP)]),

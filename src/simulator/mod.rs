@@ -244,6 +244,7 @@ impl Simulation {
         let Some(mut consumer) = self.cluster.taker(&self.cx, kind, salt) else { return };
         let mut taken = 0;
         while taken < POLL_SIZE
+            && !self.cluster.queues[kind as usize].is_poisoned()
             && let Some(message) = self.cluster.queues[kind as usize].pop()
         {
             taken += 1;
@@ -258,6 +259,9 @@ impl Simulation {
         }
         let busy = kind.cost().times(taken as f64 * self.cx.slowdown());
         self.cluster.queues[kind as usize].busy(self.cx.now + busy);
+        if taken < POLL_SIZE && self.cluster.queues[kind as usize].is_poisoned() {
+            self.chokes(consumer);
+        }
         self.cluster.kick(&mut self.cx, kind);
     }
 
@@ -289,6 +293,8 @@ impl Simulation {
                 cluster.consumed_batch(cx, consumer, QueueName::LogEntry);
                 None
             }
+            // Nobody lives to take it.
+            Message::Poison => None,
         };
         if let Some((trigger, state)) = freed {
             scheduler.ended(cx, trigger, state);

@@ -20,6 +20,11 @@ pub(super) struct Polling {
     /// Polls that took longer than 2.0 begins to measure at, counted and weighted as the others.
     slow_polls: Integral,
     slow_cost: Integral,
+    /// Polls of the queue of log lines.
+    log_polls: Integral,
+    log_cost: Integral,
+    /// Since when nobody reads it.
+    log_unread: Option<Instant>,
     scheduler_loops: Integral,
     /// Requests for a connection that timed out in outages that are over.
     timeouts: f64,
@@ -32,6 +37,8 @@ pub(super) struct Pace {
     pub(super) slowdown: Option<f64>,
     /// Its threads read queues.
     pub(super) polls: bool,
+    /// So does the one that reads log lines, if it has one.
+    pub(super) reads_logs: bool,
     /// Its scheduler evaluates triggers.
     pub(super) schedules: bool,
 }
@@ -46,6 +53,9 @@ impl Polling {
             peak: (1.0, now),
             slow_polls: still,
             slow_cost: still,
+            log_polls: still,
+            log_cost: still,
+            log_unread: None,
             scheduler_loops: still,
             timeouts: 0.0,
         }
@@ -67,6 +77,10 @@ impl Polling {
         let slow = if database::is_slow(slowdown) { rate } else { 0.0 };
         self.slow_polls.change(now, slow);
         self.slow_cost.change(now, slow * slowdown);
+        let logs = if pace.reads_logs { rate } else { 0.0 };
+        self.log_polls.change(now, logs);
+        self.log_cost.change(now, logs * slowdown);
+        self.log_unread = if pace.reads_logs { None } else { self.log_unread.or(Some(now)) };
         self.scheduler_loops.change(now, if pace.schedules && rate > 0.0 { 1.0 } else { 0.0 });
     }
 
@@ -86,6 +100,16 @@ impl Polling {
     }
     pub(super) fn slow_cost(&self, now: Instant) -> f64 {
         self.slow_cost.at(now)
+    }
+    pub(super) fn log_polls(&self, now: Instant) -> f64 {
+        self.log_polls.at(now)
+    }
+    pub(super) fn log_cost(&self, now: Instant) -> f64 {
+        self.log_cost.at(now)
+    }
+    /// Whether a poll of the queue of log lines is still remembered, as the maximum of its timer is.
+    pub(super) fn remembers_logs(&self, now: Instant) -> bool {
+        self.log_unread.is_none_or(|since| now.since(since) <= REMEMBERED)
     }
     pub(super) fn scheduler_loops(&self, now: Instant) -> f64 {
         self.scheduler_loops.at(now)
@@ -112,7 +136,7 @@ mod tests {
     #[test]
     fn it_polls_while_it_is_told_to_and_slower_when_queries_are() {
         let mut polling = Polling::new(second(0));
-        let pace = |slowdown, polls| Pace { slowdown, polls, schedules: true };
+        let pace = |slowdown, polls| Pace { slowdown, polls, reads_logs: true, schedules: true };
         polling.pace(pace(Some(1.0), true), second(0));
         assert_eq!((polling.polls(second(10)), polling.scheduler_loops(second(10))), (10.0, 10.0));
         polling.pace(pace(Some(10.0), true), second(10));
@@ -129,8 +153,8 @@ mod tests {
     #[test]
     fn a_peak_is_seen_for_three_minutes_after_it() {
         let mut polling = Polling::new(second(0));
-        polling.pace(Pace { slowdown: Some(8.0), polls: true, schedules: false }, second(0));
-        polling.pace(Pace { slowdown: Some(1.0), polls: true, schedules: false }, second(60));
+        polling.pace(Pace { slowdown: Some(8.0), polls: true, reads_logs: true, schedules: false }, second(0));
+        polling.pace(Pace { slowdown: Some(1.0), polls: true, reads_logs: true, schedules: false }, second(60));
         assert_eq!((polling.peak(1.0, second(240)), polling.peak(1.0, second(241))), (8.0, 1.0));
     }
 
@@ -138,7 +162,7 @@ mod tests {
     fn a_peak_is_seen_for_three_minutes_after_its_end_however_long_it_lasted() {
         for again in [Some(100), None] {
             let mut polling = Polling::new(second(0));
-            let pace = |slowdown| Pace { slowdown: Some(slowdown), polls: true, schedules: false };
+            let pace = |slowdown| Pace { slowdown: Some(slowdown), polls: true, reads_logs: true, schedules: false };
             polling.pace(pace(8.0), second(0));
             // Work done meanwhile changes nothing of it.
             again.into_iter().for_each(|at| polling.pace(pace(8.0), second(at)));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::flow::State;
 use crate::profile::Role;
 use crate::random;
+use crate::scenario;
 use crate::time::{Duration, Instant};
 
 /// A queue of the database, named by the class of its messages.
@@ -42,6 +43,17 @@ impl QueueKind {
         }
     }
 
+    /// The one that a scenario means.
+    pub(super) const fn of(queue: scenario::Queue) -> QueueKind {
+        match queue {
+            scenario::Queue::Execution => QueueKind::Execution,
+            scenario::Queue::WorkerJob => QueueKind::WorkerJob,
+            scenario::Queue::WorkerTaskResult => QueueKind::WorkerTaskResult,
+            scenario::Queue::WorkerTriggerResult => QueueKind::WorkerTriggerResult,
+            scenario::Queue::LogEntry => QueueKind::LogEntry,
+        }
+    }
+
     /// What a message keeps its consumer busy for, at the database's normal speed.
     pub(super) const fn cost(self) -> Duration {
         match self {
@@ -71,6 +83,8 @@ pub(super) enum Message {
     TriggerEvaluated { trigger: u32, fires: bool },
     /// Log lines, as many as it says.
     Logs(u32),
+    /// One that nobody can digest.
+    Poison,
 }
 
 /// What an executor is asked to do with an execution.
@@ -102,9 +116,11 @@ impl Waiting {
             Message::TaskEnded { .. } => Some(&mut self.task_ends),
             Message::TriggerEvaluated { .. } => Some(&mut self.trigger_ends),
             Message::Logs(_) => Some(&mut self.log_lines),
-            Message::Execution { .. } | Message::Asked { .. } | Message::Child { .. } | Message::TaskStarted { .. } => {
-                None
-            }
+            Message::Execution { .. }
+            | Message::Asked { .. }
+            | Message::Child { .. }
+            | Message::TaskStarted { .. }
+            | Message::Poison => None,
         }
     }
 
@@ -172,6 +188,26 @@ impl Queue {
         self.taken += weight(message);
         self.waiting.goes(&message);
         Some(message)
+    }
+
+    /// Whether the oldest row is one that nobody can digest: who takes it does not live to take it out.
+    pub(super) fn is_poisoned(&self) -> bool {
+        matches!(self.rows.front(), Some(Message::Poison))
+    }
+
+    /// Rows in it that nobody can digest.
+    pub(super) fn poison(&self) -> usize {
+        self.rows.iter().filter(|message| matches!(message, Message::Poison)).count()
+    }
+
+    /// Somebody removes the oldest of them by hand.
+    pub(super) fn remove_poison(&mut self) {
+        if let Some(at) = self.rows.iter().position(|message| matches!(message, Message::Poison))
+            && let Some(message) = self.rows.remove(at)
+        {
+            self.taken += weight(message);
+            self.waiting.goes(&message);
+        }
     }
 
     /// The rows that wait, oldest first.

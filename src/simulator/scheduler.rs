@@ -16,7 +16,6 @@ use super::scheduled::{self, Gate};
 use super::worker::{JobOrder, Work};
 use crate::execution::trigger::{Look, Next, Why};
 use crate::flow::{Recover, Schedule, State, Trigger, TriggerAction};
-use crate::profile::Role;
 use crate::random::noise;
 use crate::scenario::Plan;
 use crate::time::{Calendar, Duration, Instant};
@@ -168,7 +167,7 @@ impl Scheduler {
             return;
         }
         // With no scheduler nothing happens; one that comes plans anew.
-        let Some(scheduler) = cluster.pick(cx, Role::Scheduler, 0) else { return };
+        let Some(scheduler) = cluster.scheduler(cx) else { return };
         let (flow, index) = state.place;
         let plan = cx.plan.clone();
         let Some(it) = found(&plan, (flow, index)) else { return };

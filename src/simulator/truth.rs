@@ -21,6 +21,8 @@ pub struct Truth {
     pub attempts: u64,
     /// Attempts of task runs whose end an executor has seen.
     pub attempts_ended: u64,
+    /// Attempts that ended, and nobody was told.
+    pub results_lost: u64,
     /// Attempts handed out again after their worker died.
     pub resubmitted: u64,
     /// Evaluations of polling triggers handed to the queue, and ended.

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::work::{flow_named, selector};
 use super::{instant, positive};
 use crate::document::{self, Entry, Field, Node, Object, Reading, Value};
-use crate::profile::Role;
+use crate::profile::{Quirk, Role};
 use crate::scenario::faults::{Aim, ROWS, Row, Unit};
 use crate::scenario::fields::WHEN;
 use crate::scenario::limits;
-use crate::scenario::{Amount, DatabaseFault, Fault, Lasts, MemberPlan, Plan, Target, TimelineEntry, units};
+use crate::scenario::threads::{QUEUE_WORDS, THREAD_WORDS};
+use crate::scenario::{
+    Amount, DatabaseFault, Fault, FaultKind, Lasts, MemberPlan, Plan, Queue, Target, Thread, TimelineEntry, units,
+};
 use crate::time::{Duration, Instant};
 
 /// Reads an entry of the timeline. With `now` it comes from outside: where `at` is missing it is now.
@@ -139,9 +142,13 @@ fn fault(
     if row.aim == Aim::Role {
         return scale(row, node, entry, plan, reading);
     }
+    if row.aim == Aim::Queue {
+        let queue = word(node, &format!("`{}`", row.keyword), "queue", QUEUE_WORDS, Queue::named, reading)?;
+        return Some(Fault { kind, target: Target::Queue(queue), amount: Amount::None });
+    }
     if row.fields.is_empty() {
         let target = members(targets(node, plan, reading)?);
-        return Some(Fault { kind, target, amount: Amount::None });
+        return fitting(node, Fault { kind, target, amount: Amount::None }, plan, reading);
     }
     let object = reading.object(node, &format!("`{}`", row.keyword), row.fields)?;
     let target = match row.aim {
@@ -151,14 +158,55 @@ fn fault(
             None => Some(Target::Flow(None)),
         },
         Aim::Tasks => Some(Target::Tasks(selector(&object, plan, reading))),
-        Aim::Database | Aim::Role => Some(Target::Database),
+        Aim::Database | Aim::Queue | Aim::Role => None,
         Aim::Receiver => {
             let name = object.get("to").and_then(|node| reading.parsed(node, "`to`", str::parse));
             name.map(Target::Receiver)
         }
     };
     let amount = amount(&object, row, reading);
-    Some(Fault { kind, target: target?, amount: amount? })
+    fitting(node, Fault { kind, target: target?, amount: amount? }, plan, reading)
+}
+
+/// A fault, if each of its members has what it is done to.
+fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Option<Fault> {
+    for member in fault.members().iter().filter_map(|member| plan.cluster.members.get(*member)) {
+        let (name, role) = (&member.name, member.role);
+        match fault.amount {
+            Amount::Thread(thread) if !thread.runs_in(role) => {
+                let what = format!("{name} is a {}: it has no thread `{}`", role.name(), thread.word());
+                let has = THREAD_WORDS.iter().filter(|word| Thread::named(word).is_some_and(|it| it.runs_in(role)));
+                let has: Vec<&str> = has.copied().collect();
+                reading.error(&node.place, what, format!("it has: {}", has.join(", ")));
+                return None;
+            }
+            _ => {}
+        }
+        let without_database = role == Role::Worker && member.profile(plan.kestra).has(Quirk::Controller);
+        if fault.kind == FaultKind::QueryFails && without_database {
+            let what = format!("{name} asks no database: workers of its version are given their jobs by a controller");
+            reading.error(&node.place, what, "name another member");
+            return None;
+        }
+    }
+    Some(fault)
+}
+
+/// One word of a few.
+fn word<T>(
+    node: &Node,
+    at: &str,
+    what: &str,
+    words: &[&str],
+    named: fn(&str) -> Option<T>,
+    reading: &mut Reading,
+) -> Option<T> {
+    let text = reading.text(node, at)?;
+    let found = named(text);
+    if found.is_none() {
+        reading.unknown(&node.place, what, text, words.iter().copied());
+    }
+    found
 }
 
 /// The one amount of a fault that has one.
@@ -186,6 +234,7 @@ fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amoun
         Unit::Pause => positive(reading, node, &what).map(Amount::Pause),
         Unit::Answers => reading.parsed(node, &what, str::parse).map(Amount::Answers),
         Unit::Members => count(node, reading).map(Amount::Members),
+        Unit::Thread => word(node, &what, "thread", THREAD_WORDS, Thread::named, reading).map(Amount::Thread),
     }
 }
 
