@@ -21,7 +21,7 @@ fn a_version_that_does_not_exist_is_an_error_that_tells_which_do() {
 #[test]
 fn a_version_that_names_meters_is_known_without_being_read() {
     for name in Profile::NAMES {
-        assert!(!profile(name).names_meters || super::shipped::may_name_meters(name), "{name}");
+        assert!(!profile(name).names_meters || shipped::may_name_meters(name), "{name}");
     }
 }
 
