@@ -34,6 +34,7 @@ const KINDS: &[Kind] = &[
     ("restart", |it| Fault::of_members(FaultKind::Restart, vec![it]), None),
     ("hang", |it| Fault::of_members(FaultKind::Hang, vec![it]), Some(150)),
     ("long hang", |it| Fault::of_members(FaultKind::Hang, vec![it]), None),
+    ("no-answer", |it| Fault::of_members(FaultKind::NoAnswer, vec![it]), Some(150)),
     (
         "gc-pause",
         |it| Fault {
@@ -55,6 +56,7 @@ const KINDS: &[Kind] = &[
     ("deadlock", |it| Fault::of_members(FaultKind::Deadlock, vec![it]), Some(60)),
     ("disk-full", |it| Fault::of_members(FaultKind::DiskFull, vec![it]), Some(60)),
     ("arrivals", |_| of(FaultKind::Arrivals, Target::Flow(None), Amount::Times(8.0)), Some(60)),
+    ("executions-lost", |_| of(FaultKind::ExecutionsLost, Target::Flow(None), Amount::None), None),
     ("failures", |_| of(FaultKind::TaskFailures, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
     (
         "durations",

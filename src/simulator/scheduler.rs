@@ -44,6 +44,10 @@ struct TriggerState {
     off: bool,
     /// Waits for the execution it created, or for its evaluation in a worker.
     locked: bool,
+    /// Since when.
+    since: Instant,
+    /// What it waits for is not there any more.
+    missing: bool,
     /// It was due while it was locked.
     late: bool,
     generation: u32,
@@ -52,6 +56,9 @@ struct TriggerState {
 
 /// While a trigger is due and its execution still runs, the wait is recorded this often (recorded: 14 in 140 s).
 const LOCK_RECORDED: Duration = Duration::seconds(10);
+
+/// A trigger whose execution is missing for longer is told of in the log, each time that it is looked at (source of 1.3 and 2.0).
+const MISSED: Duration = Duration::seconds(60);
 
 /// All triggers that a scheduler evaluates: Schedule and polling ones.
 fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState> {
@@ -76,6 +83,8 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 barren: None,
                 off: false,
                 locked: false,
+                since: now,
+                missing: false,
                 late: false,
                 generation: 0,
                 evaluations: 0,
@@ -174,8 +183,16 @@ impl Scheduler {
         let Some(it) = found(&plan, (flow, index)) else { return };
         if state.locked {
             state.late = true;
-            let waited = now.since(state.next);
-            cluster.time(cx, scheduler, Meter::SchedulerLock, Subject::Flow(flow), waited);
+            if state.missing {
+                let gone = now.since(state.since);
+                cluster.time(cx, scheduler, Meter::SchedulerMissing, Subject::Flow(flow), gone);
+                if gone > MISSED {
+                    cluster.log_warn(scheduler);
+                }
+            } else {
+                let waited = now.since(state.next);
+                cluster.time(cx, scheduler, Meter::SchedulerLock, Subject::Flow(flow), waited);
+            }
             cx.after(LOCK_RECORDED, Event::TriggerDue { trigger, generation });
             return;
         }
@@ -348,7 +365,9 @@ impl Scheduler {
         trigger: u32,
         origin: Option<Arc<Origin>>,
     ) {
-        let (flow, index) = self.triggers[trigger as usize].place;
+        let state = &mut self.triggers[trigger as usize];
+        (state.since, state.missing) = (cx.now, false);
+        let (flow, index) = state.place;
         let number = cx.next_number(flow);
         if let Some(origin) = origin.or_else(|| given(cx, (flow, index))) {
             executor.origins.insert((flow, number), origin);
@@ -362,6 +381,13 @@ impl Scheduler {
     pub(super) fn ended(&mut self, cx: &mut Context, trigger: u32, state: State) {
         self.stop_after(cx, trigger, state);
         self.unlock(cx, trigger);
+    }
+
+    /// The execution that a trigger waits for is lost: it waits on, until somebody unlocks it by hand.
+    pub(super) fn misses(&mut self, trigger: u32) {
+        if let Some(state) = self.triggers.get_mut(trigger as usize) {
+            state.missing = state.locked;
+        }
     }
 
     /// What a trigger waited for is over.
