@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{config, exposition, families};
+use common::{exposition, families};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{NoFiles, Plan, read};
 use mock_kestra::simulator::{Happening, Port, Simulation};
@@ -60,7 +60,7 @@ const ENDED: &str = "kestra_executor_execution_end_count_total";
 const F: &str = "flow_id=\"f\"";
 
 proptest! {
-    #![proptest_config(config(24))]
+    #![proptest_config(common::config(24))]
 
     /// A trigger whose execution is lost never fires again; the time since it did is measured each ten seconds. Before, none is.
     #[test]

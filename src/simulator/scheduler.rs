@@ -94,6 +94,22 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
     triggers
 }
 
+impl TriggerState {
+    /// It is due, and waits for its execution, or for one that is missing.
+    fn wait(&mut self, cx: &Context, cluster: &mut Cluster, scheduler: usize) {
+        self.late = true;
+        let subject = Subject::Flow(self.place.0);
+        if !self.missing {
+            return cluster.time(cx, scheduler, Meter::SchedulerLock, subject, cx.now.since(self.next));
+        }
+        let gone = cx.now.since(self.since);
+        cluster.time(cx, scheduler, Meter::SchedulerMissing, subject, gone);
+        if gone > MISSED {
+            cluster.log_warn(scheduler);
+        }
+    }
+}
+
 /// What an execution is started with whose trigger has variables by its `behaviour`.
 fn given(cx: &Context, (flow, index): (u32, u32)) -> Option<Arc<Origin>> {
     let variables = cx.flows.get(flow as usize)?.outputs.get(&Place::Trigger(index))?;
@@ -182,17 +198,7 @@ impl Scheduler {
         let plan = cx.plan.clone();
         let Some(it) = found(&plan, (flow, index)) else { return };
         if state.locked {
-            state.late = true;
-            if state.missing {
-                let gone = now.since(state.since);
-                cluster.time(cx, scheduler, Meter::SchedulerMissing, Subject::Flow(flow), gone);
-                if gone > MISSED {
-                    cluster.log_warn(scheduler);
-                }
-            } else {
-                let waited = now.since(state.next);
-                cluster.time(cx, scheduler, Meter::SchedulerLock, Subject::Flow(flow), waited);
-            }
+            state.wait(cx, cluster, scheduler);
             cx.after(LOCK_RECORDED, Event::TriggerDue { trigger, generation });
             return;
         }
