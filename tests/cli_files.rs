@@ -263,3 +263,50 @@ fn a_secret_that_nobody_gives_is_warned_of_unless_the_scenario_is_about_that() {
     let (code, _, err) = run(&["check", path]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_that_nobody_writes_into_is_refused_and_one_of_the_shell_is_read() {
+    let folder = scratch("pipe");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let pipe = folder.join("flow.yml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let name = pipe.to_str().expect("UTF-8");
+    for arguments in [&["check", name][..], &["check", "idle", "--flows", name]] {
+        let (code, _, err) = run(arguments);
+        assert!(code == Some(2) && err.contains("it is a named pipe"), "{code:?} {err}");
+    }
+    let binary = env!("CARGO_BIN_EXE_mock-kestra");
+    let script = format!("{binary} check -q <(echo 'name: x')");
+    let output = std::process::Command::new("bash").args(["-c", &script]).output().expect("bash");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_flow_file_is_left_out_by_the_version_that_refuses_it_and_by_no_other() {
+    let folder = scratch("versions");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let task = "tasks: [ { id: a, type: io.kestra.plugin.core.log.Log, message: hi } ]\n";
+    let old = format!("id: old\nnamespace: n\n{task}listeners: [ {{ tasks: [ {{ id: b, type: a.b.C }} ] }} ]\n");
+    std::fs::write(folder.join("old.yml"), old).expect("written");
+    std::fs::write(folder.join("both.yml"), format!("id: both\nnamespace: n\n{task}")).expect("written");
+    let flows = folder.to_str().expect("UTF-8");
+    for (version, left_out) in [("1.3", false), ("2.0", true)] {
+        for (strict, code) in [(&[][..], 0), (&["--strict"][..], i32::from(left_out))] {
+            // Nothing starts these flows: that is a warning too.
+            let arguments = [&["run", "idle", "--flows", flows, "--kestra", version], strict].concat();
+            let (got, _, err) = run(&arguments);
+            let told = err.contains("old.yml is left out: Kestra 2.0 refuses it, and keeps the other flows");
+            assert_eq!(told, left_out, "{err}");
+            assert!(got == Some(code) || !strict.is_empty() && got == Some(1), "{got:?} {err}");
+            assert_eq!(err.contains("Unrecognized field \"listeners\""), left_out, "{err}");
+        }
+    }
+    let (code, _, err) = run(&["check", "idle", "--flows", flows]);
+    assert_eq!(code, Some(0), "{err}");
+    let scenario = folder.join("x.yaml");
+    std::fs::write(&scenario, "name: x\nkestra: \"2.0\"\nflows: [ old.yml, both.yml ]\n").expect("written");
+    let (code, _, err) = run(&["check", scenario.to_str().expect("UTF-8")]);
+    assert!(code == Some(2) && err.contains("old.yml is left out"), "{code:?} {err}");
+}

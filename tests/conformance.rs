@@ -249,7 +249,7 @@ fn sleep(id: &str, duration: Duration) -> Task {
     Task {
         id: id.to_owned(),
         kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-        sleep: Some(duration),
+        sleep: Some(duration.into()),
         ..Task::default()
     }
 }

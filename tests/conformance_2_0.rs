@@ -88,7 +88,7 @@ fn flow(id: &str, triggers: Vec<Trigger>, sleep: Duration) -> Flow {
     let task = Task {
         id: "s".to_owned(),
         kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-        sleep: Some(sleep),
+        sleep: Some(sleep.into()),
         ..Task::default()
     };
     let (id, namespace, labels, errors) = (id.to_owned(), "company.team".to_owned(), Vec::new(), Vec::new());

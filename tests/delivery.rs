@@ -606,6 +606,73 @@ fn tls_is_spoken_with_those_whom_a_known_authority_vouches_for() {
     }
 }
 
+/// A connection whose first word was said before it was secured.
+struct Greeted<T> {
+    stream: T,
+    greeted: bool,
+}
+
+impl<T: Read> Read for Greeted<T> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.stream.read(into)
+    }
+}
+
+impl<T: Write> Write for Greeted<T> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if std::mem::replace(&mut self.greeted, true) { self.stream.write(bytes) } else { Ok(bytes.len()) }
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Speaks with a client up to its STARTTLS, and secured from there on; what was said before that is kept.
+fn after_starttls(config: &Arc<rustls::ServerConfig>, stream: TcpStream, plain: &Mutex<String>) -> impl Talk + use<> {
+    let mut reader = BufReader::new(stream);
+    reader.get_mut().write_all(b"220 here\r\n").unwrap();
+    loop {
+        let mut line = String::new();
+        let read = reader.read_line(&mut line).unwrap_or(0);
+        plain.lock().unwrap().push_str(&line);
+        let starts = line.trim_end() == "STARTTLS";
+        let answer: &[u8] = if starts { b"220 go on\r\n" } else { b"250-here\r\n250 STARTTLS\r\n" };
+        let _ = reader.get_mut().write_all(answer);
+        if starts || read == 0 {
+            return Greeted { stream: secured(config, reader.into_inner()), greeted: false };
+        }
+    }
+}
+
+#[test]
+fn a_mail_that_asks_for_starttls_says_nothing_before_it_and_is_lost_where_there_is_none() {
+    let (pem, config) = authority();
+    let known = || Sending { authorities: authorities(&pem).unwrap(), ..Sending::default() };
+    let key = "secrets: { KEY: s3cr3t }";
+    let strategy = "transportStrategy: SMTP_TLS, sessionTimeout: 60000";
+    for (sending_, state) in [(known(), "SUCCESS"), (Sending::default(), "FAILED")] {
+        let (config, plain) = (config.clone(), Arc::new(Mutex::new(String::new())));
+        let before = plain.clone();
+        let (port, heard) = mail_server(move |stream| Box::new(after_starttls(&config, stream, &before)));
+        let (mock, _) = sending(&scenario(&mail("localhost", port, strategy), key), sending_);
+        jump(&mock, "10m");
+        assert_eq!(last_state(&mock), state, "{:?}", notifications(&mock));
+        drop(mock);
+        let all = heard.join().unwrap_or_default();
+        assert_eq!(all.contains("AUTH PLAIN") && all.contains("<b>boom</b>"), state == "SUCCESS", "{all}");
+        let plain = plain.lock().unwrap();
+        assert!(plain.ends_with("STARTTLS\r\n") && !plain.contains("AUTH") && !plain.contains("MAIL"), "{plain}");
+    }
+    // A server that knows no STARTTLS gets neither the password nor the mail.
+    let (port, heard) = mail_server(|stream| Box::new(stream));
+    let (mock, _) = sending(&scenario(&mail("localhost", port, strategy), key), known());
+    jump(&mock, "10m");
+    assert_eq!((notifications(&mock)[0]["delivery"].as_str(), last_state(&mock)), (Some("lost"), "FAILED"));
+    drop(mock);
+    let all = heard.join().unwrap();
+    assert!(all.starts_with("EHLO") && !all.contains("AUTH") && !all.contains("MAIL"), "{all}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_says_where_messages_go() {
     let server = answering(ResponseTemplate::new(404).set_body_string("no_team")).await;

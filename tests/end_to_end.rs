@@ -8,7 +8,7 @@ use mock_kestra::document::Source;
 use mock_kestra::execution::trigger::{self, TaskRun, Upstream};
 use mock_kestra::execution::{self, Command, Dialect, Does, Done, Event, Execution, Naming, Scratch, Tree, World};
 use mock_kestra::flow::trigger::Dialect as Triggers;
-use mock_kestra::flow::{Demand, Flow, State};
+use mock_kestra::flow::{Demand, Flow, Span, State};
 use mock_kestra::pebble::{self, Host, Template};
 use mock_kestra::scenario::{Loader, read};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -277,8 +277,8 @@ fn last_state(shown: &[Shown]) -> State {
 /// How long a worker needs for a task, and what comes of it.
 fn work(world: &Here<'_>, execution: &Execution, run: u32) -> (Duration, State, Map<String, Value>) {
     let task = world.flow.task(execution.run(run).expect("a task run").node as usize).expect("a task");
-    let lasts = task.sleep.unwrap_or(Duration::milliseconds(1));
-    if let Some(timeout) = task.timeout.filter(|timeout| *timeout < lasts) {
+    let lasts = task.sleep.as_ref().and_then(Span::written).unwrap_or(Duration::milliseconds(1));
+    if let Some(timeout) = task.timeout.as_ref().and_then(Span::written).filter(|timeout| *timeout < lasts) {
         return (timeout, State::Failed, Map::new());
     }
     let mut render = |text: &str| world.rendered(text, execution, Some(run));

@@ -4,7 +4,7 @@
 mod common;
 
 use mock_kestra::execution::{Command, Dialect, Done, Event, Execution, Scratch, TaskRun, Tree, World};
-use mock_kestra::flow::{Body, Flow, Group, How, Listener, Pause, Retry, RetryPause, State, Task, Until};
+use mock_kestra::flow::{Body, Flow, Group, How, Listener, Pause, Retry, RetryPause, Span, State, Task, Until};
 use mock_kestra::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -52,8 +52,8 @@ fn plain() -> impl Strategy<Value = Task> {
             disabled: off == 0,
             run_if: if_.map(str::to_owned),
             body: match pauses {
-                0 => Body::Pause(Pause { duration: Some(Duration::seconds(1)), ..Pause::default() }),
-                1 => Body::Pause(Pause { timeout: Some(Duration::seconds(1)), ..Pause::default() }),
+                0 => Body::Pause(Pause { duration: Some(Duration::seconds(1).into()), ..Pause::default() }),
+                1 => Body::Pause(Pause { timeout: Some(Duration::seconds(1).into()), ..Pause::default() }),
                 2 => Body::Update,
                 _ => Body::Work,
             },
@@ -68,6 +68,10 @@ fn task() -> impl Strategy<Value = Task> {
         let how = prop_oneof![
             Just(How::Sequential),
             Just(How::AllowFailure),
+            any::<bool>().prop_map(|bad| {
+                let span = if bad { Span::Rendered("{{ none }}".to_owned()) } else { Duration::seconds(1).into() };
+                How::Paused(Box::new(Pause { duration: Some(span), ..Pause::default() }))
+            }),
             (0..3u32).prop_map(How::Parallel),
             select(vec!["true", "false"]).prop_map(|it| How::If(it.to_owned())),
             (select(vec!["true", "false"]), 1..3u32, any::<bool>()).prop_map(|(condition, most, fails)| {
@@ -284,6 +288,32 @@ proptest! {
         prop_assert!(execution.state != State::Killed || asked(Event::Kill));
         let cancel = Event::Cut { state: State::Cancelled };
         prop_assert!(execution.state != State::Cancelled || asked(cancel));
+    }
+
+    #[test]
+    fn a_restart_runs_what_failed_again_and_nothing_that_ended_well(
+        flow in flow(),
+        choices in prop::collection::vec(any::<u8>(), 60),
+        again in prop::collection::vec(any::<u8>(), 60),
+        new in any::<bool>(),
+    ) {
+        // What listeners did stays done, also what failed of it.
+        let flow = Flow { listeners: Vec::new(), ..flow };
+        let (execution, tree) = run(&flow, dialect(new), choices.into_iter(), &[])?;
+        let failed = |run: &TaskRun| run.state == State::Failed;
+        let Some(restarted) = execution.restarted(&tree) else {
+            // Nothing of `tasks` has failed.
+            let tops = 0..flow.tasks.len() as u32;
+            prop_assert!(!execution.runs.iter().any(|run| tops.contains(&run.node) && failed(run)));
+            return Ok(());
+        };
+        prop_assert!(restarted.runs.iter().all(|run| !failed(run)), "{:?}", restarted.runs);
+        let kept: Vec<_> = restarted.runs.iter().map(|run| (run.node, run.state, run.attempt)).collect();
+        let ended = go_on(&tree, dialect(new), restarted, again.into_iter(), &[])?;
+        prop_assert!(ended.state.is_over());
+        for ((node, state, attempt), run) in kept.iter().zip(&ended.runs) {
+            prop_assert!(*node == run.node && (!state.is_over() || (*state, *attempt) == (run.state, run.attempt)));
+        }
     }
 
     #[test]

@@ -319,3 +319,55 @@ fn flow_triggers_start_what_kestras_own_start() {
     assert!(wrong.is_empty(), "{} of {rows}:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(rows, 663);
 }
+
+#[test]
+fn windows_that_have_ended_are_listed_until_they_are_asked_for_again() {
+    let flow_of = |name: &str| json!({ "namespace": "company.team", "flowId": name, "states": ["SUCCESS"] });
+    let success = |name: &str| json!({ "namespace": "company.team", "flowId": name, "state": "SUCCESS" }).to_string();
+    // The window, when an execution opens it, and when it is over.
+    for (window, opened, last, over) in [
+        (json!({ "type": "DAILY_TIME_DEADLINE", "deadline": "09:00:00" }), "08:00:00", "08:59:59", "09:00:00"),
+        (json!({ "type": "SLIDING_WINDOW", "window": "PT1H" }), "08:30:00", "09:29:59", "09:30:00"),
+        (
+            json!({ "type": "DURATION_WINDOW", "window": "PT15M", "windowAdvance": "-PT5M" }),
+            "08:06:00",
+            "08:09:59",
+            "08:10:00",
+        ),
+        (
+            json!({ "type": "DAILY_TIME_WINDOW", "startTime": "06:00:00", "endTime": "12:00:00" }),
+            "08:00:00",
+            "11:59:59",
+            "12:00:00",
+        ),
+    ] {
+        let step = |at: &str, name: &str| Step {
+            step: "1".to_owned(),
+            now: format!("2026-01-05T{at}"),
+            execution: success(name),
+            result: String::new(),
+            windows: String::new(),
+        };
+        let case = Case {
+            version: "1.3.19".to_owned(),
+            name: "own".to_owned(),
+            triggers: json!([{
+                "id": "t",
+                "type": "io.kestra.plugin.core.trigger.Flow",
+                "preconditions": { "id": "p", "timeWindow": window.clone(), "flows": [flow_of("a"), flow_of("b")] },
+            }]),
+            steps: Vec::new(),
+        };
+        let flow = case.flow().expect("a flow");
+        let (dialect, templates) = case.dialect();
+        let listeners = Listeners::new(std::slice::from_ref(&flow), dialect, templates, TimeZone::UTC);
+        let mut windows = Windows::default();
+        let at = |time: &str| instant(&format!("2026-01-05T{time}Z"));
+        assert!(Shown::new(&step(opened, "a"), &flow.id).transition(&listeners, &mut windows).is_empty());
+        assert_eq!(windows.expired(at(last)), [], "{window}");
+        assert_eq!(windows.expired(at(over)), [(0, "p")], "{window}");
+        // What comes then finds no window that counts, and the one that is over is kept no longer.
+        assert!(Shown::new(&step(over, "b"), &flow.id).transition(&listeners, &mut windows).is_empty(), "{window}");
+        assert_eq!(windows.expired(at(over)), [], "{window} {windows:?}");
+    }
+}

@@ -57,7 +57,34 @@ fn cases() -> Vec<Case<'static>> {
         |id: &str, list: &str, more: &str| format!("{{ id: {id}, type: {FLOW}.Sequential, tasks: [ {list} ]{more} }}");
     let allow = |list: &str, more: &str| format!("{{ id: allow, type: {FLOW}.AllowFailure, tasks: [ {list} ]{more} }}");
     let local = format!(", errors: [ {{ id: l, {LOG} }} ]");
+    let switch = |value: &str, more: &str| {
+        let cases =
+            format!("{{ no: [ {{ id: fails, {FAIL} }}, {{ id: after, {LOG} }} ], yes: [ {{ id: runs, {LOG} }} ] }}");
+        format!("{{ id: s, type: {FLOW}.Switch, value: {value}, cases: {cases}{more} }}")
+    };
+    let otherwise = format!(", defaults: [ {{ id: d, {LOG} }}, {{ id: e, {LOG} }} ]");
     vec![
+        (
+            "a Switch fails in the case that fails",
+            tasks(&format!("{}, {ok}", switch("'no'", ""))) + errors,
+            &["FAILED"],
+            3,
+        ),
+        ("and not in another one", tasks(&format!("{}, {ok}", switch("'yes'", ""))) + errors, &["SUCCESS"], 2),
+        (
+            "the case is what its value comes to",
+            tasks(&switch("\"{{ flow.id == 'f' ? 'no' : 'yes' }}\"", &local)) + errors,
+            &["FAILED"],
+            4,
+        ),
+        ("where there is no case its defaults run", tasks(&switch("other", &otherwise)), &["SUCCESS"], 2),
+        ("and it fails where there are none", tasks(&format!("{}, {ok}", switch("other", ""))), &["FAILED"], 0),
+        (
+            "a failure in a case may be allowed",
+            tasks(&format!("{}, {ok}", switch("'no'", ", allowFailure: true"))),
+            &["WARNING"],
+            2,
+        ),
         ("errors: all of them run", tasks(&format!("{ok}, {ko}")) + errors, &["FAILED"], 4),
         ("errors do not run without a failure", tasks(&ok) + errors, &["SUCCESS"], 1),
         ("global errors of a sequence", tasks(&sequence("s", &ko, "")) + errors, &["FAILED"], 3),

@@ -33,6 +33,7 @@ fn member(name: &str, role: Role, threads: u32, restart: Restart, grace: u64) ->
         heap: 1 << 30,
         restart,
         grace: Duration::seconds(grace),
+        reserve: false,
     }
 }
 
@@ -83,7 +84,7 @@ fn task(index: usize) -> impl Strategy<Value = Task> {
             id: format!("t{index}"),
             kind: kind.into(),
             retry,
-            timeout: timeout.map(Duration::seconds),
+            timeout: timeout.map(|s| Duration::seconds(s).into()),
             allow_failure,
             disabled: disabled == 0,
             run_if: (disabled == 1).then(|| "false".to_owned()),
@@ -102,7 +103,7 @@ fn shaped(index: usize, shape: u8, mut tasks: Vec<Task>) -> Vec<Task> {
         1 => vec![own(group(How::Parallel(2), tasks))],
         2 => vec![own(group(How::ForEach(vec!["a", "b", "c"].into(), 2), tasks))],
         3 => {
-            let pause = Pause { duration: Some(Duration::seconds(7)), ..Pause::default() };
+            let pause = Pause { duration: Some(Duration::seconds(7).into()), ..Pause::default() };
             tasks.insert(0, own(TaskBody::Pause(pause)));
             tasks
         }
@@ -114,6 +115,8 @@ fn shaped(index: usize, shape: u8, mut tasks: Vec<Task>) -> Vec<Task> {
                 wait: tasks.len() != 1,
                 transmit: true,
                 inputs: Default::default(),
+                restarts: true,
+                batches: false,
                 inherit: false,
                 outputs: Default::default(),
                 labels: Vec::new(),
@@ -306,6 +309,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     kv: Default::default(),
                     environment: Default::default(),
                     receivers: Vec::new(),
+                    autoscale: Vec::new(),
                     timeline,
                     commands: Vec::new(),
                     expectations: Vec::new(),
@@ -344,7 +348,8 @@ fn asks() -> impl Strategy<Value = Vec<(u64, Whose, Deed)>> {
     let deed = prop_oneof![
         any::<bool>().prop_map(|cascade| Deed::Kill { cascade }),
         Just(Deed::Pause),
-        Just(Deed::Resume),
+        Just(Deed::Resume { inputs: serde_json::Map::new() }),
+        Just(Deed::Restart),
         task().prop_map(Deed::Replay),
         (task(), select(vec![State::Success, State::Failed, State::Warning]))
             .prop_map(|(task, state)| Deed::Change { task, state }),

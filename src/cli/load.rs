@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::complain;
 use super::told::Told;
-use crate::document::{self, Severity, Source, limits};
+use crate::document::{self, Diagnostic, Severity, Source, limits};
 use crate::profile::Profile;
 use crate::scenario::{self, Loader, Plan};
 
@@ -45,6 +45,7 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "controller-lost" in "controller-lost.yaml",
         "no-workers" in "workers/no-workers.yaml",
         "rolling-restart" in "workers/rolling-restart.yaml",
+        "autoscale" in "workers/autoscale.yaml",
         "disk-full" in "workers/disk-full.yaml",
     ]
     "core": [
@@ -78,6 +79,7 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "slot-of-the-dead" in "flows/slot-of-the-dead.yaml",
         "slot-leak" in "flows/slot-leak.yaml",
         "log-flood" in "flows/log-flood.yaml",
+        "sla-lost" in "flows/sla-lost.yaml",
     ]
 };
 
@@ -143,26 +145,15 @@ pub(super) struct Extras {
 
 /// The plan of a scenario with another version of Kestra than its own, when one is named; otherwise as [`plan`].
 pub(super) fn plan_of(name: &str, extras: &Extras, kestra: Option<&'static Profile>, told: &mut Told) -> Option<Plan> {
-    let plan = plan(name, extras, told)?;
-    match kestra {
-        None => Some(plan),
-        Some(kestra) => with_version(plan, kestra).map_err(|why| complain(&format!("error: --kestra: {why}\n"))).ok(),
+    let Some(kestra) = kestra else { return plan(name, extras, told) };
+    let read = ReadScenario::new(name, extras, told)?;
+    match read.with_version(kestra) {
+        Ok((plan, diagnostics)) => Some(ready(plan, &diagnostics, told)),
+        Err(why) => {
+            complain(&format!("error: --kestra: {why}\n"));
+            None
+        }
     }
-}
-
-/// A plan with another version of Kestra.
-///
-/// # Errors
-/// That version has no such members, or does not take its flows.
-fn with_version(plan: Plan, kestra: &'static Profile) -> Result<Plan, String> {
-    let plan = Plan { kestra, ..plan };
-    if let Some(unfit) = plan.cluster.members.iter().find_map(|member| member.unfit(kestra)) {
-        return Err(format!("{unfit}, and the scenario {} asks for one", plan.name));
-    }
-    if let Some((_, refused)) = scenario::refused_triggers(&plan).first() {
-        return Err(format!("{refused}, and the scenario {} has it", plan.name));
-    }
-    Ok(plan)
 }
 
 /// What is done with a scenario that a version of Kestra does not take.
@@ -185,13 +176,15 @@ pub(super) fn plans(
 ) -> Option<Vec<Arc<Plan>>> {
     let mut plans = Vec::new();
     for name in scenarios {
-        let plan = plan(name, extras, told)?;
         if versions.is_empty() {
-            plans.push(Arc::new(plan));
+            plans.push(Arc::new(plan(name, extras, told)?));
             continue;
         }
+        let read = ReadScenario::new(name, extras, told)?;
+        // What was told with one version is not told again with the next.
+        let (mut said, mut secrets) = (Vec::new(), None);
         for kestra in versions {
-            let plan = match (with_version(plan.clone(), kestra), unfit) {
+            let (plan, diagnostics) = match (read.with_version(kestra), unfit) {
                 (Ok(plan), _) => plan,
                 (Err(why), Unfit::Refuse) => {
                     complain(&format!("error: --kestra: {why}\n"));
@@ -202,6 +195,16 @@ pub(super) fn plans(
                     continue;
                 }
             };
+            let new: Vec<Diagnostic> = diagnostics.into_iter().filter(|told| !said.contains(told)).collect();
+            let plan = match &secrets {
+                None => ready(plan, &new, told),
+                Some(secrets) => {
+                    tell(&plan, &new, told);
+                    Plan { secrets: Clone::clone(secrets), ..plan }
+                }
+            };
+            said.extend(new);
+            secrets.get_or_insert_with(|| plan.secrets.clone());
             let name = match versions.len() {
                 1 => plan.name.clone(),
                 _ => format!("{} with Kestra {kestra}", plan.name),
@@ -214,32 +217,86 @@ pub(super) fn plans(
 
 /// The plan of a scenario, by shipped name or path. None when something is wrong: it has been told.
 pub(super) fn plan(name: &str, extras: &Extras, told: &mut Told) -> Option<Plan> {
-    let mut files = Files::default();
-    for path in &extras.flows {
-        match flow_files(Path::new(path)) {
-            Ok(more) => files.more.extend(more.into_iter().map(Arc::new)),
-            Err(why) => {
-                complain(&format!("error: --flows: cannot read `{path}`: {why}\n"));
-                return None;
+    let ReadScenario { plan, diagnostics, .. } = ReadScenario::new(name, extras, told)?;
+    Some(ready(plan, &diagnostics, told))
+}
+
+/// A scenario that was read with the version that it names.
+struct ReadScenario {
+    source: Source,
+    files: Files,
+    plan: Plan,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl ReadScenario {
+    /// None when something is wrong: it has been told.
+    fn new(name: &str, extras: &Extras, told: &mut Told) -> Option<ReadScenario> {
+        let mut files = Files::default();
+        for path in &extras.flows {
+            match flow_files(Path::new(path)) {
+                Ok(more) => files.more.extend(more.into_iter().map(Arc::new)),
+                Err(why) => {
+                    complain(&format!("error: --flows: cannot read `{path}`: {why}\n"));
+                    return None;
+                }
             }
         }
-    }
-    let source = match scenario_source(Path::new(""), name) {
-        Ok(source) => source,
-        Err(why) => {
-            complain(&format!("error: cannot read the scenario `{name}`: {why}\n"));
+        let source = match scenario_source(Path::new(""), name) {
+            Ok(source) => source,
+            Err(why) => {
+                complain(&format!("error: cannot read the scenario `{name}`: {why}\n"));
+                return None;
+            }
+        };
+        let (plan, diagnostics) = scenario::read(&source.name, &source.text, &files);
+        let Some(plan) = plan else {
+            told.diagnostics(&diagnostics);
+            if diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
+                complain(&format!("error: `{name}` is no scenario\n"));
+            }
             return None;
+        };
+        Some(ReadScenario { source, files, plan, diagnostics })
+    }
+
+    /// The plan with another version of Kestra, and what is to be told of it: flow files are those that this version takes.
+    ///
+    /// # Errors
+    /// That version has no such members, or does not take its flows.
+    fn with_version(&self, kestra: &'static Profile) -> Result<(Plan, Vec<Diagnostic>), String> {
+        let name = &self.plan.name;
+        if let Some(unfit) = self.plan.cluster.members.iter().find_map(|member| member.unfit(kestra)) {
+            return Err(format!("{unfit}, and the scenario {name} asks for one"));
         }
-    };
-    let (plan, diagnostics) = scenario::read(&source.name, &source.text, &files);
-    told.diagnostics(&diagnostics);
-    if plan.is_none() && diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
-        complain(&format!("error: `{name}` is no scenario\n"));
+        let (plan, diagnostics) = scenario::read_as(&self.source.name, &self.source.text, &self.files, kestra);
+        let Some(plan) = plan else {
+            let refused = scenario::refused_triggers(&Plan { kestra, ..self.plan.clone() });
+            return Err(match (refused.first(), diagnostics.iter().find(|told| told.severity == Severity::Error)) {
+                (Some((_, refused)), _) => format!("{refused}, and the scenario {name} has it"),
+                (None, Some(error)) => format!("{}, and the scenario {name} has it", error.what),
+                (None, None) => format!("Kestra {} does not take the scenario {name}", kestra.name()),
+            });
+        };
+        // Of the scenario itself is told what its own version makes of it.
+        let own = |told: &&Diagnostic| told.place.source.name == self.source.name;
+        let of_files = diagnostics.iter().filter(|told| !own(told));
+        Ok((plan, self.diagnostics.iter().filter(own).chain(of_files).cloned().collect()))
     }
-    let mut plan = plan?;
+}
+
+/// Tells what was found, and which flow files are left out.
+fn tell(plan: &Plan, diagnostics: &[Diagnostic], told: &mut Told) {
+    told.diagnostics(diagnostics);
     for file in &plan.left_out {
-        told.warning(&format!("{file} is left out: Kestra refuses it, and keeps the other flows"));
+        let version = plan.kestra.name();
+        told.warning(&format!("{file} is left out: Kestra {version} refuses it, and keeps the other flows"));
     }
+}
+
+/// A plan with the secrets of the environment, after what is to be said of it.
+fn ready(mut plan: Plan, diagnostics: &[Diagnostic], told: &mut Told) -> Plan {
+    tell(&plan, diagnostics, told);
     add_secrets(&mut plan, std::env::vars_os(), told);
     for (secret, who) in scenario::missing_secrets(&plan) {
         told.warning(&format!(
@@ -247,7 +304,7 @@ pub(super) fn plan(name: &str, extras: &Extras, told: &mut Told) -> Option<Plan>
              SECRET_{secret} to it in base64"
         ));
     }
-    Some(plan)
+    plan
 }
 
 /// Secrets of the environment, as Kestra itself has them: `SECRET_NAME` in base64. Those of the scenario win.
@@ -287,7 +344,7 @@ pub(super) fn file(path: &str) -> Result<Source, String> {
 }
 
 fn read(path: &Path) -> Result<Source, String> {
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let file = open(path)?;
     let mut bytes = Vec::new();
     // Not all that can be read has an end.
     file.take(limits::FILE as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
@@ -296,6 +353,32 @@ fn read(path: &Path) -> Result<Source, String> {
     }
     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     Ok(Source { name: path.display().to_string(), text })
+}
+
+/// Opens a file. A pipe that has a name is opened only by who finds a writer there: it might never come. What the shell makes
+/// of `<(...)` and `/dev/stdin` has one already.
+fn open(path: &Path) -> Result<std::fs::File, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+    let inherited = ["/dev/fd/", "/dev/stdin", "/proc/self/fd/"].iter().any(|begin| path.starts_with(begin));
+    if pipe(kind) && !inherited {
+        return Err(
+            "it is a named pipe, and whoever opens it waits until something is written: write a file, or use <(...)"
+                .into(),
+        );
+    }
+    std::fs::File::open(path).map_err(failed)
+}
+
+#[cfg(unix)]
+fn pipe(kind: std::fs::FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    kind.is_fifo()
+}
+
+#[cfg(not(unix))]
+fn pipe(_: std::fs::FileType) -> bool {
+    false
 }
 
 /// Files beside the one that names them, and more.

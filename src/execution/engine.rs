@@ -87,6 +87,8 @@ pub(super) enum Rest {
     Due,
     /// It begins once more when its execution does.
     Again,
+    /// Its pause ends by itself.
+    Timed,
 }
 
 impl TaskRun {
@@ -303,6 +305,11 @@ impl Execution {
             Event::Child { run, state } => step.child(run, state, scratch),
         };
         fits.is_some()
+    }
+
+    /// The task run that is let go on when somebody resumes the execution: the first that is PAUSED.
+    pub fn paused(&self) -> Option<u32> {
+        self.runs.iter().position(|run| run.state == State::Paused).map(|run| run as u32)
     }
 
     /// The task run of a number.

@@ -126,7 +126,7 @@ impl Step<'_> {
                 self.counted(run, 1);
                 Ok(0)
             }
-            How::Sequential | How::AllowFailure | How::Parallel(_) | How::Dag(..) => Ok(0),
+            How::Sequential | How::AllowFailure | How::Parallel(_) | How::Dag(..) | How::Paused(_) => Ok(0),
         }
     }
 

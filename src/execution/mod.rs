@@ -4,6 +4,7 @@
 mod dialect;
 mod engine;
 mod group;
+mod inputs;
 mod orders;
 mod replay;
 mod result;
@@ -17,6 +18,7 @@ mod work;
 
 pub use dialect::Dialect;
 pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
+pub use inputs::inputs;
 pub use result::outputs;
 pub use retry::pause;
 #[cfg(feature = "internals")]

@@ -62,8 +62,8 @@ impl Step<'_> {
         if self.execution.state != State::Paused {
             return None;
         }
-        match self.execution.runs.iter().position(|run| run.state == State::Paused) {
-            Some(run) => self.due(run as u32, true, scratch),
+        match self.execution.paused() {
+            Some(run) => self.due(run, true, scratch),
             None => {
                 self.state(State::Running);
                 self.unpaused(scratch)
@@ -104,7 +104,7 @@ impl Step<'_> {
             return Some(());
         }
         let node = self.tree.node(it.node)?;
-        let Does::Pause(Pause { duration, then, .. }) = &node.does else { return None };
+        let Pause { duration, then, .. } = self.tree.pause(it.node)?;
         if *then == Then::Cancel && duration.is_some() && !resumed && !over {
             self.state(State::Cancelled);
             self.commands.push(Command::End(State::Cancelled));
@@ -118,8 +118,15 @@ impl Step<'_> {
             (_, Then::Cancel) => State::Cancelled,
             (_, Then::Resume) => State::Success,
         };
-        self.run(run)?.state = allowed(state, node.allow_failure, node.allow_warning);
+        let holds = matches!(node.does, Does::Group(_));
+        self.run(run)?.state = match holds {
+            true => State::Running,
+            false => allowed(state, node.allow_failure, node.allow_warning),
+        };
         self.execution.open -= 1;
+        if over && holds {
+            return self.settle(run, scratch);
+        }
         if over {
             return self.settle(it.parent, scratch);
         }
@@ -137,11 +144,8 @@ impl Step<'_> {
     pub(super) fn let_go(&mut self) {
         for run in 0..self.execution.runs.len() as u32 {
             let Some(&TaskRun { node, state, rest, .. }) = self.execution.run(run) else { continue };
-            let endless = || match self.tree.node(node).map(|node| &node.does) {
-                Some(Does::Pause(pause)) => pause.duration.or(pause.timeout).is_none(),
-                _ => false,
-            };
-            let waits = rest == Rest::Due || state == State::Paused && endless();
+            let paused = state == State::Paused && self.tree.pause(node).is_some();
+            let waits = rest == Rest::Due || paused && rest != Rest::Timed;
             if !waits || self.is_after(run) {
                 continue;
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::engine::{Execution, Rest, TaskRun};
 use super::rules::Part;
-use super::tree::{Does, NONE, Tree};
-use crate::flow::{How, State};
+use super::tree::{Does, Held, NONE, Tree};
+use crate::flow::{How, State, core};
 
 impl Execution {
     /// One that runs a task run again, and all that comes behind it: what ran before it has run. None when it has no such
@@ -36,6 +36,60 @@ impl Execution {
         (it.state, it.rest) = (state, Rest::None);
         kept.attempt = self.attempt + 1;
         Some(kept)
+    }
+
+    /// The same execution, of which all task runs that failed, or are PAUSED, run again; what ran of `errors`, `finally` and
+    /// `afterExecution` is forgotten, and so is what a WorkingDirectory held that begins anew (source). None when it has no
+    /// such task run.
+    pub fn restarted(&self, tree: &Tree) -> Option<Execution> {
+        let failed = |run: &TaskRun| matches!(run.shown(), State::Failed | State::Paused);
+        let numbers = 0..self.runs.len() as u32;
+        let again: Vec<u32> = numbers
+            .filter(|run| self.run(*run).is_some_and(|it| failed(it) && self.is_of_tasks(tree, it) && self.is_last(it)))
+            .collect();
+        let mut open = vec![false; self.runs.len()];
+        for run in again.iter().flat_map(|run| self.path(*run)) {
+            *open.get_mut(run as usize)? = true;
+        }
+        let anew = |run: u32| {
+            let kind = self.run(run).and_then(|it| tree.node(it.node)).and_then(|node| core(&node.kind));
+            matches!(kind, Some("WorkingDirectory" | "Worker")) && open.get(run as usize) == Some(&true)
+        };
+        let left_out = |run: u32| {
+            let Some(it) = self.run(run) else { return true };
+            // What listeners did stays done.
+            let listened = tree.listeners.iter().any(|lists| lists.branches.iter().any(|list| list.contains(&it.node)));
+            !listened && !self.is_of_tasks(tree, it) || self.path(it.parent).into_iter().any(anew)
+        };
+        let (mut kept, places) = self.without(left_out, &[]);
+        for (run, place) in places.iter().enumerate() {
+            let Some(place) = place.filter(|_| open.get(run) == Some(&true)) else { continue };
+            let it = kept.runs.get_mut(place as usize)?;
+            let node = tree.node(it.node)?;
+            let leads = again.iter().any(|other| *other != run as u32 && self.path(*other).contains(&(run as u32)));
+            (it.state, it.rest) = match &node.does {
+                // It has waited, and ends well.
+                Does::Pause(_) => (State::Success, Rest::None),
+                Does::Group(Held { how: How::Paused(_), .. }) => (State::Running, Rest::None),
+                Does::Group(_) if leads => (State::Running, Rest::None),
+                _ => (State::Created, Rest::Again),
+            };
+            if it.rest == Rest::Again {
+                it.attempt += 1;
+                it.branch = 0;
+                kept.values.remove(&place);
+                kept.outputs.remove(&place);
+            }
+        }
+        kept.attempt = self.attempt + 1;
+        (!again.is_empty()).then_some(kept)
+    }
+
+    /// Whether a task run, and those that hold it, belong to the last iteration of what repeats them.
+    fn is_last(&self, run: &TaskRun) -> bool {
+        let last =
+            |it: &TaskRun| self.runs.iter().all(|other| other.parent != it.parent || other.iteration <= it.iteration);
+        last(run) && self.path(run.parent).into_iter().filter_map(|at| self.run(at)).all(last)
     }
 
     /// A task run and those that hold it, the innermost first.

@@ -25,8 +25,18 @@ pub fn outputs(declared: &[Json], render: &mut Render<'_>) -> Result<Map<String,
 }
 
 /// A value as one of its type.
-fn typed(kind: &str, value: Json) -> Result<Json, String> {
-    let Json::String(text) = &value else { return Ok(value) };
+///
+/// # Errors
+/// It is none.
+pub(super) fn typed(kind: &str, value: Json) -> Result<Json, String> {
+    let Json::String(text) = &value else {
+        return match (kind, &value) {
+            ("INT", Json::Number(number)) if number.is_i64() => Ok(value),
+            ("FLOAT", Json::Number(_)) | ("BOOL" | "BOOLEAN", Json::Bool(_)) => Ok(value),
+            ("INT" | "FLOAT" | "BOOL" | "BOOLEAN", _) => Err(format!("`{value}` is no {kind}")),
+            _ => Ok(value),
+        };
+    };
     let wrong = || format!("`{text}` is no {kind}");
     match kind {
         "INT" => text.trim().parse::<i32>().map(Json::from).map_err(|_| wrong()),

@@ -6,7 +6,7 @@ use super::engine::{Command, Execution, Rest, Scratch, TASK_RUNS, TaskRun, World
 use super::rules::{Part, Scope, allowed, is_running};
 use super::tree::{Does, Held, Lists, NONE, Node, Tree};
 use super::{Dialect, pause};
-use crate::flow::{How, State};
+use crate::flow::{How, Pause, State};
 use crate::pebble::truthy;
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
@@ -230,6 +230,7 @@ impl Step<'_> {
         let listens = self.execution.listening.iter().flatten().any(|at| *at as usize == which);
         let scope = self.scope(parent, lists, states);
         match scope.next(self.dialect) {
+            Some(next) if listens && scope.waits(next) => {}
             Some(next) if listens => self.create(parent, lists, next, open),
             _ if listens && scope.end(self.dialect).is_none() => {}
             _ => open.push(parent - 1),
@@ -241,6 +242,7 @@ impl Step<'_> {
         let tree = self.tree;
         let scope = self.scope(AFTER, &tree.after, states);
         match scope.next(self.dialect) {
+            Some(next) if scope.waits(next) => {}
             Some(next) => self.create(AFTER, &tree.after, next, open),
             None => self.execution.over = scope.end(self.dialect).is_some(),
         }
@@ -415,26 +417,16 @@ impl Step<'_> {
         self.run(run).into_iter().for_each(|it| it.state = State::Running);
         match &node.does {
             Does::Work => {}
+            Does::Group(Held { how: How::Paused(pause), .. }) | Does::Pause(pause) => {
+                self.pauses(run, node, pause, open)
+            }
             Does::Group(held) => match self.chosen(run, held) {
                 Ok(branch) => {
                     self.run(run).into_iter().for_each(|it| it.branch = branch);
                     open.push(run);
                 }
-                Err(why) => {
-                    self.execution.failures.push((run, why));
-                    self.leave(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open);
-                }
+                Err(why) => self.fails(run, node, why, open),
             },
-            Does::Pause(pause) => {
-                self.execution.open += 1;
-                self.run(run).into_iter().for_each(|it| it.state = State::Paused);
-                if !self.execution.state.is_over() {
-                    self.state(State::Paused);
-                }
-                if let Some(after) = pause.duration.or(pause.timeout) {
-                    self.commands.push(Command::Wait { run, after });
-                }
-            }
             Does::Subflow(_) => {
                 self.execution.open += 1;
                 self.commands.push(Command::Child { run });
@@ -452,6 +444,31 @@ impl Step<'_> {
                 }
                 open.push(NONE);
             }
+        }
+    }
+
+    /// A task run fails as the executor looks at it.
+    fn fails(&mut self, run: u32, node: &Node, why: String, open: &mut Vec<u32>) {
+        self.execution.failures.push((run, why));
+        self.leave(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open);
+    }
+
+    /// A Pause begins. How long it lasts is worked out without the variables of its task run (source).
+    fn pauses(&mut self, run: u32, node: &Node, pause: &Pause, open: &mut Vec<u32>) {
+        let mut spans = [&pause.duration, &pause.timeout].into_iter().flatten();
+        let known = spans.find_map(|span| span.known(&mut |text| self.render(text, NONE)).transpose()).transpose();
+        let after = match known {
+            Ok(after) => after,
+            Err(why) => return self.fails(run, node, why, open),
+        };
+        self.execution.open += 1;
+        let rest = if after.is_some() { Rest::Timed } else { Rest::None };
+        self.run(run).into_iter().for_each(|it| (it.state, it.rest) = (State::Paused, rest));
+        if !self.execution.state.is_over() {
+            self.state(State::Paused);
+        }
+        if let Some(after) = after {
+            self.commands.push(Command::Wait { run, after });
         }
     }
 

@@ -1,7 +1,7 @@
 //! A flow as a tree of numbered tasks, made once for all its executions.
 
 use super::rules::Part;
-use crate::flow::{Body, Demand, Flow, How, Pause, Retry, Sla, State, Subflow, Task};
+use crate::flow::{Body, Demand, Flow, How, Pause, Retry, Sla, State, Subflow, Task, core};
 
 /// No number: no parent, no choice.
 pub(super) const NONE: u32 = u32::MAX;
@@ -19,6 +19,7 @@ pub struct Tree {
     pub(super) listeners: Vec<Lists>,
     /// The assertions of its `sla`: the place of the entry, the template, how an execution ends of which it is not true.
     pub(super) asserts: Vec<(u32, String, Option<State>)>,
+    resumes: bool,
 }
 
 /// A task.
@@ -49,7 +50,7 @@ pub enum Does {
     /// It holds tasks.
     Group(Held),
     /// It waits.
-    Pause(Pause),
+    Pause(Box<Pause>),
     /// It starts an execution of another flow.
     Subflow(Box<Subflow>),
     /// It ends the execution.
@@ -83,6 +84,7 @@ impl Tree {
             after: Lists::default(),
             listeners: Vec::new(),
             asserts: asserts(flow),
+            resumes: flow.all_tasks().iter().any(|task| core(&task.kind) == Some("Resume")),
         };
         let of_flow = flow.retry.as_ref().map(|retry| &retry.retry);
         tree.root.branches = vec![tree.list(&flow.tasks, Part::Tasks, of_flow)];
@@ -133,7 +135,7 @@ impl Tree {
                 run_if: task.run_if.clone(),
                 does: match &task.body {
                     Body::Work | Body::Fail | Body::Group(_) => Does::Work,
-                    Body::Pause(pause) => Does::Pause(*pause),
+                    Body::Pause(pause) => Does::Pause(Box::new(pause.clone())),
                     Body::Subflow(subflow) => Does::Subflow(subflow.clone()),
                     Body::Exit(state) => Does::Exit(*state),
                     Body::Update => Does::Update,
@@ -143,6 +145,20 @@ impl Tree {
             });
         }
         list
+    }
+
+    /// Whether a task of it lets other executions go on.
+    pub fn resumes(&self) -> bool {
+        self.resumes
+    }
+
+    /// The Pause that a task is, with tasks of its own or without.
+    pub fn pause(&self, node: u32) -> Option<&Pause> {
+        match &self.node(node)?.does {
+            Does::Pause(pause) => Some(pause),
+            Does::Group(Held { how: How::Paused(pause), .. }) => Some(pause),
+            _ => None,
+        }
     }
 
     /// A task.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::trigger::Condition;
-use super::{Flow, State, Task};
+use super::{Flow, State, Task, jackson};
 use crate::time::Duration;
 
 /// What a task is.
@@ -22,7 +22,8 @@ pub enum Body {
     Fail,
     /// `io.kestra.plugin.core.execution.Exit`: the execution ends in this state.
     Exit(State),
-    /// `Labels`, `SetVariables`, `UnsetVariables`: the executor changes the execution, no worker sees it.
+    /// `Labels`, `SetVariables`, `UnsetVariables`, `Resume`: the executor changes the execution, or another one; no worker
+    /// sees it.
     Update,
 }
 
@@ -61,6 +62,8 @@ pub enum How {
     Until(Box<Until>),
     /// All its tasks for all values at the same time, at most so many (0: all).
     EachParallel(Json, u32),
+    /// It waits as a Pause does; then its tasks run one after another.
+    Paused(Box<Pause>),
 }
 
 /// `io.kestra.plugin.core.flow.LoopUntil` (old name WaitFor).
@@ -87,15 +90,57 @@ pub struct Listener {
     pub tasks: Vec<Task>,
 }
 
+/// A duration of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// It is written out.
+    Written(Duration),
+    /// A text that is no duration as it stands: what it comes to when the task begins must be one.
+    Rendered(String),
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Span {
+        Span::Written(duration)
+    }
+}
+
+impl Span {
+    /// As long as it is written out.
+    pub fn written(&self) -> Option<Duration> {
+        match self {
+            Span::Written(duration) => Some(*duration),
+            Span::Rendered(_) => None,
+        }
+    }
+
+    /// How long it is; none where its text comes to nothing.
+    ///
+    /// # Errors
+    /// Why its text comes to no duration.
+    pub fn known(&self, render: &mut dyn FnMut(&str) -> Result<String, String>) -> Result<Option<Duration>, String> {
+        let text = match self {
+            Span::Written(duration) => return Ok(Some(*duration)),
+            Span::Rendered(text) => render(text)?,
+        };
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        jackson::duration(&text).map(Some).map_err(|_| format!("`{text}` is no duration"))
+    }
+}
+
 /// A task that waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pause {
     /// `pauseDuration` (old name `delay`): how long it waits; without, until somebody lets the execution go on.
-    pub duration: Option<Duration>,
+    pub duration: Option<Span>,
     /// `behavior`: what becomes of the task after that.
     pub then: Then,
     /// `timeout`: it fails when nobody has let the execution go on by then.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Span>,
+    /// `onResume`: inputs that whoever lets it go on gives, as they are declared.
+    pub inputs: Vec<Json>,
 }
 
 /// `behavior` of a Pause.
@@ -129,6 +174,11 @@ pub struct Subflow {
     pub labels: Vec<(String, String)>,
     /// `inheritLabels`: it also has those of this one.
     pub inherit: bool,
+    /// It is that of a ForEachItem: it starts an execution for each batch.
+    pub batches: bool,
+    /// `restartBehavior` is RETRY_FAILED, as usual: when the task runs again as its execution was restarted, so is the one
+    /// that it had started.
+    pub restarts: bool,
     /// `outputs` (deprecated): what the task puts out of an execution whose flow says nothing of that.
     pub outputs: Map<String, Json>,
 }

@@ -26,10 +26,10 @@ impl Default<'_> {
 /// Where Kestra keeps its own tasks now.
 const NOW: &str = "io.kestra.plugin.core.";
 
-/// A flow with its defaults filled in; none when it has none.
-pub(super) fn filled(flow: &Node) -> Option<Node> {
+/// A flow with its defaults filled in, and behind them those that are for all flows; none when there are none.
+pub(super) fn filled(flow: &Node, of_all: &[Node]) -> Option<Node> {
     let (mut plain, mut forced) = (Vec::new(), Vec::new());
-    for item in KEYS.iter().filter_map(|key| get(flow, key)).flat_map(items) {
+    for item in KEYS.iter().filter_map(|key| get(flow, key)).flat_map(items).chain(of_all) {
         let Some(Node { value: Value::Scalar { text: kind, .. }, .. }) = get(item, "type") else { continue };
         let Some(Node { value: Value::Mapping(values), .. }) = get(item, "values") else { continue };
         let is_forced = get(item, "forced").map(jackson::json) == Some(serde_json::Value::Bool(true));
@@ -114,7 +114,7 @@ mod tests {
         let text = format!("tasks: [ {task} ]\npluginDefaults: {defaults}\n");
         let (root, told) = document::parse_jackson(&Arc::new(Source { name: "f.yaml".into(), text }));
         assert!(told.is_empty(), "{told:?}");
-        let filled = root.as_ref().and_then(filled);
+        let filled = root.as_ref().and_then(|root| filled(root, &[]));
         filled.map_or(Json::Null, |flow| jackson::json(&flow)["tasks"][0].clone())
     }
 

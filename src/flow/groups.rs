@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::body::{Body, Group, How, Pause, Subflow, Then, Until};
+use super::body::{Body, Group, How, Pause, Span, Subflow, Then, Until};
 use super::parts::{self, get, word};
 use super::read::Lists;
-use super::{State, jackson, unsimulated};
+use super::{State, Task, jackson, unsimulated};
 use crate::document::{Node, Reading, Value};
 use crate::time::Duration;
 
@@ -16,10 +16,17 @@ use crate::time::Duration;
 pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: &str, told: bool) -> Body {
     let Some(name) = unsimulated::core(kind) else { return Body::Work };
     let body = match name {
-        "Pause" => pause(reading, node),
+        "Pause" => match pause(lists, reading, node, told) {
+            Some(group @ Body::Group(_)) => return group,
+            other => other,
+        },
         "Subflow" | "Flow" => subflow(reading, node),
+        "ForEachItem" => match for_each_item(lists, reading, node, kind, told) {
+            Some(group) => return group,
+            None => None,
+        },
         "Exit" => exit(reading, node),
-        "Labels" | "SetVariables" | "UnsetVariables" => Some(Body::Update),
+        "Labels" | "SetVariables" | "UnsetVariables" | "Resume" => Some(Body::Update),
         "Fail" => get(node, "condition").map(|_| Body::Fail),
         _ => match how(node, name) {
             Some(how) if told && matches!(name, "WorkingDirectory" | "Worker") => {
@@ -167,13 +174,26 @@ fn duration(node: Option<&Node>) -> Result<Option<Duration>, ()> {
     }
 }
 
-/// A Pause that holds no tasks and whose durations are written out.
-fn pause(reading: &mut Reading, node: &Node) -> Option<Body> {
-    if ["tasks", "onPause", "onResume"].iter().any(|key| get(node, key).is_some()) {
+/// A duration of a Pause: whatever stands there is worked out when it begins.
+fn span(node: Option<&Node>) -> Result<Option<Span>, ()> {
+    match node.map(|node| &node.value) {
+        None => Ok(None),
+        Some(Value::Scalar { text, .. }) if text.trim().is_empty() => Ok(None),
+        Some(Value::Scalar { text, .. }) => {
+            Ok(Some(jackson::duration(text).map_or_else(|_| Span::Rendered(text.clone()), Span::Written)))
+        }
+        Some(_) => Err(()),
+    }
+}
+
+/// A Pause. What one that holds tasks makes of its time-out, and of a `behavior` other than RESUME, is another thing in each
+/// version (source): such a one is left out.
+fn pause(lists: &mut Lists, reading: &mut Reading, node: &Node, told: bool) -> Option<Body> {
+    if get(node, "onPause").is_some() {
         return None;
     }
-    let duration_of = |key| duration(get(node, key)).ok();
-    let pauses = duration_of("pauseDuration")?.or(duration_of("delay")?);
+    let span_of = |key| span(get(node, key)).ok();
+    let pauses = span_of("pauseDuration")?.or(span_of("delay")?);
     let words = [("RESUME", Then::Resume), ("WARN", Then::Warn), ("FAIL", Then::Fail), ("CANCEL", Then::Cancel)];
     let then = match get(node, "behavior") {
         // Kestra renders it.
@@ -181,7 +201,21 @@ fn pause(reading: &mut Reading, node: &Node) -> Option<Body> {
         Some(node) => word(reading, node, "behavior of a Pause", &words)?,
         None => Then::Resume,
     };
-    Some(Body::Pause(Pause { duration: pauses, then, timeout: duration_of("timeout")? }))
+    let inputs = match get(node, "onResume") {
+        Some(node) => {
+            parts::inputs(reading, node);
+            jackson::json(node).as_array().cloned()?
+        }
+        None => Vec::new(),
+    };
+    let pause = Pause { duration: pauses, then, timeout: span_of("timeout")?, inputs };
+    if ["tasks", "errors", "finally"].iter().all(|key| items(get(node, key)).is_empty()) {
+        return Some(Body::Pause(pause));
+    }
+    if pause.then != Then::Resume || pause.timeout.is_some() {
+        return None;
+    }
+    Some(Body::Group(Box::new(group(lists, reading, node, How::Paused(Box::new(pause)), told))))
 }
 
 /// A Subflow that begins at once.
@@ -198,6 +232,10 @@ fn subflow(reading: &mut Reading, node: &Node) -> Option<Body> {
         Some(node) => jackson::boolean(reading, node, &format!("`{key}`")),
         None => Some(usual),
     };
+    let restarts = match get(node, "restartBehavior") {
+        Some(node) => word(reading, node, "restartBehavior", &[("RETRY_FAILED", true), ("NEW_EXECUTION", false)])?,
+        None => true,
+    };
     let [namespace, flow] = ["namespace", "flowId"].map(|key| get(node, key).and_then(text));
     Some(Body::Subflow(Box::new(Subflow {
         namespace: namespace?,
@@ -205,10 +243,33 @@ fn subflow(reading: &mut Reading, node: &Node) -> Option<Body> {
         wait: flag(reading, "wait", true)?,
         transmit: flag(reading, "transmitFailed", true)?,
         inherit: flag(reading, "inheritLabels", false)?,
+        restarts,
+        batches: false,
         inputs: map("inputs")?,
         outputs: map("outputs")?,
         labels: get(node, "labels").map(|node| parts::labels(reading, node)).unwrap_or_default(),
     })))
+}
+
+/// A ForEachItem: a worker splits its items, then there is an execution for each batch, then a worker merges their outputs
+/// (source of 0.20 and 1.3).
+fn for_each_item(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: &str, told: bool) -> Option<Body> {
+    let Some(Body::Subflow(mut subflow)) = subflow(reading, node) else { return None };
+    subflow.batches = true;
+    let id = get(node, "id").and_then(text)?;
+    let part = |end: &str, class: &str, body: Body| Task {
+        id: format!("{id}_{end}"),
+        kind: format!("{kind}$ForEachItem{class}"),
+        body,
+        ..Task::default()
+    };
+    let tasks = vec![
+        part("split", "Split", Body::Work),
+        part("items", "Executable", Body::Subflow(subflow)),
+        part("merge", "MergeOutputs", Body::Work),
+    ];
+    let group = group(lists, reading, node, How::Sequential, told);
+    Some(Body::Group(Box::new(Group { branches: vec![tasks], ..group })))
 }
 
 /// An Exit: its state, SUCCESS when it says none.

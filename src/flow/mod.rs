@@ -13,14 +13,17 @@ mod schedule;
 mod state;
 pub mod trigger;
 mod unsimulated;
+pub mod validity;
 pub(crate) mod zone;
 
 #[cfg(feature = "internals")]
 pub use body::Group;
-pub use body::{Body, How, Listener, Pause, Subflow, Then, Until};
+pub use body::{Body, How, Listener, Pause, Span, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
 pub use jackson::json;
+#[cfg(feature = "internals")]
 pub use read::read;
+pub use read::read_with;
 pub use state::State;
 pub use trigger::FlowTrigger;
 pub use unsimulated::{core, outputs_unknown};
@@ -107,7 +110,7 @@ pub struct Task {
     /// `retry`.
     pub retry: Option<Retry>,
     /// `timeout`: the task fails when it runs longer.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Span>,
     /// `allowFailure: true`: a failure ends the task as WARNING and the flow goes on.
     pub allow_failure: bool,
     /// `allowWarning: true`: a warning ends the task as SUCCESS.
@@ -115,7 +118,7 @@ pub struct Task {
     /// `disabled: true`: skipped.
     pub disabled: bool,
     /// `duration` of `io.kestra.plugin.core.flow.Sleep`: how long it sleeps.
-    pub sleep: Option<Duration>,
+    pub sleep: Option<Span>,
     /// `runIf`: the task is skipped unless this holds.
     pub run_if: Option<String>,
     /// What it is.

@@ -8,14 +8,20 @@ use super::fields::{CONCURRENCY, FLOW_FIELDS, LEVELS, NO_TASK_KEYS, RETRY, TASK,
 use super::parts::{self, Input, Name, get, identifier, labels, states, word};
 use super::{
     Body, Concurrency, ConcurrencyBehavior, Flow, FlowRetry, Given, Listener, Recover, Retry, RetryPause, Schedule,
-    Task, Trigger, TriggerAction, TriggerLimits, defaults, groups, jackson, trigger, unsimulated, zone,
+    Span, Task, Trigger, TriggerAction, TriggerLimits, defaults, groups, jackson, trigger, unsimulated, zone,
 };
 use crate::document::{Entry, Field, Node, Object, Reading, Value, nearest};
 use crate::time::Duration;
 
 /// Reads a flow.
+#[cfg(feature = "internals")]
 pub fn read(node: &Node, reading: &mut Reading) -> Option<Flow> {
-    let filled = defaults::filled(node);
+    read_with(node, &[], reading)
+}
+
+/// Reads a flow, with entries of `pluginDefaults` that are for all flows: its own come first.
+pub fn read_with(node: &Node, of_all: &[Node], reading: &mut Reading) -> Option<Flow> {
+    let filled = defaults::filled(node, of_all);
     let flow = read_filled(filled.as_ref().unwrap_or(node), reading)?;
     // Kestra keeps the file as it was written.
     Some(Flow { source: Arc::new(jackson::json(node)), ..flow })
@@ -233,28 +239,21 @@ fn kind(reading: &mut Reading, node: &Node) -> Option<String> {
 }
 
 /// A duration that Kestra works out when the task runs. It takes any text for it, and fails the task when that is none.
-fn rendered(reading: &mut Reading, node: &Node, what: &str, told: bool) -> Option<Duration> {
+fn rendered(reading: &mut Reading, node: &Node, what: &str, told: bool) -> Option<Span> {
     let text = reading.text(node, what)?;
     if text.trim().is_empty() {
         return None;
     }
-    let expression = text.contains("{{");
-    let read = jackson::duration(text);
-    match &read {
-        _ if !told => {}
-        Err(_) if expression => {
-            let what = format!("not simulated: {what} is an expression, it is not worked out");
-            reading.warning(&node.place, what, "write the duration itself");
-        }
+    match jackson::duration(text) {
+        Ok(duration) => Some(Span::Written(duration)),
         Err(advice) => {
-            let what = format!(
-                "{what} is `{text}`: Kestra takes the flow, and fails the task whenever it runs; not simulated"
-            );
-            reading.warning(&node.place, what, advice.as_str());
+            if told && !text.contains("{{") {
+                let what = format!("{what} is `{text}`: Kestra takes the flow, and fails the task whenever it runs");
+                reading.warning(&node.place, what, advice.as_str());
+            }
+            Some(Span::Rendered(text.to_owned()))
         }
-        Ok(_) => {}
     }
-    read.ok()
 }
 
 fn duration(reading: &mut Reading, node: &Node, what: &str) -> Option<Duration> {

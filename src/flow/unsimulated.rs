@@ -74,7 +74,6 @@ const STARTS: &str = "it runs as one plain task here, and starts no other flow";
 /// Core tasks that do something else here, by the last part of their type.
 const TASKS: &[(&str, &str)] = &[
     ("Parallel", HOLDS),
-    ("Sequential", HOLDS),
     ("ForEach", HOLDS),
     ("EachSequential", HOLDS),
     ("EachParallel", HOLDS),
@@ -84,16 +83,13 @@ const TASKS: &[(&str, &str)] = &[
     ("If", HOLDS),
     ("Switch", HOLDS),
     ("Dag", HOLDS),
-    ("AllowFailure", HOLDS),
-    ("WorkingDirectory", HOLDS),
     ("Subflow", STARTS),
     ("Flow", STARTS),
     ("ForEachItem", STARTS),
-    ("Template", STARTS),
+    ("Template", "it runs as one plain task here, and none of the tasks of its template"),
     ("Pause", "it runs as one plain task here, nothing waits"),
     ("Exit", "the execution goes on here"),
-    ("Resume", "no other execution is changed here"),
-    ("Kill", "no other execution is killed here"),
+    ("Kill", "no execution is killed here"),
     ("TemplatedTask", "it runs as one plain task here, and not as the task that its `spec` comes to"),
     ("Toggle", "no trigger is switched here"),
 ];
@@ -108,7 +104,9 @@ pub fn core(kind: &str) -> Option<&str> {
 
 /// Whether only a plugin, or a server, knows what a task puts out.
 pub fn outputs_unknown(task: &Task) -> bool {
-    let known = |name: &str| matches!(name, "Return" | "OutputValues" | "Log" | "Echo" | "Fail" | "Assert" | "Sleep");
+    let known = |name: &str| {
+        matches!(name, "Return" | "OutputValues" | "Log" | "Echo" | "Fail" | "Assert" | "Sleep" | "Count" | "Counts")
+    };
     matches!(task.body, Body::Work | Body::Fail) && !core(&task.kind).is_some_and(known)
 }
 

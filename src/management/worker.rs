@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::error::Error;
 use super::reply::Reply;
 use super::{Context, Handled, date, scheduler};
-use crate::flow::{Flow, Task};
+use crate::flow::{Flow, Span, Task};
 use crate::profile::TaskRuns;
 use crate::simulator::{Job, RunningJob};
 use crate::time::{Calendar, Instant};
@@ -70,9 +70,13 @@ fn definition(task: &Task) -> Value {
     let mut shown = Map::new();
     shown.insert("id".to_owned(), task.id.as_str().into());
     shown.insert("type".to_owned(), task.kind.as_str().into());
-    for (key, duration) in [("timeout", task.timeout), ("duration", task.sleep)] {
+    for (key, duration) in [("timeout", &task.timeout), ("duration", &task.sleep)] {
         if let Some(duration) = duration {
-            shown.insert(key.to_owned(), duration.iso().into());
+            let text = match duration {
+                Span::Written(duration) => duration.iso(),
+                Span::Rendered(text) => text.clone(),
+            };
+            shown.insert(key.to_owned(), text.into());
         }
     }
     Value::Object(shown)
@@ -95,7 +99,7 @@ mod tests {
         let task = Task {
             id: "sleep".to_owned(),
             kind: "io.kestra.plugin.core.flow.Sleep".to_owned(),
-            sleep: Some(Duration::seconds(300)),
+            sleep: Some(Duration::seconds(300).into()),
             ..Task::default()
         };
         let flow = Flow {

@@ -281,6 +281,23 @@ impl Monitor {
         scrape.error = Some(why);
         scrape.end(None, took);
     }
+
+    /// Discovery does not find a target any more: all its series end, those that Prometheus adds too.
+    pub fn target_gone(&mut self, target: usize, time: i64) {
+        let mut taken = std::mem::take(&mut self.taken);
+        taken.clear();
+        let Some(target) = self.targets.get_mut(target) else { return };
+        taken.extend(std::mem::take(&mut target.present).into_iter().map(|series| (series, NO_SAMPLE)));
+        // Should it come back, it is a new target: all its series are added anew.
+        (target.counted, target.counted_of) = (Vec::new(), None);
+        let own = target.own.iter().flatten().filter_map(|kept| match kept.0 {
+            Fate::Series(series) => Some((series, NO_SAMPLE)),
+            _ => None,
+        });
+        taken.extend(own);
+        taken.retain(|(series, value)| self.database.try_append(*series, time, *value));
+        (self.taken, self.taken_at) = (taken, time);
+    }
 }
 
 impl Scrape<'_> {

@@ -239,11 +239,13 @@ impl Profile {
         if self.meters.values().any(|meter| is(&meter)) {
             return None;
         }
-        // The nearest of those that have names of their own.
-        let far = |other: &&Profile| place(other.name).abs_diff(place(self.name));
-        let others = Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok()).filter(|it| it.names_meters);
-        let found = others.filter_map(|other| Some((other, other.meters.values().find(is)?)));
-        let (other, meter) = found.min_by_key(|(other, _)| far(other))?;
+        // The nearest of those that have names of their own: the others need not be read.
+        let far = |name: &&&str| place(name).abs_diff(place(self.name));
+        let mut names: Vec<&&str> = Profile::NAMES.iter().filter(|name| shipped::may_name_meters(name)).collect();
+        names.sort_by_key(far);
+        let others = names.into_iter().filter_map(|name| Profile::named(name).ok()).filter(|it| it.names_meters);
+        let mut found = others.filter_map(|other| Some((other, other.meters.values().find(is)?)));
+        let (other, meter) = found.next()?;
         let same = |here: &&Meter| here.was.contains(&meter.name) || meter.was.contains(&here.name);
         let here = |here: &Meter| {
             let suffix = of(meter).filter(|suffix| here.suffixes().contains(suffix));

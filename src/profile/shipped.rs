@@ -41,6 +41,13 @@ shipped! {
     "2.0": "version.yaml" "meters.yaml" "beans.json" "env.json" "info.json" "loggers.txt" "threads.txt";
 }
 
+/// Whether a version may have names of meters of its own; one that says none of these words has those of the one it extends.
+pub(super) fn may_name_meters(name: &str) -> bool {
+    let says = |text: &str| ["rename", "meters"].iter().any(|word| text.contains(word));
+    let names = |folder: &Folder| folder.file("meters.yaml").is_some() || folder.file("version.yaml").is_some_and(says);
+    FOLDERS.iter().find(|folder| folder.name == name).is_some_and(names)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

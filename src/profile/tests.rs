@@ -19,6 +19,13 @@ fn a_version_that_does_not_exist_is_an_error_that_tells_which_do() {
 }
 
 #[test]
+fn a_version_that_names_meters_is_known_without_being_read() {
+    for name in Profile::NAMES {
+        assert!(!profile(name).names_meters || super::shipped::may_name_meters(name), "{name}");
+    }
+}
+
+#[test]
 fn a_metric_of_another_version_is_known_by_what_tells_the_same_here() {
     let all: Vec<&Profile> = Profile::NAMES.iter().map(|name| profile(name)).collect();
     for here in &all {

@@ -6,7 +6,7 @@ use crate::metrics::Registry;
 use crate::monitor::Located;
 use crate::promql::Semantics;
 use crate::random::noise;
-use crate::simulator::{DatabaseView, Port, Simulation};
+use crate::simulator::{DatabaseView, Member, Port, Simulation};
 use crate::time::Instant;
 
 /// The media types that a scrape offers: protocol, type, and whether names beyond the old ones are offered with it.
@@ -136,6 +136,10 @@ impl Asking {
             return Err(NoScrape::Failed(self.nobody.clone()));
         }
         let refused = || self.outcome(&Outcome::Refused);
+        // The name of a place that scaling took away means nobody.
+        if simulation.members().get(member).is_some_and(Member::is_away) {
+            return Err(NoScrape::Failed(self.nobody.clone()));
+        }
         let listener = self.found.listener.ok_or_else(refused)?;
         let state = management::reachable(simulation, member).map_err(|outcome| self.outcome(&outcome))?;
         let registry = state.registry().ok_or_else(refused)?;

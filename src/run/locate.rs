@@ -2,6 +2,7 @@
 
 use super::kubernetes;
 use crate::management::Listener;
+use crate::monitor::Discovered;
 use crate::scenario::Plan;
 
 /// A port of a member, or of several that one name stands before.
@@ -11,6 +12,15 @@ pub(super) struct Found {
     pub(super) members: Vec<usize>,
     /// What listens there; none when nothing does.
     pub(super) listener: Option<Listener>,
+    /// Service discovery names it, and not the configuration: where nobody is, it is no target.
+    pub(super) discovered: bool,
+}
+
+impl Found {
+    /// The same, with whether discovery names it so.
+    pub(super) fn discovered_in(self, all: &[Discovered], named: &str) -> Found {
+        Found { discovered: all.iter().any(|it| it.address == named), ..self }
+    }
 }
 
 const MANAGEMENT: u32 = 8081;
@@ -37,7 +47,11 @@ pub(super) fn locate(address: &str, plan: &Plan) -> Option<Found> {
             (_, Some(member)) => (member, Listener::Application),
             _ => return None,
         };
-        return (member < members.len()).then(|| Found { members: vec![member], listener: Some(listener) });
+        return (member < members.len()).then(|| Found {
+            members: vec![member],
+            listener: Some(listener),
+            discovered: false,
+        });
     }
     let short = host.split('.').next().unwrap_or(host);
     let words = |name: &str| -> Vec<String> { name.split(['-', '_']).map(str::to_lowercase).collect() };
@@ -66,7 +80,7 @@ pub(super) fn locate(address: &str, plan: &Plan) -> Option<Found> {
         APPLICATION => Some(Listener::Application),
         _ => None,
     };
-    (!found.is_empty()).then_some(Found { members: found, listener })
+    (!found.is_empty()).then_some(Found { members: found, listener, discovered: false })
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -93,7 +107,7 @@ mod tests {
     fn member(address: &str, cluster: &str) -> Option<String> {
         let text = format!("name: x\ncluster: {{ {cluster} }}\n");
         let plan = read("x.yaml", &text, &NoFiles).0.expect("a plan");
-        let Found { members, listener } = locate(address, &plan)?;
+        let Found { members, listener, .. } = locate(address, &plan)?;
         let port = match listener {
             Some(Listener::Management) => "management",
             Some(Listener::Application) => "application",

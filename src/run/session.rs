@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::autoscale::Scaling;
 use super::checkpoints::{Checkpoints, advance_in_slices};
 use super::judge::Judge;
 use super::orders::{agenda, order};
@@ -35,6 +36,7 @@ pub struct Session {
     agenda: VecDeque<Issued>,
     pub(super) watching: Option<Watching>,
     judge: Judge,
+    scaling: Option<Scaling>,
     /// Old happenings make room for new ones.
     endless: bool,
     checkpoints: Option<Checkpoints>,
@@ -73,8 +75,10 @@ pub enum Refused {
 impl Session {
     /// A cluster at the beginning of its life; nothing has moved yet.
     pub fn new(plan: Arc<Plan>, seed: Seed, calendar: Calendar) -> Session {
+        let simulation = Simulation::new(plan.clone(), seed, calendar);
         Session {
-            simulation: Simulation::new(plan.clone(), seed, calendar),
+            scaling: Scaling::of(&plan, &simulation),
+            simulation,
             agenda: agenda(&plan),
             judge: Judge::new(&plan),
             endless: false,
@@ -99,6 +103,10 @@ impl Session {
     #[must_use]
     pub fn watched(mut self, watch: &Watch) -> Session {
         self.watching = Some(Watching::new(watch, &self.plan, &self.simulation));
+        // Autoscalers ask it too.
+        if let Some(scaling) = &mut self.scaling {
+            scaling.prometheus = None;
+        }
         self
     }
 
@@ -164,7 +172,8 @@ impl Session {
     pub fn advance(&mut self, to: Instant) -> Result<(), LimitReached> {
         loop {
             let planned = self.agenda.front().map(|planned| planned.at);
-            let next = planned.into_iter().chain(self.judge.next()).min();
+            let scaling = self.scaling.as_ref().and_then(Scaling::next);
+            let next = planned.into_iter().chain(self.judge.next()).chain(scaling).min();
             let Some(at) = next.filter(|at| *at <= to) else { break };
             self.go(at)?;
             if self.simulation.now() < at {
@@ -173,7 +182,8 @@ impl Session {
             // Who looks at an instant sees what is done at it.
             match self.agenda.pop_front_if(|planned| planned.at <= at) {
                 Some(issued) => self.issue(issued)?,
-                None => self.judge.look(&self.simulation),
+                None if self.judge.next().is_some_and(|look| look <= at) => self.judge.look(&self.simulation),
+                None => self.scale()?,
             }
         }
         self.go(to)
@@ -181,14 +191,28 @@ impl Session {
 
     fn go(&mut self, to: Instant) -> Result<(), LimitReached> {
         let commands = self.commands.len();
-        match (&mut self.watching, &mut self.checkpoints) {
-            (None, Some(checkpoints)) => advance_in_slices(&mut self.simulation, to, |simulation| {
+        let checkpoints = &mut self.checkpoints;
+        let watching = self.watching.as_mut().or_else(|| self.scaling.as_mut()?.prometheus.as_mut());
+        watch::advance(&mut self.simulation, watching, to, &mut |simulation, to| match checkpoints {
+            Some(checkpoints) => advance_in_slices(simulation, to, |simulation| {
                 checkpoints.offer(simulation, commands);
                 true
             })
             .map(|_| ()),
-            (watching, _) => watch::advance(&mut self.simulation, watching.as_mut(), to),
+            None => simulation.advance(to),
+        })
+    }
+
+    /// What autoscalers decide now. A session that is run again decides the same: it is not kept as from outside.
+    fn scale(&mut self) -> Result<(), LimitReached> {
+        let Some(scaling) = &mut self.scaling else { return Ok(()) };
+        for entry in scaling.turns(&self.simulation, self.watching.as_ref(), self.calendar) {
+            if self.is_full() {
+                break;
+            }
+            self.issue(Issued { at: entry.at, command: Command::Inject(entry), planned: true })?;
         }
+        Ok(())
     }
 
     /// Does something, and all that follows at this very instant: what comes next finds it done.

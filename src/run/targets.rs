@@ -48,7 +48,7 @@ pub(super) fn of_job(job: &Job, namespace: &str, plan: &Plan) -> Targets {
     let targets = job.targets(&discovered);
     for located in targets.located {
         match locate(&located.address, plan) {
-            Some(found) => members.push((found, located)),
+            Some(found) => members.push((found.discovered_in(&discovered, &located.named), located)),
             None => elsewhere.push(located),
         }
     }
@@ -65,7 +65,9 @@ pub(super) fn of_job(job: &Job, namespace: &str, plan: &Plan) -> Targets {
     let (lost_at, elsewhere_at) = (addresses(&lost), addresses(&elsewhere));
     let any_member = !members.is_empty();
     // Prometheus asks whom it is told to ask.
-    members.extend(lost.into_iter().map(|located| (Found { members: Vec::new(), listener: None }, located)));
+    members.extend(
+        lost.into_iter().map(|located| (Found { members: Vec::new(), listener: None, discovered: false }, located)),
+    );
     let mut told = Vec::new();
     let mut tell = |severity: Severity, what: String| told.push((severity, format!("job {}: {what}", job.name)));
     namespace::told(job, namespace).into_iter().for_each(|(severity, what)| tell(severity, what));

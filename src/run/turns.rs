@@ -17,7 +17,8 @@ const TOLD: Duration = Duration::minutes(24 * 60);
 pub(super) fn kept(plan: &Plan, watch: &Watch, monitor: &Monitor) -> Option<Duration> {
     // Expectations about alerts and queries ask at the end, for values or for why there are none.
     let asked = |it: &Expectation| matches!(it, Expectation::Alert(_) | Expectation::Query { .. });
-    match plan.expectations.iter().any(asked) || !watch.also.is_empty() || (watch.nearest && plan.duration <= TOLD) {
+    let kept = plan.expectations.iter().any(asked) || !plan.autoscale.is_empty() || !watch.also.is_empty();
+    match kept || (watch.nearest && plan.duration <= TOLD) {
         true => None,
         false => monitor.reach().map(|reach| Duration::milliseconds(reach.unsigned_abs())),
     }
@@ -106,7 +107,7 @@ groups:
             None => watching.kept = None,
         }
         let end = Instant::START + plan.duration;
-        advance(&mut simulation, Some(&mut watching), end).expect("no limit is reached");
+        advance(&mut simulation, Some(&mut watching), end, &mut |it, to| it.advance(to)).expect("no limit is reached");
         watching.evaluate(&simulation.calendar(), end);
         let left = watching.monitor.database().all().iter().map(|series| series.samples.len()).sum();
         (watching.alerts(&simulation.calendar()), watching.failures(), left)

@@ -13,7 +13,7 @@ use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
 use crate::report::{AlertLine, TargetLine};
 use crate::scenario::{Expectation, Plan, Settings};
-use crate::simulator::{LimitReached, Simulation};
+use crate::simulator::{LimitReached, Member, Simulation};
 use crate::time::{Calendar, Duration, Instant, MILLISECOND};
 
 /// How a run is watched.
@@ -76,6 +76,27 @@ pub(super) struct Place {
     pub(super) waiting_since: Option<Instant>,
     /// The lines that are of use, and what becomes of each; of the process that was last scraped.
     lines: Option<(Selected, Vec<Kept>)>,
+    /// How discovery finds it.
+    presence: Presence,
+}
+
+/// Whether discovery finds a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// It does not: nothing is left of it.
+    Absent,
+    /// It does, and it is scraped.
+    Scraped,
+    /// Not since the scrape that would have been then. Prometheus waits for one more, and a tenth of an interval, whether it
+    /// comes back, before its series end (`endOfRunStaleness` of its source).
+    Missed(Instant),
+}
+
+impl Place {
+    /// One whose first turn is then.
+    fn new(asking: Asking, address: String, next: Instant) -> Place {
+        Place { asking, address, next, waiting_since: None, lines: None, presence: Presence::Absent }
+    }
 }
 
 /// A watch under way.
@@ -183,7 +204,7 @@ fn every(member: usize, interval: Duration, plan: &Plan) -> (Found, Located) {
         address,
         target,
     };
-    (Found { members: vec![member], listener: Some(Listener::Management) }, located)
+    (Found { members: vec![member], listener: Some(Listener::Management), discovered: true }, located)
 }
 
 impl Watching {
@@ -206,10 +227,11 @@ impl Watching {
             };
             let next = first(&name, located.target.interval);
             let asking = Asking::new(found, &located, watch.semantics, name_key(&name));
-            places.push(Place { asking, next, address: located.address, waiting_since: None, lines: None });
+            places.push(Place::new(asking, located.address, next));
             targets.push(located.target);
         }
-        let queries = plan.expectations.iter().flat_map(Expectation::expressions).cloned();
+        let scaling = plan.autoscale.iter().map(|it| &it.query);
+        let queries = plan.expectations.iter().flat_map(Expectation::expressions).chain(scaling).cloned();
         let monitor = Monitor::new(Setup {
             rules: watch.rules.clone(),
             targets,
@@ -390,7 +412,11 @@ impl Watching {
             failed: target.seen.failed,
             last_error: target.seen.last_error.as_ref().map(|(at, why)| (instant(calendar, *at), why.clone())),
         };
-        self.places.iter().zip(self.monitor.targets()).map(line).collect()
+        // A place where nobody ever was is no target.
+        let never = |(place, target): &(&Place, &Target)| {
+            place.asking.found.discovered && place.presence == Presence::Absent && target.seen.scrapes == 0
+        };
+        self.places.iter().zip(self.monitor.targets()).filter(|it| !never(it)).map(line).collect()
     }
 
     /// The life of every alert, in virtual time.
@@ -428,6 +454,10 @@ impl Watching {
         let begun = self.places[index].waiting_since.take().unwrap_or(now);
         let time = milliseconds(&simulation.calendar(), begun);
         self.places[index].next = begun + interval;
+        if self.is_absent(simulation, index) {
+            return self.miss(index, now, time, interval);
+        }
+        self.places[index].presence = Presence::Scraped;
         let asking = &mut self.places[index].asking;
         let member = asking.member(simulation);
         match asking.ask(simulation, member, self.plain, begun) {
@@ -457,6 +487,33 @@ impl Watching {
             }
             // A refused or reset connection and a wrong answer fail at once.
             Err(NoScrape::Failed(why)) => self.fail(index, time, Duration::milliseconds(1) + now.since(begun), why),
+        }
+    }
+
+    /// Whether discovery finds nobody behind a target.
+    fn is_absent(&self, simulation: &Simulation, index: usize) -> bool {
+        let found = &self.places[index].asking.found;
+        let away = |member: &usize| simulation.members().get(*member).is_some_and(Member::is_away);
+        found.discovered && found.members.iter().all(away)
+    }
+
+    /// A turn of a target that discovery does not find.
+    fn miss(&mut self, index: usize, now: Instant, time: i64, interval: Duration) {
+        let place = &mut self.places[index];
+        match place.presence {
+            Presence::Absent => {}
+            Presence::Scraped => {
+                place.presence = Presence::Missed(now);
+                place.next = now + interval + interval.times(0.1);
+                place.asking.disconnect();
+            }
+            Presence::Missed(since) => {
+                place.presence = Presence::Absent;
+                place.next = since + interval + interval;
+                place.lines = None;
+                self.monitor.target_gone(index, time);
+                self.hand_on();
+            }
         }
     }
 
@@ -517,20 +574,25 @@ pub(super) fn milliseconds(calendar: &Calendar, at: Instant) -> i64 {
     calendar.start().as_millisecond() + at.as_nanoseconds().div_euclid(MILLISECOND as i64)
 }
 
-/// Moves a simulation to an instant; whoever watches gets their turns on the way.
+/// Moves a simulation to an instant, `go`ing from one to the next; whoever watches gets their turns on the way.
 pub(super) fn advance(
     simulation: &mut Simulation,
     watching: Option<&mut Watching>,
     to: Instant,
+    go: &mut dyn FnMut(&mut Simulation, Instant) -> Result<(), LimitReached>,
 ) -> Result<(), LimitReached> {
     if let Some(watching) = watching {
         while let Some((at, target)) = watching.next()
             && at <= to
         {
-            simulation.advance(at)?;
+            go(simulation, at)?;
+            // It stops at messages that are waited for.
+            if simulation.now() < at {
+                return Ok(());
+            }
             watching.evaluate_on_the_way(&simulation.calendar(), at);
             watching.scrape(simulation, target);
         }
     }
-    simulation.advance(to)
+    go(simulation, to)
 }

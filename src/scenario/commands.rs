@@ -60,7 +60,7 @@ pub enum Order {
         /// What it was.
         answer: RealAnswer,
     },
-    /// `kill`, `pause`, `resume`, `replay`, `change-state`: somebody asks over the API something of executions that are there.
+    /// `kill`, `pause`, `resume`, `restart`, `replay`, `change-state`: somebody asks over the API something of executions that are there.
     Ask {
         /// What.
         deed: Deed,
@@ -114,7 +114,12 @@ pub enum Deed {
     /// `pause`.
     Pause,
     /// `resume`.
-    Resume,
+    Resume {
+        /// `inputs`: for the `onResume` of the Pause that waits.
+        inputs: Map<String, Value>,
+    },
+    /// `restart`: what has failed of it runs again, in the same execution.
+    Restart,
     /// `replay`: a new execution that runs the same again, from a task on if one is named.
     Replay(Option<TaskOf>),
     /// `change-state`: of one that has ended, or of one of its tasks, from which on it runs again then.
@@ -172,7 +177,8 @@ impl Deed {
         match self {
             Deed::Kill { .. } => "kill",
             Deed::Pause => "pause",
-            Deed::Resume => "resume",
+            Deed::Resume { .. } => "resume",
+            Deed::Restart => "restart",
             Deed::Replay(_) => "replay",
             Deed::Change { .. } => "change-state",
         }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{DatabaseKind, Plan, Restart, Settings};
 use crate::flow::{Flow, TriggerAction};
+use crate::profile::Role;
 
 /// The plan as it was understood.
 pub fn describe(plan: &Plan) -> String {
@@ -46,7 +47,7 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
     };
     writeln!(out, "  Kestra {} on {database}{queue}, {age}, runs for {}", plan.kestra, plan.duration)?;
     write_settings(&plan.settings, out)?;
-    for member in &plan.cluster.members {
+    for member in plan.cluster.members.iter().filter(|member| !member.reserve) {
         let restart = match member.restart {
             Restart::Never => "never restarted".to_owned(),
             Restart::After(pause) => format!("restarted after {pause}"),
@@ -59,6 +60,14 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
             member.name, member.threads, member.grace
         )?;
     }
+    for role in Role::ALL {
+        let free: Vec<&str> =
+            plan.cluster.members.iter().filter(|it| it.reserve && it.role == role).map(|it| it.name.as_str()).collect();
+        if let (Some(first), Some(last)) = (free.first(), free.last()) {
+            let names = if free.len() == 1 { (*first).to_owned() } else { format!("{first} to {last}") };
+            writeln!(out, "  {:<14} when the role is scaled up", names)?;
+        }
+    }
     for (index, flow) in plan.flows.iter().enumerate() {
         writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow, plan.starts(index)))?;
     }
@@ -66,6 +75,10 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
         let flow = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
         let over = if arrivals.webhook { "a webhook" } else { "the API" };
         writeln!(out, "  arrivals of {flow} over {over}: {}/min", libm::round(arrivals.rate * 6e4) / 1e3)?;
+    }
+    for it in &plan.autoscale {
+        let (role, query) = (it.role.name(), it.query.text());
+        writeln!(out, "  {role} is scaled from {} to {} by {query}: {} each", it.min, it.max, it.threshold)?;
     }
     for entry in &plan.timeline {
         let lasts = entry.lasts.map(|lasts| format!(" for {lasts}")).unwrap_or_default();

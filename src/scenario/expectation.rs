@@ -71,6 +71,14 @@ impl Expectation {
             _ => false,
         }
     }
+
+    /// Whether it is about executions of a flow that there are.
+    pub(super) fn names_executions(&self, of: usize) -> bool {
+        match self {
+            Expectation::Execution { flow, times, .. } => *flow == Some(of) && *times != Times::Exactly(0),
+            _ => false,
+        }
+    }
 }
 
 /// Messages, as an expectation names them: all that is given must fit.
@@ -166,6 +174,7 @@ pub const HAPPENINGS: &[&str] = &[
     "loses-controller",
     "disconnected",
     "inactive",
+    "scales",
     "template-fails",
     "asked",
     "logger-set",

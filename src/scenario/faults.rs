@@ -9,6 +9,7 @@ use super::{Answer, Plan, ReceiverName, TaskSelector};
 #[cfg(feature = "server")]
 use crate::document::nearest;
 use crate::document::{Field, Kind};
+use crate::profile::Role;
 use crate::time::Duration;
 
 /// A fault: which one, what it is done to, and how much of it.
@@ -35,6 +36,8 @@ pub enum Target {
     Tasks(TaskSelector),
     /// Who is told by notification tasks.
     Receiver(ReceiverName),
+    /// All members of a role, and places where more may come.
+    Role(Role),
 }
 
 /// How much of a fault.
@@ -56,6 +59,8 @@ pub enum Amount {
     Manner(DatabaseFault),
     /// `answers`: what a receiver answers.
     Answers(Answer),
+    /// `to`: so many members.
+    Members(u32),
 }
 
 /// `database`.
@@ -80,6 +85,7 @@ pub(super) enum Unit {
     Leak,
     Pause,
     Answers,
+    Members,
 }
 
 impl Unit {
@@ -91,6 +97,7 @@ impl Unit {
             Unit::Share => "share",
             Unit::Pause => "pause",
             Unit::Answers => "answers",
+            Unit::Members => "to",
         }
     }
 }
@@ -103,6 +110,7 @@ pub(super) enum Aim {
     Flow,
     Tasks,
     Receiver,
+    Role,
 }
 
 /// How long a fault lasts.
@@ -332,6 +340,16 @@ faults! {
         example: "{ to: slack, answers: 500 }",
         doc: "Who is told by notification tasks answers with this status, not at all (`timeout`), or is not there (`refused`): the task fails, and the alert is lost.",
     }
+    Scale {
+        keyword: "scale",
+        aim: Aim::Role,
+        fields: &[],
+        units: &[Unit::Members],
+        lasts: Lasts::UntilCleared,
+        sentences: &["scale {} to {amount}"],
+        example: "worker, to: 6",
+        doc: "So many members of a role, as a Deployment or StatefulSet is scaled: new ones start, those with the highest numbers get SIGTERM, drain, and are gone; service discovery follows. The last one counts; when it ends, the number is that of the file again.",
+    }
 }
 
 impl FaultKind {
@@ -356,6 +374,7 @@ impl Row {
     pub(super) const fn field(&self) -> Field {
         let kind = match (self.aim, self.fields) {
             (Aim::Database, _) => DATABASE,
+            (Aim::Role, _) => Kind::Choice(ROLES),
             (_, []) => TARGET,
             (_, fields) => Kind::Object(fields),
         };
@@ -370,8 +389,12 @@ impl Row {
         let wanted = self.fields.iter().find(|field| field.key == "member").map_or(self.example, |field| field.example);
         let members = || plan.cluster.members.iter().map(|member| member.name.as_str());
         let member = members().find(|name| *name == wanted).or_else(|| members().next()).unwrap_or(wanted);
-        if self.aim == Aim::Database || self.fields.is_empty() {
-            return json!(if self.aim == Aim::Database { self.example } else { member });
+        let role = plan.cluster.members.last().map_or(Role::Worker, |member| member.role);
+        match (self.aim, self.fields) {
+            (Aim::Database, _) => return json!(self.example),
+            (Aim::Role, _) => return json!(role.name()),
+            (_, []) => return json!(member),
+            _ => {}
         }
         let mut value = serde_json::Map::new();
         for field in self.fields.iter().filter(|field| field.required) {
@@ -391,8 +414,23 @@ pub(super) fn example(keys: &[&str], plan: &Plan) -> String {
     let like = |key: &&str| nearest(key, ROWS.iter().map(|row| row.keyword)).and_then(named);
     let meant = keys.iter().find_map(|key| named(key)).or_else(|| keys.iter().find_map(like));
     let row = meant.unwrap_or(FaultKind::Kill.row());
-    json!({ row.keyword: row.example_for(plan) }).to_string()
+    let mut example = json!({ row.keyword: row.example_for(plan) });
+    if row.aim == Aim::Role {
+        example[Unit::Members.key()] = json!(1);
+    }
+    example.to_string()
 }
+
+/// Roles by their names.
+pub(super) const ROLES: &[&str] = &{
+    let mut names = [""; Role::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = Role::ALL[at].name();
+        at += 1;
+    }
+    names
+};
 
 const SLOW: &[Field] = &[Field::required("slow", TIMES, "10x", "Every query takes so many times as long.")];
 
@@ -449,6 +487,7 @@ impl Fault {
             (Target::Flow(flow), _) => flow.and_then(|flow| plan.flows.get(flow)).map(|flow| flow.id.clone()),
             (Target::Tasks(select), _) => select.task.clone(),
             (Target::Receiver(name), _) => Some(name.to_string().replace(':', "-")),
+            (Target::Role(role), _) => Some(role.name().to_owned()),
         };
         target.map_or(keyword.to_owned(), |target| format!("{keyword}-{target}"))
     }
@@ -476,6 +515,7 @@ impl Amount {
             Amount::Leak(_) => Some(Unit::Leak),
             Amount::Pause(_) => Some(Unit::Pause),
             Amount::Answers(_) => Some(Unit::Answers),
+            Amount::Members(_) => Some(Unit::Members),
         }
     }
 
@@ -488,6 +528,7 @@ impl Amount {
             Amount::Leak(rate) => round(rate / 1_048_576.0).to_string(),
             Amount::Pause(pause) => pause.to_string(),
             Amount::Answers(answer) => answer.to_string(),
+            Amount::Members(count) => count.to_string(),
             Amount::Manner(DatabaseFault::ShutDown) => "shut down".into(),
             Amount::Manner(DatabaseFault::Slow(times)) => format!("{times}x slower"),
             Amount::Manner(manner) => manner.word().into(),
@@ -505,7 +546,7 @@ impl Target {
     pub(crate) fn members(&self) -> &[usize] {
         match self {
             Target::Members(members) => members,
-            Target::Database | Target::Flow(_) | Target::Tasks(_) | Target::Receiver(_) => &[],
+            Target::Database | Target::Flow(_) | Target::Tasks(_) | Target::Receiver(_) | Target::Role(_) => &[],
         }
     }
 
@@ -517,6 +558,7 @@ impl Target {
             }
             Target::Database => String::new(),
             Target::Receiver(name) => name.to_string(),
+            Target::Role(role) => role.name().to_owned(),
             Target::Flow(flow) => {
                 let of = flow.and_then(|flow| plan.flows.get(flow));
                 of.map_or("all flows".to_owned(), |flow| format!("{}.{}", flow.namespace, flow.id))
@@ -544,7 +586,9 @@ mod tests {
         for row in ROWS {
             assert_eq!(row.kind.row().keyword, row.keyword);
             assert_eq!(row.sentences.len(), row.units.len().max(1), "{}", row.keyword);
-            let fields: Vec<&str> = row.fields.iter().map(|field| field.key).collect();
+            // That of a role stands beside it.
+            let beside: &[Field] = if row.aim == Aim::Role { super::super::fields::WHEN } else { &[] };
+            let fields: Vec<&str> = row.fields.iter().chain(beside).map(|field| field.key).collect();
             assert!(row.units.iter().all(|unit| fields.contains(&unit.key())), "{}", row.keyword);
             assert!(ROWS.iter().filter(|other| other.keyword == row.keyword).count() == 1, "{}", row.keyword);
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::expectation::HAPPENINGS;
-use super::faults::ROWS;
+use super::faults::{ROLES, ROWS};
 use crate::document::{Field, Kind};
 use crate::flow::FLOW_FIELDS;
 use crate::notify::CHANNELS;
@@ -22,6 +22,7 @@ const RESTART: Kind = Kind::Pattern("^(never|kubernetes)$|^[0-9Pp]");
 /// Keys of a member, or of several of one role.
 pub(super) const MEMBER: &[Field] = &[
     Field::new("count", Kind::Number, "2", "How many."),
+    Field::new("most", Kind::Number, "6", "How many there may be when somebody scales the role over the control port."),
     Field::new("threads", Kind::Number, "8", "Worker threads."),
     Field::new("heap", SIZE, "1GiB", "The JVM's -Xmx."),
     Field::new("restart", RESTART, "10s", "Who starts it again when it ends by itself: never, a time, or kubernetes."),
@@ -119,6 +120,18 @@ pub(super) const POLLER: &[Field] = &[
     Field::required("every", DURATION, "15s", "How often."),
 ];
 
+/// Keys of an autoscaler.
+pub(super) const AUTOSCALE: &[Field] = &[
+    Field::required("role", Kind::Choice(ROLES), "worker", "Whose members."),
+    Field::required("query", Kind::Text, "sum(kestra_worker_job_pending)", "What is asked: a vector of one element."),
+    Field::required("threshold", Kind::Number, "10", "What each member should have of it."),
+    Field::new("activation", Kind::Number, "0", "With more than this there is something to do."),
+    Field::new("min", Kind::Number, "1", "So many members at least: none when left out, as with KEDA."),
+    Field::required("max", Kind::Number, "10", "So many at most."),
+    Field::new("polling", DURATION, "30s", "How often KEDA looks whether there is anything to do."),
+    Field::new("cooldown", DURATION, "5m", "The last member goes so long after there was, where `min` is 0."),
+];
+
 /// Keys of an entry of the timeline beside its fault.
 pub(super) const WHEN: &[Field] = &[
     Field::new("name", Kind::Text, "worker-oom", "To refer to it."),
@@ -126,6 +139,7 @@ pub(super) const WHEN: &[Field] = &[
     Field::new("for", DURATION, "2m", "After this it ends by itself."),
     Field::new("every", DURATION, "5m", "It happens again and again."),
     Field::new("until", DURATION, "30m", "Not after this."),
+    Field::new("to", Kind::Number, "6", "How many there are from then on; of `scale`."),
 ];
 
 /// What is done from outside: one keyword each.
@@ -151,7 +165,18 @@ pub(super) const COMMANDS: &[Field] = &[
     ),
     Field::new("kill", Kind::Text, "company.team.ingest", "Kills an execution of this flow, and what it has started."),
     Field::new("pause", Kind::Text, "company.team.ingest", "Pauses an execution of this flow that is RUNNING."),
-    Field::new("resume", Kind::Text, "company.team.ingest", "Lets an execution of this flow go on that is PAUSED."),
+    Field::new(
+        "resume",
+        Kind::Text,
+        "company.team.ingest",
+        "Lets an execution of this flow go on that is PAUSED, with `inputs` for the `onResume` of its Pause.",
+    ),
+    Field::new(
+        "restart",
+        Kind::Text,
+        "company.team.ingest",
+        "Runs again what failed of an execution of this flow, in the same execution.",
+    ),
     Field::new("replay", Kind::Text, "company.team.ingest", "Runs an execution of this flow again, from `task` on."),
     Field::new(
         "change-state",
@@ -389,6 +414,13 @@ pub(super) const SCENARIO: &[Field] = &[
         "What is set on Kestra, with its own keys.",
     ),
     Field::new(
+        "plugin-defaults",
+        Kind::List(&Kind::Object(PLUGIN_DEFAULT)),
+        "[ { type: io.kestra.plugin.slack, values: { url: \"{{ secret('SLACK_WEBHOOK') }}\" } } ]",
+        "What `kestra.plugins.defaults` says: values for tasks and triggers of all flows, behind those of a flow's own \
+         `pluginDefaults`.",
+    ),
+    Field::new(
         "secrets",
         Kind::MapOf(&Kind::Text),
         "{ SLACK_WEBHOOK: \"https://hooks.slack.com/services/x\" }",
@@ -413,6 +445,12 @@ pub(super) const SCENARIO: &[Field] = &[
         "What they answer to messages, of which none is sent to them then; ok when left out, in `serve` what they really say.",
     ),
     Field::new(
+        "autoscale",
+        Kind::List(&Kind::Object(AUTOSCALE)),
+        "[ { role: worker, query: \"sum(kestra_worker_job_pending)\", threshold: 10, max: 10 } ]",
+        "Who scales roles: KEDA's Prometheus scaler with the Horizontal Pod Autoscaler.",
+    ),
+    Field::new(
         "timeline",
         Kind::List(&Kind::Any),
         "[ { at: 10m, kill: worker-1, for: 2m } ]",
@@ -425,6 +463,13 @@ pub(super) const SCENARIO: &[Field] = &[
         "What somebody does from outside, beside faults: a saved session has them.",
     ),
     Field::new("expect", Kind::List(&Kind::Any), "[ { health: worker-1, status: UP, at: 5m } ]", "What must be seen."),
+];
+
+/// Keys of an entry of `plugin-defaults`.
+pub(super) const PLUGIN_DEFAULT: &[Field] = &[
+    Field::required("type", Kind::Text, "io.kestra.plugin.core.log.Log", "A type, or what types begin with."),
+    Field::new("forced", Kind::Bool, "true", "They win over what a task says itself."),
+    Field::required("values", Kind::Any, "{ level: WARN }", "What is filled in."),
 ];
 
 /// The JSON schema of scenario files, for editors.

@@ -30,7 +30,7 @@ pub use plan::*;
 pub use read::fault_example;
 pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
 #[cfg(feature = "cli")]
-pub use read::{missing_secrets, refused_triggers};
+pub use read::{missing_secrets, read_as, refused_triggers};
 pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;

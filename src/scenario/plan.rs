@@ -10,6 +10,7 @@ use crate::flow::Flow;
 use crate::notify;
 use crate::pebble::Kv;
 use crate::profile::{Profile, Role};
+use crate::promql::Expression;
 use crate::time::{Duration, Instant};
 
 /// A scenario, ready to run.
@@ -47,6 +48,8 @@ pub struct Plan {
     pub environment: BTreeMap<String, String>,
     /// `receivers`: what each answers; those that are not named take every message.
     pub receivers: Vec<(ReceiverName, Answer)>,
+    /// `autoscale`: who scales roles by what a query comes to.
+    pub autoscale: Vec<Autoscale>,
     /// `timeline`, in the order of the file.
     pub timeline: Vec<TimelineEntry>,
     /// `commands`, in the order of the file: a session issues them, a bare simulation does not.
@@ -100,6 +103,29 @@ pub struct MemberPlan {
     pub restart: Restart,
     /// `grace`: Kestra's `terminationGracePeriod`, 5 minutes by default.
     pub grace: Duration,
+    /// A place that is free until somebody scales the role up.
+    pub reserve: bool,
+}
+
+/// One entry of `autoscale`: a ScaledObject of KEDA with a trigger of the type `prometheus`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Autoscale {
+    /// `role`: whose members.
+    pub role: Role,
+    /// `query`: what is asked of the Prometheus that watches.
+    pub query: Expression,
+    /// `threshold`: what each member should have of it.
+    pub threshold: f64,
+    /// `activation`: with more than this there is something to do.
+    pub activation: f64,
+    /// `min`: so many at least (`minReplicaCount`).
+    pub min: u32,
+    /// `max`: so many at most (`maxReplicaCount`).
+    pub max: u32,
+    /// `polling`: how often it is looked whether there is anything to do (`pollingInterval`).
+    pub polling: Duration,
+    /// `cooldown`: the last member goes so long after there was (`cooldownPeriod`).
+    pub cooldown: Duration,
 }
 
 impl Plan {

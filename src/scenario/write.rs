@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::faults::Unit;
 use super::{
-    Amount, Arrivals, Behaviour, Credentials, DatabaseFault, DatabaseKind, Deed, Fault, MemberPlan, Order, Plan,
-    PlannedCommand, RealAnswer, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which, Whose,
+    Amount, Arrivals, Autoscale, Behaviour, Credentials, DatabaseFault, DatabaseKind, Deed, Fault, MemberPlan, Order,
+    Plan, PlannedCommand, RealAnswer, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which, Whose,
 };
 use crate::flow::Flow;
 use crate::time::{Duration, Instant};
@@ -52,6 +52,7 @@ pub fn write(plan: &Plan) -> String {
     // Without this key there are the usual pollers.
     let pollers = plan.pollers.iter().map(|it| json!({ "path": it.path, "every": it.every.to_string() }));
     list("polled_by", pollers.collect(), true);
+    list("autoscale", plan.autoscale.iter().map(autoscale).collect(), false);
     list("timeline", plan.timeline.iter().map(|it| entry(it, plan)).collect(), false);
     list("commands", plan.commands.iter().map(|it| command(it, plan)).collect(), false);
     text
@@ -95,14 +96,15 @@ fn cluster(plan: &Plan) -> Value {
     }
     let mut members = Object::new();
     for it in &cluster.members {
-        let count = cluster.members.iter().filter(|other| other.role == it.role).count();
-        members.entry(it.role.name()).or_insert_with(|| member(it, count));
+        let of_role = || cluster.members.iter().filter(|other| other.role == it.role);
+        let count = of_role().filter(|it| !it.reserve).count();
+        members.entry(it.role.name()).or_insert_with(|| member(it, count, of_role().count()));
     }
     set(&mut object, "members", Some(members));
     object.into()
 }
 
-fn member(plan: &MemberPlan, count: usize) -> Value {
+fn member(plan: &MemberPlan, count: usize, most: usize) -> Value {
     let restart = match plan.restart {
         Restart::Never => "never".to_owned(),
         Restart::Kubernetes => "kubernetes".to_owned(),
@@ -110,6 +112,7 @@ fn member(plan: &MemberPlan, count: usize) -> Value {
     };
     let mut object = Object::new();
     set(&mut object, "count", Some(count));
+    set(&mut object, "most", Some(most).filter(|most| *most > count));
     set(&mut object, "threads", Some(plan.threads));
     set(&mut object, "heap", Some(format!("{}B", plan.heap)));
     set(&mut object, "restart", Some(restart));
@@ -253,12 +256,28 @@ fn names(members: &[usize], plan: &Plan) -> Value {
     members.iter().filter_map(|member| plan.cluster.members.get(*member)).map(|it| it.name.as_str()).collect()
 }
 
+fn autoscale(it: &Autoscale) -> Value {
+    json!({
+        "role": it.role.name(),
+        "query": it.query.text(),
+        "threshold": it.threshold,
+        "activation": it.activation,
+        "min": it.min,
+        "max": it.max,
+        "polling": span(it.polling),
+        "cooldown": span(it.cooldown),
+    })
+}
+
 fn entry(entry: &TimelineEntry, plan: &Plan) -> Value {
     let mut object = Object::new();
     set(&mut object, "at", Some(since_start(entry.at)));
     set(&mut object, "name", Some(entry.name.clone()));
     let (keyword, amount) = fault(&entry.fault, plan);
     set(&mut object, keyword, Some(amount));
+    if let Amount::Members(count) = entry.fault.amount {
+        set(&mut object, Unit::Members.key(), Some(count));
+    }
     set(&mut object, "for", entry.lasts.map(span));
     set(&mut object, "every", entry.every.map(span));
     set(&mut object, "until", entry.until.map(since_start));
@@ -279,6 +298,7 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         }
         Target::Tasks(tasks) => select(tasks),
         Target::Receiver(name) => Object::from_iter([("to".to_owned(), json!(name.to_string()))]),
+        Target::Role(role) => return (row.keyword, json!(role.name())),
     };
     let amount = match fault.amount {
         Amount::Rate(rate) => Some((Unit::Rate, json!(format!("{rate}/s")))),
@@ -287,7 +307,7 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Amount::Share(share) => Some((Unit::Share, number(share))),
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
         Amount::Answers(answer) => Some((Unit::Answers, json!(answer.to_string()))),
-        Amount::None | Amount::Manner(_) => None,
+        Amount::None | Amount::Manner(_) | Amount::Members(_) => None,
     };
     if let Some((unit, amount)) = amount {
         set(&mut object, unit.key(), Some(amount));
@@ -326,7 +346,13 @@ fn asked(deed: &Deed, whose: &Whose, plan: &Plan, put: &mut impl FnMut(&str, Val
             put("state", json!(state.name()));
             task.as_ref()
         }
-        Deed::Kill { .. } | Deed::Pause | Deed::Resume => None,
+        Deed::Resume { inputs } => {
+            if !inputs.is_empty() {
+                put("inputs", inputs.clone().into());
+            }
+            None
+        }
+        Deed::Kill { .. } | Deed::Pause | Deed::Restart => None,
     };
     if let Some(TaskOf { id, value }) = task {
         put("task", json!(id));

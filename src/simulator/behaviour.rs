@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::execution::Tree;
-use crate::flow::{Body, Flow};
+use crate::flow::{Body, Flow, Span};
 use crate::random::{Stream, name_key};
 use crate::scenario::{Behaviour, DurationDistribution, Plan};
 use crate::time::Duration;
@@ -19,7 +19,7 @@ pub(super) struct FlowModel {
     pub(super) tree: Arc<Tree>,
     /// By number (`Flow::all_tasks`).
     pub(super) tasks: Vec<TaskModel>,
-    pub(super) timeouts: Vec<Option<Duration>>,
+    pub(super) timeouts: Vec<Option<Span>>,
     pub(super) triggers: Vec<TaskModel>,
     /// What tasks, by number, and triggers, by theirs, put out as their `behaviour` says.
     pub(super) outputs: BTreeMap<Place, Arc<Map<String, Json>>>,
@@ -32,7 +32,7 @@ impl FlowModel {
         FlowModel {
             key: name_key(&format!("{}.{}", flow.namespace, flow.id)),
             tasks: tasks(plan, flow),
-            timeouts: flow.all_tasks().iter().map(|task| task.timeout).collect(),
+            timeouts: flow.all_tasks().iter().map(|task| task.timeout.clone()).collect(),
             tree: Arc::new(Tree::new(flow)),
             triggers: triggers(plan, flow),
             outputs: outputs(plan, flow),
@@ -91,6 +91,8 @@ pub(super) struct TaskModel {
     pub(super) logs: u32,
     /// Share of evaluations of a polling trigger that create an execution.
     pub(super) fires: f64,
+    /// How long it takes is worked out when it begins.
+    rendered: bool,
     /// Faults: durations times this.
     times: f64,
     /// Faults: this share of attempts fails instead.
@@ -115,6 +117,11 @@ impl TaskModel {
         Attempt { duration, fails, warns: !fails && warning < self.warns }
     }
 
+    /// How long an attempt takes of which that was worked out.
+    pub(super) fn takes(&self, drawn: Duration, span: impl FnOnce() -> Option<Duration>) -> Duration {
+        if self.rendered { span().map_or(drawn, |span| span.times(self.times)) } else { drawn }
+    }
+
     /// Lays faults over it.
     pub(super) fn disturb(&mut self, times: f64, failing: Option<f64>) {
         self.times = times;
@@ -132,8 +139,10 @@ fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
                 // Its condition says.
                 model.fails = 0.0;
             }
-            if let Some(sleep) = task.sleep {
-                model.duration = DurationDistribution { median: sleep, p99: sleep };
+            match task.sleep {
+                Some(Span::Written(sleep)) => model.duration = DurationDistribution { median: sleep, p99: sleep },
+                Some(Span::Rendered(_)) => model.rendered = true,
+                None => {}
             }
             overlay(model, plan, flow, &task.id, &task.kind)
         })
@@ -152,6 +161,7 @@ fn by_type(kind: &str) -> TaskModel {
     let short = DurationDistribution { median: Duration::milliseconds(30), p99: Duration::milliseconds(150) };
     let (duration, fails) = match kind.rsplit('.').next().unwrap_or(kind) {
         "Log" | "Return" | "SetVariables" | "SetVariable" | "Labels" => (short, 0.0),
+        "ForEachItem$ForEachItemSplit" | "ForEachItem$ForEachItemMergeOutputs" => (short, 0.0),
         "Fail" => (short, 1.0),
         "Sleep" => (DurationDistribution { median: Duration::seconds(10), p99: Duration::seconds(10) }, 0.0),
         "Request" | "Download" => {
@@ -159,13 +169,14 @@ fn by_type(kind: &str) -> TaskModel {
         }
         _ => (DurationDistribution { median: Duration::seconds(2), p99: Duration::seconds(8) }, 0.0),
     };
-    TaskModel { duration, fails, warns: 0.0, logs: 1, fires: 0.0, times: 1.0, failing: None }
+    TaskModel { duration, fails, warns: 0.0, logs: 1, fires: 0.0, rendered: false, times: 1.0, failing: None }
 }
 
 fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str) -> TaskModel {
     for Behaviour { select, duration, fails, warns, logs, fires, .. } in &plan.behaviour {
         if select.selects(flow, id, kind) {
             model.duration = duration.unwrap_or(model.duration);
+            model.rendered &= duration.is_none();
             model.fails = fails.unwrap_or(model.fails);
             model.warns = warns.unwrap_or(model.warns);
             model.logs = logs.unwrap_or(model.logs);

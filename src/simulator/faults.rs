@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::event::Event;
 use super::happening::Happening;
-use super::member::{AfterExit, Levels};
+use super::member::{AfterExit, Levels, Member, Standing};
 use super::process::Cause;
 use super::{Simulation, limits};
+use crate::profile::Role;
 use crate::scenario::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, TimelineEntry};
 use crate::time::Instant;
 
@@ -83,6 +84,14 @@ impl Faults {
         })
     }
 
+    /// How many members a role is scaled to last.
+    fn scaled(&self, role: Role) -> Option<u32> {
+        self.in_force().rev().find_map(|active| match (&active.entry.fault.target, active.entry.fault.amount) {
+            (Target::Role(of), Amount::Members(count)) if *of == role => Some(count),
+            _ => None,
+        })
+    }
+
     /// The rate of an entry of `arrivals` whose flow is this.
     fn rate(&self, flow: usize, written: f64) -> f64 {
         self.in_force().fold(written, |rate, active| match active.entry.fault {
@@ -130,7 +139,8 @@ const fn handler(kind: FaultKind) -> Handler {
         | FaultKind::Arrivals
         | FaultKind::TaskDuration
         | FaultKind::TaskFailures
-        | FaultKind::Receiver => Handler::Cluster,
+        | FaultKind::Receiver
+        | FaultKind::Scale => Handler::Cluster,
     }
 }
 
@@ -172,6 +182,11 @@ impl Simulation {
             Lasts::UntilCleared => true,
         };
         let (times, in_force, again) = (fault.times, fault.in_force, fault.again);
+        if let (Target::Role(_), None) = (&entry.fault.target, entry.lasts) {
+            // What stands under it for good counts never again.
+            let under = |it: &ActiveFault| it.again.is_none() && it.entry.fault.target == entry.fault.target;
+            self.faults.active.retain(|it| it.number == number || !under(it));
+        }
         if let Some(again) = again {
             self.cx.events.push(again, Event::FaultRepeats { fault: number });
         }
@@ -287,6 +302,7 @@ impl Simulation {
 
     /// Sets what the faults in force make of the cluster, where it is not so yet.
     fn fold(&mut self) {
+        Role::ALL.into_iter().for_each(|role| self.fold_role(role));
         for member in 0..self.cluster.members.len() {
             self.fold_place(member);
         }
@@ -298,6 +314,48 @@ impl Simulation {
         self.fold_rates();
         self.fold_behaviour();
         self.fold_receivers();
+    }
+
+    /// So many members of a role as it is scaled to: those with the lowest numbers.
+    fn fold_role(&mut self, role: Role) {
+        let members = self.cluster.members.iter().enumerate().filter(|(_, it)| it.role() == role);
+        let places: Vec<usize> = members.map(|(member, _)| member).collect();
+        let count = |is: &dyn Fn(&Member) -> bool| places.iter().filter(|it| is(&self.cluster.members[**it])).count();
+        let from = count(&|it| it.lasting.standing == Standing::Here);
+        let to = self.faults.scaled(role).map_or_else(|| count(&|it| !it.plan().reserve), |count| count as usize);
+        if from == to {
+            return;
+        }
+        self.cx.tell(Happening::Scales { role, from, to });
+        for (rank, member) in places.into_iter().enumerate() {
+            match rank < to {
+                true => self.belongs(member),
+                false => self.leaves(member),
+            }
+        }
+    }
+
+    /// A place belongs to the cluster. Where a process still drains, the next one starts when it is gone.
+    fn belongs(&mut self, member: usize) {
+        let it = &mut self.cluster.members[member];
+        match (std::mem::take(&mut it.lasting.standing), &mut it.process) {
+            (Standing::Here, _) => {}
+            (_, Some(process)) => process.after = AfterExit::Start,
+            (_, None) => self.start_if_free(member),
+        }
+    }
+
+    /// A place is given up: its process gets SIGTERM.
+    fn leaves(&mut self, member: usize) {
+        let lasting = &mut self.cluster.members[member].lasting;
+        if lasting.standing != Standing::Here {
+            return;
+        }
+        lasting.standing = Standing::Leaving;
+        match self.cluster.members[member].process() {
+            Some(_) => self.terminate(member, false, AfterExit::Policy),
+            None => self.cluster.members[member].lasting.leave(),
+        }
     }
 
     fn fold_place(&mut self, member: usize) {

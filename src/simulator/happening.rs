@@ -6,6 +6,7 @@ use super::Level;
 use super::event::ExitCause;
 use super::log::Log;
 use crate::flow::Flow;
+use crate::profile::Role;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
@@ -79,6 +80,15 @@ pub enum Happening {
         /// Jobs of it that are handed out again, of a worker that had some.
         jobs: usize,
     },
+    /// A role has another number of members from now on.
+    Scales {
+        /// Which.
+        role: Role,
+        /// So many it had.
+        from: usize,
+        /// So many it has.
+        to: usize,
+    },
     /// A task fails for the first time because a template of it cannot be worked out, or the outputs of a flow cannot.
     TemplateFails {
         /// The flow, an index into the plan's.
@@ -127,6 +137,7 @@ impl Happening {
             Happening::LosesController { .. } => "loses-controller",
             Happening::Disconnected { .. } => "disconnected",
             Happening::Inactive { .. } => "inactive",
+            Happening::Scales { .. } => "scales",
             Happening::TemplateFails { .. } => "template-fails",
             Happening::Asked { .. } => "asked",
             Happening::LoggerSet { .. } => "logger-set",
@@ -138,6 +149,7 @@ impl Happening {
         match self {
             Happening::FaultBegins { .. }
             | Happening::FaultEnds { .. }
+            | Happening::Scales { .. }
             | Happening::TemplateFails { .. }
             | Happening::Asked { .. } => None,
             Happening::Starts { member }
@@ -178,6 +190,7 @@ impl Happening {
                 let plural = if *jobs == 1 { "" } else { "s" };
                 format!("{who} is INACTIVE: {jobs} job{plural} handed out again")
             }
+            Happening::Scales { role, from, to } => format!("{} is scaled from {from} to {to}", role.name()),
             Happening::TemplateFails { flow, task, why } => {
                 let flow = plan.flows.get(*flow).map(Flow::name).unwrap_or_default();
                 match task {
@@ -239,11 +252,12 @@ mod tests {
             Happening::LosesController { member },
             Happening::Disconnected { member, silence: Duration::ZERO },
             Happening::Inactive { member, jobs: 0 },
+            Happening::Scales { role: Role::Worker, from: 1, to: 2 },
             Happening::TemplateFails { flow: 0, task: None, why: name.clone() },
             Happening::Asked { deed: "kill", flow: 0, executions: 1 },
             Happening::LoggerSet { member, logger: name, level: None },
         ];
         assert_eq!(all.each_ref().map(Happening::kind).as_slice(), crate::scenario::HAPPENINGS);
-        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 4);
+        assert_eq!(all.iter().filter(|it| it.member().is_none()).count(), 5);
     }
 }

@@ -7,7 +7,7 @@ use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, Outcome, RunningWork, TaskEnd, Work};
 use super::{Job, RunningJob};
-use crate::flow::State;
+use crate::flow::{Span, State};
 use crate::profile::{Quirk, Role};
 use crate::scenario::RealAnswer;
 use crate::time::Duration;
@@ -207,12 +207,14 @@ impl Cluster {
 /// What a job will come to.
 fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
     let (attempt, logs, fires, timeout) = match *work {
-        Work::Task { flow, number, task, attempt, .. } => {
+        Work::Task { flow, number, task, run, attempt, .. } => {
             let model = &cx.flows[flow as usize];
             let key = model.key ^ (u64::from(task) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let mut draws = cx.seed.numbered(key, (number << 16) | u64::from(attempt));
             let behaviour = model.tasks[task as usize];
-            (behaviour.attempt(&mut draws), behaviour.logs, false, model.timeouts[task as usize])
+            let mut attempt = behaviour.attempt(&mut draws);
+            attempt.duration = behaviour.takes(attempt.duration, || cx.outbox.spans((flow, number), run).takes);
+            (attempt, behaviour.logs, false, timeout(cx, work))
         }
         Work::Trigger { flow, index, evaluation, .. } => {
             let model = &cx.flows[flow as usize];
@@ -237,8 +239,11 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
 
 /// How long a task may take.
 fn timeout(cx: &Context, work: &Work) -> Option<Duration> {
-    let Work::Task { flow, task, .. } = *work else { return None };
-    *cx.flows.get(flow as usize)?.timeouts.get(task as usize)?
+    let Work::Task { flow, number, task, run, .. } = *work else { return None };
+    match cx.flows.get(flow as usize)?.timeouts.get(task as usize)?.as_ref()? {
+        Span::Written(timeout) => Some(*timeout),
+        Span::Rendered(_) => cx.outbox.spans((flow, number), run).within,
+    }
 }
 
 /// Kestra's own tasks need no disk; those of plugins write files. Nobody has recorded this.

@@ -23,3 +23,7 @@ pub const LOGGERS: usize = 10_000;
 pub const ENDED: usize = 1_000;
 /// Executions that are listed, that have not ended.
 pub const LISTED: usize = 10_000;
+/// Executions that have ended and that a Count may ask for.
+pub const COUNTED: usize = 1_000_000;
+/// Batches of a ForEachItem: more fail it.
+pub const BATCHES: u64 = 10_000;

@@ -37,10 +37,24 @@ pub(super) struct Lasting {
     crashes: u32,
     /// Somebody told it to stop for good: the restart policy does not bring it back.
     pub(super) ordered_down: bool,
+    /// Whether the place is there at all.
+    pub(super) standing: Standing,
     /// What faults make of the place.
     pub(super) levels: Levels,
     /// When the last process that had come up ended, and whether it said so.
     pub(super) ended: Option<(Instant, bool)>,
+}
+
+/// Whether a place belongs to the cluster: scaling a role gives and takes places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It does.
+    #[default]
+    Here,
+    /// Until its process is gone.
+    Leaving,
+    /// It does not: nobody finds it, nothing starts there.
+    Away,
 }
 
 /// What the faults in force make of a place.
@@ -98,6 +112,13 @@ pub(super) struct Logged {
     pub(super) error: u64,
 }
 
+impl Lasting {
+    /// The place is gone. Whoever comes here later has nothing of those before but the count of their lives.
+    pub(super) fn leave(&mut self) {
+        (self.standing, self.ordered_down, self.crashes) = (Standing::Away, false, 0);
+    }
+}
+
 impl Member {
     pub(super) fn new(plan: &Plan, member: &MemberPlan) -> Member {
         let settings = &plan.settings;
@@ -110,7 +131,10 @@ impl Member {
                 without_help: settings.metrics_descriptions == Some(false),
                 off: settings.binders_off().filter_map(Binder::named).collect(),
             },
-            lasting: Lasting::default(),
+            lasting: Lasting {
+                standing: if member.reserve { Standing::Away } else { Standing::Here },
+                ..Lasting::default()
+            },
             process: None,
             plan: Arc::new(member.clone()),
         }
@@ -161,8 +185,11 @@ impl Member {
         }
         let settled = came_up && now.since(process.up_since) > Duration::minutes(10);
         lasting.crashes = if settled { 1 } else { lasting.crashes + 1 };
+        if lasting.standing == Standing::Leaving {
+            lasting.leave();
+        }
         let pause = match (process.after, self.plan.restart) {
-            _ if lasting.ordered_down || lasting.levels.held_down => None,
+            _ if lasting.ordered_down || lasting.levels.held_down || lasting.standing != Standing::Here => None,
             (AfterExit::Start, _) => Some(Duration::ZERO),
             (AfterExit::Policy, Restart::Never) => None,
             (AfterExit::Policy, Restart::After(pause)) => Some(pause),
@@ -261,7 +288,16 @@ impl Member {
     }
     /// Whether somebody could start a process here.
     pub(super) fn may_start(&self) -> bool {
-        self.process.is_none() && !self.lasting.levels.held_down && !self.lasting.ordered_down
+        let Lasting { levels, ordered_down, standing, .. } = &self.lasting;
+        self.process.is_none() && !levels.held_down && !ordered_down && *standing == Standing::Here
+    }
+    /// Whether the place belongs to the cluster, and is not given up: the role has so many members.
+    pub fn belongs(&self) -> bool {
+        self.lasting.standing == Standing::Here
+    }
+    /// Whether nobody is there and nobody comes: the role is scaled to fewer members.
+    pub fn is_away(&self) -> bool {
+        self.lasting.standing == Standing::Away
     }
 
     /// Counts events of its process, or moves a gauge.

@@ -75,7 +75,7 @@ pub use view::{
 use crate::flow::CheckBehavior;
 use crate::profile::Role;
 use crate::random::{Seed, name_key};
-use crate::scenario::{Answering, Deed, Fault, Plan, Target, Whose};
+use crate::scenario::{Amount, Answering, Deed, Fault, Plan, Target, Whose};
 use crate::time::{Calendar, Instant};
 use cluster::Cluster;
 use context::Context;
@@ -122,6 +122,7 @@ impl Simulation {
         }
         for member in 0..simulation.cluster.members.len() {
             match plan.cluster.booting {
+                _ if simulation.cluster.members[member].is_away() => {}
                 true => simulation.boot(member),
                 false => simulation.begin_up(member),
             }
@@ -440,6 +441,12 @@ impl Simulation {
         let members = self.cluster.members.len();
         if let Some(unknown) = fault.members().iter().find(|member| **member >= members) {
             return Err(CommandError::NoMember(*unknown, members));
+        }
+        if let (Target::Role(role), Amount::Members(count)) = (&fault.target, fault.amount) {
+            let places = self.cluster.members.iter().filter(|it| it.role() == *role).count();
+            if places < count as usize {
+                return Err(CommandError::NoPlace(role.name(), places));
+            }
         }
         let flows = self.cx.plan.flows.len();
         if let Target::Flow(Some(flow)) = &fault.target

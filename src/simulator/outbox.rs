@@ -122,6 +122,15 @@ pub(super) enum Prepared {
     Done(Arc<Done>),
 }
 
+/// What the durations of a task run come to that are worked out when it begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spans {
+    /// How long a Sleep takes.
+    pub(super) takes: Option<Duration>,
+    /// `timeout`.
+    pub(super) within: Option<Duration>,
+}
+
 /// A message that waits for an answer from outside.
 #[derive(Clone, Copy, Debug)]
 struct Waits {
@@ -133,11 +142,14 @@ struct Waits {
     of: ((u32, u64), u32),
 }
 
+/// A task run, by its number, what it is going to do, and how long.
+type Ready = (u32, Prepared, Spans);
+
 /// All that is to be sent, and all that was.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
     /// By flow and number of the execution: what its task runs send.
-    prepared: FxHashMap<(u32, u64), Vec<(u32, Prepared)>>,
+    prepared: FxHashMap<(u32, u64), Vec<Ready>>,
     pub(super) sent: Log<Sent>,
     pub(super) answering: Answering,
     /// By number: messages that wait for an answer from outside.
@@ -209,8 +221,8 @@ impl Outbox {
 
     /// For whoever asks later why a task run failed, if it did and its execution is still there.
     fn fails(&mut self, (execution, run): ((u32, u64), u32), why: Option<&str>) {
-        let found = self.prepared.get_mut(&execution).and_then(|all| all.iter_mut().find(|(other, _)| *other == run));
-        if let (Some((_, what)), Some(why)) = (found, why) {
+        let found = self.prepared.get_mut(&execution).and_then(|all| all.iter_mut().find(|(other, ..)| *other == run));
+        if let (Some((_, what, _)), Some(why)) = (found, why) {
             *what = Prepared::Fails(why.to_owned());
         }
     }
@@ -228,10 +240,10 @@ impl Outbox {
     }
 
     /// A task run is created that sends something; another attempt sends it anew.
-    pub(super) fn prepare(&mut self, execution: (u32, u64), run: u32, what: Prepared) {
+    pub(super) fn prepare(&mut self, execution: (u32, u64), run: u32, (what, spans): (Prepared, Spans)) {
         let runs = self.prepared.entry(execution).or_default();
-        runs.retain(|(other, _)| *other != run);
-        runs.push((run, what));
+        runs.retain(|(other, ..)| *other != run);
+        runs.push((run, what, spans));
     }
 
     /// An execution has ended: nothing of it is sent any more.
@@ -243,7 +255,13 @@ impl Outbox {
 
     /// What a task run made of itself, or was to.
     pub(super) fn prepared(&self, execution: (u32, u64), run: u32) -> Option<&Prepared> {
-        self.prepared.get(&execution)?.iter().find(|(other, _)| *other == run).map(|(_, what)| what)
+        self.prepared.get(&execution)?.iter().find(|(other, ..)| *other == run).map(|(_, what, _)| what)
+    }
+
+    /// What the durations of a task run came to.
+    pub(super) fn spans(&self, execution: (u32, u64), run: u32) -> Spans {
+        let runs = self.prepared.get(&execution).into_iter().flatten();
+        runs.filter(|(other, ..)| *other == run).map(|(_, _, spans)| *spans).next().unwrap_or_default()
     }
 }
 

@@ -7,10 +7,10 @@ use serde_json::Value as Json;
 
 use super::context::Context;
 use super::heard::{Heard, stored};
-use super::outbox::Prepared;
+use super::outbox::{Prepared, Spans};
 use super::variables;
-use crate::execution::{self, Dialect, Reads};
-use crate::flow::{Body, Flow, Task, TriggerAction};
+use crate::execution::{self, Dialect, Done, Reads};
+use crate::flow::{Body, Flow, Span, Task, TriggerAction};
 use crate::notify::{self, Asked, Kind};
 use crate::pebble::Template;
 use crate::scenario::Plan;
@@ -47,7 +47,8 @@ impl Telling {
                 let needed = || execution::needed(&task.kind, &task.properties, reads);
                 let known = |it: &notify::Dialect| notify::not_simulated(&task.properties, it.pebble).is_empty();
                 // What asks for something that is not simulated ends as its `behaviour` says.
-                sends(task) || needed() && dialect.as_ref().is_some_and(known)
+                let spans = [&task.sleep, &task.timeout].into_iter().flatten().any(|span| span.written().is_none());
+                sends(task) || (spans || needed()) && dialect.as_ref().is_some_and(known)
             };
             let tasks: Vec<bool> = flow.all_tasks().into_iter().map(worked_out).collect();
             let tasks = if tasks.contains(&true) { tasks.into() } else { Box::default() };
@@ -67,7 +68,7 @@ impl Telling {
     }
 
     /// What a worker makes of a task run, where that is more than a while of work.
-    pub(super) fn prepare(&self, cx: &Context, of: &Heard<'_>, how: &Dialect, run: u32) -> Option<Prepared> {
+    pub(super) fn prepare(&self, cx: &Context, of: &Heard<'_>, how: &Dialect, run: u32) -> Option<(Prepared, Spans)> {
         let tasks = &self.flows.get(of.flow as usize)?.tasks;
         let node = if tasks.is_empty() { return None } else { of.it.run(run)?.node };
         if !*tasks.get(node as usize)? {
@@ -78,13 +79,20 @@ impl Telling {
         let dialect = self.dialect.as_deref()?;
         let host = variables::host(cx, of, Some(run));
         let (context, own) = of.seen(cx, |it| (variables::of_run(cx, (of, it), how, Some(run)), stored(it)))?;
+        let mut render = |text: &str| {
+            let template = Template::parse(text, dialect.pebble).map_err(|error| error.to_string())?;
+            template.render(&context, &host).map_err(|error| error.to_string())
+        };
+        let spans = match spans(task, &mut render) {
+            Ok(spans) => spans,
+            Err(error) => {
+                let done = Done { error: Some(error), unsound: true, ..Done::default() };
+                return Some((Prepared::Done(Arc::new(done)), Spans::default()));
+            }
+        };
         if !sends(task) {
-            let mut render = |text: &str| {
-                let template = Template::parse(text, dialect.pebble).map_err(|error| error.to_string())?;
-                template.render(&context, &host).map_err(|error| error.to_string())
-            };
-            let done = execution::work(&task.kind, &task.properties, None, &mut render)?;
-            return Some(Prepared::Done(Arc::new(done)));
+            let done = execution::work(&task.kind, &task.properties, None, &mut render).unwrap_or_default();
+            return Some((Prepared::Done(Arc::new(done)), spans));
         }
         let upstream = of.origin.and_then(|origin| origin.upstream.as_deref());
         let executions =
@@ -98,12 +106,22 @@ impl Telling {
             kestra_url: cx.plan.settings.kestra_url.as_deref(),
             executions: &executions,
         };
-        Some(match notify::message(&asked) {
+        let prepared = match notify::message(&asked) {
             Ok(message) => Prepared::Message(Arc::new(message)),
             Err(error) if error.kind == Kind::NotSimulated => Prepared::NotSimulated(error.to_string()),
             Err(error) => Prepared::Fails(error.to_string()),
-        })
+        };
+        Some((prepared, spans))
     }
+}
+
+/// What the durations of a task come to that are no durations as they stand.
+fn spans(task: &Task, render: &mut execution::Render<'_>) -> Result<Spans, String> {
+    let mut known = |span: &Option<Span>| match span {
+        Some(span) if span.written().is_none() => span.known(render),
+        _ => Ok(None),
+    };
+    Ok(Spans { within: known(&task.timeout)?, takes: known(&task.sleep)? })
 }
 
 /// Whether a flow reads outputs of executions of other flows: by a Flow trigger, or what such a trigger gave it, or of those

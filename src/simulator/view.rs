@@ -116,6 +116,9 @@ pub enum Command {
 /// Why a command does nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
+    /// It asks for more members of a role than there are places.
+    #[error("this cluster has places for {1} of the role {0}")]
+    NoPlace(&'static str, usize),
     /// It names a member by an index that the plan has not.
     #[error("there is no member {0}: the plan has {1}")]
     NoMember(usize, usize),
@@ -153,6 +156,9 @@ pub enum CommandError {
     /// A check of the flow does not hold: no execution starts.
     #[error("the flow's checks do not hold: {0}")]
     Blocked(String),
+    /// What was given to a Pause is not what it asks for.
+    #[error("{0}")]
+    Inputs(String),
     /// No webserver takes requests.
     #[error("no webserver answers")]
     NoWebserver,

@@ -63,6 +63,7 @@ pub fn simulate(
         heap: 1 << 30,
         restart: Restart::Never,
         grace: Duration::minutes(5),
+        reserve: false,
     };
     // A worker of 2.0 does not live without a controller.
     let controller = (version == "2.0" && role == Role::Worker).then_some(Role::Controller);
@@ -86,6 +87,7 @@ pub fn simulate(
         kv: Default::default(),
         environment: Default::default(),
         receivers: Vec::new(),
+        autoscale: Vec::new(),
         timeline: Vec::new(),
         commands: Vec::new(),
         expectations: Vec::new(),

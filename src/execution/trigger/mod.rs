@@ -22,7 +22,7 @@ pub use context::{instant, variables};
 pub use schedule::{Dates, Started};
 pub use schedule::{Look, Next, Scheduled};
 pub use start::Fired;
-pub use upstream::{CORRELATION, REPLAY, TaskRun, Upstream, UpstreamTrigger, tree};
+pub use upstream::{CORRELATION, REPLAY, RESTARTED, TaskRun, Upstream, UpstreamTrigger, tree};
 pub use verdict::{Verdict, Why};
 #[cfg(feature = "internals")]
 pub use window::Window;

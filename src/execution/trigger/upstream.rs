@@ -73,6 +73,9 @@ pub const CORRELATION: &str = "system.correlationId";
 /// The label of an execution that repeats another one.
 pub const REPLAY: &str = "system.replay";
 
+/// The label of executions that were restarted (source of 1.3 and 2.0).
+pub const RESTARTED: &str = "system.restarted";
+
 impl Upstream<'_> {
     /// Whether it has a label with a value. A key may be there more than once.
     pub(super) fn labelled(&self, key: &str, value: &str) -> bool {

@@ -38,6 +38,11 @@ impl Window {
         self.start <= now && now < self.end
     }
 
+    /// Whether it has ended.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.end <= now
+    }
+
     /// A new one at a moment.
     pub(super) fn open(of: &TimeWindow, server: &TimeZone, now: Timestamp) -> Window {
         let named = of.timezone.as_deref().and_then(zone::zone);
@@ -114,7 +119,14 @@ impl Windows {
 
     /// Forgets those that have ended.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        self.stored.retain(|_, window| window.end > now);
+        self.stored.retain(|_, window| !window.is_over(now));
+    }
+
+    /// Those that have ended and are still kept: the flow, and under what they are kept.
+    #[cfg(feature = "internals")]
+    pub fn expired(&self, now: Timestamp) -> Vec<(usize, &str)> {
+        let over = self.stored.iter().filter(|(_, window)| window.is_over(now));
+        over.map(|((flow, condition), _)| (*flow, condition.as_str())).collect()
     }
 
     pub(super) fn kept(&self, flow: usize, trigger: usize, dependency: usize) -> Option<&str> {

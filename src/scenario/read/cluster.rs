@@ -1,5 +1,7 @@
 //! The members of a cluster.
 
+use std::collections::BTreeMap;
+
 use super::{duration, version};
 use crate::document::{Entry, Node, Object, Reading, Value};
 use crate::profile::{Profile, Quirk, Role};
@@ -17,11 +19,45 @@ struct Defaults {
     kestra: Option<&'static Profile>,
 }
 
-/// Reads the cluster of a scenario for this version of Kestra.
+/// The members of a role, and places where more of them may come.
+struct Places {
+    role: Role,
+    count: u64,
+    most: u64,
+    defaults: Defaults,
+}
+
+impl Places {
+    fn member(&self, number: u64) -> MemberPlan {
+        let Places { role, defaults: Defaults { threads, heap, restart, grace, kestra }, .. } = *self;
+        let name = format!("{}-{number}", role.name());
+        MemberPlan { name, role, kestra, threads, heap, restart, grace, reserve: false }
+    }
+}
+
+/// Adds the places that a timeline asks for.
+fn with_asked(
+    mut places: Vec<Places>,
+    asked: &BTreeMap<&str, u64>,
+    kestra: &'static Profile,
+    defaults: &Defaults,
+) -> Vec<Places> {
+    for (name, most) in asked {
+        let Some(role) = kestra.roles().find(|role| role.name() == *name) else { continue };
+        match places.iter_mut().find(|it| it.role == role) {
+            Some(it) => it.most = it.most.max(*most),
+            None => places.push(Places { role, count: 0, most: *most, defaults: defaults.clone() }),
+        }
+    }
+    places
+}
+
+/// Reads the cluster of a scenario for this version of Kestra. `asked` is how many members of a role its timeline asks for.
 pub(super) fn cluster(
     node: Option<&Node>,
     root: &Node,
     kestra: &'static Profile,
+    asked: &BTreeMap<&str, u64>,
     reading: &mut Reading,
 ) -> ClusterPlan {
     let mut plan = ClusterPlan {
@@ -39,22 +75,25 @@ pub(super) fn cluster(
         kestra: None,
     };
     let object = node.and_then(|node| reading.object(node, "`cluster`", CLUSTER));
-    let Some(object) = object else {
-        add_members(&mut plan.members, Role::Standalone, 1, &defaults);
-        return plan;
-    };
-    cluster_settings(&object, &mut plan, reading);
-    member_settings(&object, &mut defaults, reading);
-    match (object.entry("standalone"), object.entry("members")) {
-        (Some(_), Some(members)) => {
-            reading.error(&members.place, "a cluster is either `standalone` or has `members`", "keep one of them");
+    let mut places = Vec::new();
+    match &object {
+        Some(object) => {
+            cluster_settings(object, &mut plan, reading);
+            member_settings(object, &mut defaults, reading);
+            places = all_places(object, kestra, &defaults, reading);
         }
-        (Some(entry), None) => role_members(entry, Role::Standalone, &defaults, &mut plan.members, reading),
-        (None, Some(members)) => several_roles(members, kestra, &defaults, &mut plan.members, reading),
-        (None, None) => add_members(&mut plan.members, Role::Standalone, 1, &defaults),
+        None => places.push(Places { role: Role::Standalone, count: 1, most: 1, defaults: defaults.clone() }),
     }
-    if plan.members.is_empty() && !reading.failed() {
+    for it in &places {
+        plan.members.extend((1..=it.count).map(|number| it.member(number)));
+    }
+    if let Some(object) = object.filter(|_| plan.members.is_empty() && !reading.failed()) {
         reading.error(&object.node.place, "the cluster has no members", "write for example `standalone: 1`");
+    }
+    // Places that are free at first come last: numbers of members, and so their ports, do not depend on them.
+    for it in with_asked(places, asked, kestra, &defaults) {
+        let free = (it.count + 1..=it.most).map(|number| MemberPlan { reserve: true, ..it.member(number) });
+        plan.members.extend(free);
     }
     if plan.members.len() > limits::MEMBERS {
         let place = node.map_or(&root.place, |node| &node.place);
@@ -94,31 +133,46 @@ fn cluster_settings(object: &Object<'_>, plan: &mut ClusterPlan, reading: &mut R
     }
 }
 
-/// Members by their roles.
-fn several_roles(
-    members: &Entry,
+/// The members of all roles.
+fn all_places(
+    object: &Object<'_>,
     kestra: &'static Profile,
     defaults: &Defaults,
-    all: &mut Vec<MemberPlan>,
     reading: &mut Reading,
-) {
+) -> Vec<Places> {
+    match (object.entry("standalone"), object.entry("members")) {
+        (Some(_), Some(members)) => {
+            reading.error(&members.place, "a cluster is either `standalone` or has `members`", "keep one of them");
+            Vec::new()
+        }
+        (Some(entry), None) => of_role(entry, Role::Standalone, defaults, reading).into_iter().collect(),
+        (None, Some(members)) => several_roles(members, kestra, defaults, reading),
+        (None, None) => vec![Places { role: Role::Standalone, count: 1, most: 1, defaults: defaults.clone() }],
+    }
+}
+
+/// Members by their roles.
+fn several_roles(members: &Entry, kestra: &'static Profile, defaults: &Defaults, reading: &mut Reading) -> Vec<Places> {
     let roles = reading.object(&members.value, "`members`", MEMBERS);
+    let mut all = Vec::new();
     for entry in roles.iter().flat_map(|roles| roles.entries()) {
         let Some(role) = Role::ALL.into_iter().find(|role| role.name() == entry.key) else { continue };
-        let before = all.len();
-        role_members(entry, role, defaults, all, reading);
-        if let Some(unfit) = all[before..].iter().find_map(|member| member.unfit(kestra)) {
+        let Some(places) = of_role(entry, role, defaults, reading) else { continue };
+        if let Some(unfit) = places.member(1).unfit(kestra).filter(|_| places.most > 0) {
             let has = |name: &&str| Profile::named(name).is_ok_and(|it| it.roles().any(|it| it == role));
             let versions: Vec<&str> = Profile::NAMES.iter().copied().filter(has).collect();
             let advice = format!("leave it out, or write a version that has it: {}", versions.join(", "));
             reading.error(&entry.place, unfit, advice);
         }
+        all.push(places);
     }
-    warn_of_missing_roles(members, kestra, all, reading);
+    warn_of_missing_roles(members, kestra, &all, reading);
+    all
 }
 
 /// Tells of work that nobody does.
-fn warn_of_missing_roles(members: &Entry, kestra: &'static Profile, all: &[MemberPlan], reading: &mut Reading) {
+fn warn_of_missing_roles(members: &Entry, kestra: &'static Profile, all: &[Places], reading: &mut Reading) {
+    let all: Vec<MemberPlan> = all.iter().filter(|it| it.count > 0).map(|it| it.member(1)).collect();
     let controls = |member: &MemberPlan| member.profile(kestra).has(Quirk::Controller);
     let controlled = all.iter().any(|member| member.role == Role::Worker && controls(member));
     let parts = [Role::Webserver, Role::Executor, Role::Scheduler, Role::Worker, Role::Indexer];
@@ -157,30 +211,24 @@ fn member_settings(object: &Object<'_>, defaults: &mut Defaults, reading: &mut R
     }
 }
 
-fn role_members(entry: &Entry, role: Role, defaults: &Defaults, members: &mut Vec<MemberPlan>, reading: &mut Reading) {
+/// What an entry says of the members of a role.
+fn of_role(entry: &Entry, role: Role, defaults: &Defaults, reading: &mut Reading) -> Option<Places> {
     let most = limits::MEMBERS as u64;
     let mut defaults = defaults.clone();
-    let count = match &entry.value.value {
+    let (mut count, mut places) = (Some(1), None);
+    match &entry.value.value {
         Value::Mapping(_) => {
-            let Some(object) = reading.object(&entry.value, &format!("`{}`", entry.key), MEMBER) else { return };
+            let object = reading.object(&entry.value, &format!("`{}`", entry.key), MEMBER)?;
             member_settings(&object, &mut defaults, reading);
-            object.get("count").map_or(Some(1), |node| reading.count(node, "`count`", 0..=most))
+            if let Some(node) = object.get("count") {
+                count = reading.count(node, "`count`", 0..=most);
+            }
+            if let Some(node) = object.get("most") {
+                places = reading.count(node, "`most`", count.unwrap_or(0)..=most);
+            }
         }
-        _ => reading.count(&entry.value, &format!("`{}`", entry.key), 0..=most),
-    };
-    add_members(members, role, count.unwrap_or(0), &defaults);
-}
-
-fn add_members(members: &mut Vec<MemberPlan>, role: Role, count: u64, defaults: &Defaults) {
-    for number in 1..=count {
-        members.push(MemberPlan {
-            name: format!("{}-{number}", role.name()),
-            role,
-            kestra: defaults.kestra,
-            threads: defaults.threads,
-            heap: defaults.heap,
-            restart: defaults.restart,
-            grace: defaults.grace,
-        });
+        _ => count = reading.count(&entry.value, &format!("`{}`", entry.key), 0..=most),
     }
+    let count = count.unwrap_or(0);
+    Some(Places { role, count, most: places.unwrap_or(count).max(count), defaults })
 }

@@ -24,7 +24,8 @@ const TAKES: &[(&str, &[&str])] = &[
     ("answer", &["status", "took", "fails"]),
     ("kill", &["which", "labels", "cascade"]),
     ("pause", &["which", "labels"]),
-    ("resume", &["which", "labels"]),
+    ("resume", &["which", "labels", "inputs"]),
+    ("restart", &["which", "labels"]),
     ("replay", &["which", "labels", "task", "value"]),
     ("change-state", &["which", "labels", "task", "value", "state"]),
 ];
@@ -77,7 +78,7 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
             message: reading.count(value, "`answer`", 0..=u64::MAX)?,
             answer: answer(&object, reading)?,
         },
-        "kill" | "pause" | "resume" | "replay" | "change-state" => ask(&object, keyword, plan, reading)?,
+        "kill" | "pause" | "resume" | "restart" | "replay" | "change-state" => ask(&object, keyword, plan, reading)?,
         logger => {
             let name = reading.text(value, &format!("`{logger}`"))?.to_owned();
             let member = member(&object, node, plan, reading)?;
@@ -111,7 +112,10 @@ fn ask(object: &Object<'_>, keyword: &Entry, plan: &Plan, reading: &mut Reading)
             cascade: object.get("cascade").is_none_or(|node| reading.boolean(node, "`cascade`") != Some(false)),
         },
         "pause" => Deed::Pause,
-        "resume" => Deed::Resume,
+        "resume" => {
+            Deed::Resume { inputs: object.get("inputs").and_then(|node| inputs(node, reading)).unwrap_or_default() }
+        }
+        "restart" => Deed::Restart,
         "replay" => Deed::Replay(task),
         _ => {
             let Some(state) = object.get("state") else {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::work::{flow_named, selector};
 use super::{instant, positive};
 use crate::document::{self, Entry, Field, Node, Object, Reading, Value};
+use crate::profile::Role;
 use crate::scenario::faults::{Aim, ROWS, Row, Unit};
 use crate::scenario::fields::WHEN;
 use crate::scenario::limits;
@@ -37,7 +38,10 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
             "write an entry for each",
         );
     }
-    let fault = fault(keyword, row, plan, reading);
+    let fault = fault((keyword, row), &object, plan, reading);
+    if let (Some(entry), false) = (object.entry("to"), row.aim == Aim::Role) {
+        reading.error(&entry.place, format!("`{}` has no `to`", row.keyword), "leave it out: it belongs to `scale`");
+    }
     let at = match (object.get("at"), now) {
         (Some(node), _) => instant(reading, node, "`at`"),
         (None, Some(now)) => Some(now),
@@ -120,11 +124,20 @@ impl Names {
     }
 }
 
-fn fault(keyword: &Entry, row: &Row, plan: &Plan, reading: &mut Reading) -> Option<Fault> {
+/// The fault that a keyword of an entry names.
+fn fault(
+    (keyword, row): (&Entry, &'static Row),
+    entry: &Object<'_>,
+    plan: &Plan,
+    reading: &mut Reading,
+) -> Option<Fault> {
     let node = &keyword.value;
     let (kind, members) = (row.kind, |members| Target::Members(members));
     if row.aim == Aim::Database {
         return database(node, reading).map(Fault::of_database);
+    }
+    if row.aim == Aim::Role {
+        return scale(row, node, entry, plan, reading);
     }
     if row.fields.is_empty() {
         let target = members(targets(node, plan, reading)?);
@@ -138,7 +151,7 @@ fn fault(keyword: &Entry, row: &Row, plan: &Plan, reading: &mut Reading) -> Opti
             None => Some(Target::Flow(None)),
         },
         Aim::Tasks => Some(Target::Tasks(selector(&object, plan, reading))),
-        Aim::Database => Some(Target::Database),
+        Aim::Database | Aim::Role => Some(Target::Database),
         Aim::Receiver => {
             let name = object.get("to").and_then(|node| reading.parsed(node, "`to`", str::parse));
             name.map(Target::Receiver)
@@ -175,7 +188,55 @@ fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amoun
         Unit::Leak => reading.parsed(node, &what, units::byte_rate).map(Amount::Leak),
         Unit::Pause => positive(reading, node, &what).map(Amount::Pause),
         Unit::Answers => reading.parsed(node, &what, str::parse).map(Amount::Answers),
+        Unit::Members => count(node, reading).map(Amount::Members),
     }
+}
+
+fn count(node: &Node, reading: &mut Reading) -> Option<u32> {
+    reading.count(node, "`to`", 0..=limits::MEMBERS as u64).and_then(|count| u32::try_from(count).ok())
+}
+
+/// So many members of a role.
+fn scale(row: &Row, node: &Node, entry: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Option<Fault> {
+    let roles: Vec<(&str, Role)> = Role::ALL.iter().map(|role| (role.name(), *role)).collect();
+    let role = reading.choice(node, "role", &roles);
+    let Some(to) = entry.get(Unit::Members.key()) else {
+        let what = format!("`{}` does not say how many there are from then on", row.keyword);
+        reading.error(&node.place, what, format!("add `to`, for example `{}: {}`", row.keyword, row.example));
+        return None;
+    };
+    let (role, count) = (role?, count(to, reading)?);
+    let places = plan.cluster.members.iter().filter(|member| member.role == role).count();
+    if places < count as usize {
+        let what = format!("this cluster has places for {places} of the role {}", role.name());
+        let advice = format!("say in the scenario how many there may be: `{}: {{ most: {count} }}`", role.name());
+        reading.error(&to.place, what, advice);
+        return None;
+    }
+    Some(Fault { kind: row.kind, target: Target::Role(role), amount: Amount::Members(count) })
+}
+
+/// By role, how many members entries of `timeline` and `autoscale` ask for at most; what cannot be read is told when it is
+/// its turn.
+pub(super) fn asked_for<'n>(root: &Object<'n>) -> BTreeMap<&'n str, u64> {
+    let mut most = BTreeMap::new();
+    let lists = [("timeline", "scale", Unit::Members.key()), ("autoscale", "role", "max")];
+    let nodes = lists.into_iter().filter_map(|(list, role, count)| match &root.get(list)?.value {
+        Value::Sequence(nodes) => Some(nodes.iter().map(move |node| (node, role, count))),
+        _ => None,
+    });
+    for (node, role, count) in nodes.flatten() {
+        let Value::Mapping(entries) = &node.value else { continue };
+        let text = |key: &str| match &entries.iter().find(|entry| entry.key == key)?.value.value {
+            Value::Scalar { text, .. } => Some(text.as_str()),
+            _ => None,
+        };
+        if let (Some(role), Some(Ok(to))) = (text(role), text(count).map(str::parse::<u64>)) {
+            let most = most.entry(role).or_insert(0);
+            *most = to.min(limits::MEMBERS as u64).max(*most);
+        }
+    }
+    most
 }
 
 fn database(node: &Node, reading: &mut Reading) -> Option<DatabaseFault> {

@@ -1,5 +1,6 @@
 //! From YAML text to a Plan, with everything that is wrong told at once.
 
+mod autoscale;
 mod cluster;
 mod commands;
 mod configuration;
@@ -12,19 +13,20 @@ mod work;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fields::SCENARIO;
+use super::fields::{PLUGIN_DEFAULT, SCENARIO};
 use super::{Plan, TimelineEntry, limits, units};
 use crate::document::{self, Diagnostic, Node, Object, Place, Reading, Source, Value};
 use crate::profile::Profile;
 use crate::time::{Duration, Instant};
+use autoscale::autoscale;
 use cluster::cluster;
 use commands::command;
 use expectations::expectation;
-use faults::{Names, entry};
+use faults::{Names, asked_for, entry};
 use receivers::{environment, kv, receivers, secrets};
 use work::{
-    Flows, arrivals, behaviour, cron_dialect, flows, pollers, silent_tasks, trigger_refusals, unknown_outputs,
-    unsimulated_templates, unstarted,
+    Flows, arrivals, behaviour, flows, pollers, silent_tasks, unknown_batches, unknown_outputs, unsimulated_templates,
+    unstarted,
 };
 
 #[cfg(feature = "cli")]
@@ -69,9 +71,29 @@ impl Loader for NoFiles {
 
 /// Reads a scenario. With an error among the diagnostics there is no plan, unless it is one of a flow file that is left out.
 pub fn read(file_name: &str, text: &str, loader: &dyn Loader) -> (Option<Plan>, Vec<Diagnostic>) {
+    read_text(file_name, text, loader, None)
+}
+
+/// The same with a version of Kestra, whichever it names.
+#[cfg(feature = "cli")]
+pub fn read_as(
+    file_name: &str,
+    text: &str,
+    loader: &dyn Loader,
+    kestra: &'static Profile,
+) -> (Option<Plan>, Vec<Diagnostic>) {
+    read_text(file_name, text, loader, Some(kestra))
+}
+
+fn read_text(
+    file_name: &str,
+    text: &str,
+    loader: &dyn Loader,
+    kestra: Option<&'static Profile>,
+) -> (Option<Plan>, Vec<Diagnostic>) {
     let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
     let mut reading = Reading::default();
-    let plan = load(&source, loader, &mut reading, 0).and_then(|node| plan(&node, loader, &mut reading));
+    let plan = load(&source, loader, &mut reading, 0).and_then(|node| plan(&node, loader, kestra, &mut reading));
     let failed = reading.failed();
     let (plan, refused) = plan.unzip();
     // A flow file that is refused is no reason to refuse the scenario.
@@ -150,17 +172,23 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
 }
 
 /// Lists that an extending scenario adds to.
-const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "timeline", "commands", "expect"];
+const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "autoscale", "timeline", "commands", "expect"];
 
 /// The plan, and what is wrong with flow files that are left out of it.
-fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan, Reading)> {
+fn plan(
+    root: &Node,
+    loader: &dyn Loader,
+    kestra: Option<&'static Profile>,
+    reading: &mut Reading,
+) -> Option<(Plan, Reading)> {
     let object = reading.object(root, "a scenario", SCENARIO)?;
     let text = |reading: &mut Reading, key: &str| {
         object.get(key).and_then(|node| reading.text(node, &format!("`{key}`"))).map(str::to_owned)
     };
     let name = text(reading, "name").unwrap_or_default();
     let summary = text(reading, "summary").unwrap_or_default();
-    let kestra = version(reading, object.get("kestra"), root)?;
+    let named = version(reading, object.get("kestra"), root)?;
+    let kestra = kestra.unwrap_or(named);
     let duration = length(&object, root, reading);
     let start = object.get("start").and_then(|node| {
         reading.parsed(node, "`start`", |text| match text.parse::<jiff::Timestamp>() {
@@ -168,8 +196,9 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
             Err(_) => Err("write a date with its zone, such as 2026-01-05T08:00:00Z".into()),
         })
     });
-    let cluster = cluster(object.get("cluster"), root, kestra, reading);
-    let Flows { read, left_out, refused, .. } = flows(object.get("flows"), loader, reading);
+    let cluster = cluster(object.get("cluster"), root, kestra, &asked_for(&object), reading);
+    let defaults = plugin_defaults(&object, reading);
+    let Flows { read, left_out, refused, .. } = flows(object.get("flows"), defaults, kestra, loader, reading);
     let (flows, standing) = read.into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
@@ -188,23 +217,35 @@ fn plan(root: &Node, loader: &dyn Loader, reading: &mut Reading) -> Option<(Plan
         kv: object.get("kv").map(|node| kv(node, reading)).unwrap_or_default(),
         environment: object.get("environment").map(|node| environment(node, reading)).unwrap_or_default(),
         receivers: object.get("receivers").map(|node| receivers(node, reading)).unwrap_or_default(),
+        autoscale: Vec::new(),
         timeline: Vec::new(),
         commands: Vec::new(),
         expectations: Vec::new(),
     };
     let places: Vec<Place> = standing.iter().map(|standing| standing.place.clone()).collect();
-    cron_dialect(&plan, &places, reading);
-    trigger_refusals(&plan, &places, reading);
     silent_tasks(&plan, &places, reading);
     unsimulated_templates(&plan, &places, reading);
     lists(&object, &mut plan, reading);
     unknown_outputs(&plan, &places, reading);
+    unknown_batches(&plan, &places, reading);
     // What is wrong may have been what starts them.
     if !reading.failed() {
         unstarted(&plan, &places, reading);
         traps::tell(&plan, &standing, reading);
     }
     Some((plan, refused))
+}
+
+/// `plugin-defaults`: what `kestra.plugins.defaults` of a configuration says.
+fn plugin_defaults<'n>(object: &Object<'n>, reading: &mut Reading) -> &'n [Node] {
+    let entries = items(reading, object, "plugin-defaults");
+    for entry in entries {
+        let object = reading.object(entry, "an entry of `plugin-defaults`", PLUGIN_DEFAULT);
+        if let Some(values) = object.and_then(|object| object.get("values")) {
+            work::mapping(values, "values", "{ level: WARN }", reading);
+        }
+    }
+    entries
 }
 
 /// How long a run is.
@@ -226,6 +267,10 @@ fn lists(object: &Object<'_>, plan: &mut Plan, reading: &mut Reading) {
     for node in items(reading, object, "arrivals") {
         let arrivals = arrivals(node, plan, reading);
         plan.arrivals.extend(arrivals);
+    }
+    for node in items(reading, object, "autoscale") {
+        let autoscale = autoscale(node, plan, reading);
+        plan.autoscale.extend(autoscale);
     }
     let mut names = Names::default();
     for node in items(reading, object, "timeline") {

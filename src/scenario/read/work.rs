@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::{Loader, duration, positive};
-use crate::document::{self, Node, Object, Place, Reading, Source, Value};
+use crate::document::{self, Node, Object, Place, Reading, Severity, Source, Value};
+use crate::flow::validity::{self, Edition};
 use crate::flow::{self, Body, Flow, Task, TriggerAction, trigger};
 use crate::notify;
 use crate::pebble::{self, Template};
@@ -16,15 +17,21 @@ use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, T
 use crate::time::Duration;
 
 /// The flows of a scenario, and where each stands: its own, then those that come from outside.
-pub(super) fn flows(node: Option<&Node>, loader: &dyn Loader, reading: &mut Reading) -> Flows {
-    let mut flows = Flows::default();
+pub(super) fn flows(
+    node: Option<&Node>,
+    defaults: &[Node],
+    kestra: &'static Profile,
+    loader: &dyn Loader,
+    reading: &mut Reading,
+) -> Flows {
+    let mut flows = Flows::new(kestra, defaults.to_vec());
     for item in node.map_or(&[][..], |node| reading.list(node, "`flows`")) {
         match &item.value {
             Value::Scalar { text: path, .. } => match loader.flows(&item.place.source.name, path) {
                 Err(why) => reading.error(&item.place, format!("cannot read the flow file `{path}`: {why}"), ""),
                 Ok(files) => files.into_iter().for_each(|file| flows.add_file(&Arc::new(file), reading)),
             },
-            _ => flows.add(item, reading),
+            _ => flows.add(item, false, reading),
         }
     }
     loader.more_flows().iter().for_each(|file| flows.add_file(file, reading));
@@ -49,9 +56,30 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// Where a template of a task stands: the first line of it, looked for behind the id of the task. The flow where it is
+    /// not written as it is read.
+    pub(super) fn place_of(&self, task: &str, template: &str) -> Place {
+        let whole = self.place.first_line();
+        let Some(text) = self.place.source.text.get(self.place.range.clone()) else { return whole };
+        let line = template.trim().lines().find(|line| line.contains('{')).unwrap_or(template).trim();
+        let after = text.find(&format!("id: {task}")).unwrap_or(0);
+        match text[after..].find(line).filter(|_| !line.is_empty()) {
+            Some(at) => {
+                let start = self.place.range.start + after + at;
+                Place { source: self.place.source.clone(), range: start..start + line.len() }
+            }
+            None => whole,
+        }
+    }
+}
+
 /// Flows that were read so far.
-#[derive(Default)]
 pub(super) struct Flows {
+    /// The version that takes them or not.
+    kestra: &'static Profile,
+    /// Defaults that are for all of them.
+    defaults: Vec<Node>,
     pub(super) read: Vec<(Flow, Standing)>,
     /// Files that hold no sound flow: as in Kestra the others are there all the same.
     pub(super) left_out: Vec<String>,
@@ -62,23 +90,57 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    fn add_file(&mut self, file: &Arc<Source>, reading: &mut Reading) {
-        let (root, diagnostics) = document::parse_jackson(file);
-        let mut own = Reading::default();
-        own.extend(diagnostics);
-        if let Some(root) = root {
-            self.add(&root, &mut own);
-        }
-        if own.failed() {
-            self.left_out.push(file.name.clone());
-            self.refused.extend(own.finish());
-        } else {
-            reading.extend(own.finish());
+    fn new(kestra: &'static Profile, defaults: Vec<Node>) -> Flows {
+        Flows {
+            kestra,
+            defaults,
+            read: Vec::new(),
+            left_out: Vec::new(),
+            refused: Reading::default(),
+            names: BTreeSet::new(),
         }
     }
 
-    fn add(&mut self, node: &Node, reading: &mut Reading) {
-        let Some(flow) = flow::read(node, reading) else { return };
+    fn add_file(&mut self, file: &Arc<Source>, reading: &mut Reading) {
+        let (root, diagnostics) = document::parse_jackson(file);
+        let refusal =
+            validity::refusal(file, root.as_ref(), &diagnostics, &self.defaults, edition(self.kestra.language()));
+        let mut own = Reading::default();
+        own.extend(diagnostics);
+        // What the server says comes first, and ours behind it where we have more to say.
+        let before = self.read.len();
+        if let Some(root) = root {
+            self.add(&root, refusal.is_some(), &mut own);
+        }
+        let mut told = own.finish();
+        if let Some(refusal) = refusal {
+            told.retain(|told| told.severity == Severity::Error);
+            let first = told.iter().map(|told| &told.place).min_by_key(|place| place.range.start).cloned();
+            let place = first.filter(|first| first.range.start < refusal.place.range.start).unwrap_or(refusal.place);
+            let mut words = Reading::default();
+            words.error(&place, refusal.words, refusal.advice);
+            words.extend(told);
+            told = words.finish();
+            if let Some((flow, _)) = self.read.drain(before..).next() {
+                self.names.remove(&(flow.namespace, flow.id));
+            }
+        }
+        if told.iter().any(|told| told.severity == Severity::Error) {
+            self.left_out.push(file.name.clone());
+            self.refused.extend(told);
+        } else {
+            reading.extend(told);
+        }
+    }
+
+    /// Adds a flow; `refused`: the server's words for that are known.
+    fn add(&mut self, node: &Node, refused: bool, reading: &mut Reading) {
+        let Some(flow) = flow::read_with(node, &self.defaults, reading) else { return };
+        let standing = Standing::of(node);
+        if !refused && !reading.failed() {
+            cron_dialect(&flow, &standing, self.kestra, reading);
+            trigger_refusals(&flow, &standing, self.kestra, reading);
+        }
         if !self.names.insert((flow.namespace.clone(), flow.id.clone())) {
             let what = format!("two flows are called {}.{}", flow.namespace, flow.id);
             reading.error(&node.place, what, "rename one of them");
@@ -87,27 +149,34 @@ impl Flows {
             return;
         }
         if self.read.len() < limits::FLOWS {
-            self.read.push((flow, Standing::of(node)));
+            self.read.push((flow, standing));
         } else {
             reading.error(&node.place, "too many flows", format!("at most {}", limits::FLOWS));
         }
     }
 }
 
+/// Which server's words a version has for what it refuses.
+fn edition(language: Language) -> Edition {
+    match language {
+        Language::V0_20 => Edition::V0_20,
+        Language::V1_3 => Edition::V1_3,
+        Language::V2_0 => Edition::V2_0,
+    }
+}
+
 /// Tells which cron expressions the version does not take, though a later one does.
-pub(super) fn cron_dialect(plan: &Plan, places: &[Place], reading: &mut Reading) {
-    let last_day = plan.kestra.has(Quirk::LastDayOfMonth);
-    for (flow, place) in plan.flows.iter().zip(places) {
-        for trigger in &flow.triggers {
-            let TriggerAction::Schedule(schedule) = &trigger.action else { continue };
-            // What no version takes was told where it stands.
-            if schedule.check(true).is_ok()
-                && let Err(problem) = schedule.check(last_day)
-            {
-                let (id, version) = (&trigger.id, plan.kestra.name());
-                let what = format!("`cron` of `{id}` is `{}`: {problem}", schedule.cron);
-                reading.error(place, what, format!("Kestra {version} has no `L`; 2.0 has"));
-            }
+fn cron_dialect(flow: &Flow, standing: &Standing, kestra: &Profile, reading: &mut Reading) {
+    let last_day = kestra.has(Quirk::LastDayOfMonth);
+    for trigger in &flow.triggers {
+        let TriggerAction::Schedule(schedule) = &trigger.action else { continue };
+        // What no version takes was told where it stands.
+        if schedule.check(true).is_ok()
+            && let Err(problem) = schedule.check(last_day)
+        {
+            let (id, version) = (&trigger.id, kestra.name());
+            let what = format!("`cron` of `{id}` is `{}`: {problem}", schedule.cron);
+            reading.error(&standing.place, what, format!("Kestra {version} has no `L`; 2.0 has"));
         }
     }
 }
@@ -121,29 +190,30 @@ pub fn trigger_dialect(profile: &Profile) -> trigger::Dialect {
     }
 }
 
+/// Which triggers, and other parts, a version does not take, though another one does.
+fn refused(flow: &Flow, kestra: &Profile) -> Vec<String> {
+    let (name, version) = (flow.name(), kestra.name());
+    let told = |(trigger, why): (usize, String)| {
+        let id = flow.triggers.get(trigger).map_or("", |trigger| trigger.id.as_str());
+        format!("Kestra {version} refuses the trigger `{id}` of {name}: {why}")
+    };
+    let checks = !flow.checks.is_empty() && kestra.has(Quirk::RefusesChecks);
+    let checks = checks.then(|| format!("Kestra {version} refuses `checks` of {name}"));
+    trigger::refused(flow, trigger_dialect(kestra)).into_iter().map(told).chain(checks).collect()
+}
+
 /// Which triggers, and other parts, the version of a plan does not take, though another one does: the index of the flow, and
 /// why.
+#[cfg(feature = "cli")]
 pub fn refused_triggers(plan: &Plan) -> Vec<(usize, String)> {
-    let dialect = trigger_dialect(plan.kestra);
-    let of = |(at, flow): (usize, &Flow)| {
-        let name = flow.name();
-        let told = move |(trigger, why): (usize, String)| {
-            let id = flow.triggers.get(trigger).map_or("", |trigger| trigger.id.as_str());
-            (at, format!("Kestra {} refuses the trigger `{id}` of {name}: {why}", plan.kestra.name()))
-        };
-        let checks = !flow.checks.is_empty() && plan.kestra.has(Quirk::RefusesChecks);
-        let checks = checks.then(|| (at, format!("Kestra {} refuses `checks` of {}", plan.kestra.name(), flow.name())));
-        trigger::refused(flow, dialect).into_iter().map(told).chain(checks).collect::<Vec<_>>()
-    };
+    let of = |(at, flow): (usize, &Flow)| refused(flow, plan.kestra).into_iter().map(move |why| (at, why));
     plan.flows.iter().enumerate().flat_map(of).collect()
 }
 
 /// Tells which triggers the version does not take, though another one does.
-pub(super) fn trigger_refusals(plan: &Plan, places: &[Place], reading: &mut Reading) {
-    for (flow, what) in refused_triggers(plan) {
-        if let Some(place) = places.get(flow) {
-            reading.error(place, what, "write it as that version has it, or name another one with `kestra`");
-        }
+fn trigger_refusals(flow: &Flow, standing: &Standing, kestra: &Profile, reading: &mut Reading) {
+    for what in refused(flow, kestra) {
+        reading.error(&standing.place, what, "write it as that version has it, or name another one with `kestra`");
     }
 }
 
@@ -202,6 +272,28 @@ pub(super) fn unknown_outputs(plan: &Plan, places: &[Place], reading: &mut Readi
                 format!("nothing says what the task `{}` of {} puts out, and templates read it", task.id, flow.name());
             let advice = format!("add `behaviour: [ {{ task: {}, outputs: {{ rows: 120 }} }} ]`", task.id);
             reading.warning(&place.first_line(), what, advice);
+        }
+    }
+}
+
+/// Tells of each ForEachItem of which nobody says how many batches it has.
+pub(super) fn unknown_batches(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    for (flow, place) in plan.flows.iter().zip(places).filter(|(flow, _)| !flow.disabled) {
+        for task in flow.all_tasks() {
+            let Body::Subflow(subflow) = &task.body else { continue };
+            let Some(id) = task.id.strip_suffix("_items").filter(|_| subflow.batches) else { continue };
+            let kind = task.kind.split('$').next().unwrap_or_default();
+            let says = |it: &Behaviour| {
+                let count = it.outputs.as_ref().and_then(|outputs| outputs.get("numberOfBatches"));
+                let selects = it.select.selects(flow, id, kind) || it.select.selects(flow, &task.id, &task.kind);
+                count.is_some_and(Json::is_u64) && selects
+            };
+            if !plan.behaviour.iter().any(says) {
+                let what =
+                    format!("nothing says how many batches the ForEachItem `{id}` of {} has: none here", flow.name());
+                let advice = format!("add `behaviour: [ {{ task: {id}, outputs: {{ numberOfBatches: 3 }} }} ]`");
+                reading.warning(&place.first_line(), what, advice);
+            }
         }
     }
 }

@@ -153,12 +153,13 @@ pub(super) async fn pause(State(shared): App, Path(id): Path<String>, body: Byte
 
 pub(super) async fn resume(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
     ask(&shared, &id, || {
-        let body = optional(&body, &["inputs"], "{}")?;
-        match body.contains_key("inputs") {
-            true => Err(Refusal::bad("not simulated: `inputs` of a resume", "leave them out: the Pause has none here")),
-            false => Ok(Deed::Resume),
-        }
+        let body = optional(&body, &["inputs"], r#"{"inputs": {"approved": true}}"#)?;
+        Ok(Deed::Resume { inputs: object(&body, "inputs")? })
     })
+}
+
+pub(super) async fn restart(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+    ask(&shared, &id, || optional(&body, &[], "{}").map(|_| Deed::Restart))
 }
 
 pub(super) async fn replay(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {

@@ -10,12 +10,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::body::{field, keys};
 use super::{Answered, App, Refusal};
 use crate::document::{self, Diagnostic, Severity, Source};
+use crate::profile::Role;
 use crate::run::{Refused, Session};
-use crate::scenario::{self, Amount, TimelineEntry};
+use crate::scenario::{self, Amount, Fault, FaultKind, Target, TimelineEntry};
 use crate::server::world::Shared;
-use crate::simulator::{ActiveFault, CommandError, Happening, Simulation};
+use crate::simulator::{ActiveFault, CommandError, Happening, Member, Simulation};
 use crate::time::Instant;
 
 impl From<Refused> for Refusal {
@@ -41,6 +43,13 @@ impl From<Refused> for Refusal {
             }
             Refused::Impossible(CommandError::Blocked(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "this is what its clients see; send inputs with which they hold")
+            }
+            Refused::Impossible(CommandError::NoPlace(role, _)) => {
+                let advice = format!("say in the scenario how many there may be: `{role}: {{ count: 2, most: 10 }}`");
+                return Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, &why, advice);
+            }
+            Refused::Impossible(CommandError::Inputs(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "send `inputs` as the `onResume` of the Pause declares them")
             }
             Refused::Impossible(CommandError::Disabled(_)) => (StatusCode::CONFLICT, "switch it on in its file"),
             Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
@@ -286,4 +295,34 @@ fn not_there(name: &str, session: &Session) -> Refusal {
         Some((_, _, Fate::Over(_, None))) => format!("`{name}` is over"),
     };
     Refusal::new(StatusCode::CONFLICT, told, there)
+}
+
+const SCALE: &str = r#"{"role": "worker", "to": 6}"#;
+
+/// Another number of members of a role: the fault `scale`, in the place of one that was asked for before.
+pub(super) async fn scale(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+    let body = keys(&body, &["role", "to"], SCALE)?;
+    let unfit = |name: &str, value: &Value| Refusal::bad(format!("`{name}` is {value}"), format!("send {SCALE}"));
+    let role = field(&body, "role", SCALE)?;
+    let name = role.as_str().ok_or_else(|| unfit("role", role))?;
+    let known = || Role::ALL.iter().map(|role| role.name());
+    let role = Role::ALL.into_iter().find(|role| role.name() == name);
+    let role = role.ok_or_else(|| Refusal::bad(format!("`{name}` is no role"), document::instead(name, known())))?;
+    let to = field(&body, "to", SCALE)?;
+    let to = to.as_u64().and_then(|to| u32::try_from(to).ok()).ok_or_else(|| unfit("to", to))?;
+    let scaled = shared.change(|world| {
+        let session = &mut world.session;
+        let fault = Fault { kind: FaultKind::Scale, target: Target::Role(role), amount: Amount::Members(to) };
+        let there = |simulation: &Simulation| {
+            let here = |it: &&Member| it.role() == role && it.belongs();
+            simulation.members().iter().filter(here).count()
+        };
+        let from = there(session.simulation());
+        let name = session.free_name(&format!("scale-{}", role.name()));
+        let entry =
+            TimelineEntry { name: name.clone(), at: session.now(), fault, lasts: None, every: None, until: None };
+        session.inject(entry)?;
+        Ok::<_, Refusal>(json!({ "role": role.name(), "from": from, "to": there(session.simulation()), "name": name }))
+    })??;
+    Ok(Json(scaled))
 }

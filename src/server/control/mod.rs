@@ -48,12 +48,14 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/api/faults", &[]),
     ("POST", "/api/faults", &[]),
     ("DELETE", "/api/faults/NAME", &[]),
+    ("POST", "/api/scale", &[]),
     ("GET", "/api/executions", &["flow", "state"]),
     ("POST", "/api/executions", &[]),
     ("GET", "/api/executions/ID", &[]),
     ("POST", "/api/executions/ID/kill", &[]),
     ("POST", "/api/executions/ID/pause", &[]),
     ("POST", "/api/executions/ID/resume", &[]),
+    ("POST", "/api/executions/ID/restart", &[]),
     ("POST", "/api/executions/ID/replay", &[]),
     ("POST", "/api/executions/ID/change-state", &[]),
     ("GET", "/api/notifications", &["since"]),
@@ -79,11 +81,13 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/api/run-until", post(jump::run_until))
         .route("/api/faults", get(faults::list).post(faults::inject))
         .route("/api/faults/{name}", delete(faults::clear))
+        .route("/api/scale", post(faults::scale))
         .route("/api/executions", get(executions::list).post(executions::create))
         .route("/api/executions/{id}", get(executions::one))
         .route("/api/executions/{id}/kill", post(executions::kill))
         .route("/api/executions/{id}/pause", post(executions::pause))
         .route("/api/executions/{id}/resume", post(executions::resume))
+        .route("/api/executions/{id}/restart", post(executions::restart))
         .route("/api/executions/{id}/replay", post(executions::replay))
         .route("/api/executions/{id}/change-state", post(executions::change_state))
         .route("/api/notifications", get(notifications::list))
@@ -261,7 +265,7 @@ fn cluster(shared: &Shared, simulation: &Simulation) -> Value {
             json!({
                 "name": address.name,
                 "role": address.role,
-                "port": port_text(member.port()),
+                "port": if member.is_away() { "away" } else { port_text(member.port()) },
                 "process": member.life() + 1,
                 "stopping": member.process().is_some_and(|process| process.shutdown().is_some()),
                 "running": member.running(),
@@ -461,14 +465,17 @@ async fn health(State(shared): App) -> Answered<Json<Value>> {
 /// Targets for Prometheus's `http_sd_configs`. Who listens on every address, as in a container, is reached by the host that
 /// the request itself has reached, unless a host was given.
 async fn discovery(State(shared): App, headers: HeaderMap) -> Answered<Json<Value>> {
-    let path = shared.world()?.session.plan().settings.at("/prometheus");
+    let world = shared.world()?;
+    let path = world.session.plan().settings.at("/prometheus");
     let everywhere = shared.options.advertise.is_none() && shared.options.bind.is_unspecified();
     let asked = host::asked(&headers).filter(|_| everywhere);
     let targets: Vec<Value> = shared
         .addresses
         .members
         .iter()
-        .map(|member| {
+        .zip(world.session.simulation().members())
+        .filter(|(_, member)| !member.is_away())
+        .map(|(member, _)| {
             json!({
                 "targets": [format!("{}:{}", asked.unwrap_or(&member.host), member.management)],
                 "labels": {

@@ -95,6 +95,7 @@ impl Executor {
     /// Nothing will happen any more to an execution that has ended.
     pub(super) fn remove(&mut self, cx: &mut Context, slot: u32) {
         let Some((execution, origin)) = self.forget(cx, slot) else { return };
+        self.counting.ended(cx, &execution);
         self.ended -= 1;
         if self.kept.keeps {
             let super::Execution { flow, number, created, history, it, .. } = execution;
@@ -108,6 +109,10 @@ impl Executor {
         let key = (execution.flow, execution.number);
         let origin = self.origins.remove(key);
         cx.outbox.forget(key);
+        self.given.remove(&key);
+        if !self.batches.is_empty() {
+            self.batches.retain(|(of, _), _| *of != key);
+        }
         if let Some(starter) = origin.as_ref().and_then(|origin| origin.starter) {
             let of = (starter.flow, starter.number);
             if let Some(children) = self.children.get_mut(&of) {

@@ -2,6 +2,8 @@
 //! What it counts follows the recordings, errors included; what is true is counted beside it.
 
 mod asked;
+mod batches;
+mod counting;
 mod kept;
 mod laws;
 mod orders;
@@ -15,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use serde_json::{Map, Value as Json};
 
 use super::cluster::Cluster;
 use super::context::Context;
@@ -24,6 +27,7 @@ use super::listening::{Listening, Reason};
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::origin::{Origin, Origins, Starter};
+use super::outbox::Prepared;
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::telling::Telling;
@@ -37,6 +41,8 @@ use crate::profile::Quirk;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 use asked::{Asked, dialect};
+use batches::Batches;
+use counting::Counting;
 use kept::Keeping;
 use orders::{Key, Meant};
 use places::Places;
@@ -66,6 +72,13 @@ pub(super) struct Executor {
     kept: Keeping,
     /// By the execution that started them: those that have not ended, in the order in which they began.
     children: FxHashMap<Key, Vec<Meant>>,
+    /// What was given to those that somebody lets go on.
+    given: BTreeMap<Key, Map<String, Json>>,
+    /// Those that tasks let go on in a step.
+    resumes: Vec<(Meant, Map<String, Json>)>,
+    counting: Counting,
+    /// By the task run that waits for them.
+    batches: BTreeMap<(Key, u32), Batches>,
 }
 
 /// An execution that has not ended.
@@ -127,6 +140,10 @@ impl Executor {
             origins: Origins::default(),
             kept: Keeping::new(plan),
             children: FxHashMap::default(),
+            given: BTreeMap::new(),
+            resumes: Vec::new(),
+            counting: Counting::new(plan),
+            batches: BTreeMap::new(),
         }
     }
 
@@ -239,14 +256,18 @@ impl Executor {
 
     /// Something happens to an execution; what is to be done stands in `commands`. False when it does not matter any more.
     fn step(&mut self, cx: &Context, slot: u32, event: Step) -> bool {
+        let resumes = |it: &Execution| cx.flows.get(it.flow as usize).is_some_and(|model| model.tree.resumes());
+        let others = if self.executions.get(slot).is_some_and(resumes) { self.live(cx) } else { Vec::new() };
         let Some(execution) = self.executions.get_mut(slot) else { return false };
         let Some(model) = cx.flows.get(execution.flow as usize) else { return false };
         let origin = self.origins.get((execution.flow, execution.number));
         let Execution { flow, number, created, .. } = *execution;
-        let mut asked = Asked { cx, flow, number, created, dialect: &self.dialect, origin };
+        let mut asked = Asked { others, ..Asked::of(cx, (flow, number), created, &self.dialect, origin) };
         let how = (&*model.tree, &self.dialect);
         self.commands.clear();
-        execution.it.next(how, event, &mut asked, &mut self.scratch, &mut self.commands)
+        let fits = execution.it.next(how, event, &mut asked, &mut self.scratch, &mut self.commands);
+        self.resumes.append(&mut asked.resumes);
+        fits
     }
 
     /// Does what is to be done after a step.
@@ -295,6 +316,9 @@ impl Executor {
         }
         // Its memory is used again.
         self.commands = commands;
+        for (meant, given) in std::mem::take(&mut self.resumes) {
+            self.lets_go_on(cx, cluster, executor, meant, given);
+        }
         freed.or_else(|| self.release(cx, cluster, slot))
     }
 
@@ -306,7 +330,12 @@ impl Executor {
         let origin = self.origins.get((flow, number));
         let (it, errors) = (&execution.it, &execution.errors);
         let of = Heard { flow, number, created, state: it.state, it, origin, errors };
-        if let Some(prepared) = self.telling.prepare(cx, &of, &self.dialect, run) {
+        let prepared = self.telling.prepare(cx, &of, &self.dialect, run);
+        let prepared = match self.counts(cx, slot, run) {
+            Some(done) => Some((Prepared::Done(Arc::new(done)), prepared.map(|it| it.1).unwrap_or_default())),
+            None => prepared,
+        };
+        if let Some(prepared) = prepared {
             cx.outbox.prepare((flow, number), run, prepared);
         }
         cx.truth.attempts += 1;

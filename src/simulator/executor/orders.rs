@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value as Json};
+
 use super::super::CommandError;
 use super::super::cluster::Cluster;
 use super::super::context::Context;
@@ -10,7 +12,7 @@ use super::super::meters::{Class, Meter, Subject};
 use super::super::origin::Origin;
 use super::super::queue::{Asked, Message, QueueKind};
 use super::kept::Kept;
-use super::{Coming, Execution, Executor, Freed, Heard, Step, heard_of};
+use super::{Coming, Execution, Executor, Freed, Heard, Parent, Step, heard_of};
 use crate::execution::{self, Tree};
 use crate::flow::State;
 use crate::profile::Quirk;
@@ -89,6 +91,9 @@ impl Executor {
             let slot = live.map_or(u32::MAX, |(slot, _)| slot);
             let found = self.found((slot, (flow, number))).ok_or_else(|| CommandError::NoExecution(name()))?;
             may(cx, deed, found)?;
+            if let Deed::Resume { inputs } = deed {
+                self.given(cx, found.meant(), inputs)?;
+            }
             return Ok(vec![found.meant()]);
         }
         let live = self.executions.numbered().map(|(slot, it)| Found::Live(slot, it));
@@ -105,7 +110,43 @@ impl Executor {
             Which::First => fitting.truncate(1),
             Which::All | Which::Number(_) => {}
         }
+        if let Deed::Resume { inputs } = deed {
+            for meant in &fitting {
+                self.given(cx, *meant, inputs)?;
+            }
+        }
         if fitting.is_empty() { Err(CommandError::NoneFits(deed.keyword(), name())) } else { Ok(fitting) }
+    }
+
+    /// What somebody gives to the Pause of an execution that waits, as it asks for it.
+    ///
+    /// # Errors
+    /// What is missing, or not as it is declared.
+    fn given(&self, cx: &Context, meant: Meant, inputs: &Map<String, Json>) -> Result<Map<String, Json>, CommandError> {
+        let Some(found) = self.found(meant) else { return Ok(Map::new()) };
+        let ((flow, number), it) = (found.key(), found.it());
+        let tree = cx.flows.get(flow as usize).map(|flow| &flow.tree);
+        let pause = tree.and_then(|tree| tree.pause(it.run(it.paused()?)?.node));
+        let Some(pause) = pause.filter(|pause| !pause.inputs.is_empty()) else { return Ok(Map::new()) };
+        let Found::Live(_, execution) = found else { return Ok(Map::new()) };
+        let (created, origin) = (execution.created, self.origins.get((flow, number)));
+        let asked = super::Asked::of(cx, (flow, number), created, &self.dialect, origin);
+        let given = asked.rendering(it, None, |render| execution::inputs(&pause.inputs, inputs, render));
+        given.unwrap_or_else(|| Ok(inputs.clone())).map_err(|why| CommandError::Inputs(cx.secrets.mask(&why)))
+    }
+
+    /// A Pause that is let go on puts out what it was given.
+    fn gives(&mut self, cx: &Context, slot: u32, key: Key) {
+        let given = if self.given.is_empty() { None } else { self.given.remove(&key) };
+        let reads = self.telling.reads(key.0).outputs;
+        let Some(execution) = self.executions.get_mut(slot).filter(|_| reads) else { return };
+        let Some(run) = execution.it.paused() else { return };
+        let node = execution.it.run(run).map_or(u32::MAX, |run| run.node);
+        let pause = cx.flows.get(key.0 as usize).and_then(|flow| flow.tree.pause(node));
+        if let Some(given) = given.filter(|_| pause.is_some_and(|pause| !pause.inputs.is_empty())) {
+            let outputs = Map::from_iter([("onResume".to_owned(), Json::Object(given))]);
+            execution.it.outputs.insert(run, Arc::new(outputs));
+        }
     }
 
     /// Somebody asks a webserver something of executions. Those that come of it, or change by it.
@@ -121,7 +162,15 @@ impl Executor {
             let new = match deed {
                 Deed::Kill { cascade } => self.post(cx, cluster, webserver, *meant, Asked::Kill { cascade: *cascade }),
                 Deed::Pause => self.post(cx, cluster, webserver, *meant, Asked::Pause),
-                Deed::Resume => self.post(cx, cluster, webserver, *meant, Asked::Resume),
+                Deed::Resume { inputs } => {
+                    if let Ok(given) = self.given(cx, *meant, inputs)
+                        && !given.is_empty()
+                    {
+                        self.given.insert(meant.1, given);
+                    }
+                    self.post(cx, cluster, webserver, *meant, Asked::Resume)
+                }
+                Deed::Restart => self.restart(cx, cluster, webserver, meant.1, None),
                 Deed::Replay(task) => self.replay(cx, cluster, webserver, *meant, task.as_ref()),
                 Deed::Change { task: None, state } => self.relabel(cx, cluster, webserver, meant.1, *state),
                 Deed::Change { task: Some(task), state } => {
@@ -131,6 +180,31 @@ impl Executor {
             done.extend(new);
         }
         done
+    }
+
+    /// Those that have not ended, by their ids, and whether they are PAUSED.
+    pub(super) fn live(&self, cx: &Context) -> Vec<(String, Meant, bool)> {
+        let live = self.executions.numbered();
+        live.map(|(slot, it)| {
+            let paused = it.it.state == State::Paused;
+            (cx.id("execution", it.flow, it.number, 0), (slot, (it.flow, it.number)), paused)
+        })
+        .collect()
+    }
+
+    /// A task lets an execution go on: what it gives is taken as it is (source).
+    pub(super) fn lets_go_on(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        meant: Meant,
+        given: Map<String, Json>,
+    ) {
+        if !given.is_empty() {
+            self.given.insert(meant.1, given);
+        }
+        self.post(cx, cluster, executor, meant, Asked::Resume);
     }
 
     /// An executor is to do it.
@@ -171,6 +245,9 @@ impl Executor {
                 Step::Kill
             }
         };
+        if event == Step::Resume && self.of(slot, key).is_some() {
+            self.gives(cx, slot, key);
+        }
         let execution = self.of(slot, key)?;
         // It waits for no place any more.
         if event == Step::Kill && execution.it.state == State::Queued && !execution.holds_place {
@@ -214,23 +291,12 @@ impl Executor {
     /// What an execution is started with that repeats another one.
     pub(super) fn repeated(&self, cx: &Context, (flow, number): Key, origin: Option<&Arc<Origin>>) -> Arc<Origin> {
         let id = cx.id("execution", flow, number, 0);
-        let mut new = match origin {
-            Some(origin) => Origin::clone(origin),
-            None => {
-                let labels = cx.plan.flows.get(flow as usize).map(|flow| flow.labels.clone()).unwrap_or_default();
-                Origin { labels, ..Origin::default() }
-            }
-        };
+        let mut new = origin.map_or_else(|| plain(cx, flow), |origin| Origin::clone(origin));
         new.failed = false;
         // As captures/core/end-to-end.*.jsonl show them; 0.20 has neither.
         if trigger_dialect(cx.plan.kestra).correlated {
-            let mut put = |key: &str, value: &str| {
-                if new.labels.iter().all(|(known, _)| known != key) {
-                    new.labels.push((key.to_owned(), value.to_owned()));
-                }
-            };
-            put(execution::trigger::CORRELATION, &id);
-            put(execution::trigger::REPLAY, "true");
+            mark(&mut new, execution::trigger::CORRELATION, &id);
+            mark(&mut new, execution::trigger::REPLAY, "true");
         }
         new.original.get_or_insert(id);
         Arc::new(new)
@@ -310,6 +376,39 @@ impl Executor {
         let tree = cx.flows.get(key.0 as usize)?.tree.clone();
         let kept = self.kept.get(key)?;
         let it = kept.it.with_state(&tree, run_of(&kept.it, &tree, task)?, state)?;
+        self.goes_on(cx, cluster, webserver, key, (it, None))
+    }
+
+    /// What failed of an execution that has ended runs again. `parent` waits for it.
+    pub(super) fn restart(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        webserver: usize,
+        key: Key,
+        parent: Option<Parent>,
+    ) -> Option<Key> {
+        let tree = cx.flows.get(key.0 as usize)?.tree.clone();
+        let kept = self.kept.get(key)?;
+        let it = kept.it.restarted(&tree)?;
+        let mut origin = kept.origin.as_deref().cloned().unwrap_or_else(|| plain(cx, key.0));
+        // As a replay is marked: 0.20 marks neither.
+        if trigger_dialect(cx.plan.kestra).correlated {
+            mark(&mut origin, execution::trigger::RESTARTED, "true");
+        }
+        self.kept.get_mut(key)?.origin = Some(Arc::new(origin));
+        self.goes_on(cx, cluster, webserver, key, (it, parent))
+    }
+
+    /// An execution that has ended goes on.
+    fn goes_on(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        webserver: usize,
+        key: Key,
+        (it, parent): (execution::Execution, Option<Parent>),
+    ) -> Option<Key> {
         let kept = self.kept.take(key)?;
         let mut history = kept.history.clone();
         history.push((cx.now, State::Restarted));
@@ -327,7 +426,7 @@ impl Executor {
             created,
             holds_place: false,
             trigger: None,
-            parent: None,
+            parent,
             it,
             errors: Vec::new(),
             history,
@@ -340,6 +439,19 @@ impl Executor {
         cluster.index(cx, webserver, Class::Execution, 1);
         cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
         Some(key)
+    }
+}
+
+/// What an execution is started with of which nothing was said.
+fn plain(cx: &Context, flow: u32) -> Origin {
+    let labels = cx.plan.flows.get(flow as usize).map(|flow| flow.labels.clone()).unwrap_or_default();
+    Origin { labels, ..Origin::default() }
+}
+
+/// An execution gets a label, unless it has it.
+fn mark(origin: &mut Origin, key: &str, value: &str) {
+    if origin.labels.iter().all(|(known, _)| known != key) {
+        origin.labels.push((key.to_owned(), value.to_owned()));
     }
 }
 
@@ -368,7 +480,7 @@ fn may(cx: &Context, deed: &Deed, found: Found<'_>) -> Result<(), CommandError> 
     };
     let task = match deed {
         Deed::Replay(task) | Deed::Change { task, .. } => task.as_ref(),
-        Deed::Kill { .. } | Deed::Pause | Deed::Resume => None,
+        Deed::Kill { .. } | Deed::Pause | Deed::Resume { .. } | Deed::Restart => None,
     };
     if let Some(task) = task {
         let tree = cx.flows.get(flow as usize).map(|flow| &flow.tree);
@@ -381,7 +493,12 @@ fn may(cx: &Context, deed: &Deed, found: Found<'_>) -> Result<(), CommandError> 
             refused("it has ended, and what it started is not meant")
         }
         Deed::Pause if it.state != State::Running => refused("only one that is RUNNING can be paused"),
-        Deed::Resume if it.state != State::Paused => refused("only one that is PAUSED can be resumed"),
+        Deed::Resume { .. } if it.state != State::Paused => refused("only one that is PAUSED can be resumed"),
+        Deed::Restart if !it.state.is_over() => refused("only one that has ended can be restarted"),
+        Deed::Restart if matches!(found, Found::Live(..)) => refused("its `afterExecution` still runs"),
+        Deed::Restart if cx.flows.get(flow as usize).is_none_or(|flow| it.restarted(&flow.tree).is_none()) => {
+            refused("no task of it has failed that could run again")
+        }
         Deed::Change { .. } if !it.state.is_over() => refused("only one that has ended can be changed"),
         Deed::Change { .. } if it.state == State::Killed => refused("one that was killed cannot be changed"),
         Deed::Change { .. } if matches!(found, Found::Live(..)) => refused("its `afterExecution` still runs"),

@@ -96,15 +96,11 @@ impl Executor {
         let node = of.run(parent.run).map(|run| run.node);
         let does = node.and_then(|node| Some(&cx.flows.get(flow as usize)?.tree.node(node)?.does));
         let Some(Does::Subflow(subflow)) = does else { return true };
+        if subflow.batches {
+            return true;
+        }
         let origin = self.origins.get((child.flow, child.number));
-        let asked = Asked {
-            cx,
-            flow: child.flow,
-            number: child.number,
-            created: child.created,
-            dialect: &self.dialect,
-            origin,
-        };
+        let asked = Asked::of(cx, (child.flow, child.number), child.created, &self.dialect, origin);
         let declared = cx.plan.flows.get(child.flow as usize).is_some_and(|flow| flow.source.get("outputs").is_some());
         let result = match &child.it.result {
             Some(result) => Ok(Some(result.as_ref().clone())),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
 use super::super::cluster::Cluster;
 use super::super::context::Context;
@@ -17,6 +17,7 @@ use super::{Coming, Execution, Executor, Freed, Parent, message};
 use crate::execution::trigger::CORRELATION;
 use crate::execution::{self, Event as Step};
 use crate::flow::State;
+use crate::pebble::Side;
 use crate::scenario::trigger_dialect;
 use crate::time::Duration;
 
@@ -91,7 +92,12 @@ impl Executor {
         let tell = |cluster: &mut Cluster, cx: &mut Context, state| {
             cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
         };
-        let Some((child, wait, origin)) = self.child_origin(cx, slot, run) else {
+        if self.create_batches(cx, cluster, executor, slot, run).is_some()
+            || self.restart_child(cx, cluster, executor, slot, run)
+        {
+            return;
+        }
+        let Some((child, wait, origin)) = self.child_origin(cx, (slot, run), Map::new()) else {
             return tell(cluster, cx, None);
         };
         let number_of_child = cx.next_number(child);
@@ -105,9 +111,37 @@ impl Executor {
         }
     }
 
+    /// A Subflow runs again as its execution was restarted: the one that it had started is restarted too, if that failed and
+    /// is still kept, and the task does not ask for a new one (source).
+    fn restart_child(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) -> bool {
+        let Some(&Execution { flow, number, ref it, .. }) = self.executions.get(slot) else { return false };
+        let Some(task_run) = it.run(run).filter(|it| it.attempt > 1) else { return false };
+        let node = cx.flows.get(flow as usize).and_then(|flow| flow.tree.node(task_run.node));
+        let Some(execution::Does::Subflow(subflow)) = node.map(|node| &node.does) else { return false };
+        if !subflow.restarts {
+            return false;
+        }
+        let (wait, before) = (subflow.wait, cx.id("task run", flow, number, (run << 8) | (task_run.attempt - 1)));
+        let by = |origin: &Origin| origin.trigger.as_ref()?.get("taskRunId")?.as_str().map(|id| id == before);
+        let kept = self.kept.iter().rev().find(|kept| kept.origin.as_deref().and_then(by) == Some(true));
+        let Some(key) = kept.map(|kept| (kept.flow, kept.number)) else { return false };
+        let parent = wait.then_some(Parent { slot, number, run });
+        let restarted = self.restart(cx, cluster, executor, key, parent).is_some();
+        if restarted && !wait {
+            let state = Some(State::Created);
+            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
+        }
+        restarted
+    }
+
     /// The flow that a Subflow starts, whether it waits for it, and what the execution is started with; none when its
-    /// templates come to nothing, or to no flow.
-    fn child_origin(&self, cx: &Context, slot: u32, run: u32) -> Option<(u32, bool, Arc<Origin>)> {
+    /// templates come to nothing, or to no flow. These see `more` variables.
+    pub(super) fn child_origin(
+        &self,
+        cx: &Context,
+        (slot, run): (u32, u32),
+        more: Map<String, Json>,
+    ) -> Option<(u32, bool, Arc<Origin>)> {
         let execution = self.executions.get(slot)?;
         let &Execution { flow, number, created, ref it, .. } = execution;
         let tree = &cx.flows.get(flow as usize)?.tree;
@@ -115,14 +149,15 @@ impl Executor {
         let node = tree.nodes.get(task_run.node as usize)?;
         let execution::Does::Subflow(subflow) = &node.does else { return None };
         let origin = self.origins.get((flow, number));
-        let asked = Asked { cx, flow, number, created, dialect: &self.dialect, origin };
+        let asked = Asked::of(cx, (flow, number), created, &self.dialect, origin);
         let started = |render: &mut execution::Render<'_>| {
             let (namespace, id) = (render(&subflow.namespace)?, render(&subflow.flow)?);
             let inputs = execution::deep_map(&subflow.inputs, render)?;
             let labels = subflow.labels.iter().map(|(key, value)| Ok((key.clone(), render(value)?)));
             Ok::<_, String>((namespace, id, inputs, labels.collect::<Result<Vec<_>, String>>()?))
         };
-        let (namespace, id, inputs, given) = asked.rendering(it, Some(run), started)?.ok()?;
+        let (namespace, id, inputs, given) =
+            asked.rendering_with(it, Some(run), (Side::Executor, more), started)?.ok()?;
         let of = |flow: &crate::flow::Flow| flow.namespace == namespace && flow.id == id && !flow.disabled;
         let child = cx.plan.flows.iter().position(of)?;
         let flow_here = cx.plan.flows.get(flow as usize)?;
@@ -163,7 +198,8 @@ impl Executor {
         (slot, number): (u32, u64),
         (run, state): (u32, Option<State>),
     ) -> Freed {
-        self.execution(slot, number)?;
+        let key = (self.execution(slot, number)?.flow, number);
+        let state = self.batch_ends(slot, (key, run), state).ok()?;
         let event = Step::Child { run, state };
         if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }

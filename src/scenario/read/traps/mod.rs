@@ -1,6 +1,7 @@
 //! What Kestra accepts without a word and what never does what it is there for: triggers that can never fire, templates that
 //! always fail. Only what files alone decide is told; what depends on a run is `explain`'s.
 
+mod cycle;
 mod reach;
 mod schedule;
 mod templates;
@@ -43,8 +44,9 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
             }
             templates::of_trigger(&mut trap, language);
         }
-        templates::of_tasks(flow, &standing.place.first_line(), (dialect, language), reading);
+        templates::of_tasks(flow, standing, (dialect, language), reading);
     }
+    cycle::tell(plan, standing, &givers, reading);
 }
 
 /// The entry of a list.

@@ -3,7 +3,7 @@
 use serde_json::{Map, json};
 
 use super::reach::{Candidate, constant};
-use super::{Trap, key};
+use super::{Standing, Trap, key};
 use crate::document::{Place, Reading, nearest};
 use crate::flow::trigger::{Condition, Dialect, Era, FlowTrigger, add_texts};
 use crate::flow::{Flow, TriggerAction};
@@ -163,7 +163,7 @@ fn short(text: &str) -> String {
 /// not simulated of them was told.
 pub(super) fn of_tasks(
     flow: &Flow,
-    place: &Place,
+    standing: &Standing,
     (dialect, language): (Dialect, &'static pebble::Dialect),
     reading: &mut Reading,
 ) {
@@ -184,7 +184,8 @@ pub(super) fn of_tasks(
                 task.id,
                 flow.name()
             );
-            reading.warning(place, what, format!("look at `{}`", short(text)));
+            let place = standing.place_of(&task.id, text);
+            reading.warning(&place, what, format!("look at `{}`", short(text)));
         }
     }
 }
@@ -241,8 +242,21 @@ fn decidable(text: &str, language: &'static pebble::Dialect) -> Option<Template>
     (plain && !hidden && template.unsupported().is_empty() && needs.variables.iter().all(asks)).then_some(template)
 }
 
-/// The secrets that templates of tasks that tell somebody something ask for and nobody gives, each with who asks. Those of
-/// flows that the scenario expects never to succeed are meant to be missing.
+/// The texts of a trigger that may be templates.
+#[cfg(feature = "cli")]
+fn texts_of(trigger: &crate::flow::Trigger) -> Vec<&str> {
+    let mut texts: Vec<&str> = trigger.limits.conditions.iter().flat_map(Condition::texts).collect();
+    texts.extend(trigger.limits.when.as_deref());
+    trigger.gives.inputs.values().for_each(|value| add_texts(value, &mut texts));
+    texts.extend(trigger.gives.labels.iter().map(|(_, value)| value.as_str()));
+    if let TriggerAction::Flow(rule) = &trigger.action {
+        texts.extend(rule.texts());
+    }
+    texts
+}
+
+/// The secrets that templates of triggers, and of tasks that tell somebody something, ask for and nobody gives, each with who
+/// asks. Those of flows that the scenario expects never to succeed are meant to be missing.
 #[cfg(feature = "cli")]
 pub fn missing_secrets(plan: &Plan) -> Vec<(String, String)> {
     let Some(language) = pebble::Dialect::named(plan.kestra.language().name()) else { return Vec::new() };
@@ -250,15 +264,20 @@ pub fn missing_secrets(plan: &Plan) -> Vec<(String, String)> {
     let mut missing: Vec<(String, String)> = Vec::new();
     let meant = |flow: usize| plan.expectations.iter().any(|it| it.is_never(flow, Some(crate::flow::State::Success)));
     for (_, flow) in plan.flows.iter().enumerate().filter(|(index, flow)| !flow.disabled && !meant(*index)) {
+        let triggers = flow.triggers.iter().filter(|trigger| !trigger.disabled);
+        let mut asking: Vec<(String, Vec<&str>)> =
+            triggers.map(|it| (format!("the trigger `{}` of {}", it.id, flow.name()), texts_of(it))).collect();
         let tasks = flow.all_tasks().into_iter().filter(|task| !task.disabled);
         for task in tasks.filter(|task| notify::sends(&task.kind, &task.properties)) {
             let mut texts = Vec::new();
             task.properties.values().for_each(|value| add_texts(value, &mut texts));
+            asking.push((format!("the task `{}` of {}", task.id, flow.name()), texts));
+        }
+        for (who, texts) in asking {
             let templates = texts.into_iter().filter_map(|text| Template::parse(text, language).ok());
             for secret in templates.flat_map(|template| template.needs().secrets).filter(|secret| !has(secret)) {
-                let who = format!("the task `{}` of {}", task.id, flow.name());
                 if !missing.contains(&(secret.clone(), who.clone())) {
-                    missing.push((secret, who));
+                    missing.push((secret, who.clone()));
                 }
             }
         }
