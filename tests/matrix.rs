@@ -246,7 +246,7 @@ fn scenarios_are_named_by_family_pattern_or_file_and_what_is_wrong_is_told() {
         let rows = json["scenarios"].as_array().expect("rows").clone();
         rows.iter().map(|row| row["scenario"].as_str().expect("a name").to_owned()).collect::<Vec<String>>()
     };
-    assert_eq!(rows(&["jvm"]), ["heap-leak", "webserver-heap", "long-gc-pause"]);
+    assert_eq!(rows(&["jvm"]), ["heap-leak", "webserver-heap", "long-gc-pause", "event-loop-blocked"]);
     assert_eq!(rows(&["worker-k*", "worker-killed", "idle"]), ["worker-killed", "idle"]);
     let folder = scratch("first.yaml");
     std::fs::write(&folder, KILLED).expect("written");

@@ -190,7 +190,8 @@ fn fault(members: usize) -> impl Strategy<Value = (Fault, bool)> {
         true => vec![first, second],
         false => vec![first],
     });
-    let lasting = select(vec![FaultKind::Stop, FaultKind::Hang, FaultKind::DiskFull, FaultKind::Deadlock]);
+    let lasting =
+        select(vec![FaultKind::Stop, FaultKind::Hang, FaultKind::NoAnswer, FaultKind::DiskFull, FaultKind::Deadlock]);
     let sudden = select(vec![FaultKind::Start, FaultKind::Restart, FaultKind::Stop]);
     prop_oneof![
         1 => one.clone().prop_map(|of| (Fault::of_members(FaultKind::Kill, of), false)),
@@ -213,6 +214,7 @@ fn fault(members: usize) -> impl Strategy<Value = (Fault, bool)> {
         ])
         .prop_map(|fault| (Fault::of_database(fault), true)),
         1 => (0.0..5.0).prop_map(|times| (of(FaultKind::Arrivals, Target::Flow(None), Amount::Times(times)), true)),
+        1 => Just((of(FaultKind::ExecutionsLost, Target::Flow(None), Amount::None), false)),
         1 => (0.1..5.0).prop_map(|times| (
             of(FaultKind::TaskDuration, Target::Tasks(TaskSelector::default()), Amount::Times(times)),
             true

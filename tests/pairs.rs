@@ -34,6 +34,7 @@ const KINDS: &[Kind] = &[
     ("restart", |it| Fault::of_members(FaultKind::Restart, vec![it]), None),
     ("hang", |it| Fault::of_members(FaultKind::Hang, vec![it]), Some(150)),
     ("long hang", |it| Fault::of_members(FaultKind::Hang, vec![it]), None),
+    ("no-answer", |it| Fault::of_members(FaultKind::NoAnswer, vec![it]), Some(150)),
     (
         "gc-pause",
         |it| Fault {
@@ -65,6 +66,7 @@ const KINDS: &[Kind] = &[
     ("query-fails", |it| Fault::of_members(FaultKind::QueryFails, vec![it]), None),
     ("disk-full", |it| Fault::of_members(FaultKind::DiskFull, vec![it]), Some(60)),
     ("arrivals", |_| of(FaultKind::Arrivals, Target::Flow(None), Amount::Times(8.0)), Some(60)),
+    ("executions-lost", |_| of(FaultKind::ExecutionsLost, Target::Flow(None), Amount::None), None),
     ("failures", |_| of(FaultKind::TaskFailures, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
     ("lost", |_| of(FaultKind::LostResults, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
     ("big", |_| of(FaultKind::BigResults, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),

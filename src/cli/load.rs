@@ -72,6 +72,10 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "heap-leak" in "heap-leak.yaml",
         "webserver-heap" in "jvm/webserver-heap.yaml",
         "long-gc-pause" in "jvm/long-gc-pause.yaml",
+        "event-loop-blocked" in "jvm/event-loop-blocked.yaml",
+    ]
+    "triggers": [
+        "trigger-locked" in "triggers/trigger-locked.yaml",
     ]
     "flows": [
         "alert-flows" in "alert-flows.yaml",
@@ -83,6 +87,7 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "fan-out" in "flows/fan-out.yaml",
         "webhook-storm" in "flows/webhook-storm.yaml",
         "slot-of-the-dead" in "flows/slot-of-the-dead.yaml",
+        "slot-leak" in "flows/slot-leak.yaml",
         "log-flood" in "flows/log-flood.yaml",
         "sla-lost" in "flows/sla-lost.yaml",
     ]

@@ -56,6 +56,9 @@ words! {
         KillSparesAlerts = "kill-spares-alerts",
         /// A flow with `checks` is refused (0.20; captures/core/flows.tsv).
         RefusesChecks = "refuses-checks",
+        /// The executions that run are counted before another one begins; since 1.0 a number is kept of them, which what is
+        /// lost does not lower (0.20; source).
+        PlacesOfRows = "places-of-rows",
         /// What somebody asks of an execution is done by an executor, so that Flow triggers hear of it (2.0); before, by the
         /// webserver, and they hear nothing of the state that it sets (1.3/alerting/FIRED.tsv).
         OrdersHeard = "orders-heard",

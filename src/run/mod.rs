@@ -128,6 +128,9 @@ fn closing(simulation: &Simulation) -> Vec<Figure> {
             figures.push(figure(&format!("  as {}", state.name()), count, shown(ends, Some(state))));
         }
     }
+    if truth.lost > 0 {
+        figures.push(figure("executions lost", truth.lost, (None, None)));
+    }
     figures.push(figure("executions not ended", truth.live, (None, None)));
     if truth.queued > 0 {
         figures.push(figure("  QUEUED", truth.queued, (None, None)));

@@ -213,6 +213,16 @@ faults! {
         example: "worker-1",
         doc: "The process freezes: its port accepts and never answers, and it hears SIGTERM only when it goes on.",
     }
+    NoAnswer {
+        keyword: "no-answer",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["no answer from {}"],
+        example: "worker-1",
+        doc: "The event loop of the HTTP server is blocked: ports accept and never answer, and all else goes on: tasks, queues, heartbeats.",
+    }
     Database {
         keyword: "database",
         aim: Aim::Database,
@@ -236,6 +246,16 @@ faults! {
         sentences: &["arrivals of {}: {amount}/min", "arrivals of {}: {amount} times as many"],
         example: "{ flow: ingest, times: 4x }",
         doc: "More executions come, or fewer.",
+    }
+    ExecutionsLost {
+        keyword: "executions-lost",
+        aim: Aim::Flow,
+        fields: &[Field::new("flow", Kind::Text, "company.team.ingest", "Of this flow; of all when left out.")],
+        units: &[],
+        lasts: Lasts::No,
+        sentences: &["executions of {} are lost"],
+        example: "{ flow: ingest }",
+        doc: "Executions that have begun and not ended are gone from the database, as after a purge or a restored backup. Their triggers wait for them for ever; since 1.0 their places of a concurrency limit stay taken.",
     }
     TaskDuration {
         keyword: "task-duration",
@@ -522,15 +542,7 @@ impl Fault {
 
     /// The members it is done to; none for one that is done to something else.
     pub fn members(&self) -> &[usize] {
-        match &self.target {
-            Target::Members(members) => members,
-            Target::Database
-            | Target::Flow(_)
-            | Target::Tasks(_)
-            | Target::Receiver(_)
-            | Target::Role(_)
-            | Target::Queue(_) => &[],
-        }
+        self.target.members()
     }
 
     /// What it does, as a short phrase: `kill worker-1`, `database refused`.
@@ -613,6 +625,19 @@ fn round(value: f64) -> f64 {
 }
 
 impl Target {
+    /// The members it is; none when it is something else.
+    pub(crate) fn members(&self) -> &[usize] {
+        match self {
+            Target::Members(members) => members,
+            Target::Database
+            | Target::Flow(_)
+            | Target::Tasks(_)
+            | Target::Receiver(_)
+            | Target::Role(_)
+            | Target::Queue(_) => &[],
+        }
+    }
+
     fn words(&self, plan: &Plan) -> String {
         match self {
             Target::Members(members) => {

@@ -60,6 +60,13 @@ impl Cluster {
         }
     }
 
+    /// A warning in a member's own log.
+    pub(super) fn log_warn(&mut self, member: usize) {
+        if let Some(process) = &mut self.members[member].process {
+            process.logged.warn += 1;
+        }
+    }
+
     /// Sets the rates of what a process does by itself, after something about it changed.
     pub(super) fn pace(&mut self, cx: &Context, member: usize) {
         let it = &mut self.members[member];
@@ -81,7 +88,9 @@ impl Cluster {
     /// Whether a member does the work of a role now: it is up, moves, and reaches the database.
     pub(super) fn available(&self, cx: &Context, member: usize, part: Role) -> bool {
         let it = &self.members[member];
-        it.role().runs(part) && it.works() && self.can_report(cx, member)
+        // What comes over HTTP comes to nobody who does not answer.
+        let hears = part != Role::Webserver || !it.deaf();
+        it.role().runs(part) && it.works() && hears && self.can_report(cx, member)
     }
 
     /// A member that does the work of a role now; with several, `salt` decides.

@@ -111,6 +111,8 @@ impl Faults {
 enum Handler {
     /// It does something to each of its members at once.
     Act(fn(&mut Simulation, usize, &TimelineEntry)),
+    /// It does something at once to what there is of its flow, or of all.
+    OfFlow(fn(&mut Simulation, Option<usize>)),
     /// It makes something of the place of each of its members, as long as it is in force.
     Place(fn(&mut Levels, Amount)),
     /// It is folded into what the whole cluster works with.
@@ -129,7 +131,9 @@ const fn handler(kind: FaultKind) -> Handler {
             Handler::Act(|simulation, member, entry| simulation.lose_thread(member, entry.fault.amount))
         }
         FaultKind::QueryFails => Handler::Act(|simulation, member, _| simulation.query_fails(member)),
+        FaultKind::ExecutionsLost => Handler::OfFlow(Simulation::lose),
         FaultKind::Hang => Handler::Place(|levels, _| levels.hung = true),
+        FaultKind::NoAnswer => Handler::Place(|levels, _| levels.deaf = true),
         FaultKind::DiskFull => Handler::Place(|levels, _| levels.disk_full = true),
         FaultKind::Deadlock => Handler::Place(|levels, _| levels.deadlocked = true),
         FaultKind::HeapLeak => Handler::Place(|levels, amount| {
@@ -236,8 +240,10 @@ impl Simulation {
         for member in 0..self.cluster.members.len() {
             self.cluster.members[member].lasting.levels.held_down |= self.faults.levels(member).held_down;
         }
-        if let Handler::Act(act) = handler(entry.fault.kind) {
-            entry.fault.members().iter().for_each(|member| act(self, *member, entry));
+        match (handler(entry.fault.kind), &entry.fault.target) {
+            (Handler::Act(act), target) => target.members().iter().for_each(|member| act(self, *member, entry)),
+            (Handler::OfFlow(act), Target::Flow(flow)) => act(self, *flow),
+            _ => {}
         }
     }
 
@@ -273,6 +279,14 @@ impl Simulation {
                 self.cluster.members[member].lasting.ordered_down = false;
                 self.terminate(member, false, AfterExit::Start);
             }
+        }
+    }
+
+    /// Executions are gone, and whoever refers to them is not told.
+    fn lose(&mut self, flow: Option<usize>) {
+        let Simulation { cx, executor, scheduler, .. } = self;
+        for trigger in executor.lose(cx, flow) {
+            scheduler.misses(trigger);
         }
     }
 

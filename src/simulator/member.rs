@@ -65,6 +65,8 @@ pub(super) struct Levels {
     pub(super) held_down: bool,
     /// Processes stand still.
     pub(super) hung: bool,
+    /// Ports accept and never answer.
+    pub(super) deaf: bool,
     /// Bytes a second that are never freed.
     pub(super) leak: f64,
     /// Two threads are deadlocked.
@@ -254,7 +256,10 @@ impl Member {
     }
     /// What its ports do with a connection.
     pub fn port(&self) -> Port {
-        self.process.as_ref().map_or(Port::Refused, |process| process.course.port())
+        match self.process.as_ref().map_or(Port::Refused, |process| process.course.port()) {
+            Port::Open if self.deaf() => Port::Frozen,
+            port => port,
+        }
     }
     /// How many processes it had before this one. A change tells that open connections were reset.
     pub fn life(&self) -> u32 {
@@ -271,6 +276,10 @@ impl Member {
     /// Whether two of its threads are deadlocked.
     pub fn deadlocked(&self) -> bool {
         self.lasting.levels.deadlocked
+    }
+    /// Whether its ports accept and never answer though it moves.
+    pub fn deaf(&self) -> bool {
+        self.lasting.levels.deaf
     }
     /// Whether its disk is full.
     pub fn disk_full(&self) -> bool {

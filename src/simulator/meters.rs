@@ -59,6 +59,7 @@ meters! {
     SchedulerTrigger = "kestra.scheduler.trigger.count",
     SchedulerDelay = "kestra.scheduler.trigger.delay.duration",
     SchedulerLock = "kestra.scheduler.execution.lock.duration",
+    SchedulerMissing = "kestra.scheduler.execution.missing.duration",
     SchedulerEvaluation = "kestra.scheduler.trigger.evaluation.duration",
     QueueProduced = "kestra.queue.produce.count",
     BigMessage = "kestra.queue.big_message.count",

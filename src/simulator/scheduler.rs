@@ -43,6 +43,10 @@ struct TriggerState {
     off: bool,
     /// Waits for the execution it created, or for its evaluation in a worker.
     locked: bool,
+    /// Since when.
+    since: Instant,
+    /// What it waits for is not there any more.
+    missing: bool,
     /// It was due while it was locked.
     late: bool,
     generation: u32,
@@ -51,6 +55,9 @@ struct TriggerState {
 
 /// While a trigger is due and its execution still runs, the wait is recorded this often (recorded: 14 in 140 s).
 const LOCK_RECORDED: Duration = Duration::seconds(10);
+
+/// A trigger whose execution is missing for longer is told of in the log, each time that it is looked at (source of 1.3 and 2.0).
+const MISSED: Duration = Duration::seconds(60);
 
 /// All triggers that a scheduler evaluates: Schedule and polling ones.
 fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState> {
@@ -75,6 +82,8 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 barren: None,
                 off: false,
                 locked: false,
+                since: now,
+                missing: false,
                 late: false,
                 generation: 0,
                 evaluations: 0,
@@ -82,6 +91,22 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
         }
     }
     triggers
+}
+
+impl TriggerState {
+    /// It is due, and waits for its execution, or for one that is missing.
+    fn wait(&mut self, cx: &Context, cluster: &mut Cluster, scheduler: usize) {
+        self.late = true;
+        let subject = Subject::Flow(self.place.0);
+        if !self.missing {
+            return cluster.time(cx, scheduler, Meter::SchedulerLock, subject, cx.now.since(self.next));
+        }
+        let gone = cx.now.since(self.since);
+        cluster.time(cx, scheduler, Meter::SchedulerMissing, subject, gone);
+        if gone > MISSED {
+            cluster.log_warn(scheduler);
+        }
+    }
 }
 
 /// What an execution is started with whose trigger has variables by its `behaviour`.
@@ -172,9 +197,7 @@ impl Scheduler {
         let plan = cx.plan.clone();
         let Some(it) = found(&plan, (flow, index)) else { return };
         if state.locked {
-            state.late = true;
-            let waited = now.since(state.next);
-            cluster.time(cx, scheduler, Meter::SchedulerLock, Subject::Flow(flow), waited);
+            state.wait(cx, cluster, scheduler);
             cx.after(LOCK_RECORDED, Event::TriggerDue { trigger, generation });
             return;
         }
@@ -347,7 +370,9 @@ impl Scheduler {
         trigger: u32,
         origin: Option<Arc<Origin>>,
     ) {
-        let (flow, index) = self.triggers[trigger as usize].place;
+        let state = &mut self.triggers[trigger as usize];
+        (state.since, state.missing) = (cx.now, false);
+        let (flow, index) = state.place;
         let number = cx.next_number(flow);
         if let Some(origin) = origin.or_else(|| given(cx, (flow, index))) {
             executor.origins.insert((flow, number), origin);
@@ -361,6 +386,13 @@ impl Scheduler {
     pub(super) fn ended(&mut self, cx: &mut Context, trigger: u32, state: State) {
         self.stop_after(cx, trigger, state);
         self.unlock(cx, trigger);
+    }
+
+    /// The execution that a trigger waits for is lost: it waits on, until somebody unlocks it by hand.
+    pub(super) fn misses(&mut self, trigger: u32) {
+        if let Some(state) = self.triggers.get_mut(trigger as usize) {
+            state.missing = state.locked;
+        }
     }
 
     /// What a trigger waited for is over.

@@ -13,6 +13,8 @@ pub struct Truth {
     pub lost_requests: u64,
     /// Executions ended, by the number of the state in [`State::ALL`].
     pub ended: [u64; State::ALL.len()],
+    /// Executions that were lost before they ended.
+    pub lost: u64,
     /// Executions that exist and have not ended.
     pub live: u64,
     /// Of these, waiting as QUEUED for the concurrency limit of their flow.

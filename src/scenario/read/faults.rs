@@ -211,6 +211,9 @@ fn word<T>(
 
 /// The one amount of a fault that has one.
 fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amount> {
+    if row.units.is_empty() {
+        return Some(Amount::None);
+    }
     let mut given = row.units.iter().filter_map(|unit| Some((*unit, object.get(unit.key())?)));
     let (unit, node) = match (given.next(), given.next()) {
         (Some(first), None) => first,

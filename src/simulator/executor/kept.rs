@@ -94,16 +94,25 @@ impl Executor {
 
     /// Nothing will happen any more to an execution that has ended.
     pub(super) fn remove(&mut self, cx: &mut Context, slot: u32) {
-        let Some(execution) = self.executions.remove(slot) else { return };
+        let Some((execution, origin)) = self.forget(cx, slot) else { return };
+        self.counting.ended(cx, &execution);
+        self.ended -= 1;
+        if self.kept.keeps {
+            let super::Execution { flow, number, created, history, it, .. } = execution;
+            self.kept.keep(Kept { flow, number, created, history, it, origin });
+        }
+    }
+
+    /// Nothing is left of an execution: what it was, and was started with.
+    pub(super) fn forget(&mut self, cx: &mut Context, slot: u32) -> Option<(super::Execution, Option<Arc<Origin>>)> {
+        let execution = self.executions.remove(slot)?;
         let key = (execution.flow, execution.number);
         let origin = self.origins.remove(key);
         cx.outbox.forget(key);
         self.given.remove(&key);
-        self.counting.ended(cx, &execution);
         if !self.batches.is_empty() {
             self.batches.retain(|(of, _), _| *of != key);
         }
-        self.ended -= 1;
         if let Some(starter) = origin.as_ref().and_then(|origin| origin.starter) {
             let of = (starter.flow, starter.number);
             if let Some(children) = self.children.get_mut(&of) {
@@ -113,10 +122,7 @@ impl Executor {
                 }
             }
         }
-        if self.kept.keeps {
-            let super::Execution { flow, number, created, history, it, .. } = execution;
-            self.kept.keep(Kept { flow, number, created, history, it, origin });
-        }
+        Some((execution, origin))
     }
 }
 

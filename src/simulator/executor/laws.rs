@@ -1,6 +1,7 @@
 //! What must always hold of executions, and what they take.
 
 use super::super::context::Context;
+use super::places::Places;
 use super::{Execution, Executor};
 use crate::flow::State;
 
@@ -21,7 +22,7 @@ impl Executor {
     /// What does not.
     pub(in super::super) fn laws(&self, cx: &Context) -> Result<(), String> {
         let live = (self.executions.len() as u64).saturating_sub(self.ended);
-        if cx.truth.live != live || cx.truth.created != cx.truth.ended_in_all() + live {
+        if cx.truth.live != live || cx.truth.created != cx.truth.ended_in_all() + cx.truth.lost + live {
             return Err(format!("{live} executions live: {:?}", cx.truth));
         }
         let waiting: usize = self.places.iter().map(|places| places.waiting.len()).sum();
@@ -46,8 +47,9 @@ impl Executor {
             held[execution.flow as usize] += 1;
         }
         for (flow, (places, held)) in self.places.iter().zip(held).enumerate() {
-            if held != places.held {
-                return Err(format!("{held} executions of flow {flow} hold {} places", places.held));
+            if held + places.leaked != places.held {
+                let Places { held: taken, leaked, .. } = places;
+                return Err(format!("{held} executions of flow {flow} hold {taken} places, and {leaked} are nobody's"));
             }
         }
         let homeless = |it: &&Execution| matches!(it.it.state, State::Running | State::Retrying) && !it.holds_place;

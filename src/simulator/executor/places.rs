@@ -11,12 +11,15 @@ use super::super::meters::{Class, Meter, Subject};
 use super::super::queue::{Message, QueueKind};
 use super::{Execution, Executor, Freed, Parent};
 use crate::flow::{ConcurrencyBehavior, State};
+use crate::profile::Quirk;
 
 /// The places of a flow.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     /// Executions that hold one.
     pub(super) held: u32,
+    /// Of these, such as no execution holds any more: those that held them are lost.
+    pub(super) leaked: u32,
     /// Executions that wait for one, in the order in which they came.
     pub(super) waiting: VecDeque<(u32, u64)>,
 }
@@ -102,6 +105,32 @@ impl Executor {
         cx.truth.live -= 1;
         cx.truth.ended[state as usize] += 1;
         cluster.tell(cx, executor, Moment::Closed);
+    }
+
+    /// Executions of a flow, or of all, are gone from the database: those that are not QUEUED (these stand in a table of
+    /// their own). Nobody is told: a Subflow waits on, and so does a trigger, each of which is an item of the answer.
+    pub(in super::super) fn lose(&mut self, cx: &mut Context, flow: Option<usize>) -> Vec<u32> {
+        let gone = |it: &Execution| {
+            flow.is_none_or(|flow| flow == it.flow as usize) && it.it.state != State::Queued && !it.it.state.is_over()
+        };
+        let slots: Vec<u32> = self.executions.numbered().filter(|(_, it)| gone(it)).map(|(slot, _)| slot).collect();
+        let counted = !cx.profile.has(Quirk::PlacesOfRows);
+        let mut triggers = Vec::new();
+        for slot in slots {
+            let Some(execution) = self.executions.get(slot) else { continue };
+            let (flow, holds_place) = (execution.flow, execution.holds_place);
+            triggers.extend(execution.trigger);
+            if let Some(places) = self.places.get_mut(flow as usize).filter(|_| holds_place) {
+                match counted {
+                    true => places.leaked += 1,
+                    false => places.held -= 1,
+                }
+            }
+            cx.truth.live -= 1;
+            cx.truth.lost += 1;
+            self.forget(cx, slot);
+        }
+        triggers
     }
 
     /// An execution is over, and what runs after it too: its place goes to the next one that waits, whoever waited for it is

@@ -1,0 +1,133 @@
+//! Laws of single faults: what moves because of the cause, and what stands still.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{exposition, families};
+use mock_kestra::random::Seed;
+use mock_kestra::scenario::{NoFiles, Plan, read};
+use mock_kestra::simulator::{Happening, Port, Simulation};
+use mock_kestra::time::{Calendar, Duration, Instant};
+use proptest::prelude::*;
+
+/// A flow that may run once at a time, started each minute, and a fault of it.
+fn plan(version: &str, task: u64, at: u64, fault: &str) -> Arc<Plan> {
+    let text = format!(
+        "name: law\nkestra: \"{version}\"\nduration: 40m\n\
+         cluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: 1, indexer: 1 }} }}\n\
+         flows:\n  - id: f\n    namespace: n\n    concurrency: {{ limit: 1, behavior: QUEUE }}\n    tasks: [ {{ id: t, type: t.T }} ]\n\
+         \x20   triggers: [ {{ id: s, type: io.kestra.plugin.core.trigger.Schedule, cron: \"* * * * *\" }} ]\n\
+         \x20 - {{ id: g, namespace: n, tasks: [ {{ id: t, type: t.T }} ] }}\n\
+         behaviour: [ {{ flow: f, duration: {task}s }}, {{ flow: g, duration: 2s }} ]\n\
+         arrivals: [ {{ flow: f, rate: 2/min }}, {{ flow: g, rate: 30/min }} ]\n\
+         timeline: [ {{ at: {at}s, {fault} }} ]\n"
+    );
+    let (plan, told) = read("law.yaml", &text, &NoFiles);
+    Arc::new(plan.unwrap_or_else(|| panic!("{}", mock_kestra::document::render(&told))))
+}
+
+fn start(plan: &Arc<Plan>, seed: u64) -> Simulation {
+    Simulation::new(plan.clone(), Seed(seed), Calendar::default())
+}
+
+fn until(simulation: &mut Simulation, second: u64) {
+    simulation.advance(Instant::START + Duration::seconds(second)).expect("no limit");
+    simulation.laws().expect("the laws hold");
+}
+
+/// The sum of a family's series with a label, over all members that answer.
+fn sum(simulation: &Simulation, name: &str, label: &str) -> f64 {
+    let open = |member: &usize| simulation.members()[*member].port() == Port::Open;
+    let texts = (0..simulation.members().len()).filter(open).map(|member| exposition(simulation, member));
+    let mut sum = 0.0;
+    for family in texts.flat_map(|text| families(&text).into_iter().collect::<Vec<_>>()) {
+        for (line, value) in family.series.iter().zip(&family.values) {
+            if line.starts_with(&format!("{name}{{")) && line.contains(label) {
+                sum += value.parse::<f64>().expect("a number");
+            }
+        }
+    }
+    sum
+}
+
+const FIRES: &str = "kestra_scheduler_trigger_count_total";
+const MISSING: &str = "kestra_scheduler_execution_missing_duration_seconds";
+const QUEUED: &str = "kestra_executor_execution_queued_count_total";
+const POPPED: &str = "kestra_executor_execution_popped_count_total";
+const ENDED: &str = "kestra_executor_execution_end_count_total";
+const F: &str = "flow_id=\"f\"";
+
+proptest! {
+    #![proptest_config(common::config(24))]
+
+    /// A trigger whose execution is lost never fires again; the time since it did is measured each ten seconds. Before, none is.
+    #[test]
+    fn a_trigger_waits_for_ever_for_an_execution_that_is_lost(seed in 0u64..1000, at in 600u64..700) {
+        // It runs without a pause, and its Schedule is late: one of it runs at every instant, or is about to.
+        let plan = plan("1.3", 70, at, "executions-lost: { flow: f }");
+        let mut simulation = start(&plan, seed);
+        until(&mut simulation, at - 1);
+        prop_assert_eq!(sum(&simulation, &format!("{MISSING}_count"), F), 0.0);
+        until(&mut simulation, at + 180);
+        let lost = simulation.truth().lost;
+        prop_assert_eq!(lost, 1, "one runs, the others are QUEUED");
+        let (fired, missing) =
+            (sum(&simulation, FIRES, F), sum(&simulation, &format!("{MISSING}_count"), F));
+        until(&mut simulation, at + 1180);
+        // It may be one of the API that was lost: then the trigger waits for one that is QUEUED for ever, and all is silent.
+        prop_assert_eq!(sum(&simulation, FIRES, F), fired);
+        let measured = sum(&simulation, &format!("{MISSING}_count"), F) - missing;
+        prop_assert!(measured == 0.0 && missing == 0.0 || (99.0..=101.0).contains(&measured), "{} {}", missing, measured);
+    }
+
+    /// A place of an execution that is lost is never given back since 1.0: what is behind the limit grows by what comes. 0.20
+    /// counts what there is, so the next one begins. The flow beside it knows of nothing.
+    #[test]
+    fn a_place_that_is_lost_is_lost_for_ever_where_places_are_counted(seed in 0u64..1000, at in 600u64..700) {
+        for (version, leaks) in [("0.20", false), ("1.0", true), ("1.3", true), ("2.0", true)] {
+            let plan = plan(version, 70, at, "executions-lost: { flow: f }");
+            let mut simulation = start(&plan, seed);
+            until(&mut simulation, at + 10);
+            let (queued, truth) = (simulation.truth().queued, simulation.truth().clone());
+            prop_assert_eq!(truth.lost, 1);
+            let (popped, put) = (sum(&simulation, POPPED, F), sum(&simulation, QUEUED, F));
+            let ended = |simulation: &Simulation| (sum(simulation, ENDED, F), sum(simulation, ENDED, "flow_id=\"g\""));
+            let before = ended(&simulation);
+            until(&mut simulation, at + 1200);
+            let after = ended(&simulation);
+            prop_assert!(after.1 - before.1 > 400.0, "{}: {:?} {:?}", version, before, after);
+            if leaks {
+                prop_assert_eq!(after.0, before.0, "{}", version);
+                prop_assert_eq!(sum(&simulation, POPPED, F), popped);
+                let more = simulation.truth().queued - queued;
+                prop_assert!(more > 10, "{}", more);
+                prop_assert_eq!(sum(&simulation, QUEUED, F) - put, more as f64);
+            } else {
+                prop_assert!(after.0 - before.0 > 10.0, "{}: {:?} {:?}", version, before, after);
+            }
+        }
+    }
+
+    /// Whoever does not answer works on: nobody misses it, nothing is handed out again, and as much is done as without it.
+    #[test]
+    fn who_does_not_answer_works_on(seed in 0u64..1000, lasts in 60u64..1200) {
+        let deaf = plan("1.3", 20, 600, &format!("no-answer: worker-1, for: {lasts}s"));
+        // The same again with a fault that does nothing: a start of one that runs.
+        let well = plan("1.3", 20, 600, "start: worker-1");
+        let (mut deaf, mut well) = (start(&deaf, seed), start(&well, seed));
+        let worker = deaf.members().iter().position(|it| it.name() == "worker-1").expect("a worker");
+        for simulation in [&mut deaf, &mut well] {
+            until(simulation, 600 + lasts - 1);
+        }
+        prop_assert_eq!((deaf.members()[worker].port(), well.members()[worker].port()), (Port::Frozen, Port::Open));
+        for simulation in [&mut deaf, &mut well] {
+            until(simulation, 600 + lasts + 60);
+        }
+        prop_assert_eq!(deaf.members()[worker].port(), Port::Open);
+        prop_assert_eq!(deaf.truth(), well.truth());
+        let missed = |line: &Happening| matches!(line, Happening::Disconnected { .. } | Happening::Exits { .. });
+        prop_assert!(!deaf.journal().iter().any(|line| missed(&line.what)));
+    }
+}
