@@ -204,9 +204,34 @@ fn an_autoscaler_follows_the_load_whoever_watches_and_a_saved_session_does_the_s
     let mut again = Session::new(Arc::new(again.unwrap()), Seed(3), Calendar::default());
     again.advance(at(2400)).expect("no limit");
     assert_eq!(counts(again.simulation()), found);
+    // Of an autoscaler only its last word is told, and nobody else takes its name.
+    let names: Vec<&str> = kept.faults().map(|(entry, _)| entry.name.as_str()).collect();
+    assert_eq!(names.iter().filter(|name| **name == "autoscale-worker").count(), 1, "{names:?}");
+    assert_eq!(kept.free_name("autoscale-worker"), "autoscale-worker-2");
     kept.restart();
     kept.advance(at(2400)).expect("no limit");
     assert_eq!(counts(kept.simulation()), found);
+}
+
+#[test]
+fn what_is_asked_at_the_turn_of_an_autoscaler_comes_after_it_also_when_the_session_is_run_again() {
+    let text = CLUSTER.to_owned() + AUTOSCALED;
+    let plan = Arc::new(plan(&text));
+    let mut session = Session::new(plan.clone(), Seed(1), Calendar::default()).endless().with_checkpoints();
+    // Somebody looks at what is to come: no autoscaler is there yet.
+    session.advance(at(60)).expect("no limit");
+    let way = session.way_to(at(400)).go(&|| true).expect("no limit");
+    session.learn(way.passed);
+    session.advance(at(180)).expect("no limit");
+    let entry = mock_kestra::scenario::read_fault("{ scale: worker, to: 1 }", &plan, session.now()).expect("a fault");
+    session.inject(entry).expect("it is done");
+    session.advance(at(600)).expect("no limit");
+    let (again, _) = read("saved.yaml", &session.save(), &NoFiles);
+    let mut again = Session::new(Arc::new(again.expect("a plan")), Seed(1), Calendar::default());
+    again.advance(at(600)).expect("no limit");
+    assert_eq!(counts(again.simulation()), counts(session.simulation()));
+    let seen = |session: &Session| workers(&session.at(at(390)).expect("no limit")).len();
+    assert_eq!(seen(&session), seen(&again));
 }
 
 #[test]

@@ -69,8 +69,15 @@ pub struct Diagnostic {
 /// The candidate most like `word`, if one is like it at all.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
+    let length = lower.chars().count();
+    // A difference of length is a part of every distance.
+    let near = |candidate: &&str| {
+        let shorter = candidate.len().min(word.len());
+        candidate.chars().count().abs_diff(length) <= 1 + shorter / 4
+    };
     candidates
         .into_iter()
+        .filter(near)
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| {
             let shorter = candidate.len().min(word.len());

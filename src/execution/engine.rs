@@ -89,6 +89,8 @@ pub(super) enum Rest {
     Again,
     /// Its pause ends by itself.
     Timed,
+    /// A Pause whose length comes to nothing: when its `timeout` is over it fails.
+    Limited,
 }
 
 impl TaskRun {

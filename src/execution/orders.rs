@@ -104,19 +104,21 @@ impl Step<'_> {
             return Some(());
         }
         let node = self.tree.node(it.node)?;
-        let Pause { duration, then, .. } = self.tree.pause(it.node)?;
-        if *then == Then::Cancel && duration.is_some() && !resumed && !over {
+        let Pause { then, .. } = self.tree.pause(it.node)?;
+        let timed = it.rest == Rest::Timed;
+        if *then == Then::Cancel && timed && !resumed && !over {
             self.state(State::Cancelled);
             self.commands.push(Command::End(State::Cancelled));
             self.let_go();
             return self.closes(run, State::Cancelled, scratch);
         }
-        let state = match (duration, then) {
+        let state = match then {
             _ if resumed => State::Success,
-            (None, _) | (_, Then::Fail) => State::Failed,
-            (_, Then::Warn) => State::Warning,
-            (_, Then::Cancel) => State::Cancelled,
-            (_, Then::Resume) => State::Success,
+            _ if !timed => State::Failed,
+            Then::Fail => State::Failed,
+            Then::Warn => State::Warning,
+            Then::Cancel => State::Cancelled,
+            Then::Resume => State::Success,
         };
         let holds = matches!(node.does, Does::Group(_));
         self.run(run)?.state = match holds {
@@ -145,7 +147,7 @@ impl Step<'_> {
         for run in 0..self.execution.runs.len() as u32 {
             let Some(&TaskRun { node, state, rest, .. }) = self.execution.run(run) else { continue };
             let paused = state == State::Paused && self.tree.pause(node).is_some();
-            let waits = rest == Rest::Due || paused && rest != Rest::Timed;
+            let waits = rest == Rest::Due || paused && !matches!(rest, Rest::Timed | Rest::Limited);
             if !waits || self.is_after(run) {
                 continue;
             }

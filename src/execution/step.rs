@@ -6,7 +6,7 @@ use super::engine::{Command, Execution, Rest, Scratch, TASK_RUNS, TaskRun, World
 use super::rules::{Part, Scope, allowed, is_running};
 use super::tree::{Does, Held, Lists, NONE, Node, Tree};
 use super::{Dialect, pause};
-use crate::flow::{How, Pause, State};
+use crate::flow::{How, Pause, Span, State};
 use crate::pebble::truthy;
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
@@ -455,14 +455,19 @@ impl Step<'_> {
 
     /// A Pause begins. How long it lasts is worked out without the variables of its task run (source).
     fn pauses(&mut self, run: u32, node: &Node, pause: &Pause, open: &mut Vec<u32>) {
-        let mut spans = [&pause.duration, &pause.timeout].into_iter().flatten();
-        let known = spans.find_map(|span| span.known(&mut |text| self.render(text, NONE)).transpose()).transpose();
-        let after = match known {
-            Ok(after) => after,
+        let mut known = |span: &Option<Span>| match span {
+            Some(span) => span.known(&mut |text| self.render(text, NONE)),
+            None => Ok(None),
+        };
+        let spans = known(&pause.duration).and_then(|length| match length {
+            Some(length) => Ok((Some(length), Rest::Timed)),
+            None => Ok(known(&pause.timeout)?.map_or((None, Rest::None), |limit| (Some(limit), Rest::Limited))),
+        });
+        let (after, rest) = match spans {
+            Ok(spans) => spans,
             Err(why) => return self.fails(run, node, why, open),
         };
         self.execution.open += 1;
-        let rest = if after.is_some() { Rest::Timed } else { Rest::None };
         self.run(run).into_iter().for_each(|it| (it.state, it.rest) = (State::Paused, rest));
         if !self.execution.state.is_over() {
             self.state(State::Paused);

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::watch::{Watch, Watching};
 use crate::profile::Role;
-use crate::promql::{Expression, Value};
+use crate::promql::Value;
 use crate::scenario::{Amount, Autoscale, Fault, FaultKind, Plan, Target, TimelineEntry};
 use crate::simulator::{Member, Simulation};
 use crate::time::{Calendar, Duration, Instant};
@@ -80,13 +80,32 @@ impl Scaling {
 /// A Prometheus that has no rules.
 fn own(plan: &Plan, simulation: &Simulation) -> Watching {
     let mut watching = Watching::new(&Watch::default(), plan, simulation);
-    watching.keep_for(plan.autoscale.iter().map(|it| &it.query));
+    // What the scenario expects it is not asked.
+    watching.kept = reach(plan).map(|reach| Duration::milliseconds(reach.unsigned_abs()));
     watching
 }
 
 fn entry(role: Role, to: u32, at: Instant) -> TimelineEntry {
     let fault = Fault { kind: FaultKind::Scale, target: Target::Role(role), amount: Amount::Members(to) };
-    TimelineEntry { name: format!("autoscale-{}", role.name()), at, fault, lasts: None, every: None, until: None }
+    TimelineEntry { name: name(role), at, fault, lasts: None, every: None, until: None }
+}
+
+/// What an autoscaler calls the number that it sets.
+fn name(role: Role) -> String {
+    format!("autoscale-{}", role.name())
+}
+
+/// Whether a fault is called as those of an autoscaler are.
+pub(super) fn is_autoscaled(plan: &Plan, called: &str) -> bool {
+    plan.autoscale.iter().any(|it| name(it.role) == called)
+}
+
+/// How far back the queries of all autoscalers look, in milliseconds; none when there is no bound.
+pub(super) fn reach(plan: &Plan) -> Option<i64> {
+    /// The step of subqueries that name none.
+    const SUBQUERIES: i64 = 60_000;
+    let reach = plan.autoscale.iter().map(|it| it.query.reach(SUBQUERIES));
+    reach.into_iter().try_fold(0, |most, reach| Some(most.max(reach?)))
 }
 
 /// What KEDA makes of an answer: nothing, and what is infinite, is 0; of several elements, and of what is no number, it makes
@@ -176,20 +195,12 @@ fn recommendation(value: f64, threshold: f64, there: u32) -> u32 {
     libm::ceil(usage as f64 / target as f64) as u32
 }
 
-impl Watching {
-    /// Keeps samples as far back as these look, and no further.
-    fn keep_for<'e>(&mut self, asked: impl Iterator<Item = &'e Expression>) {
-        const SUBQUERIES: i64 = 60_000;
-        let reach = asked.map(|it| it.reach(SUBQUERIES)).try_fold(0, |most, reach| Some(most.max(reach?)));
-        self.kept = reach.map(|reach| Duration::milliseconds(reach.unsigned_abs()));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::promql::Expression;
 
     fn autoscale(min: u32, max: u32, threshold: f64) -> Autoscale {
         Autoscale {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::autoscale::Scaling;
+use super::autoscale::{Scaling, is_autoscaled};
 use super::checkpoints::{Checkpoints, advance_in_slices};
 use super::judge::Judge;
 use super::orders::{agenda, order};
@@ -179,11 +179,15 @@ impl Session {
             if self.simulation.now() < at {
                 return Ok(());
             }
+            // What comes from outside at this instant came after it: a saved session keeps that order.
+            if scaling.is_some_and(|turn| turn <= at) {
+                self.scale()?;
+            }
             // Who looks at an instant sees what is done at it.
             match self.agenda.pop_front_if(|planned| planned.at <= at) {
                 Some(issued) => self.issue(issued)?,
                 None if self.judge.next().is_some_and(|look| look <= at) => self.judge.look(&self.simulation),
-                None => self.scale()?,
+                None => {}
             }
         }
         self.go(to)
@@ -206,7 +210,12 @@ impl Session {
     /// What autoscalers decide now. A session that is run again decides the same: it is not kept as from outside.
     fn scale(&mut self) -> Result<(), LimitReached> {
         let Some(scaling) = &mut self.scaling else { return Ok(()) };
-        for entry in scaling.turns(&self.simulation, self.watching.as_ref(), self.calendar) {
+        let entries = scaling.turns(&self.simulation, self.watching.as_ref(), self.calendar);
+        // What was known of later instants did not know of it.
+        if !entries.is_empty() {
+            self.changed();
+        }
+        for entry in entries {
             if self.is_full() {
                 break;
             }
@@ -299,7 +308,7 @@ impl Session {
     /// A name that no fault of this session has had, made from the one that is wanted.
     pub fn free_name(&self, wanted: &str) -> String {
         let all: BTreeSet<&str> = self.faults().map(|(entry, _)| entry.name.as_str()).collect();
-        let taken = |name: &str| all.contains(name);
+        let taken = |name: &str| all.contains(name) || is_autoscaled(&self.plan, name);
         if !taken(wanted) {
             return wanted.to_owned();
         }
@@ -310,7 +319,13 @@ impl Session {
     /// from outside.
     pub fn faults(&self) -> impl Iterator<Item = (&TimelineEntry, bool)> {
         let of_file = self.plan.timeline.iter().map(|entry| (entry, true));
-        of_file.chain(self.commands.iter().chain(&self.agenda).filter_map(|it| Some((injected(it)?, it.planned))))
+        // Of an autoscaler only its last word counts.
+        let last = |entry: &TimelineEntry| {
+            let scaled = self.commands.iter().rev().filter_map(injected).find(|it| it.name == entry.name);
+            !is_autoscaled(&self.plan, &entry.name) || scaled.is_some_and(|it| std::ptr::eq(it, entry))
+        };
+        let injected = self.commands.iter().chain(&self.agenda).filter_map(|it| Some((injected(it)?, it.planned)));
+        of_file.chain(injected.filter(move |(entry, _)| last(entry)))
     }
 
     /// Faults that were injected from outside and are still to come.
@@ -347,7 +362,9 @@ impl Session {
     }
     /// When something happens next, if anything will.
     pub fn next_event(&self) -> Option<Instant> {
-        self.simulation.next_event().into_iter().chain(self.agenda.front().map(|planned| planned.at)).min()
+        let scaling = self.scaling.as_ref().and_then(Scaling::next);
+        let planned = self.agenda.front().map(|planned| planned.at);
+        self.simulation.next_event().into_iter().chain(planned).chain(scaling).min()
     }
     /// The cluster at the current instant.
     pub fn simulation(&self) -> &Simulation {
@@ -453,7 +470,8 @@ impl Session {
             let at = issued.at;
             match (&issued.command, issued.planned) {
                 (_, true) => last_command = Some(at),
-                (Command::Inject(entry), false) if last_command != Some(at) => {
+                // Autoscalers have their turns between the timeline and commands.
+                (Command::Inject(entry), false) if last_command != Some(at) && self.plan.autoscale.is_empty() => {
                     plan.timeline.push(TimelineEntry { at, ..entry.clone() });
                 }
                 (command, false) => {

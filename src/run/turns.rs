@@ -1,6 +1,7 @@
 //! When the rules of a watch are evaluated: at the end, or on the way where nobody asks later for what was before. Then what
 //! is kept of the samples does not grow with the length of the run.
 
+use super::autoscale;
 use super::watch::{Watch, Watching, milliseconds};
 use crate::monitor::Monitor;
 use crate::promql::Grid;
@@ -17,10 +18,13 @@ const TOLD: Duration = Duration::minutes(24 * 60);
 pub(super) fn kept(plan: &Plan, watch: &Watch, monitor: &Monitor) -> Option<Duration> {
     // Expectations about alerts and queries ask at the end, for values or for why there are none.
     let asked = |it: &Expectation| matches!(it, Expectation::Alert(_) | Expectation::Query { .. });
-    let kept = plan.expectations.iter().any(asked) || !plan.autoscale.is_empty() || !watch.also.is_empty();
-    match kept || (watch.nearest && plan.duration <= TOLD) {
+    match plan.expectations.iter().any(asked) || !watch.also.is_empty() || (watch.nearest && plan.duration <= TOLD) {
         true => None,
-        false => monitor.reach().map(|reach| Duration::milliseconds(reach.unsigned_abs())),
+        false => monitor
+            .reach()
+            .zip(autoscale::reach(plan))
+            .map(|(rules, scaling)| rules.max(scaling))
+            .map(|reach| Duration::milliseconds(reach.unsigned_abs())),
     }
 }
 

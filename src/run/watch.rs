@@ -457,7 +457,11 @@ impl Watching {
         if self.is_absent(simulation, index) {
             return self.miss(index, now, time, interval);
         }
-        self.places[index].presence = Presence::Scraped;
+        if let Presence::Missed(since) = std::mem::replace(&mut self.places[index].presence, Presence::Scraped) {
+            // It is back before its series end: it is scraped when it would have been.
+            self.places[index].next = since + interval + interval;
+            return;
+        }
         let asking = &mut self.places[index].asking;
         let member = asking.member(simulation);
         match asking.ask(simulation, member, self.plain, begun) {

@@ -145,6 +145,11 @@ impl TaskModel {
         Attempt { duration, fails, warns: !fails && warning < self.warns }
     }
 
+    /// Whether how long it takes is worked out when it begins.
+    pub(super) fn is_rendered(&self) -> bool {
+        self.rendered
+    }
+
     /// How long an attempt takes of which that was worked out.
     pub(super) fn takes(&self, drawn: Duration, span: impl FnOnce() -> Option<Duration>) -> Duration {
         if self.rendered { span().map_or(drawn, |span| span.times(self.faults.times)) } else { drawn }

@@ -193,8 +193,15 @@ impl Simulation {
         let (times, in_force, again) = (fault.times, fault.in_force, fault.again);
         if let (Target::Role(_), None) = (&entry.fault.target, entry.lasts) {
             // What stands under it for good counts never again.
-            let under = |it: &ActiveFault| it.again.is_none() && it.entry.fault.target == entry.fault.target;
-            self.faults.active.retain(|it| it.number == number || !under(it));
+            let target = &entry.fault.target;
+            let under =
+                |it: &ActiveFault| it.number != number && it.again.is_none() && it.entry.fault.target == *target;
+            let (over, left) = std::mem::take(&mut self.faults.active).into_iter().partition(under);
+            self.faults.active = left;
+            let over: Vec<ActiveFault> = over;
+            for it in over.iter().filter(|it| it.entry.name != entry.name) {
+                self.cx.tell(Happening::FaultEnds { name: Arc::from(it.entry.name.as_str()) });
+            }
         }
         if let Some(again) = again {
             self.cx.events.push(again, Event::FaultRepeats { fault: number });
@@ -257,6 +264,10 @@ impl Simulation {
 
     /// SIGTERM.
     fn stop(&mut self, member: usize, for_good: bool) {
+        // Nobody is there to stay away.
+        if self.cluster.members[member].is_away() {
+            return;
+        }
         self.cluster.members[member].lasting.ordered_down |= for_good;
         self.terminate(member, false, AfterExit::Policy);
     }

@@ -231,7 +231,12 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
             let mut draws = cx.seed.numbered(key, (number << 16) | u64::from(attempt));
             let behaviour = model.tasks[task as usize];
             let mut attempt = behaviour.attempt(&mut draws);
-            attempt.duration = behaviour.takes(attempt.duration, || cx.outbox.spans((flow, number), run).takes);
+            let spans = || cx.outbox.spans((flow, number), run);
+            attempt.duration = behaviour.takes(attempt.duration, || spans().takes);
+            let limited = matches!(model.timeouts.get(task as usize), Some(Some(Span::Rendered(_))));
+            if (limited || behaviour.is_rendered()) && spans().failed {
+                attempt.duration = Duration::ZERO;
+            }
             (attempt, behaviour.logs, false, timeout(cx, work))
         }
         Work::Trigger { flow, index, evaluation, .. } => {

@@ -129,6 +129,8 @@ pub(super) struct Spans {
     pub(super) takes: Option<Duration>,
     /// `timeout`.
     pub(super) within: Option<Duration>,
+    /// One of them cannot be worked out: the task does not begin its work (`WorkerTaskCallable` of Kestra's source).
+    pub(super) failed: bool,
 }
 
 /// A message that waits for an answer from outside.

@@ -87,7 +87,7 @@ impl Telling {
             Ok(spans) => spans,
             Err(error) => {
                 let done = Done { error: Some(error), unsound: true, ..Done::default() };
-                return Some((Prepared::Done(Arc::new(done)), Spans::default()));
+                return Some((Prepared::Done(Arc::new(done)), Spans { failed: true, ..Spans::default() }));
             }
         };
         if !sends(task) {
@@ -121,7 +121,7 @@ fn spans(task: &Task, render: &mut execution::Render<'_>) -> Result<Spans, Strin
         Some(span) if span.written().is_none() => span.known(render),
         _ => Ok(None),
     };
-    Ok(Spans { within: known(&task.timeout)?, takes: known(&task.sleep)? })
+    Ok(Spans { within: known(&task.timeout)?, takes: known(&task.sleep)?, failed: false })
 }
 
 /// Whether a flow reads outputs of executions of other flows: by a Flow trigger, or what such a trigger gave it, or of those

@@ -92,7 +92,10 @@ pub(super) fn cluster(
     }
     // Places that are free at first come last: numbers of members, and so their ports, do not depend on them.
     for it in with_asked(places, asked, kestra, &defaults) {
-        let free = (it.count + 1..=it.most).map(|number| MemberPlan { reserve: true, ..it.member(number) });
+        // What is asked for beyond all limits is told where it is asked for.
+        let left = limits::MEMBERS.saturating_sub(plan.members.len()) as u64;
+        let free = (it.count + 1..=it.most.min(it.count + left))
+            .map(|number| MemberPlan { reserve: true, ..it.member(number) });
         plan.members.extend(free);
     }
     if plan.members.len() > limits::MEMBERS {

@@ -13,7 +13,7 @@ use crate::flow::trigger::{Comparison, Condition, Era, FilterField, FlowTrigger,
 use crate::flow::{Flow, State, Trigger, TriggerAction};
 use crate::pebble;
 use crate::scenario::{Plan, trigger_dialect};
-use reach::{Asking, Candidate, Givers, Known, constant, misspelt, never};
+use reach::{Asking, Candidate, Candidates, Givers, Known, constant, misspelt, never};
 use words::{meant, says};
 
 #[cfg(feature = "cli")]
@@ -115,12 +115,12 @@ impl<'p> Trap<'p, '_> {
         }
         self.inputs(rule.inputs.iter().flatten().map(|(key, _)| key.as_str()));
         let candidates = self.asking.candidates(&states);
-        if candidates.is_empty() {
+        if candidates.iter().next().is_none() {
             return;
         }
         let met = match self.asking.dialect.era {
-            Era::Conditions => self.conditions(rule, &states, &candidates),
-            Era::DependsOn => templates::when(self, rule, &candidates, language),
+            Era::Conditions => self.conditions(rule, &states, candidates),
+            Era::DependsOn => templates::when(self, rule, candidates, language),
         };
         let Some(met) = met else { return };
         if let Some(preconditions) = &rule.preconditions {
@@ -162,7 +162,7 @@ impl<'p> Trap<'p, '_> {
         &mut self,
         rule: &'p FlowTrigger,
         states: &[State],
-        candidates: &[Candidate<'p>],
+        candidates: Candidates<'p, '_>,
     ) -> Option<Vec<Candidate<'p>>> {
         let asking = self.asking;
         let meets = |condition: &Condition, of: &Candidate<'p>| asking.meets(condition, *of) != Known::No;
@@ -170,7 +170,7 @@ impl<'p> Trap<'p, '_> {
         let mut dead = false;
         for (at, condition) in plain() {
             let node = self.node.and_then(|node| key(node, "conditions")).and_then(|node| item(node, at));
-            let none = !candidates.iter().any(|of| meets(condition, of));
+            let none = !candidates.iter().any(|of| meets(condition, &of));
             self.parts(condition, node, (states, candidates), none);
             dead |= none;
         }
@@ -178,7 +178,7 @@ impl<'p> Trap<'p, '_> {
             return None;
         }
         let all = |of: &Candidate<'p>| plain().all(|(_, condition)| meets(condition, of));
-        let met: Vec<Candidate<'p>> = candidates.iter().filter(|of| all(of)).copied().collect();
+        let met = candidates.met(rule, all);
         if !met.is_empty() {
             return Some(met);
         }
@@ -198,11 +198,12 @@ impl<'p> Trap<'p, '_> {
         &mut self,
         conditions: &[(usize, &Condition)],
         meets: &dyn Fn(&Condition, &Candidate<'p>) -> bool,
-        candidates: &[Candidate<'p>],
+        candidates: Candidates<'p, '_>,
     ) {
         let pairs =
             conditions.iter().enumerate().flat_map(|(at, one)| conditions.iter().skip(at + 1).map(move |it| (one, it)));
-        let both = |one: &Condition, other: &Condition| candidates.iter().any(|of| meets(one, of) && meets(other, of));
+        let both =
+            |one: &Condition, other: &Condition| candidates.iter().any(|of| meets(one, &of) && meets(other, &of));
         let mut apart = pairs.filter(|(one, other)| !both(one.1, other.1));
         match apart.next() {
             Some(((first, one), (second, other))) => {
@@ -230,13 +231,13 @@ impl<'p> Trap<'p, '_> {
         &mut self,
         condition: &Condition,
         node: Option<&Node>,
-        (states, candidates): (&[State], &[Candidate<'p>]),
+        (states, candidates): (&[State], Candidates<'p, '_>),
         none: bool,
     ) {
         if let Test::Or(list) = &condition.test {
             for (at, held) in list.iter().enumerate() {
                 let node = node.and_then(|node| key(node, "conditions")).and_then(|node| item(node, at));
-                let never = !candidates.iter().any(|of| self.asking.meets(held, *of) != Known::No);
+                let never = !candidates.iter().any(|of| self.asking.meets(held, of) != Known::No);
                 self.parts(held, node, (states, candidates), never);
             }
             return;

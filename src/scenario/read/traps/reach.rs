@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::flow::trigger::{Condition, Dialect, Names, Test, UpstreamFlow, Within};
+use crate::flow::trigger::{Condition, Dialect, FlowTrigger, Names, Test, UpstreamFlow, Within};
 use crate::flow::{Body, ConcurrencyBehavior, Flow, State, Subflow, TriggerAction};
 use crate::scenario::Plan;
 
@@ -26,6 +26,30 @@ impl From<bool> for Known {
 pub(super) struct Candidate<'p> {
     pub(super) flow: &'p Flow,
     pub(super) state: State,
+}
+
+/// The executions that could wake a trigger: of every other flow, in every state that it listens to. With many flows they are
+/// too many to be kept.
+#[derive(Clone, Copy)]
+pub(super) struct Candidates<'p, 's> {
+    flows: &'p [Flow],
+    own: &'p Flow,
+    states: &'s [State],
+}
+
+impl<'p> Candidates<'p, '_> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Candidate<'p>> {
+        let (own, states) = (self.own, self.states);
+        let others = self.flows.iter().filter(|flow| !flow.disabled);
+        let others = others.filter(move |flow| flow.id != own.id || flow.namespace != own.namespace);
+        others.flat_map(move |flow| states.iter().map(move |state| Candidate { flow, state: *state }))
+    }
+
+    /// Those that meet what a trigger asks; where nothing more is asked of them the first is enough.
+    pub(super) fn met(&self, rule: &FlowTrigger, meets: impl Fn(&Candidate<'p>) -> bool) -> Vec<Candidate<'p>> {
+        let asked = rule.preconditions.is_some() || !rule.depends_on.is_empty();
+        self.iter().filter(meets).take(if asked { usize::MAX } else { 1 }).collect()
+    }
 }
 
 /// Who gives labels to executions, of all flows of a plan.
@@ -70,11 +94,8 @@ pub(super) fn constant(text: &str) -> bool {
 
 impl<'p> Asking<'p> {
     /// All executions that could wake a trigger that listens to these states.
-    pub(super) fn candidates(&self, states: &[State]) -> Vec<Candidate<'p>> {
-        let own = self.own;
-        let others = self.plan.flows.iter().filter(|flow| !flow.disabled);
-        let others = others.filter(|flow| flow.id != own.id || flow.namespace != own.namespace);
-        others.flat_map(|flow| states.iter().map(move |state| Candidate { flow, state: *state })).collect()
+    pub(super) fn candidates<'s>(&self, states: &'s [State]) -> Candidates<'p, 's> {
+        Candidates { flows: &self.plan.flows, own: self.own, states }
     }
 
     /// Whether an execution meets a condition. One that fails is not met.
@@ -118,14 +139,14 @@ impl<'p> Asking<'p> {
     }
 
     fn status(&self, within: &Within, state: State) -> Known {
-        let names = |names: &Option<Names>| -> Option<Option<Vec<State>>> {
-            match names {
-                None => Some(None),
-                Some(Names::Text(_)) => None,
-                Some(Names::List(list)) => {
-                    let constants = list.iter().flatten().all(|name| constant(name));
-                    constants.then(|| Some(list.iter().flatten().filter_map(|name| State::named(name)).collect()))
-                }
+        // Whether a list has the state, and whether it is empty; nothing where a template decides.
+        let names = |names: &Option<Names>| match names {
+            None => Some(None),
+            Some(Names::Text(_)) => None,
+            Some(Names::List(list)) => {
+                let mut names = list.iter().flatten();
+                let has = list.iter().flatten().any(|name| name == state.name());
+                names.all(|name| constant(name)).then(|| Some((has, list.iter().flatten().next().is_none())))
             }
         };
         // A word that is no state: the condition fails.
@@ -135,8 +156,8 @@ impl<'p> Asking<'p> {
         let (Some(any_of), Some(none_of)) = (names(&within.any_of), names(&within.none_of)) else {
             return Known::Perhaps;
         };
-        let any = any_of.is_none_or(|list| self.dialect.rendered && list.is_empty() || list.contains(&state));
-        (any && !none_of.is_some_and(|list| list.contains(&state))).into()
+        let any = any_of.is_none_or(|(has, empty)| self.dialect.rendered && empty || has);
+        (any && !none_of.is_some_and(|(has, _)| has)).into()
     }
 
     /// Whether executions of a flow have labels.

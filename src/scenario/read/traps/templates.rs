@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::reach::{Candidate, constant};
+use super::reach::{Candidate, Candidates, constant};
 use super::{Standing, Trap, key};
 use crate::document::{Place, Reading, nearest};
 use crate::flow::trigger::{Condition, Dialect, Era, FlowTrigger, add_texts};
@@ -194,14 +194,14 @@ pub(super) fn of_tasks(
 pub(super) fn when<'p>(
     trap: &mut Trap<'p, '_>,
     rule: &'p FlowTrigger,
-    candidates: &[Candidate<'p>],
+    candidates: Candidates<'p, '_>,
     language: &'static pebble::Dialect,
 ) -> Option<Vec<Candidate<'p>>> {
     debug_assert!(trap.asking.dialect.era == Era::DependsOn);
-    let Some(text) = &rule.when else { return Some(candidates.to_vec()) };
-    let Some(template) = decidable(text, language) else { return Some(candidates.to_vec()) };
+    let Some(text) = &rule.when else { return Some(candidates.met(rule, |_| true)) };
+    let Some(template) = decidable(text, language) else { return Some(candidates.met(rule, |_| true)) };
     let host = Host::at(jiff::Timestamp::UNIX_EPOCH);
-    let holds = |of: &&Candidate<'p>| {
+    let holds = |of: &Candidate<'p>| {
         let variables = json!({
             "flow": { "id": of.flow.id, "namespace": of.flow.namespace, "revision": 1 },
             "execution": { "state": of.state.name() },
@@ -210,7 +210,7 @@ pub(super) fn when<'p>(
         // What fails here for want of something else is not known.
         template.render(&variables, &host).map_or(true, |text| truthy(&text))
     };
-    let met: Vec<Candidate<'p>> = candidates.iter().filter(holds).copied().collect();
+    let met = candidates.met(rule, holds);
     if met.is_empty() {
         let place =
             trap.node.and_then(|node| key(node, "when")).map_or_else(|| trap.place.clone(), |it| it.place.first_line());
