@@ -321,8 +321,8 @@ impl Session {
         let of_file = self.plan.timeline.iter().map(|entry| (entry, true));
         // Of an autoscaler only its last word counts.
         let last = |entry: &TimelineEntry| {
-            let scaled = self.commands.iter().rev().filter_map(injected).find(|it| it.name == entry.name);
-            !is_autoscaled(&self.plan, &entry.name) || scaled.is_some_and(|it| std::ptr::eq(it, entry))
+            let scaled = || self.commands.iter().rev().filter_map(injected).find(|it| it.name == entry.name);
+            !is_autoscaled(&self.plan, &entry.name) || scaled().is_some_and(|it| std::ptr::eq(it, entry))
         };
         let injected = self.commands.iter().chain(&self.agenda).filter_map(|it| Some((injected(it)?, it.planned)));
         of_file.chain(injected.filter(move |(entry, _)| last(entry)))

@@ -150,6 +150,12 @@ pub(super) struct Row {
     pub(super) doc: &'static str,
 }
 
+// Which tasks a fault is done to.
+const OF_NAMESPACE: Field = Field::new("namespace", Kind::Text, "company", "Which tasks.");
+const OF_FLOW: Field = Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks.");
+const OF_TASK: Field = Field::new("task", Kind::Text, "load", "Which tasks.");
+const OF_TYPE: Field = Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks.");
+
 macro_rules! faults {
     ($($kind:ident { $($field:ident: $value:expr,)* })*) => {
         /// Which fault.
@@ -261,10 +267,10 @@ faults! {
         keyword: "task-duration",
         aim: Aim::Tasks,
         fields: &[
-            Field::new("namespace", Kind::Text, "company", "Which tasks."),
-            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
-            Field::new("task", Kind::Text, "load", "Which tasks."),
-            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            OF_NAMESPACE,
+            OF_FLOW,
+            OF_TASK,
+            OF_TYPE,
             Field::required("times", TIMES, "5x", "So many times as long."),
         ],
         units: &[Unit::Times],
@@ -277,10 +283,10 @@ faults! {
         keyword: "task-failures",
         aim: Aim::Tasks,
         fields: &[
-            Field::new("namespace", Kind::Text, "company", "Which tasks."),
-            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
-            Field::new("task", Kind::Text, "load", "Which tasks."),
-            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            OF_NAMESPACE,
+            OF_FLOW,
+            OF_TASK,
+            OF_TYPE,
             Field::required("share", SHARE, "50%", "So many of the attempts fail."),
         ],
         units: &[Unit::Share],
@@ -293,10 +299,10 @@ faults! {
         keyword: "lost-results",
         aim: Aim::Tasks,
         fields: &[
-            Field::new("namespace", Kind::Text, "company", "Which tasks."),
-            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
-            Field::new("task", Kind::Text, "load", "Which tasks."),
-            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            OF_NAMESPACE,
+            OF_FLOW,
+            OF_TASK,
+            OF_TYPE,
             Field::required("share", SHARE, "5%", "Of so many attempts."),
         ],
         units: &[Unit::Share],
@@ -309,10 +315,10 @@ faults! {
         keyword: "big-results",
         aim: Aim::Tasks,
         fields: &[
-            Field::new("namespace", Kind::Text, "company", "Which tasks."),
-            Field::new("flow", Kind::Text, "company.team.ingest", "Which tasks."),
-            Field::new("task", Kind::Text, "load", "Which tasks."),
-            Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Which tasks."),
+            OF_NAMESPACE,
+            OF_FLOW,
+            OF_TASK,
+            OF_TYPE,
             Field::required("share", SHARE, "20%", "Of so many attempts."),
         ],
         units: &[Unit::Share],

@@ -388,7 +388,7 @@ impl Scheduler {
         self.unlock(cx, trigger);
     }
 
-    /// The execution that a trigger waits for is lost: it waits on, until somebody unlocks it by hand.
+    /// The execution that a trigger waits for is lost: it waits on for ever, as nobody unlocks it by hand here.
     pub(super) fn misses(&mut self, trigger: u32) {
         if let Some(state) = self.triggers.get_mut(trigger as usize) {
             state.missing = state.locked;

@@ -66,7 +66,8 @@ impl Executor {
             tell(cluster, cx, None);
             return Some(());
         }
-        let mut waits = 0;
+        // All are made before the first is created: where one cannot be, there is none.
+        let mut origins = Vec::new();
         for iteration in 1..=count {
             let items = format!("kestra:///{}/batch-{iteration}.ion", cx.id("execution", flow, number, run));
             let taskrun = json!({ "items": items, "iteration": iteration });
@@ -78,6 +79,10 @@ impl Executor {
             if let Some(trigger) = &mut Arc::make_mut(&mut origin).trigger {
                 trigger.insert("taskRunIteration".to_owned(), iteration.into());
             }
+            origins.push((child, wait, origin));
+        }
+        let mut waits = 0;
+        for (child, wait, origin) in origins {
             let number_of_child = cx.next_number(child);
             self.origins.insert((child, number_of_child), origin);
             let parent = wait.then_some(Parent { slot, number, run });
