@@ -7,9 +7,9 @@ mod within;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Severity, Source, instead, nearest, render};
-pub use plain::parse_plain;
+pub use plain::{parse_jackson, parse_plain};
 pub use reading::{Field, Kind, Object, Reading};
-pub use yaml::{Document, Entry, Node, Value, parse, parse_all, parse_go, parse_jackson};
+pub use yaml::{Document, Entry, Node, Value, parse, parse_all, parse_go};
 
 /// Bounds of what is read.
 pub mod limits {

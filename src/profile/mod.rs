@@ -257,15 +257,15 @@ impl Profile {
 
 /// The meters of a version that names any, of which the metric may be one.
 fn named(version: &str, metric: &str) -> Option<Vec<Meter>> {
-    let folder = FOLDERS.iter().find(|folder| folder.name == version)?;
-    let sign = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let begins = |dotted: &str| {
-        dotted.len() <= metric.len() && dotted.chars().map(sign).zip(metric.chars()).all(|(a, b)| a == b)
-    };
-    read::meters_like(*folder, begins).or_else(|| {
-        let whole = Profile::named(version).ok().filter(|profile| profile.names_meters)?;
-        Some(whole.meters.values().cloned().collect())
-    })
+    static TABLES: [OnceLock<Option<read::Table>>; FOLDERS.len()] = [const { OnceLock::new() }; FOLDERS.len()];
+    let at = FOLDERS.iter().position(|folder| folder.name == version)?;
+    match TABLES.get(at)?.get_or_init(|| read::Table::of(FOLDERS[at])) {
+        Some(table) => Some(table.meters_of(metric)),
+        None => {
+            let whole = Profile::named(version).ok().filter(|profile| profile.names_meters)?;
+            Some(whole.meters.values().cloned().collect())
+        }
+    }
 }
 
 /// Where a version stands among those that ship: as many are older.

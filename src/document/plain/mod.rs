@@ -1,8 +1,8 @@
 //! A short way through plain YAML: the same tree as the parser makes of it, at a small part of the cost.
 //!
-//! Plain is what has, on one line each, keys, scalars and collections in brackets, laid out by indentation. Whatever else a
-//! text may hold (anchors, tags, blocks of text, scalars over several lines, values that are empty, mistakes) ends the short
-//! way, and the parser reads the text from its beginning. So it need not know all of YAML, but what it reads it must read
+//! Plain is what has, on one line each, keys, scalars and collections in brackets, laid out by indentation, and blocks of
+//! text that keep their lines. Whatever else a text may hold (anchors, tags, folded text, scalars over several lines, values
+//! that are empty, mistakes) ends the short way, and the parser reads the text from its beginning. So it need not know all of YAML, but what it reads it must read
 //! as the parser does: a test compares both trees.
 
 #[cfg(test)]
@@ -10,13 +10,22 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::{Diagnostic, Entry, Node, Place, Source, Value, limits, parse};
+use super::{Diagnostic, Entry, Node, Place, Source, Value, limits, parse, yaml};
 
 /// Reads one document, as [`parse`] does, fast where it is plain.
 pub fn parse_plain(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
     match short(source) {
         Some(node) => (Some(node), Vec::new()),
         None => parse(source),
+    }
+}
+
+/// Reads a file as Jackson does, and so Kestra its flows, fast where it is plain: what Jackson reads otherwise (aliases, values
+/// that are empty, what comes after the first document) is not.
+pub fn parse_jackson(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
+    match short(source) {
+        Some(node) => (Some(node), Vec::new()),
+        None => yaml::parse_jackson(source),
     }
 }
 
@@ -178,12 +187,61 @@ impl Cursor<'_> {
         }
         let node = match self.byte()? {
             b'[' | b'{' => self.flow(depth + 1)?,
+            b'|' => return self.text(column),
             _ => self.scalar(false)?,
         };
         self.line_ends().then_some(())?;
         self.next_content();
         // What is further in goes on with the scalar.
         (self.byte().is_none() || self.column() <= column).then_some(node)
+    }
+
+    /// A block of text that keeps its lines, of what began at this column, and the way to the next line with content.
+    fn text(&mut self, column: usize) -> Option<Node> {
+        self.at += 1;
+        let strip = self.byte() == Some(b'-');
+        self.at += usize::from(strip);
+        (self.byte()? == b'\n').then_some(())?;
+        self.at += 1;
+        let spaces = |line: &[u8]| line.iter().take_while(|byte| **byte == b' ').count();
+        let indent = spaces(&self.text[self.at..]);
+        // Lines before the text, or text at the column of its key, are for the parser.
+        (indent > column && self.text.get(self.at + indent)? != &b'\n').then_some(())?;
+        // The parser says that it begins with its first letter.
+        let start = self.at + indent;
+        let (mut text, mut end) = (String::new(), start);
+        loop {
+            self.line = self.at;
+            let rest = &self.text[self.at..];
+            let blanks = spaces(rest);
+            match rest.get(blanks) {
+                // Blanks that are text, or trail it: rare.
+                None if blanks > 0 => return None,
+                None => break,
+                Some(b'\n') if blanks > indent => return None,
+                Some(b'\n') => {
+                    text.push('\n');
+                    self.at += blanks + 1;
+                }
+                Some(_) if blanks >= indent => {
+                    // The last line of a file without its end is another case.
+                    let length = rest.iter().position(|byte| *byte == b'\n')?;
+                    text.push_str(self.source.text.get(self.at + indent..=self.at + length)?);
+                    end = self.at + length;
+                    self.at += length + 1;
+                }
+                Some(_) if blanks <= column => break,
+                Some(_) => return None,
+            }
+        }
+        let kept = text.trim_end_matches('\n').len();
+        text.truncate(kept);
+        if !strip {
+            text.push('\n');
+        }
+        self.next_content();
+        let end = start + self.source.text.get(start..end)?.trim_end().len();
+        self.node(Value::Scalar { text, plain: false }, start, end)
     }
 
     /// Whether a key without quotes begins here.

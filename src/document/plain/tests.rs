@@ -38,6 +38,9 @@ fn compared(text: &str) -> bool {
     let (theirs, told) = parse(&source);
     assert!(told.is_empty(), "{text:?}: {told:?}");
     same(&ours, &theirs.expect("a tree")).unwrap_or_else(|differ| panic!("{text:?}: {differ}"));
+    let (jackson, told) = yaml::parse_jackson(&source);
+    assert!(told.is_empty(), "{text:?}: {told:?}");
+    same(&ours, &jackson.expect("a tree")).unwrap_or_else(|differ| panic!("as Jackson reads it, {text:?}: {differ}"));
     true
 }
 
@@ -82,6 +85,10 @@ fn what_is_plain() {
         "[a, b]\n",
         "{ \"a\": 1, 'b':2, c: ~ }",
         "a: -1\nb: -x\nc: a, b [c] {d}\n\"e\": f\n",
+        "a: |\n  b\n",
+        "a: |-\n  b: c # d\n\n    e \n\n# f\nc: 1\n",
+        "- |\n  a\n   b\n- b: |-\n    c\n\n\n  d: e\n- f\n",
+        "a:\n  b: |\n    c\n  d: e\n\n",
     ] {
         assert!(compared(text), "{text:?}");
     }
@@ -89,7 +96,15 @@ fn what_is_plain() {
         "",
         "a:",
         "a: &b c",
-        "a: |\n  b\n",
+        "a: |\n  b",
+        "a: |\n  b\n   \n",
+        "a: |\n\n  b\n",
+        "a: |\nb: c\n",
+        "a: |2\n  b\n",
+        "a: |+\n  b\n",
+        "a: | # b\n  c\n",
+        "a: >\n  b\n",
+        "a:\n  b: |\n    c\n   d\n",
         "a: b\n  c\n",
         "- a\n b\n",
         "a: [b,\n c]",
@@ -127,6 +142,7 @@ fn for_all_texts_a_plain_one_is_read_as_the_parser_reads_it() {
         2 => "\\[( {0,2}['\"]?[ab:#{}-]{1,3}['\"]? ?,?){0,3}\\]",
         2 => "\\{( {0,2}['\"]?[ab]['\"]?: ?[ab:#'\"\\[\\]{}-]{1,4},?){0,3} ?\\}",
         1 => "[ab:#,&*!|>%@`?'\"\\[\\]{} \\-\n~\\\\]{0,14}",
+        2 => "\\|-?(\n {0,5}[ab#: -]{0,4}){1,3}",
         2 => "",
     ];
     let lines = proptest::collection::vec(

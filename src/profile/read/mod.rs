@@ -8,7 +8,7 @@ mod meters;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::de::IgnoredAny;
 
 use super::endpoint::{Endpoint, Says};
@@ -51,41 +51,52 @@ pub(super) fn profile(folder: Folder) -> Result<Profile, Vec<Diagnostic>> {
     profile.filter(|_| !failed).ok_or_else(|| reading.finish())
 }
 
-/// The meters of a version whose names are wanted, read without the rest of it. None when it has no table of its own, or
-/// changes it by steps: then all of the version is to be read.
-pub(super) fn meters_like(folder: Folder, wanted: impl Fn(&str) -> bool) -> Option<Vec<Meter>> {
-    let table = folder.file(METERS_FILE)?;
-    let mut reading = Reading::default();
-    let layers = layers(&mut reading, folder)?;
-    let first = layers.first()?;
-    let mut changes = |step: &str| !self::step(&mut reading, first, step, "meters").is_empty();
-    if own(first, "rename").is_some() || changes("without") || changes("add") {
-        return None;
+/// The table of a version's meters, its items unread.
+pub(super) struct Table {
+    /// By name, as Prometheus writes it without unit and suffix.
+    items: FxHashMap<String, &'static str>,
+}
+
+impl Table {
+    /// The table of a folder. None when it has none of its own, or changes it by steps: then all of the version is to be
+    /// read.
+    pub(super) fn of(folder: Folder) -> Option<Table> {
+        let table = folder.file(METERS_FILE)?;
+        let mut reading = Reading::default();
+        let layer = Layer { root: file(&mut reading, &folder, VERSION_FILE)?, folder };
+        let mut changes = |step: &str| !self::step(&mut reading, &layer, step, "meters").is_empty();
+        if own(&layer, "rename").is_some() || changes("without") || changes("add") {
+            return None;
+        }
+        Some(Table { items: items(table).map(|(name, item)| (name.replace(['.', '-'], "_"), item)).collect() })
     }
-    let cut: String = items(table).filter(|(name, _)| wanted(name)).map(|(_, item)| item).collect();
-    if cut.is_empty() {
-        return Some(Vec::new());
+
+    /// The meters that a metric may be of, by the beginning of its name; without what their series are at start.
+    pub(super) fn meters_of(&self, metric: &str) -> Vec<Meter> {
+        let ends = metric.match_indices('_').map(|(at, _)| at).chain([metric.len()]);
+        let found = ends.filter_map(|end| self.items.get(metric.get(..end)?));
+        found.filter_map(|item| head(item)).collect()
     }
-    let source = Arc::new(Source { name: format!("{}/{METERS_FILE}", folder.name), text: cut });
+}
+
+/// A meter of one item of a table, without what its series are at start.
+fn head(item: &str) -> Option<Meter> {
+    let source = Arc::new(Source { name: METERS_FILE.to_owned(), text: item.to_owned() });
     let (node, _) = document::parse_plain(&source);
-    let root = merged(&layers);
-    let object = reading.object(&root, "a version", VERSION)?;
-    let (_, shapes) = shapes(&mut reading, &object);
-    let node = node?;
-    let list = reading.list(&node, "meters");
-    Some(list.iter().filter_map(|node| meters::meter(&mut reading, node, &shapes)).collect())
+    let mut reading = Reading::default();
+    reading.list(&node?, "meters").iter().find_map(|node| meters::meter(&mut reading, node, &Shapes::new()))
 }
 
 /// The items of a table of meters, each with its name: they begin with it, at the beginning of a line.
-fn items(table: &str) -> impl Iterator<Item = (&str, &str)> {
+fn items<'t>(table: &'t str) -> impl Iterator<Item = (&'t str, &'t str)> {
     const ITEM: &str = "- name: ";
-    let mut starts = table.match_indices(ITEM).map(|(at, _)| at).filter(|at| *at == 0 || table[..*at].ends_with('\n'));
-    let mut next = starts.next();
+    let begins = |at: &usize| *at == 0 || table.as_bytes().get(at - 1) == Some(&b'\n');
+    let mut starts =
+        table.match_indices(ITEM).map(|(at, _)| at).filter(begins).collect::<Vec<_>>().into_iter().peekable();
     std::iter::from_fn(move || {
-        let start = next?;
-        next = starts.next();
-        let item = &table[start..next.unwrap_or(table.len())];
-        let name = item.strip_prefix(ITEM)?.lines().next()?.trim();
+        let start = starts.next()?;
+        let item = table.get(start..starts.peek().copied().unwrap_or(table.len()))?;
+        let name = item.strip_prefix(ITEM)?.split_whitespace().next()?;
         Some((name, item))
     })
 }
@@ -147,7 +158,9 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
     let answers = object.get("answers").and_then(|node| answers::answers(reading, node));
     let language = answers::one(reading, &object, "language", "language of flows", Language::WORDS);
     let text = answers::one(reading, &object, "text", "form of metrics", TextForm::WORDS);
-    let (buckets, shapes) = shapes(reading, &object);
+    let buckets = object.get("buckets").map_or(&[][..], |node| reading.list(node, "`buckets`"));
+    let buckets: Vec<f64> = buckets.iter().filter_map(|node| meters::number(reading, node)).collect();
+    let shapes = object.get("shapes").map_or_else(Shapes::new, |node| meters::shapes(reading, node, &buckets));
     let quirks = quirks(reading, layers);
     let (meters, names_meters) = all_meters(reading, layers, &shapes)?;
     let endpoints = all_endpoints(reading, layers)?;
@@ -171,14 +184,6 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
         loggers: loggers?,
         threads: threads?,
     })
-}
-
-/// The buckets of histograms, and the shapes of what falls into them.
-fn shapes(reading: &mut Reading, object: &Object<'_>) -> (Vec<f64>, Shapes) {
-    let buckets = object.get("buckets").map_or(&[][..], |node| reading.list(node, "`buckets`"));
-    let buckets: Vec<f64> = buckets.iter().filter_map(|node| meters::number(reading, node)).collect();
-    let shapes = object.get("shapes").map_or_else(Shapes::new, |node| meters::shapes(reading, node, &buckets));
-    (buckets, shapes)
 }
 
 /// The layers' `version.yaml` in one: a mapping is laid over that of the extended version key by key, all else stands in its
