@@ -369,7 +369,10 @@ impl Step<'_> {
         let Some(number) = list.get(place).copied() else { return };
         let Some(node) = tree.node(number) else { return };
         let run = self.execution.runs.len() as u32;
+        let id = self.execution.made;
+        self.execution.made += 1;
         self.execution.runs.push(TaskRun {
+            id,
             node: number,
             state: State::Created,
             attempt: 1,

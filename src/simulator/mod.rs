@@ -22,6 +22,7 @@ mod faults;
 mod grid;
 mod happening;
 mod heard;
+mod inputs;
 mod integral;
 mod jobs;
 mod jvm;
@@ -273,8 +274,8 @@ impl Simulation {
             Message::TaskStarted { slot, flow, number, run, attempt } => {
                 executor.task_started(cx, cluster, consumer, (slot, (flow, number)), (run, attempt))
             }
-            Message::Child { slot, number, run, state } => {
-                executor.child(cx, cluster, consumer, (slot, number), (run, state))
+            Message::Child { slot, flow, number, run, state } => {
+                executor.child(cx, cluster, consumer, (slot, (flow, number)), (run, state))
             }
             Message::Asked { slot, flow, number, what } => {
                 executor.asked(cx, cluster, consumer, (slot, (flow, number)), what)
@@ -393,6 +394,8 @@ impl Simulation {
             return Err(CommandError::Disabled(it.name()));
         }
         self.webserver()?;
+        let inputs = inputs::resolved(&self.cx, flow as u32, &origin.inputs).map_err(CommandError::Inputs)?;
+        let origin = &Origin { inputs, ..origin.clone() };
         match checks::failed(&self.cx, flow as u32, Some(origin)) {
             Some(failed) if failed.behavior == CheckBehavior::Block => {
                 Err(CommandError::Blocked(failed.messages.join(", ")))

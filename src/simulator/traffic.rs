@@ -10,6 +10,7 @@ use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
 use super::executor::Executor;
+use super::inputs;
 use super::meters::{Meter, Subject};
 use super::origin::Origin;
 use crate::flow::{CheckBehavior, Trigger, TriggerAction};
@@ -132,6 +133,22 @@ pub(super) enum Way {
     Webhook,
 }
 
+/// What an execution is started with over the API, its inputs as they are declared.
+///
+/// # Errors
+/// What is wrong with them: none starts.
+fn with_inputs(cx: &mut Context, flow: u32, origin: Option<Arc<Origin>>) -> Result<Option<Arc<Origin>>, String> {
+    let declares = cx.plan.flows.get(flow as usize).is_some_and(|flow| !flow.declared().is_empty());
+    let given = origin.as_ref().map_or_else(Map::new, |origin| origin.inputs.clone());
+    if !declares && given.is_empty() {
+        return Ok(origin);
+    }
+    let inputs = inputs::resolved(cx, flow, &given)?;
+    inputs::keep_secret(cx, flow, &inputs);
+    let origin = origin.map_or_else(Origin::default, |origin| Origin::clone(&origin));
+    Ok(Some(Arc::new(Origin { inputs, ..origin })))
+}
+
 /// Somebody asks a webserver for an execution.
 pub(super) fn ask(
     cx: &mut Context,
@@ -145,6 +162,13 @@ pub(super) fn ask(
     let Some(webserver) = cluster.pick(cx, Role::Webserver, number) else {
         cx.truth.lost_requests += 1;
         return;
+    };
+    let origin = match way {
+        Way::Api => match with_inputs(cx, flow, origin) {
+            Ok(origin) => origin,
+            Err(_) => return,
+        },
+        Way::Webhook => origin,
     };
     let failed = match way {
         Way::Api => checks::failed(cx, flow, origin.as_deref()).map(|failed| failed.behavior),

@@ -49,7 +49,7 @@ impl From<Refused> for Refusal {
                 return Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, &why, advice);
             }
             Refused::Impossible(CommandError::Inputs(_)) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "send `inputs` as the `onResume` of the Pause declares them")
+                (StatusCode::UNPROCESSABLE_ENTITY, "send `inputs` as the flow declares them, or the `onResume` of the Pause that waits")
             }
             Refused::Impossible(CommandError::Disabled(_)) => (StatusCode::CONFLICT, "switch it on in its file"),
             Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
