@@ -210,8 +210,8 @@ fn first(input: &Declared<'_>, values: Option<&[Json]>) -> Option<Json> {
 
 /// The values that an expression comes to.
 fn listed(expression: &str, render: &mut dyn FnMut(&str) -> Result<String, String>) -> Result<Vec<Json>, Wrong> {
-    let text =
-        render(expression.trim()).map_err(|why| Wrong::Argument(format!("Cannot render 'expression'. Cause: {why}")))?;
+    let text = render(expression.trim())
+        .map_err(|why| Wrong::Argument(format!("Cannot render 'expression'. Cause: {why}")))?;
     let no_list = |_| Wrong::Argument("Invalid expression result. Expected a list of strings".to_owned());
     let list: Vec<Json> = serde_json::from_str(&text).map_err(no_list)?;
     let text = |value: Json| match value {

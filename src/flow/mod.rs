@@ -22,7 +22,7 @@ pub(crate) mod zone;
 pub use body::Group;
 pub use body::{Body, How, Listener, Pause, Span, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
-pub use given::{InputWords, RenderSeeing, given, is_true, refused, secret_inputs};
+pub use given::{InputWords, given, is_true, refused, secret_inputs};
 pub use jackson::json;
 #[cfg(feature = "internals")]
 pub use read::read;

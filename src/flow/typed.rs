@@ -132,14 +132,14 @@ pub(super) fn allowed(kind: &str, input: &Json, values: Option<&[Json]>, value: 
             }
             _ => Ok(()),
         },
-        "INT" | "FLOAT" => bounded(input, ("min", "it must be more than"), ("max", "it must be less than"), value, |it| {
-            text(it).parse::<f64>().ok()
-        }),
-        "DURATION" => {
-            bounded(input, ("min", "It must be more than"), ("max", "It must be less than"), value, |it| {
-                length(&text(it)).ok()
+        "INT" | "FLOAT" => {
+            bounded(input, ("min", "it must be more than"), ("max", "it must be less than"), value, |it| {
+                text(it).parse::<f64>().ok()
             })
         }
+        "DURATION" => bounded(input, ("min", "It must be more than"), ("max", "It must be less than"), value, |it| {
+            length(&text(it)).ok()
+        }),
         "DATE" => dated(input, value, |it| java::parse::day(&text(it)).ok()),
         "TIME" => dated(input, value, |it| time(&text(it)).ok()),
         "DATETIME" => dated(input, value, |it| moment(&text(it)).ok()),
@@ -210,12 +210,20 @@ mod tests {
             ("DATE", json!({ "after": "2023-01-01" }), json!("2022-01-01"), "it must be after `2023-01-01`"),
             ("TIME", json!({ "before": "11:59:59" }), json!("14:00:00"), "it must be before `11:59:59`"),
             ("DURATION", json!({ "min": "PT10S" }), json!("PT1S"), "It must be more than `PT10S`"),
-            ("MULTISELECT", json!({ "values": ["A", "B"] }), json!(["F"]), "value `F` doesn't match the values `[A, B]`"),
+            (
+                "MULTISELECT",
+                json!({ "values": ["A", "B"] }),
+                json!(["F"]),
+                "value `F` doesn't match the values `[A, B]`",
+            ),
         ] {
             assert_eq!(refused(kind, input, value), Err(words.to_owned()), "{kind}");
         }
         assert_eq!(refused("STRING", json!({ "validator": "A\\d+" }), json!("A12")), Ok(()));
-        assert_eq!(refused("STRING", json!({ "validator": "A" }), json!("A\nB")), Err("it must match the pattern `A`".into()));
+        assert_eq!(
+            refused("STRING", json!({ "validator": "A" }), json!("A\nB")),
+            Err("it must match the pattern `A`".into())
+        );
         assert_eq!(refused("SELECT", json!({ "values": ["A"], "allowCustomValue": true }), json!("Z")), Ok(()));
     }
 }

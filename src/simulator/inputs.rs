@@ -8,13 +8,8 @@ use super::context::Context;
 use super::executor::rendered;
 use super::limits;
 use super::origin::Origin;
-use crate::flow::{self, InputWords};
-use crate::profile::{Profile, Quirk};
-
-/// How a version tells what is wrong with inputs.
-pub(super) fn words(profile: &Profile) -> InputWords {
-    if profile.has(Quirk::InputViolations) { InputWords::Violations } else { InputWords::Causes }
-}
+use crate::flow;
+use crate::scenario::input_words;
 
 /// The inputs of an execution of a flow that is started with some.
 ///
@@ -29,7 +24,7 @@ pub(super) fn resolved(cx: &Context, flow: u32, given: &Map<String, Json>) -> Re
         let origin = Origin { inputs: seen.clone(), ..Origin::default() };
         rendered(cx, (flow, Some(&origin)), template)
     };
-    flow::given(declared, given, words(cx.profile), render).map_err(|why| cx.secrets.mask(&why))
+    flow::given(declared, given, input_words(cx.profile), render).map_err(|why| cx.secrets.mask(&why))
 }
 
 /// From now on the values of SECRET inputs of an execution are masked wherever secrets are.

@@ -114,7 +114,8 @@ impl Executor {
             let ended = it.it.state.is_over().then_some(cx.now);
             (it.flow, (it.created, ended, it.it.state))
         });
-        let ended = self.counting.ended.iter().map(|(key, &(created, end, state))| (key.0, (created, Some(end), state)));
+        let ended =
+            self.counting.ended.iter().map(|(key, &(created, end, state))| (key.0, (created, Some(end), state)));
         for (flow, (created, end, state)) in ended.chain(live) {
             let Some(Some(count)) = of_flow.get_mut(flow as usize) else { continue };
             let fits = (wanted.states.is_empty() || wanted.states.contains(&state))

@@ -9,8 +9,8 @@ use serde_json::{Map, Value as Json, json};
 use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::event::Event;
-use super::super::meters::{Class, Meter, Subject};
 use super::super::inputs;
+use super::super::meters::{Class, Meter, Subject};
 use super::super::origin::{By, Origin, Starter};
 use super::asked::Asked;
 use super::kept::Kept;
@@ -169,7 +169,8 @@ impl Executor {
         let &Execution { flow, number, created, ref it, .. } = execution;
         let flow_here = cx.plan.flows.get(flow as usize).ok_or_else(String::new)?;
         let task_run = it.run(run).ok_or_else(String::new)?;
-        let node = cx.flows.get(flow as usize).and_then(|flow| flow.tree.node(task_run.node)).ok_or_else(String::new)?;
+        let node =
+            cx.flows.get(flow as usize).and_then(|flow| flow.tree.node(task_run.node)).ok_or_else(String::new)?;
         let execution::Does::Subflow(subflow) = &node.does else { return Err(String::new()) };
         let origin = self.origins.get((flow, number));
         let asked = Asked::of(cx, (flow, number), created, &self.dialect, origin);
