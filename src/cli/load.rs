@@ -282,7 +282,10 @@ impl ReadScenario {
         let (plan, diagnostics) = scenario::read_as(&self.source.name, &self.source.text, &self.files, kestra);
         let Some(plan) = plan else {
             let refused = scenario::refused_triggers(&Plan { kestra, ..self.plan.clone() });
-            return Err(match (refused.first(), diagnostics.iter().find(|told| told.severity == Severity::Error)) {
+            // A flow file that is refused is no reason by itself: what the scenario makes of it may be one.
+            let errors = || diagnostics.iter().filter(|told| told.severity == Severity::Error);
+            let own = errors().find(|told| told.place.source.name == self.source.name);
+            return Err(match (refused.first(), own.or_else(|| errors().next())) {
                 (Some((_, refused)), _) => format!("{refused}, and the scenario {name} has it"),
                 (None, Some(error)) => format!("{}, and the scenario {name} has it", error.what),
                 (None, None) => format!("Kestra {} does not take the scenario {name}", kestra.name()),

@@ -319,11 +319,6 @@ impl Execution {
         self.runs.iter().position(|run| run.state == State::Paused).map(|run| run as u32)
     }
 
-    /// Whether nothing of it runs, or waits, but what is PAUSED.
-    pub fn only_pauses(&self) -> bool {
-        self.open as usize == self.runs.iter().filter(|run| run.state == State::Paused).count()
-    }
-
     /// The task run of a number.
     pub fn run(&self, run: u32) -> Option<&TaskRun> {
         self.runs.get(run as usize)

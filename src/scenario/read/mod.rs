@@ -191,10 +191,8 @@ fn plan(
     let kestra = kestra.unwrap_or(named);
     let duration = length(&object, root, reading);
     let start = object.get("start").and_then(|node| {
-        reading.parsed(node, "`start`", |text| match text.parse::<jiff::Timestamp>() {
-            Ok(date) => Ok(date),
-            Err(_) => Err("write a date with its zone, such as 2026-01-05T08:00:00Z".into()),
-        })
+        let advice = || "write a date with its zone, such as 2026-01-05T08:00:00Z".to_owned();
+        reading.parsed(node, "`start`", |text| text.parse::<jiff::Timestamp>().map_err(|_| advice()))
     });
     let cluster = cluster(object.get("cluster"), root, kestra, &asked_for(&object), reading);
     let defaults = plugin_defaults(&object, reading);

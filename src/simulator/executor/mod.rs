@@ -250,14 +250,12 @@ impl Executor {
                 return freed;
             }
             if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
-                && !holds_place
                 && self.places[flow as usize].held >= limit.limit
             {
                 return self.refuse(cx, cluster, executor, slot, limit.behavior);
             }
             cluster.count(cx, executor, Meter::ExecutionStarted, Subject::FlowState(flow, state));
-            // One that was PAUSED when it was restarted has kept its place.
-            self.places[flow as usize].held += u32::from(!holds_place);
+            self.places[flow as usize].held += 1;
         } else {
             // It has got its place from the one that ended.
             cluster.count(cx, executor, Meter::ExecutionPopped, Subject::FlowState(flow, State::Running));

@@ -381,10 +381,6 @@ impl Executor {
         key: Key,
         parent: Option<Parent>,
     ) -> Option<Key> {
-        let live = self.executions.numbered().find(|(_, it)| (it.flow, it.number) == key).map(|(slot, _)| slot);
-        if let Some(slot) = live {
-            return self.restart_paused(cx, cluster, webserver, (slot, key));
-        }
         let tree = cx.flows.get(key.0 as usize)?.tree.clone();
         let kept = self.kept.get(key)?;
         let it = kept.it.restarted(&tree)?;
@@ -395,33 +391,6 @@ impl Executor {
         }
         self.kept.get_mut(key)?.origin = Some(Arc::new(origin));
         self.goes_on(cx, cluster, webserver, key, (it, parent))
-    }
-
-    /// What failed of an execution that is PAUSED, and what waits, runs again.
-    fn restart_paused(
-        &mut self,
-        cx: &mut Context,
-        cluster: &mut Cluster,
-        webserver: usize,
-        (slot, key): Meant,
-    ) -> Option<Key> {
-        let tree = &cx.flows.get(key.0 as usize)?.tree;
-        let execution = self.executions.get_mut(slot)?;
-        execution.it = execution.it.restarted(tree)?;
-        execution.history.push((cx.now, State::Restarted));
-        let mut origin = self.origins.get(key).cloned().unwrap_or_else(|| plain(cx, key.0));
-        if trigger_dialect(cx.plan.kestra).correlated {
-            mark(&mut origin, execution::trigger::RESTARTED, "true");
-        }
-        self.origins.insert(key, Arc::new(origin));
-        self.waiting.there(cx, (slot, key), Some(State::Restarted));
-        cx.changed(key.0, key.1, State::Restarted);
-        if cx.profile.has(Quirk::OrdersHeard) {
-            self.hear(cx, cluster, webserver, slot, State::Restarted);
-        }
-        cluster.index(cx, webserver, Class::Execution, 1);
-        cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number: key.1 });
-        Some(key)
     }
 
     /// An execution that has ended goes on.
@@ -520,15 +489,9 @@ fn may(cx: &Context, deed: &Deed, found: Found<'_>) -> Result<(), CommandError> 
         }
         Deed::Pause if it.state != State::Running => refused("only one that is RUNNING can be paused"),
         Deed::Resume { .. } if it.state != State::Paused => refused("only one that is PAUSED can be resumed"),
-        Deed::Restart if it.state == State::Paused && !it.only_pauses() => {
-            refused("not simulated: a restart while tasks of it still run")
-        }
-        Deed::Restart if !it.state.is_over() && it.state != State::Paused => {
-            refused("only one that has ended, or is PAUSED, can be restarted")
-        }
-        Deed::Restart if it.state.is_over() && matches!(found, Found::Live(..)) => {
-            refused("its `afterExecution` still runs")
-        }
+        Deed::Restart if it.state == State::Paused => refused("not simulated: Kestra restarts it; resume it"),
+        Deed::Restart if !it.state.is_over() => refused("only one that has ended can be restarted"),
+        Deed::Restart if matches!(found, Found::Live(..)) => refused("its `afterExecution` still runs"),
         Deed::Restart if cx.flows.get(flow as usize).is_none_or(|flow| !it.can_restart(&flow.tree)) => {
             refused("no task of it has failed that could run again")
         }

@@ -76,7 +76,7 @@ impl Executor {
                 Some(Prepared::Done(done)) => {
                     done.logs.iter().chain(done.error.as_ref().or(done.words.as_ref())).cloned().collect()
                 }
-                Some(Prepared::Fails(why)) => vec![why.clone()],
+                Some(Prepared::Fails(why) | Prepared::Looks(why)) => vec![why.clone()],
                 _ => vec!["the attempt fails as its `behaviour` says".to_owned()],
             };
             let entry = |message| entry(cx, (flow, number), (run, node, attempt), message);

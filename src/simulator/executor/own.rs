@@ -17,7 +17,7 @@ use super::kept::Kept;
 use super::{Coming, Execution, Executor, Freed, Parent, message};
 use crate::execution::trigger::CORRELATION;
 use crate::execution::{self, Event as Step};
-use crate::flow::State;
+use crate::flow::{Flow, State};
 use crate::pebble::Side;
 use crate::scenario::trigger_dialect;
 use crate::time::Duration;
@@ -183,14 +183,7 @@ impl Executor {
         let more = of_batch(cx, (flow, number, run), batch);
         let rendered = asked.rendering_with(it, Some(run), (Side::Executor, more), started);
         let (namespace, id, inputs, given) = rendered.ok_or_else(String::new)??;
-        let of = |flow: &crate::flow::Flow| flow.namespace == namespace && flow.id == id;
-        let found = cx.plan.flows.iter().enumerate().find(|(_, flow)| of(flow));
-        let Some((child, of_child)) = found else {
-            return Err(format!("Unable to find flow '{namespace}'.'{id}' with revision '0'"));
-        };
-        if of_child.disabled {
-            return Err("Cannot execute a flow which is disabled".to_owned());
-        }
+        let (child, of_child) = child_flow(cx, &namespace, &id)?;
         let inputs = inputs::resolved(cx, child as u32, &inputs)?;
         // As captures/core/end-to-end.*.jsonl show them.
         let trigger = json!({
@@ -236,6 +229,19 @@ impl Executor {
         let state = self.batch_ends(slot, (key, run), state).ok()?;
         let event = Step::Child { run, state };
         if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
+    }
+}
+
+/// The flow that a Subflow names.
+///
+/// # Errors
+/// There is none that can run: Kestra's words (source).
+fn child_flow<'c>(cx: &'c Context, namespace: &str, id: &str) -> Result<(usize, &'c Flow), String> {
+    let of = |flow: &Flow| flow.namespace == namespace && flow.id == id;
+    match cx.plan.flows.iter().enumerate().find(|(_, flow)| of(flow)) {
+        None => Err(format!("Unable to find flow '{namespace}'.'{id}' with revision '0'")),
+        Some((_, flow)) if flow.disabled => Err("Cannot execute a flow which is disabled".to_owned()),
+        Some(found) => Ok(found),
     }
 }
 
