@@ -186,7 +186,6 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
             "the task `a`: Subflow",
         ),
         (core("trigger.Toggle"), 4, "the task `a`: Toggle"),
-        (core("execution.Kill"), 4, "the task `a`: Kill"),
         (core("templating.TemplatedTask"), 4, "the task `a`: TemplatedTask"),
         (
             of_trigger("conditions: [ { type: io.kestra.plugin.core.condition.PublicHoliday, country: FR } ]"),

@@ -336,3 +336,24 @@ fn a_failure_that_has_errors_and_is_heard_is_told_of_twice() {
         "{told:?}"
     );
 }
+
+#[test]
+fn a_flow_trigger_hears_of_each_execution_that_a_foreachitem_starts() {
+    let flow = |id: &str, rest: &str| format!("  - id: {id}\n    namespace: company.team\n{rest}\n");
+    let each = format!(
+        "    tasks: [ {{ id: each, type: {FLOW}.ForEachItem, items: x, namespace: company.team, flowId: child }} ]\n\
+         \x20   triggers: [ {{ id: once, type: io.kestra.plugin.core.trigger.Schedule, cron: \"1 8 * * *\" }} ]"
+    );
+    let log = format!("    tasks: [ {{ id: l, {LOG} }} ]");
+    let listens = "\n    triggers: [ { id: t, type: io.kestra.plugin.core.trigger.Flow, states: [ SUCCESS ], conditions: [ \
+                   { type: io.kestra.plugin.core.condition.ExecutionFlow, namespace: company.team, flowId: child } ] } ]";
+    let flows = flow("parent", &each) + &flow("child", &log) + &flow("grandchild", &format!("{log}{listens}"));
+    for batches in [5, 1, 0] {
+        let more = format!("behaviour: [ {{ task: each, outputs: {{ numberOfBatches: {batches} }} }} ]");
+        let (ends, _) = ends(&flows, &more);
+        let of = |name: &str| ends.get(name).map_or(&[][..], Vec::as_slice);
+        assert_eq!(of("parent"), ["SUCCESS"]);
+        assert_eq!(of("child"), vec!["SUCCESS"; batches]);
+        assert_eq!(of("grandchild"), vec!["SUCCESS"; batches], "one for each of them");
+    }
+}

@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("document", &[]),
     ("java", &[]),
     ("pebble", &["java", "time"]),
-    ("flow", &["document", "time"]),
+    ("flow", &["document", "java", "time"]),
     ("execution", &["flow", "pebble", "time"]),
     ("notify", &["flow", "pebble", "time"]),
     ("profile", &["document", "time"]),

@@ -290,6 +290,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     },
                     flows: vec![a, b],
                     left_out: Vec::new(),
+                    refused: Vec::new(),
                     behaviour: vec![Behaviour {
                         duration: Some(DurationDistribution {
                             median: Duration::milliseconds(median),

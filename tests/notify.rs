@@ -428,7 +428,7 @@ fn an_execution_without_task_runs_fails_the_task_and_one_that_is_not_there_is_wa
     assert_eq!(kind, Kind::Failed);
     assert!(words.contains("firstFailed"), "{words}");
     assert_eq!(error("1.3", "gone"), (Kind::NotYet, "Unable to find execution 'gone'".to_owned()));
-    assert_eq!(error("1.3", "paused"), (Kind::NotYet, "Unable to find execution 'paused'".to_owned()));
+    assert_eq!(error("1.3", "paused"), (Kind::NotInState, "Unable to find execution 'paused'".to_owned()));
     assert!(
         sent_of("0.20", SLACK, json!({ "url": "http://h/s", "executionId": "empty" }), &Secrets::default()).is_ok()
     );

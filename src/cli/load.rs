@@ -282,7 +282,10 @@ impl ReadScenario {
         let (plan, diagnostics) = scenario::read_as(&self.source.name, &self.source.text, &self.files, kestra);
         let Some(plan) = plan else {
             let refused = scenario::refused_triggers(&Plan { kestra, ..self.plan.clone() });
-            return Err(match (refused.first(), diagnostics.iter().find(|told| told.severity == Severity::Error)) {
+            // A flow file that is refused is no reason by itself: what the scenario makes of it may be one.
+            let errors = || diagnostics.iter().filter(|told| told.severity == Severity::Error);
+            let own = errors().find(|told| told.place.source.name == self.source.name);
+            return Err(match (refused.first(), own.or_else(|| errors().next())) {
                 (Some((_, refused)), _) => format!("{refused}, and the scenario {name} has it"),
                 (None, Some(error)) => format!("{}, and the scenario {name} has it", error.what),
                 (None, None) => format!("Kestra {} does not take the scenario {name}", kestra.name()),
@@ -354,6 +357,25 @@ pub(super) fn file(path: &str) -> Result<Source, String> {
 }
 
 fn read(path: &Path) -> Result<Source, String> {
+    let text = String::from_utf8(bytes(path)?).map_err(|_| "it is not UTF-8".to_owned())?;
+    Ok(Source { name: path.display().to_string(), text })
+}
+
+/// The text of a flow file: where it is not UTF-8, that is marked for whoever reads it, and the others are read all the same.
+fn read_flow(path: &Path) -> Result<Source, String> {
+    let text = match String::from_utf8(bytes(path)?) {
+        Ok(text) => text,
+        Err(wrong) => {
+            let valid = wrong.utf8_error().valid_up_to();
+            let mut text = String::from_utf8_lossy(wrong.as_bytes().get(..valid).unwrap_or_default()).into_owned();
+            text.push(document::NOT_UTF8);
+            text
+        }
+    };
+    Ok(Source { name: path.display().to_string(), text })
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let file = open(path)?;
     let mut bytes = Vec::new();
     // Not all that can be read has an end.
@@ -361,8 +383,7 @@ fn read(path: &Path) -> Result<Source, String> {
     if bytes.len() > limits::FILE {
         return Err(format!("it is larger than {} MiB", limits::FILE >> 20));
     }
-    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    Ok(Source { name: path.display().to_string(), text })
+    Ok(bytes)
 }
 
 /// Opens a file. A pipe that has a name is opened only by who finds a writer there: it might never come. What the shell makes
@@ -497,7 +518,7 @@ fn flows_of(files: Vec<PathBuf>) -> Result<Vec<Source>, String> {
     }
     let (mut sources, mut bytes) = (Vec::new(), 0);
     for path in &files {
-        let source = read(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        let source = read_flow(path).map_err(|why| format!("{}: {why}", path.display()))?;
         bytes += source.text.len();
         if bytes > BYTES {
             return Err(format!("the flow files are larger than {} MiB together", BYTES >> 20));

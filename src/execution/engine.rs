@@ -23,6 +23,8 @@ pub struct Execution {
     pub attempt: u32,
     /// When the first of these began.
     pub begun: Instant,
+    /// How many task runs were created of it, those too that a restart has left out.
+    pub(super) made: u32,
     /// Its task runs, in the order in which they were created.
     pub runs: Vec<TaskRun>,
     /// What task runs put out, by number, as far as somebody keeps it.
@@ -50,6 +52,8 @@ pub struct Execution {
 /// A task run.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskRun {
+    /// What names it for as long as its execution is known: a restart may change its place, and not this.
+    pub id: u32,
     /// The number of its task.
     pub node: u32,
     /// What it is now.
@@ -269,6 +273,7 @@ impl Execution {
             state: State::Created,
             attempt,
             begun,
+            made: 0,
             runs: Vec::new(),
             outputs: BTreeMap::new(),
             result: None,

@@ -4,7 +4,6 @@
 mod dialect;
 mod engine;
 mod group;
-mod inputs;
 mod orders;
 mod replay;
 mod result;
@@ -18,7 +17,6 @@ mod work;
 
 pub use dialect::Dialect;
 pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
-pub use inputs::inputs;
 pub use result::outputs;
 pub use retry::pause;
 #[cfg(feature = "internals")]

@@ -191,6 +191,14 @@ impl Step<'_> {
         self.killed(scratch)
     }
 
+    /// The same, if it runs, and not after the execution.
+    pub(super) fn stop_running(&mut self, run: u32) {
+        let runs = self.run(run).is_some_and(|it| matches!(it.state, State::Created | State::Running));
+        if runs && !self.is_after(run) {
+            self.stop(run);
+        }
+    }
+
     /// Whoever runs a task run is to end it.
     fn stop(&mut self, run: u32) {
         let Some(node) = self.run(run).map(|it| it.node) else { return };

@@ -1,5 +1,6 @@
 //! Executions that begin where others were: replays, and those that go on after somebody has changed what became of a task.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::engine::{Execution, Rest, TaskRun};
@@ -38,36 +39,22 @@ impl Execution {
         Some(kept)
     }
 
+    /// Whether some of it failed, or is PAUSED, that runs again when it is restarted.
+    pub fn can_restart(&self, tree: &Tree) -> bool {
+        Restart::of(self, tree).again.contains(&true)
+    }
+
     /// The same execution, of which all task runs that failed, or are PAUSED, run again; what ran of `errors`, `finally` and
     /// `afterExecution` is forgotten, and so is what a WorkingDirectory held that begins anew (source). None when it has no
     /// such task run.
     pub fn restarted(&self, tree: &Tree) -> Option<Execution> {
-        let failed = |run: &TaskRun| matches!(run.shown(), State::Failed | State::Paused);
-        let numbers = 0..self.runs.len() as u32;
-        let again: Vec<u32> = numbers
-            .filter(|run| self.run(*run).is_some_and(|it| failed(it) && self.is_of_tasks(tree, it) && self.is_last(it)))
-            .collect();
-        let mut open = vec![false; self.runs.len()];
-        for run in again.iter().flat_map(|run| self.path(*run)) {
-            *open.get_mut(run as usize)? = true;
-        }
-        let anew = |run: u32| {
-            let kind = self.run(run).and_then(|it| tree.node(it.node)).and_then(|node| core(&node.kind));
-            matches!(kind, Some("WorkingDirectory" | "Worker")) && open.get(run as usize) == Some(&true)
-        };
-        let left_out = |run: u32| {
-            let Some(it) = self.run(run) else { return true };
-            // What listeners did stays done.
-            let listened = tree.listeners.iter().any(|lists| lists.branches.iter().any(|list| list.contains(&it.node)));
-            !listened && !self.is_of_tasks(tree, it) || self.path(it.parent).into_iter().any(anew)
-        };
-        let (mut kept, places) = self.without(left_out, &[]);
+        let restart = Restart::of(self, tree);
+        let (mut kept, places) = self.without(|run| restart.left_out.get(run as usize) != Some(&false), &[]);
         for (run, place) in places.iter().enumerate() {
-            let Some(place) = place.filter(|_| open.get(run) == Some(&true)) else { continue };
+            let Some(place) = place.filter(|_| restart.open.get(run) == Some(&true)) else { continue };
             let it = kept.runs.get_mut(place as usize)?;
-            let node = tree.node(it.node)?;
-            let leads = again.iter().any(|other| *other != run as u32 && self.path(*other).contains(&(run as u32)));
-            (it.state, it.rest) = match &node.does {
+            let leads = restart.leads.get(run) == Some(&true);
+            (it.state, it.rest) = match &tree.node(it.node)?.does {
                 // It has waited, and ends well.
                 Does::Pause(_) => (State::Success, Rest::None),
                 Does::Group(Held { how: How::Paused(_), .. }) => (State::Running, Rest::None),
@@ -82,14 +69,7 @@ impl Execution {
             }
         }
         kept.attempt = self.attempt + 1;
-        (!again.is_empty()).then_some(kept)
-    }
-
-    /// Whether a task run, and those that hold it, belong to the last iteration of what repeats them.
-    fn is_last(&self, run: &TaskRun) -> bool {
-        let last =
-            |it: &TaskRun| self.runs.iter().all(|other| other.parent != it.parent || other.iteration <= it.iteration);
-        last(run) && self.path(run.parent).into_iter().filter_map(|at| self.run(at)).all(last)
+        restart.again.contains(&true).then_some(kept)
     }
 
     /// A task run and those that hold it, the innermost first.
@@ -151,6 +131,7 @@ impl Execution {
     fn without(&self, left_out: impl Fn(u32) -> bool, path: &[u32]) -> (Execution, Vec<Option<u32>>) {
         let mut places: Vec<Option<u32>> = Vec::with_capacity(self.runs.len());
         let mut kept = Execution::new(self.attempt, self.begun);
+        kept.made = self.made;
         kept.state = State::Restarted;
         for (number, run) in self.runs.iter().enumerate() {
             let parent = match places.get(run.parent as usize) {
@@ -183,9 +164,60 @@ impl Execution {
     }
 }
 
+/// What a restart does of each task run, by its number. What holds one has a lower number, so that all is found in one pass
+/// down and one up.
+struct Restart {
+    /// It failed, or is PAUSED, and is of the last iteration of what repeats it: it runs again.
+    again: Vec<bool>,
+    /// It, or one that it holds, runs again.
+    open: Vec<bool>,
+    /// One that it holds runs again.
+    leads: Vec<bool>,
+    /// It is forgotten.
+    left_out: Vec<bool>,
+}
+
+impl Restart {
+    fn of(it: &Execution, tree: &Tree) -> Restart {
+        let mut last: BTreeMap<u32, u32> = BTreeMap::new();
+        for run in &it.runs {
+            let iteration = last.entry(run.parent).or_default();
+            *iteration = run.iteration.max(*iteration);
+        }
+        let count = it.runs.len();
+        let (mut own, mut present, mut again) = (vec![false; count], vec![false; count], vec![false; count]);
+        for (at, run) in it.runs.iter().enumerate() {
+            let holder = |flags: &[bool], otherwise| flags.get(run.parent as usize).copied().unwrap_or(otherwise);
+            let of_tasks = tree.node(run.node).is_some_and(|node| node.part == Part::Tasks);
+            own[at] = of_tasks && holder(&own, run.parent == NONE);
+            present[at] = last.get(&run.parent) == Some(&run.iteration) && holder(&present, true);
+            let failed = matches!(run.shown(), State::Failed | State::Paused);
+            again[at] = failed && own[at] && present[at];
+        }
+        let (mut open, mut leads) = (again.clone(), vec![false; count]);
+        for (at, run) in it.runs.iter().enumerate().rev() {
+            if let Some(holds) = open.get_mut(run.parent as usize).filter(|_| again[at] || leads[at]) {
+                *holds = true;
+                leads[run.parent as usize] = true;
+            }
+        }
+        let listened: BTreeSet<u32> =
+            tree.listeners.iter().flat_map(|lists| lists.branches.iter().flatten()).copied().collect();
+        let (mut anew, mut left_out) = (vec![false; count], vec![false; count]);
+        for (at, run) in it.runs.iter().enumerate() {
+            let within = anew.get(run.parent as usize) == Some(&true);
+            let kind = tree.node(run.node).and_then(|node| core(&node.kind));
+            anew[at] = within || open[at] && matches!(kind, Some("WorkingDirectory" | "Worker"));
+            // What listeners did stays done.
+            left_out[at] = within || !own[at] && !listened.contains(&run.node);
+        }
+        Restart { again, open, leads, left_out }
+    }
+}
+
 /// Whether a task of a Dag waits for another one, at whatever distance.
 fn depends(after: &[Vec<usize>], task: usize, other: usize) -> bool {
-    let (mut open, mut seen) = (vec![task], std::collections::BTreeSet::new());
+    let (mut open, mut seen) = (vec![task], BTreeSet::new());
     while let Some(at) = open.pop() {
         for before in after.get(at).into_iter().flatten() {
             if *before == other {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::work::{Render, deep};
+use crate::flow::typed;
 
 /// What the declared outputs of a flow come to. One that is not required and cannot be rendered is nothing.
 ///
@@ -13,42 +14,16 @@ pub fn outputs(declared: &[Json], render: &mut Render<'_>) -> Result<Map<String,
     for output in declared {
         let Some(id) = output.get("id").and_then(Json::as_str) else { continue };
         let kind = output.get("type").and_then(Json::as_str).unwrap_or("STRING");
+        let item = output.get("itemType").and_then(Json::as_str);
         let required = output.get("required").and_then(Json::as_bool) != Some(false);
         let value = deep(output.get("value").unwrap_or(&Json::Null), render);
         let value = match value {
             Err(_) if !required => Json::Null,
-            value => typed(kind, value?).map_err(|why| format!("Invalid output `{id}`: {why}"))?,
+            value => typed(kind, item, value?).map_err(|why| format!("Invalid output `{id}`: {}", why.text()))?,
         };
         outputs.insert(id.to_owned(), value);
     }
     Ok(outputs)
-}
-
-/// A value as one of its type.
-///
-/// # Errors
-/// It is none.
-pub(super) fn typed(kind: &str, value: Json) -> Result<Json, String> {
-    let Json::String(text) = &value else {
-        return match (kind, &value) {
-            ("INT", Json::Number(number)) if number.is_i64() => Ok(value),
-            ("FLOAT", Json::Number(_)) | ("BOOL" | "BOOLEAN", Json::Bool(_)) => Ok(value),
-            ("INT" | "FLOAT" | "BOOL" | "BOOLEAN", _) => Err(format!("`{value}` is no {kind}")),
-            _ => Ok(value),
-        };
-    };
-    let wrong = || format!("`{text}` is no {kind}");
-    match kind {
-        "INT" => text.trim().parse::<i32>().map(Json::from).map_err(|_| wrong()),
-        "FLOAT" => text.trim().parse::<f64>().map(Json::from).map_err(|_| wrong()),
-        "BOOL" | "BOOLEAN" => match text.trim().to_ascii_lowercase().as_str() {
-            "true" => Ok(Json::Bool(true)),
-            "false" => Ok(Json::Bool(false)),
-            _ => Err(wrong()),
-        },
-        "JSON" | "ARRAY" | "MULTISELECT" => serde_json::from_str(text).map_err(|_| wrong()),
-        _ => Ok(value),
-    }
 }
 
 #[cfg(test)]
@@ -75,6 +50,6 @@ mod tests {
         let bad = of(json!([{ "id": "o", "type": "STRING", "value": "{{ bad }}" }]));
         assert_eq!(bad, Err("Unable to find `bad`".to_owned()));
         let bad = of(json!([{ "id": "o", "type": "INT", "value": "x" }]));
-        assert_eq!(bad, Err("Invalid output `o`: `x` is no INT".to_owned()));
+        assert_eq!(bad, Err("Invalid output `o`: For input string: \"x\"".to_owned()));
     }
 }

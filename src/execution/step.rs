@@ -6,7 +6,7 @@ use super::engine::{Command, Execution, Rest, Scratch, TASK_RUNS, TaskRun, World
 use super::rules::{Part, Scope, allowed, is_running};
 use super::tree::{Does, Held, Lists, NONE, Node, Tree};
 use super::{Dialect, pause};
-use crate::flow::{How, Pause, Span, State};
+use crate::flow::{How, Pause, Span, State, core};
 use crate::pebble::truthy;
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
@@ -369,7 +369,10 @@ impl Step<'_> {
         let Some(number) = list.get(place).copied() else { return };
         let Some(node) = tree.node(number) else { return };
         let run = self.execution.runs.len() as u32;
+        let id = self.execution.made;
+        self.execution.made += 1;
         self.execution.runs.push(TaskRun {
+            id,
             node: number,
             state: State::Created,
             attempt: 1,
@@ -441,6 +444,10 @@ impl Step<'_> {
                     self.state(*state);
                     self.commands.push(Command::End(*state));
                     self.let_go();
+                    // Workers hear of a Kill, and not of an Exit (source).
+                    if core(&node.kind) == Some("Kill") {
+                        (0..run).for_each(|other| self.stop_running(other));
+                    }
                 }
                 open.push(NONE);
             }

@@ -1,7 +1,7 @@
 //! A flow as a tree of numbered tasks, made once for all its executions.
 
 use super::rules::Part;
-use crate::flow::{Body, Demand, Flow, How, Pause, Retry, Sla, State, Subflow, Task, core};
+use crate::flow::{Body, Demand, Flow, How, Pause, Retry, Sla, State, Subflow, Task};
 
 /// No number: no parent, no choice.
 pub(super) const NONE: u32 = u32::MAX;
@@ -19,7 +19,6 @@ pub struct Tree {
     pub(super) listeners: Vec<Lists>,
     /// The assertions of its `sla`: the place of the entry, the template, how an execution ends of which it is not true.
     pub(super) asserts: Vec<(u32, String, Option<State>)>,
-    resumes: bool,
 }
 
 /// A task.
@@ -84,7 +83,6 @@ impl Tree {
             after: Lists::default(),
             listeners: Vec::new(),
             asserts: asserts(flow),
-            resumes: flow.all_tasks().iter().any(|task| core(&task.kind) == Some("Resume")),
         };
         let of_flow = flow.retry.as_ref().map(|retry| &retry.retry);
         tree.root.branches = vec![tree.list(&flow.tasks, Part::Tasks, of_flow)];
@@ -145,11 +143,6 @@ impl Tree {
             });
         }
         list
-    }
-
-    /// Whether a task of it lets other executions go on.
-    pub fn resumes(&self) -> bool {
-        self.resumes
     }
 
     /// The Pause that a task is, with tasks of its own or without.

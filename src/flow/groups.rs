@@ -26,6 +26,7 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
             None => None,
         },
         "Exit" => exit(reading, node),
+        "Kill" => kill(node),
         "Labels" | "SetVariables" | "UnsetVariables" | "Resume" => Some(Body::Update),
         "Fail" => get(node, "condition").map(|_| Body::Fail),
         _ => match how(node, name) {
@@ -40,6 +41,12 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
     };
     lists.held(reading, node);
     body.unwrap_or_default()
+}
+
+/// A Kill of its own execution, which spares what that has started.
+fn kill(node: &Node) -> Option<Body> {
+    let spares = |it: &Node| text(it).is_some_and(|text| text.trim().eq_ignore_ascii_case("false"));
+    get(node, "propagateKill").is_none_or(spares).then_some(Body::Exit(State::Killed))
 }
 
 /// How the tasks of a group run, if it runs as such.

@@ -4,6 +4,7 @@ mod body;
 mod cron;
 mod defaults;
 mod fields;
+mod given;
 mod groups;
 mod jackson;
 pub(crate) mod moment;
@@ -12,6 +13,7 @@ mod read;
 mod schedule;
 mod state;
 pub mod trigger;
+mod typed;
 mod unsimulated;
 pub mod validity;
 pub(crate) mod zone;
@@ -20,12 +22,14 @@ pub(crate) mod zone;
 pub use body::Group;
 pub use body::{Body, How, Listener, Pause, Span, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
+pub use given::{InputWords, given, is_true, refused, secret_inputs};
 pub use jackson::json;
 #[cfg(feature = "internals")]
 pub use read::read;
 pub use read::read_with;
 pub use state::State;
 pub use trigger::FlowTrigger;
+pub use typed::typed;
 pub use unsimulated::{core, outputs_unknown};
 
 use std::sync::Arc;
@@ -83,6 +87,11 @@ impl Flow {
             Some(DeclaredInput { id, needed })
         };
         declared.filter_map(of).collect()
+    }
+
+    /// What it declares as inputs, as its file says it.
+    pub fn declared(&self) -> &[serde_json::Value] {
+        self.source.get("inputs").and_then(serde_json::Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// The ids of its tasks, those of `errors` too.

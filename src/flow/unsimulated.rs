@@ -89,7 +89,7 @@ const TASKS: &[(&str, &str)] = &[
     ("Template", "it runs as one plain task here, and none of the tasks of its template"),
     ("Pause", "it runs as one plain task here, nothing waits"),
     ("Exit", "the execution goes on here"),
-    ("Kill", "no execution is killed here"),
+    ("Kill", "with `propagateKill` it kills nothing here, and the execution goes on"),
     ("TemplatedTask", "it runs as one plain task here, and not as the task that its `spec` comes to"),
     ("Toggle", "no trigger is switched here"),
 ];

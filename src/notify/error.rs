@@ -9,9 +9,11 @@ use crate::pebble;
 pub enum Kind {
     /// The task fails, as the real one does.
     Failed,
-    /// The execution it tells of is not there, or not in the state it waits for: Kestra looks again after 1 s, then after
-    /// twice as long up to 15 s, and fails with these words after 10 min.
+    /// The execution it tells of is not there: Kestra looks again after 1 s, then after twice as long up to 15 s, and fails
+    /// with these words after 10 min.
     NotYet,
+    /// The execution it tells of is there, and not in the state it waits for: Kestra looks again in the same way.
+    NotInState,
     /// The real server would do something that is not simulated.
     NotSimulated,
 }
@@ -30,6 +32,9 @@ impl Error {
     }
     pub(super) fn not_yet(message: impl Into<String>) -> Error {
         Error { kind: Kind::NotYet, message: message.into() }
+    }
+    pub(super) fn not_in_state(message: impl Into<String>) -> Error {
+        Error { kind: Kind::NotInState, message: message.into() }
     }
     pub(super) fn not_simulated(message: impl Into<String>) -> Error {
         Error { kind: Kind::NotSimulated, message: message.into() }

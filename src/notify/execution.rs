@@ -113,7 +113,7 @@ fn of_store(asked: &Asked<'_>, id: &str, is_current: bool) -> Result<Story, Erro
         None => found.state.is_terminated(),
     };
     if !taken {
-        return Err(missing());
+        return Err(Error::not_in_state(format!("Unable to find execution '{id}'")));
     }
     let runs = found.task_runs.as_ref();
     let runs = runs.ok_or_else(|| Error::failed("java.lang.NullPointerException"))?;

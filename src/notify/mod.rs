@@ -56,7 +56,7 @@ pub struct Asked<'a> {
 /// The message that a notification task sends.
 ///
 /// # Errors
-/// In the real task's words where it fails; [`Kind::NotYet`] where it would look again later; [`Kind::NotSimulated`] for what
+/// In the real task's words where it fails; [`Kind::NotYet`] and [`Kind::NotInState`] where it would look again later; [`Kind::NotSimulated`] for what
 /// is not simulated, a type that is none of [`task_type`] among it. Secrets are masked.
 pub fn message(asked: &Asked<'_>) -> Result<Message, Error> {
     let secrets = asked.host.secrets;

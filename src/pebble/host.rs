@@ -1,6 +1,6 @@
 //! What a template asks of the world around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -13,12 +13,27 @@ use super::Side;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
     values: BTreeMap<String, String>,
+    /// Values that no template can ask for, and that are masked all the same.
+    hidden: BTreeSet<String>,
 }
 
 impl Secrets {
     /// Secrets by key; Kestra's free edition knows them by their upper-cased key.
     pub fn new(values: impl IntoIterator<Item = (String, String)>) -> Secrets {
-        Secrets { values: values.into_iter().map(|(key, value)| (key.to_uppercase(), value)).collect() }
+        let values = values.into_iter().map(|(key, value)| (key.to_uppercase(), value)).collect();
+        Secrets { values, hidden: BTreeSet::new() }
+    }
+    /// From now on these values are masked too.
+    pub fn hide(&mut self, values: impl IntoIterator<Item = String>) {
+        self.hidden.extend(values);
+    }
+    /// Whether a value is masked that no key names.
+    pub fn hides(&self, value: &str) -> bool {
+        self.hidden.contains(value)
+    }
+    /// How many such values there are.
+    pub fn hidden(&self) -> usize {
+        self.hidden.len()
     }
     /// The secret of a key, however that is written.
     pub fn get(&self, key: &str) -> Option<&str> {
@@ -27,7 +42,7 @@ impl Secrets {
     /// A text with every secret in it replaced by stars.
     pub fn mask(&self, text: &str) -> String {
         let mut values: Vec<&str> =
-            self.values.values().map(String::as_str).filter(|value| !value.is_empty()).collect();
+            self.values.values().chain(&self.hidden).map(String::as_str).filter(|value| !value.is_empty()).collect();
         // A secret within another one must not break the longer one apart.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values.iter().fold(text.to_owned(), |text, value| text.replace(value, "******"))
@@ -93,7 +108,7 @@ pub struct Host<'h> {
     pub seed: u64,
 }
 
-static NO_SECRETS: Secrets = Secrets { values: BTreeMap::new() };
+static NO_SECRETS: Secrets = Secrets { values: BTreeMap::new(), hidden: BTreeSet::new() };
 static NO_KV: Kv = BTreeMap::new();
 static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 

@@ -54,6 +54,8 @@ words! {
         /// A kill goes on to executions that Subflows have started only; before, to those that Flow triggers have started of it
         /// too (1.3/NOTES.md, 2.0: captures/core/README.md).
         KillSparesAlerts = "kill-spares-alerts",
+        /// What is wrong with an input is told as a violation of a constraint (0.20; source).
+        InputViolations = "input-violations",
         /// A flow with `checks` is refused (0.20; captures/core/flows.tsv).
         RefusesChecks = "refuses-checks",
         /// The executions that run are counted before another one begins; since 1.0 a number is kept of them, which what is

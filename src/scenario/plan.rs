@@ -1,6 +1,6 @@
 //! The Plan: a scenario that was read, checked and resolved; all that the simulator needs to know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 
@@ -32,6 +32,8 @@ pub struct Plan {
     pub flows: Vec<Flow>,
     /// Flow files that hold no sound flow: they are left out, as Kestra refuses them and keeps the others.
     pub left_out: Vec<String>,
+    /// The flows of these, as far as they are known: who names one of them is told so.
+    pub refused: Vec<RefusedFlow>,
     /// `behaviour`, later entries win over earlier ones.
     pub behaviour: Vec<Behaviour>,
     /// `arrivals`.
@@ -128,17 +130,43 @@ pub struct Autoscale {
     pub cooldown: Duration,
 }
 
+/// A flow that the version refuses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusedFlow {
+    /// Its namespace and id.
+    pub name: String,
+    /// The file that it stands in.
+    pub file: String,
+    /// The ids and types in it, those of tasks and triggers too.
+    pub ids: BTreeSet<String>,
+    /// The server's words for what is wrong, or ours.
+    pub words: String,
+}
+
+impl RefusedFlow {
+    /// What is told of something that is of this flow, and the advice.
+    pub(super) fn told(&self, what: &str, plan: &Plan) -> (String, String) {
+        let version = plan.kestra.name();
+        let what = format!("{what} is not there: Kestra {version} refuses it: {}", self.words);
+        (what, format!("mend {}, or leave this out for Kestra {version}", self.file))
+    }
+}
+
 impl Plan {
     /// The one flow that a name means: namespace and id, or an id that only one has.
     ///
     /// # Errors
     /// What is wrong with it, and what to write instead.
     pub fn flow_named(&self, name: &str) -> Result<usize, (String, String)> {
+        let refused = |it: &&RefusedFlow| it.name == name || it.name.rsplit('.').next() == Some(name);
         let named = |flow: &Flow| flow.id == name || flow.name() == name;
         let flows = self.flows.iter().enumerate();
         let found: Vec<usize> = flows.filter(|(_, flow)| named(flow)).map(|(at, _)| at).collect();
         match found.as_slice() {
             [one] => Ok(*one),
+            [] if let Some(it) = self.refused.iter().find(refused) => {
+                Err(it.told(&format!("the flow {}", it.name), self))
+            }
             [] => {
                 let names: Vec<String> = self.flows.iter().flat_map(|flow| [flow.id.clone(), flow.name()]).collect();
                 let advice = instead(name, names.iter().map(String::as_str));

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::executor::rendered;
 use super::origin::Origin;
-use crate::flow::{Check, CheckBehavior};
+use crate::flow::{self, Check, CheckBehavior};
 
 /// What does not hold: the strictest behavior, and the messages.
 pub(super) struct Failed {
@@ -19,10 +19,7 @@ pub(super) fn failed(cx: &Context, flow: u32, origin: Option<&Origin>) -> Option
     Some(Failed { behavior, messages: failed.into_iter().map(|check| check.message.clone()).collect() })
 }
 
-/// Whether a condition comes to the value true: a text is none, and neither is what cannot be worked out.
+/// Whether a condition comes to the value true: what cannot be worked out does not.
 fn holds(cx: &Context, flow: u32, origin: Option<&Origin>, condition: &str) -> bool {
-    let inner = condition.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-    let Some(inner) = inner.filter(|inner| !inner.contains("{{") && !inner.contains("}}")) else { return false };
-    let is = |template: &str, text: &str| rendered(cx, (flow, origin), template).is_ok_and(|it| it == text);
-    is(condition.trim(), "true") && is(&format!("{{{{ ({inner}) | className }}}}"), "java.lang.Boolean")
+    flow::is_true(condition, &mut |template| rendered(cx, (flow, origin), template)).unwrap_or(false)
 }

@@ -106,6 +106,8 @@ pub enum Happening {
         flow: usize,
         /// Of how many: of none when it can be asked of none.
         executions: usize,
+        /// Why it was refused, if it was and that is not because there is none.
+        why: Option<Arc<str>>,
     },
     /// Somebody set a logger.
     LoggerSet {
@@ -198,8 +200,11 @@ impl Happening {
                     None => format!("an execution of {flow} fails, its outputs cannot be worked out: {why}"),
                 }
             }
-            Happening::Asked { deed, flow, executions } => {
+            Happening::Asked { deed, flow, executions, why } => {
                 let flow = plan.flows.get(*flow).map(Flow::name).unwrap_or_default();
+                if let Some(why) = why {
+                    return format!("{deed}: refused of {flow}: {why}");
+                }
                 match executions {
                     0 => format!("{deed}: no execution of {flow} is there for it"),
                     1 => format!("{deed}: an execution of {flow}"),
@@ -254,7 +259,7 @@ mod tests {
             Happening::Inactive { member, jobs: 0 },
             Happening::Scales { role: Role::Worker, from: 1, to: 2 },
             Happening::TemplateFails { flow: 0, task: None, why: name.clone() },
-            Happening::Asked { deed: "kill", flow: 0, executions: 1 },
+            Happening::Asked { deed: "kill", flow: 0, executions: 1, why: None },
             Happening::LoggerSet { member, logger: name, level: None },
         ];
         assert_eq!(all.each_ref().map(Happening::kind).as_slice(), crate::scenario::HAPPENINGS);

@@ -2,6 +2,9 @@
 
 /// Executions that have not ended.
 pub const LIVE_EXECUTIONS: usize = 1_000_000;
+/// Values of SECRET inputs that are masked.
+pub const SECRET_INPUTS: usize = 10_000;
+
 /// Executions that have not ended and were started by other executions, or with inputs or labels: flows that start each
 /// other, or themselves, are as many in no time.
 pub const STARTED: usize = 100_000;

@@ -22,6 +22,7 @@ mod faults;
 mod grid;
 mod happening;
 mod heard;
+mod inputs;
 mod integral;
 mod jobs;
 mod jvm;
@@ -273,8 +274,8 @@ impl Simulation {
             Message::TaskStarted { slot, flow, number, run, attempt } => {
                 executor.task_started(cx, cluster, consumer, (slot, (flow, number)), (run, attempt))
             }
-            Message::Child { slot, number, run, state } => {
-                executor.child(cx, cluster, consumer, (slot, number), (run, state))
+            Message::Child { slot, flow, number, run, state } => {
+                executor.child(cx, cluster, consumer, (slot, (flow, number)), (run, state))
             }
             Message::Asked { slot, flow, number, what } => {
                 executor.asked(cx, cluster, consumer, (slot, (flow, number)), what)
@@ -339,8 +340,15 @@ impl Simulation {
     /// It cannot be done, and nothing is changed.
     pub fn command(&mut self, command: Command) -> Result<(), CommandError> {
         if let Err(error) = self.check(&command) {
-            if let Command::Ask { deed, whose } = &command {
-                self.cx.tell(Happening::Asked { deed: deed.keyword(), flow: whose.flow, executions: 0 });
+            let asked = match &command {
+                Command::Ask { deed, whose } => Some((deed.keyword(), whose.flow)),
+                Command::Execute { flow, .. } => Some(("execute", *flow)),
+                _ => None,
+            };
+            if let Some((deed, flow)) = asked {
+                let none = matches!(error, CommandError::NoneFits(..) | CommandError::NoExecution(_));
+                let why = (!none).then(|| error.to_string().into());
+                self.cx.tell(Happening::Asked { deed, flow, executions: 0, why });
             }
             return Err(error);
         }
@@ -358,7 +366,8 @@ impl Simulation {
             Command::Ask { deed, whose } => self.ask_of_executions(&deed, &whose)?,
             Command::Execute { flow, origin } => {
                 let Simulation { cx, cluster, executor, .. } = self;
-                traffic::ask(cx, cluster, executor, flow as u32, Way::Api, Some(origin));
+                // Whether it may be was asked above.
+                let _ = traffic::ask(cx, cluster, executor, flow as u32, Way::Api, Some(origin));
             }
             Command::Receivers(answering) => {
                 for (message, answer) in self.cx.outbox.answer_by(answering) {
@@ -393,6 +402,8 @@ impl Simulation {
             return Err(CommandError::Disabled(it.name()));
         }
         self.webserver()?;
+        let inputs = inputs::resolved(&self.cx, flow as u32, &origin.inputs).map_err(CommandError::Inputs)?;
+        let origin = &Origin { inputs, ..origin.clone() };
         match checks::failed(&self.cx, flow as u32, Some(origin)) {
             Some(failed) if failed.behavior == CheckBehavior::Block => {
                 Err(CommandError::Blocked(failed.messages.join(", ")))
@@ -411,7 +422,7 @@ impl Simulation {
         let Simulation { cx, cluster, executor, .. } = self;
         let keys = executor.asked_of(cx, deed, whose)?;
         let done = executor.ask(cx, cluster, webserver, (deed, &keys));
-        cx.tell(Happening::Asked { deed: deed.keyword(), flow: whose.flow, executions: done.len() });
+        cx.tell(Happening::Asked { deed: deed.keyword(), flow: whose.flow, executions: done.len(), why: None });
         Ok(())
     }
 

@@ -37,8 +37,22 @@ pub struct Starter {
     pub flow: u32,
     /// Which of the flow's executions.
     pub number: u64,
-    /// By a Flow trigger that listens to it, not by a Subflow.
-    pub alert: bool,
+    /// What of it did.
+    pub by: By,
+}
+
+/// What of an execution started another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A Flow trigger that listens to it.
+    Alert,
+    /// A task run of a Subflow.
+    TaskRun {
+        /// What names the task run: the same after a restart.
+        id: u32,
+        /// Which batch of a ForEachItem, from 1; 0 of another task.
+        batch: u32,
+    },
 }
 
 /// The origins of executions, by their flow and number.

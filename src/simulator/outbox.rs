@@ -112,11 +112,16 @@ impl Sent {
     }
 }
 
+/// For so long a task looks for the execution that it tells of (source of the plugins).
+const LOOKS: Duration = Duration::minutes(10);
+
 /// What a task run is going to send.
 #[derive(Clone, Debug)]
 pub(super) enum Prepared {
     Message(Arc<Message>),
     Fails(String),
+    /// It looks again and again for an execution that is not there, and fails in the end.
+    Looks(String),
     NotSimulated(String),
     /// Nothing is sent: what the task comes to.
     Done(Arc<Done>),
@@ -324,6 +329,7 @@ impl Context {
                 (None, Delivery::Failed("the attempt fails as its `behaviour` says".to_owned()), outcome)
             }
             Prepared::Fails(why) => (None, Delivery::Failed(why), failed(outcome.duration)),
+            Prepared::Looks(why) => (None, Delivery::Failed(why), failed(LOOKS)),
             Prepared::NotSimulated(why) => (None, Delivery::NotSimulated(why), outcome),
             Prepared::Message(message) => {
                 let patience = Duration::milliseconds(message.request().patience_ms());

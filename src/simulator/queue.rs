@@ -74,7 +74,7 @@ pub(super) enum Message {
     /// A task run was started by a worker.
     TaskStarted { slot: u32, flow: u32, number: u64, run: u32, attempt: u32 },
     /// What became of the execution that a task run started: none when there is no such flow.
-    Child { slot: u32, number: u64, run: u32, state: Option<State> },
+    Child { slot: u32, flow: u32, number: u64, run: u32, state: Option<State> },
     /// Somebody asks something of an execution.
     Asked { slot: u32, flow: u32, number: u64, what: Asked },
     /// A task run ended.

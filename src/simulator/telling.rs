@@ -109,6 +109,11 @@ impl Telling {
         let prepared = match notify::message(&asked) {
             Ok(message) => Prepared::Message(Arc::new(message)),
             Err(error) if error.kind == Kind::NotSimulated => Prepared::NotSimulated(error.to_string()),
+            Err(error) if error.kind == Kind::NotYet => Prepared::Looks(error.to_string()),
+            Err(error) if error.kind == Kind::NotInState => {
+                let waits = "the task looks for it, up to 10 min, until it is in the state that it waits for";
+                Prepared::NotSimulated(format!("{error} in that state yet: {waits}"))
+            }
             Err(error) => Prepared::Fails(error.to_string()),
         };
         Some((prepared, spans))

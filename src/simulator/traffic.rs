@@ -10,6 +10,8 @@ use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
 use super::executor::Executor;
+use super::happening::Happening;
+use super::inputs;
 use super::meters::{Meter, Subject};
 use super::origin::Origin;
 use crate::flow::{CheckBehavior, Trigger, TriggerAction};
@@ -33,13 +35,15 @@ struct ArrivalProcess {
     rate: f64,
     since: Instant,
     generation: u32,
+    /// People were told that its inputs are refused.
+    told: bool,
 }
 
 impl ArrivalProcess {
     fn new(seed: Seed, index: usize, name: &str, rate: f64, now: Instant) -> ArrivalProcess {
         let mut draws = seed.numbered(name_key(name) ^ name_key("arrivals"), index as u64);
         let left = draws.exponential();
-        ArrivalProcess { draws, left, rate, since: now, generation: 0 }
+        ArrivalProcess { draws, left, rate, since: now, generation: 0, told: false }
     }
 
     /// From now on there are `rate` arrivals a second.
@@ -114,7 +118,12 @@ impl Traffic {
             let inputs = arrivals.inputs.clone();
             Arc::new(Origin { inputs, trigger, ..Origin::default() })
         });
-        ask(cx, cluster, executor, flow, if webhook { Way::Webhook } else { Way::Api }, origin);
+        let way = if webhook { Way::Webhook } else { Way::Api };
+        if let Err(why) = ask(cx, cluster, executor, flow, way, origin)
+            && !std::mem::replace(&mut self.processes[index].told, true)
+        {
+            cx.tell(Happening::Asked { deed: "arrivals", flow: flow as usize, executions: 0, why: Some(why.into()) });
+        }
     }
 }
 
@@ -132,7 +141,26 @@ pub(super) enum Way {
     Webhook,
 }
 
+/// What an execution is started with over the API, its inputs as they are declared.
+///
+/// # Errors
+/// What is wrong with them: none starts.
+fn with_inputs(cx: &mut Context, flow: u32, origin: Option<Arc<Origin>>) -> Result<Option<Arc<Origin>>, String> {
+    let declares = cx.plan.flows.get(flow as usize).is_some_and(|flow| !flow.declared().is_empty());
+    let given = origin.as_ref().map_or_else(Map::new, |origin| origin.inputs.clone());
+    if !declares && given.is_empty() {
+        return Ok(origin);
+    }
+    let inputs = inputs::resolved(cx, flow, &given)?;
+    inputs::keep_secret(cx, flow, &inputs);
+    let origin = origin.map_or_else(Origin::default, |origin| Origin::clone(&origin));
+    Ok(Some(Arc::new(Origin { inputs, ..origin })))
+}
+
 /// Somebody asks a webserver for an execution.
+///
+/// # Errors
+/// What it says of inputs that are not as the flow declares them.
 pub(super) fn ask(
     cx: &mut Context,
     cluster: &mut Cluster,
@@ -140,18 +168,22 @@ pub(super) fn ask(
     flow: u32,
     way: Way,
     origin: Option<Arc<Origin>>,
-) {
+) -> Result<(), String> {
     let number = cx.next_number(flow);
     let Some(webserver) = cluster.pick(cx, Role::Webserver, number) else {
         cx.truth.lost_requests += 1;
-        return;
+        return Ok(());
+    };
+    let origin = match way {
+        Way::Api => with_inputs(cx, flow, origin)?,
+        Way::Webhook => origin,
     };
     let failed = match way {
         Way::Api => checks::failed(cx, flow, origin.as_deref()).map(|failed| failed.behavior),
         Way::Webhook => None,
     };
     if failed == Some(CheckBehavior::Block) {
-        return;
+        return Ok(());
     }
     let origin = match failed {
         Some(CheckBehavior::Fail) => {
@@ -183,6 +215,7 @@ pub(super) fn ask(
         process.logged.info += 1;
         process.jvm.work(1.2e6, 0.012, cx.now);
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ pub enum CommandError {
     /// A check of the flow does not hold: no execution starts.
     #[error("the flow's checks do not hold: {0}")]
     Blocked(String),
-    /// What was given to a Pause is not what it asks for.
+    /// What was given to a flow, or to a Pause, is not what it asks for: Kestra's words.
     #[error("{0}")]
     Inputs(String),
     /// No webserver takes requests.

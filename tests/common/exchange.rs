@@ -78,6 +78,7 @@ pub fn simulate(
         cluster,
         flows,
         left_out: Vec::new(),
+        refused: Vec::new(),
         behaviour: Vec::new(),
         arrivals,
         // Whoever recorded the names of all meters had asked for the others before.

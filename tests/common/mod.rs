@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod exchange;
+pub mod executions;
 pub mod expressions;
 pub mod peers;
 pub mod server;

@@ -6,11 +6,13 @@ use super::expectations::labels;
 use super::faults::{entry, targets};
 use super::work::{flow_named, mapping};
 use super::{duration, instant};
-use crate::document::{Entry, Node, Object, Reading, Value};
-use crate::flow::State;
+use crate::document::{self, Entry, Node, Object, Reading, Severity, Value};
+use crate::flow::{self, Flow, State};
 use crate::scenario::commands::ends;
 use crate::scenario::fields::{COMMANDS, WHEN_COMMANDED};
-use crate::scenario::{Answering, Deed, LEVELS, Order, Plan, PlannedCommand, RealAnswer, TaskOf, Which, Whose};
+use crate::scenario::{
+    Answering, Deed, LEVELS, Order, Plan, PlannedCommand, RealAnswer, TaskOf, Which, Whose, input_words,
+};
 use crate::time::{Duration, Instant};
 
 /// The level that is that of the logger above.
@@ -68,11 +70,13 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         "clear" => Order::Clear(fault(value, plan, reading)?),
         "refresh" => Order::Refresh(targets(value, plan, reading)?),
         "stop-by-endpoint" => Order::Stop(targets(value, plan, reading)?),
-        "execute" => Order::Execute {
-            flow: flow_named(reading, value, plan)?,
-            inputs: object.get("inputs").and_then(|node| inputs(node, reading)).unwrap_or_default(),
-            labels: object.get("labels").map(|node| labels(node, reading)).unwrap_or_default(),
-        },
+        "execute" => {
+            let flow = flow_named(reading, value, plan)?;
+            let given = object.get("inputs").and_then(|node| inputs(node, reading)).unwrap_or_default();
+            let labels = object.get("labels").map(|node| labels(node, reading)).unwrap_or_default();
+            let known = declared(plan.flows.get(flow)?, (&given, &object, value), Severity::Error, plan, reading);
+            known.then_some(Order::Execute { flow, inputs: given, labels })?
+        }
         "receivers" => Order::Receivers(reading.choice(value, "way to answer messages", Answering::WORDS)?),
         "answer" => Order::Answer {
             message: reading.count(value, "`answer`", 0..=u64::MAX)?,
@@ -172,6 +176,41 @@ fn which(node: &Node, reading: &mut Reading) -> Option<Which> {
 fn end(node: &Node, task: bool, reading: &mut Reading) -> Option<State> {
     let states: Vec<(&str, State)> = ends(task).map(|state| (state.name(), state)).collect();
     reading.choice(node, "state in which one can end", &states)
+}
+
+/// Looks whether inputs are as a flow declares them, as far as no template decides it; tells what is wrong, at the input or
+/// at `value`.
+pub(super) fn declared(
+    flow: &Flow,
+    (given, object, value): (&Map<String, Json>, &Object<'_>, &Node),
+    severity: Severity,
+    plan: &Plan,
+    reading: &mut Reading,
+) -> bool {
+    let place = |id: &str| match object.get("inputs").map(|node| &node.value) {
+        Some(Value::Mapping(entries)) => entries.iter().find(|entry| entry.key == id).map(|entry| &entry.value.place),
+        _ => None,
+    };
+    let ids: Vec<&str> = flow.inputs().iter().map(|input| input.id).collect();
+    for id in given.keys().filter(|id| !ids.contains(&id.as_str())) {
+        let what = format!("{} declares no input `{id}`: Kestra leaves it out", flow.name());
+        let advice = match document::nearest(id, ids.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "declare it in `inputs` of the flow".to_owned(),
+        };
+        reading.warning(place(id).unwrap_or(&value.place), what, advice);
+    }
+    let refused = flow::refused(flow.declared(), given, input_words(plan.kestra));
+    for (id, why) in &refused {
+        let what = format!("{} is not started so: {why}", flow.name());
+        let advice = format!("give `inputs: {{ {id}: ... }}` as the flow declares it");
+        let at = place(id).unwrap_or(&value.place);
+        match severity {
+            Severity::Error => reading.error(at, what, advice),
+            _ => reading.warning(at, what, advice),
+        }
+    }
+    refused.is_empty() || severity != Severity::Error
 }
 
 fn inputs(node: &Node, reading: &mut Reading) -> Option<Map<String, Json>> {

@@ -33,7 +33,7 @@ use work::{
 pub use traps::missing_secrets;
 #[cfg(feature = "cli")]
 pub use work::refused_triggers;
-pub use work::trigger_dialect;
+pub use work::{input_words, trigger_dialect};
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
 pub trait Loader {
@@ -191,14 +191,13 @@ fn plan(
     let kestra = kestra.unwrap_or(named);
     let duration = length(&object, root, reading);
     let start = object.get("start").and_then(|node| {
-        reading.parsed(node, "`start`", |text| match text.parse::<jiff::Timestamp>() {
-            Ok(date) => Ok(date),
-            Err(_) => Err("write a date with its zone, such as 2026-01-05T08:00:00Z".into()),
-        })
+        let advice = || "write a date with its zone, such as 2026-01-05T08:00:00Z".to_owned();
+        reading.parsed(node, "`start`", |text| text.parse::<jiff::Timestamp>().map_err(|_| advice()))
     });
     let cluster = cluster(object.get("cluster"), root, kestra, &asked_for(&object), reading);
     let defaults = plugin_defaults(&object, reading);
-    let Flows { read, left_out, refused, .. } = flows(object.get("flows"), defaults, kestra, loader, reading);
+    let Flows { read, left_out, refused, refused_flows, .. } =
+        flows(object.get("flows"), defaults, kestra, loader, reading);
     let (flows, standing) = read.into_iter().unzip::<_, _, _, Vec<_>>();
     let mut plan = Plan {
         name,
@@ -209,6 +208,7 @@ fn plan(
         cluster,
         flows,
         left_out,
+        refused: refused_flows,
         behaviour: Vec::new(),
         arrivals: Vec::new(),
         pollers: pollers(object.get("polled_by"), reading),

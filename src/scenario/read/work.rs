@@ -13,7 +13,9 @@ use crate::notify;
 use crate::pebble::{self, Template};
 use crate::profile::{Language, Profile, Quirk};
 use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
-use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
+use crate::scenario::{
+    Arrivals, Behaviour, DurationDistribution, Plan, Poller, RefusedFlow, TaskSelector, limits, units,
+};
 use crate::time::Duration;
 
 /// The flows of a scenario, and where each stands: its own, then those that come from outside.
@@ -85,6 +87,8 @@ pub(super) struct Flows {
     pub(super) left_out: Vec<String>,
     /// What is wrong with these.
     pub(super) refused: Reading,
+    /// The flows in them.
+    pub(super) refused_flows: Vec<RefusedFlow>,
     /// Namespaces and ids: each is there once.
     names: BTreeSet<(String, String)>,
 }
@@ -97,16 +101,23 @@ impl Flows {
             read: Vec::new(),
             left_out: Vec::new(),
             refused: Reading::default(),
+            refused_flows: Vec::new(),
             names: BTreeSet::new(),
         }
     }
 
     fn add_file(&mut self, file: &Arc<Source>, reading: &mut Reading) {
+        if let Some(at) = file.text.find(document::NOT_UTF8) {
+            let place = Place { source: file.clone(), range: at..at + document::NOT_UTF8.len_utf8() };
+            self.refused.error(&place, "this is not UTF-8, which a flow is written in", "save the file as UTF-8");
+            return self.left_out.push(file.name.clone());
+        }
         let (root, diagnostics) = document::parse_jackson(file);
         let refusal =
             validity::refusal(file, root.as_ref(), &diagnostics, &self.defaults, edition(self.kestra.language()));
         let mut own = Reading::default();
         own.extend(diagnostics);
+        let flow = root.as_ref().and_then(named);
         // What the server says comes first, and ours behind it where we have more to say.
         let before = self.read.len();
         if let Some(root) = root {
@@ -125,7 +136,9 @@ impl Flows {
                 self.names.remove(&(flow.namespace, flow.id));
             }
         }
-        if told.iter().any(|told| told.severity == Severity::Error) {
+        if let Some(error) = told.iter().find(|told| told.severity == Severity::Error) {
+            let words = error.what.clone();
+            self.refused_flows.extend(flow.map(|flow| RefusedFlow { file: file.name.clone(), words, ..flow }));
             self.left_out.push(file.name.clone());
             self.refused.extend(told);
         } else {
@@ -153,6 +166,32 @@ impl Flows {
         } else {
             reading.error(&node.place, "too many flows", format!("at most {}", limits::FLOWS));
         }
+    }
+}
+
+/// The name of a flow, and the ids and types in it, whatever else is wrong with it.
+fn named(root: &Node) -> Option<RefusedFlow> {
+    let text = |node: &Node, key: &str| match &node.value {
+        Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key).and_then(|entry| scalar(&entry.value)),
+        _ => None,
+    };
+    let name = format!("{}.{}", text(root, "namespace")?, text(root, "id")?);
+    let (mut ids, mut open) = (BTreeSet::new(), vec![root]);
+    while let Some(node) = open.pop() {
+        ids.extend(text(node, "id").into_iter().chain(text(node, "type")));
+        match &node.value {
+            Value::Mapping(entries) => open.extend(entries.iter().map(|entry| &entry.value)),
+            Value::Sequence(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    Some(RefusedFlow { name, ids, ..RefusedFlow::default() })
+}
+
+fn scalar(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Scalar { text, .. } => Some(text.clone()),
+        _ => None,
     }
 }
 
@@ -188,6 +227,11 @@ pub fn trigger_dialect(profile: &Profile) -> trigger::Dialect {
         Language::V1_3 => trigger::Dialect::V1_3,
         Language::V2_0 => trigger::Dialect::V2_0,
     }
+}
+
+/// How a version tells what is wrong with inputs.
+pub fn input_words(profile: &Profile) -> flow::InputWords {
+    if profile.has(Quirk::InputViolations) { flow::InputWords::Violations } else { flow::InputWords::Causes }
 }
 
 /// Which triggers, and other parts, a version does not take, though another one does.
@@ -283,12 +327,15 @@ pub(super) fn unknown_batches(plan: &Plan, places: &[Place], reading: &mut Readi
             let Body::Subflow(subflow) = &task.body else { continue };
             let Some(id) = task.id.strip_suffix("_items").filter(|_| subflow.batches) else { continue };
             let kind = task.kind.split('$').next().unwrap_or_default();
-            let says = |it: &Behaviour| {
-                let count = it.outputs.as_ref().and_then(|outputs| outputs.get("numberOfBatches"));
-                let selects = it.select.selects(flow, id, kind) || it.select.selects(flow, &task.id, &task.kind);
-                count.is_some_and(Json::is_u64) && selects
-            };
-            if !plan.behaviour.iter().any(says) {
+            let selects =
+                |it: &&Behaviour| it.select.selects(flow, id, kind) || it.select.selects(flow, &task.id, &task.kind);
+            let outputs = plan.behaviour.iter().filter(selects).filter_map(|it| it.outputs.as_ref());
+            let told: Vec<&Json> = outputs.filter_map(|outputs| outputs.get("numberOfBatches")).collect();
+            if let Some(wrong) = told.iter().find(|count| !count.is_u64()) {
+                let what =
+                    format!("`numberOfBatches` of the ForEachItem `{id}` of {} is {wrong}: none here", flow.name());
+                reading.warning(&place.first_line(), what, "write how many batches there are: `numberOfBatches: 3`");
+            } else if told.is_empty() {
                 let what =
                     format!("nothing says how many batches the ForEachItem `{id}` of {} has: none here", flow.name());
                 let advice = format!("add `behaviour: [ {{ task: {id}, outputs: {{ numberOfBatches: 3 }} }} ]`");
@@ -353,6 +400,10 @@ pub(super) fn selector(object: &Object<'_>, plan: &Plan, reading: &mut Reading) 
         if let (Some(value), Some(node)) = (value, object.get(key))
             && !names.contains(&value.as_str())
         {
+            if let Some(it) = plan.refused.iter().find(|it| it.ids.contains(value)) {
+                let (what, advice) = it.told(&format!("`{value}` of {}", it.name), plan);
+                return reading.error(&node.place, what, advice);
+            }
             reading.unknown(
                 &node.place,
                 &format!("{} of these flows", if key == "task" { "task" } else { "type" }),
@@ -433,7 +484,12 @@ pub(super) fn arrivals(node: &Node, plan: &Plan, reading: &mut Reading) -> Optio
     let ways = [("api", false), ("webhook", true)];
     let webhook = object.get("over").and_then(|node| reading.choice(node, "way to create an execution", &ways));
     let inputs = object.get("inputs").and_then(|node| mapping(node, "inputs", "{ day: monday }", reading));
-    Some(Arrivals { flow: flow?, rate: rate?, webhook: webhook.unwrap_or(false), inputs: inputs.unwrap_or_default() })
+    let (inputs, webhook) = (inputs.unwrap_or_default(), webhook.unwrap_or(false));
+    if let Some(of) = flow.and_then(|flow| plan.flows.get(flow)).filter(|_| !webhook) {
+        let at = object.get("flow").unwrap_or(node);
+        super::commands::declared(of, (&inputs, &object, at), Severity::Warning, plan, reading);
+    }
+    Some(Arrivals { flow: flow?, rate: rate?, webhook, inputs })
 }
 
 pub(super) fn pollers(node: Option<&Node>, reading: &mut Reading) -> Vec<Poller> {

@@ -18,11 +18,11 @@ use crate::simulator::{Command, ExecutionSeen, Origin, Simulation, limits};
 
 const EXAMPLE: &str = r#"{"flow": "company.team.ingest", "inputs": {"day": "monday"}, "labels": {"team": "data"}}"#;
 
-fn object(body: &Map<String, Value>, name: &str) -> Answered<Map<String, Value>> {
+fn object(body: &Map<String, Value>, name: &str, example: &str) -> Answered<Map<String, Value>> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(object)) => Ok(object.clone()),
-        Some(other) => Err(Refusal::bad(format!("`{name}` is {other}"), format!("send the JSON {EXAMPLE}"))),
+        Some(other) => Err(Refusal::bad(format!("`{name}` is {other}"), format!("send the JSON {example}"))),
     }
 }
 
@@ -32,7 +32,7 @@ fn labels(body: &Map<String, Value>) -> Answered<Vec<(String, String)>> {
         Value::Number(_) | Value::Bool(_) => Ok((key, value.to_string())),
         other => Err(Refusal::bad(format!("the label `{key}` is {other}"), "send a text")),
     };
-    object(body, "labels")?.into_iter().map(label).collect()
+    object(body, "labels", EXAMPLE)?.into_iter().map(label).collect()
 }
 
 /// An execution of a flow, as somebody asks for one over Kestra's API.
@@ -40,7 +40,8 @@ pub(super) async fn create(State(shared): App, body: Bytes) -> Answered<Response
     let body = keys(&body, &["flow", "inputs", "labels"], EXAMPLE)?;
     let name = field(&body, "flow", EXAMPLE)?;
     let name = name.as_str().ok_or_else(|| Refusal::bad(format!("`flow` is {name}"), format!("send {EXAMPLE}")))?;
-    let origin = Arc::new(Origin { labels: labels(&body)?, inputs: object(&body, "inputs")?, ..Origin::default() });
+    let origin =
+        Arc::new(Origin { labels: labels(&body)?, inputs: object(&body, "inputs", EXAMPLE)?, ..Origin::default() });
     let created = shared.change(|world| {
         let session = &mut world.session;
         let unknown = |(what, advice)| Refusal::new(StatusCode::NOT_FOUND, what, advice);
@@ -153,8 +154,9 @@ pub(super) async fn pause(State(shared): App, Path(id): Path<String>, body: Byte
 
 pub(super) async fn resume(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
     ask(&shared, &id, || {
-        let body = optional(&body, &["inputs"], r#"{"inputs": {"approved": true}}"#)?;
-        Ok(Deed::Resume { inputs: object(&body, "inputs")? })
+        let example = r#"{"inputs": {"approved": true}}"#;
+        let body = optional(&body, &["inputs"], example)?;
+        Ok(Deed::Resume { inputs: object(&body, "inputs", example)? })
     })
 }
 

@@ -48,9 +48,10 @@ impl From<Refused> for Refusal {
                 let advice = format!("say in the scenario how many there may be: `{role}: {{ count: 2, most: 10 }}`");
                 return Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, &why, advice);
             }
-            Refused::Impossible(CommandError::Inputs(_)) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "send `inputs` as the `onResume` of the Pause declares them")
-            }
+            Refused::Impossible(CommandError::Inputs(_)) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "send `inputs` as the flow declares them, or the `onResume` of the Pause that waits",
+            ),
             Refused::Impossible(CommandError::Disabled(_)) => (StatusCode::CONFLICT, "switch it on in its file"),
             Refused::Impossible(CommandError::NoMember(..) | CommandError::NoFlow(..) | CommandError::NoProcess(_)) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "see /api/state")

@@ -7,6 +7,7 @@ use super::super::heard::{Heard, base};
 use super::super::origin::Origin;
 use super::super::variables;
 use super::orders::Meant;
+use super::waiting::Known;
 use crate::execution::trigger::{self, Surroundings};
 use crate::execution::{self, Dialect, Done, World};
 use crate::flow;
@@ -26,8 +27,8 @@ pub(super) struct Asked<'a> {
     pub(super) dialect: &'a Dialect,
     /// What the execution was started with.
     pub(super) origin: Option<&'a Origin>,
-    /// Those that have not ended, by their ids, where a task may let one of them go on: whether it is PAUSED.
-    pub(super) others: Vec<(String, Meant, bool)>,
+    /// Those that have not ended, where a task may let one of them go on.
+    pub(super) others: Option<&'a Known>,
     /// Those that a task lets go on, and what it gives them.
     pub(super) resumes: Vec<(Meant, Map<String, Json>)>,
 }
@@ -111,8 +112,8 @@ impl Asked<'_> {
         variables: Option<&Map<String, Json>>,
     ) -> Result<Done, String> {
         let id = id.unwrap_or_else(|| self.cx.id("execution", self.flow, self.number, 0));
-        let found = self.others.iter().find(|(other, ..)| *other == id);
-        let &(_, meant, paused) = found.ok_or_else(|| format!("No execution found for execution id {id}"))?;
+        let found = self.others.and_then(|others| others.get(&id));
+        let &(meant, paused) = found.ok_or_else(|| format!("No execution found for execution id {id}"))?;
         if !paused {
             return Err("The execution is not paused".to_owned());
         }
@@ -140,7 +141,7 @@ impl<'a> Asked<'a> {
         dialect: &'a Dialect,
         origin: Option<&'a Origin>,
     ) -> Asked<'a> {
-        Asked { cx, flow, number, created, dialect, origin, others: Vec::new(), resumes: Vec::new() }
+        Asked { cx, flow, number, created, dialect, origin, others: None, resumes: Vec::new() }
     }
 }
 

@@ -4,15 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::super::behaviour::Place;
 use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::limits;
-use super::super::queue::{Message, QueueKind};
 use super::orders::Key;
-use super::{Coming, Execution, Executor, Parent};
+use super::{Executor, Parent};
 use crate::execution;
 use crate::flow::State;
 
@@ -26,6 +25,13 @@ pub(super) struct Batches {
 /// The worst that became of one counts (source of 0.20 and 1.3).
 const WORST: [State; 3] = [State::Failed, State::Killed, State::Warning];
 
+impl Batches {
+    fn worst(&self) -> State {
+        let worst = WORST.into_iter().find(|state| self.ended.contains_key(state.name()));
+        worst.unwrap_or(State::Success)
+    }
+}
+
 /// How many batches a ForEachItem has, by the number of the task of its executions.
 fn batches(cx: &Context, flow: u32, node: u32) -> Option<u64> {
     let model = cx.flows.get(flow as usize)?;
@@ -36,64 +42,61 @@ fn batches(cx: &Context, flow: u32, node: u32) -> Option<u64> {
 }
 
 impl Executor {
-    /// Creates the executions of all batches, if a task run is one that does; none when it is not.
+    /// Creates the executions of all batches, if a task run is one that does; none when it is not. After a restart those run
+    /// again that had failed (source).
     pub(super) fn create_batches(
         &mut self,
         cx: &mut Context,
         cluster: &mut Cluster,
         executor: usize,
-        slot: u32,
-        run: u32,
+        parent: Parent,
     ) -> Option<()> {
-        let &Execution { flow, number, ref it, .. } = self.executions.get(slot)?;
-        let node = it.run(run)?.node;
+        let Parent { slot, flow, number, run } = parent;
+        let node = self.executions.get(slot)?.it.run(run)?.node;
         let execution::Does::Subflow(subflow) = &cx.flows.get(flow as usize)?.tree.node(node)?.does else {
             return None;
         };
         if !subflow.batches {
             return None;
         }
+        let wait = subflow.wait;
         let count = batches(cx, flow, node).unwrap_or(0);
-        let tell = |cluster: &mut Cluster, cx: &mut Context, state| {
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
-        };
         if count > limits::BATCHES {
             let why = format!("{count} batches: there are at most {} here", limits::BATCHES);
-            if let Some(execution) = self.executions.get_mut(slot) {
-                execution.it.failures.push((run, why));
-            }
-            self.failed_here(cx, slot);
-            tell(cluster, cx, None);
+            self.no_child(cx, cluster, parent, why);
             return Some(());
         }
         // All are made before the first is created: where one cannot be, there is none.
-        let mut origins = Vec::new();
-        for iteration in 1..=count {
-            let items = format!("kestra:///{}/batch-{iteration}.ion", cx.id("execution", flow, number, run));
-            let taskrun = json!({ "items": items, "iteration": iteration });
-            let more = Map::from_iter([("taskrun".to_owned(), taskrun)]);
-            let Some((child, wait, mut origin)) = self.child_origin(cx, (slot, run), more) else {
-                tell(cluster, cx, None);
-                return Some(());
-            };
-            if let Some(trigger) = &mut Arc::make_mut(&mut origin).trigger {
-                trigger.insert("taskRunIteration".to_owned(), iteration.into());
+        let (mut new, mut again) = (Vec::new(), Vec::new());
+        let mut all = Batches::default();
+        for batch in 1..=count as u32 {
+            match self.child_before(cx, parent, batch).map(|(kept, _)| (kept.it.state, (kept.flow, kept.number))) {
+                Some((State::Failed, key)) => again.push(key),
+                Some((state, _)) => *all.ended.entry(state.name()).or_default() += 1,
+                None => match self.child_origin(cx, parent, batch) {
+                    Ok(origin) => new.push(origin),
+                    Err(why) => {
+                        self.no_child(cx, cluster, parent, why);
+                        return Some(());
+                    }
+                },
             }
-            origins.push((child, wait, origin));
         }
-        let mut waits = 0;
-        for (child, wait, origin) in origins {
-            let number_of_child = cx.next_number(child);
-            self.origins.insert((child, number_of_child), origin);
-            let parent = wait.then_some(Parent { slot, number, run });
-            self.coming.insert((child, number_of_child), Coming { begun: cx.now, parent, from: None });
-            self.create(cx, cluster, executor, (child, number_of_child), (None, 0));
-            waits += u64::from(wait);
+        for child in new {
+            all.left += u64::from(wait);
+            self.start_child(cx, cluster, executor, parent, child);
         }
-        match waits {
+        for key in again {
+            match self.restart(cx, cluster, executor, key, wait.then_some(parent)) {
+                Some(_) => all.left += u64::from(wait),
+                // Nothing of it can run again.
+                None => *all.ended.entry(State::Failed.name()).or_default() += 1,
+            }
+        }
+        match all.left {
             // Nothing is waited for.
-            0 => tell(cluster, cx, Some(State::Success)),
-            left => drop(self.batches.insert(((flow, number), run), Batches { left, ..Batches::default() })),
+            0 => parent.tell(cx, cluster, Some(if wait { all.worst() } else { State::Success })),
+            _ => drop(self.batches.insert(((flow, number), run), all)),
         }
         Some(())
     }
@@ -128,7 +131,6 @@ impl Executor {
                 execution.it.outputs.insert(run, Arc::new(outputs));
             }
         }
-        let worst = WORST.into_iter().find(|state| batches.ended.contains_key(state.name()));
-        Ok(Some(worst.unwrap_or(State::Success)))
+        Ok(Some(batches.worst()))
     }
 }

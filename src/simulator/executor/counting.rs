@@ -1,7 +1,7 @@
 //! `core.execution.Count`: how many executions there were, of those that the simulation knows: all since its start. They are
 //! kept for it only where a flow has such a task.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -12,7 +12,7 @@ use super::asked::Asked;
 use super::orders::Key;
 use super::{Execution, Executor};
 use crate::execution::{self, Done};
-use crate::flow::{State, core};
+use crate::flow::{Flow, State, core};
 use crate::pebble::Side;
 use crate::scenario::Plan;
 use crate::time::Instant;
@@ -27,8 +27,13 @@ pub(super) struct Counting {
 
 impl Counting {
     pub(super) fn new(plan: &Plan) -> Counting {
-        let counts = plan.flows.iter().flat_map(crate::flow::Flow::all_tasks).any(|task| is_count(&task.kind));
+        let counts = plan.flows.iter().flat_map(Flow::all_tasks).any(|task| is_count(&task.kind));
         Counting { counts, ended: BTreeMap::new() }
+    }
+
+    /// One that was over goes on.
+    pub(super) fn goes_on(&mut self, key: Key) {
+        self.ended.remove(&key);
     }
 
     /// An execution is over.
@@ -94,30 +99,34 @@ impl Executor {
 
     /// How many executions there are of each flow: those that are named even when there is none (source of 0.20 and 1.3).
     fn counted(&self, cx: &Context, wanted: &Wanted) -> Vec<((String, String), u64)> {
-        let mut counts: BTreeMap<(String, String), u64> = wanted.flows.iter().map(|name| (name.clone(), 0)).collect();
+        let within = |of: &str, namespace: &String| {
+            of.strip_prefix(namespace.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let named: BTreeSet<(&str, &str)> =
+            wanted.flows.iter().map(|(namespace, flow)| (namespace.as_str(), flow.as_str())).collect();
+        let meant = |flow: &Flow| {
+            let namespaces = wanted.namespaces.as_ref();
+            namespaces.is_none_or(|all| all.iter().any(|namespace| within(&flow.namespace, namespace)))
+                && (named.is_empty() || named.contains(&(flow.namespace.as_str(), flow.id.as_str())))
+        };
+        let mut of_flow: Vec<Option<u64>> = cx.plan.flows.iter().map(|flow| meant(flow).then_some(0)).collect();
         let live = self.executions.iter().map(|it| {
             let ended = it.it.state.is_over().then_some(cx.now);
-            ((it.flow, it.number), (it.created, ended, it.it.state))
+            (it.flow, (it.created, ended, it.it.state))
         });
-        let ended = self.counting.ended.iter().map(|(key, &(created, end, state))| (*key, (created, Some(end), state)));
-        let all: BTreeMap<Key, (Instant, Option<Instant>, State)> = ended.chain(live).collect();
-        for ((flow, _), (created, end, state)) in all {
-            let Some(flow) = cx.plan.flows.get(flow as usize) else { continue };
-            let name = (flow.namespace.clone(), flow.id.clone());
-            let within = |namespace: &String| {
-                flow.namespace
-                    .strip_prefix(namespace.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
-            let meant = match &wanted.namespaces {
-                Some(namespaces) if !namespaces.iter().any(within) => false,
-                _ => wanted.flows.is_empty() || counts.contains_key(&name),
-            };
+        let ended =
+            self.counting.ended.iter().map(|(key, &(created, end, state))| (key.0, (created, Some(end), state)));
+        for (flow, (created, end, state)) in ended.chain(live) {
+            let Some(Some(count)) = of_flow.get_mut(flow as usize) else { continue };
             let fits = (wanted.states.is_empty() || wanted.states.contains(&state))
                 && wanted.start.is_none_or(|start| created >= start)
                 && wanted.end.is_none_or(|last| end.is_some_and(|end| end <= last));
-            if meant && fits {
-                *counts.entry(name).or_default() += 1;
+            *count += u64::from(fits);
+        }
+        let mut counts: BTreeMap<(String, String), u64> = wanted.flows.iter().map(|name| (name.clone(), 0)).collect();
+        for (flow, count) in cx.plan.flows.iter().zip(of_flow) {
+            if let Some(count) = count.filter(|count| *count > 0) {
+                *counts.entry((flow.namespace.clone(), flow.id.clone())).or_default() += count;
             }
         }
         counts.into_iter().collect()

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::super::context::Context;
 use super::super::heard::labels;
 use super::super::limits;
-use super::super::origin::Origin;
+use super::super::origin::{Origin, Starter};
 use super::super::view::{ExecutionSeen, TaskRunSeen};
 use super::Executor;
 use crate::execution;
@@ -73,6 +73,12 @@ impl Keeping {
         self.ended.remove(at)
     }
 
+    /// The last that a task run of an execution started, if it is kept.
+    pub(super) fn started_by(&self, starter: Starter) -> Option<&Arc<Kept>> {
+        let by = |kept: &&Arc<Kept>| kept.origin.as_ref().and_then(|it| it.starter) == Some(starter);
+        self.ended.iter().rev().find(by)
+    }
+
     fn keep(&mut self, kept: Kept) {
         if self.ended.len() >= limits::ENDED {
             self.ended.pop_front();
@@ -110,6 +116,7 @@ impl Executor {
         let origin = self.origins.remove(key);
         cx.outbox.forget(key);
         self.given.remove(&key);
+        self.waiting.gone(cx, key);
         if !self.batches.is_empty() {
             self.batches.retain(|(of, _), _| *of != key);
         }

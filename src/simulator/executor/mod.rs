@@ -12,6 +12,7 @@ mod own;
 mod places;
 mod retry;
 mod sla;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use super::limits;
 use super::listening::{Listening, Reason};
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
-use super::origin::{Origin, Origins, Starter};
+use super::origin::{By, Origin, Origins, Starter};
 use super::outbox::Prepared;
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
@@ -47,6 +48,7 @@ use kept::Keeping;
 use orders::{Key, Meant};
 use places::Places;
 use sla::plan_slas;
+use waiting::Waiting;
 
 pub(super) use asked::rendered;
 
@@ -77,6 +79,8 @@ pub(super) struct Executor {
     /// Those that tasks let go on in a step.
     resumes: Vec<(Meant, Map<String, Json>)>,
     counting: Counting,
+    /// Where a task may let others go on: those that have not ended.
+    waiting: Waiting,
     /// By the task run that waits for them.
     batches: BTreeMap<(Key, u32), Batches>,
 }
@@ -104,8 +108,17 @@ struct Execution {
 #[derive(Clone, Copy, Debug)]
 struct Parent {
     slot: u32,
+    flow: u32,
     number: u64,
     run: u32,
+}
+
+impl Parent {
+    /// An executor is to learn what became of what the task run started.
+    fn tell(self, cx: &mut Context, cluster: &mut Cluster, state: Option<State>) {
+        let Parent { slot, flow, number, run } = self;
+        cluster.send(cx, QueueKind::Execution, Message::Child { slot, flow, number, run, state });
+    }
 }
 
 /// An execution that is yet to be created.
@@ -143,6 +156,7 @@ impl Executor {
             given: BTreeMap::new(),
             resumes: Vec::new(),
             counting: Counting::new(plan),
+            waiting: Waiting::new(plan),
             batches: BTreeMap::new(),
         }
     }
@@ -176,15 +190,21 @@ impl Executor {
         let execution =
             Execution { flow, number, created: now, holds_place, trigger, parent, it, errors: Vec::new(), history };
         let slot = self.executions.insert(execution);
-        if let Some(starter) = self.origins.get((flow, number)).and_then(|origin| origin.starter) {
-            self.children.entry((starter.flow, starter.number)).or_default().push((slot, (flow, number)));
-        }
+        self.is_there(cx, slot, (flow, number));
         cx.truth.live += 1;
         plan_slas(cx, slot, (flow, number));
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
         cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
         slot
+    }
+
+    /// An execution has got its slot: those know it that may ask for it.
+    fn is_there(&mut self, cx: &Context, slot: u32, key: Key) {
+        if let Some(starter) = self.origins.get(key).and_then(|origin| origin.starter) {
+            self.children.entry((starter.flow, starter.number)).or_default().push((slot, key));
+        }
+        self.waiting.there(cx, (slot, key), self.executions.get(slot).map(|it| it.it.state));
     }
 
     /// An execution that is still there: its slot may be another one's by now.
@@ -256,12 +276,11 @@ impl Executor {
 
     /// Something happens to an execution; what is to be done stands in `commands`. False when it does not matter any more.
     fn step(&mut self, cx: &Context, slot: u32, event: Step) -> bool {
-        let resumes = |it: &Execution| cx.flows.get(it.flow as usize).is_some_and(|model| model.tree.resumes());
-        let others = if self.executions.get(slot).is_some_and(resumes) { self.live(cx) } else { Vec::new() };
         let Some(execution) = self.executions.get_mut(slot) else { return false };
         let Some(model) = cx.flows.get(execution.flow as usize) else { return false };
         let origin = self.origins.get((execution.flow, execution.number));
         let Execution { flow, number, created, .. } = *execution;
+        let others = self.waiting.known();
         let mut asked = Asked { others, ..Asked::of(cx, (flow, number), created, &self.dialect, origin) };
         let how = (&*model.tree, &self.dialect);
         self.commands.clear();
@@ -479,8 +498,10 @@ impl Executor {
         if keeps {
             execution.history.push((cx.now, state));
         }
+        let key = (execution.flow, execution.number);
         if stays {
-            cx.changed(execution.flow, execution.number, state);
+            cx.changed(key.0, key.1, state);
+            self.waiting.there(cx, (slot, key), Some(state));
         }
     }
 
@@ -508,7 +529,7 @@ fn passes(cx: &Context, next: State) -> bool {
 fn starter(cx: &Context, (flow, number): (u32, u64), (alert, trigger): (usize, usize)) -> Option<Starter> {
     let trigger = cx.plan.flows.get(alert)?.triggers.get(trigger)?;
     let TriggerAction::Flow(rule) = &trigger.action else { return None };
-    rule.preconditions.is_none().then_some(Starter { flow, number, alert: true })
+    rule.preconditions.is_none().then_some(Starter { flow, number, by: By::Alert })
 }
 
 /// An executor processes a message about an execution.

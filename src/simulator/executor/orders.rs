@@ -9,14 +9,14 @@ use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::event::Event;
 use super::super::meters::{Class, Meter, Subject};
-use super::super::origin::Origin;
+use super::super::origin::{By, Origin};
 use super::super::queue::{Asked, Message, QueueKind};
 use super::kept::Kept;
 use super::{Coming, Execution, Executor, Freed, Heard, Parent, Step, heard_of};
 use crate::execution::{self, Tree};
-use crate::flow::State;
+use crate::flow::{self, State};
 use crate::profile::Quirk;
-use crate::scenario::{Deed, TaskOf, Which, Whose, trigger_dialect};
+use crate::scenario::{Deed, TaskOf, Which, Whose, input_words, trigger_dialect};
 use crate::time::Duration;
 
 /// How long after the kill of an execution the alerts are killed that it has started.
@@ -85,7 +85,7 @@ impl Executor {
         whose: &Whose,
     ) -> Result<Vec<Meant>, CommandError> {
         let flow = whose.flow as u32;
-        let name = || cx.plan.flows.get(whose.flow).map(crate::flow::Flow::name).unwrap_or_default();
+        let name = || cx.plan.flows.get(whose.flow).map(flow::Flow::name).unwrap_or_default();
         if let Which::Number(number) = whose.which {
             let live = self.executions.numbered().find(|(_, it)| (it.flow, it.number) == (flow, number));
             let slot = live.map_or(u32::MAX, |(slot, _)| slot);
@@ -131,7 +131,10 @@ impl Executor {
         let Found::Live(_, execution) = found else { return Ok(Map::new()) };
         let (created, origin) = (execution.created, self.origins.get((flow, number)));
         let asked = super::Asked::of(cx, (flow, number), created, &self.dialect, origin);
-        let given = asked.rendering(it, None, |render| execution::inputs(&pause.inputs, inputs, render));
+        let seeing = |render: &mut execution::Render<'_>| {
+            flow::given(&pause.inputs, inputs, input_words(cx.profile), &mut |text, _| render(text))
+        };
+        let given = asked.rendering(it, None, seeing);
         given.unwrap_or_else(|| Ok(inputs.clone())).map_err(|why| CommandError::Inputs(cx.secrets.mask(&why)))
     }
 
@@ -180,16 +183,6 @@ impl Executor {
             done.extend(new);
         }
         done
-    }
-
-    /// Those that have not ended, by their ids, and whether they are PAUSED.
-    pub(super) fn live(&self, cx: &Context) -> Vec<(String, Meant, bool)> {
-        let live = self.executions.numbered();
-        live.map(|(slot, it)| {
-            let paused = it.it.state == State::Paused;
-            (cx.id("execution", it.flow, it.number, 0), (slot, (it.flow, it.number)), paused)
-        })
-        .collect()
     }
 
     /// A task lets an execution go on: what it gives is taken as it is (source).
@@ -267,7 +260,7 @@ impl Executor {
             if child.it.state.is_over() || child.it.state == State::Killing {
                 continue;
             }
-            let alert = self.origins.get((flow, number)).and_then(|it| it.starter).is_some_and(|it| it.alert);
+            let alert = self.origins.get((flow, number)).and_then(|it| it.starter).is_some_and(|it| it.by == By::Alert);
             if alert && spares {
                 continue;
             }
@@ -432,6 +425,8 @@ impl Executor {
             history,
         };
         let slot = self.executions.insert(execution);
+        self.is_there(cx, slot, key);
+        self.counting.goes_on(key);
         cx.changed(flow, number, State::Restarted);
         if cx.profile.has(Quirk::OrdersHeard) {
             self.hear(cx, cluster, webserver, slot, State::Restarted);
@@ -494,9 +489,10 @@ fn may(cx: &Context, deed: &Deed, found: Found<'_>) -> Result<(), CommandError> 
         }
         Deed::Pause if it.state != State::Running => refused("only one that is RUNNING can be paused"),
         Deed::Resume { .. } if it.state != State::Paused => refused("only one that is PAUSED can be resumed"),
+        Deed::Restart if it.state == State::Paused => refused("not simulated: Kestra restarts it; resume it"),
         Deed::Restart if !it.state.is_over() => refused("only one that has ended can be restarted"),
         Deed::Restart if matches!(found, Found::Live(..)) => refused("its `afterExecution` still runs"),
-        Deed::Restart if cx.flows.get(flow as usize).is_none_or(|flow| it.restarted(&flow.tree).is_none()) => {
+        Deed::Restart if cx.flows.get(flow as usize).is_none_or(|flow| !it.can_restart(&flow.tree)) => {
             refused("no task of it has failed that could run again")
         }
         Deed::Change { .. } if !it.state.is_over() => refused("only one that has ended can be changed"),

@@ -76,7 +76,7 @@ impl Executor {
                 Some(Prepared::Done(done)) => {
                     done.logs.iter().chain(done.error.as_ref().or(done.words.as_ref())).cloned().collect()
                 }
-                Some(Prepared::Fails(why)) => vec![why.clone()],
+                Some(Prepared::Fails(why) | Prepared::Looks(why)) => vec![why.clone()],
                 _ => vec!["the attempt fails as its `behaviour` says".to_owned()],
             };
             let entry = |message| entry(cx, (flow, number), (run, node, attempt), message);
@@ -88,7 +88,7 @@ impl Executor {
     /// An execution has ended that a Subflow waits for: what that puts out. False when it cannot be worked out.
     pub(super) fn child_outputs(&mut self, cx: &Context, slot: u32, parent: Parent, state: State) -> bool {
         let Some(child) = self.executions.get(slot) else { return true };
-        let waits = self.executions.get(parent.slot).filter(|it| it.number == parent.number);
+        let waits = self.of(parent.slot, (parent.flow, parent.number));
         let Some((flow, of)) = waits.map(|it| (it.flow, &it.it)) else { return true };
         if !self.telling.reads(flow).outputs {
             return true;

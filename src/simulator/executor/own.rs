@@ -9,14 +9,15 @@ use serde_json::{Map, Value as Json, json};
 use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::event::Event;
+use super::super::inputs;
 use super::super::meters::{Class, Meter, Subject};
-use super::super::origin::{Origin, Starter};
-use super::super::queue::{Message, QueueKind};
+use super::super::origin::{By, Origin, Starter};
 use super::asked::Asked;
+use super::kept::Kept;
 use super::{Coming, Execution, Executor, Freed, Parent, message};
 use crate::execution::trigger::CORRELATION;
 use crate::execution::{self, Event as Step};
-use crate::flow::State;
+use crate::flow::{Flow, State};
 use crate::pebble::Side;
 use crate::scenario::trigger_dialect;
 use crate::time::Duration;
@@ -88,66 +89,89 @@ impl Executor {
         slot: u32,
         run: u32,
     ) {
-        let Some(&Execution { number, .. }) = self.executions.get(slot) else { return };
-        let tell = |cluster: &mut Cluster, cx: &mut Context, state| {
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
-        };
-        if self.create_batches(cx, cluster, executor, slot, run).is_some()
-            || self.restart_child(cx, cluster, executor, slot, run)
-        {
+        let Some(&Execution { flow, number, .. }) = self.executions.get(slot) else { return };
+        let parent = Parent { slot, flow, number, run };
+        if self.create_batches(cx, cluster, executor, parent).is_some() {
             return;
         }
-        let Some((child, wait, origin)) = self.child_origin(cx, (slot, run), Map::new()) else {
-            return tell(cluster, cx, None);
-        };
-        let number_of_child = cx.next_number(child);
-        self.origins.insert((child, number_of_child), origin);
-        let parent = wait.then_some(Parent { slot, number, run });
-        self.coming.insert((child, number_of_child), Coming { begun: cx.now, parent, from: None });
-        self.create(cx, cluster, executor, (child, number_of_child), (None, 0));
-        if !wait {
-            self.child_begun(cx, (slot, run), (child, number_of_child));
-            tell(cluster, cx, Some(State::Created));
+        if let Some((key, wait)) = self.child_before(cx, parent, 0).map(|(kept, wait)| ((kept.flow, kept.number), wait))
+            && self.restart(cx, cluster, executor, key, wait.then_some(parent)).is_some()
+        {
+            if !wait {
+                parent.tell(cx, cluster, Some(State::Created));
+            }
+            return;
+        }
+        match self.child_origin(cx, parent, 0) {
+            Ok((child, wait, origin)) => {
+                let child = self.start_child(cx, cluster, executor, parent, (child, wait, origin));
+                if !wait {
+                    self.child_begun(cx, (slot, run), child);
+                    parent.tell(cx, cluster, Some(State::Created));
+                }
+            }
+            Err(why) => self.no_child(cx, cluster, parent, why),
         }
     }
 
-    /// A Subflow runs again as its execution was restarted: the one that it had started is restarted too, if that failed and
-    /// is still kept, and the task does not ask for a new one (source).
-    fn restart_child(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, run: u32) -> bool {
-        let Some(&Execution { flow, number, ref it, .. }) = self.executions.get(slot) else { return false };
-        let Some(task_run) = it.run(run).filter(|it| it.attempt > 1) else { return false };
-        let node = cx.flows.get(flow as usize).and_then(|flow| flow.tree.node(task_run.node));
-        let Some(execution::Does::Subflow(subflow)) = node.map(|node| &node.does) else { return false };
-        if !subflow.restarts {
-            return false;
-        }
-        let (wait, before) = (subflow.wait, cx.id("task run", flow, number, (run << 8) | (task_run.attempt - 1)));
-        let by = |origin: &Origin| origin.trigger.as_ref()?.get("taskRunId")?.as_str().map(|id| id == before);
-        let kept = self.kept.iter().rev().find(|kept| kept.origin.as_deref().and_then(by) == Some(true));
-        let Some(key) = kept.map(|kept| (kept.flow, kept.number)) else { return false };
-        let parent = wait.then_some(Parent { slot, number, run });
-        let restarted = self.restart(cx, cluster, executor, key, parent).is_some();
-        if restarted && !wait {
-            let state = Some(State::Created);
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
-        }
-        restarted
+    /// Creates the execution of a Subflow.
+    pub(super) fn start_child(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        parent: Parent,
+        (child, wait, origin): (u32, bool, Arc<Origin>),
+    ) -> (u32, u64) {
+        let key = (child, cx.next_number(child));
+        inputs::keep_secret(cx, child, &origin.inputs);
+        self.origins.insert(key, origin);
+        self.coming.insert(key, Coming { begun: cx.now, parent: wait.then_some(parent), from: None });
+        self.create(cx, cluster, executor, key, (None, 0));
+        key
     }
 
-    /// The flow that a Subflow starts, whether it waits for it, and what the execution is started with; none when its
-    /// templates come to nothing, or to no flow. These see `more` variables.
+    /// The execution of a Subflow cannot be created: its task run fails.
+    pub(super) fn no_child(&mut self, cx: &mut Context, cluster: &mut Cluster, parent: Parent, why: String) {
+        if let Some(execution) = self.executions.get_mut(parent.slot) {
+            execution.it.failures.push((parent.run, why));
+        }
+        self.failed_here(cx, parent.slot);
+        parent.tell(cx, cluster, None);
+    }
+
+    /// Of a Subflow that runs again as its execution was restarted: the execution that it had started, for a batch of its
+    /// items, if it is still kept and the task does not ask for a new one (source); and whether it is waited for.
+    pub(super) fn child_before(&self, cx: &Context, parent: Parent, batch: u32) -> Option<(&Arc<Kept>, bool)> {
+        let task_run = self.of(parent.slot, (parent.flow, parent.number))?.it.run(parent.run)?;
+        let node = cx.flows.get(parent.flow as usize)?.tree.node(task_run.node)?;
+        let execution::Does::Subflow(subflow) = &node.does else { return None };
+        if task_run.attempt < 2 || !subflow.restarts {
+            return None;
+        }
+        let by = By::TaskRun { id: task_run.id, batch };
+        let starter = Starter { flow: parent.flow, number: parent.number, by };
+        self.kept.started_by(starter).map(|kept| (kept, subflow.wait))
+    }
+
+    /// The flow that a Subflow starts, whether it waits for it, and what the execution is started with, for a batch of its
+    /// items or for all.
+    ///
+    /// # Errors
+    /// Its templates come to nothing, or to no flow, or the inputs are not as that flow declares them: Kestra's words.
     pub(super) fn child_origin(
         &self,
         cx: &Context,
-        (slot, run): (u32, u32),
-        more: Map<String, Json>,
-    ) -> Option<(u32, bool, Arc<Origin>)> {
-        let execution = self.executions.get(slot)?;
+        Parent { slot, run, .. }: Parent,
+        batch: u32,
+    ) -> Result<(u32, bool, Arc<Origin>), String> {
+        let execution = self.executions.get(slot).ok_or_else(String::new)?;
         let &Execution { flow, number, created, ref it, .. } = execution;
-        let tree = &cx.flows.get(flow as usize)?.tree;
-        let task_run = it.run(run)?;
-        let node = tree.nodes.get(task_run.node as usize)?;
-        let execution::Does::Subflow(subflow) = &node.does else { return None };
+        let flow_here = cx.plan.flows.get(flow as usize).ok_or_else(String::new)?;
+        let task_run = it.run(run).ok_or_else(String::new)?;
+        let node =
+            cx.flows.get(flow as usize).and_then(|flow| flow.tree.node(task_run.node)).ok_or_else(String::new)?;
+        let execution::Does::Subflow(subflow) = &node.does else { return Err(String::new()) };
         let origin = self.origins.get((flow, number));
         let asked = Asked::of(cx, (flow, number), created, &self.dialect, origin);
         let started = |render: &mut execution::Render<'_>| {
@@ -156,11 +180,11 @@ impl Executor {
             let labels = subflow.labels.iter().map(|(key, value)| Ok((key.clone(), render(value)?)));
             Ok::<_, String>((namespace, id, inputs, labels.collect::<Result<Vec<_>, String>>()?))
         };
-        let (namespace, id, inputs, given) =
-            asked.rendering_with(it, Some(run), (Side::Executor, more), started)?.ok()?;
-        let of = |flow: &crate::flow::Flow| flow.namespace == namespace && flow.id == id && !flow.disabled;
-        let child = cx.plan.flows.iter().position(of)?;
-        let flow_here = cx.plan.flows.get(flow as usize)?;
+        let more = of_batch(cx, (flow, number, run), batch);
+        let rendered = asked.rendering_with(it, Some(run), (Side::Executor, more), started);
+        let (namespace, id, inputs, given) = rendered.ok_or_else(String::new)??;
+        let (child, of_child) = child_flow(cx, &namespace, &id)?;
+        let inputs = inputs::resolved(cx, child as u32, &inputs)?;
         // As captures/core/end-to-end.*.jsonl show them.
         let trigger = json!({
             "executionId": cx.id("execution", flow, number, 0),
@@ -170,7 +194,7 @@ impl Executor {
             "flowRevision": 1,
             "namespace": flow_here.namespace,
         });
-        let mut labels = cx.plan.flows.get(child)?.labels.clone();
+        let mut labels = of_child.labels.clone();
         let own = origin.map_or(&flow_here.labels, |origin| &origin.labels).iter().chain(&it.labels);
         let inherited = own.clone().filter(|(key, _)| subflow.inherit && key != CORRELATION);
         for (key, value) in inherited.cloned().chain(given) {
@@ -183,10 +207,13 @@ impl Executor {
             let id = || cx.id("execution", flow, number, 0);
             labels.push(correlation.unwrap_or_else(|| (CORRELATION.to_owned(), id())));
         }
-        let starter = Some(Starter { flow, number, alert: false });
-        let trigger = trigger.as_object().cloned();
+        let starter = Some(Starter { flow, number, by: By::TaskRun { id: task_run.id, batch } });
+        let mut trigger = trigger.as_object().cloned();
+        if let Some(trigger) = trigger.as_mut().filter(|_| batch > 0) {
+            trigger.insert("taskRunIteration".to_owned(), batch.into());
+        }
         let origin = Origin { labels, inputs, trigger, starter, ..Origin::default() };
-        Some((child as u32, subflow.wait, Arc::new(origin)))
+        Ok((child as u32, subflow.wait, Arc::new(origin)))
     }
 
     /// Something became of the execution that a Subflow started.
@@ -195,12 +222,34 @@ impl Executor {
         cx: &mut Context,
         cluster: &mut Cluster,
         executor: usize,
-        (slot, number): (u32, u64),
+        (slot, key): (u32, (u32, u64)),
         (run, state): (u32, Option<State>),
     ) -> Freed {
-        let key = (self.execution(slot, number)?.flow, number);
+        self.of(slot, key)?;
         let state = self.batch_ends(slot, (key, run), state).ok()?;
         let event = Step::Child { run, state };
         if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }
+}
+
+/// The flow that a Subflow names.
+///
+/// # Errors
+/// There is none that can run: Kestra's words (source).
+fn child_flow<'c>(cx: &'c Context, namespace: &str, id: &str) -> Result<(usize, &'c Flow), String> {
+    let of = |flow: &Flow| flow.namespace == namespace && flow.id == id;
+    match cx.plan.flows.iter().enumerate().find(|(_, flow)| of(flow)) {
+        None => Err(format!("Unable to find flow '{namespace}'.'{id}' with revision '0'")),
+        Some((_, flow)) if flow.disabled => Err("Cannot execute a flow which is disabled".to_owned()),
+        Some(found) => Ok(found),
+    }
+}
+
+/// The variables of a batch of a ForEachItem.
+fn of_batch(cx: &Context, (flow, number, run): (u32, u64, u32), batch: u32) -> Map<String, Json> {
+    if batch == 0 {
+        return Map::new();
+    }
+    let items = format!("kestra:///{}/batch-{batch}.ion", cx.id("execution", flow, number, run));
+    Map::from_iter([("taskrun".to_owned(), json!({ "items": items, "iteration": batch }))])
 }

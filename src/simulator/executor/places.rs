@@ -9,7 +9,7 @@ use super::super::context::Context;
 use super::super::messages::Moment;
 use super::super::meters::{Class, Meter, Subject};
 use super::super::queue::{Message, QueueKind};
-use super::{Execution, Executor, Freed, Parent};
+use super::{Execution, Executor, Freed};
 use crate::flow::{ConcurrencyBehavior, State};
 use crate::profile::Quirk;
 
@@ -142,8 +142,7 @@ impl Executor {
         let held = std::mem::take(&mut execution.holds_place);
         if let Some(parent) = parent {
             let state = self.child_outputs(cx, slot, parent, state).then_some(state);
-            let Parent { slot, number, run } = parent;
-            cluster.send(cx, QueueKind::Execution, Message::Child { slot, number, run, state });
+            parent.tell(cx, cluster, state);
         }
         if held {
             let places = &mut self.places[flow as usize];

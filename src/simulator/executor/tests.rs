@@ -195,8 +195,8 @@ fn run_all(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
         for message in cluster.drain(QueueKind::Execution) {
             match message {
                 Message::Execution { slot, number } => drop(executor.process(cx, cluster, 0, slot, number)),
-                Message::Child { slot, number, run, state } => {
-                    executor.child(cx, cluster, 0, (slot, number), (run, state));
+                Message::Child { slot, flow, number, run, state } => {
+                    executor.child(cx, cluster, 0, (slot, (flow, number)), (run, state));
                 }
                 _ => {}
             }

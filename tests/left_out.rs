@@ -1,0 +1,50 @@
+//! Flows that a version refuses, and files that are none: left out and told, also where a scenario names them.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use common::server::{run, scratch};
+
+const FLOW: &str = "namespace: company.team\ntasks: [ { id: l, type: io.kestra.plugin.core.log.Log, message: hi } ]\n";
+
+#[test]
+fn a_flow_file_that_is_not_utf_8_is_left_out_and_the_others_run() {
+    let folder = scratch("flows").parent().expect("a folder").join("bytes");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("good.yml"), format!("id: good\n{FLOW}")).expect("written");
+    let mut bytes = format!("id: bad\n{FLOW}# caf").into_bytes();
+    bytes.push(0xe9);
+    std::fs::write(folder.join("bad.yml"), bytes).expect("written");
+    let path = folder.to_str().expect("UTF-8");
+    let (code, out, err) = run(&["check", "idle", "--flows", path]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(
+        out.contains("company.team.good") && err.contains("bad.yml:4:6") && err.contains("not UTF-8"),
+        "{out}{err}"
+    );
+    assert!(err.contains("bad.yml is left out"), "{err}");
+    assert_eq!(run(&["run", "idle", "--flows", path]).0, Some(0));
+}
+
+#[test]
+fn who_names_a_flow_that_a_version_refuses_is_told_by_which_and_why() {
+    let file = scratch("scenario.yaml");
+    let folder = file.parent().expect("a folder");
+    // 2.0 has no listeners.
+    let listens = "listeners: [ { tasks: [ { id: after, type: io.kestra.plugin.core.log.Log, message: hi } ] } ]\n";
+    std::fs::write(folder.join("old.yml"), format!("id: old\n{FLOW}{listens}")).expect("written");
+    for entry in [
+        "commands: [ { at: 1m, execute: old } ]",
+        "arrivals: [ { flow: company.team.old, rate: 1/min } ]",
+        "behaviour: [ { task: after, duration: 1s } ]",
+        "expect: [ { execution: { flow: old, state: SUCCESS } } ]",
+    ] {
+        let text = format!("name: x\nduration: 5m\ncluster: {{ standalone: 1 }}\nflows: [ old.yml ]\n{entry}\n");
+        std::fs::write(&file, text).expect("written");
+        let path = file.to_str().expect("UTF-8");
+        let (code, out, err) = run(&["test", path, "--kestra", "1.3,2.0"]);
+        assert_eq!(code, Some(2), "{entry}: {out}{err}");
+        assert!(err.contains("Kestra 2.0 refuses it: ") && err.contains("listeners"), "{entry}: {err}");
+        assert!(!err.contains("is no flow of this scenario"), "{entry}: {err}");
+    }
+}
