@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::faults::Unit;
 use super::{
-    Amount, Arrivals, Autoscale, Behaviour, Credentials, DatabaseFault, DatabaseKind, Deed, Fault, MemberPlan, Order,
-    Plan, PlannedCommand, RealAnswer, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which, Whose,
+    Amount, Arrivals, Autoscale, Behaviour, Credentials, DatabaseFault, DatabaseKind, Deed, Fault, MemberPlan, NoFiles,
+    Order, Plan, PlannedCommand, RealAnswer, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which,
+    Whose, read,
 };
 use crate::flow::Flow;
 use crate::time::{Duration, Instant};
@@ -15,8 +16,162 @@ type Object = Map<String, Value>;
 /// The text of a scenario that needs no other file. What is expected is left out: it was written for another
 /// timeline; so are secrets, which nobody is to read.
 pub fn write(plan: &Plan) -> String {
+    text(&root(plan), &Value::to_string)
+}
+
+/// The same for people to read and to go on with: without what a reader fills in by itself, and without quotes where none
+/// are needed.
+pub fn write_short(plan: &Plan) -> String {
+    let full = root(plan);
+    let read_back = |root: &Object| {
+        let (read, _) = read("written.yaml", &text(root, &Value::to_string), &NoFiles);
+        read.map(|read| Plan { expectations: Vec::new(), ..read })
+    };
+    let mut root = full.clone();
+    let wanted = read_back(&root);
+    // What is large is written whole: each key that may be left out is tried.
+    if wanted.is_some() && text(&full, &Value::to_string).len() <= SHORTENED {
+        let same = |root: &Object| read_back(root) == wanted;
+        shorten(&mut root, &same);
+    }
+    let short = text(&root, &plain);
+    let (again, _) = read("written.yaml", &short, &NoFiles);
+    let whole = again.map(|read| Plan { expectations: Vec::new(), ..read }) == wanted;
+    if whole { short } else { text(&full, &Value::to_string) }
+}
+
+/// Bytes of a text of which each key is tried that may be left out.
+const SHORTENED: usize = 64 << 10;
+
+/// Keys of which something may be left out: what stands below others is the user's own.
+const OPTIONAL: &[&str] = &["summary", "cluster", "polled_by", "timeline", "autoscale"];
+
+/// Leaves out all that makes no difference.
+fn shorten(root: &mut Object, same: &dyn Fn(&Object) -> bool) {
+    for key in OPTIONAL {
+        let mut places = Vec::new();
+        let pointer = format!("/{key}");
+        if let Some(value) = root.get(*key) {
+            places_of(value, &pointer, &mut places);
+        }
+        places.push(pointer);
+        for place in places {
+            let mut shorter = Value::Object(root.clone());
+            let Some((parent, key)) = place.rsplit_once('/') else { continue };
+            let removed =
+                shorter.pointer_mut(parent).and_then(Value::as_object_mut).and_then(|it| it.shift_remove(key));
+            if let (Some(_), Value::Object(shorter)) = (removed, shorter)
+                && same(&shorter)
+            {
+                *root = shorter;
+            }
+        }
+    }
+    simple_members(root, same);
+}
+
+/// Where keys stand that might be left out, the innermost first. Names of members and roles have no `/`.
+fn places_of(value: &Value, pointer: &str, places: &mut Vec<String>) {
+    let mut below = |key: &str, value: &Value| {
+        let pointer = format!("{pointer}/{key}");
+        places_of(value, &pointer, places);
+        if value_of_key(key) {
+            places.push(pointer);
+        }
+    };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| below(key, value)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, value)| below(&at.to_string(), value)),
+        _ => {}
+    }
+}
+
+fn value_of_key(key: &str) -> bool {
+    !key.contains(['/', '~']) && key.parse::<usize>().is_err()
+}
+
+/// A role with nothing but a number of members is that number, and a list of one name is the name.
+fn simple_members(root: &mut Object, same: &dyn Fn(&Object) -> bool) {
+    let members = root.get("cluster").and_then(|cluster| cluster.get("members")).and_then(Value::as_object);
+    let roles: Vec<String> = members.into_iter().flat_map(|members| members.keys().cloned()).collect();
+    let entries = root.get("timeline").and_then(Value::as_array).map_or(0, Vec::len);
+    let mut tries: Vec<(String, fn(&Value) -> Option<Value>)> = Vec::new();
+    let count: fn(&Value) -> Option<Value> =
+        |role| role.get("count").filter(|_| role.as_object().is_some_and(|it| it.len() == 1)).cloned();
+    tries.extend(roles.iter().map(|role| (format!("/cluster/members/{role}"), count)));
+    let name: fn(&Value) -> Option<Value> = |list| match list.as_array()?.as_slice() {
+        [one @ Value::String(_)] => Some(one.clone()),
+        _ => None,
+    };
+    for entry in 0..entries {
+        let keys = root.get("timeline").and_then(|it| it.get(entry)?.as_object()).into_iter().flatten();
+        for key in keys.map(|(key, _)| key).filter(|key| value_of_key(key)) {
+            tries.push((format!("/timeline/{entry}/{key}"), name));
+            tries.push((format!("/timeline/{entry}/{key}/member"), name));
+        }
+    }
+    for (place, simpler) in tries {
+        let mut simple = Value::Object(root.clone());
+        let found = simple.pointer_mut(&place).and_then(|value| Some((simpler(value)?, value)));
+        let Some((simpler, value)) = found else { continue };
+        *value = simpler;
+        if let Value::Object(simple) = simple
+            && same(&simple)
+        {
+            *root = simple;
+        }
+    }
+}
+
+/// A value as people write it: in one line, quotes only where YAML would read something else without them.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => word(text),
+        Value::Array(items) if !items.is_empty() => {
+            format!("[ {} ]", items.iter().map(plain).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(map) if !map.is_empty() => {
+            let entries = map.iter().map(|(key, value)| format!("{}: {}", word(key), plain(value)));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '%');
+    let good = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain);
+    // What YAML, old or new, takes for something else.
+    let another = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let number = text.parse::<f64>().is_ok()
+        || text.starts_with('0') && text.len() > 1 && !text.ends_with('s')
+        || text.contains('_') && text.starts_with(|c: char| c.is_ascii_digit())
+        || text.len() > 7 && text.starts_with(|c: char| c.is_ascii_digit()) && text.contains('-');
+    match good && !number && !another.iter().any(|it| it.eq_ignore_ascii_case(text)) {
+        true => text.to_owned(),
+        false => json!(text).to_string(),
+    }
+}
+
+/// The lines of a file: lists with an item on each.
+fn text(root: &Object, render: &dyn Fn(&Value) -> String) -> String {
     let mut text = String::new();
-    let mut line = |key: &str, value: Value| text += &format!("{key}: {value}\n");
+    for (key, value) in root {
+        match value {
+            Value::Array(items) if !items.is_empty() => {
+                let lines: Vec<String> = items.iter().map(|item| format!("\n  - {}", render(item))).collect();
+                text += &format!("{key}:{}\n", lines.concat());
+            }
+            value => text += &format!("{key}: {}\n", render(value)),
+        }
+    }
+    text
+}
+
+/// All of it, key by key.
+fn root(plan: &Plan) -> Object {
+    let mut root = Object::new();
+    let mut line = |key: &str, value: Value| set(&mut root, key, Some(value));
     line("name", json!(plan.name));
     line("summary", json!(plan.summary));
     line("kestra", json!(plan.kestra.name()));
@@ -41,10 +196,7 @@ pub fn write(plan: &Plan) -> String {
         line("environment", json!(plan.environment));
     }
     let mut list = |key: &str, items: Vec<Value>, always: bool| {
-        if always || !items.is_empty() {
-            let lines: Vec<String> = items.iter().map(|item| format!("\n  - {item}")).collect();
-            text += &format!("{key}:{}\n", if lines.is_empty() { " []".to_owned() } else { lines.concat() });
-        }
+        set(&mut root, key, Some(items).filter(|items| always || !items.is_empty()));
     };
     list("flows", plan.flows.iter().map(flow).collect(), false);
     list("behaviour", plan.behaviour.iter().map(behaviour).collect(), false);
@@ -55,7 +207,16 @@ pub fn write(plan: &Plan) -> String {
     list("autoscale", plan.autoscale.iter().map(autoscale).collect(), false);
     list("timeline", plan.timeline.iter().map(|it| entry(it, plan)).collect(), false);
     list("commands", plan.commands.iter().map(|it| command(it, plan)).collect(), false);
-    text
+    root
+}
+
+/// An entry of the timeline as somebody writes it, who gives it no name.
+pub(super) fn entry_of_file(it: &TimelineEntry, plan: &Plan) -> Value {
+    let mut value = entry(it, plan);
+    if let Some(object) = value.as_object_mut() {
+        object.shift_remove("name");
+    }
+    value
 }
 
 /// Puts in what is there.
@@ -114,7 +275,7 @@ fn member(plan: &MemberPlan, count: usize, most: usize) -> Value {
     set(&mut object, "count", Some(count));
     set(&mut object, "most", Some(most).filter(|most| *most > count));
     set(&mut object, "threads", Some(plan.threads));
-    set(&mut object, "heap", Some(format!("{}B", plan.heap)));
+    set(&mut object, "heap", Some(size(plan.heap as f64)));
     set(&mut object, "restart", Some(restart));
     set(&mut object, "grace", Some(span(plan.grace)));
     set(&mut object, "version", plan.kestra.map(|version| version.name()));
@@ -246,10 +407,25 @@ fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
     let over = if arrivals.webhook { "webhook" } else { "api" };
     let mut object = Object::new();
     set(&mut object, "flow", Some(flow));
-    set(&mut object, "rate", Some(format!("{}/s", arrivals.rate)));
+    set(&mut object, "rate", Some(rate(arrivals.rate)));
     set(&mut object, "over", Some(over));
     set(&mut object, "inputs", (!arrivals.inputs.is_empty()).then(|| arrivals.inputs.clone()));
     object.into()
+}
+
+/// Executions a minute, where that is the same rate to the last bit.
+fn rate(rate: f64) -> String {
+    let minutes = libm::round(rate * 6e10) / 1e9;
+    if minutes / 60.0 == rate { format!("{minutes}/min") } else { format!("{rate}/s") }
+}
+
+/// Bytes in the largest unit of which they are a whole number.
+fn size(bytes: f64) -> String {
+    let units = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1024.0)];
+    match units.into_iter().find(|(_, size)| bytes >= *size && bytes % size == 0.0) {
+        Some((unit, size)) => format!("{}{unit}", bytes / size),
+        None => format!("{bytes}B"),
+    }
 }
 
 fn names(members: &[usize], plan: &Plan) -> Value {
@@ -302,8 +478,8 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Target::Queue(queue) => return (row.keyword, json!(queue.word())),
     };
     let amount = match fault.amount {
-        Amount::Rate(rate) => Some((Unit::Rate, json!(format!("{rate}/s")))),
-        Amount::Leak(rate) => Some((Unit::Leak, json!(format!("{rate}B/s")))),
+        Amount::Rate(rate) => Some((Unit::Rate, json!(self::rate(rate)))),
+        Amount::Leak(rate) => Some((Unit::Leak, json!(format!("{}/s", size(rate))))),
         Amount::Times(times) => Some((Unit::Times, number(times))),
         Amount::Share(share) => Some((Unit::Share, number(share))),
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
