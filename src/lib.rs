@@ -174,7 +174,7 @@ mod time;
 
 pub use document::{Diagnostic, Place, Severity, Source, render as render_diagnostics};
 pub use lab::{
-    Coverage, Detection, Export, Finding, Fuzz, FuzzRuns, Least, Matrix, MatrixRuns, RunFailed, Runs, Sensed,
+    Coverage, Detection, Export, Finding, Fuzz, FuzzRuns, Harm, Least, Matrix, MatrixRuns, RunFailed, Runs, Sensed,
     Sensitivity, SensitivityRuns, Smallest, Sweep, TestFile, fuzz, matrix, promtool, run_all, sensitivity, sweep,
 };
 pub use management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};

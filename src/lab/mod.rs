@@ -9,7 +9,7 @@ mod sensitivity;
 mod sweep;
 
 pub use export::{Export, TestFile, promtool};
-pub use fuzz::{Finding, Fuzz, FuzzRuns, fuzz};
+pub use fuzz::{Finding, Fuzz, FuzzRuns, Harm, fuzz};
 pub use matrix::{Coverage, Matrix, MatrixRuns, matrix};
 pub use parallel::{RunFailed, run_all};
 pub use sensitivity::{Least, Sensed, Sensitivity, SensitivityRuns, Smallest, sensitivity};

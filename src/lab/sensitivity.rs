@@ -318,7 +318,7 @@ impl Sensitivity {
             for it in &fault.least {
                 writeln!(
                     out,
-                    "  {:<9} {} still fires; {}: {} (in the file {})",
+                    "  {:<9} {} still fires; with {} {} (in the file {})",
                     it.of,
                     it.fires,
                     it.below,
@@ -335,10 +335,10 @@ impl Sensitivity {
             }
             let Some(smallest) = &fault.smallest else { continue };
             writeln!(out, "  smallest  {}", smallest.what)?;
-            let below = smallest.below.iter().map(|(what, fired)| format!("{what}: {}", self.runs_of(*fired)));
+            let below = smallest.below.iter().map(|(what, fired)| format!("with {what} {}", self.runs_of(*fired)));
             let below: Vec<String> = below.collect();
             if !below.is_empty() {
-                writeln!(out, "            one step below, {}", below.join("; "))?;
+                writeln!(out, "            one step below: {}", below.join("; "))?;
             } else {
                 writeln!(out, "            there is nothing that could be less of it")?;
             }

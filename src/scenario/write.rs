@@ -16,7 +16,7 @@ type Object = Map<String, Value>;
 /// The text of a scenario that needs no other file. What is expected is left out: it was written for another
 /// timeline; so are secrets, which nobody is to read.
 pub fn write(plan: &Plan) -> String {
-    text(&root(plan), &Value::to_string)
+    text(&root(plan))
 }
 
 /// The same for people to read and to go on with: without what a reader fills in by itself, and without quotes where none
@@ -24,27 +24,27 @@ pub fn write(plan: &Plan) -> String {
 pub fn write_short(plan: &Plan) -> String {
     let full = root(plan);
     let read_back = |root: &Object| {
-        let (read, _) = read("written.yaml", &text(root, &Value::to_string), &NoFiles);
+        let (read, _) = read("written.yaml", &text(root), &NoFiles);
         read.map(|read| Plan { expectations: Vec::new(), ..read })
     };
     let mut root = full.clone();
     let wanted = read_back(&root);
     // What is large is written whole: each key that may be left out is tried.
-    if wanted.is_some() && text(&full, &Value::to_string).len() <= SHORTENED {
+    if wanted.is_some() && text(&full).len() <= SHORTENED {
         let same = |root: &Object| read_back(root) == wanted;
         shorten(&mut root, &same);
     }
-    let short = text(&root, &plain);
+    let short = short_text(&root);
     let (again, _) = read("written.yaml", &short, &NoFiles);
     let whole = again.map(|read| Plan { expectations: Vec::new(), ..read }) == wanted;
-    if whole { short } else { text(&full, &Value::to_string) }
+    if whole { short } else { text(&full) }
 }
 
 /// Bytes of a text of which each key is tried that may be left out.
 const SHORTENED: usize = 64 << 10;
 
 /// Keys of which something may be left out: what stands below others is the user's own.
-const OPTIONAL: &[&str] = &["summary", "cluster", "polled_by", "timeline", "autoscale"];
+const OPTIONAL: &[&str] = &["summary", "cluster", "behaviour", "arrivals", "polled_by", "autoscale", "timeline"];
 
 /// Leaves out all that makes no difference.
 fn shorten(root: &mut Object, same: &dyn Fn(&Object) -> bool) {
@@ -96,8 +96,11 @@ fn simple_members(root: &mut Object, same: &dyn Fn(&Object) -> bool) {
     let roles: Vec<String> = members.into_iter().flat_map(|members| members.keys().cloned()).collect();
     let entries = root.get("timeline").and_then(Value::as_array).map_or(0, Vec::len);
     let mut tries: Vec<(String, fn(&Value) -> Option<Value>)> = Vec::new();
-    let count: fn(&Value) -> Option<Value> =
-        |role| role.get("count").filter(|_| role.as_object().is_some_and(|it| it.len() == 1)).cloned();
+    let count: fn(&Value) -> Option<Value> = |role| match (role.as_object()?, role.get("count")) {
+        (role, None) if role.is_empty() => Some(json!(1)),
+        (role, Some(count)) if role.len() == 1 => Some(count.clone()),
+        _ => None,
+    };
     tries.extend(roles.iter().map(|role| (format!("/cluster/members/{role}"), count)));
     let name: fn(&Value) -> Option<Value> = |list| match list.as_array()?.as_slice() {
         [one @ Value::String(_)] => Some(one.clone()),
@@ -154,18 +157,65 @@ fn word(text: &str) -> String {
 }
 
 /// The lines of a file: lists with an item on each.
-fn text(root: &Object, render: &dyn Fn(&Value) -> String) -> String {
+fn text(root: &Object) -> String {
     let mut text = String::new();
     for (key, value) in root {
         match value {
             Value::Array(items) if !items.is_empty() => {
-                let lines: Vec<String> = items.iter().map(|item| format!("\n  - {}", render(item))).collect();
+                let lines: Vec<String> = items.iter().map(|item| format!("\n  - {item}")).collect();
                 text += &format!("{key}:{}\n", lines.concat());
             }
-            value => text += &format!("{key}: {}\n", render(value)),
+            value => text += &format!("{key}: {value}\n"),
         }
     }
     text
+}
+
+/// The same for people: what is long stands on several lines.
+fn short_text(root: &Object) -> String {
+    let mut text = String::new();
+    for (key, value) in root {
+        match value {
+            Value::Array(items) if !items.is_empty() => below(key, value, 0, &mut text),
+            value => entry_line(key, value, 0, &mut text),
+        }
+    }
+    text
+}
+
+/// Characters of a line.
+const WIDTH: usize = 110;
+
+fn entry_line(key: &str, value: &Value, indent: usize, out: &mut String) {
+    let line = plain(value);
+    let nests = matches!(value, Value::Array(_) | Value::Object(_));
+    match nests && indent + key.len() + line.len() + 2 > WIDTH {
+        true => below(key, value, indent, out),
+        false => *out += &format!("{:indent$}{}: {line}\n", "", word(key)),
+    }
+}
+
+/// A key with what belongs to it on the lines after it.
+fn below(key: &str, value: &Value, indent: usize, out: &mut String) {
+    *out += &format!("{:indent$}{}:\n", "", word(key));
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| item_lines(item, indent + 2, out)),
+        Value::Object(map) => map.iter().for_each(|(key, value)| entry_line(key, value, indent + 2, out)),
+        _ => {}
+    }
+}
+
+fn item_lines(item: &Value, indent: usize, out: &mut String) {
+    let line = plain(item);
+    match item {
+        Value::Object(map) if indent + line.len() + 2 > WIDTH && !map.is_empty() => {
+            let mut lines = String::new();
+            map.iter().for_each(|(key, value)| entry_line(key, value, indent + 2, &mut lines));
+            // The first key stands behind the dash.
+            *out += &format!("{:indent$}- {}", "", lines.trim_start());
+        }
+        _ => *out += &format!("{:indent$}- {line}\n", ""),
+    }
 }
 
 /// All of it, key by key.
@@ -210,11 +260,21 @@ fn root(plan: &Plan) -> Object {
     root
 }
 
+/// A list of one name is the name.
+fn one_name(value: &mut Value) {
+    if let Some([one @ Value::String(_)]) = value.as_array().map(Vec::as_slice) {
+        *value = one.clone();
+    }
+}
+
 /// An entry of the timeline as somebody writes it, who gives it no name.
 pub(super) fn entry_of_file(it: &TimelineEntry, plan: &Plan) -> Value {
     let mut value = entry(it, plan);
-    if let Some(object) = value.as_object_mut() {
-        object.shift_remove("name");
+    let Some(object) = value.as_object_mut() else { return value };
+    object.shift_remove("name");
+    for value in object.values_mut() {
+        one_name(value);
+        value.get_mut("member").into_iter().for_each(one_name);
     }
     value
 }
@@ -389,10 +449,10 @@ fn behaviour(behaviour: &Behaviour) -> Value {
     let mut object = select(&behaviour.select);
     let duration = behaviour.duration.map(|it| json!({ "median": span(it.median), "p99": span(it.p99) }));
     set(&mut object, "duration", duration);
-    set(&mut object, "fails", behaviour.fails.map(number));
-    set(&mut object, "warns", behaviour.warns.map(number));
+    set(&mut object, "fails", behaviour.fails.map(share));
+    set(&mut object, "warns", behaviour.warns.map(share));
     set(&mut object, "logs", behaviour.logs);
-    set(&mut object, "fires", behaviour.fires.map(number));
+    set(&mut object, "fires", behaviour.fires.map(share));
     set(&mut object, "outputs", behaviour.outputs.clone());
     object.into()
 }
@@ -400,6 +460,17 @@ fn behaviour(behaviour: &Behaviour) -> Value {
 /// A number as it is read back to the last bit, and never with an exponent.
 fn number(value: f64) -> Value {
     json!(value.to_string())
+}
+
+/// A share in percent, where that is the same share to the last bit.
+fn share(share: f64) -> Value {
+    let percent = libm::round(share * 1e9) / 1e7;
+    if percent / 100.0 == share { json!(format!("{percent}%")) } else { number(share) }
+}
+
+/// A factor.
+fn factor(times: f64) -> Value {
+    json!(format!("{times}x"))
 }
 
 fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
@@ -480,8 +551,8 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
     let amount = match fault.amount {
         Amount::Rate(rate) => Some((Unit::Rate, json!(self::rate(rate)))),
         Amount::Leak(rate) => Some((Unit::Leak, json!(format!("{}/s", size(rate))))),
-        Amount::Times(times) => Some((Unit::Times, number(times))),
-        Amount::Share(share) => Some((Unit::Share, number(share))),
+        Amount::Times(times) => Some((Unit::Times, factor(times))),
+        Amount::Share(share) => Some((Unit::Share, self::share(share))),
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
         Amount::Answers(answer) => Some((Unit::Answers, json!(answer.to_string()))),
         Amount::Thread(thread) => Some((Unit::Thread, json!(thread.word()))),
@@ -496,7 +567,7 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
 /// What stands at `database`.
 fn manner(amount: Amount) -> Value {
     match amount {
-        Amount::Manner(DatabaseFault::Slow(times)) => json!({ "slow": number(times) }),
+        Amount::Manner(DatabaseFault::Slow(times)) => json!({ "slow": factor(times) }),
         Amount::Manner(manner) => json!(manner.word()),
         _ => Value::Null,
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::report;
 use crate::simulator::{Simulation, StateChange};
 use crate::time::{Duration, Instant};
 
@@ -22,14 +21,15 @@ pub enum Harm {
 }
 
 /// Harm of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Harmed {
     pub(super) harm: Harm,
     /// Of which flow, an index into the plan's.
     pub(super) flow: u32,
     /// Since when.
-    #[serde(serialize_with = "report::instant")]
     pub(super) since: Instant,
+    /// Until when it goes on, as far as the run shows it.
+    pub(super) until: Instant,
     /// How many executions of it.
     pub(super) count: usize,
 }
@@ -68,18 +68,22 @@ impl Lives {
         self.flows.get(&flow).map_or(&[], Vec::as_slice)
     }
 
-    /// How long an execution of a flow takes at most.
+    fn until(&self, life: &Life) -> Instant {
+        life.ended.map_or(self.end, |(at, _)| at)
+    }
+
+    /// How long an execution of a flow takes at most; those too that have not ended.
     fn usual(&self, flow: u32) -> Duration {
-        let ended = self.of_flow(flow).iter().filter_map(|life| Some(life.ended?.0.since(life.created)));
-        ended.max().unwrap_or_default()
+        self.of_flow(flow).iter().map(|life| self.until(life).since(life.created)).max().unwrap_or_default()
     }
 
     /// All harm that lasts longer than a limit, by flow, beside the lives of the same cluster when it is well.
     pub(super) fn harm(&self, well: &Lives, limit: Duration) -> Vec<Harmed> {
         let mut all = Vec::new();
         for flow in well.flows.keys().copied() {
-            // A flow that fails without any fault says nothing.
-            if well.of_flow(flow).iter().any(|life| life.ended.is_some_and(|(_, bad)| bad)) {
+            // A flow that fails or waits too long without any fault says nothing.
+            let fails = well.of_flow(flow).iter().any(|life| life.ended.is_some_and(|(_, bad)| bad));
+            if fails || well.usual(flow) > limit {
                 continue;
             }
             let found = [self.failing(flow, limit), self.hanging(well, flow, limit), self.missing(well, flow, limit)];
@@ -108,16 +112,19 @@ impl Lives {
         }
         let (since, begin) = found?;
         let spell = bad.iter().skip(begin).zip(bad.iter().skip(begin + 1)).take_while(|(a, b)| b.since(**a) <= limit);
-        Some(Harmed { harm: Harm::Fail, flow, since, count: 1 + spell.count() })
+        let rest: Vec<Instant> = spell.map(|(_, at)| *at).collect();
+        let until = rest.last().copied().unwrap_or(since);
+        Some(Harmed { harm: Harm::Fail, flow, since, until, count: 1 + rest.len() })
     }
 
     /// Executions that take longer than they ever do, by more than the limit.
     fn hanging(&self, well: &Lives, flow: u32, limit: Duration) -> Option<Harmed> {
         let usual = well.usual(flow);
-        let until = |life: &Life| life.ended.map_or(self.end, |(at, _)| at);
-        let long = self.of_flow(flow).iter().filter(|life| until(life).since(life.created) > usual + limit);
-        let since: Vec<Instant> = long.map(|life| life.created + usual).collect();
-        Some(Harmed { harm: Harm::Hang, flow, since: since.iter().min().copied()?, count: since.len() })
+        let long = self.of_flow(flow).iter().filter(|life| self.until(life).since(life.created) > usual + limit);
+        let long: Vec<&Life> = long.collect();
+        let since = long.iter().map(|life| life.created + usual).min()?;
+        let until = long.iter().map(|life| self.until(life)).max()?;
+        Some(Harmed { harm: Harm::Hang, flow, since, until, count: long.len() })
     }
 
     /// A time in which none comes, and several would have come.
@@ -134,7 +141,7 @@ impl Lives {
             let missed: Vec<Instant> = due.iter().copied().filter(|at| *at > from && *at < to).collect();
             let since = *missed.first()?;
             let lasts = to.since(since) > limit && missed.len() > 1;
-            lasts.then_some(Harmed { harm: Harm::Missing, flow, since, count: missed.len() })
+            lasts.then_some(Harmed { harm: Harm::Missing, flow, since, until: to, count: missed.len() })
         })
     }
 }

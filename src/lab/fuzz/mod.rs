@@ -118,9 +118,9 @@ pub fn fuzz(
                 Err(_) => found.broken += 1,
                 Ok(Looked::Well) => {}
                 Ok(Looked::Noticed) => (found.harmed, found.noticed) = (found.harmed + 1, found.noticed + 1),
-                Ok(Looked::Unnoticed(harmed)) => {
+                Ok(Looked::Unnoticed(unnoticed)) => {
                     found.harmed += 1;
-                    fuzzing.keep(&drawn(at), first + at as u64, harmed, &mut found.findings, &mut known);
+                    fuzzing.keep(&drawn(at), first + at as u64, unnoticed, &mut found.findings, &mut known);
                 }
             }
         }
@@ -129,14 +129,21 @@ pub fn fuzz(
 }
 
 /// What is seen of a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Looked {
     /// Nothing came to harm, or there is nothing to look at.
     Well,
     /// An alert told of all of it.
     Noticed,
     /// None told of this.
-    Unnoticed(Harmed),
+    Unnoticed(Unnoticed),
+}
+
+/// Harm of which no alert told in time, and the one that told of it later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unnoticed {
+    harmed: Harmed,
+    late: Option<(Instant, String)>,
 }
 
 struct Fuzzing<'a> {
@@ -160,10 +167,13 @@ impl Fuzzing<'_> {
         }
         let report = run::run(&plan, SEED, Calendar::default(), Some(self.watch))?;
         // What fires before anything is done tells nothing of it.
-        let firings: Vec<Instant> =
-            report.alerts.iter().flatten().filter_map(|line| line.firing).filter(|at| *at >= fault).collect();
-        let told = |harmed: &Harmed| firings.iter().any(|at| *at <= harmed.since + self.limit);
-        Ok(harm.into_iter().find(|harmed| !told(harmed)).map_or(Looked::Noticed, Looked::Unnoticed))
+        let lines = report.alerts.iter().flatten();
+        let firings: Vec<(Instant, &str)> =
+            lines.filter_map(|line| Some((line.firing.filter(|at| *at >= fault)?, line.alert.as_str()))).collect();
+        let told = |harmed: &Harmed| firings.iter().any(|(at, _)| *at <= harmed.since + self.limit);
+        let late = || firings.iter().min().map(|(at, alert)| (*at, (*alert).to_owned()));
+        let unnoticed = harm.into_iter().find(|harmed| !told(harmed));
+        Ok(unnoticed.map_or(Looked::Noticed, |harmed| Looked::Unnoticed(Unnoticed { harmed, late: late() })))
     }
 
     /// Keeps a finding, unless it is known.
@@ -171,24 +181,25 @@ impl Fuzzing<'_> {
         &self,
         sketch: &Sketch,
         number: u64,
-        harmed: Harmed,
+        unnoticed: Unnoticed,
         findings: &mut Vec<Finding>,
         known: &mut BTreeMap<(BTreeSet<String>, Harm), usize>,
     ) {
         let drawn = shapes(sketch);
-        let same = known.iter().find(|((shapes, harm), _)| *harm == harmed.harm && shapes.is_subset(&drawn));
+        let same = known.iter().find(|((shapes, harm), _)| *harm == unnoticed.harmed.harm && shapes.is_subset(&drawn));
         if let Some(finding) = same.and_then(|(_, at)| findings.get_mut(*at)) {
             finding.runs += 1;
             return;
         }
-        let (smallest, harmed) = self.shrink(sketch.clone(), harmed);
+        let (smallest, unnoticed) = self.shrink(sketch.clone(), unnoticed);
+        let harmed = unnoticed.harmed;
         let cause = shapes(&smallest);
         if let Some(finding) = known.get(&(cause.clone(), harmed.harm)).and_then(|at| findings.get_mut(*at)) {
             finding.runs += 1;
             return;
         }
         let Some(plan) = smallest.plan() else { return };
-        let told = self.told(&harmed, &plan);
+        let told = self.told(&unnoticed, &plan);
         findings.push(Finding {
             cause: cause.iter().cloned().collect::<Vec<_>>().join(", "),
             harm: harmed.harm,
@@ -203,7 +214,7 @@ impl Fuzzing<'_> {
     }
 
     /// The smallest scenario that shows the same harm, found step by step.
-    fn shrink(&self, mut sketch: Sketch, mut harmed: Harmed) -> (Sketch, Harmed) {
+    fn shrink(&self, mut sketch: Sketch, mut unnoticed: Unnoticed) -> (Sketch, Unnoticed) {
         let mut tries = 0;
         'smaller: loop {
             for smaller in sketch.smaller() {
@@ -213,28 +224,45 @@ impl Fuzzing<'_> {
                 }
                 let seen = self.look(&smaller);
                 if let Ok(Looked::Unnoticed(still)) = seen
-                    && still.harm == harmed.harm
+                    && still.harmed.harm == unnoticed.harmed.harm
                 {
-                    (sketch, harmed) = (smaller, still);
+                    (sketch, unnoticed) = (smaller, still);
                     continue 'smaller;
                 }
             }
             break;
         }
-        (sketch, harmed)
+        (sketch, unnoticed)
     }
 
-    fn told(&self, harmed: &Harmed, plan: &Plan) -> String {
+    fn told(&self, Unnoticed { harmed, late }: &Unnoticed, plan: &Plan) -> String {
         let flow = plan.flows.get(harmed.flow as usize).map(|flow| flow.name()).unwrap_or_default();
-        let since = harmed.since.rounded();
-        let (count, are) = (harmed.count, if harmed.count == 1 { "execution" } else { "executions" });
+        let (since, until) = (seconds(harmed.since), seconds(harmed.until));
+        let many = harmed.count > 1;
+        let executions = format!("{} execution{}", harmed.count, if many { "s" } else { "" });
         let what = match harmed.harm {
-            Harm::Fail => format!("from {since} on {count} {are} of {flow} end badly, one after the other"),
-            Harm::Hang => format!("from {since} on {count} {are} of {flow} do not end as they should"),
-            Harm::Missing => format!("from {since} on {flow} does not run: {count} {are} are missing"),
+            Harm::Fail => format!("{executions} of {flow} end badly between {since} and {until}"),
+            Harm::Hang => {
+                let does = if many { "take" } else { "takes" };
+                format!(
+                    "{executions} of {flow} {does} too long, or never end{}, from {since} on",
+                    if many { "" } else { "s" }
+                )
+            }
+            Harm::Missing => format!("{flow} does not run between {since} and {until}: {executions} missing"),
         };
-        format!("Unnoticed: {what}, and no alert fires within {}.", self.limit)
+        let until = seconds(harmed.since + self.limit);
+        let late = late
+            .as_ref()
+            .map_or("or later".to_owned(), |(at, alert)| format!("the first is {alert} at {}", seconds(*at)));
+        format!("Unnoticed: {what}. No alert fires until {until}, {late}.")
     }
+}
+
+/// The nearest second before an instant, for people.
+fn seconds(at: Instant) -> Instant {
+    let second = crate::time::SECOND as i64;
+    Instant::from_nanoseconds(at.as_nanoseconds().div_euclid(second) * second)
 }
 
 /// What kinds of faults there are.

@@ -55,6 +55,29 @@ impl FlowSketch {
         }
     }
 
+    /// How many of its tasks run at once, about.
+    fn load(&self) -> f64 {
+        let rate = match self.cron {
+            Some("* * * * *") => 1.0,
+            Some(_) => 0.2,
+            None => self.rate as f64,
+        };
+        rate / 60.0 * self.tasks as f64 * (self.median + self.p99) as f64 / 2.0
+    }
+
+    /// It with less to do, as much as there are threads for, and as its own limit lets through.
+    fn fitting(mut self, free: f64) -> FlowSketch {
+        let steps: [fn(&mut FlowSketch); 4] =
+            [|it| it.tasks = 1, |it| it.p99 = it.median, |it| it.rate = 1, |it| (it.median, it.p99) = (1, 1)];
+        for step in steps {
+            if self.load() > free {
+                step(&mut self);
+            }
+        }
+        self.concurrency = self.concurrency.filter(|limit| self.load() < *limit as f64 / 2.0);
+        self
+    }
+
     fn write(&self, out: &mut [Vec<String>; 3]) {
         let tasks = (1..=self.tasks)
             .map(|number| format!("      - {{ id: task-{number}, type: io.kestra.plugin.scripts.shell.Commands }}"));
@@ -97,19 +120,29 @@ impl Sketch {
                 members
             }
         };
-        let flows = (1..=1 + stream.below(3)).map(|number| FlowSketch::drawn(number, stream)).collect();
+        let threads = one(stream, &[2, 8], 8);
+        let workers = members.iter().find(|(role, _)| *role == "worker").map_or(1, |(_, count)| *count);
+        // When all is well, half of the threads are idle.
+        let mut free = workers as f64 * threads as f64 / 2.0;
+        let mut flows = Vec::new();
+        for number in 1..=1 + stream.below(3) {
+            let flow = FlowSketch::drawn(number, stream).fitting(free);
+            free -= flow.load();
+            flows.push(flow);
+        }
         let mut sketch = Sketch {
             name: format!("fuzz-{seed}-{number}"),
             kestra: kestra.to_owned(),
             duration: Duration::minutes(60),
             members,
-            threads: one(stream, &[2, 8], 8),
+            threads,
             flows,
             faults: Vec::new(),
         };
         if let Some(plan) = sketch.plan() {
             let faults = 1 + stream.below(3);
             sketch.faults = (0..faults).filter_map(|_| any_entry(&plan, &mut |below| stream.below(below))).collect();
+            sketch.faults.sort_by_key(|fault| span(fault, "at"));
         }
         sketch
     }
@@ -189,12 +222,9 @@ impl Sketch {
             flow(&|it| it.rate = 6);
         }
         for at in 0..self.faults.len() {
-            for (key, values) in
-                [("for", [None, Some("5m"), Some("10m"), Some("20m")]), ("at", [None, Some("5m"), Some("10m"), None])]
-            {
-                for value in values {
-                    with(&|it| set(it.faults.get_mut(at), key, value));
-                }
+            with(&|it| set(it.faults.get_mut(at), "for", None));
+            for (key, value) in [("for", "5m"), ("for", "10m"), ("for", "20m"), ("at", "5m"), ("at", "10m")] {
+                with(&|it| set(it.faults.get_mut(at), key, Some(value)));
             }
         }
         for minutes in [20, 30, 40] {
@@ -209,12 +239,17 @@ impl Sketch {
 
 /// Sets when a fault begins or how long it lasts, to less than it was; with no value it says nothing of how long.
 fn set(fault: Option<&mut Json>, key: &str, value: Option<&str>) {
-    let Some(fault) = fault.and_then(Json::as_object_mut) else { return };
-    let span = |text: &str| text.parse::<Duration>().unwrap_or_default();
-    let Some(is) = fault.get(key).and_then(Json::as_str).map(span) else { return };
+    let Some(fault) = fault else { return };
+    let is = span(fault, key);
+    let Some(fault) = fault.as_object_mut() else { return };
     match value {
-        Some(value) if span(value) < is => _ = fault.insert(key.to_owned(), value.into()),
-        None if key == "for" => _ = fault.shift_remove(key),
+        Some(value) if value.parse().ok() < is => _ = fault.insert(key.to_owned(), value.into()),
+        None => _ = fault.shift_remove(key),
         _ => {}
     }
+}
+
+/// A time that a fault says.
+fn span(fault: &Json, key: &str) -> Option<Duration> {
+    fault.get(key)?.as_str()?.parse().ok()
 }
