@@ -207,8 +207,8 @@ impl Fuzzing<'_> {
             number,
             runs: 1,
             name: plan.name.clone(),
-            text: format!("# {told}\n{}", smallest.text()),
-            told,
+            text: format!("# Unnoticed: {}\n{}", told.replace('\n', "\n# "), smallest.text()),
+            told: told.replace('\n', " "),
         });
         known.insert((cause, harmed.harm), findings.len() - 1);
     }
@@ -254,8 +254,8 @@ impl Fuzzing<'_> {
         let until = seconds(harmed.since + self.limit);
         let late = late
             .as_ref()
-            .map_or("or later".to_owned(), |(at, alert)| format!("the first is {alert} at {}", seconds(*at)));
-        format!("Unnoticed: {what}. No alert fires until {until}, {late}.")
+            .map_or("nor later".to_owned(), |(at, alert)| format!("the first is {alert} at {}", seconds(*at)));
+        format!("{what}.\nNo alert fires until {until}, {late}.")
     }
 }
 
