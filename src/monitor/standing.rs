@@ -187,20 +187,15 @@ impl Monitor {
 
     /// Whether a selector has selected nothing.
     fn selects(&self, part: &Part, name: Option<&str>, asked: &[AskedLabel], range: bool) -> Option<Unselected> {
-        // Expressions of rules were read before.
-        let written = Expression::parse(&part.text).ok()?;
-        let found = || self.database.all().iter().map(|series| &series.labels);
-        if found().any(|labels| written.selects(labels)) {
+        let found = || self.database.of_name(name).map(|series| &series.labels);
+        if found().any(|labels| part.selects(labels)) {
             return None;
         }
         let text = match range {
             true => part.text.trim_start_matches("count_over_time(").trim_end_matches(')').to_owned(),
             false => part.text.clone(),
         };
-        let of_name: Vec<&Labels> = name.map_or(Vec::new(), |name| {
-            let named = |labels: &&Labels| labels.iter().any(|(key, value)| &**key == "__name__" && &**value == name);
-            found().filter(named).collect()
-        });
+        let of_name: Vec<&Labels> = name.map_or(Vec::new(), |_| found().collect());
         let misses = |asked: &AskedLabel| {
             let alone = Expression::parse(&asked.alone).ok()?;
             if of_name.is_empty() || of_name.iter().any(|labels| alone.selects(labels)) {

@@ -243,16 +243,29 @@ impl Profile {
         let far = |name: &&&str| place(name).abs_diff(place(self.name));
         let mut names: Vec<&&str> = Profile::NAMES.iter().filter(|name| shipped::may_name_meters(name)).collect();
         names.sort_by_key(far);
-        let others = names.into_iter().filter_map(|name| Profile::named(name).ok()).filter(|it| it.names_meters);
-        let mut found = others.filter_map(|other| Some((other, other.meters.values().find(is)?)));
+        let mut found =
+            names.into_iter().filter_map(|name| Some((*name, named(name, metric)?.into_iter().find(|it| is(&it))?)));
         let (other, meter) = found.next()?;
         let same = |here: &&Meter| here.was.contains(&meter.name) || meter.was.contains(&here.name);
         let here = |here: &Meter| {
-            let suffix = of(meter).filter(|suffix| here.suffixes().contains(suffix));
+            let suffix = of(&meter).filter(|suffix| here.suffixes().contains(suffix));
             format!("{}{}", here.prometheus_name(), suffix.or(here.suffixes().first().copied()).unwrap_or_default())
         };
-        Some((other.name, self.meters.values().find(same).map(here)))
+        Some((other, self.meters.values().find(same).map(here)))
     }
+}
+
+/// The meters of a version that names any, of which the metric may be one.
+fn named(version: &str, metric: &str) -> Option<Vec<Meter>> {
+    let folder = FOLDERS.iter().find(|folder| folder.name == version)?;
+    let sign = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let begins = |dotted: &str| {
+        dotted.len() <= metric.len() && dotted.chars().map(sign).zip(metric.chars()).all(|(a, b)| a == b)
+    };
+    read::meters_like(*folder, begins).or_else(|| {
+        let whole = Profile::named(version).ok().filter(|profile| profile.names_meters)?;
+        Some(whole.meters.values().cloned().collect())
+    })
 }
 
 /// Where a version stands among those that ship: as many are older.

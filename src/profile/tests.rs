@@ -26,6 +26,24 @@ fn a_version_that_names_meters_is_known_without_being_read() {
 }
 
 #[test]
+fn meters_that_are_read_alone_are_those_of_the_whole_version() {
+    let mut alone = 0;
+    for folder in &shipped::FOLDERS {
+        let whole = profile(folder.name);
+        let all = read::meters_like(*folder, |_| true);
+        for (name, meter) in all.iter().flatten().map(|meter| (&meter.name, meter)) {
+            let same = whole.meters.get(name).unwrap_or_else(|| panic!("{name} is not in {}", folder.name));
+            assert_eq!(format!("{meter:?}"), format!("{same:?}"));
+        }
+        assert!(all.as_ref().is_none_or(|all| all.len() == whole.meters.len()), "{}", folder.name);
+        alone += usize::from(all.is_some());
+        let one = read::meters_like(*folder, |name| name == "kestra.executor.killed.count");
+        assert!(one.is_none_or(|one| one.len() <= 1), "{}", folder.name);
+    }
+    assert_eq!(alone, 3, "0.20, 1.3 and 2.0 have tables of their own");
+}
+
+#[test]
 fn a_metric_of_another_version_is_known_by_what_tells_the_same_here() {
     let all: Vec<&Profile> = Profile::NAMES.iter().map(|name| profile(name)).collect();
     for here in &all {

@@ -139,6 +139,15 @@ impl Database {
         &self.series
     }
 
+    /// The series of a name, in the order in which they appeared; all of them when the name is open.
+    pub fn of_name<'a>(&'a self, name: Option<&str>) -> impl Iterator<Item = &'a Series> + use<'a> {
+        let (all, named) = match name {
+            Some(name) => (&[][..], self.named(name)),
+            None => (self.all(), &[][..]),
+        };
+        all.iter().chain(named.iter().filter_map(|number| self.series.get(*number as usize)))
+    }
+
     /// The numbers of the series of a name.
     pub(super) fn named(&self, name: &str) -> &[u32] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)

@@ -2,10 +2,10 @@
 
 use super::matcher::Matcher;
 use super::syntax::{Expr, Kind, Selector};
-use super::{Expression, binary, print};
+use super::{Expression, Labels, binary, print};
 
 /// A part of an expression.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Part {
     /// As a text, which is an expression again; of a range, an expression that counts its samples.
     pub text: String,
@@ -13,6 +13,15 @@ pub struct Part {
     pub kind: PartKind,
     /// The parts it is made of.
     pub parts: Vec<Part>,
+    /// As it was read, of a selector.
+    selector: Option<Selector>,
+}
+
+impl Part {
+    /// Whether it is a selector, and selects a series with these labels.
+    pub fn selects(&self, labels: &Labels) -> bool {
+        self.selector.as_ref().is_some_and(|selector| selector.selects(labels))
+    }
 }
 
 /// What a selector asks of a label.
@@ -73,28 +82,25 @@ impl Expression {
 /// A part of a tree; `text` is the text of the whole.
 fn part(expr: &Expr, text: &str) -> Part {
     let written = |expr: &Expr| print::one_line(text, expr.span.clone());
-    let of = |kind: PartKind, parts: Vec<Part>| Part { text: written(expr), kind, parts };
+    let of = |text: String, kind: PartKind, parts: Vec<Part>| Part { text, kind, parts, selector: None };
+    let counted = || format!("count_over_time({})", written(expr));
+    let whole = |kind: PartKind, parts: Vec<Part>| of(written(expr), kind, parts);
     match &expr.kind {
         Kind::Paren(it) => part(it, text),
-        Kind::Unary(it) => of(PartKind::Other, vec![part(&it.expr, text)]),
-        Kind::Number(value) => Part { text: print::number(*value), kind: PartKind::Literal, parts: Vec::new() },
-        Kind::Text(_) => of(PartKind::Literal, Vec::new()),
-        Kind::Selector(it) => of(selector(it, text, false), Vec::new()),
-        Kind::Range(it) => Part {
-            text: format!("count_over_time({})", written(expr)),
-            kind: selector(&it.selector, text, true),
-            parts: Vec::new(),
-        },
-        Kind::Subquery(it) => Part {
-            text: format!("count_over_time({})", written(expr)),
-            kind: PartKind::Other,
-            parts: vec![part(&it.expr, text)],
-        },
+        Kind::Unary(it) => whole(PartKind::Other, vec![part(&it.expr, text)]),
+        Kind::Number(value) => of(print::number(*value), PartKind::Literal, Vec::new()),
+        Kind::Text(_) => whole(PartKind::Literal, Vec::new()),
+        Kind::Selector(it) => Part { selector: Some(it.clone()), ..whole(selector(it, text, false), Vec::new()) },
+        Kind::Range(it) => {
+            let kind = selector(&it.selector, text, true);
+            Part { selector: Some(it.selector.clone()), ..of(counted(), kind, Vec::new()) }
+        }
+        Kind::Subquery(it) => of(counted(), PartKind::Other, vec![part(&it.expr, text)]),
         Kind::Aggregate(it) => {
             let param = it.param.iter().map(|it| part(it, text)).filter(|it| it.kind != PartKind::Literal);
-            of(PartKind::Aggregate, std::iter::once(part(&it.expr, text)).chain(param).collect())
+            whole(PartKind::Aggregate, std::iter::once(part(&it.expr, text)).chain(param).collect())
         }
-        Kind::Call(it) => of(PartKind::Call(it.name.clone()), it.args.iter().map(|arg| part(arg, text)).collect()),
+        Kind::Call(it) => whole(PartKind::Call(it.name.clone()), it.args.iter().map(|arg| part(arg, text)).collect()),
         Kind::Binary(it) => {
             let kind = match it.op {
                 op if binary::set(op) => PartKind::Set(op.to_owned()),
@@ -108,7 +114,7 @@ fn part(expr: &Expr, text: &str) -> Part {
                 }
                 _ => PartKind::Arithmetic,
             };
-            of(kind, vec![part(&it.left, text), part(&it.right, text)])
+            whole(kind, vec![part(&it.left, text), part(&it.right, text)])
         }
     }
 }

@@ -51,6 +51,45 @@ pub(super) fn profile(folder: Folder) -> Result<Profile, Vec<Diagnostic>> {
     profile.filter(|_| !failed).ok_or_else(|| reading.finish())
 }
 
+/// The meters of a version whose names are wanted, read without the rest of it. None when it has no table of its own, or
+/// changes it by steps: then all of the version is to be read.
+pub(super) fn meters_like(folder: Folder, wanted: impl Fn(&str) -> bool) -> Option<Vec<Meter>> {
+    let table = folder.file(METERS_FILE)?;
+    let mut reading = Reading::default();
+    let layers = layers(&mut reading, folder)?;
+    let first = layers.first()?;
+    let mut changes = |step: &str| !self::step(&mut reading, first, step, "meters").is_empty();
+    if own(first, "rename").is_some() || changes("without") || changes("add") {
+        return None;
+    }
+    let cut: String = items(table).filter(|(name, _)| wanted(name)).map(|(_, item)| item).collect();
+    if cut.is_empty() {
+        return Some(Vec::new());
+    }
+    let source = Arc::new(Source { name: format!("{}/{METERS_FILE}", folder.name), text: cut });
+    let (node, _) = document::parse_plain(&source);
+    let root = merged(&layers);
+    let object = reading.object(&root, "a version", VERSION)?;
+    let (_, shapes) = shapes(&mut reading, &object);
+    let node = node?;
+    let list = reading.list(&node, "meters");
+    Some(list.iter().filter_map(|node| meters::meter(&mut reading, node, &shapes)).collect())
+}
+
+/// The items of a table of meters, each with its name: they begin with it, at the beginning of a line.
+fn items(table: &str) -> impl Iterator<Item = (&str, &str)> {
+    const ITEM: &str = "- name: ";
+    let mut starts = table.match_indices(ITEM).map(|(at, _)| at).filter(|at| *at == 0 || table[..*at].ends_with('\n'));
+    let mut next = starts.next();
+    std::iter::from_fn(move || {
+        let start = next?;
+        next = starts.next();
+        let item = &table[start..next.unwrap_or(table.len())];
+        let name = item.strip_prefix(ITEM)?.lines().next()?.trim();
+        Some((name, item))
+    })
+}
+
 /// The folder and those it extends, its own first.
 fn layers(reading: &mut Reading, folder: Folder) -> Option<Vec<Layer>> {
     let mut layers: Vec<Layer> = Vec::new();
@@ -108,9 +147,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
     let answers = object.get("answers").and_then(|node| answers::answers(reading, node));
     let language = answers::one(reading, &object, "language", "language of flows", Language::WORDS);
     let text = answers::one(reading, &object, "text", "form of metrics", TextForm::WORDS);
-    let buckets = object.get("buckets").map_or(&[][..], |node| reading.list(node, "`buckets`"));
-    let buckets: Vec<f64> = buckets.iter().filter_map(|node| meters::number(reading, node)).collect();
-    let shapes = object.get("shapes").map_or_else(Shapes::new, |node| meters::shapes(reading, node, &buckets));
+    let (buckets, shapes) = shapes(reading, &object);
     let quirks = quirks(reading, layers);
     let (meters, names_meters) = all_meters(reading, layers, &shapes)?;
     let endpoints = all_endpoints(reading, layers)?;
@@ -134,6 +171,14 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
         loggers: loggers?,
         threads: threads?,
     })
+}
+
+/// The buckets of histograms, and the shapes of what falls into them.
+fn shapes(reading: &mut Reading, object: &Object<'_>) -> (Vec<f64>, Shapes) {
+    let buckets = object.get("buckets").map_or(&[][..], |node| reading.list(node, "`buckets`"));
+    let buckets: Vec<f64> = buckets.iter().filter_map(|node| meters::number(reading, node)).collect();
+    let shapes = object.get("shapes").map_or_else(Shapes::new, |node| meters::shapes(reading, node, &buckets));
+    (buckets, shapes)
 }
 
 /// The layers' `version.yaml` in one: a mapping is laid over that of the extended version key by key, all else stands in its
