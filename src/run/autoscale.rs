@@ -100,6 +100,7 @@ pub(super) fn unread(
             match names.of(&name) {
                 // What comes with an event is nothing until then, and 0 is right.
                 Known::There | Known::NotRaised(_) => {}
+                Known::NoMember(_, roles) if plan.cluster.members.iter().any(|it| roles.contains(&it.role)) => {}
                 known => {
                     let sign = if matches!(known, Known::Unknown(Some(_))) { ';' } else { ':' };
                     let of = format!("the query that scales {} reads what nobody shows", it.role.name());

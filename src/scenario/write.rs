@@ -90,19 +90,22 @@ fn value_of_key(key: &str) -> bool {
     !key.contains(['/', '~']) && key.parse::<usize>().is_err()
 }
 
+/// A simpler form of a value, if it has one.
+type Simpler = fn(&Value) -> Option<Value>;
+
 /// A role with nothing but a number of members is that number, and a list of one name is the name.
 fn simple_members(root: &mut Object, same: &dyn Fn(&Object) -> bool) {
     let members = root.get("cluster").and_then(|cluster| cluster.get("members")).and_then(Value::as_object);
     let roles: Vec<String> = members.into_iter().flat_map(|members| members.keys().cloned()).collect();
     let entries = root.get("timeline").and_then(Value::as_array).map_or(0, Vec::len);
-    let mut tries: Vec<(String, fn(&Value) -> Option<Value>)> = Vec::new();
-    let count: fn(&Value) -> Option<Value> = |role| match (role.as_object()?, role.get("count")) {
+    let mut tries: Vec<(String, Simpler)> = Vec::new();
+    let count: Simpler = |role| match (role.as_object()?, role.get("count")) {
         (role, None) if role.is_empty() => Some(json!(1)),
         (role, Some(count)) if role.len() == 1 => Some(count.clone()),
         _ => None,
     };
     tries.extend(roles.iter().map(|role| (format!("/cluster/members/{role}"), count)));
-    let name: fn(&Value) -> Option<Value> = |list| match list.as_array()?.as_slice() {
+    let name: Simpler = |list| match list.as_array()?.as_slice() {
         [one @ Value::String(_)] => Some(one.clone()),
         _ => None,
     };
