@@ -310,7 +310,7 @@ fn an_autoscaler_that_asks_for_what_nobody_shows_is_told_as_a_dead_rule_is() {
     };
     let told = |query: &str, watch: Option<&Watch>| {
         let plan = Arc::new(plan(&text(query)));
-        let report = mock_kestra::run::run(&plan, Seed(1), Calendar::default(), watch).expect("no limit");
+        let report = run(&plan, Seed(1), Calendar::default(), watch).expect("no limit");
         mock_kestra::report::doubts(&[report])
     };
     let watch = Watch::default();
