@@ -14,6 +14,7 @@ mod receivers;
 mod reference;
 mod scale;
 mod settings;
+mod short;
 mod threads;
 mod units;
 mod write;
@@ -42,10 +43,11 @@ pub use reference::expectations;
 pub use reference::expectations_markdown;
 pub use scale::{Dial, Scale};
 pub use settings::{Credentials, HealthSettings, Settings};
+pub use short::{plain, write_short};
 pub use threads::{Queue, Thread};
 #[cfg(feature = "server")]
 pub use units::read_time;
-pub use write::{plain, write, write_short};
+pub use write::write;
 
 /// Bounds of a scenario.
 pub mod limits {
