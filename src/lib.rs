@@ -174,7 +174,8 @@ mod time;
 
 pub use document::{Diagnostic, Place, Severity, Source, render as render_diagnostics};
 pub use lab::{
-    Coverage, Detection, Export, Matrix, MatrixRuns, RunFailed, Runs, Sweep, TestFile, matrix, promtool, run_all, sweep,
+    Coverage, Detection, Export, Finding, Fuzz, FuzzRuns, Harm, Least, Matrix, MatrixRuns, RunFailed, Runs, Sensed,
+    Sensitivity, SensitivityRuns, Smallest, Sweep, TestFile, fuzz, matrix, promtool, run_all, sensitivity, sweep,
 };
 pub use management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
 pub use monitor::{

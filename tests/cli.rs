@@ -21,6 +21,8 @@ fn help_names_every_command_and_the_exit_codes() {
         "explain",
         "sweep",
         "matrix",
+        "sensitivity",
+        "fuzz",
         "export",
         "check",
         "list",

@@ -3,12 +3,16 @@
 
 use mock_kestra::{cli, scenario};
 
+/// Two tests may write it: one after the other.
+static WRITING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 fn readme() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
 }
 
 #[test]
 fn its_tables_are_those_of_the_code() {
+    let _writing = WRITING.lock();
     let text = std::fs::read_to_string(readme()).expect("readable");
     let mut made = text.clone();
     for (name, table) in [("expect", scenario::expectations_markdown()), ("beside", cli::beside_markdown())] {
@@ -25,22 +29,38 @@ fn its_tables_are_those_of_the_code() {
     }
 }
 
-#[test]
-fn what_it_shows_of_a_matrix_is_what_the_command_says() {
-    let text = std::fs::read_to_string(readme()).expect("readable");
-    let (_, rest) = text.split_once("$ mock-kestra matrix ").expect("an example");
-    let (arguments, rest) = rest.split_once('\n').expect("a line");
-    let (shown, _) = rest.split_once("```").expect("an end");
+/// What a command says to arguments of an example.
+fn real(command: &str, arguments: &str) -> String {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_mock-kestra"))
-        .arg("matrix")
+        .arg(command)
         .args(arguments.split_whitespace())
         .output();
-    let real = String::from_utf8_lossy(&output.expect("it runs").stdout).into_owned();
-    let mut lines = real.lines();
-    for line in shown.lines().filter(|line| *line != "...") {
-        assert!(lines.any(|real| real == line), "`{line}` in its place in\n{real}");
+    String::from_utf8_lossy(&output.expect("it runs").stdout).into_owned()
+}
+
+#[test]
+fn what_it_shows_of_a_command_is_what_the_command_says() {
+    let _writing = WRITING.lock();
+    let mut text = std::fs::read_to_string(readme()).expect("readable");
+    for (command, made) in [("matrix", false), ("sensitivity", true), ("fuzz", true)] {
+        let (before, rest) = text.split_once(&format!("$ mock-kestra {command} ")).expect("an example");
+        let (arguments, rest) = rest.split_once('\n').expect("a line");
+        let (shown, after) = rest.split_once("```").expect("an end");
+        let real = real(command, arguments);
+        // A new fault is drawn too, and other scenarios are found then.
+        if made && std::env::var_os("UPDATE_README").is_some() {
+            let mut lines: Vec<&str> = real.lines().take(26).collect();
+            lines.extend((real.lines().count() > 26).then_some("..."));
+            text = format!("{before}$ mock-kestra {command} {arguments}\n{}\n```{after}", lines.join("\n"));
+            std::fs::write(readme(), &text).expect("written");
+            continue;
+        }
+        let mut lines = real.lines();
+        for line in shown.lines().filter(|line| *line != "...") {
+            assert!(lines.any(|real| real == line), "`{line}` in its place in\n{real}");
+        }
+        assert!(shown.lines().count() > 15, "{command}");
     }
-    assert!(shown.lines().count() > 20);
 }
 
 #[test]

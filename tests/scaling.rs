@@ -299,3 +299,30 @@ proptest! {
         prop_assert_eq!(up.count(), to);
     }
 }
+
+#[test]
+fn an_autoscaler_that_asks_for_what_nobody_shows_is_told_as_a_dead_rule_is() {
+    let text = |query: &str| {
+        format!(
+            "name: x\nduration: 2m\ncluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: 1 }} }}\nautoscale: \
+             [ {{ role: worker, query: \"{query}\", threshold: 10, max: 3 }} ]\n"
+        )
+    };
+    let told = |query: &str, watch: Option<&Watch>| {
+        let plan = Arc::new(plan(&text(query)));
+        let report = run(&plan, Seed(1), Calendar::default(), watch).expect("no limit");
+        mock_kestra::report::doubts(&[report])
+    };
+    let watch = Watch::default();
+    for watch in [None, Some(&watch)] {
+        let misspelt = told("sum(kestra_worker_job_pendin)", watch);
+        let [one] = misspelt.as_slice() else { panic!("{misspelt:?}") };
+        assert!(one.starts_with("x: the query that scales worker reads what nobody shows: "), "{one}");
+        assert!(one.contains("`kestra_worker_job_pendin`; did you mean `kestra_worker_job_pending`?"), "{one}");
+        // One of another version is none of this one; what only comes with an event, and what is there, is sound.
+        assert_eq!(told("sum(kestra_controller_permits_available_all)", watch).len(), 1);
+        for sound in ["sum(kestra_worker_job_pending)", "sum(kestra_executor_execution_end_count_total)", "count(up)"] {
+            assert_eq!(told(sound, watch), [] as [String; 0], "{sound}");
+        }
+    }
+}

@@ -8,12 +8,14 @@ mod arrange;
 mod beside;
 mod check;
 mod explain;
+mod fuzz;
 mod healthcheck;
 mod judge;
 mod lab;
 mod load;
 mod matrix;
 mod rules;
+mod sensitivity;
 mod serve;
 mod simulate;
 mod told;
@@ -78,6 +80,12 @@ enum Command {
     /// Every scenario against every rule: which failures would be noticed and how soon, which by nobody, which rules cry wolf
     #[command(after_long_help = matrix::MEANING)]
     Matrix(matrix::Matrix),
+    /// How little of a fault an alert still notices: the fewest members, the smallest amount, the shortest time
+    #[command(after_long_help = sensitivity::MEANING)]
+    Sensitivity(sensitivity::Sensitivity),
+    /// What the rules do not see: clusters and faults by chance, of which executions come to harm and no alert fires
+    #[command(after_long_help = fuzz::MEANING)]
+    Fuzz(fuzz::Fuzz),
     /// Carry a run out of here, for other tools
     Export(lab::Export),
     /// Check scenario files, and say what was understood
@@ -135,6 +143,8 @@ fn run(command: Command) -> Exit {
         Command::Explain(explain) => explain.run(),
         Command::Sweep(sweep) => sweep.run(),
         Command::Matrix(matrix) => matrix.run(),
+        Command::Sensitivity(sensitivity) => sensitivity.run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
@@ -267,8 +277,17 @@ impl Runs {
     }
 
     /// Tells on a terminal how far it is, when it takes longer than a second.
-    #[allow(clippy::disallowed_methods, reason = "people wait by the wall clock")]
     fn progress(&self, count: usize) -> impl FnMut(usize) + Send + use<> {
+        self.telling(Some(count))
+    }
+
+    /// The same where nobody knows how many runs it takes.
+    fn counting(&self) -> impl FnMut(usize) + Send + use<> {
+        self.telling(None)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "people wait by the wall clock")]
+    fn telling(&self, count: Option<usize>) -> impl FnMut(usize) + Send + use<> {
         let terminal = std::io::stderr().is_terminal();
         let (mut next, second) = (std::time::Instant::now(), std::time::Duration::from_secs(1));
         next += second;
@@ -277,16 +296,36 @@ impl Runs {
             if !terminal {
                 return;
             }
-            if done == count && shown {
+            if Some(done) == count && shown {
                 // Leaves no trace.
-                complain("\r\x1b[K");
+                told_enough();
             } else if std::time::Instant::now() >= next {
-                complain(&format!("\r{done} of {count} runs "));
+                let of = count.map(|count| format!(" of {count}")).unwrap_or_default();
+                to_terminal(&format!("\r{done}{of} runs "));
                 shown = true;
                 next += second / 5;
             }
         }
     }
+}
+
+/// Takes away how far it is.
+fn told_enough() {
+    to_terminal("\r\x1b[K");
+}
+
+/// Moves on the terminal of who waits, if there is one: only words of ours.
+fn to_terminal(text: &str) {
+    let mut out = std::io::stderr().lock();
+    if out.is_terminal() {
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
+/// Writes a file that is not there yet.
+fn write_new(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::File::options().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// The versions that ship, for `--kestra`.

@@ -8,6 +8,7 @@ use super::told::Told;
 use super::{Exit, Format, complain, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
+use crate::report;
 use crate::run::run;
 use crate::time::Calendar;
 
@@ -47,6 +48,7 @@ impl Run {
                     Format::Text => print(&report.text()),
                     Format::Json => print(&format!("{}\n", report.json())),
                 }
+                report::doubts(std::slice::from_ref(&report)).iter().for_each(|warning| told.warning(warning));
                 let unjudged = report.expectations.iter().filter(|verdict| verdict.met.is_none()).count();
                 if self.strict && unjudged > 0 {
                     let of = report.expectations.len();

@@ -100,4 +100,9 @@ impl State {
         use State::{Cancelled, Failed, Killed, Resubmitted, Retried, Skipped, Success, Warning};
         matches!(self, Success | Warning | Failed | Killed | Cancelled | Retried | Skipped | Resubmitted)
     }
+
+    /// Whether an execution that ends in it has not done what it should.
+    pub const fn is_bad_end(self) -> bool {
+        matches!(self, State::Failed | State::Killed | State::Cancelled)
+    }
 }

@@ -61,6 +61,9 @@ pub struct Report {
     pub notifications: Vec<MessageLine>,
     /// The expectations of the scenario.
     pub expectations: Vec<Verdict>,
+    /// What of the scenario itself does nothing, in words: an autoscaler whose query reads what nobody shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// Events the model went through.
     pub events: u64,
 }

@@ -1,5 +1,7 @@
 //! How rules stand at the end of a run, and over several runs.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Detail, Report, TargetLine};
@@ -120,9 +122,17 @@ pub fn rule_warnings(reports: &[Report]) -> Vec<String> {
     over_runs(reports).iter().filter(|rule| rule.warns()).map(told).collect()
 }
 
-/// What of rules does nothing in all of these runs, in words.
+/// What of rules does nothing in all of these runs, and what of a scenario does nothing in all of its runs, in words.
 pub fn doubts(reports: &[Report]) -> Vec<String> {
     let Some(first) = reports.first() else { return Vec::new() };
+    let mut of_scenarios: Vec<String> = Vec::new();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    // What is so in all runs of a scenario is so in the first of them.
+    for report in reports.iter().filter(|report| seen.insert(&report.scenario)) {
+        let others = || reports.iter().filter(|other| other.scenario == report.scenario);
+        let everywhere = report.doubts.iter().filter(|doubt| others().all(|other| other.doubts.contains(doubt)));
+        of_scenarios.extend(everywhere.map(|doubt| format!("{}: {doubt}", report.scenario)));
+    }
     let of_rule = |(index, line): (usize, &RuleLine)| {
         let everywhere = |doubt: &&String| {
             let has = |report: &Report| report.rules.get(index).is_some_and(|line| line.doubts.contains(doubt));
@@ -130,7 +140,7 @@ pub fn doubts(reports: &[Report]) -> Vec<String> {
         };
         line.doubts.iter().filter(everywhere).cloned().collect::<Vec<String>>()
     };
-    first.rules.iter().enumerate().flat_map(of_rule).collect()
+    first.rules.iter().enumerate().flat_map(of_rule).chain(of_scenarios).collect()
 }
 
 /// Warnings of expectations that were probably not meant as they are, each once.

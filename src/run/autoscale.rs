@@ -8,9 +8,10 @@
 
 use std::collections::VecDeque;
 
+use super::known::{Known, Names};
 use super::watch::{Watch, Watching};
 use crate::profile::Role;
-use crate::promql::Value;
+use crate::promql::{Grid, PartKind, Value};
 use crate::scenario::{Amount, Autoscale, Fault, FaultKind, Plan, Target, TimelineEntry};
 use crate::simulator::{Member, Simulation};
 use crate::time::{Calendar, Duration, Instant};
@@ -75,6 +76,40 @@ impl Scaling {
         }
         entries
     }
+}
+
+/// Queries of autoscalers that read what nobody shows, in words: such a query is nothing, of which KEDA makes 0.
+pub(super) fn unread(
+    plan: &Plan,
+    scaling: Option<&Scaling>,
+    watching: Option<&Watching>,
+    simulation: &Simulation,
+) -> Vec<String> {
+    let Some(scaling) = scaling else { return Vec::new() };
+    let Some(prometheus) = watching.or(scaling.prometheus.as_ref()).filter(|it| it.has_targets()) else {
+        return Vec::new();
+    };
+    let now = simulation.calendar().date(simulation.now()).as_millisecond();
+    let names = Names::of_run(simulation, prometheus, Grid::instant(now));
+    let mut told = Vec::new();
+    for it in &plan.autoscale {
+        let mut parts = vec![it.query.outline()];
+        while let Some(part) = parts.pop() {
+            parts.extend(part.parts);
+            let PartKind::Selector { name: Some(name), .. } = part.kind else { continue };
+            match names.of(&name) {
+                // What comes with an event is nothing until then, and 0 is right.
+                Known::There | Known::NotRaised(_) => {}
+                Known::NoMember(_, roles) if plan.cluster.members.iter().any(|it| roles.contains(&it.role)) => {}
+                known => {
+                    let sign = if matches!(known, Known::Unknown(Some(_))) { ';' } else { ':' };
+                    let of = format!("the query that scales {} reads what nobody shows", it.role.name());
+                    told.push(format!("{of}: there is no series called `{name}`{sign} {known}"));
+                }
+            }
+        }
+    }
+    told
 }
 
 /// A Prometheus that has no rules.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::autoscale::{Scaling, is_autoscaled};
+use super::autoscale::{Scaling, is_autoscaled, unread};
 use super::checkpoints::{Checkpoints, advance_in_slices};
 use super::judge::Judge;
 use super::orders::{agenda, order};
@@ -447,6 +447,7 @@ impl Session {
             rules: watching.map(|watching| rules::lines(watching, simulation)).unwrap_or_default(),
             targets: watching.map(|watching| watching.targets(&self.calendar)).unwrap_or_default(),
             alerts: alerts.map(|alerts| alerts.into_iter().filter(|it| it.ends_after(Instant::START)).collect()),
+            doubts: unread(plan, self.scaling.as_ref(), watching, simulation),
             events: simulation.events(),
         }
     }

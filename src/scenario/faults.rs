@@ -92,6 +92,16 @@ pub(super) enum Unit {
     Answers,
     Members,
     Thread,
+    /// Of `database`: it stands in a place of its own.
+    Slow,
+}
+
+/// What kind of a number a unit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Span {
+    Number,
+    Time,
+    Whole,
 }
 
 impl Unit {
@@ -105,6 +115,32 @@ impl Unit {
             Unit::Answers => "answers",
             Unit::Members => "to",
             Unit::Thread => "thread",
+            Unit::Slow => "slow",
+        }
+    }
+
+    /// What kind of a number it is.
+    pub(super) const fn span(self) -> Span {
+        match self {
+            Unit::Pause => Span::Time,
+            Unit::Members => Span::Whole,
+            Unit::Rate | Unit::Times | Unit::Share | Unit::Leak | Unit::Answers | Unit::Thread | Unit::Slow => {
+                Span::Number
+            }
+        }
+    }
+
+    /// An amount by its number: a rate in executions a minute, a pause in seconds, of what is no number nothing.
+    pub(super) fn amount(self, value: f64) -> Amount {
+        match self {
+            Unit::Rate => Amount::Rate(value / 60.0),
+            Unit::Times => Amount::Times(value),
+            Unit::Share => Amount::Share(value),
+            Unit::Leak => Amount::Leak(value),
+            Unit::Pause => Amount::Pause(Duration::from_seconds_f64(value)),
+            Unit::Members => Amount::Members(value as u32),
+            Unit::Slow => Amount::Manner(DatabaseFault::Slow(value)),
+            Unit::Answers | Unit::Thread => Amount::None,
         }
     }
 }
@@ -603,6 +639,18 @@ impl Amount {
             Amount::Answers(_) => Some(Unit::Answers),
             Amount::Members(_) => Some(Unit::Members),
             Amount::Thread(_) => Some(Unit::Thread),
+        }
+    }
+
+    /// How much it is, with its unit.
+    pub(super) fn said(self) -> String {
+        match self {
+            Amount::Rate(_) => format!("{}/min", self.words()),
+            Amount::Times(_) => format!("{}x", self.words()),
+            Amount::Manner(DatabaseFault::Slow(times)) => format!("{times}x"),
+            Amount::Share(_) => format!("{}%", self.words()),
+            Amount::Leak(_) => format!("{} MiB/s", self.words()),
+            _ => self.words(),
         }
     }
 

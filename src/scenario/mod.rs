@@ -1,5 +1,6 @@
 //! Scenario files: what a user writes to say which cluster there is, what runs on it, what breaks and what must be seen.
 
+mod any;
 mod commands;
 mod comparison;
 mod describe;
@@ -11,11 +12,14 @@ mod read;
 mod receivers;
 #[cfg(any(feature = "cli", feature = "internals"))]
 mod reference;
+mod scale;
 mod settings;
+mod short;
 mod threads;
 mod units;
 mod write;
 
+pub use any::{any_entry, shape};
 #[cfg(feature = "server")]
 pub(crate) use commands::ends;
 pub use commands::{Answering, Deed, LEVELS, Order, PlannedCommand, RealAnswer, TaskOf, Which, Whose};
@@ -38,7 +42,9 @@ pub use receivers::{Answer, ReceiverName, Secrets};
 pub use reference::expectations;
 #[cfg(feature = "internals")]
 pub use reference::expectations_markdown;
+pub use scale::{Dial, Scale};
 pub use settings::{Credentials, HealthSettings, Settings};
+pub use short::{plain, write_short};
 pub use threads::{Queue, Thread};
 #[cfg(feature = "server")]
 pub use units::read_time;

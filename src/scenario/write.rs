@@ -10,13 +10,33 @@ use super::{
 use crate::flow::Flow;
 use crate::time::{Duration, Instant};
 
-type Object = Map<String, Value>;
+pub(super) type Object = Map<String, Value>;
 
 /// The text of a scenario that needs no other file. What is expected is left out: it was written for another
 /// timeline; so are secrets, which nobody is to read.
 pub fn write(plan: &Plan) -> String {
+    text(&root(plan))
+}
+
+/// The lines of a file: lists with an item on each.
+pub(super) fn text(root: &Object) -> String {
     let mut text = String::new();
-    let mut line = |key: &str, value: Value| text += &format!("{key}: {value}\n");
+    for (key, value) in root {
+        match value {
+            Value::Array(items) if !items.is_empty() => {
+                let lines: Vec<String> = items.iter().map(|item| format!("\n  - {item}")).collect();
+                text += &format!("{key}:{}\n", lines.concat());
+            }
+            value => text += &format!("{key}: {value}\n"),
+        }
+    }
+    text
+}
+
+/// All of it, key by key.
+pub(super) fn root(plan: &Plan) -> Object {
+    let mut root = Object::new();
+    let mut line = |key: &str, value: Value| set(&mut root, key, Some(value));
     line("name", json!(plan.name));
     line("summary", json!(plan.summary));
     line("kestra", json!(plan.kestra.name()));
@@ -41,10 +61,7 @@ pub fn write(plan: &Plan) -> String {
         line("environment", json!(plan.environment));
     }
     let mut list = |key: &str, items: Vec<Value>, always: bool| {
-        if always || !items.is_empty() {
-            let lines: Vec<String> = items.iter().map(|item| format!("\n  - {item}")).collect();
-            text += &format!("{key}:{}\n", if lines.is_empty() { " []".to_owned() } else { lines.concat() });
-        }
+        set(&mut root, key, Some(items).filter(|items| always || !items.is_empty()));
     };
     list("flows", plan.flows.iter().map(flow).collect(), false);
     list("behaviour", plan.behaviour.iter().map(behaviour).collect(), false);
@@ -55,7 +72,26 @@ pub fn write(plan: &Plan) -> String {
     list("autoscale", plan.autoscale.iter().map(autoscale).collect(), false);
     list("timeline", plan.timeline.iter().map(|it| entry(it, plan)).collect(), false);
     list("commands", plan.commands.iter().map(|it| command(it, plan)).collect(), false);
-    text
+    root
+}
+
+/// A list of one name is the name.
+fn one_name(value: &mut Value) {
+    if let Some([one @ Value::String(_)]) = value.as_array().map(Vec::as_slice) {
+        *value = one.clone();
+    }
+}
+
+/// An entry of the timeline as somebody writes it, who gives it no name.
+pub(super) fn entry_of_file(it: &TimelineEntry, plan: &Plan) -> Value {
+    let mut value = entry(it, plan);
+    let Some(object) = value.as_object_mut() else { return value };
+    object.shift_remove("name");
+    for value in object.values_mut() {
+        one_name(value);
+        value.get_mut("member").into_iter().for_each(one_name);
+    }
+    value
 }
 
 /// Puts in what is there.
@@ -114,7 +150,7 @@ fn member(plan: &MemberPlan, count: usize, most: usize) -> Value {
     set(&mut object, "count", Some(count));
     set(&mut object, "most", Some(most).filter(|most| *most > count));
     set(&mut object, "threads", Some(plan.threads));
-    set(&mut object, "heap", Some(format!("{}B", plan.heap)));
+    set(&mut object, "heap", Some(size(plan.heap as f64)));
     set(&mut object, "restart", Some(restart));
     set(&mut object, "grace", Some(span(plan.grace)));
     set(&mut object, "version", plan.kestra.map(|version| version.name()));
@@ -228,10 +264,10 @@ fn behaviour(behaviour: &Behaviour) -> Value {
     let mut object = select(&behaviour.select);
     let duration = behaviour.duration.map(|it| json!({ "median": span(it.median), "p99": span(it.p99) }));
     set(&mut object, "duration", duration);
-    set(&mut object, "fails", behaviour.fails.map(number));
-    set(&mut object, "warns", behaviour.warns.map(number));
+    set(&mut object, "fails", behaviour.fails.map(share));
+    set(&mut object, "warns", behaviour.warns.map(share));
     set(&mut object, "logs", behaviour.logs);
-    set(&mut object, "fires", behaviour.fires.map(number));
+    set(&mut object, "fires", behaviour.fires.map(share));
     set(&mut object, "outputs", behaviour.outputs.clone());
     object.into()
 }
@@ -241,15 +277,41 @@ fn number(value: f64) -> Value {
     json!(value.to_string())
 }
 
+/// A share in percent, where that is the same share to the last bit.
+fn share(share: f64) -> Value {
+    let percent = libm::round(share * 1e9) / 1e7;
+    if percent / 100.0 == share { json!(format!("{percent}%")) } else { number(share) }
+}
+
+/// A factor.
+fn factor(times: f64) -> Value {
+    json!(format!("{times}x"))
+}
+
 fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
     let flow = plan.flows.get(arrivals.flow).map(Flow::name).unwrap_or_default();
     let over = if arrivals.webhook { "webhook" } else { "api" };
     let mut object = Object::new();
     set(&mut object, "flow", Some(flow));
-    set(&mut object, "rate", Some(format!("{}/s", arrivals.rate)));
+    set(&mut object, "rate", Some(rate(arrivals.rate)));
     set(&mut object, "over", Some(over));
     set(&mut object, "inputs", (!arrivals.inputs.is_empty()).then(|| arrivals.inputs.clone()));
     object.into()
+}
+
+/// Executions a minute, where that is the same rate to the last bit.
+fn rate(rate: f64) -> String {
+    let minutes = libm::round(rate * 6e10) / 1e9;
+    if minutes / 60.0 == rate { format!("{minutes}/min") } else { format!("{rate}/s") }
+}
+
+/// Bytes in the largest unit of which they are a whole number.
+fn size(bytes: f64) -> String {
+    let units = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0), ("KiB", 1024.0)];
+    match units.into_iter().find(|(_, size)| bytes >= *size && bytes % size == 0.0) {
+        Some((unit, size)) => format!("{}{unit}", bytes / size),
+        None => format!("{bytes}B"),
+    }
 }
 
 fn names(members: &[usize], plan: &Plan) -> Value {
@@ -302,10 +364,10 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Target::Queue(queue) => return (row.keyword, json!(queue.word())),
     };
     let amount = match fault.amount {
-        Amount::Rate(rate) => Some((Unit::Rate, json!(format!("{rate}/s")))),
-        Amount::Leak(rate) => Some((Unit::Leak, json!(format!("{rate}B/s")))),
-        Amount::Times(times) => Some((Unit::Times, number(times))),
-        Amount::Share(share) => Some((Unit::Share, number(share))),
+        Amount::Rate(rate) => Some((Unit::Rate, json!(self::rate(rate)))),
+        Amount::Leak(rate) => Some((Unit::Leak, json!(format!("{}/s", size(rate))))),
+        Amount::Times(times) => Some((Unit::Times, factor(times))),
+        Amount::Share(share) => Some((Unit::Share, self::share(share))),
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
         Amount::Answers(answer) => Some((Unit::Answers, json!(answer.to_string()))),
         Amount::Thread(thread) => Some((Unit::Thread, json!(thread.word()))),
@@ -320,7 +382,7 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
 /// What stands at `database`.
 fn manner(amount: Amount) -> Value {
     match amount {
-        Amount::Manner(DatabaseFault::Slow(times)) => json!({ "slow": number(times) }),
+        Amount::Manner(DatabaseFault::Slow(times)) => json!({ "slow": factor(times) }),
         Amount::Manner(manner) => json!(manner.word()),
         _ => Value::Null,
     }

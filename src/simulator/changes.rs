@@ -42,6 +42,11 @@ impl Changes {
         Changes { wanted, log: Log::new(limits::CHANGES) }
     }
 
+    /// From now on all are wanted.
+    pub(super) fn want_all(&mut self) {
+        self.wanted.iter_mut().for_each(|it| *it = true);
+    }
+
     /// Keeps a change, if it is wanted.
     ///
     /// # Errors

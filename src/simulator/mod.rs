@@ -426,6 +426,11 @@ impl Simulation {
         Ok(())
     }
 
+    /// From now on the changes of all executions are kept, also of those of which nothing is expected.
+    pub fn keep_changes(&mut self) {
+        self.cx.changes.want_all();
+    }
+
     /// From now on executions that have ended are kept: the last of them can be looked at, and asked for again.
     pub fn keep_executions(&mut self) {
         self.executor.keep_executions();

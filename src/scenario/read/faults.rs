@@ -238,6 +238,7 @@ fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amoun
         Unit::Answers => reading.parsed(node, &what, str::parse).map(Amount::Answers),
         Unit::Members => count(node, reading).map(Amount::Members),
         Unit::Thread => word(node, &what, "thread", THREAD_WORDS, Thread::named, reading).map(Amount::Thread),
+        Unit::Slow => reading.parsed(node, &what, units::times).map(|times| Amount::Manner(DatabaseFault::Slow(times))),
     }
 }
 
