@@ -72,6 +72,10 @@ pub enum Amount {
     Members(u32),
     /// `thread`: which of a process's.
     Thread(Thread),
+    /// `takes`: so much longer than usual.
+    Takes(Duration),
+    /// `rows` of a table.
+    Rows(u64),
 }
 
 /// `database`.
@@ -98,6 +102,8 @@ pub(super) enum Unit {
     Answers,
     Members,
     Thread,
+    Takes,
+    Rows,
 }
 
 impl Unit {
@@ -111,6 +117,8 @@ impl Unit {
             Unit::Answers => "answers",
             Unit::Members => "to",
             Unit::Thread => "thread",
+            Unit::Takes => "takes",
+            Unit::Rows => "rows",
         }
     }
 }
@@ -125,6 +133,8 @@ pub(super) enum Aim {
     Receiver,
     Role,
     Queue,
+    /// The database, with an amount of its own.
+    Tables,
 }
 
 /// How long a fault lasts.

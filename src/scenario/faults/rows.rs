@@ -266,6 +266,52 @@ faults! {
         example: "executor-1",
         doc: "PostgreSQL ends a query of a thread that reads a queue (a deadlock, 40P01): the process shuts down, which takes it 30 s, and exits. With `every` it is a loop.",
     }
+    StartFails {
+        keyword: "start-fails",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["starts of {} fail"],
+        example: "worker-1",
+        doc: "Whoever starts there exits before its port opens: a checksum of a migration that differs, a configuration that is refused. Who runs already runs on. Restart policies try again, `kubernetes` with its back-off.",
+    }
+    SlowStart {
+        keyword: "slow-start",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "executor-1", "Whose start."),
+            Field::required("takes", DURATION, "10m", "So much longer than usual."),
+        ],
+        units: &[Unit::Takes],
+        lasts: Lasts::UntilCleared,
+        sentences: &["a start of {} takes {amount} longer"],
+        example: "{ member: executor-1, takes: 10m }",
+        doc: "A start waits with its port closed for a migration or a lock. With `restart: kubernetes` the startup probe of the chart (120 times, one a second) kills it when that is too long, and what it had done is undone.",
+    }
+    ConnectionLeak {
+        keyword: "connection-leak",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "standalone-1", "Who keeps connections."),
+            Field::required("rate", RATE, "87/h", "So many that nobody gives back."),
+        ],
+        units: &[Unit::Rate],
+        lasts: Lasts::UntilCleared,
+        sentences: &["{} leaks {amount} connections a minute"],
+        example: "{ member: standalone-1, rate: 87/h }",
+        doc: "Connections to the database that are never given back, until its slots are taken (97 of PostgreSQL, 151 of MySQL, less ten of each pool): then nobody gets an answer, as with `database: stalled`. The end of a process frees those it kept.",
+    }
+    QueueRows {
+        keyword: "queue-rows",
+        aim: Aim::Tables,
+        fields: &[Field::required("rows", Kind::Number, "2000000", "So many are there when it begins.")],
+        units: &[Unit::Rows],
+        lasts: Lasts::UntilCleared,
+        sentences: &["{amount} rows are in the table of queues, and nobody cleans it"],
+        example: "{ rows: 2000000 }",
+        doc: "Rows of the table `queues` are left behind, each message adds one, and nobody cleans it: for each 50000 rows a query takes once more its usual time, reckoned each hour. Its end is that the table is clean.",
+    }
     Receiver {
         keyword: "receiver",
         aim: Aim::Receiver,

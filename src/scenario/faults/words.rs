@@ -71,6 +71,8 @@ impl Amount {
             Amount::Answers(_) => Some(Unit::Answers),
             Amount::Members(_) => Some(Unit::Members),
             Amount::Thread(_) => Some(Unit::Thread),
+            Amount::Takes(_) => Some(Unit::Takes),
+            Amount::Rows(_) => Some(Unit::Rows),
         }
     }
 
@@ -81,7 +83,8 @@ impl Amount {
             Amount::Times(times) => times.to_string(),
             Amount::Share(share) => round(share * 100.0).to_string(),
             Amount::Leak(rate) => round(rate / 1_048_576.0).to_string(),
-            Amount::Pause(pause) => pause.to_string(),
+            Amount::Pause(pause) | Amount::Takes(pause) => pause.to_string(),
+            Amount::Rows(rows) => rows.to_string(),
             Amount::Answers(answer) => answer.to_string(),
             Amount::Members(count) => count.to_string(),
             Amount::Thread(Thread::All) => "all that read queues or evaluate triggers".into(),
