@@ -168,13 +168,13 @@ proptest! {
         let full = 600.0 + 77.0 * 3600.0 / hourly as f64;
         until(&mut simulation, full as u64 - 1);
         prop_assert_eq!(exits(&simulation), Vec::<f64>::new());
-        prop_assert!(matches!(simulation.database(), DatabaseView::Reachable { slowdown: 1.0 }));
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Reachable { slowdown: 1.0 }));
         until(&mut simulation, full as u64 + 29);
-        prop_assert!(matches!(simulation.database(), DatabaseView::Stalled { .. }));
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Stalled { .. }));
         until(&mut simulation, full as u64 + 60);
         let gone = exits(&simulation);
         prop_assert!(!gone.is_empty() && gone.iter().all(|at| (full + 30.0..full + 32.0).contains(at)), "{:?} {}", gone, full);
-        prop_assert!(matches!(simulation.database(), DatabaseView::Reachable { .. }));
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Reachable { .. }));
     }
 
     /// A start that takes longer than the probe waits is killed each time; a shorter one is only late. Whoever ran runs on.
@@ -215,7 +215,7 @@ proptest! {
     fn queries_take_as_long_as_rows_are_left(seed in 0u64..1000, rows in 1_000u64..10_000_000) {
         let left = format!("[ {{ at: 10m, queue-rows: {{ rows: {rows} }}, for: 150m }} ]");
         let mut simulation = start(&restarted("1.3", &left), seed);
-        let slowdown = |simulation: &Simulation| match simulation.database() {
+        let slowdown = |simulation: &Simulation| match simulation.database(0) {
             DatabaseView::Reachable { slowdown } => slowdown,
             _ => panic!("it is there"),
         };
