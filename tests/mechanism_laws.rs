@@ -168,13 +168,13 @@ proptest! {
         let full = 600.0 + 77.0 * 3600.0 / hourly as f64;
         until(&mut simulation, full as u64 - 1);
         prop_assert_eq!(exits(&simulation), Vec::<f64>::new());
-        prop_assert!(matches!(simulation.database(0), DatabaseView::Reachable { slowdown: 1.0 }));
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Reachable { slowdown: 1.0 }), "as it should be");
         until(&mut simulation, full as u64 + 29);
-        prop_assert!(matches!(simulation.database(0), DatabaseView::Stalled { .. }));
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Stalled { .. }), "as it should be");
         until(&mut simulation, full as u64 + 60);
         let gone = exits(&simulation);
         prop_assert!(!gone.is_empty() && gone.iter().all(|at| (full + 30.0..full + 32.0).contains(at)), "{:?} {}", gone, full);
-        prop_assert!(matches!(simulation.database(0), DatabaseView::Reachable { .. }));
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Reachable { .. }), "as it should be");
     }
 
     /// A start that takes longer than the probe waits is killed each time; a shorter one is only late. Whoever ran runs on.
