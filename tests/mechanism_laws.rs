@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{exposition, families};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{NoFiles, Plan, read};
-use mock_kestra::simulator::{Happening, Port, Simulation};
+use mock_kestra::simulator::{DatabaseView, Happening, Port, Simulation};
 use mock_kestra::time::{Calendar, Duration, Instant};
 use proptest::prelude::*;
 
@@ -24,8 +24,36 @@ fn plan(version: &str, task: u64, at: u64, fault: &str) -> Arc<Plan> {
          arrivals: [ {{ flow: f, rate: 2/min }}, {{ flow: g, rate: 30/min }} ]\n\
          timeline: [ {{ at: {at}s, {fault} }} ]\n"
     );
-    let (plan, told) = read("law.yaml", &text, &NoFiles);
+    reads(&text)
+}
+
+fn reads(text: &str) -> Arc<Plan> {
+    let (plan, told) = read("law.yaml", text, &NoFiles);
     Arc::new(plan.unwrap_or_else(|| panic!("{}", mock_kestra::document::render(&told))))
+}
+
+/// A cluster of two members that the kubelet restarts, with work to do, and entries of a timeline.
+fn restarted(version: &str, timeline: &str) -> Arc<Plan> {
+    reads(&format!(
+        "name: law\nkestra: \"{version}\"\nduration: 12h\n\
+         cluster: {{ database: postgresql, restart: kubernetes, members: {{ executor: 1, worker: 1 }} }}\n\
+         flows: [ {{ id: g, namespace: n, tasks: [ {{ id: t, type: t.T }} ] }} ]\n\
+         behaviour: [ {{ flow: g, duration: 2s }} ]\narrivals: [ {{ flow: g, rate: 6/min }} ]\ntimeline: {timeline}\n"
+    ))
+}
+
+/// When members left, and came up, in seconds.
+fn times(simulation: &Simulation, is: fn(&Happening) -> bool) -> Vec<f64> {
+    let found = simulation.journal().iter().filter(|line| is(&line.what));
+    found.map(|line| line.at.since(Instant::START).as_seconds_f64()).collect()
+}
+
+fn exits(simulation: &Simulation) -> Vec<f64> {
+    times(simulation, |line| matches!(line, Happening::Exits { .. }))
+}
+
+fn comes_up(simulation: &Simulation) -> Vec<f64> {
+    times(simulation, |line| matches!(line, Happening::ComesUp { .. }))
 }
 
 fn start(plan: &Arc<Plan>, seed: u64) -> Simulation {
@@ -129,5 +157,80 @@ proptest! {
         prop_assert_eq!(deaf.truth(), well.truth());
         let missed = |line: &Happening| matches!(line, Happening::Disconnected { .. } | Happening::Exits { .. });
         prop_assert!(!deaf.journal().iter().any(|line| missed(&line.what)));
+    }
+
+    /// Slots are taken as fast as they leak, no sooner: 97 less ten of each pool. Whoever dies of it frees what it kept, and it
+    /// takes as long again.
+    #[test]
+    fn connections_that_leak_take_all_slots_as_often_as_they_are_freed(seed in 0u64..1000, hourly in 60u64..400) {
+        let leak = format!("[ {{ at: 10m, connection-leak: {{ member: executor-1, rate: {hourly}/h }} }} ]");
+        let mut simulation = start(&restarted("1.3", &leak), seed);
+        let full = 600.0 + 77.0 * 3600.0 / hourly as f64;
+        until(&mut simulation, full as u64 - 1);
+        prop_assert_eq!(exits(&simulation), Vec::<f64>::new());
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Reachable { slowdown: 1.0 }), "as it should be");
+        until(&mut simulation, full as u64 + 29);
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Stalled { .. }), "as it should be");
+        until(&mut simulation, full as u64 + 60);
+        let gone = exits(&simulation);
+        prop_assert!(!gone.is_empty() && gone.iter().all(|at| (full + 30.0..full + 32.0).contains(at)), "{:?} {}", gone, full);
+        prop_assert!(matches!(simulation.database(0), DatabaseView::Reachable { .. }), "as it should be");
+    }
+
+    /// A start that takes longer than the probe waits is killed each time; a shorter one is only late. Whoever ran runs on.
+    #[test]
+    fn a_start_that_takes_too_long_for_its_probe_never_ends(seed in 0u64..1000, takes in 1u64..600) {
+        let slow = format!(
+            "[ {{ at: 10m, slow-start: {{ member: all, takes: {takes}s }}, for: 30m }}, {{ at: 10m, restart: executor-1 }} ]"
+        );
+        let mut simulation = start(&restarted("1.3", &slow), seed);
+        until(&mut simulation, 2399);
+        let (gone, came) = (exits(&simulation), comes_up(&simulation));
+        if takes > 120 {
+            prop_assert!(came.is_empty() && gone.len() > 5, "{:?} {:?}", gone, came);
+        } else if takes < 105 {
+            prop_assert!(gone.len() == 1 && came.len() == 1, "{:?} {:?}", gone, came);
+            prop_assert!((gone[0] + takes as f64..gone[0] + takes as f64 + 15.0).contains(&came[0]));
+        }
+        // Its back-off is five minutes at most.
+        until(&mut simulation, 2400 + 300 + 120 + 20);
+        prop_assert_eq!(comes_up(&simulation).len(), 1);
+    }
+
+    /// Where starts fail nobody comes up before the end of it, and who was not restarted runs on.
+    #[test]
+    fn nobody_comes_up_where_starts_fail(seed in 0u64..1000, lasts in 60u64..3600) {
+        let fails = format!("[ {{ at: 10m, start-fails: all, for: {lasts}s }}, {{ at: 601s, restart: worker-1 }} ]");
+        let mut simulation = start(&restarted("1.3", &fails), seed);
+        until(&mut simulation, 600 + lasts - 1);
+        let workers = simulation.members().iter().find(|it| it.name() == "executor-1").expect("an executor");
+        prop_assert_eq!((workers.life(), workers.port()), (0, Port::Open));
+        prop_assert!(comes_up(&simulation).is_empty());
+        until(&mut simulation, 600 + lasts + 330);
+        prop_assert_eq!(comes_up(&simulation).len(), 1);
+    }
+
+    /// A query takes once more its time for each 50000 rows: those left behind, and what was sent since. Cleaned, it is as ever.
+    #[test]
+    fn queries_take_as_long_as_rows_are_left(seed in 0u64..1000, rows in 1_000u64..10_000_000) {
+        let left = format!("[ {{ at: 10m, queue-rows: {{ rows: {rows} }}, for: 150m }} ]");
+        let mut simulation = start(&restarted("1.3", &left), seed);
+        let slowdown = |simulation: &Simulation| match simulation.database(0) {
+            DatabaseView::Reachable { slowdown } => slowdown,
+            _ => panic!("it is there"),
+        };
+        until(&mut simulation, 599);
+        prop_assert_eq!(slowdown(&simulation), 1.0);
+        let mut before = 0.0;
+        for hour in 0..3 {
+            until(&mut simulation, 601 + hour * 3600);
+            let more = (slowdown(&simulation) - 1.0) * 50_000.0 - rows as f64;
+            // Each execution sends some messages.
+            let least = hour as f64 * 250.0;
+            prop_assert!(more + 1.0 >= least && more >= before && more <= hour as f64 * 10_000.0 + 1.0, "{} {}", hour, more);
+            before = more;
+        }
+        until(&mut simulation, 601 + 150 * 60);
+        prop_assert_eq!(slowdown(&simulation), 1.0);
     }
 }

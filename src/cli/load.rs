@@ -47,15 +47,22 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "rolling-restart" in "workers/rolling-restart.yaml",
         "autoscale" in "workers/autoscale.yaml",
         "disk-full" in "workers/disk-full.yaml",
+        "worker-refused" in "workers/worker-refused.yaml",
+        "sla-crash" in "workers/sla-crash.yaml",
     ]
     "core": [
         "executor-down" in "core/executor-down.yaml",
+        "migration-killed" in "core/migration-killed.yaml",
+        "checksum-mismatch" in "core/checksum-mismatch.yaml",
         "scheduler-hangs" in "core/scheduler-hangs.yaml",
     ]
     "database": [
         "database-outage" in "database-outage.yaml",
         "zombie" in "zombie.yaml",
         "database-failover" in "database/database-failover.yaml",
+        "connection-slots" in "database/connection-slots.yaml",
+        "executor-cannot-boot" in "database/executor-cannot-boot.yaml",
+        "queues-table" in "database/queues-table.yaml",
         "database-slow" in "database/database-slow.yaml",
         "deadlock-loop" in "database/deadlock-loop.yaml",
         "idle-after-outage" in "database/idle-after-outage.yaml",

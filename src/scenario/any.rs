@@ -59,7 +59,7 @@ fn target(row: &Row, plan: &Plan, draw: &mut Draw<'_>) -> Option<Target> {
             let meant = members().filter(|(at, it)| *at == first || all && it.role == member.role);
             Target::Members(meant.map(|(at, _)| at).collect())
         }
-        Aim::Database => Target::Database,
+        Aim::Database | Aim::Tables => Target::Database,
         Aim::Flow => Target::Flow(flow(draw)),
         Aim::Tasks => {
             let flow = plan.flows.get(flow(draw)?)?;
@@ -89,6 +89,8 @@ fn amount(unit: Unit, plan: &Plan, draw: &mut Draw<'_>) -> Option<Amount> {
         Unit::Share => &[0.05, 0.2, 0.5, 1.0],
         Unit::Leak => &[262_144.0, 1_048_576.0, 10_485_760.0],
         Unit::Pause => &[5.0, 30.0, 120.0],
+        Unit::Takes => &[60.0, 180.0, 600.0],
+        Unit::Rows => &[1e5, 1e6, 1e7],
         Unit::Slow => &[5.0, 20.0, 100.0],
         Unit::Members => {
             let most = plan.cluster.members.len() as u64;

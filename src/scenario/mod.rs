@@ -64,6 +64,8 @@ pub mod limits {
     pub const POLL: Duration = Duration::milliseconds(100);
     /// The longest time for which a member is asked for its health each second.
     pub const PROBED: Duration = Duration::minutes(60);
+    /// Rows that are left in the table of queues.
+    pub const ROWS: u64 = 1_000_000_000;
     /// The longest run.
     pub const DURATION: Duration = Duration::seconds(400 * 86_400);
 }

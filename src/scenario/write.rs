@@ -369,6 +369,8 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Amount::Times(times) => Some((Unit::Times, factor(times))),
         Amount::Share(share) => Some((Unit::Share, self::share(share))),
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
+        Amount::Takes(takes) => Some((Unit::Takes, span(takes))),
+        Amount::Rows(rows) => Some((Unit::Rows, json!(rows))),
         Amount::Answers(answer) => Some((Unit::Answers, json!(answer.to_string()))),
         Amount::Thread(thread) => Some((Unit::Thread, json!(thread.word()))),
         Amount::None | Amount::Manner(_) | Amount::Members(_) => None,

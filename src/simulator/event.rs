@@ -37,6 +37,8 @@ pub(super) enum Event {
     Poll { member: u32, poller: u32, life: u32 },
     /// The heap is full, if the forecast still holds.
     HeapFull { member: u32, life: u32, forecast: u32 },
+    /// What wears the database out is reckoned again, if no other reckoning came between.
+    Wears { reckoning: u32 },
     /// An entry of the timeline begins.
     FaultBegins { entry: u32 },
     /// A fault that is there begins once more.
@@ -68,6 +70,10 @@ pub(super) enum ExitCause {
     Poisoned,
     /// The database ended a query of a queue thread.
     QueryFailed,
+    /// A fault lets no process start here.
+    CannotStart,
+    /// Its start took longer than the startup probe waits.
+    StartupProbe,
 }
 
 impl ExitCause {
@@ -76,11 +82,13 @@ impl ExitCause {
         match self {
             ExitCause::Stopped | ExitCause::Forced | ExitCause::Disconnected | ExitCause::NoController => 143,
             ExitCause::Killed => 137,
+            ExitCause::StartupProbe => 143,
             ExitCause::DatabaseLost
             | ExitCause::NoDatabase
             | ExitCause::OutOfMemory
             | ExitCause::Poisoned
-            | ExitCause::QueryFailed => 1,
+            | ExitCause::QueryFailed
+            | ExitCause::CannotStart => 1,
         }
     }
 
@@ -97,6 +105,8 @@ impl ExitCause {
             ExitCause::NoController => "found no controller for a minute",
             ExitCause::Poisoned => "fatal error in a queue thread: a message that cannot be read",
             ExitCause::QueryFailed => "fatal error in a queue thread: a query failed",
+            ExitCause::CannotStart => "its start failed",
+            ExitCause::StartupProbe => "its start took longer than the startup probe waits",
         }
     }
 }

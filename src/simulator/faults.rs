@@ -12,6 +12,7 @@ use super::happening::Happening;
 use super::member::{AfterExit, Levels, Member, Standing};
 use super::process::Cause;
 use super::queue::{Message, QueueKind};
+use super::wear::Wear;
 use super::{Simulation, limits};
 use crate::profile::Role;
 use crate::scenario::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target, TimelineEntry};
@@ -47,6 +48,8 @@ pub(super) struct Faults {
     count: u32,
     /// What the database was last told to be.
     database: Option<DatabaseFault>,
+    /// What wears the database out.
+    pub(super) wear: Wear,
 }
 
 impl Faults {
@@ -79,11 +82,25 @@ impl Faults {
     }
 
     /// What the last fault in force does to the database.
-    fn last_of_database(&self) -> Option<DatabaseFault> {
+    pub(super) fn last_of_database(&self) -> Option<DatabaseFault> {
         self.in_force().rev().find_map(|active| match active.entry.fault.amount {
             Amount::Manner(manner) => Some(manner),
             _ => None,
         })
+    }
+
+    /// Rows that faults in force leave in the table of queues, and since when they last began.
+    pub(super) fn rows(&self) -> Option<u64> {
+        let rows = self.in_force().filter_map(|active| match active.entry.fault.amount {
+            Amount::Rows(rows) => Some(rows),
+            _ => None,
+        });
+        rows.reduce(u64::saturating_add)
+    }
+
+    /// Whether the database was last told to be something else, which it is told now.
+    pub(super) fn turns_database(&mut self, database: Option<DatabaseFault>) -> bool {
+        std::mem::replace(&mut self.database, database) != database
     }
 
     /// How many members a role is scaled to last.
@@ -136,6 +153,17 @@ const fn handler(kind: FaultKind) -> Handler {
         FaultKind::NoAnswer => Handler::Place(|levels, _| levels.deaf = true),
         FaultKind::DiskFull => Handler::Place(|levels, _| levels.disk_full = true),
         FaultKind::Deadlock => Handler::Place(|levels, _| levels.deadlocked = true),
+        FaultKind::StartFails => Handler::Place(|levels, _| levels.start_fails = true),
+        FaultKind::SlowStart => Handler::Place(|levels, amount| {
+            if let Amount::Takes(takes) = amount {
+                levels.slow_start += takes;
+            }
+        }),
+        FaultKind::ConnectionLeak => Handler::Place(|levels, amount| {
+            if let Amount::Rate(rate) = amount {
+                levels.connection_leak += rate;
+            }
+        }),
         FaultKind::HeapLeak => Handler::Place(|levels, amount| {
             if let Amount::Leak(rate) = amount {
                 levels.leak += rate;
@@ -148,6 +176,7 @@ const fn handler(kind: FaultKind) -> Handler {
         | FaultKind::LostResults
         | FaultKind::BigResults
         | FaultKind::Poison
+        | FaultKind::QueueRows
         | FaultKind::Receiver
         | FaultKind::Scale => Handler::Cluster,
     }
@@ -335,11 +364,7 @@ impl Simulation {
         for member in 0..self.cluster.members.len() {
             self.fold_place(member);
         }
-        let database = self.faults.last_of_database();
-        if database != self.faults.database {
-            self.faults.database = database;
-            self.set_database(database);
-        }
+        self.wears();
         self.fold_rates();
         self.fold_behaviour();
         self.fold_receivers();
@@ -399,6 +424,9 @@ impl Simulation {
             (false, true) => self.comes(member, Cause::Hangs),
             (true, false) => self.comes(member, Cause::Unhangs),
             _ => {}
+        }
+        if before.connection_leak != after.connection_leak {
+            self.keeps_connections(member);
         }
         if before.leak != after.leak {
             self.cluster.watch_memory(&mut self.cx, member);

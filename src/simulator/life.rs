@@ -13,8 +13,11 @@ use super::process::{Cause, Effect};
 use super::queue::QueueKind;
 use crate::profile::{Quirk, Role};
 use crate::random::{name_key, noise};
-use crate::scenario::DatabaseFault;
+use crate::scenario::{DatabaseFault, Restart};
 use crate::time::{Duration, Instant};
+
+/// The startup probe of the official chart: 120 times, one a second; then SIGTERM.
+const STARTUP_PROBE: Duration = Duration::seconds(120);
 
 impl Simulation {
     /// Something comes to a process after a while, if it still lives then.
@@ -63,6 +66,14 @@ impl Simulation {
         if self.misses_database(member) {
             self.will_come(member, now + boot.times(0.6), Cause::Exits(ExitCause::NoDatabase));
         }
+        let levels = self.cluster.members[member].lasting.levels;
+        if levels.start_fails {
+            self.will_come(member, now + boot.times(0.6), Cause::Exits(ExitCause::CannotStart));
+        }
+        let boot = boot + levels.slow_start;
+        if boot > STARTUP_PROBE && self.cluster.members[member].plan().restart == Restart::Kubernetes {
+            self.will_come(member, now + STARTUP_PROBE, Cause::Exits(ExitCause::StartupProbe));
+        }
         self.will_come(member, now + boot, Cause::ComesUp);
         if self.cluster.members[member].lasting.levels.hung {
             self.comes(member, Cause::Hangs);
@@ -107,6 +118,7 @@ impl Simulation {
         self.register_worker(member);
         self.cluster.pace(&self.cx, member);
         self.cluster.watch_memory(&mut self.cx, member);
+        self.keeps_connections(member);
         if self.cluster.members[member].lasting.levels.hung {
             return self.comes(member, Cause::Hangs);
         }
@@ -195,6 +207,7 @@ impl Simulation {
             let said_so = process.shutdown().is_some();
             self.liveness.ended(&mut self.cx, &self.cluster, (member, life), orphans, said_so);
         }
+        self.frees_connections(process.kept_connections.at(now));
         if let Some(pause) = pause {
             self.cx.after(pause, Event::Start { member: member as u32, life: new_life });
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::integral::Integral;
 use super::jvm::Jvm;
 use super::meters::{Meter, Meters, Subject};
 use super::polling::{Pace, Polling};
@@ -73,6 +74,12 @@ pub(super) struct Levels {
     pub(super) deadlocked: bool,
     /// The disk is full.
     pub(super) disk_full: bool,
+    /// Whoever starts exits.
+    pub(super) start_fails: bool,
+    /// Starts take so much longer.
+    pub(super) slow_start: Duration,
+    /// Connections a second that are never given back.
+    pub(super) connection_leak: f64,
 }
 
 /// What follows when a process is gone.
@@ -104,6 +111,8 @@ pub struct Process {
     threads: Threads,
     loggers: BTreeMap<String, Option<Level>>,
     pub(super) refreshed: bool,
+    /// Connections of the database that it keeps for nothing.
+    pub(super) kept_connections: Integral,
 }
 
 /// The threads of a process that are dead, though it does not know.
@@ -198,6 +207,7 @@ impl Member {
             threads: Threads::default(),
             loggers: BTreeMap::new(),
             refreshed: false,
+            kept_connections: Integral::starting(now, 0.0),
         })
     }
 

@@ -53,6 +53,7 @@ mod traffic;
 mod truth;
 mod variables;
 mod view;
+mod wear;
 mod worker;
 
 use std::sync::Arc;
@@ -190,6 +191,7 @@ impl Simulation {
                 cluster.send(cx, QueueKind::Execution, Message::Asked { slot, flow, number, what });
             }
             Event::LivenessCheck => self.liveness.check(cx, cluster),
+            Event::Wears { reckoning } => self.wears_on(reckoning),
             Event::FaultBegins { entry } => self.begin_entry(entry as usize),
             Event::FaultRepeats { fault } => self.happens(fault),
             Event::FaultEnds { fault, times } => self.fault_ends(fault, times),

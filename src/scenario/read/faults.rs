@@ -11,7 +11,8 @@ use crate::scenario::fields::WHEN;
 use crate::scenario::limits;
 use crate::scenario::threads::{QUEUE_WORDS, THREAD_WORDS};
 use crate::scenario::{
-    Amount, DatabaseFault, Fault, FaultKind, Lasts, MemberPlan, Plan, Queue, Target, Thread, TimelineEntry, units,
+    Amount, DatabaseFault, DatabaseKind, Fault, FaultKind, Lasts, MemberPlan, Plan, Queue, Target, Thread,
+    TimelineEntry, units,
 };
 use crate::time::{Duration, Instant};
 
@@ -158,6 +159,7 @@ fn fault(
             None => Some(Target::Flow(None)),
         },
         Aim::Tasks => Some(Target::Tasks(selector(&object, plan, reading))),
+        Aim::Tables => Some(Target::Database),
         Aim::Database | Aim::Queue | Aim::Role => None,
         Aim::Receiver => {
             let name = object.get("to").and_then(|node| reading.parsed(node, "`to`", str::parse));
@@ -170,6 +172,17 @@ fn fault(
 
 /// A fault, if each of its members has what it is done to.
 fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Option<Fault> {
+    let cluster = &plan.cluster;
+    if fault.kind == FaultKind::ConnectionLeak && matches!(cluster.database, DatabaseKind::H2 | DatabaseKind::H2File) {
+        let what = "the database of this cluster is H2, which has no slots for connections";
+        reading.error(&node.place, what, "write `database: postgresql` in `cluster`");
+        return None;
+    }
+    if fault.kind == FaultKind::QueueRows && cluster.kafka {
+        let what = "the queues of this cluster are Kafka's: no table holds them";
+        reading.error(&node.place, what, "leave `queue: kafka` out of `cluster`");
+        return None;
+    }
     for member in fault.members().iter().filter_map(|member| plan.cluster.members.get(*member)) {
         let (name, role) = (&member.name, member.role);
         match fault.amount {
@@ -183,7 +196,7 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
             _ => {}
         }
         let without_database = role == Role::Worker && member.profile(plan.kestra).has(Quirk::Controller);
-        if fault.kind == FaultKind::QueryFails && without_database {
+        if matches!(fault.kind, FaultKind::QueryFails | FaultKind::ConnectionLeak) && without_database {
             let what = format!("{name} asks no database: workers of its version are given their jobs by a controller");
             reading.error(&node.place, what, "name another member");
             return None;
@@ -235,6 +248,8 @@ fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amoun
         Unit::Share => reading.parsed(node, &what, units::share).map(Amount::Share),
         Unit::Leak => reading.parsed(node, &what, units::byte_rate).map(Amount::Leak),
         Unit::Pause => positive(reading, node, &what).map(Amount::Pause),
+        Unit::Takes => positive(reading, node, &what).map(Amount::Takes),
+        Unit::Rows => reading.count(node, &what, 1..=limits::ROWS).map(Amount::Rows),
         Unit::Answers => reading.parsed(node, &what, str::parse).map(Amount::Answers),
         Unit::Members => count(node, reading).map(Amount::Members),
         Unit::Thread => word(node, &what, "thread", THREAD_WORDS, Thread::named, reading).map(Amount::Thread),
