@@ -47,6 +47,7 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "rolling-restart" in "workers/rolling-restart.yaml",
         "autoscale" in "workers/autoscale.yaml",
         "disk-full" in "workers/disk-full.yaml",
+        "killed-runs-on" in "workers/killed-runs-on.yaml",
     ]
     "core": [
         "executor-down" in "core/executor-down.yaml",
@@ -76,6 +77,8 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
     ]
     "triggers": [
         "trigger-locked" in "triggers/trigger-locked.yaml",
+        "paused-backfill" in "triggers/paused-backfill.yaml",
+        "scheduled-twice" in "triggers/scheduled-twice.yaml",
     ]
     "flows": [
         "alert-flows" in "alert-flows.yaml",
