@@ -233,4 +233,69 @@ proptest! {
         until(&mut simulation, 601 + 150 * 60);
         prop_assert_eq!(slowdown(&simulation), 1.0);
     }
+
+    /// A paused backfill starts one execution of its flow each second, whatever the trigger waits for, while a scheduler is
+    /// there; no other flow is touched, and with its end it is over.
+    #[test]
+    fn a_paused_backfill_starts_one_execution_a_second(seed in 0u64..1000, at in 600u64..700, lasts in 60u64..600) {
+        let stormy = plan("1.3", 5, at, &format!("paused-backfill: {{ flow: f }}, for: {lasts}s"));
+        let calm = plan("1.3", 5, at, "start: worker-1");
+        let mut after = [0.0; 2];
+        for (plan, after) in [&stormy, &calm].into_iter().zip(&mut after) {
+            let mut simulation = start(plan, seed);
+            until(&mut simulation, at + lasts + 120);
+            *after = sum(&simulation, FIRES, F);
+        }
+        let more = after[0] - after[1];
+        // Its Schedule fires less often than each minute while what it started is QUEUED: at most twelve dates are late.
+        prop_assert!(more <= lasts as f64 + 1.0 && more >= lasts as f64 - 13.0, "{} {}", more, lasts);
+    }
+
+    /// Two schedulers start two executions a date; one alone starts one, whatever it does not see.
+    #[test]
+    fn only_two_schedulers_start_a_date_twice(seed in 0u64..1000) {
+        for (schedulers, each) in [(1, 1.0), (2, 2.0)] {
+            let text = format!(
+                "name: law\nkestra: \"1.3\"\nduration: 40m\n\
+                 cluster: {{ members: {{ webserver: 1, executor: 1, scheduler: {schedulers}, worker: 1 }} }}\n\
+                 flows: [ {{ id: f, namespace: n, tasks: [ {{ id: t, type: t.T }} ], \
+                 triggers: [ {{ id: s, type: io.kestra.plugin.core.trigger.Schedule, cron: \"* * * * *\" }} ] }} ]\n\
+                 behaviour: [ {{ flow: f, duration: 2s }} ]\n\
+                 timeline: [ {{ at: 600s, scheduled-twice: {{ flow: f }}, for: 10m }} ]\n"
+            );
+            let (plan, told) = read("law.yaml", &text, &NoFiles);
+            let plan = Arc::new(plan.unwrap_or_else(|| panic!("{}", mock_kestra::document::render(&told))));
+            let mut simulation = start(&plan, seed);
+            let mut fired = |second| {
+                until(&mut simulation, second);
+                sum(&simulation, FIRES, F)
+            };
+            let counts = [570, 630, 1170, 1230, 1770].map(&mut fired);
+            prop_assert_eq!(counts[2] - counts[1], 9.0 * each);
+            prop_assert_eq!(counts[4] - counts[3], 9.0, "it is over");
+        }
+    }
+
+    /// A task that does not hear that it is killed keeps its thread until its own end; one that hears gives it back at once.
+    #[test]
+    fn a_task_that_does_not_hear_of_its_kill_keeps_its_thread(seed in 0u64..1000) {
+        for (fault, left) in [("kills-ignored: { flow: f, share: 100% }", 1.0), ("start: worker-1", 0.0)] {
+            let text = format!(
+                "name: law\nkestra: \"1.3\"\nduration: 40m\n\
+                 cluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: 1 }} }}\n\
+                 flows: [ {{ id: f, namespace: n, tasks: [ {{ id: t, type: t.T }} ] }} ]\n\
+                 behaviour: [ {{ flow: f, duration: 20m }} ]\n\
+                 timeline: [ {{ at: 10s, {fault} }} ]\n\
+                 commands: [ {{ at: 1m, execute: f }}, {{ at: 2m, kill: f }} ]\n"
+            );
+            let (plan, told) = read("law.yaml", &text, &NoFiles);
+            let plan = Arc::new(plan.unwrap_or_else(|| panic!("{}", mock_kestra::document::render(&told))));
+            let mut simulation = start(&plan, seed);
+            let mut running = |second| {
+                until(&mut simulation, second);
+                sum(&simulation, "kestra_worker_running_count", F)
+            };
+            prop_assert_eq!([110, 180, 1200, 1300].map(&mut running), [1.0, left, left, 0.0]);
+        }
+    }
 }

@@ -67,6 +67,13 @@ const KINDS: &[Kind] = &[
     ("disk-full", |it| Fault::of_members(FaultKind::DiskFull, vec![it]), Some(60)),
     ("arrivals", |_| of(FaultKind::Arrivals, Target::Flow(None), Amount::Times(8.0)), Some(60)),
     ("executions-lost", |_| of(FaultKind::ExecutionsLost, Target::Flow(None), Amount::None), None),
+    ("paused-backfill", |_| of(FaultKind::PausedBackfill, Target::Flow(None), Amount::None), Some(60)),
+    ("scheduled-twice", |_| of(FaultKind::ScheduledTwice, Target::Flow(None), Amount::None), Some(60)),
+    (
+        "kills-ignored",
+        |_| of(FaultKind::KillsIgnored, Target::Tasks(TaskSelector::default()), Amount::Share(1.0)),
+        Some(60),
+    ),
     ("failures", |_| of(FaultKind::TaskFailures, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
     ("lost", |_| of(FaultKind::LostResults, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),
     ("big", |_| of(FaultKind::BigResults, Target::Tasks(TaskSelector::default()), Amount::Share(0.5)), Some(60)),

@@ -49,6 +49,7 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "disk-full" in "workers/disk-full.yaml",
         "worker-refused" in "workers/worker-refused.yaml",
         "sla-crash" in "workers/sla-crash.yaml",
+        "killed-runs-on" in "workers/killed-runs-on.yaml",
     ]
     "core": [
         "executor-down" in "core/executor-down.yaml",
@@ -83,6 +84,8 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
     ]
     "triggers": [
         "trigger-locked" in "triggers/trigger-locked.yaml",
+        "paused-backfill" in "triggers/paused-backfill.yaml",
+        "scheduled-twice" in "triggers/scheduled-twice.yaml",
     ]
     "flows": [
         "alert-flows" in "alert-flows.yaml",

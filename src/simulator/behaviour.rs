@@ -108,11 +108,13 @@ pub(super) struct Disturbance {
     pub(super) lost: f64,
     /// This share of results is larger than a message may be.
     pub(super) big: f64,
+    /// This share of attempts does not hear that it is killed.
+    pub(super) stubborn: f64,
 }
 
 impl Default for Disturbance {
     fn default() -> Disturbance {
-        Disturbance { times: 1.0, failing: None, lost: 0.0, big: 0.0 }
+        Disturbance { times: 1.0, failing: None, lost: 0.0, big: 0.0, stubborn: 0.0 }
     }
 }
 
@@ -158,6 +160,11 @@ impl TaskModel {
     /// Lays faults over it.
     pub(super) fn disturb(&mut self, faults: Disturbance) {
         self.faults = faults;
+    }
+
+    /// Whether an attempt does not hear that it is killed; `draw` is as that of its fate.
+    pub(super) fn is_stubborn(&self, draw: impl Fn(u64) -> f64) -> bool {
+        self.faults.stubborn > 0.0 && draw(0x57b) < self.faults.stubborn
     }
 
     /// What becomes of the result of an attempt; `draw` is one of its own, that nothing else is drawn from.

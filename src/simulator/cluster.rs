@@ -105,6 +105,12 @@ impl Cluster {
         })
     }
 
+    /// Another one, where several evaluate triggers.
+    pub(super) fn other_scheduler(&self, cx: &Context, than: usize) -> Option<usize> {
+        let evaluates = |member: usize| self.available(cx, member, Role::Scheduler) && self.members[member].schedules();
+        self.runners[Role::Scheduler as usize].iter().copied().find(|member| *member != than && evaluates(*member))
+    }
+
     /// Of those who do the work of a role a member that fits; with several, `salt` decides.
     fn choose(&self, cx: &Context, part: Role, salt: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
         let mut fitting = self.runners[part as usize].iter().copied().filter(|member| fits(*member));

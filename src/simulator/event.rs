@@ -19,6 +19,8 @@ pub(super) enum Event {
     JobEnd { member: u32, life: u32, turn: u64 },
     /// A trigger is due.
     TriggerDue { trigger: u32, generation: u32 },
+    /// A loop of the scheduler finds a paused backfill of a trigger, if none has begun or ended since.
+    Backfill { trigger: u32, turn: u32 },
     /// The pause before a retry is over.
     RetryDue { execution: u32, flow: u32, number: u64, run: u32 },
     /// An execution has taken as long as an entry of its `sla` lets it.

@@ -111,6 +111,16 @@ impl Faults {
         })
     }
 
+    /// Whether a fault of this kind is in force for a flow.
+    fn is_of_flow(&self, kind: FaultKind, flow: usize) -> bool {
+        self.in_force().any(|active| match active.entry.fault {
+            Fault { kind: of, target: Target::Flow(meant), .. } => {
+                of == kind && meant.is_none_or(|meant| meant == flow)
+            }
+            _ => false,
+        })
+    }
+
     /// The rate of an entry of `arrivals` whose flow is this.
     fn rate(&self, flow: usize, written: f64) -> f64 {
         self.in_force().fold(written, |rate, active| match active.entry.fault {
@@ -175,6 +185,9 @@ const fn handler(kind: FaultKind) -> Handler {
         | FaultKind::TaskFailures
         | FaultKind::LostResults
         | FaultKind::BigResults
+        | FaultKind::KillsIgnored
+        | FaultKind::PausedBackfill
+        | FaultKind::ScheduledTwice
         | FaultKind::Poison
         | FaultKind::QueueRows
         | FaultKind::Receiver
@@ -369,6 +382,8 @@ impl Simulation {
         self.fold_behaviour();
         self.fold_receivers();
         self.fold_poison();
+        let Simulation { cx, scheduler, faults, .. } = self;
+        scheduler.disturb(cx, |kind, flow| faults.is_of_flow(kind, flow));
     }
 
     /// So many members of a role as it is scaled to: those with the lowest numbers.
@@ -488,6 +503,7 @@ impl Simulation {
                         (_, Amount::Times(more)) => faults.times *= more,
                         (FaultKind::LostResults, Amount::Share(share)) => faults.lost = *share,
                         (FaultKind::BigResults, Amount::Share(share)) => faults.big = *share,
+                        (FaultKind::KillsIgnored, Amount::Share(share)) => faults.stubborn = *share,
                         (_, Amount::Share(share)) => faults.failing = Some(*share),
                         _ => {}
                     }

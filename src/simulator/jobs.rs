@@ -1,6 +1,6 @@
 //! Jobs in workers: how they are handed out, what they will come to, and what is told and counted of them.
 
-use super::behaviour::Fate;
+use super::behaviour::{Fate, TaskModel};
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
@@ -86,7 +86,7 @@ impl Cluster {
         for member in 0..self.members.len() {
             let life = self.members[member].life();
             let Some(process) = &mut self.members[member].process else { continue };
-            let Some(turn) = process.worker.kill(task_run, cx.now) else { continue };
+            let Some(turn) = process.worker.kill(task_run, cx.now, |work| is_stubborn(cx, work)) else { continue };
             if let Some((at, turn)) = turn {
                 cx.events.push(at, Event::JobEnd { member: member as u32, life, turn });
             }
@@ -262,13 +262,21 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
 
 /// What becomes of the result of a task.
 fn fate(cx: &Context, work: &Work) -> Fate {
-    let Work::Task { flow, number, task, attempt, .. } = *work else { return Fate::Told };
-    let Some((model, task_model)) = cx.flows.get(flow as usize).and_then(|it| Some((it, it.tasks.get(task as usize)?)))
-    else {
-        return Fate::Told;
-    };
+    drawn(cx, work, |model, draw| model.fate(draw)).unwrap_or(Fate::Told)
+}
+
+/// Whether a task does not hear that it is killed.
+fn is_stubborn(cx: &Context, work: &Work) -> bool {
+    drawn(cx, work, |model, draw| model.is_stubborn(draw)).unwrap_or(false)
+}
+
+/// Asks the model of a task, with a draw of this attempt that nothing else is drawn from.
+fn drawn<R>(cx: &Context, work: &Work, ask: impl FnOnce(&TaskModel, &dyn Fn(u64) -> f64) -> R) -> Option<R> {
+    let Work::Task { flow, number, task, attempt, .. } = *work else { return None };
+    let model = cx.flows.get(flow as usize)?;
     let key = cx.seed.0 ^ model.key ^ (u64::from(task) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    task_model.fate(|salt| noise(key ^ salt, (number << 16) | u64::from(attempt)))
+    let of = model.tasks.get(task as usize)?;
+    Some(ask(of, &|salt| noise(key ^ salt, (number << 16) | u64::from(attempt))))
 }
 
 /// How long a task may take.

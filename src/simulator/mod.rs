@@ -173,6 +173,7 @@ impl Simulation {
             }
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
+            Event::Backfill { trigger, turn } => scheduler.backfill(cx, (cluster, executor), trigger, turn),
             Event::RetryDue { execution, flow, number, run } => {
                 if let Some((trigger, state)) = executor.due(cx, cluster, (execution, (flow, number)), run) {
                     scheduler.ended(cx, trigger, state);

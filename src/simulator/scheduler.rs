@@ -17,7 +17,7 @@ use super::worker::{JobOrder, Work};
 use crate::execution::trigger::{Look, Next, Why};
 use crate::flow::{Recover, Schedule, State, Trigger, TriggerAction};
 use crate::random::noise;
-use crate::scenario::Plan;
+use crate::scenario::{FaultKind, Plan};
 use crate::time::{Calendar, Duration, Instant};
 
 /// All Schedule and polling triggers.
@@ -51,6 +51,12 @@ struct TriggerState {
     late: bool,
     generation: u32,
     evaluations: u64,
+    /// A paused backfill of it is there, and goes on.
+    backfill: bool,
+    /// How often one began or ended.
+    turns: u32,
+    /// A second scheduler does not see that a date of it was taken.
+    twice: bool,
 }
 
 /// While a trigger is due and its execution still runs, the wait is recorded this often (recorded: 14 in 140 s).
@@ -87,6 +93,9 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 late: false,
                 generation: 0,
                 evaluations: 0,
+                backfill: false,
+                turns: 0,
+                twice: false,
             });
         }
     }
@@ -119,6 +128,31 @@ fn given(cx: &Context, (flow, index): (u32, u32)) -> Option<Arc<Origin>> {
 /// The trigger at a place.
 fn found(plan: &Plan, (flow, index): (u32, u32)) -> Option<&Trigger> {
     plan.flows.get(flow as usize)?.triggers.get(index as usize)
+}
+
+/// A scheduler creates an execution of a trigger at a place; who waits for it, if somebody does.
+fn create(
+    cx: &mut Context,
+    (cluster, executor): (&mut Cluster, &mut Executor),
+    scheduler: usize,
+    ((flow, index), waits): ((u32, u32), Option<u32>),
+    origin: Option<Arc<Origin>>,
+) {
+    let number = cx.next_number(flow);
+    if let Some(origin) = origin.or_else(|| given(cx, (flow, index))) {
+        executor.origins.insert((flow, number), origin);
+    }
+    cluster.count(cx, scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, State::Created));
+    executor.create(cx, cluster, scheduler, (flow, number), (waits, 0));
+    cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
+}
+
+/// The loop of the scheduler that finds a paused backfill next: each, once a second.
+fn plan_backfill(cx: &mut Context, trigger: u32, state: &TriggerState) {
+    if state.backfill {
+        let at = next_on_grid(cx.now, Duration::seconds(1), noise(cx.seed.0 ^ 0x5c4e, 1));
+        cx.events.push(at, Event::Backfill { trigger, turn: state.turns });
+    }
 }
 
 impl Scheduler {
@@ -160,6 +194,42 @@ impl Scheduler {
             Some(Recover::None) => {
                 state.next = schedule.next_after(now).map_or(Instant::NEVER, |date| cx.calendar.instant(date));
             }
+        }
+    }
+
+    /// What faults make of the Schedules of flows from now on.
+    pub(super) fn disturb(&mut self, cx: &mut Context, of_flow: impl Fn(FaultKind, usize) -> bool) {
+        let plan = cx.plan.clone();
+        for (trigger, state) in self.triggers.iter_mut().enumerate() {
+            let is_schedule = |it: &Trigger| matches!(it.action, TriggerAction::Schedule(_));
+            if !found(&plan, state.place).is_some_and(is_schedule) {
+                continue;
+            }
+            let flow = state.place.0 as usize;
+            state.twice = of_flow(FaultKind::ScheduledTwice, flow);
+            let before = std::mem::replace(&mut state.backfill, of_flow(FaultKind::PausedBackfill, flow));
+            if before != state.backfill {
+                state.turns += 1;
+                plan_backfill(cx, trigger as u32, state);
+            }
+        }
+    }
+
+    /// A loop of the scheduler finds a paused backfill, and starts the next execution of it: no lock holds it back, and the
+    /// dates of the Schedule itself are not moved by it.
+    pub(super) fn backfill(
+        &mut self,
+        cx: &mut Context,
+        (cluster, executor): (&mut Cluster, &mut Executor),
+        trigger: u32,
+        turn: u32,
+    ) {
+        let Some(state) = self.triggers.get(trigger as usize).filter(|it| it.turns == turn) else { return };
+        plan_backfill(cx, trigger, state);
+        let place = state.place;
+        if let Some(scheduler) = cluster.scheduler(cx) {
+            cluster.count(cx, scheduler, Meter::SchedulerEvaluate, Subject::Bare);
+            create(cx, (cluster, executor), scheduler, (place, None), None);
         }
     }
 
@@ -261,7 +331,13 @@ impl Scheduler {
                 self.evaluated_schedule(cx, cluster, scheduler, trigger, (due, waits));
                 if let Ok(origin) = given {
                     scheduled::tell(cx, (flow, index as usize), date, &Why::Fires);
+                    let (place, twice) = ((flow, index), self.triggers[trigger as usize].twice);
+                    let other = if twice { cluster.other_scheduler(cx, scheduler) } else { None };
+                    let again = other.map(|other| (other, origin.clone()));
                     self.fire(cx, cluster, executor, scheduler, trigger, origin);
+                    if let Some((other, origin)) = again {
+                        create(cx, (cluster, executor), other, (place, None), origin);
+                    }
                 }
             }
             (Look::Refused(why), Some(gate)) => gate.tell(cx, date, &why),
@@ -372,14 +448,8 @@ impl Scheduler {
     ) {
         let state = &mut self.triggers[trigger as usize];
         (state.since, state.missing) = (cx.now, false);
-        let (flow, index) = state.place;
-        let number = cx.next_number(flow);
-        if let Some(origin) = origin.or_else(|| given(cx, (flow, index))) {
-            executor.origins.insert((flow, number), origin);
-        }
-        cluster.count(cx, scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, State::Created));
-        executor.create(cx, cluster, scheduler, (flow, number), (Some(trigger), 0));
-        cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
+        let place = state.place;
+        create(cx, (cluster, executor), scheduler, (place, Some(trigger)), origin);
     }
 
     /// The execution that a trigger waited for has ended.

@@ -118,14 +118,23 @@ impl Worker {
         self.running.iter().any(|job| job.turn == turn && job.left.is_none())
     }
 
-    /// A task run that runs here is to end as KILLED: when, if not only once its process goes on. None: it does not run here.
-    pub(super) fn kill(&mut self, task_run: (u32, u64, u32), now: Instant) -> Option<Option<Turn>> {
+    /// A task run that runs here is to end as KILLED: when, if not only once its process goes on, or at its own end where it
+    /// is one that does not hear of it. None: it does not run here.
+    pub(super) fn kill(
+        &mut self,
+        task_run: (u32, u64, u32),
+        now: Instant,
+        stubborn: impl Fn(&Work) -> bool,
+    ) -> Option<Option<Turn>> {
         let is = |work: &Work| match *work {
             Work::Task { flow, number, run, .. } => (flow, number, run) == task_run,
             Work::Trigger { .. } => false,
         };
         let job = self.running.iter_mut().find(|job| is(&job.order.work))?;
         job.outcome = Outcome { state: State::Killed, timed_out: false, fires: false, ..job.outcome };
+        if stubborn(&job.order.work) {
+            return Some(None);
+        }
         if job.left.is_some() {
             job.left = Some(Duration::ZERO);
             return Some(None);

@@ -118,6 +118,26 @@ faults! {
         example: "{ flow: ingest }",
         doc: "Executions that have begun and not ended are gone from the database, as after a purge or a restored backup. Their triggers wait for them for ever; since 1.0 their places of a concurrency limit stay taken.",
     }
+    PausedBackfill {
+        keyword: "paused-backfill",
+        aim: Aim::Flow,
+        fields: &[Field::new("flow", Kind::Text, "company.team.ingest", "Of this flow; of all when left out.")],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["a paused backfill of {} goes on"],
+        example: "{ flow: ingest }",
+        doc: "A backfill of a Schedule is paused, and each loop of the scheduler, one a second, starts an execution of it all the same, for as long as it stays paused.",
+    }
+    ScheduledTwice {
+        keyword: "scheduled-twice",
+        aim: Aim::Flow,
+        fields: &[Field::new("flow", Kind::Text, "company.team.ingest", "Of this flow; of all when left out.")],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["schedulers do not see each other's dates of {}"],
+        example: "{ flow: ingest }",
+        doc: "Two schedulers find the same date of a Schedule due, and both start an execution of it. Where only one evaluates triggers nothing is started twice.",
+    }
     TaskDuration {
         keyword: "task-duration",
         aim: Aim::Tasks,
@@ -165,6 +185,22 @@ faults! {
         sentences: &["results of {amount}% of {} are lost"],
         example: "{ task: load, share: 5% }",
         doc: "A worker ends a task and what became of it reaches nobody: the task run stays RUNNING, and its execution never ends by itself.",
+    }
+    KillsIgnored {
+        keyword: "kills-ignored",
+        aim: Aim::Tasks,
+        fields: &[
+            OF_NAMESPACE,
+            OF_FLOW,
+            OF_TASK,
+            OF_TYPE,
+            Field::required("share", SHARE, "100%", "Of so many attempts."),
+        ],
+        units: &[Unit::Share],
+        lasts: Lasts::UntilCleared,
+        sentences: &["{amount}% of {} do not hear that they are killed"],
+        example: "{ task: load, share: 100% }",
+        doc: "A task does not hear that it is killed: its execution stays KILLING, and the task keeps a thread of its worker until its own end, which is then KILLED.",
     }
     BigResults {
         keyword: "big-results",
