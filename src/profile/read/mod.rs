@@ -88,7 +88,7 @@ fn head(item: &str) -> Option<Meter> {
 }
 
 /// The items of a table of meters, each with its name: they begin with it, at the beginning of a line.
-fn items<'t>(table: &'t str) -> impl Iterator<Item = (&'t str, &'t str)> {
+fn items(table: &str) -> impl Iterator<Item = (&str, &str)> {
     const ITEM: &str = "- name: ";
     let begins = |at: &usize| *at == 0 || table.as_bytes().get(at - 1) == Some(&b'\n');
     let mut starts =
