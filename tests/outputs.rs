@@ -23,7 +23,7 @@ fn scenario(version: &str, flow: &str, text: &str, more: &str) -> String {
     format!(
         "name: x\nkestra: \"{version}\"\nduration: 20m\ncluster: {{ standalone: 1 }}\n\
          commands: [ {{ at: 1m, execute: f, inputs: {{ day: monday }} }} ]\n{more}\n\
-         flows:\n  - {{ id: f, namespace: company.team, {} }}\n",
+         flows:\n  - {{ id: f, namespace: company.team, inputs: [ {{ id: day, type: STRING }} ], {} }}\n",
         flow.replace("SAY", &say)
     )
 }
@@ -127,7 +127,7 @@ fn a_template_sees_what_the_tasks_before_it_have_put_out() {
                 secrets: { X: hush }";
     for (tasks, text, expected) in cases {
         let flow = format!("variables: {{ n: 1, m: 3 }}, tasks: [ {tasks}, {{ id: say, SAY }} ]");
-        let child = "\n  - { id: child, namespace: company.team, tasks: [ { id: r, type: core.debug.Return, format: \"7 {{ inputs.n }}\" } ], \
+        let child = "\n  - { id: child, namespace: company.team, inputs: [ { id: n, type: STRING, required: false } ], tasks: [ { id: r, type: core.debug.Return, format: \"7 {{ inputs.n }}\" } ], \
                      outputs: [ { id: o, type: STRING, value: \"{{ outputs.r.value }}\" } ] }\n";
         for version in ["1.3", "2.0"] {
             let text =

@@ -153,7 +153,7 @@ mod tests {
         let all: BTreeSet<&str> = ROWS.iter().map(|row| row.keyword).collect();
         assert_eq!(drawn, all);
         assert!(shapes.contains("kill worker") && shapes.contains("database stalled"), "{shapes:?}");
-        assert!(shapes.contains("dead-thread executor worker-task-result"), "{shapes:?}");
+        assert!(shapes.iter().any(|shape| shape.starts_with("dead-thread executor ")), "{shapes:?}");
     }
 
     #[test]

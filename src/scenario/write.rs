@@ -352,7 +352,8 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
     let mut object = match &fault.target {
         Target::Members(members) if row.fields.is_empty() => return (row.keyword, names(members, plan)),
         Target::Members(members) => Object::from_iter([("member".to_owned(), names(members, plan))]),
-        Target::Database => return (row.keyword, manner(fault.amount)),
+        Target::Database if row.fields.is_empty() => return (row.keyword, manner(fault.amount)),
+        Target::Database => Object::new(),
         Target::Flow(flow) => {
             let mut object = Object::new();
             set(&mut object, "flow", flow.and_then(|flow| plan.flows.get(flow)).map(Flow::name));
