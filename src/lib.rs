@@ -134,6 +134,7 @@ mod monitor;
 pub mod notify;
 #[cfg(not(feature = "internals"))]
 mod notify;
+mod parallel;
 #[cfg(feature = "internals")]
 pub mod pebble;
 #[cfg(not(feature = "internals"))]

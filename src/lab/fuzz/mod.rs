@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use self::harm::{Harmed, Lives};
 use self::sketch::Sketch;
-use super::parallel::{RunFailed, parallel};
+use super::parallel::RunFailed;
+use crate::parallel::parallel;
 use crate::random::Seed;
 use crate::report;
 use crate::run::{self, Watch};

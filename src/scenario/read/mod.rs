@@ -6,6 +6,7 @@ mod commands;
 mod configuration;
 mod expectations;
 mod faults;
+mod flows;
 mod receivers;
 mod traps;
 mod work;
@@ -23,17 +24,17 @@ use cluster::cluster;
 use commands::command;
 use expectations::expectation;
 use faults::{Names, asked_for, entry};
+use flows::{Flows, flows};
 use receivers::{environment, kv, receivers, secrets};
 use work::{
-    Flows, arrivals, behaviour, flows, pollers, silent_tasks, unknown_batches, unknown_outputs, unsimulated_templates,
-    unstarted,
+    arrivals, behaviour, pollers, silent_tasks, unknown_batches, unknown_outputs, unsimulated_templates, unstarted,
 };
 
 #[cfg(feature = "cli")]
-pub use traps::missing_secrets;
+pub use flows::refused_triggers;
+pub use flows::{input_words, trigger_dialect};
 #[cfg(feature = "cli")]
-pub use work::refused_triggers;
-pub use work::{input_words, trigger_dialect};
+pub use traps::missing_secrets;
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
 pub trait Loader {

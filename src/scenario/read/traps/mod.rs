@@ -7,7 +7,7 @@ mod schedule;
 mod templates;
 mod words;
 
-use super::work::Standing;
+use super::flows::Standing;
 use crate::document::{Node, Place, Reading, Value, nearest};
 use crate::flow::trigger::{Comparison, Condition, Era, FilterField, FlowTrigger, Test, UpstreamFlow, WindowKind};
 use crate::flow::{Flow, State, Trigger, TriggerAction};
