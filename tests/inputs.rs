@@ -134,3 +134,32 @@ fn the_value_of_a_secret_input_is_never_shown() {
     let shown = format!("{all:?} {:?}", told(&simulation));
     assert!(!shown.contains("s3cret"), "{shown}");
 }
+
+#[test]
+fn nor_is_what_a_pause_is_given_what_is_in_a_list_and_what_is_refused() {
+    let pause = "{ id: p, type: io.kestra.plugin.core.flow.Pause, onResume: [ { id: token, type: SECRET } ] }";
+    let fails = |text: &str| {
+        format!(
+            "{{ id: a, type: io.kestra.plugin.core.execution.Assert, conditions: [ \"false\" ], errorMessage: \"{text}\" }}"
+        )
+    };
+    let of_pause = flow("f", &format!("tasks: [ {pause}, {} ]", fails("{{ outputs.p.onResume.token }}")));
+    let commands = "  - { at: 1m, execute: f }\n  - { at: 2m, resume: f, inputs: { token: hunter2-s3cret } }\n";
+    let list = "inputs: [ { id: all, type: ARRAY, itemType: SECRET } ]";
+    let of_list = flow("f", &format!("{list}, tasks: [ {} ]", fails("{{ inputs.all[1] }}")));
+    let listed = "  - { at: 1m, execute: f, inputs: { all: [ first-s3cret, other-s3cret ] } }\n";
+    for (flows, commands, ended) in [(of_pause, commands, "p=SUCCESS a=FAILED"), (of_list, listed, "a=FAILED")] {
+        let simulation = at("1.3", &flows, commands, 5);
+        let all = simulation.executions();
+        assert_eq!(tasks(&all[0]), ended);
+        let shown = format!("{all:?} {:?}", told(&simulation));
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+    // 0.20 says what it was given.
+    let refused = "inputs: [ { id: a, type: STRING, defaults: \"{{ 'x' }}\" }, \
+                   { id: token, type: SECRET, validator: \"[a-z]+\", dependsOn: { inputs: [ a ] } } ]";
+    let flows = flow("f", &format!("{refused}, tasks: [ {{ id: t, type: a.B }} ]"));
+    let simulation = at("0.20", &flows, "  - { at: 1m, execute: f, inputs: { token: HUNTER2-S3CRET } }\n", 5);
+    let shown = format!("{:?}", told(&simulation));
+    assert!(shown.contains("******") && !shown.contains("S3CRET"), "{shown}");
+}

@@ -48,3 +48,20 @@ fn who_names_a_flow_that_a_version_refuses_is_told_by_which_and_why() {
         assert!(!err.contains("is no flow of this scenario"), "{entry}: {err}");
     }
 }
+
+#[test]
+fn what_only_the_version_that_is_asked_for_takes_is_read_with_that() {
+    let file = scratch("newer.yaml");
+    let folder = file.parent().expect("a folder");
+    let newer = "triggers: [ { id: f, type: io.kestra.plugin.core.trigger.Flow, dependsOn: [ { namespace: company.team, flowId: good } ] } ]\n";
+    std::fs::write(folder.join("newer.yml"), format!("id: newer\n{FLOW}{newer}")).expect("written");
+    std::fs::write(folder.join("good.yml"), format!("id: good\n{FLOW}")).expect("written");
+    let text = "name: x\nduration: 5m\ncluster: { standalone: 1 }\nflows: [ good.yml, newer.yml ]\n\
+                commands: [ { at: 1m, execute: company.team.newer } ]\n";
+    std::fs::write(&file, text).expect("written");
+    let path = file.to_str().expect("UTF-8");
+    let (code, out, err) = run(&["run", path, "--kestra", "2.0"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let (code, _, err) = run(&["run", path]);
+    assert!(code == Some(2) && err.contains("Kestra 1.3 refuses it"), "{err}");
+}

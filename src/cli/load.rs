@@ -166,7 +166,7 @@ pub(super) struct Extras {
 /// The plan of a scenario with another version of Kestra than its own, when one is named; otherwise as [`plan`].
 pub(super) fn plan_of(name: &str, extras: &Extras, kestra: Option<&'static Profile>, told: &mut Told) -> Option<Plan> {
     let Some(kestra) = kestra else { return plan(name, extras, told) };
-    let read = ReadScenario::new(name, extras, told)?;
+    let read = ReadScenario::new(name, extras, &[kestra], told)?;
     match read.with_version(kestra) {
         Ok((plan, diagnostics)) => Some(ready(plan, &diagnostics, told)),
         Err(why) => {
@@ -200,7 +200,7 @@ pub(super) fn plans(
             plans.push(Arc::new(plan(name, extras, told)?));
             continue;
         }
-        let read = ReadScenario::new(name, extras, told)?;
+        let read = ReadScenario::new(name, extras, versions, told)?;
         // What was told with one version is not told again with the next.
         let (mut said, mut secrets) = (Vec::new(), None);
         for kestra in versions {
@@ -237,7 +237,7 @@ pub(super) fn plans(
 
 /// The plan of a scenario, by shipped name or path. None when something is wrong: it has been told.
 pub(super) fn plan(name: &str, extras: &Extras, told: &mut Told) -> Option<Plan> {
-    let ReadScenario { plan, diagnostics, .. } = ReadScenario::new(name, extras, told)?;
+    let ReadScenario { plan, diagnostics, .. } = ReadScenario::new(name, extras, &[], told)?;
     Some(ready(plan, &diagnostics, told))
 }
 
@@ -250,8 +250,8 @@ struct ReadScenario {
 }
 
 impl ReadScenario {
-    /// None when something is wrong: it has been told.
-    fn new(name: &str, extras: &Extras, told: &mut Told) -> Option<ReadScenario> {
+    /// Where only one of these versions takes it, it is read with that. None when something is wrong: it has been told.
+    fn new(name: &str, extras: &Extras, versions: &[&'static Profile], told: &mut Told) -> Option<ReadScenario> {
         let mut files = Files::default();
         for path in &extras.flows {
             match flow_files(Path::new(path)) {
@@ -269,7 +269,13 @@ impl ReadScenario {
                 return None;
             }
         };
-        let (plan, diagnostics) = scenario::read(&source.name, &source.text, &files);
+        let with = |kestra: &&'static Profile| scenario::read_as(&source.name, &source.text, &files, kestra);
+        let (plan, diagnostics) = match scenario::read(&source.name, &source.text, &files) {
+            (None, diagnostics) => {
+                versions.iter().map(with).find(|read| read.0.is_some()).unwrap_or((None, diagnostics))
+            }
+            read => read,
+        };
         let Some(plan) = plan else {
             told.diagnostics(&diagnostics);
             if diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {

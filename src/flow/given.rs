@@ -81,13 +81,21 @@ pub fn refused(declared: &[Json], given: &Map<String, Json>, words: InputWords) 
 
 /// The values of inputs of the type SECRET, as texts.
 pub fn secret_inputs<'v>(declared: &[Json], inputs: &'v Map<String, Json>) -> Vec<&'v str> {
-    let secret = declared.iter().filter_map(Declared::new).filter(|input| input.kind == "SECRET");
+    let is_secret = |input: &Declared<'_>| {
+        let items = input.source.get("itemType").and_then(Json::as_str).filter(|_| input.kind == "ARRAY");
+        items.unwrap_or(input.kind) == "SECRET"
+    };
     let value = |id: &str| {
         let mut keys = id.split('.');
-        let outer = inputs.get(keys.next()?)?;
-        keys.try_fold(outer, |at, key| at.get(key))
+        // A key may have points in it, as long as nobody has put it where they lead.
+        inputs.get(id).or_else(|| {
+            let outer = inputs.get(keys.next()?)?;
+            keys.try_fold(outer, |at, key| at.get(key))
+        })
     };
-    secret.filter_map(|input| value(input.id)?.as_str()).filter(|text| !text.is_empty()).collect()
+    let secret = declared.iter().filter_map(Declared::new).filter(is_secret).filter_map(|input| value(input.id));
+    let texts = secret.flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
+    texts.filter_map(Json::as_str).filter(|text| !text.is_empty()).collect()
 }
 
 /// An input as it is declared.

@@ -405,9 +405,12 @@ impl Cursor<'_> {
     }
 }
 
+/// YAML knows no longer keys.
+const LONGEST_KEY: usize = 1_000;
+
 /// One more key; a second one of the same name is a mistake.
 fn enter(entries: &mut Vec<Entry>, key: String, place: Place, value: Node) -> Option<()> {
-    if entries.iter().any(|entry| entry.key == key) {
+    if place.range.len() > LONGEST_KEY || entries.iter().any(|entry| entry.key == key) {
         return None;
     }
     entries.push(Entry { key, place, value });

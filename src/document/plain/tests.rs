@@ -131,6 +131,8 @@ fn what_is_plain() {
     ] {
         assert!(!compared(text), "{text:?}");
     }
+    assert!(compared(&format!("{}: b\n", "a".repeat(900))));
+    assert!(!compared(&format!("{}: b\n", "a".repeat(1_100))));
 }
 
 #[test]

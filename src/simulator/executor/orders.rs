@@ -8,6 +8,7 @@ use super::super::CommandError;
 use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::event::Event;
+use super::super::inputs;
 use super::super::meters::{Class, Meter, Subject};
 use super::super::origin::{By, Origin};
 use super::super::queue::{Asked, Message, QueueKind};
@@ -125,9 +126,9 @@ impl Executor {
     fn given(&self, cx: &Context, meant: Meant, inputs: &Map<String, Json>) -> Result<Map<String, Json>, CommandError> {
         let Some(found) = self.found(meant) else { return Ok(Map::new()) };
         let ((flow, number), it) = (found.key(), found.it());
-        let tree = cx.flows.get(flow as usize).map(|flow| &flow.tree);
-        let pause = tree.and_then(|tree| tree.pause(it.run(it.paused()?)?.node));
-        let Some(pause) = pause.filter(|pause| !pause.inputs.is_empty()) else { return Ok(Map::new()) };
+        let Some(pause) = self.pause_of(cx, meant).filter(|pause| !pause.inputs.is_empty()) else {
+            return Ok(Map::new());
+        };
         let Found::Live(_, execution) = found else { return Ok(Map::new()) };
         let (created, origin) = (execution.created, self.origins.get((flow, number)));
         let asked = super::Asked::of(cx, (flow, number), created, &self.dialect, origin);
@@ -135,7 +136,15 @@ impl Executor {
             flow::given(&pause.inputs, inputs, input_words(cx.profile), &mut |text, _| render(text))
         };
         let given = asked.rendering(it, None, seeing);
-        given.unwrap_or_else(|| Ok(inputs.clone())).map_err(|why| CommandError::Inputs(cx.secrets.mask(&why)))
+        let refused = |why: String| CommandError::Inputs(inputs::masked(cx, &pause.inputs, inputs, &why));
+        given.unwrap_or_else(|| Ok(inputs.clone())).map_err(refused)
+    }
+
+    /// The Pause that an execution waits at.
+    fn pause_of<'c>(&self, cx: &'c Context, meant: Meant) -> Option<&'c flow::Pause> {
+        let found = self.found(meant)?;
+        let it = found.it();
+        cx.flows.get(found.key().0 as usize)?.tree.pause(it.run(it.paused()?)?.node)
     }
 
     /// A Pause that is let go on puts out what it was given.
@@ -169,6 +178,9 @@ impl Executor {
                     if let Ok(given) = self.given(cx, *meant, inputs)
                         && !given.is_empty()
                     {
+                        let declared = self.pause_of(cx, *meant).map_or(&[][..], |pause| &pause.inputs);
+                        let secret = flow::secret_inputs(declared, &given).into_iter().map(str::to_owned).collect();
+                        inputs::hide(cx, secret);
                         self.given.insert(meant.1, given);
                     }
                     self.post(cx, cluster, webserver, *meant, Asked::Resume)
