@@ -35,7 +35,7 @@ pub(super) struct Fuzz {
     #[command(flatten)]
     rules: Rules,
     /// Go on for so many seconds [default: 30]
-    #[arg(long, conflicts_with = "runs_wanted")]
+    #[arg(long, conflicts_with = "runs_wanted", value_parser = clap::value_parser!(u64).range(1..))]
     seconds: Option<u64>,
     /// Draw so many scenarios instead
     #[arg(long = "runs", id = "runs_wanted", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=super::MAX_RUNS))]
@@ -103,15 +103,23 @@ impl Fuzz {
             Format::Text => print(&found.text()),
             Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(found).unwrap_or_default())),
         }
+        let mut failed = false;
         if let Some(folder) = &self.out {
             for finding in &found.findings {
                 let path = folder.join(format!("{}.yaml", finding.name));
-                if let Err(error) = super::write_new(&path, &finding.text) {
-                    complain(&format!("error: cannot write {}: {error}\n", path.display()));
-                    return Exit::Cannot;
+                match super::write_new(&path, &finding.text) {
+                    Ok(()) => complain(&format!("{} is written\n", path.display())),
+                    // The others are written all the same.
+                    Err(error) => {
+                        let advice = "name another folder with --out";
+                        complain(&format!("error: cannot write {}: {error}: {advice}\n", path.display()));
+                        failed = true;
+                    }
                 }
-                complain(&format!("{} is written\n", path.display()));
             }
+        }
+        if failed {
+            return Exit::Cannot;
         }
         if found.findings.is_empty() { Exit::Ok } else { Exit::Found }
     }

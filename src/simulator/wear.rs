@@ -74,7 +74,8 @@ impl Simulation {
             rate += process.kept_connections.rate();
             pools += POOL;
         }
-        let left = slots - pools - kept;
+        // Who runs more processes than that has given the database more slots.
+        let left = slots.max(pools + POOL) - pools - kept;
         // Where nothing is kept the pools of many processes are none of this.
         if kept == 0.0 && rate == 0.0 {
             return (false, None);

@@ -157,8 +157,8 @@ impl Fuzzing<'_> {
     fn look(&self, sketch: &Sketch) -> Result<Looked, LimitReached> {
         let (Some(plan), Some(healthy)) = (sketch.plan(), sketch.healthy().plan()) else { return Ok(Looked::Well) };
         let Some(fault) = plan.timeline.iter().map(|entry| entry.at).min() else { return Ok(Looked::Well) };
-        let plan = Arc::new(plan);
-        let harm = lives(&plan)?.harm(&lives(&Arc::new(healthy))?, self.limit);
+        let (plan, healthy) = (Arc::new(plan), Arc::new(healthy));
+        let harm = lives(&plan)?.harm(&lives(&healthy)?, self.limit);
         // What begins too late to be told of within the run says nothing.
         let end = Instant::START + plan.duration;
         let harm: Vec<Harmed> =
@@ -169,8 +169,19 @@ impl Fuzzing<'_> {
         let report = run::run(&plan, SEED, Calendar::default(), Some(self.watch))?;
         // What fires before anything is done tells nothing of it.
         let lines = report.alerts.iter().flatten();
-        let firings: Vec<(Instant, &str)> =
+        let mut firings: Vec<(Instant, &str)> =
             lines.filter_map(|line| Some((line.firing.filter(|at| *at >= fault)?, line.alert.as_str()))).collect();
+        // Nor does one that fires where nothing is done.
+        let calm = (!firings.is_empty()).then(|| run::run(&healthy, SEED, Calendar::default(), Some(self.watch)));
+        if let Some(calm) = calm.transpose()? {
+            let idle = |alert: &str| {
+                calm.alerts
+                    .iter()
+                    .flatten()
+                    .any(|line| line.alert == alert && line.firing.is_some_and(|at| at >= fault))
+            };
+            firings.retain(|(_, alert)| !idle(alert));
+        }
         let told = |harmed: &Harmed| firings.iter().any(|(at, _)| *at <= harmed.since + self.limit);
         let late = || firings.iter().min().map(|(at, alert)| (*at, (*alert).to_owned()));
         let unnoticed = harm.into_iter().find(|harmed| !told(harmed));
@@ -293,8 +304,10 @@ impl Fuzz {
         for finding in &self.findings {
             out += &format!("\n{} ({} of {runs} scenarios)\n{}", finding.cause, finding.runs, finding.text);
         }
-        if self.findings.is_empty() {
-            out += "nothing goes unnoticed\n";
+        match (self.findings.is_empty(), harmed) {
+            (true, 0) => out += "nothing came to harm, so nothing is said of the rules\n",
+            (true, _) => out += "nothing goes unnoticed\n",
+            (false, _) => {}
         }
         out
     }

@@ -336,7 +336,7 @@ faults! {
         lasts: Lasts::UntilCleared,
         sentences: &["{} leaks {amount} connections a minute"],
         example: "{ member: standalone-1, rate: 87/h }",
-        doc: "Connections to the database that are never given back, until its slots are taken (97 of PostgreSQL, 151 of MySQL, less ten of each pool): then nobody gets an answer, as with `database: stalled`. The end of a process frees those it kept.",
+        doc: "Connections to the database that are never given back, until its slots are taken (97 of PostgreSQL, 151 of MySQL, less ten of each pool, but never less than ten): then nobody gets an answer, as with `database: stalled`. The end of a process frees those it kept.",
     }
     QueueRows {
         keyword: "queue-rows",

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::work::{flow_named, selector};
 use super::{instant, positive};
 use crate::document::{self, Entry, Field, Node, Object, Reading, Value};
+use crate::flow::{Flow, TriggerAction};
 use crate::profile::{Quirk, Role};
 use crate::scenario::faults::{Aim, ROWS, Row, Unit};
 use crate::scenario::fields::WHEN;
@@ -183,6 +184,7 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
         reading.error(&node.place, what, "leave `queue: kafka` out of `cluster`");
         return None;
     }
+    scheduled(node, &fault, plan, reading);
     for member in fault.members().iter().filter_map(|member| plan.cluster.members.get(*member)) {
         let (name, role) = (&member.name, member.role);
         match fault.amount {
@@ -203,6 +205,26 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
         }
     }
     Some(fault)
+}
+
+/// Tells what of schedules a fault has nothing to do with.
+fn scheduled(node: &Node, fault: &Fault, plan: &Plan, reading: &mut Reading) {
+    let Target::Flow(flow) = fault.target else { return };
+    if !matches!(fault.kind, FaultKind::PausedBackfill | FaultKind::ScheduledTwice) {
+        return;
+    }
+    let is_schedule = |flow: &Flow| flow.triggers.iter().any(|it| matches!(it.action, TriggerAction::Schedule(_)));
+    let mut meant = plan.flows.iter().enumerate().filter(|(at, _)| flow.is_none_or(|flow| flow == *at));
+    if !meant.any(|(_, flow)| is_schedule(flow)) {
+        let what = format!("`{}` does nothing: no flow of it has a Schedule", fault.kind.keyword());
+        reading.warning(&node.place, what, "name a flow that has one");
+    }
+    let evaluates = |role: Role| matches!(role, Role::Scheduler | Role::Standalone);
+    let schedulers = plan.cluster.members.iter().filter(|it| evaluates(it.role)).count();
+    if fault.kind == FaultKind::ScheduledTwice && schedulers < 2 {
+        let what = "`scheduled-twice` does nothing: only one member evaluates triggers";
+        reading.warning(&node.place, what, "write `scheduler: 2` in `members`");
+    }
 }
 
 /// One word of a few.
