@@ -7,9 +7,11 @@ mod words;
 #[cfg(feature = "server")]
 use serde_json::{Value as Json, json};
 
+#[cfg(feature = "server")]
+use super::Plan;
 use super::fields::{TARGET, TIMES};
 use super::threads::QUEUE_WORDS;
-use super::{Answer, Plan, Queue, ReceiverName, TaskSelector, Thread};
+use super::{Answer, Queue, ReceiverName, TaskSelector, Thread};
 #[cfg(feature = "server")]
 use crate::document::nearest;
 use crate::document::{Field, Kind};
@@ -37,7 +39,7 @@ pub enum Target {
     Members(Vec<usize>),
     /// The database.
     Database,
-    /// The executions of a flow, by its index in [`Plan::flows`]; none means all.
+    /// The executions of a flow, by its index in [`Plan::flows`](super::Plan::flows); none means all.
     Flow(Option<usize>),
     /// Tasks.
     Tasks(TaskSelector),

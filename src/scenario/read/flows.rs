@@ -9,7 +9,7 @@ use crate::flow::validity::{self, Edition};
 use crate::flow::{self, Flow, TriggerAction, trigger};
 use crate::parallel::parallel;
 use crate::profile::{Language, Profile, Quirk};
-use crate::scenario::{Plan, RefusedFlow, limits};
+use crate::scenario::{RefusedFlow, limits};
 
 /// The flows of a scenario, and where each stands: its own, then those that come from outside.
 pub(super) fn flows(
@@ -298,7 +298,7 @@ fn refused(flow: &Flow, kestra: &Profile) -> Vec<String> {
 /// Which triggers, and other parts, the version of a plan does not take, though another one does: the index of the flow, and
 /// why.
 #[cfg(feature = "cli")]
-pub fn refused_triggers(plan: &Plan) -> Vec<(usize, String)> {
+pub fn refused_triggers(plan: &crate::scenario::Plan) -> Vec<(usize, String)> {
     let of = |(at, flow): (usize, &Flow)| refused(flow, plan.kestra).into_iter().map(move |why| (at, why));
     plan.flows.iter().enumerate().flat_map(of).collect()
 }
