@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 
-use super::rules::Rules;
 use super::told::Told;
-use super::{Exit, Format, calendar, complain, load, print};
+use super::watched::Watched;
+use super::{Exit, Format, calendar, complain};
 use crate::document;
-use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run;
 use crate::time::{Duration, Instant};
@@ -16,15 +15,8 @@ use crate::time::{Duration, Instant};
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["alert", "flow"])))]
 pub(super) struct Explain {
-    /// Scenario, by shipped name or path
-    scenario: String,
     #[command(flatten)]
-    extras: load::Extras,
-    /// Version of Kestra, instead of that of the scenario
-    #[arg(long, value_parser = super::versions())]
-    kestra: Option<&'static Profile>,
-    #[command(flatten)]
-    rules: Rules,
+    watched: Watched,
     /// The alert's name
     #[arg(long)]
     alert: Option<String>,
@@ -46,25 +38,15 @@ impl Explain {
     pub(super) fn run(&self) -> Exit {
         let Some(alert) = &self.alert else { return self.hearing() };
         let mut told = Told::default();
-        let (Some((watch, _)), Some(plan)) =
-            (self.rules.watch(&mut told), load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told))
-        else {
-            return Exit::Input;
-        };
+        let Some((watch, plan)) = self.watched.read(&mut told) else { return Exit::Input };
         if let Some(at) = self.at.filter(|at| *at > plan.duration) {
             complain(&format!("error: the run ends at {}, before {at}\n", plan.duration));
             return Exit::Input;
         }
-        told.remarks(&watch, &plan);
         let (plan, at) = (Arc::new(plan), self.at.map(|at| Instant::START + at));
         match run::explain(&plan, self.seed, calendar(&plan), &watch, alert, at) {
             Ok(Some(explanation)) => {
-                match self.format {
-                    Format::Text => print(&explanation.text()),
-                    Format::Json => {
-                        print(&format!("{}\n", serde_json::to_string_pretty(&explanation).unwrap_or_default()));
-                    }
-                }
+                self.format.print(&explanation, || explanation.text());
                 Exit::Ok
             }
             Ok(None) => {
@@ -83,7 +65,7 @@ impl Explain {
     fn hearing(&self) -> Exit {
         let name = self.flow.as_deref().unwrap_or_default();
         let mut told = Told::default();
-        let Some(plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told) else {
+        let Some(plan) = self.watched.plan(&mut told) else {
             return Exit::Input;
         };
         let at = match plan.flow_named(name) {
@@ -105,10 +87,7 @@ impl Explain {
             complain(&format!("error: {} has neither a Flow trigger nor a Schedule\n", hearing.flow));
             return Exit::Input;
         }
-        match self.format {
-            Format::Text => print(&hearing.text()),
-            Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(&hearing).unwrap_or_default())),
-        }
+        self.format.print(&hearing, || hearing.text());
         Exit::Ok
     }
 }

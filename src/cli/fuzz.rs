@@ -7,7 +7,7 @@ use clap::Args;
 use super::judge::failed_run;
 use super::rules::Rules;
 use super::told::Told;
-use super::{Exit, Format, Runs, complain, print};
+use super::{Exit, Format, Runs, complain};
 use crate::lab;
 use crate::profile::Profile;
 use crate::random::Seed;
@@ -99,10 +99,7 @@ impl Fuzz {
     }
 
     fn tell(&self, found: &lab::Fuzz) -> Exit {
-        match self.format {
-            Format::Text => print(&found.text()),
-            Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(found).unwrap_or_default())),
-        }
+        self.format.print(found, || found.text());
         let mut failed = false;
         if let Some(folder) = &self.out {
             for finding in &found.findings {

@@ -8,25 +8,18 @@ use clap::{Args, Subcommand};
 use super::judge::failed_run;
 use super::rules::Rules;
 use super::told::Told;
+use super::watched::Watched;
 use super::{Exit, Format, Runs, calendar, complain, load, print};
 use crate::document::{self, Source, Value};
 use crate::lab;
-use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::Watch;
 use crate::scenario::Anchor;
 
 #[derive(Debug, Args)]
 pub(super) struct Sweep {
-    /// Scenario, by shipped name or path
-    scenario: String,
     #[command(flatten)]
-    extras: load::Extras,
-    /// Version of Kestra, instead of that of the scenario
-    #[arg(long, value_parser = super::versions())]
-    kestra: Option<&'static Profile>,
-    #[command(flatten)]
-    rules: Rules,
+    watched: Watched,
     /// Seeds: how many from 1 on, or from one to another
     #[arg(long, value_name = "N|A..B", default_value = "200", value_parser = super::seeds)]
     seeds: super::Seeds,
@@ -46,12 +39,7 @@ pub(super) struct Sweep {
 impl Sweep {
     pub(super) fn run(&self) -> Exit {
         let mut told = Told::default();
-        let (Some((watch, _)), Some(plan)) =
-            (self.rules.watch(&mut told), load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told))
-        else {
-            return Exit::Input;
-        };
-        told.remarks(&watch, &plan);
+        let Some((watch, plan)) = self.watched.read(&mut told) else { return Exit::Input };
         let from = match &self.from {
             None => Anchor::first_fault(&plan),
             Some(from) => match Anchor::named(from, &plan) {
@@ -70,12 +58,7 @@ impl Sweep {
         let progress = self.runs.progress(runs.count);
         match lab::sweep(&Arc::new(plan), calendar, &watch, &runs, progress) {
             Ok(sweep) => {
-                match self.format {
-                    Format::Text => print(&sweep.text()),
-                    Format::Json => {
-                        print(&format!("{}\n", serde_json::to_string_pretty(&sweep).unwrap_or_default()));
-                    }
-                }
+                self.format.print(&sweep, || sweep.text());
                 sweep.warnings.iter().for_each(|warning| told.warning(warning));
                 told.exit(self.strict, Exit::Ok)
             }

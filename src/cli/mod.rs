@@ -19,6 +19,7 @@ mod sensitivity;
 mod serve;
 mod simulate;
 mod told;
+mod watched;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::profile::Profile;
 use crate::random::Seed;
@@ -107,6 +109,16 @@ pub use beside::markdown as beside_markdown;
 enum Format {
     Text,
     Json,
+}
+
+impl Format {
+    /// Prints what was found: for people, or as one value.
+    fn print(self, found: &impl Serialize, text: impl FnOnce() -> String) {
+        match self {
+            Format::Text => print(&text()),
+            Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(found).unwrap_or_default())),
+        }
+    }
 }
 
 /// Runs the command line.

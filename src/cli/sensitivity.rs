@@ -6,12 +6,11 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::judge::failed_run;
-use super::rules::Rules;
 use super::told::Told;
-use super::{Exit, Format, Runs, calendar, complain, load, print};
+use super::watched::Watched;
+use super::{Exit, Format, Runs, calendar, complain};
 use crate::document;
 use crate::lab;
-use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::Watch;
 
@@ -30,15 +29,8 @@ Exit codes: 0 found, 1 the alert does not fire as the scenario is (or without th
 
 #[derive(Debug, Args)]
 pub(super) struct Sensitivity {
-    /// Scenario, by shipped name or path
-    scenario: String,
     #[command(flatten)]
-    extras: load::Extras,
-    /// Version of Kestra, instead of that of the scenario
-    #[arg(long, value_parser = super::versions())]
-    kestra: Option<&'static Profile>,
-    #[command(flatten)]
-    rules: Rules,
+    watched: Watched,
     /// The alert, by its name
     #[arg(long)]
     alert: String,
@@ -64,12 +56,7 @@ pub(super) struct Sensitivity {
 impl Sensitivity {
     pub(super) fn run(&self) -> Exit {
         let mut told = Told::default();
-        let (Some((watch, _)), Some(plan)) =
-            (self.rules.watch(&mut told), load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told))
-        else {
-            return Exit::Input;
-        };
-        told.remarks(&watch, &plan);
+        let Some((watch, plan)) = self.watched.read(&mut told) else { return Exit::Input };
         if !watch.rules.alerts().any(|alert| alert == self.alert) {
             let alerts: Vec<&str> = watch.rules.alerts().collect();
             let advice = document::instead(&self.alert, alerts);
@@ -111,10 +98,7 @@ impl Sensitivity {
     }
 
     fn tell(&self, found: &lab::Sensitivity) -> Exit {
-        match self.format {
-            Format::Text => print(&found.text()),
-            Format::Json => print(&format!("{}\n", serde_json::to_string_pretty(found).unwrap_or_default())),
-        }
+        self.format.print(found, || found.text());
         let all: Vec<&lab::Smallest> = found.faults.iter().filter_map(|fault| fault.smallest.as_ref()).collect();
         if let (Some(path), Some(smallest)) = (&self.out, all.first()) {
             if all.len() > 1 {

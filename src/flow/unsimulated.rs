@@ -2,8 +2,9 @@
 //!
 //! Only what could change a number is told. Nothing is told of what is switched off: it would not run in Kestra either.
 
+use super::parts::get;
 use super::trigger::{Calendar, Comparison, Condition, Test};
-use super::{Body, Task, Trigger, TriggerAction};
+use super::{Body, Task, Trigger, TriggerAction, typed};
 use crate::document::{Node, Object, Reading, Value};
 
 /// A key that is read and not followed.
@@ -150,6 +151,37 @@ fn told(reading: &mut Reading, object: &Object<'_>, rows: &[Row], whose: &str) {
 /// Tells what is not simulated of a flow itself.
 pub(super) fn flow(reading: &mut Reading, object: &Object<'_>) {
     told(reading, object, FLOW, "the flow");
+    if let Some(Node { value: Value::Sequence(all), .. }) = object.get("inputs") {
+        all.iter().for_each(|node| input(reading, node));
+    }
+}
+
+/// What of the values of a type nobody looks at here.
+const INPUTS: &[(&str, &str, &str)] = &[
+    ("EMAIL", "whether it is an address", "any text is taken here"),
+    ("YAML", "what is in it", "templates see the text here"),
+];
+
+/// Tells what is not simulated of an input.
+fn input(reading: &mut Reading, node: &Node) {
+    let id = get(node, "id").and_then(text).unwrap_or_default();
+    let kind = get(node, "type");
+    let row = kind.and_then(text).and_then(|kind| INPUTS.iter().find(|(known, ..)| *known == kind));
+    if let (Some((known, what, instead)), Some(kind)) = (row, kind) {
+        reading.warning(&kind.place, format!("not simulated: of the input `{id}` ({known}) {what}"), *instead);
+    }
+    let validator = get(node, "validator");
+    if let Some(node) = validator.filter(|node| text(node).is_some_and(|pattern| typed::whole(pattern).is_none())) {
+        let what = format!("not simulated: the `validator` of the input `{id}`: what Java alone knows of patterns");
+        reading.warning(&node.place, what, "any text is taken here");
+    }
+}
+
+fn text(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Scalar { text, .. } => Some(text),
+        _ => None,
+    }
 }
 
 /// Tells what is not simulated of a task.

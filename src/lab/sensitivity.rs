@@ -308,7 +308,7 @@ impl Sensitivity {
         for fault in &self.faults {
             writeln!(out, "\n{}: {}", fault.fault, fault.what)?;
             if fault.fired < self.runs {
-                writeln!(out, "  does it fire as it is: {}", self.runs_of(fault.fired))?;
+                writeln!(out, "  does it begin to fire from this fault on, as it is: {}", self.runs_of(fault.fired))?;
                 continue;
             }
             if fault.without >= self.runs {

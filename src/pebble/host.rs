@@ -1,5 +1,6 @@
 //! What a template asks of the world around it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -13,27 +14,39 @@ use super::Side;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
     values: BTreeMap<String, String>,
-    /// Values that no template can ask for, and that are masked all the same.
-    hidden: BTreeSet<String>,
+    /// How many there are that no template can ask for, and that are masked all the same.
+    hidden: usize,
+    /// All that is masked, the longest first: a secret within another one must not break the longer one apart.
+    masked: BTreeSet<(Reverse<usize>, String)>,
 }
 
 impl Secrets {
     /// Secrets by key; Kestra's free edition knows them by their upper-cased key.
     pub fn new(values: impl IntoIterator<Item = (String, String)>) -> Secrets {
-        let values = values.into_iter().map(|(key, value)| (key.to_uppercase(), value)).collect();
-        Secrets { values, hidden: BTreeSet::new() }
+        let mut secrets = Secrets::default();
+        values.into_iter().for_each(|(key, value)| secrets.insert(key, value));
+        secrets
+    }
+    fn insert(&mut self, key: String, value: String) {
+        self.masks(value.clone());
+        self.values.insert(key.to_uppercase(), value);
+    }
+    fn masks(&mut self, value: String) -> bool {
+        !value.is_empty() && self.masked.insert((Reverse(value.len()), value))
     }
     /// From now on these values are masked too.
     pub fn hide(&mut self, values: impl IntoIterator<Item = String>) {
-        self.hidden.extend(values);
+        for value in values {
+            self.hidden += usize::from(self.masks(value));
+        }
     }
-    /// Whether a value is masked that no key names.
+    /// Whether a value is masked.
     pub fn hides(&self, value: &str) -> bool {
-        self.hidden.contains(value)
+        self.masked.contains(&(Reverse(value.len()), value.to_owned()))
     }
-    /// How many such values there are.
+    /// How many values are masked that no key names.
     pub fn hidden(&self) -> usize {
-        self.hidden.len()
+        self.hidden
     }
     /// The secret of a key, however that is written.
     pub fn get(&self, key: &str) -> Option<&str> {
@@ -41,11 +54,13 @@ impl Secrets {
     }
     /// A text with every secret in it replaced by stars.
     pub fn mask(&self, text: &str) -> String {
-        let mut values: Vec<&str> =
-            self.values.values().chain(&self.hidden).map(String::as_str).filter(|value| !value.is_empty()).collect();
-        // A secret within another one must not break the longer one apart.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        values.iter().fold(text.to_owned(), |text, value| text.replace(value, "******"))
+        let mut masked = text.to_owned();
+        for (_, value) in &self.masked {
+            if masked.contains(value.as_str()) {
+                masked = masked.replace(value.as_str(), "******");
+            }
+        }
+        masked
     }
 
     /// A value with every secret in its texts and keys replaced by stars.
@@ -108,7 +123,7 @@ pub struct Host<'h> {
     pub seed: u64,
 }
 
-static NO_SECRETS: Secrets = Secrets { values: BTreeMap::new(), hidden: BTreeSet::new() };
+static NO_SECRETS: Secrets = Secrets { values: BTreeMap::new(), hidden: 0, masked: BTreeSet::new() };
 static NO_KV: Kv = BTreeMap::new();
 static NO_ENVIRONMENT: BTreeMap<String, String> = BTreeMap::new();
 

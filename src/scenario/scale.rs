@@ -49,7 +49,7 @@ impl TimelineEntry {
         let amount = self.fault.amount.measured(self, plan);
         let amount = amount.and_then(|(unit, nothing, full)| {
             let step = match unit.span() {
-                Span::Whole => 1.0,
+                Span::Whole => nice((full - nothing).abs() / STEPS).max(1.0),
                 Span::Time => seconds((full - nothing).abs() / STEPS),
                 Span::Number => nice((full - nothing).abs() / STEPS),
             };
@@ -215,6 +215,11 @@ mod tests {
         assert_eq!(
             scales("{ at: 10m, gc-pause: { member: executor-1, pause: 8s } }"),
             [owned(Dial::Amount, 400, "20ms", "7.98s")]
+        );
+        // Whole numbers, of which many are no step each.
+        assert_eq!(
+            scales("{ at: 10m, queue-rows: { rows: 8600000 }, for: 5m }").first(),
+            Some(&owned(Dial::Amount, 430, "20000", "8580000"))
         );
         // To the end of the run; what is over at once has no length.
         assert_eq!(scales("{ at: 10m, kill: worker-1 }"), [owned(Dial::Lasts, 300, "10s", "49m50s")]);

@@ -13,6 +13,7 @@ mod behaviour;
 mod changes;
 mod checks;
 mod cluster;
+mod commands;
 mod context;
 mod controller;
 mod database;
@@ -74,10 +75,8 @@ pub use view::{
     Schedulable,
 };
 
-use crate::flow::CheckBehavior;
-use crate::profile::Role;
 use crate::random::{Seed, name_key};
-use crate::scenario::{Amount, Answering, Deed, Fault, Plan, Target, Whose};
+use crate::scenario::{Answering, Plan};
 use crate::time::{Calendar, Instant};
 use cluster::Cluster;
 use context::Context;
@@ -85,12 +84,11 @@ use event::{Event, ExitCause};
 use executor::Executor;
 use faults::Faults;
 use liveness::Liveness;
-use member::AfterExit;
 use meters::{Class, QueueName};
 use process::Cause;
 use queue::{Asked, Message, POLL_SIZE, QueueKind};
 use scheduler::Scheduler;
-use traffic::{Traffic, Way};
+use traffic::Traffic;
 
 /// A running cluster. A copy goes its own way from the same instant on.
 #[derive(Clone, Debug)]
@@ -305,130 +303,6 @@ impl Simulation {
         }
     }
 
-    /// Whether a command could be done at the current instant.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn check(&self, command: &Command) -> Result<(), CommandError> {
-        match command {
-            Command::SetLogger { member, .. }
-            | Command::TouchLogger { member, .. }
-            | Command::Refresh { member }
-            | Command::Stop { member } => {
-                let it = self.cluster.members.get(*member);
-                let it = it.ok_or(CommandError::NoMember(*member, self.cluster.members.len()))?;
-                it.process().map(|_| ()).ok_or_else(|| CommandError::NoProcess(it.name().to_owned()))
-            }
-            Command::Inject(entry) => self.check_fault(&entry.fault),
-            Command::Receivers(_) => Ok(()),
-            Command::Answer { message, .. } => match self.cx.outbox.waits(*message) {
-                true => Ok(()),
-                false => Err(CommandError::NotWaiting(*message)),
-            },
-            Command::Execute { flow, origin } => self.check_execute(*flow, origin),
-            Command::Ask { deed, whose } => {
-                self.webserver()?;
-                self.executor.asked_of(&self.cx, deed, whose).map(drop)
-            }
-            Command::Clear(name) => {
-                let known = self.faults.active().iter().any(|fault| fault.entry.name == *name);
-                if known { Ok(()) } else { Err(CommandError::NoFault(name.clone())) }
-            }
-        }
-    }
-
-    /// Does something from outside at the current instant.
-    ///
-    /// # Errors
-    /// It cannot be done, and nothing is changed.
-    pub fn command(&mut self, command: Command) -> Result<(), CommandError> {
-        if let Err(error) = self.check(&command) {
-            let asked = match &command {
-                Command::Ask { deed, whose } => Some((deed.keyword(), whose.flow)),
-                Command::Execute { flow, .. } => Some(("execute", *flow)),
-                _ => None,
-            };
-            if let Some((deed, flow)) = asked {
-                let none = matches!(error, CommandError::NoneFits(..) | CommandError::NoExecution(_));
-                let why = (!none).then(|| error.to_string().into());
-                self.cx.tell(Happening::Asked { deed, flow, executions: 0, why });
-            }
-            return Err(error);
-        }
-        match command {
-            Command::SetLogger { member, logger, level } => self.set_logger(member, &logger, Some(level))?,
-            Command::TouchLogger { member, logger } => self.set_logger(member, &logger, None)?,
-            Command::Refresh { member } => {
-                if let Some(process) = &mut self.cluster.members[member].process {
-                    process.refreshed = true;
-                }
-            }
-            Command::Stop { member } => self.terminate(member, true, AfterExit::Policy),
-            Command::Inject(entry) => self.begin(entry),
-            Command::Clear(name) => self.clear(&name),
-            Command::Ask { deed, whose } => self.ask_of_executions(&deed, &whose)?,
-            Command::Execute { flow, origin } => {
-                let Simulation { cx, cluster, executor, .. } = self;
-                // Whether it may be was asked above.
-                let _ = traffic::ask(cx, cluster, executor, flow as u32, Way::Api, Some(origin));
-            }
-            Command::Receivers(answering) => {
-                for (message, answer) in self.cx.outbox.answer_by(answering) {
-                    self.cluster.answered(&mut self.cx, message, answer);
-                }
-            }
-            Command::Answer { message, answer } => self.cluster.answered(&mut self.cx, message, answer),
-        }
-        if cfg!(debug_assertions) {
-            self.assert_laws();
-        }
-        Ok(())
-    }
-
-    /// `level` is none when the logger was only asked for.
-    fn set_logger(&mut self, member: usize, logger: &str, level: Option<Option<Level>>) -> Result<(), CommandError> {
-        let process = self.cluster.members[member].process.as_mut();
-        if process.is_some_and(|process| !process.set_logger(logger, level)) {
-            return Err(CommandError::TooMany("loggers", limits::LOGGERS));
-        }
-        if let Some(level) = level {
-            self.cx.tell(Happening::LoggerSet { member, logger: Arc::from(logger), level });
-        }
-        Ok(())
-    }
-
-    /// Whether somebody would start an execution of a flow.
-    fn check_execute(&self, flow: usize, origin: &Origin) -> Result<(), CommandError> {
-        let flows = self.cx.plan.flows.len();
-        let it = self.cx.plan.flows.get(flow).ok_or(CommandError::NoFlow(flow, flows))?;
-        if it.disabled {
-            return Err(CommandError::Disabled(it.name()));
-        }
-        self.webserver()?;
-        let inputs = inputs::resolved(&self.cx, flow as u32, &origin.inputs).map_err(CommandError::Inputs)?;
-        let origin = &Origin { inputs, ..origin.clone() };
-        match checks::failed(&self.cx, flow as u32, Some(origin)) {
-            Some(failed) if failed.behavior == CheckBehavior::Block => {
-                Err(CommandError::Blocked(failed.messages.join(", ")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn webserver(&self) -> Result<usize, CommandError> {
-        self.cluster.pick(&self.cx, Role::Webserver, 0).ok_or(CommandError::NoWebserver)
-    }
-
-    /// Somebody asks something of executions. That nobody heard it is told too: a plan may ask what cannot be asked then.
-    fn ask_of_executions(&mut self, deed: &Deed, whose: &Whose) -> Result<(), CommandError> {
-        let webserver = self.webserver()?;
-        let Simulation { cx, cluster, executor, .. } = self;
-        let keys = executor.asked_of(cx, deed, whose)?;
-        let done = executor.ask(cx, cluster, webserver, (deed, &keys));
-        cx.tell(Happening::Asked { deed: deed.keyword(), flow: whose.flow, executions: done.len(), why: None });
-        Ok(())
-    }
-
     /// From now on the changes of all executions are kept, also of those of which nothing is expected.
     pub fn keep_changes(&mut self) {
         self.cx.changes.want_all();
@@ -459,30 +333,6 @@ impl Simulation {
     pub fn next_execution(&self, flow: usize) -> String {
         let number = self.cx.flows.get(flow).map_or(0, |flow| flow.next());
         self.cx.id("execution", flow as u32, number, 0)
-    }
-
-    /// Whether all that a fault names is there, and there is room for it.
-    fn check_fault(&self, fault: &Fault) -> Result<(), CommandError> {
-        let members = self.cluster.members.len();
-        if let Some(unknown) = fault.members().iter().find(|member| **member >= members) {
-            return Err(CommandError::NoMember(*unknown, members));
-        }
-        if let (Target::Role(role), Amount::Members(count)) = (&fault.target, fault.amount) {
-            let places = self.cluster.members.iter().filter(|it| it.role() == *role).count();
-            if places < count as usize {
-                return Err(CommandError::NoPlace(role.name(), places));
-            }
-        }
-        let flows = self.cx.plan.flows.len();
-        if let Target::Flow(Some(flow)) = &fault.target
-            && *flow >= flows
-        {
-            return Err(CommandError::NoFlow(*flow, flows));
-        }
-        match self.faults.active().len() >= limits::FAULTS {
-            true => Err(CommandError::TooMany("faults", limits::FAULTS)),
-            false => Ok(()),
-        }
     }
 
     /// From now on old happenings make room for new ones, instead of an end at the limit, and executions that have ended are
