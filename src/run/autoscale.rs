@@ -223,7 +223,7 @@ impl Autoscaler {
 fn recommendation(value: f64, threshold: f64, there: u32) -> u32 {
     let (usage, target) = ((value * 1000.0) as i64, (threshold * 1000.0) as i64);
     let ratio = usage as f64 / (target as f64 * f64::from(there));
-    if (1.0 - ratio).abs() <= TOLERANCE {
+    if (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&ratio) {
         return there;
     }
     // What is below nothing, or more than there can be, is brought into its bounds.
@@ -296,8 +296,9 @@ mod tests {
                     count = least;
                 } else {
                     first = first.or(Some((index, count)));
-                    let per_member = value / of.threshold / f64::from(count);
-                    let near = (per_member - 1.0).abs() <= 0.1;
+                    // Values and thresholds of the test are whole: a tenth more or less is one exactly.
+                    let fitting = of.threshold * f64::from(count);
+                    let near = (value - fitting).abs() * 10.0 <= fitting;
                     let wanted = if near { count } else { (value / of.threshold).ceil().max(0.0) as u32 };
                     recommendations[index] = Some(wanted);
                     let back = index.saturating_sub(20);
@@ -355,6 +356,9 @@ mod tests {
         assert_eq!(curve(&autoscale(3, 5, 10.0), 1, &[0.0, 0.0]), [3, 3]);
         assert_eq!(curve(&autoscale(1, 9, 10.0), 3, &[0.0, 32.9]), [3, 3]);
         assert_eq!(curve(&autoscale(1, 9, 10.0), 3, &[0.0, 33.1]), [3, 4]);
+        // A tenth to the last digit is near, more and less (Kubernetes since 1.33 compares the ratio with both bounds).
+        assert_eq!(curve(&autoscale(1, 13, 30.0), 12, &[0.0, 396.0]), [12, 12]);
+        assert_eq!(curve(&autoscale(1, 13, 20.0), 13, &[0.0, 234.0]), [13, 13]);
     }
 
     proptest! {
