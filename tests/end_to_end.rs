@@ -75,6 +75,7 @@ fn version(name: &str, exact: &str) -> Version {
         cancelled_counts: new,
         next_by_place: new,
         exit_unseen: new,
+        pause_fails_plainly: false,
         kill_restarts: new,
         parents_named: new,
         parallel_fails: new,

@@ -4,7 +4,7 @@
 mod common;
 
 use mock_kestra::execution::{Command, Dialect, Done, Event, Execution, Scratch, TaskRun, Tree, World};
-use mock_kestra::flow::{Body, Flow, Group, How, Listener, Pause, Retry, RetryPause, Span, State, Task, Until};
+use mock_kestra::flow::{Body, Flow, Group, How, Listener, Pause, Retry, RetryPause, Span, State, Task, Then, Until};
 use mock_kestra::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -68,10 +68,13 @@ fn task() -> impl Strategy<Value = Task> {
         let how = prop_oneof![
             Just(How::Sequential),
             Just(How::AllowFailure),
-            any::<bool>().prop_map(|bad| {
-                let span = if bad { Span::Rendered("{{ none }}".to_owned()) } else { Duration::seconds(1).into() };
-                How::Paused(Box::new(Pause { duration: Some(span), ..Pause::default() }))
-            }),
+            (any::<bool>(), any::<bool>(), select(Then::NAMES.map(|(_, then)| then).to_vec())).prop_map(
+                |(bad, timed, then)| {
+                    let span = if bad { Span::Rendered("{{ none }}".to_owned()) } else { Duration::seconds(1).into() };
+                    let (duration, timeout) = if timed { (Some(span), None) } else { (None, Some(span)) };
+                    How::Paused(Box::new(Pause { duration, timeout, then, holds: true, ..Pause::default() }))
+                }
+            ),
             (0..3u32).prop_map(How::Parallel),
             select(vec!["true", "false"]).prop_map(|it| How::If(it.to_owned())),
             (select(vec!["true", "false"]), 1..3u32, any::<bool>()).prop_map(|(condition, most, fails)| {
@@ -386,5 +389,6 @@ fn dialect(new: bool) -> Dialect {
         parallel_fails: new,
         cut_goes_on: new,
         parents_named: new,
+        pause_fails_plainly: !new,
     }
 }

@@ -65,3 +65,27 @@ fn what_only_the_version_that_is_asked_for_takes_is_read_with_that() {
     let (code, _, err) = run(&["run", path]);
     assert!(code == Some(2) && err.contains("Kestra 1.3 refuses it"), "{err}");
 }
+
+#[test]
+fn who_names_the_flow_of_a_file_that_is_no_yaml_is_told_of_that_file() {
+    let file = scratch("broken.yaml");
+    let folder = file.parent().expect("a folder");
+    let broken = format!("id: broken # ours\n{FLOW}variables: {{ a: [ }}\n");
+    std::fs::write(folder.join("broken-flow.yml"), broken).expect("written");
+    std::fs::write(folder.join("other.yml"), format!("id: other\n{FLOW}")).expect("written");
+    for entry in [
+        "commands: [ { at: 1m, execute: broken } ]",
+        "commands: [ { at: 1m, execute: other }, { at: 2m, kill: company.team.broken } ]",
+        "arrivals: [ { flow: company.team.broken, rate: 1/min } ]",
+    ] {
+        let text = format!(
+            "name: x\nduration: 5m\ncluster: {{ standalone: 1 }}\nflows: [ broken-flow.yml, other.yml ]\n{entry}\n"
+        );
+        std::fs::write(&file, text).expect("written");
+        let (code, out, err) = run(&["run", file.to_str().expect("UTF-8")]);
+        assert_eq!(code, Some(2), "{entry}: {out}{err}");
+        let told = "the flow company.team.broken is not there: Kestra 1.3 refuses it: ";
+        assert!(err.contains(told) && err.contains("mend ") && err.contains("broken-flow.yml"), "{entry}: {err}");
+        assert!(!err.contains("is no flow of this scenario"), "{entry}: {err}");
+    }
+}

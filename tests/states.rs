@@ -42,7 +42,7 @@ fn every_row_of_the_table_is_answered_as_the_real_classes_did() {
         };
         let dialect = dialect(version);
         let [tasks, errors, finally] = lists(flow, [a, b, e, f].map(state));
-        let scope = Scope { tasks: &tasks, errors: &errors, finally: &finally };
+        let scope = Scope { tasks: &tasks, errors: &errors, finally: &finally, fails: false };
         let next_here = match scope.next(&dialect) {
             None => "",
             Some((Part::Tasks, place)) => ["a", "b"][place],

@@ -19,4 +19,6 @@ pub struct Dialect {
     /// An execution that was ended from outside goes on with what comes next, `errors` too, and `afterExecution` waits for it
     /// (2.0; captures/core/end-to-end.2.0.0.jsonl).
     pub cut_goes_on: bool,
+    /// A Pause whose `timeout` is over fails whatever it allows, and what it holds does not run (0.20; source).
+    pub pause_fails_plainly: bool,
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::step::Step;
 use super::tree::Tree;
 use super::{Dialect, Done};
-use crate::flow::State;
+use crate::flow::{State, Then};
 use crate::time::{Duration, Instant};
 
 /// Task runs that an execution may have: values of a ForEach beyond that are an error.
@@ -91,10 +91,12 @@ pub(super) enum Rest {
     Due,
     /// It begins once more when its execution does.
     Again,
-    /// Its pause ends by itself.
-    Timed,
+    /// Its pause ends by itself, and this becomes of it.
+    Timed(Then),
     /// A Pause whose length comes to nothing: when its `timeout` is over it fails.
     Limited,
+    /// Its pause is over, and it comes to this unless what it holds comes to more.
+    Ends(State),
 }
 
 impl TaskRun {
@@ -137,6 +139,8 @@ pub enum Event {
     Pause,
     /// Somebody lets the execution go on that is PAUSED, or the first of its task runs that is.
     Resume,
+    /// Somebody restarts the execution, which is PAUSED: all its task runs go on that are.
+    Restart,
     /// Somebody kills the execution.
     Kill,
     /// It is looked whether the assertions of its `sla` hold.
@@ -306,6 +310,7 @@ impl Execution {
             Event::Due { run } => step.due(run, false, scratch),
             Event::Pause => step.pause(),
             Event::Resume => step.resume(scratch),
+            Event::Restart => step.restart(scratch),
             Event::Kill => step.kill(scratch),
             Event::Assert => step.assert(scratch),
             Event::Cut { state } => step.cut(state, scratch),

@@ -71,6 +71,33 @@ impl Step<'_> {
         }
     }
 
+    /// Somebody restarts the execution although it is PAUSED: each Pause that waits has waited, well, and whatever it asks for.
+    pub(super) fn restart(&mut self, scratch: &mut Scratch) -> Option<()> {
+        if !self.execution.can_restart_paused(self.tree) {
+            return None;
+        }
+        self.execution.attempt += 1;
+        for run in 0..self.execution.runs.len() as u32 {
+            let paused = self.run(run).filter(|it| it.state == State::Paused).map(|it| it.node);
+            let Some(&Pause { holds, .. }) = paused.and_then(|node| self.tree.pause(node)) else { continue };
+            let it = self.run(run)?;
+            (it.state, it.rest) = match holds {
+                true => (State::Running, Rest::Ends(State::Success)),
+                false => (State::Success, Rest::None),
+            };
+            self.execution.open -= 1;
+        }
+        self.goes_on_again(scratch)
+    }
+
+    /// The execution was PAUSED, and no task run of it is any more.
+    fn goes_on_again(&mut self, scratch: &mut Scratch) -> Option<()> {
+        self.state(State::Restarted);
+        self.commands.push(Command::Resumed);
+        self.state(State::Running);
+        self.unpaused(scratch)
+    }
+
     /// Nothing is PAUSED any more: what was not begun meanwhile begins.
     fn unpaused(&mut self, scratch: &mut Scratch) -> Option<()> {
         for run in 0..self.execution.runs.len() as u32 {
@@ -104,42 +131,47 @@ impl Step<'_> {
             return Some(());
         }
         let node = self.tree.node(it.node)?;
-        let Pause { then, .. } = self.tree.pause(it.node)?;
-        let timed = it.rest == Rest::Timed;
-        if *then == Then::Cancel && timed && !resumed && !over {
+        let &Pause { holds, .. } = self.tree.pause(it.node)?;
+        let then = match it.rest {
+            Rest::Timed(then) if !resumed => Some(then),
+            _ => None,
+        };
+        if then == Some(Then::Cancel) && !over {
             self.state(State::Cancelled);
             self.commands.push(Command::End(State::Cancelled));
             self.let_go();
             return self.closes(run, State::Cancelled, scratch);
         }
+        let plainly = self.dialect.pause_fails_plainly;
         let state = match then {
             _ if resumed => State::Success,
-            _ if !timed => State::Failed,
-            Then::Fail => State::Failed,
-            Then::Warn => State::Warning,
-            Then::Cancel => State::Cancelled,
-            Then::Resume => State::Success,
+            None if plainly => State::Failed,
+            // Only of its `timeout` is it asked what it allows.
+            None => allowed(State::Failed, node.allow_failure, node.allow_warning),
+            Some(Then::Fail) => State::Failed,
+            Some(Then::Warn) => State::Warning,
+            Some(Then::Cancel) => State::Cancelled,
+            Some(Then::Resume) => State::Success,
         };
-        let holds = matches!(node.does, Does::Group(_));
-        self.run(run)?.state = match holds {
-            true => State::Running,
-            false => allowed(state, node.allow_failure, node.allow_warning),
+        let holds = holds && !(plainly && state == State::Failed);
+        let it = self.run(run)?;
+        (it.state, it.rest) = match holds {
+            true => (State::Running, Rest::Ends(state)),
+            false => (state, Rest::None),
         };
+        let parent = it.parent;
         self.execution.open -= 1;
         if over && holds {
             return self.settle(run, scratch);
         }
         if over {
-            return self.settle(it.parent, scratch);
+            return self.settle(parent, scratch);
         }
         // While another one is PAUSED, the execution is.
         if self.execution.runs.iter().any(|run| run.state == State::Paused) {
             return Some(());
         }
-        self.state(State::Restarted);
-        self.commands.push(Command::Resumed);
-        self.state(State::Running);
-        self.unpaused(scratch)
+        self.goes_on_again(scratch)
     }
 
     /// The execution was ended by one of its tasks: of what waits, and of which nothing more will be told, nothing comes.
@@ -147,7 +179,7 @@ impl Step<'_> {
         for run in 0..self.execution.runs.len() as u32 {
             let Some(&TaskRun { node, state, rest, .. }) = self.execution.run(run) else { continue };
             let paused = state == State::Paused && self.tree.pause(node).is_some();
-            let waits = rest == Rest::Due || paused && !matches!(rest, Rest::Timed | Rest::Limited);
+            let waits = rest == Rest::Due || paused && !matches!(rest, Rest::Timed(_) | Rest::Limited);
             if !waits || self.is_after(run) {
                 continue;
             }

@@ -44,6 +44,14 @@ impl Execution {
         Restart::of(self, tree).again.contains(&true)
     }
 
+    /// Whether it is PAUSED, and all that would run again when it is restarted are task runs that wait.
+    pub fn can_restart_paused(&self, tree: &Tree) -> bool {
+        let again = Restart::of(self, tree).again;
+        let waits = |run: &TaskRun| run.state == State::Paused;
+        let fits = |(run, again): (&TaskRun, &bool)| waits(run) == *again && (!again || tree.pause(run.node).is_some());
+        self.state == State::Paused && self.runs.iter().any(waits) && self.runs.iter().zip(&again).all(fits)
+    }
+
     /// The same execution, of which all task runs that failed, or are PAUSED, run again; what ran of `errors`, `finally` and
     /// `afterExecution` is forgotten, and so is what a WorkingDirectory held that begins anew (source). None when it has no
     /// such task run.
@@ -57,6 +65,7 @@ impl Execution {
             (it.state, it.rest) = match &tree.node(it.node)?.does {
                 // It has waited, and ends well.
                 Does::Pause(_) => (State::Success, Rest::None),
+                Does::Group(Held { how: How::Paused(pause), .. }) if !pause.holds => (State::Success, Rest::None),
                 Does::Group(Held { how: How::Paused(_), .. }) => (State::Running, Rest::None),
                 Does::Group(_) if leads => (State::Running, Rest::None),
                 _ => (State::Created, Rest::Again),

@@ -24,6 +24,8 @@ pub struct Scope<'a> {
     pub errors: &'a [Option<State>],
     /// Of `finally`.
     pub finally: &'a [Option<State>],
+    /// What holds them has failed itself: `tasks` do not run.
+    pub fails: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -37,7 +39,7 @@ impl<'a> Scope<'a> {
 
     /// Whether a task has failed for good.
     pub fn failed(&self) -> bool {
-        self.tasks.contains(&Some(State::Failed))
+        self.fails || self.tasks.contains(&Some(State::Failed))
     }
 
     /// The list that runs now, if one does.

@@ -6,7 +6,7 @@ use super::engine::{Command, Execution, Rest, Scratch, TASK_RUNS, TaskRun, World
 use super::rules::{Part, Scope, allowed, is_running};
 use super::tree::{Does, Held, Lists, NONE, Node, Tree};
 use super::{Dialect, pause};
-use crate::flow::{How, Pause, Span, State, core};
+use crate::flow::{How, Pause, Span, State, Then, core};
 use crate::pebble::truthy;
 
 /// The list `afterExecution`, where a task run is asked for that holds tasks.
@@ -14,6 +14,9 @@ const AFTER: u32 = NONE - 1;
 
 /// The first of the `listeners`; the next ones are below it.
 const LISTENERS: u32 = NONE - 2;
+
+/// What runs beside all others: each `onPause`.
+const BESIDE: u32 = NONE - TASK_RUNS as u32;
 
 /// Whether a number is that of a list of the flow itself, and not of a task run.
 const fn is_list(parent: u32) -> bool {
@@ -167,6 +170,7 @@ impl Step<'_> {
             match parent {
                 NONE => self.settle_flow(states, open),
                 AFTER => self.settle_after(states, open),
+                BESIDE => {}
                 parent if is_list(parent) => self.settle_listener(parent, states, open),
                 parent => self.settle_group(parent, states, open),
             }
@@ -252,23 +256,28 @@ impl Step<'_> {
         let tree = self.tree;
         let Some(run) = self.run(parent).filter(|run| is_running(run.state) && !run.rests).copied() else { return };
         let Some(node) = tree.node(run.node) else { return };
-        let Does::Group(Held { how, lists }) = &node.does else { return };
+        let Does::Group(Held { how, lists, .. }) = &node.does else { return };
         if self.waits() && !self.is_after(parent) {
             return;
         }
         if self.dialect.parallel_fails && matches!(how, How::Parallel(_)) {
             self.fail_beside(parent);
         }
-        let scope = self.scope(parent, lists, states);
+        let mut scope = self.scope(parent, lists, states);
+        scope.fails = run.rest == Rest::Ends(State::Failed);
         // An execution that has ended begins nothing more, but for what runs after it.
         let ended = !self.goes_on() && !self.is_after(parent);
         let nexts = if ended { Vec::new() } else { self.nexts(how, lists, &scope, run.branch) };
         let end = match scope.end(self.dialect) {
-            None if scope.tasks.is_empty() => Some(State::Success),
+            None if scope.tasks.is_empty() && !matches!(how, How::Paused(_)) => Some(State::Success),
             Some(State::Failed) if *how == How::AllowFailure && !scope.errors.contains(&Some(State::Failed)) => {
                 Some(allowed(State::Failed, true, node.allow_warning))
             }
             end => end,
+        };
+        let end = match (end, run.rest) {
+            (Some(State::Success), Rest::Ends(state)) => Some(state),
+            (end, _) => end,
         };
         let end = match (end, how) {
             (Some(state), How::Until(until)) if nexts.is_empty() && !ended => match self.iterated(parent, until, state)
@@ -284,6 +293,25 @@ impl Step<'_> {
             }
         } else if let Some(state) = end {
             self.leave(parent, allowed(state, node.allow_failure, node.allow_warning), open);
+            self.on_pauses(open);
+        }
+    }
+
+    /// Each Pause that has begun runs its `onPause`: when it begins, and once more whenever a task that holds others has
+    /// ended, however long it is over (source of 1.3 and 2.0: an `onPause` is created with what is then told of any).
+    fn on_pauses(&mut self, open: &mut Vec<u32>) {
+        let tree = self.tree;
+        if !tree.on_pauses || self.execution.state.is_over() {
+            return;
+        }
+        for run in 0..self.execution.runs.len() {
+            let Some(node) = self.execution.runs.get(run).and_then(|it| tree.node(it.node)) else { continue };
+            if let Does::Group(Held { how: How::Paused(pause), first, .. }) = &node.does
+                && pause.on_pause
+                && self.execution.runs.len() < TASK_RUNS
+            {
+                self.create_run(BESIDE, *first, (0, 0), open);
+            }
         }
     }
 
@@ -293,7 +321,7 @@ impl Step<'_> {
         while let Some(it) = self.execution.run(at) {
             at = it.parent;
         }
-        at != NONE
+        at != NONE && at != BESIDE
     }
 
     /// A task run that no worker sees has ended.
@@ -350,7 +378,7 @@ impl Step<'_> {
                 *state = Some(run.state);
             }
         }
-        Scope { tasks, errors, finally }
+        Scope { tasks, errors, finally, fails: false }
     }
 
     /// Creates a task run.
@@ -365,8 +393,14 @@ impl Step<'_> {
             Part::Errors => (lists.errors.as_slice(), place, 0),
             Part::Finally => (lists.finally.as_slice(), place, 0),
         };
+        if let Some(number) = list.get(place).copied() {
+            self.create_run(parent, number, (value as u32, iteration), open);
+        }
+    }
+
+    /// Creates a task run of a task.
+    fn create_run(&mut self, parent: u32, number: u32, (value, iteration): (u32, u32), open: &mut Vec<u32>) {
         let tree = self.tree;
-        let Some(number) = list.get(place).copied() else { return };
         let Some(node) = tree.node(number) else { return };
         let run = self.execution.runs.len() as u32;
         let id = self.execution.made;
@@ -381,7 +415,7 @@ impl Step<'_> {
             rest: Rest::None,
             parent,
             branch: 0,
-            value: value as u32,
+            value,
             iteration,
             rests: false,
         });
@@ -466,9 +500,13 @@ impl Step<'_> {
             Some(span) => span.known(&mut |text| self.render(text, NONE)),
             None => Ok(None),
         };
-        let spans = known(&pause.duration).and_then(|length| match length {
-            Some(length) => Ok((Some(length), Rest::Timed)),
-            None => Ok(known(&pause.timeout)?.map_or((None, Rest::None), |limit| (Some(limit), Rest::Limited))),
+        let length = known(&pause.duration);
+        let limit = length.as_ref().is_ok_and(Option::is_none).then(|| known(&pause.timeout));
+        let spans = length.and_then(|length| match (length, limit) {
+            (Some(length), _) => Ok((Some(length), Rest::Timed(self.then(pause)?))),
+            (None, limit) => {
+                Ok(limit.transpose()?.flatten().map_or((None, Rest::None), |limit| (Some(limit), Rest::Limited)))
+            }
         });
         let (after, rest) = match spans {
             Ok(spans) => spans,
@@ -482,6 +520,17 @@ impl Step<'_> {
         if let Some(after) = after {
             self.commands.push(Command::Wait { run, after });
         }
+        self.on_pauses(open);
+    }
+
+    /// What becomes of a Pause when it is over.
+    fn then(&mut self, pause: &Pause) -> Result<Then, String> {
+        let Some(template) = &pause.behavior else { return Ok(pause.then) };
+        let text = self.render(template, NONE)?;
+        let named = Then::NAMES.iter().find(|(name, _)| *name == text);
+        named
+            .map(|(_, then)| *then)
+            .ok_or_else(|| format!("`{text}` is no `behavior` of a Pause: it is one of RESUME, WARN, FAIL and CANCEL"))
     }
 
     /// Whether what a condition comes to is true.

@@ -19,6 +19,8 @@ pub struct Tree {
     pub(super) listeners: Vec<Lists>,
     /// The assertions of its `sla`: the place of the entry, the template, how an execution ends of which it is not true.
     pub(super) asserts: Vec<(u32, String, Option<State>)>,
+    /// Whether a Pause has an `onPause`.
+    pub(super) on_pauses: bool,
 }
 
 /// A task.
@@ -62,6 +64,8 @@ pub enum Does {
 #[derive(Clone, Debug)]
 pub struct Held {
     pub(super) how: How,
+    /// The number of the first of its tasks.
+    pub(super) first: u32,
     pub(super) lists: Lists,
 }
 
@@ -83,6 +87,7 @@ impl Tree {
             after: Lists::default(),
             listeners: Vec::new(),
             asserts: asserts(flow),
+            on_pauses: false,
         };
         let of_flow = flow.retry.as_ref().map(|retry| &retry.retry);
         tree.root.branches = vec![tree.list(&flow.tasks, Part::Tasks, of_flow)];
@@ -98,6 +103,8 @@ impl Tree {
             let Some(group) = task.group() else { continue };
             let retry = tree.nodes.get(at).and_then(|node| node.retry.clone());
             let retry = retry.as_ref();
+            let first = tree.nodes.len() as u32;
+            tree.on_pauses |= matches!(&group.how, How::Paused(pause) if pause.on_pause);
             let branches = group.branches.iter().map(|tasks| tree.list(tasks, Part::Tasks, retry)).collect();
             let lists = Lists {
                 branches,
@@ -105,7 +112,7 @@ impl Tree {
                 finally: tree.list(&group.finally, Part::Finally, None),
             };
             if let Some(node) = tree.nodes.get_mut(at) {
-                node.does = Does::Group(Held { how: group.how.clone(), lists });
+                node.does = Does::Group(Held { how: group.how.clone(), first, lists });
             }
         }
         tree

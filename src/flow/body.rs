@@ -62,7 +62,7 @@ pub enum How {
     Until(Box<Until>),
     /// All its tasks for all values at the same time, at most so many (0: all).
     EachParallel(Json, u32),
-    /// It waits as a Pause does; then its tasks run one after another.
+    /// It waits as a Pause does; then its tasks run one after another, or it ends.
     Paused(Box<Pause>),
 }
 
@@ -137,6 +137,12 @@ pub struct Pause {
     pub duration: Option<Span>,
     /// `behavior`: what becomes of the task after that.
     pub then: Then,
+    /// `behavior`, where it is a template.
+    pub behavior: Option<String>,
+    /// The first of its tasks is its `onPause`: it runs beside all others when the pause begins.
+    pub on_pause: bool,
+    /// It holds tasks, `errors` or `finally`: they run when the pause is over.
+    pub holds: bool,
     /// `timeout`: it fails when nobody has let the execution go on by then.
     pub timeout: Option<Span>,
     /// `onResume`: inputs that whoever lets it go on gives, as they are declared.
@@ -155,6 +161,12 @@ pub enum Then {
     Fail,
     /// The execution is cancelled.
     Cancel,
+}
+
+impl Then {
+    /// By the names of `behavior`.
+    pub const NAMES: [(&str, Then); 4] =
+        [("RESUME", Then::Resume), ("WARN", Then::Warn), ("FAIL", Then::Fail), ("CANCEL", Then::Cancel)];
 }
 
 /// A task that starts an execution of another flow.

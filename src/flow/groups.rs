@@ -193,20 +193,21 @@ fn span(node: Option<&Node>) -> Result<Option<Span>, ()> {
     }
 }
 
-/// A Pause. What one that holds tasks makes of its time-out, and of a `behavior` other than RESUME, is another thing in each
-/// version (source): such a one is left out.
+/// A Pause: one with `onPause`, or that holds tasks, is a group.
 fn pause(lists: &mut Lists, reading: &mut Reading, node: &Node, told: bool) -> Option<Body> {
-    if get(node, "onPause").is_some() {
+    // What holds or starts others is nothing that a worker could run.
+    let kind = get(node, "onPause").map(|task| get(task, "type").and_then(text).unwrap_or_default());
+    if kind.as_deref().and_then(unsimulated::core).is_some_and(|name| unsimulated::NOT_RUNNABLE.contains(&name)) {
         return None;
     }
     let span_of = |key| span(get(node, key)).ok();
     let pauses = span_of("pauseDuration")?.or(span_of("delay")?);
-    let words = [("RESUME", Then::Resume), ("WARN", Then::Warn), ("FAIL", Then::Fail), ("CANCEL", Then::Cancel)];
-    let then = match get(node, "behavior") {
-        // Kestra renders it.
-        Some(Node { value: Value::Scalar { text, .. }, .. }) if text.contains("{{") => return None,
-        Some(node) => word(reading, node, "behavior of a Pause", &words)?,
-        None => Then::Resume,
+    let (then, behavior) = match get(node, "behavior") {
+        Some(Node { value: Value::Scalar { text, .. }, .. }) if text.contains("{{") => {
+            (Then::Resume, Some(text.clone()))
+        }
+        Some(node) => (word(reading, node, "behavior of a Pause", &Then::NAMES)?, None),
+        None => (Then::Resume, None),
     };
     let inputs = match get(node, "onResume") {
         Some(node) => {
@@ -215,14 +216,18 @@ fn pause(lists: &mut Lists, reading: &mut Reading, node: &Node, told: bool) -> O
         }
         None => Vec::new(),
     };
-    let pause = Pause { duration: pauses, then, timeout: span_of("timeout")?, inputs };
-    if ["tasks", "errors", "finally"].iter().all(|key| items(get(node, key)).is_empty()) {
+    let holds = ["tasks", "errors", "finally"].iter().any(|key| !items(get(node, key)).is_empty());
+    let on_pause = get(node, "onPause").and_then(|task| lists.task(reading, task, told));
+    let timeout = span_of("timeout")?;
+    let pause = Pause { duration: pauses, then, behavior, on_pause: on_pause.is_some(), holds, timeout, inputs };
+    if !holds && on_pause.is_none() {
         return Some(Body::Pause(pause));
     }
-    if pause.then != Then::Resume || pause.timeout.is_some() {
-        return None;
+    let mut group = group(lists, reading, node, How::Paused(Box::new(pause)), told);
+    if let Some(first) = group.branches.first_mut() {
+        first.splice(0..0, on_pause);
     }
-    Some(Body::Group(Box::new(group(lists, reading, node, How::Paused(Box::new(pause)), told))))
+    Some(Body::Group(Box::new(group)))
 }
 
 /// A Subflow that begins at once.

@@ -88,11 +88,37 @@ const TASKS: &[(&str, &str)] = &[
     ("Flow", STARTS),
     ("ForEachItem", STARTS),
     ("Template", "it runs as one plain task here, and none of the tasks of its template"),
-    ("Pause", "it runs as one plain task here, nothing waits"),
+    ("Pause", "it runs as one plain task here, nothing waits: its `onPause` is no work for a worker"),
     ("Exit", "the execution goes on here"),
     ("Kill", "with `propagateKill` it kills nothing here, and the execution goes on"),
     ("TemplatedTask", "it runs as one plain task here, and not as the task that its `spec` comes to"),
-    ("Toggle", "no trigger is switched here"),
+];
+
+/// Tasks that no worker runs.
+pub const NOT_RUNNABLE: &[&str] = &[
+    "AllowFailure",
+    "Dag",
+    "EachParallel",
+    "EachSequential",
+    "Exit",
+    "Flow",
+    "ForEach",
+    "ForEachItem",
+    "If",
+    "Labels",
+    "Loop",
+    "LoopUntil",
+    "Parallel",
+    "Pause",
+    "Sequential",
+    "SetVariables",
+    "Subflow",
+    "Switch",
+    "Template",
+    "UnsetVariables",
+    "WaitFor",
+    "Worker",
+    "WorkingDirectory",
 ];
 
 /// Where Kestra keeps its own tasks and triggers, old places included.
@@ -106,7 +132,10 @@ pub fn core(kind: &str) -> Option<&str> {
 /// Whether only a plugin, or a server, knows what a task puts out.
 pub fn outputs_unknown(task: &Task) -> bool {
     let known = |name: &str| {
-        matches!(name, "Return" | "OutputValues" | "Log" | "Echo" | "Fail" | "Assert" | "Sleep" | "Count" | "Counts")
+        matches!(
+            name,
+            "Return" | "OutputValues" | "Toggle" | "Log" | "Echo" | "Fail" | "Assert" | "Sleep" | "Count" | "Counts"
+        )
     };
     matches!(task.body, Body::Work | Body::Fail) && !core(&task.kind).is_some_and(known)
 }

@@ -46,6 +46,8 @@ words! {
         ParallelFails = "parallel-fails",
         /// An execution that its SLA ends goes on with what comes next, `errors` too (2.0; captures/core/end-to-end.2.0.0.jsonl).
         CutGoesOn = "cut-goes-on",
+        /// A Pause whose `timeout` is over fails whatever it allows, and what it holds does not run (0.20; source).
+        PauseFailsPlainly = "pause-fails-plainly",
         /// Flow triggers hear of each attempt that fails, as FAILED (2.0; captures/core/end-to-end.2.0.0.jsonl).
         FailedAttemptsHeard = "failed-attempts-heard",
         /// An end as KILLED is counted among the ends of executions (2.0; before, of 13 none was: 1.3/alerting/SERIES.tsv, and

@@ -270,7 +270,9 @@ impl Simulation {
     fn take(&mut self, consumer: usize, message: Message) {
         let Simulation { cx, cluster, executor, scheduler, .. } = self;
         let freed = match message {
-            Message::Execution { slot, number } => executor.process(cx, cluster, consumer, slot, number),
+            Message::Execution { slot, flow, number } => {
+                executor.process(cx, cluster, consumer, (slot, (flow, number)))
+            }
             Message::TaskEnded { slot, number, end } => executor.task_ended(cx, cluster, consumer, (slot, number), end),
             Message::TaskStarted { slot, flow, number, run, attempt } => {
                 executor.task_started(cx, cluster, consumer, (slot, (flow, number)), (run, attempt))
@@ -301,6 +303,7 @@ impl Simulation {
         if let Some((trigger, state)) = freed {
             scheduler.ended(cx, trigger, state);
         }
+        executor.toggled().for_each(|toggle| scheduler.toggle(cx, &toggle));
     }
 
     /// From now on the changes of all executions are kept, also of those of which nothing is expected.

@@ -67,8 +67,8 @@ impl QueueKind {
 /// One row.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Message {
-    /// An execution to look at: its slot and number.
-    Execution { slot: u32, number: u64 },
+    /// An execution to look at: its slot, which may be another one's by then, its flow and number.
+    Execution { slot: u32, flow: u32, number: u64 },
     /// A job for a worker.
     Job(super::worker::JobOrder),
     /// A task run was started by a worker.
@@ -96,6 +96,8 @@ pub(super) enum Asked {
     Pause,
     /// To let it go on.
     Resume,
+    /// To restart one that is PAUSED.
+    Restart,
 }
 
 /// What waits in a queue, by what it is about.
@@ -312,7 +314,7 @@ mod tests {
     fn one_delivery_is_under_way_at_a_time_and_none_while_nothing_waits() {
         let mut queue = Queue::new(QueueKind::Execution);
         assert_eq!(queue.schedule(at(0), QUERY), None);
-        queue.push(Message::Execution { slot: 0, number: 1 }, at(100));
+        queue.push(Message::Execution { slot: 0, flow: 0, number: 1 }, at(100));
         let delivery = queue.schedule(at(100), QUERY).expect("it is planned");
         assert!(delivery > at(102) && delivery <= at(127), "{delivery}");
         assert_eq!(queue.schedule(at(101), QUERY), None);
@@ -323,7 +325,7 @@ mod tests {
     #[test]
     fn consumers_poll_slower_the_longer_nothing_came_and_not_before_they_are_done() {
         let mut queue = Queue::new(QueueKind::Execution);
-        queue.push(Message::Execution { slot: 0, number: 1 }, at(0));
+        queue.push(Message::Execution { slot: 0, flow: 0, number: 1 }, at(0));
         let gap = |queue: &Queue, seconds: u64| {
             let first = queue.next_poll(at(seconds * 1000));
             queue.next_poll(first).since(first).as_milliseconds()

@@ -5,7 +5,7 @@ use super::rules::{Found, must_match, named};
 use super::{Edition, FIRST, In, LAST};
 use crate::document::{Node, Value};
 use crate::flow::parts::get;
-use crate::flow::unsimulated::core;
+use crate::flow::unsimulated::{NOT_RUNNABLE, core};
 use crate::flow::{Schedule, jackson, zone};
 
 fn found(behind: &'static str, words: impl Into<String>, node: &Node, advice: impl Into<String>) -> Vec<Found> {
@@ -39,33 +39,6 @@ pub(super) fn worker_group(bean: &Bean<'_>, _: Edition) -> Vec<Found> {
     let Some(node) = get(bean.node, "workerGroup") else { return Vec::new() };
     found(WORKER_GROUP, "Worker Group is an Enterprise Edition functionality", node, "leave it out")
 }
-
-/// Tasks that no worker runs.
-const NOT_RUNNABLE: &[&str] = &[
-    "AllowFailure",
-    "Dag",
-    "EachParallel",
-    "EachSequential",
-    "Exit",
-    "Flow",
-    "ForEach",
-    "ForEachItem",
-    "If",
-    "Labels",
-    "Loop",
-    "LoopUntil",
-    "Parallel",
-    "Pause",
-    "Sequential",
-    "SetVariables",
-    "Subflow",
-    "Switch",
-    "Template",
-    "UnsetVariables",
-    "WaitFor",
-    "Worker",
-    "WorkingDirectory",
-];
 
 pub(super) fn working_directory(bean: &Bean<'_>, _: Edition) -> Vec<Found> {
     let tasks = items(bean.node, "tasks");

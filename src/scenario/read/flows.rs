@@ -125,13 +125,17 @@ impl Flows {
         if let Some(at) = file.text.find(document::NOT_UTF8) {
             let place = Place { source: file.clone(), range: at..at + document::NOT_UTF8.len_utf8() };
             looked.told.error(&place, "this is not UTF-8, which a flow is written in", "save the file as UTF-8");
+            looked.named = named_in(&file.text);
             return looked;
         }
         let (root, diagnostics) = document::parse_jackson(file);
         looked.refusal =
             validity::refusal(file, root.as_ref(), &diagnostics, &self.defaults, edition(self.kestra.language()));
         looked.told.extend(diagnostics);
-        let Some(root) = root else { return looked };
+        let Some(root) = root else {
+            looked.named = named_in(&file.text);
+            return looked;
+        };
         looked.named = named(&root);
         looked.flow = self.read(&root, looked.refusal.is_some(), &mut looked.told);
         looked.place = root.place;
@@ -235,6 +239,19 @@ fn named(root: &Node) -> Option<RefusedFlow> {
         }
     }
     Some(RefusedFlow { name, ids, ..RefusedFlow::default() })
+}
+
+/// The same of a file that is no YAML, as far as its lines say it: so that who names the flow is told of its file.
+fn named_in(text: &str) -> Option<RefusedFlow> {
+    let of = |line: &str, key: &str| {
+        let value = line.strip_prefix(key)?.strip_prefix(':')?.split(" #").next()?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    let first = |key: &str| text.lines().find_map(|line| of(line, key));
+    let name = format!("{}.{}", first("namespace")?, first("id")?);
+    let held = |key: &'static str| text.lines().filter_map(move |line| of(line.trim_start_matches([' ', '-']), key));
+    Some(RefusedFlow { name, ids: held("id").chain(held("type")).collect(), ..RefusedFlow::default() })
 }
 
 fn scalar(node: &Node) -> Option<String> {

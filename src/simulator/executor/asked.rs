@@ -203,5 +203,6 @@ pub(super) fn dialect(profile: &Profile) -> Dialect {
         parents_named: profile.has(Quirk::ParentsNamed),
         parallel_fails: profile.has(Quirk::ParallelFails),
         cut_goes_on: profile.has(Quirk::CutGoesOn),
+        pause_fails_plainly: profile.has(Quirk::PauseFailsPlainly),
     }
 }

@@ -34,7 +34,7 @@ use super::slots::Slots;
 use super::telling::Telling;
 use super::worker::{JobOrder, TaskEnd, Work};
 use crate::execution::trigger::Fired;
-use crate::execution::{self, Command, Dialect, Event as Step, Scratch};
+use crate::execution::{self, Command, Dialect, Event as Step, Scratch, Toggle};
 use crate::flow::{State, TriggerAction};
 use crate::notify;
 use crate::pebble::ErrorLog;
@@ -78,6 +78,8 @@ pub(super) struct Executor {
     given: BTreeMap<Key, Map<String, Json>>,
     /// Those that tasks let go on in a step.
     resumes: Vec<(Meant, Map<String, Json>)>,
+    /// Triggers that tasks have switched since a scheduler heard of it.
+    toggled: Vec<Toggle>,
     counting: Counting,
     /// Where a task may let others go on: those that have not ended.
     waiting: Waiting,
@@ -155,6 +157,7 @@ impl Executor {
             children: FxHashMap::default(),
             given: BTreeMap::new(),
             resumes: Vec::new(),
+            toggled: Vec::new(),
             counting: Counting::new(plan),
             waiting: Waiting::new(plan),
             batches: BTreeMap::new(),
@@ -195,7 +198,7 @@ impl Executor {
         plan_slas(cx, slot, (flow, number));
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
-        cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
+        cluster.send(cx, QueueKind::Execution, Message::Execution { slot, flow, number });
         slot
     }
 
@@ -209,11 +212,7 @@ impl Executor {
 
     /// An execution that is still there: its slot may be another one's by now.
     fn of(&self, slot: u32, (flow, number): (u32, u64)) -> Option<&Execution> {
-        self.execution(slot, number).filter(|execution| execution.flow == flow)
-    }
-
-    fn execution(&self, slot: u32, number: u64) -> Option<&Execution> {
-        self.executions.get(slot).filter(|execution| execution.number == number)
+        self.executions.get(slot).filter(|execution| (execution.flow, execution.number) == (flow, number))
     }
 
     /// An executor looks at an execution that was created, or that came from the concurrency queue.
@@ -222,11 +221,10 @@ impl Executor {
         cx: &mut Context,
         cluster: &mut Cluster,
         executor: usize,
-        slot: u32,
-        number: u64,
+        (slot, key): (u32, (u32, u64)),
     ) -> Freed {
-        let Execution { flow, it: execution::Execution { state, .. }, holds_place, .. } =
-            *self.execution(slot, number)?;
+        let Execution { flow, number, it: execution::Execution { state, .. }, holds_place, .. } =
+            *self.of(slot, key)?;
         // Somebody was faster.
         if !(matches!(state, State::Created | State::Restarted) || state == State::Queued && holds_place) {
             return None;
@@ -294,7 +292,8 @@ impl Executor {
         self.failed_here(cx, slot);
         let commands = std::mem::take(&mut self.commands);
         let mut freed = None;
-        let mut unheard = matches!(event, Step::Pause | Step::Resume) && !cx.profile.has(Quirk::OrdersHeard);
+        let mut unheard =
+            matches!(event, Step::Pause | Step::Resume | Step::Restart) && !cx.profile.has(Quirk::OrdersHeard);
         for (at, command) in commands.iter().enumerate() {
             match *command {
                 Command::State(state) => {
@@ -484,6 +483,11 @@ impl Executor {
             self.origins.insert((flow, number), Arc::new(origin));
             self.create(cx, cluster, executor, (flow, number), (None, 0));
         }
+    }
+
+    /// The triggers that tasks have switched since somebody asked.
+    pub(super) fn toggled(&mut self) -> std::vec::Drain<'_, Toggle> {
+        self.toggled.drain(..)
     }
 
     /// Whether any task of a flow sends something.

@@ -185,6 +185,10 @@ impl Executor {
                     }
                     self.post(cx, cluster, webserver, *meant, Asked::Resume)
                 }
+                Deed::Restart if self.of(meant.0, meant.1).is_some() => {
+                    self.is_restarted(cx, meant.1);
+                    self.post(cx, cluster, webserver, *meant, Asked::Restart)
+                }
                 Deed::Restart => self.restart(cx, cluster, webserver, meant.1, None),
                 Deed::Replay(task) => self.replay(cx, cluster, webserver, *meant, task.as_ref()),
                 Deed::Change { task: None, state } => self.relabel(cx, cluster, webserver, meant.1, *state),
@@ -240,6 +244,7 @@ impl Executor {
         let event = match what {
             Asked::Pause => Step::Pause,
             Asked::Resume => Step::Resume,
+            Asked::Restart => Step::Restart,
             Asked::Kill { cascade } => {
                 cluster.count(cx, executor, Meter::ExecutorKilled, Subject::Kill);
                 cluster.produce(cx, executor, Class::ExecutionKilled, 1);
@@ -384,6 +389,15 @@ impl Executor {
         self.goes_on(cx, cluster, webserver, key, (it, None))
     }
 
+    /// One that has not ended is restarted: it is marked as those are that have.
+    fn is_restarted(&mut self, cx: &Context, key: Key) {
+        if trigger_dialect(cx.plan.kestra).correlated {
+            let mut origin = self.origins.get(key).cloned().unwrap_or_else(|| plain(cx, key.0));
+            mark(&mut origin, execution::trigger::RESTARTED, "true");
+            self.origins.insert(key, Arc::new(origin));
+        }
+    }
+
     /// What failed of an execution that has ended runs again. `parent` waits for it.
     pub(super) fn restart(
         &mut self,
@@ -444,7 +458,7 @@ impl Executor {
             self.hear(cx, cluster, webserver, slot, State::Restarted);
         }
         cluster.index(cx, webserver, Class::Execution, 1);
-        cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
+        cluster.send(cx, QueueKind::Execution, Message::Execution { slot, flow, number });
         Some(key)
     }
 }
@@ -501,7 +515,14 @@ fn may(cx: &Context, deed: &Deed, found: Found<'_>) -> Result<(), CommandError> 
         }
         Deed::Pause if it.state != State::Running => refused("only one that is RUNNING can be paused"),
         Deed::Resume { .. } if it.state != State::Paused => refused("only one that is PAUSED can be resumed"),
-        Deed::Restart if it.state == State::Paused => refused("not simulated: Kestra restarts it; resume it"),
+        Deed::Restart if it.state == State::Paused => {
+            let tree = cx.flows.get(flow as usize).map(|flow| &flow.tree);
+            match tree.is_some_and(|tree| it.can_restart_paused(tree)) {
+                true => Ok(()),
+                false if it.paused().is_none() => refused("no task of it waits that could go on"),
+                false => refused("not simulated: what failed of it beside its Pause would run again; resume it"),
+            }
+        }
         Deed::Restart if !it.state.is_over() => refused("only one that has ended can be restarted"),
         Deed::Restart if matches!(found, Found::Live(..)) => refused("its `afterExecution` still runs"),
         Deed::Restart if cx.flows.get(flow as usize).is_none_or(|flow| !it.can_restart(&flow.tree)) => {

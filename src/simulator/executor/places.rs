@@ -153,7 +153,7 @@ impl Executor {
                     if let Some(next) = self.executions.get_mut(slot) {
                         next.holds_place = true;
                     }
-                    cluster.send(cx, QueueKind::Execution, Message::Execution { slot, number });
+                    cluster.send(cx, QueueKind::Execution, Message::Execution { slot, flow, number });
                 }
                 None => places.held -= 1,
             }

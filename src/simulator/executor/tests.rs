@@ -21,8 +21,8 @@ fn create(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
 /// Looks at all executions that wait to be looked at, and gives the jobs that come of it.
 fn look(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) -> Vec<JobOrder> {
     for message in cluster.drain(QueueKind::Execution) {
-        if let Message::Execution { slot, number } = message {
-            executor.process(cx, cluster, 0, slot, number);
+        if let Message::Execution { slot, flow, number } = message {
+            executor.process(cx, cluster, 0, (slot, (flow, number)));
         }
     }
     jobs(cluster)
@@ -194,7 +194,9 @@ fn run_all(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
         let mut jobs = Vec::new();
         for message in cluster.drain(QueueKind::Execution) {
             match message {
-                Message::Execution { slot, number } => drop(executor.process(cx, cluster, 0, slot, number)),
+                Message::Execution { slot, flow, number } => {
+                    drop(executor.process(cx, cluster, 0, (slot, (flow, number))))
+                }
                 Message::Child { slot, flow, number, run, state } => {
                     executor.child(cx, cluster, 0, (slot, (flow, number)), (run, state));
                 }
