@@ -23,6 +23,21 @@ pub struct Done {
     pub variables: Option<Map<String, Json>>,
     /// What it says when it fails for another reason: that of a Fail without a condition.
     pub words: Option<String>,
+    /// The trigger that it switches.
+    pub toggle: Option<Toggle>,
+}
+
+/// A trigger that a task switches on or off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toggle {
+    /// The namespace of its flow.
+    pub namespace: String,
+    /// The id of its flow.
+    pub flow: String,
+    /// Its id.
+    pub trigger: String,
+    /// Whether it is switched on.
+    pub enabled: bool,
 }
 
 /// Renders a template of the task.
@@ -69,6 +84,7 @@ const ROWS: &[Row] = &[
     Row { name: "Labels", renders: &["labels"], matters: Matters::Always, run: labels },
     Row { name: "SetVariables", renders: &["variables"], matters: Matters::Always, run: set_variables },
     Row { name: "UnsetVariables", renders: &["variables"], matters: Matters::Always, run: unset_variables },
+    Row { name: "Toggle", renders: &["namespace", "flowId", "trigger"], matters: Matters::Always, run: toggle },
     Row { name: "Fail", renders: &["condition", "errorMessage"], matters: Matters::Errors, run: failed },
 ];
 
@@ -129,6 +145,18 @@ impl Call<'_, '_> {
             Some(other) => Ok(Some(other.to_string())),
         }
     }
+}
+
+/// A Toggle: of its own flow when it names none (source).
+fn toggle(call: &mut Call<'_, '_>) -> Result<Done, String> {
+    let namespace = call.text("namespace")?.map_or_else(|| (call.render)("{{ flow.namespace }}"), Ok)?;
+    let flow = call.text("flowId")?.map_or_else(|| (call.render)("{{ flow.id }}"), Ok)?;
+    let trigger = call.text("trigger")?.unwrap_or_default();
+    let enabled = match call.properties.get("enabled") {
+        Some(Json::String(text)) => text == "true",
+        enabled => enabled == Some(&Json::Bool(true)),
+    };
+    Ok(Done { toggle: Some(Toggle { namespace, flow, trigger, enabled }), ..Done::default() })
 }
 
 /// A value with its texts rendered, keys too: as deep as a file may be, at most.

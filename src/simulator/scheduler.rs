@@ -14,6 +14,7 @@ use super::origin::Origin;
 use super::queue::{Message, QueueKind};
 use super::scheduled::{self, Gate};
 use super::worker::{JobOrder, Work};
+use crate::execution::Toggle;
 use crate::execution::trigger::{Look, Next, Why};
 use crate::flow::{Recover, Schedule, State, Trigger, TriggerAction};
 use crate::random::noise;
@@ -39,7 +40,7 @@ struct TriggerState {
     last: Instant,
     /// Up to here its conditions let no date through.
     barren: Option<jiff::Timestamp>,
-    /// An execution ended in a state of its `stopAfter`.
+    /// An execution ended in a state of its `stopAfter`, or a task has switched it off.
     off: bool,
     /// Waits for the execution it created, or for its evaluation in a worker.
     locked: bool,
@@ -366,6 +367,23 @@ impl Scheduler {
         executor.origins.insert((flow, number), gate.failed(cx));
         executor.create(cx, cluster, scheduler, (flow, number), (None, 0));
         self.stop_after(cx, trigger, State::Failed);
+    }
+
+    /// A task switches a trigger. One that is switched on has missed no date: the first after it was switched off is next
+    /// (source: only whether it is disabled is stored).
+    pub(super) fn toggle(&mut self, cx: &mut Context, toggle: &Toggle) {
+        let Toggle { namespace, flow, trigger, enabled } = toggle;
+        let plan = cx.plan.clone();
+        let is = |it: &TriggerState| {
+            let of = plan.flows.get(it.place.0 as usize);
+            of.is_some_and(|of| of.namespace == *namespace && of.id == *flow)
+                && found(&plan, it.place).is_some_and(|it| it.id == *trigger)
+        };
+        let Some(at) = self.triggers.iter().position(is) else { return };
+        let was = std::mem::replace(&mut self.triggers[at].off, !enabled);
+        if was && *enabled {
+            self.plan(cx, at as u32);
+        }
     }
 
     /// An execution of a trigger has ended: so the trigger may be switched off.

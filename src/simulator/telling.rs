@@ -9,7 +9,7 @@ use super::context::Context;
 use super::heard::{Heard, stored};
 use super::outbox::{Prepared, Spans};
 use super::variables;
-use crate::execution::{self, Dialect, Done, Reads};
+use crate::execution::{self, Dialect, Done, Reads, Toggle};
 use crate::flow::{Body, Flow, Span, Task, TriggerAction};
 use crate::notify::{self, Asked, Kind};
 use crate::pebble::Template;
@@ -28,6 +28,21 @@ struct OfFlow {
     reads: Reads,
     /// By number: whether a task is worked out; empty when none is.
     tasks: Box<[bool]>,
+}
+
+/// A Toggle fails that names no flow, or none of its triggers (source).
+fn switching(cx: &Context, mut done: Done) -> Done {
+    let Some(Toggle { namespace, flow: id, trigger, .. }) = &done.toggle else { return done };
+    let why = match cx.plan.flows.iter().find(|flow| flow.namespace == *namespace && flow.id == *id) {
+        None => format!(
+            "Unable to find flow {namespace}.{id}. Make sure the flow exists and the current execution is authorized to \
+             access it."
+        ),
+        Some(flow) if flow.triggers.iter().any(|it| it.id == *trigger && it.action.is_due()) => return done,
+        Some(_) => format!("Unable to find trigger {trigger} for the flow {namespace}.{id}"),
+    };
+    done.error = Some(why);
+    done
 }
 
 fn sends(task: &Task) -> bool {
@@ -92,6 +107,7 @@ impl Telling {
         };
         if !sends(task) {
             let done = execution::work(&task.kind, &task.properties, None, &mut render).unwrap_or_default();
+            let done = switching(cx, done);
             return Some((Prepared::Done(Arc::new(done)), spans));
         }
         let upstream = of.origin.and_then(|origin| origin.upstream.as_deref());

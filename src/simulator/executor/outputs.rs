@@ -64,11 +64,13 @@ impl Executor {
                 execution.it.outputs.insert(run, outputs);
             }
         }
-        if let (Some(Prepared::Done(done)), State::Failed) = (prepared(), state)
-            && done.unsound
-        {
-            let why = done.error.clone().unwrap_or_default();
-            tell(cx, &mut self.told, (flow, Some(node)), &why);
+        match (prepared(), state) {
+            (Some(Prepared::Done(done)), State::Failed) if done.unsound => {
+                let why = done.error.clone().unwrap_or_default();
+                tell(cx, &mut self.told, (flow, Some(node)), &why);
+            }
+            (Some(Prepared::Done(done)), State::Success) => self.toggled.extend(done.toggle.clone()),
+            _ => {}
         }
         let prepared = || cx.outbox.prepared((flow, number), run);
         if reads.errors && state == State::Failed {
