@@ -170,11 +170,10 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
         (of_task("workerSelector: { tags: [ gpu ] }"), 4, "`workerSelector` of the task `a`"),
         (of_task("taskCache: { enabled: true }"), 4, "`taskCache` of the task `a`"),
         (
-            of_type("io.kestra.plugin.core.flow.Pause", ", timeout: PT1M, tasks: [ { id: b, type: a.b.C } ]"),
+            of_type("io.kestra.plugin.core.flow.Pause", ", onPause: { id: b, type: io.kestra.plugin.core.flow.Exit }"),
             4,
             "the task `a`: Pause",
         ),
-        (of_type("io.kestra.plugin.core.flow.Pause", ", onPause: { id: b, type: a.b.C }"), 4, "the task `a`: Pause"),
         (core("flow.ForEachItem"), 4, "the task `a`: ForEachItem"),
         (core("flow.Loop"), 4, "the task `a`: Loop"),
         (
@@ -185,7 +184,6 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
             4,
             "the task `a`: Subflow",
         ),
-        (core("trigger.Toggle"), 4, "the task `a`: Toggle"),
         (core("templating.TemplatedTask"), 4, "the task `a`: TemplatedTask"),
         (
             of_trigger("conditions: [ { type: io.kestra.plugin.core.condition.PublicHoliday, country: FR } ]"),

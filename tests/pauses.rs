@@ -80,6 +80,13 @@ fn a_pause_that_holds_tasks_runs_them_as_its_behavior_says() {
     }
     let cancelled = run("1.3", &pause(&format!("pauseDuration: PT1M, behavior: CANCEL, {held}")), START);
     assert_eq!(cancelled.0, "CREATED RUNNING PAUSED CANCELLED");
+    // Also of a task that holds others, of which none comes any more: what has ended can be changed.
+    let within = format!(
+        "{{ id: s, type: io.kestra.plugin.core.flow.Sequential, tasks: [ {}, {LOGS} ] }}",
+        pause("pauseDuration: PT1M, behavior: CANCEL")
+    );
+    let changed = format!("{START}  - {{ at: 5m, change-state: f, state: SUCCESS }}\n");
+    assert_eq!(run("1.3", &within, &changed).0, "CREATED RUNNING PAUSED CANCELLED SUCCESS");
     // Of 2.0 it holds `errors` and `finally` only.
     let held = format!("errors: [ {} ], finally: [ {} ]", log("e"), log("z"));
     let (history, runs) = run("2.0", &pause(&format!("pauseDuration: PT1M, behavior: FAIL, {held}")), START);

@@ -26,11 +26,11 @@ fn a_trigger_that_is_switched_off_fires_no_more_and_one_that_is_switched_on_make
         + &toggle("stop", "flowId: due, trigger: t, enabled: false")
         + &toggle("go", "namespace: company.team, flowId: \"{{ 'due' }}\", trigger: t, enabled: true");
     for version in ["0.20", "1.3", "2.0"] {
-        assert_eq!(minutes(version, &flows, "  - { at: 1m, execute: go }\n"), [10, 20, 30, 40, 50], "{version}");
+        assert_eq!(minutes(version, &flows, "  - { at: 1m, execute: go }\n"), [0, 10, 20, 30, 40, 50], "{version}");
         let off = "  - { at: 15m, execute: stop }\n";
-        assert_eq!(minutes(version, &flows, off), [10], "{version}");
+        assert_eq!(minutes(version, &flows, off), [0, 10], "{version}");
         let on = format!("{off}  - {{ at: 45m, execute: go }}\n");
-        assert_eq!(minutes(version, &flows, &on), [10, 45, 45, 45, 50], "{version}");
+        assert_eq!(minutes(version, &flows, &on), [0, 10, 45, 45, 45, 50], "{version}");
     }
 }
 
@@ -41,7 +41,7 @@ fn a_toggle_without_a_flow_means_its_own_and_one_that_finds_no_trigger_fails() {
         &format!("{HOURLY}, tasks: [ {{ id: x, type: io.kestra.plugin.core.trigger.Toggle, trigger: t }} ]"),
     );
     // The first execution switches its own trigger off.
-    assert_eq!(minutes("1.3", &own, "  - { at: 59m, execute: due }\n"), [10, 59]);
+    assert_eq!(minutes("1.3", &own, "  - { at: 59m, execute: due }\n"), [0, 59]);
     let flows = flow("due", &format!("{HOURLY}, tasks: [ {LOGS} ]"))
         + &toggle("one", "flowId: none, trigger: t")
         + &toggle("two", "flowId: due, trigger: other");

@@ -107,6 +107,14 @@ impl TaskRun {
             _ => self.state,
         }
     }
+
+    /// What of its rest stays with it when its execution is run again: a Pause that was over stays so.
+    pub(super) fn kept_rest(&self) -> Rest {
+        match self.rest {
+            rest @ Rest::Ends(_) => rest,
+            _ => Rest::None,
+        }
+    }
 }
 
 /// Something that happened to an execution.

@@ -136,6 +136,12 @@ impl Step<'_> {
             self.commands.push(Command::Start { run, first: false });
             return Some(());
         }
+        self.waited(run, it, resumed, scratch)
+    }
+
+    /// A Pause is over, or somebody lets it go on.
+    fn waited(&mut self, run: u32, it: TaskRun, resumed: bool, scratch: &mut Scratch) -> Option<()> {
+        let over = self.execution.state.is_over();
         let node = self.tree.node(it.node)?;
         let &Pause { holds, .. } = self.tree.pause(it.node)?;
         let then = match it.rest {
@@ -146,7 +152,10 @@ impl Step<'_> {
             self.state(State::Cancelled);
             self.commands.push(Command::End(State::Cancelled));
             self.let_go();
-            return self.closes(run, State::Cancelled, scratch);
+            self.run(run)?.state = State::Cancelled;
+            self.execution.open -= 1;
+            // What holds it may have more tasks, none of which comes.
+            return self.settle(NONE, scratch);
         }
         let plainly = self.dialect.pause_fails_plainly;
         let state = match then {
@@ -167,11 +176,8 @@ impl Step<'_> {
         };
         let parent = it.parent;
         self.execution.open -= 1;
-        if over && holds {
-            return self.settle(run, scratch);
-        }
         if over {
-            return self.settle(parent, scratch);
+            return self.settle(if holds { run } else { parent }, scratch);
         }
         // While another one is PAUSED, the execution is.
         if self.execution.runs.iter().any(|run| run.state == State::Paused) {

@@ -66,7 +66,7 @@ impl Execution {
                 // It has waited, and ends well.
                 Does::Pause(_) => (State::Success, Rest::None),
                 Does::Group(Held { how: How::Paused(pause), .. }) if !pause.holds => (State::Success, Rest::None),
-                Does::Group(Held { how: How::Paused(_), .. }) => (State::Running, Rest::None),
+                Does::Group(Held { how: How::Paused(_), .. }) => (State::Running, it.rest),
                 Does::Group(_) if leads => (State::Running, Rest::None),
                 _ => (State::Created, Rest::Again),
             };
@@ -160,7 +160,7 @@ impl Execution {
             }
             places.push(Some(kept.runs.len() as u32));
             let state = if holds { State::Running } else { run.shown() };
-            kept.runs.push(TaskRun { parent, state, rest: Rest::None, rests: false, ..*run });
+            kept.runs.push(TaskRun { parent, state, rest: run.kept_rest(), rests: false, ..*run });
         }
         let values =
             self.values.iter().filter_map(|(run, values)| Some(((*places.get(*run as usize)?)?, values.clone())));

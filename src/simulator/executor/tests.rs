@@ -195,7 +195,7 @@ fn run_all(cx: &mut Context, cluster: &mut Cluster, executor: &mut Executor) {
         for message in cluster.drain(QueueKind::Execution) {
             match message {
                 Message::Execution { slot, flow, number } => {
-                    drop(executor.process(cx, cluster, 0, (slot, (flow, number))))
+                    executor.process(cx, cluster, 0, (slot, (flow, number)));
                 }
                 Message::Child { slot, flow, number, run, state } => {
                     executor.child(cx, cluster, 0, (slot, (flow, number)), (run, state));
