@@ -97,7 +97,6 @@ pub(super) fn integer(value: i64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
 
     fn written(value: f64) -> String {
         let mut out = Vec::new();
