@@ -9,6 +9,7 @@ use super::write;
 use super::{
     Amount, Answer, DatabaseFault, Fault, Lasts, Plan, Queue, Target, TaskSelector, Thread, TimelineEntry, read_fault,
 };
+use crate::profile::Profile;
 use crate::time::{Duration, Instant};
 
 /// Draws a whole number below another one.
@@ -96,6 +97,7 @@ fn amount(unit: Unit, plan: &Plan, draw: &mut Draw<'_>) -> Option<Amount> {
             let most = plan.cluster.members.len() as u64;
             return Some(Amount::Members(draw(most.min(5)) as u32));
         }
+        Unit::Version => return Profile::named(one(Profile::NAMES, draw)?).ok().map(Amount::Version),
         Unit::Answers => {
             return one(&[Answer::Status(500), Answer::Timeout, Answer::Refused], draw).map(Amount::Answers);
         }

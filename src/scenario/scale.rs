@@ -160,9 +160,15 @@ impl Amount {
                 let there = plan.cluster.members.iter().filter(|it| it.role == *role && !it.reserve).count();
                 (Unit::Members, there as f64, f64::from(count))
             }
-            (Amount::None | Amount::Manner(_) | Amount::Answers(_) | Amount::Members(_) | Amount::Thread(_), _) => {
-                return None;
-            }
+            (
+                Amount::None
+                | Amount::Manner(_)
+                | Amount::Answers(_)
+                | Amount::Members(_)
+                | Amount::Thread(_)
+                | Amount::Version(_),
+                _,
+            ) => return None,
         };
         let unit = if matches!(self, Amount::Manner(_)) { Unit::Slow } else { unit };
         (nothing != full).then_some((unit, nothing, full))

@@ -153,6 +153,7 @@ const fn handler(kind: FaultKind) -> Handler {
         FaultKind::Stop => Handler::Act(|simulation, member, entry| simulation.stop(member, entry.lasts.is_none())),
         FaultKind::Start => Handler::Act(|simulation, member, _| simulation.start(member)),
         FaultKind::Restart => Handler::Act(|simulation, member, _| simulation.restart(member)),
+        FaultKind::Upgrade => Handler::Act(|simulation, member, entry| simulation.upgrade(member, entry.fault.amount)),
         FaultKind::GcPause => Handler::Act(|simulation, member, entry| simulation.pause(member, entry.fault.amount)),
         FaultKind::DeadThread => {
             Handler::Act(|simulation, member, entry| simulation.lose_thread(member, entry.fault.amount))
@@ -333,6 +334,13 @@ impl Simulation {
                 self.terminate(member, false, AfterExit::Start);
             }
         }
+    }
+
+    /// Whoever starts here next is of another version; who runs makes room for it.
+    fn upgrade(&mut self, member: usize, amount: Amount) {
+        let Amount::Version(version) = amount else { return };
+        self.cluster.members[member].lasting.version = Some(version);
+        self.restart(member);
     }
 
     /// Executions are gone, and whoever refers to them is not told.

@@ -43,6 +43,8 @@ pub(super) struct Lasting {
     pub(super) standing: Standing,
     /// What faults make of the place.
     pub(super) levels: Levels,
+    /// The version of the processes to come, when it is not that of those before.
+    pub(super) version: Option<&'static Profile>,
     /// When the last process that had come up ended, and whether it said so.
     pub(super) ended: Option<(Instant, bool)>,
 }
@@ -182,6 +184,9 @@ impl Member {
 
     /// A new process begins to start up here: nothing of the one before is left but what belongs to the place.
     pub(super) fn start(&mut self, seed: Seed, now: Instant) -> &mut Process {
+        if let Some(version) = self.lasting.version.take() {
+            self.profile = version;
+        }
         let nature = Nature {
             grace: self.plan.grace,
             closes_at_once: self.profile.has(Quirk::ClosesAtOnce),

@@ -15,7 +15,7 @@ use super::{Answer, Queue, ReceiverName, TaskSelector, Thread};
 #[cfg(feature = "server")]
 use crate::document::nearest;
 use crate::document::{Field, Kind};
-use crate::profile::Role;
+use crate::profile::{Profile, Role};
 use crate::time::Duration;
 
 pub use rows::FaultKind;
@@ -78,6 +78,8 @@ pub enum Amount {
     Takes(Duration),
     /// `rows` of a table.
     Rows(u64),
+    /// `to`: this version.
+    Version(&'static Profile),
 }
 
 /// `database`.
@@ -106,6 +108,7 @@ pub(super) enum Unit {
     Thread,
     Takes,
     Rows,
+    Version,
     /// Of `database`: it stands in a place of its own.
     Slow,
 }
@@ -127,7 +130,7 @@ impl Unit {
             Unit::Share => "share",
             Unit::Pause => "pause",
             Unit::Answers => "answers",
-            Unit::Members => "to",
+            Unit::Members | Unit::Version => "to",
             Unit::Thread => "thread",
             Unit::Takes => "takes",
             Unit::Rows => "rows",
@@ -140,7 +143,7 @@ impl Unit {
         match self {
             Unit::Pause | Unit::Takes => Span::Time,
             Unit::Members | Unit::Rows => Span::Whole,
-            Unit::Rate | Unit::Times | Unit::Share | Unit::Leak | Unit::Answers | Unit::Thread | Unit::Slow => {
+            Unit::Rate | Unit::Times | Unit::Share | Unit::Leak | Unit::Answers | Unit::Thread | Unit::Version | Unit::Slow => {
                 Span::Number
             }
         }
@@ -158,7 +161,7 @@ impl Unit {
             Unit::Members => Amount::Members(value as u32),
             Unit::Rows => Amount::Rows(value as u64),
             Unit::Slow => Amount::Manner(DatabaseFault::Slow(value)),
-            Unit::Answers | Unit::Thread => Amount::None,
+            Unit::Answers | Unit::Thread | Unit::Version => Amount::None,
         }
     }
 }

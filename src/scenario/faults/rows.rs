@@ -64,6 +64,19 @@ faults! {
         example: "worker-1",
         doc: "SIGTERM, then a new process.",
     }
+    Upgrade {
+        keyword: "upgrade",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "worker-1", "Who is upgraded, or downgraded."),
+            Field::required("to", Kind::Choice(crate::profile::Profile::NAMES), "\"2.0\"", "Its version from then on."),
+        ],
+        units: &[Unit::Version],
+        lasts: Lasts::No,
+        sentences: &["upgrade {} to {amount}"],
+        example: "{ member: worker-1, to: \"2.0\" }",
+        doc: "SIGTERM, then a process of another version: meters, bodies and ways to fail are its own. How flows are understood, and when a member is missed, stays with the `kestra` of the file; that members of several versions understand each other is assumed.",
+    }
     Hang {
         keyword: "hang",
         aim: Aim::Members,
