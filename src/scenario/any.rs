@@ -92,6 +92,7 @@ fn amount(unit: Unit, plan: &Plan, draw: &mut Draw<'_>) -> Option<Amount> {
         Unit::Pause => &[5.0, 30.0, 120.0],
         Unit::Takes => &[60.0, 180.0, 600.0],
         Unit::Rows => &[1e5, 1e6, 1e7],
+        Unit::Triggers => &[10_000.0, 30_000.0, 100_000.0],
         Unit::Slow => &[5.0, 20.0, 100.0],
         Unit::Members => {
             let most = plan.cluster.members.len() as u64;

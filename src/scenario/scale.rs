@@ -156,6 +156,7 @@ impl Amount {
             (Amount::Pause(pause), _) => (Unit::Pause, 0.0, pause.as_seconds_f64()),
             (Amount::Takes(takes), _) => (Unit::Takes, 0.0, takes.as_seconds_f64()),
             (Amount::Rows(rows), _) => (Unit::Rows, 0.0, rows as f64),
+            (Amount::Triggers(count), _) => (Unit::Triggers, 0.0, count as f64),
             (Amount::Members(count), Target::Role(role)) => {
                 let there = plan.cluster.members.iter().filter(|it| it.role == *role && !it.reserve).count();
                 (Unit::Members, there as f64, f64::from(count))

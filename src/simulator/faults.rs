@@ -164,6 +164,17 @@ const fn handler(kind: FaultKind) -> Handler {
         FaultKind::NoAnswer => Handler::Place(|levels, _| levels.deaf = true),
         FaultKind::DiskFull => Handler::Place(|levels, _| levels.disk_full = true),
         FaultKind::Deadlock => Handler::Place(|levels, _| levels.deadlocked = true),
+        FaultKind::WrongPort => Handler::Place(|levels, _| levels.wrong_port = true),
+        FaultKind::TriggerLoad => Handler::Place(|levels, amount| {
+            if let Amount::Triggers(count) = amount {
+                levels.triggers += count;
+            }
+        }),
+        FaultKind::NativeLeak => Handler::Place(|levels, amount| {
+            if let Amount::Leak(rate) = amount {
+                levels.native_leak += rate;
+            }
+        }),
         FaultKind::StartFails => Handler::Place(|levels, _| levels.start_fails = true),
         FaultKind::SlowStart => Handler::Place(|levels, amount| {
             if let Amount::Takes(takes) = amount {
@@ -451,7 +462,10 @@ impl Simulation {
         if before.connection_leak != after.connection_leak {
             self.keeps_connections(member);
         }
-        if before.leak != after.leak {
+        if before.triggers != after.triggers {
+            self.evaluates_more(member);
+        }
+        if before.leak != after.leak || before.native_leak != after.native_leak {
             self.cluster.watch_memory(&mut self.cx, member);
         }
     }

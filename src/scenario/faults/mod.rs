@@ -78,6 +78,8 @@ pub enum Amount {
     Takes(Duration),
     /// `rows` of a table.
     Rows(u64),
+    /// `triggers`: so many.
+    Triggers(u64),
     /// `to`: this version.
     Version(&'static Profile),
 }
@@ -108,6 +110,7 @@ pub(super) enum Unit {
     Thread,
     Takes,
     Rows,
+    Triggers,
     Version,
     /// Of `database`: it stands in a place of its own.
     Slow,
@@ -134,6 +137,7 @@ impl Unit {
             Unit::Thread => "thread",
             Unit::Takes => "takes",
             Unit::Rows => "rows",
+            Unit::Triggers => "triggers",
             Unit::Slow => "slow",
         }
     }
@@ -142,7 +146,7 @@ impl Unit {
     pub(super) const fn span(self) -> Span {
         match self {
             Unit::Pause | Unit::Takes => Span::Time,
-            Unit::Members | Unit::Rows => Span::Whole,
+            Unit::Members | Unit::Rows | Unit::Triggers => Span::Whole,
             Unit::Rate | Unit::Times | Unit::Share | Unit::Leak | Unit::Answers | Unit::Thread | Unit::Version | Unit::Slow => {
                 Span::Number
             }
@@ -160,6 +164,7 @@ impl Unit {
             Unit::Takes => Amount::Takes(Duration::from_seconds_f64(value)),
             Unit::Members => Amount::Members(value as u32),
             Unit::Rows => Amount::Rows(value as u64),
+            Unit::Triggers => Amount::Triggers(value as u64),
             Unit::Slow => Amount::Manner(DatabaseFault::Slow(value)),
             Unit::Answers | Unit::Thread | Unit::Version => Amount::None,
         }

@@ -204,6 +204,11 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
             }
             _ => {}
         }
+        if fault.kind == FaultKind::TriggerLoad && !role.runs(Role::Scheduler) {
+            let what = format!("{name} is a {}: it evaluates no triggers", role.name());
+            reading.error(&node.place, what, "name a scheduler or a standalone");
+            return None;
+        }
         let without_database = role == Role::Worker && member.profile(plan.kestra).has(Quirk::Controller);
         if matches!(fault.kind, FaultKind::QueryFails | FaultKind::ConnectionLeak) && without_database {
             let what = format!("{name} asks no database: workers of its version are given their jobs by a controller");
@@ -279,6 +284,7 @@ fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amoun
         Unit::Pause => positive(reading, node, &what).map(Amount::Pause),
         Unit::Takes => positive(reading, node, &what).map(Amount::Takes),
         Unit::Rows => reading.count(node, &what, 1..=limits::ROWS).map(Amount::Rows),
+        Unit::Triggers => reading.count(node, &what, 1..=limits::TRIGGERS).map(Amount::Triggers),
         Unit::Version => version(reading, Some(node), node).map(Amount::Version),
         Unit::Answers => reading.parsed(node, &what, str::parse).map(Amount::Answers),
         Unit::Members => count(node, reading).map(Amount::Members),
