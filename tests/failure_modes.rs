@@ -24,8 +24,12 @@ fn numbers(text: &str) -> BTreeSet<&str> {
 fn every_reported_failure_has_a_scenario_or_a_reason_why_not() {
     let texts: Vec<String> =
         scenario_files().iter().map(|path| std::fs::read_to_string(path).expect("readable")).collect();
-    let comments: String =
-        texts.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with('#')).map(|it| format!("{it}\n")).collect();
+    let comments: String = texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter(|line| line.starts_with('#'))
+        .map(|it| format!("{it}\n"))
+        .collect();
     let shown = numbers(&comments);
     let readme = include_str!("../README.md");
     let (_, table) = readme.split_once("| reported failure | why |").expect("the table");

@@ -3,6 +3,7 @@
 use super::Simulation;
 use super::event::Event;
 use super::meters::{Meter, Subject};
+use crate::profile::Role;
 use crate::time::Duration;
 
 /// What a loop takes for a trigger that is not due: 12043 of them took 1400 ms (reported: kestra-io/kestra#19073).
@@ -36,7 +37,8 @@ impl Simulation {
         if it.lasting.loop_turn != turn {
             return;
         }
-        let (triggers, evaluates) = (it.lasting.levels.triggers, it.schedules() && it.works());
+        let evaluates = it.role().runs(Role::Scheduler) && it.schedules() && it.works();
+        let triggers = it.lasting.levels.triggers;
         let key = it.draw_key();
         let takes = NONE + A_TRIGGER.times(triggers as f64 * self.cx.spread(key, 0.95, 0.1));
         if evaluates && self.cx.database.slowdown().is_some() {

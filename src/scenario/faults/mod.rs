@@ -147,9 +147,14 @@ impl Unit {
         match self {
             Unit::Pause | Unit::Takes => Span::Time,
             Unit::Members | Unit::Rows | Unit::Triggers => Span::Whole,
-            Unit::Rate | Unit::Times | Unit::Share | Unit::Leak | Unit::Answers | Unit::Thread | Unit::Version | Unit::Slow => {
-                Span::Number
-            }
+            Unit::Rate
+            | Unit::Times
+            | Unit::Share
+            | Unit::Leak
+            | Unit::Answers
+            | Unit::Thread
+            | Unit::Version
+            | Unit::Slow => Span::Number,
         }
     }
 

@@ -296,7 +296,7 @@ faults! {
         fields: &[],
         units: &[],
         lasts: Lasts::UntilCleared,
-        sentences: &["{} is scraped at the wrong port"],
+        sentences: &["discovery tells the wrong port of {}"],
         example: "worker-1",
         doc: "Whoever finds members by discovery, or without a configuration, is told the port of the application (8080) for that of management (8081): what answers there, if anything does, is no metrics. The process itself is well. Targets that a configuration names itself are as they are.",
     }
