@@ -372,7 +372,7 @@ proptest! {
         let calm = plan("1.3", 2, 600, "start: worker-1");
         let (mut loaded, mut calm) = (start(&loaded, seed), start(&calm, seed));
         const LOOP: &str = "kestra_scheduler_evaluation_loop_duration_seconds";
-        let mut seen = |simulation: &mut Simulation, second: u64| {
+        let seen = |simulation: &mut Simulation, second: u64| {
             until(simulation, second);
             let of = |what: &str| sum_bare(simulation, &format!("{LOOP}_{what}"));
             (of("count"), of("sum"), sum(simulation, FIRES, F))

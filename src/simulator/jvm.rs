@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn a_leak_fills_the_heap_at_the_time_it_tells_and_collections_come_faster() {
         let mut leaking = jvm();
-        leaking.leak(1.0e6, second(0));
+        leaking.leak(1.0e6, 0.0, second(0));
         let full = leaking.full_at().expect("it fills");
         assert!((full.since(second(0)).as_seconds_f64() - (GIB as f64 * FULL - 55.1e6) / 1.0e6).abs() < 0.001);
         let nearly = full.before(Duration::seconds(20));
