@@ -44,8 +44,8 @@ const EDEN_SHARE: f64 = 0.133;
 const EDEN_OF_FREE: f64 = 0.6;
 /// Filled with long-lived data to this share the heap is full.
 const FULL: f64 = 0.97;
-/// What a container with room for twice the heap (MaxRAMPercentage=50) has for direct buffers, as a share of the heap: a quarter of
-/// it is metaspace, code and threads.
+/// What a container with room for twice the heap (MaxRAMPercentage=50) has for direct buffers, as a share of the heap: a
+/// quarter of it is metaspace, code and threads.
 const NATIVE: f64 = 0.75;
 /// Seconds of a young collection when memory is plenty.
 const PAUSE: f64 = 0.012;
