@@ -50,12 +50,15 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "worker-refused" in "workers/worker-refused.yaml",
         "sla-crash" in "workers/sla-crash.yaml",
         "killed-runs-on" in "workers/killed-runs-on.yaml",
+        "native-memory" in "workers/native-memory.yaml",
+        "wrong-port" in "workers/wrong-port.yaml",
     ]
     "core": [
         "executor-down" in "core/executor-down.yaml",
         "migration-killed" in "core/migration-killed.yaml",
         "checksum-mismatch" in "core/checksum-mismatch.yaml",
         "scheduler-hangs" in "core/scheduler-hangs.yaml",
+        "upgrade-to-2" in "core/upgrade-to-2.yaml",
     ]
     "database": [
         "database-outage" in "database-outage.yaml",
@@ -86,6 +89,7 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "trigger-locked" in "triggers/trigger-locked.yaml",
         "paused-backfill" in "triggers/paused-backfill.yaml",
         "scheduled-twice" in "triggers/scheduled-twice.yaml",
+        "trigger-load" in "triggers/trigger-load.yaml",
     ]
     "flows": [
         "alert-flows" in "alert-flows.yaml",

@@ -66,6 +66,8 @@ pub mod limits {
     pub const PROBED: Duration = Duration::minutes(60);
     /// Rows that are left in the table of queues.
     pub const ROWS: u64 = 1_000_000_000;
+    /// Triggers that a fault adds.
+    pub const TRIGGERS: u64 = 10_000_000;
     /// The longest run.
     pub const DURATION: Duration = Duration::seconds(400 * 86_400);
 }

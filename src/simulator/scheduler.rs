@@ -243,8 +243,10 @@ impl Scheduler {
         let generation = state.generation;
         // The loop looks once a second, at its own phase.
         let phase = noise(cx.seed.0 ^ 0x5c4e, 1);
-        let at = next_on_grid(state.next.max(cx.now), Duration::seconds(1), phase);
-        cx.events.push(at, Event::TriggerDue { trigger, generation });
+        let at = next_on_grid(state.next.max(cx.now), cx.loop_takes.max(Duration::seconds(1)), phase);
+        // In a long loop it has its turn sooner or later.
+        let turn = cx.loop_takes.times(noise(cx.seed.0 ^ 0x7091, u64::from(trigger)));
+        cx.events.push(at + turn, Event::TriggerDue { trigger, generation });
     }
 
     /// A loop of the scheduler finds a trigger due.
