@@ -67,6 +67,7 @@ const WEBHOOK: &[Row] = &[
     row("conditions", When::Set, "it fires here whatever they say"),
     row("when", When::NotTrue, "it fires here whatever it says"),
     row("stopAfter", When::Set, "it goes on here"),
+    row("labels", When::Set, "its executions have the labels of the flow here"),
 ];
 
 const HOLDS: &str = "it runs as one plain task here, what it holds is not run";

@@ -40,6 +40,7 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
             match &trigger.action {
                 TriggerAction::Flow(rule) => trap.flow_trigger(rule, language),
                 TriggerAction::Schedule(_) => trap.schedule(),
+                TriggerAction::Webhook => trap.webhook(),
                 _ => {}
             }
             templates::of_trigger(&mut trap, language);
