@@ -5,7 +5,7 @@ mod common;
 
 use common::executions::{CLUSTER, LOGS, at, flow, histories, of, told};
 use mock_kestra::document::{self, Source};
-use mock_kestra::scenario::{Loader, NoFiles, read};
+use mock_kestra::scenario::{FlowFile, Loader, NoFiles, read};
 use serde_json::json;
 
 const COUNT: &str = "inputs: [ { id: count, type: INT, max: 5 }, { id: day, type: STRING, defaults: monday } ]";
@@ -94,8 +94,8 @@ fn a_schedule_that_lacks_what_the_flow_needs_is_told_of_by_the_version() {
 struct File(&'static str);
 
 impl Loader for File {
-    fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
-        Ok(vec![Source { name: "f.yml".to_owned(), text: self.0.to_owned() }])
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
+        Ok(vec![Source { name: "f.yml".to_owned(), text: self.0.to_owned() }.into()])
     }
     fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
         Err("there is none".to_owned())

@@ -10,7 +10,6 @@ use super::limits;
 use super::origin::Origin;
 use crate::execution;
 use crate::flow;
-use crate::pebble;
 use crate::scenario::{input_words, trigger_dialect};
 
 /// The inputs of an execution of a flow that is started with some.
@@ -59,15 +58,13 @@ pub(super) fn of_webhook(
     }
     let origin = Origin { trigger: trigger.cloned(), ..Origin::default() };
     let render = &mut |template: &str| rendered(cx, (flow, Some(&origin)), template);
-    let given = execution::deep_map(gives, render).map_err(|why| cx.secrets.mask(&why))?;
+    let given = execution::deep_map(gives, render).map_err(|why| cx.secrets.mask_words(&why))?;
     resolved(cx, flow, &given)
 }
 
 /// What is wrong with inputs, without secrets: also without those that are refused.
 pub(super) fn masked(cx: &Context, declared: &[Json], given: &Map<String, Json>, why: &str) -> String {
-    let mut secrets = pebble::Secrets::clone(&cx.secrets);
-    secrets.hide(flow::secret_inputs(declared, given).into_iter().map(str::to_owned));
-    secrets.mask(why)
+    cx.secrets.and(flow::secret_inputs(declared, given)).mask_words(why)
 }
 
 /// From now on the values of SECRET inputs of an execution are masked wherever secrets are.

@@ -99,7 +99,7 @@ impl Gate {
                 })))
             }
             Err(failure) => {
-                let why = cx.secrets.mask(&failure.to_string());
+                let why = cx.secrets.mask_words(&failure.to_string());
                 let failed = trigger_dialect(cx.plan.kestra).failed_schedule;
                 let (place, what) = ("inputs".to_owned(), "inputs".to_owned());
                 let told = if failed { Why::FailsDate { place, what, failure } } else { Why::Inputs(failure) };
