@@ -167,7 +167,7 @@ fn nor_is_what_a_pause_is_given_what_is_in_a_list_and_what_is_refused() {
 #[test]
 fn a_validator_that_nobody_here_can_read_is_named() {
     let inputs = "inputs: [ { id: pw, type: STRING, validator: \"^(?=.*[0-9]).{8,}$\" }, { id: em, type: EMAIL }, \
-                  { id: y, type: YAML }, { id: n, type: STRING, validator: \"\\\\p{{javaLowerCase}}+\" } ]";
+                  { id: y, type: YAML }, { id: n, type: STRING, validator: \"\\\\p{javaLowerCase}+\" } ]";
     let flows = flow("f", &format!("{inputs}, tasks: [ {{ id: t, type: a.B }} ]"));
     let text = format!("name: x\ncluster: {{ standalone: 1 }}\nflows:\n{flows}");
     let (plan, told) = read("x.yaml", &text, &NoFiles);

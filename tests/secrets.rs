@@ -91,6 +91,8 @@ fn naive(values: &[String], text: &str) -> String {
 }
 
 proptest! {
+    #![proptest_config(common::config(400))]
+
     /// For all secrets and texts: what is left of a text is what no secret covers, in whatever order they come.
     #[test]
     fn nothing_of_a_secret_is_left(
