@@ -5,7 +5,7 @@ mod endpoints;
 mod fields;
 mod meters;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -179,6 +179,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
         shapes,
         models: models(&meters),
         meters,
+        series: OnceLock::new(),
         endpoints,
         env: env?,
         loggers: loggers?,
