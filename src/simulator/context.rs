@@ -109,7 +109,7 @@ impl Context {
 
     /// A trigger that is asked about answers.
     pub(super) fn reasons(&mut self, reason: Reason) {
-        let reason = Reason { why: self.secrets.mask(&reason.why), ..reason };
+        let reason = Reason { why: self.secrets.mask_words(&reason.why), ..reason };
         if let Err(limit) = self.reasons.add(reason) {
             self.reached("the number of executions and dates that the flow hears of", limit);
         }
