@@ -18,7 +18,7 @@ use mock_kestra::flow::State;
 use mock_kestra::flow::trigger::Dialect;
 use mock_kestra::pebble::{self, Host};
 use mock_kestra::random::Seed;
-use mock_kestra::scenario::{Loader, NoFiles, Plan, read};
+use mock_kestra::scenario::{FlowFile, Loader, NoFiles, Plan, read};
 use mock_kestra::simulator::Simulation;
 use mock_kestra::time::{Calendar, Duration, Instant};
 use serde_json::Map;
@@ -34,8 +34,8 @@ fn main() {
 struct Files(Vec<Source>);
 
 impl Loader for Files {
-    fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
-        let copy = |file: &Source| Source { name: file.name.clone(), text: file.text.clone() };
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
+        let copy = |file: &Source| Source { name: file.name.clone(), text: file.text.clone() }.into();
         Ok(self.0.iter().map(copy).collect())
     }
     fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {

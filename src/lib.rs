@@ -191,8 +191,8 @@ pub use run::{
     explain, hearing, run,
 };
 pub use scenario::{
-    Answering, Loader, NoFiles, Plan, RealAnswer, TimelineEntry, beside, describe, read as read_scenario, read_fault,
-    schema,
+    Answering, FlowFile, Loader, NoFiles, Plan, RealAnswer, TimelineEntry, beside, describe, read as read_scenario,
+    read_fault, schema,
 };
 pub use simulator::{
     Command, CommandError, Delivery, Happening, Journal, JournalEntry, Level, LimitReached, Log, Member, Origin,

@@ -10,7 +10,7 @@ use mock_kestra::execution::{self, Command, Dialect, Does, Done, Event, Executio
 use mock_kestra::flow::trigger::Dialect as Triggers;
 use mock_kestra::flow::{Demand, Flow, Span, State};
 use mock_kestra::pebble::{self, Host, Template};
-use mock_kestra::scenario::{Loader, read};
+use mock_kestra::scenario::{FlowFile, Loader, read};
 use mock_kestra::time::{Calendar, Duration, Instant};
 use serde_json::{Map, Value, json};
 
@@ -41,8 +41,8 @@ struct Version {
 struct One<'a>(&'a str);
 
 impl Loader for One<'_> {
-    fn flows(&self, _: &str, path: &str) -> Result<Vec<Source>, String> {
-        Ok(vec![Source { name: path.to_owned(), text: self.0.to_owned() }])
+    fn flows(&self, _: &str, path: &str) -> Result<Vec<FlowFile>, String> {
+        Ok(vec![Source { name: path.to_owned(), text: self.0.to_owned() }.into()])
     }
     fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
         Err("there is none".to_owned())

@@ -8,7 +8,7 @@ use mock_kestra::monitor::{Configuration, read_rules};
 use mock_kestra::random::Seed;
 use mock_kestra::report::{AlertLine, Report, Verdict};
 use mock_kestra::run::{Scraping, Watch, run};
-use mock_kestra::scenario::{Anchor, Loader, NoFiles, Plan, describe, read};
+use mock_kestra::scenario::{Anchor, FlowFile, Loader, NoFiles, Plan, describe, read};
 use mock_kestra::time::{Calendar, Duration};
 
 /// Two workers, of which the first is dead from 5m to 7m and the second from 12m to 13m.
@@ -441,7 +441,7 @@ fn the_first_fault_is_the_first_in_time() {
 struct Base;
 
 impl Loader for Base {
-    fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
         Err("there are none".into())
     }
     fn scenario(&self, _: &str, name: &str) -> Result<Source, String> {

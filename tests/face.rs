@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use mock_kestra::report::Verdict;
 use mock_kestra::{
-    Body, Calendar, Command, Duration, Happening, Instant, Loader, NoFiles, Outcome, Plan, Refused, Report, Request,
-    Scraping, Seed, Session, Source, Watch, answer, read_fault, read_rules, read_scenario, render_diagnostics, run,
+    Body, Calendar, Command, Duration, FlowFile, Happening, Instant, Loader, NoFiles, Outcome, Plan, Refused, Report,
+    Request, Scraping, Seed, Session, Source, Watch, answer, read_fault, read_rules, read_scenario, render_diagnostics,
+    run,
 };
 
 const SCENARIO: &str = "name: embedded\nduration: 10m\ntimeline: [ { at: 2m, kill: standalone-1, for: 3m } ]\n\
@@ -91,7 +92,7 @@ fn a_fault_is_injected_from_outside_refused_when_it_is_past_and_saved_with_the_s
 fn a_loader_gives_what_a_scenario_names_and_a_mistake_is_told_with_its_place() {
     struct Shelf;
     impl Loader for Shelf {
-        fn flows(&self, from: &str, path: &str) -> Result<Vec<Source>, String> {
+        fn flows(&self, from: &str, path: &str) -> Result<Vec<FlowFile>, String> {
             Err(format!("{from} names {path}, and there are no flows"))
         }
         fn scenario(&self, _: &str, name: &str) -> Result<Source, String> {

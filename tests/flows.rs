@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use common::table::unescaped;
 use mock_kestra::document::{self, Diagnostic, Severity, Source};
-use mock_kestra::scenario::{Loader, NoFiles, Plan, describe, read};
+use mock_kestra::scenario::{FlowFile, Loader, NoFiles, Plan, describe, read};
 
 /// What a version said of a file.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ fn rows() -> Vec<BTreeMap<String, Row>> {
 struct File<'a>(&'a str);
 
 impl Loader for File<'_> {
-    fn flows(&self, _: &str, path: &str) -> Result<Vec<Source>, String> {
-        Ok(vec![Source { name: path.to_owned(), text: self.0.to_owned() }])
+    fn flows(&self, _: &str, path: &str) -> Result<Vec<FlowFile>, String> {
+        Ok(vec![Source { name: path.to_owned(), text: self.0.to_owned() }.into()])
     }
     fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
         Err("there is none".to_owned())
@@ -377,13 +377,13 @@ fn yaml_is_read_as_kestra_reads_it() {
 fn notes_of_many_files_hide_no_error() {
     struct Many;
     impl Loader for Many {
-        fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+        fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
             let flow =
                 |number: usize| format!("{}extend: {{}}\n", SCHEDULED.replace("id: f", &format!("id: f{number}")));
             let mut flows: Vec<String> = (0..150).map(flow).collect();
             flows[120] += "mistake: 1\n";
             flows[130] += "workerGroup: { key: gpu }\n";
-            let source = |(number, text)| Source { name: format!("{number:03}.yml"), text };
+            let source = |(number, text)| Source { name: format!("{number:03}.yml"), text }.into();
             Ok(flows.into_iter().enumerate().map(source).collect())
         }
         fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
@@ -486,10 +486,10 @@ fn what_validators_of_tasks_refuse_is_told_in_their_words_with_its_place() {
 fn a_flow_that_the_version_refuses_is_left_out_and_the_others_run() {
     struct Two;
     impl Loader for Two {
-        fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+        fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
             let old = SCHEDULED.replace("id: f", "id: old") + "listeners: []\n";
             let when = SCHEDULED.replace("id: f", "id: new").replace("\"* * * * *\"", "\"* * * * *\", when: \"true\"");
-            let source = |name: &str, text| Source { name: name.to_owned(), text };
+            let source = |name: &str, text| Source { name: name.to_owned(), text }.into();
             Ok(vec![source("old.yml", old), source("new.yml", when), source("f.yml", SCHEDULED.to_owned())])
         }
         fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mock_kestra::document::{self, Diagnostic, Severity, Source};
 use mock_kestra::random::Seed;
 use mock_kestra::run::run;
-use mock_kestra::scenario::{Loader, NoFiles, Plan, read};
+use mock_kestra::scenario::{FlowFile, Loader, NoFiles, Plan, read};
 use mock_kestra::simulator::LimitReached;
 use mock_kestra::time::Calendar;
 
@@ -17,8 +17,8 @@ use mock_kestra::time::Calendar;
 struct Files(Vec<String>);
 
 impl Loader for Files {
-    fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
-        let of = |(number, text): (usize, &String)| Source { name: format!("{number}.yml"), text: text.clone() };
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
+        let of = |(number, text): (usize, &String)| Source { name: format!("{number}.yml"), text: text.clone() }.into();
         Ok(self.0.iter().enumerate().map(of).collect())
     }
     fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {

@@ -24,6 +24,40 @@ fn a_flow_file_that_is_not_utf_8_is_left_out_and_the_others_run() {
     );
     assert!(err.contains("bad.yml is left out"), "{err}");
     assert_eq!(run(&["run", "idle", "--flows", path]).0, Some(0));
+    // One that is named itself is left out as well, by the command line and by a scenario.
+    let bad = folder.join("bad.yml");
+    let (code, out, err) = run(&["run", "idle", "--flows", path, "--flows", bad.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(err.contains("bad.yml:4:6") && err.contains("bad.yml is left out"), "{err}");
+    let named = folder.join("named.yaml");
+    std::fs::write(&named, "name: x\nduration: 5m\ncluster: { standalone: 1 }\nflows: [ bad.yml, good.yml ]\n")
+        .expect("written");
+    let (code, out, err) = run(&["run", named.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(err.contains("bad.yml:4:6") && err.contains("bad.yml is left out"), "{err}");
+}
+
+#[test]
+fn a_version_that_does_not_take_a_scenario_is_told_with_a_place_and_advice() {
+    // 1.3 has no controller, 0.20 no `checks`.
+    let file = scratch("roles.yaml");
+    let members = "webserver: 1, executor: 1, scheduler: 1, worker: 1, controller: 1";
+    let text = format!("name: x\nduration: 5m\nkestra: \"2.0\"\ncluster:\n  members: {{ {members} }}\n");
+    std::fs::write(&file, text).expect("written");
+    let (code, out, err) = run(&["run", file.to_str().expect("UTF-8"), "--kestra", "1.3"]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(
+        err.starts_with("error: --kestra: Kestra 1.3 has no controller, and the scenario x asks for one\n"),
+        "{err}"
+    );
+    assert!(err.contains("roles.yaml:5:66") && err.contains("= help: "), "{err}");
+    let file = scratch("checks.yaml");
+    let text = "name: x\nduration: 5m\ncluster: { standalone: 1 }\nflows:\n  - id: f\n    namespace: company.team\n\
+                \x20   checks: [ { condition: \"{{ true }}\" } ]\n    tasks: [ { id: l, type: a.B } ]\n";
+    std::fs::write(&file, text).expect("written");
+    let (code, out, err) = run(&["run", file.to_str().expect("UTF-8"), "--kestra", "0.20"]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(err.contains("checks.yaml:5:5") && err.contains("refuses `checks`") && err.contains("= help: "), "{err}");
 }
 
 #[test]

@@ -81,6 +81,17 @@ fn sum(simulation: &Simulation, name: &str, label: &str) -> f64 {
     sum
 }
 
+/// The sum of a family's series that have no labels.
+fn sum_bare(simulation: &Simulation, name: &str) -> f64 {
+    let open = |member: &usize| simulation.members()[*member].port() == Port::Open;
+    let texts = (0..simulation.members().len()).filter(open).map(|member| exposition(simulation, member));
+    let values = |text: String| {
+        let of = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<f64>().ok();
+        text.lines().filter_map(of).collect::<Vec<_>>()
+    };
+    texts.flat_map(values).sum()
+}
+
 const FIRES: &str = "kestra_scheduler_trigger_count_total";
 const MISSING: &str = "kestra_scheduler_execution_missing_duration_seconds";
 const QUEUED: &str = "kestra_executor_execution_queued_count_total";
@@ -301,5 +312,101 @@ proptest! {
             };
             prop_assert_eq!([110, 180, 1200, 1300].map(&mut running), [1.0, left, left, 0.0]);
         }
+    }
+
+    /// Who is upgraded shows the meters of its new version when it is up again, and only those; who is not keeps its own. Work
+    /// goes on, and none of it is lost.
+    #[test]
+    fn who_is_upgraded_is_of_the_new_version_and_nobody_else(seed in 0u64..1000, at in 600u64..700) {
+        let text = format!(
+            "name: law\nkestra: \"1.3\"\nduration: 40m\n\
+             cluster: {{ members: {{ webserver: 1, executor: 1, worker: 2 }} }}\n\
+             flows: [ {{ id: g, namespace: n, tasks: [ {{ id: t, type: t.T }} ] }} ]\n\
+             behaviour: [ {{ flow: g, duration: 2s }} ]\narrivals: [ {{ flow: g, rate: 30/min }} ]\n\
+             timeline: [ {{ at: {at}s, upgrade: {{ member: webserver-1, to: \"2.0\" }} }}, \
+             {{ at: {}s, upgrade: {{ member: worker-1, to: \"2.0\" }} }} ]\n", at + 60
+        );
+        let mut simulation = start(&reads(&text), seed);
+        let names = |simulation: &Simulation, who: &str| {
+            let member = simulation.members().iter().position(|it| it.name() == who).expect("a member");
+            let has = |name: &str| exposition(simulation, member).lines().any(|line| line.starts_with(name));
+            (has("kestra_worker_job_running"), has("kestra_worker_pending_count"), simulation.members()[member].life())
+        };
+        until(&mut simulation, at + 59);
+        prop_assert_eq!(names(&simulation, "worker-1"), (true, false, 0));
+        until(&mut simulation, at + 120);
+        prop_assert_eq!(names(&simulation, "worker-1"), (false, true, 1));
+        prop_assert_eq!(names(&simulation, "worker-2"), (true, false, 0));
+        let ended = simulation.truth().ended_in_all();
+        until(&mut simulation, at + 720);
+        let more = simulation.truth().ended_in_all() - ended;
+        prop_assert!((220..=380).contains(&more), "{}", more);
+        prop_assert_eq!(simulation.truth().resubmitted, 0);
+    }
+
+    /// Memory outside of the heap is full after the time that its leak takes, no sooner, and the heap has nothing of it.
+    #[test]
+    fn a_container_is_full_when_what_leaks_outside_of_the_heap_fills_it(seed in 0u64..1000, rate in 1u64..16) {
+        let leak = |what: &str| restarted("1.3", &format!("[ {{ at: 10m, {what}: {{ member: worker-1, rate: {rate}MiB/s }} }} ]"));
+        let mut simulation = start(&leak("native-leak"), seed);
+        // Three quarters of a heap of 1 GiB.
+        let full = 600.0 + 768.0 / rate as f64;
+        until(&mut simulation, full as u64 - 1);
+        prop_assert_eq!(exits(&simulation), Vec::<f64>::new());
+        let used = sum(&simulation, "jvm_buffer_memory_used_bytes", "id=\"direct\"") / 1_048_576.0;
+        prop_assert!((768.0 - 2.0 * rate as f64..=768.1).contains(&used), "{}", used);
+        until(&mut simulation, full as u64 + 2);
+        let gone = exits(&simulation);
+        prop_assert!(gone.len() == 1 && (gone[0] - full).abs() < 0.01, "{:?} {}", gone, full);
+        // The heap of the same size would be full later: more of it is room.
+        let mut heap = start(&leak("heap-leak"), seed);
+        until(&mut heap, full as u64 + 2);
+        prop_assert_eq!(exits(&heap), Vec::<f64>::new());
+    }
+
+    /// A loop over many triggers takes as long as they take, and the next one begins when it is over; what is due waits for two
+    /// of them at most, and no date is lost.
+    #[test]
+    fn loops_over_many_triggers_follow_one_another(seed in 0u64..1000, triggers in 10_000u64..200_000) {
+        let loaded = plan("1.3", 2, 600, &format!("trigger-load: {{ member: scheduler-1, triggers: {triggers} }}, for: 20m"));
+        let calm = plan("1.3", 2, 600, "start: worker-1");
+        let (mut loaded, mut calm) = (start(&loaded, seed), start(&calm, seed));
+        const LOOP: &str = "kestra_scheduler_evaluation_loop_duration_seconds";
+        let seen = |simulation: &mut Simulation, second: u64| {
+            until(simulation, second);
+            let of = |what: &str| sum_bare(simulation, &format!("{LOOP}_{what}"));
+            (of("count"), of("sum"), sum(simulation, FIRES, F))
+        };
+        let (before, after) = (seen(&mut loaded, 601), seen(&mut loaded, 1790));
+        let (loops, seconds) = (after.0 - before.0, after.1 - before.1);
+        let takes = 0.033 + 1.4 / 12_043.0 * triggers as f64;
+        prop_assert!((seconds / loops / takes - 1.0).abs() < 0.03, "{} {}", seconds / loops, takes);
+        prop_assert!((loops - 1189.0 / takes.max(1.0)).abs() < 3.0 + loops * 0.03, "{} {}", loops, takes);
+        let (_, _, fired) = seen(&mut calm, 1790);
+        prop_assert!(after.2 <= fired && after.2 >= fired - 1.0, "{} {}", after.2, fired);
+        let late = sum(&loaded, "kestra_scheduler_trigger_delay_duration_seconds_max", F);
+        prop_assert!(late <= 2.0 * takes.max(1.0), "{} {}", late, takes);
+        // Over, it is as ever.
+        let (over, later) = (seen(&mut loaded, 1900), seen(&mut loaded, 2000));
+        prop_assert_eq!(later.0 - over.0, 100.0);
+        prop_assert!(later.1 - over.1 < 5.0);
+    }
+
+    /// Who is scraped at the wrong port does all that it does without it.
+    #[test]
+    fn the_wrong_port_is_nothing_to_the_process(seed in 0u64..1000, lasts in 60u64..1200) {
+        let wrong = plan("1.3", 20, 600, &format!("wrong-port: worker-1, for: {lasts}s"));
+        let well = plan("1.3", 20, 600, "start: worker-1");
+        let (mut wrong, mut well) = (start(&wrong, seed), start(&well, seed));
+        for simulation in [&mut wrong, &mut well] {
+            until(simulation, 600 + lasts - 1);
+        }
+        let misled = |simulation: &Simulation| simulation.members().iter().filter(|it| it.at_wrong_port()).count();
+        prop_assert_eq!((misled(&wrong), misled(&well)), (1, 0));
+        for simulation in [&mut wrong, &mut well] {
+            until(simulation, 600 + lasts + 60);
+        }
+        prop_assert_eq!(misled(&wrong), 0);
+        prop_assert_eq!(wrong.truth(), well.truth());
     }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use mock_kestra::profile::Role;
+use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{
     Amount, DatabaseFault, Fault, FaultKind, NoFiles, Plan, Queue, Target, TaskSelector, Thread, TimelineEntry, read,
@@ -32,6 +32,17 @@ const KINDS: &[Kind] = &[
     ("stop for", |it| Fault::of_members(FaultKind::Stop, vec![it]), Some(120)),
     ("start", |it| Fault::of_members(FaultKind::Start, vec![it]), None),
     ("restart", |it| Fault::of_members(FaultKind::Restart, vec![it]), None),
+    (
+        "upgrade",
+        |it| {
+            let version = Profile::named("2.0").expect("a version");
+            of(FaultKind::Upgrade, Target::Members(vec![it]), Amount::Version(version))
+        },
+        None,
+    ),
+    ("native-leak", |it| of(FaultKind::NativeLeak, Target::Members(vec![it]), Amount::Leak(12.0e6)), Some(90)),
+    ("trigger-load", |it| of(FaultKind::TriggerLoad, Target::Members(vec![it]), Amount::Triggers(50_000)), Some(60)),
+    ("wrong-port", |it| Fault::of_members(FaultKind::WrongPort, vec![it]), Some(60)),
     ("hang", |it| Fault::of_members(FaultKind::Hang, vec![it]), Some(150)),
     ("long hang", |it| Fault::of_members(FaultKind::Hang, vec![it]), None),
     ("no-answer", |it| Fault::of_members(FaultKind::NoAnswer, vec![it]), Some(150)),
@@ -137,7 +148,7 @@ fn violations(simulation: &Simulation, entries: &[TimelineEntry], member: usize)
                 FaultKind::Stop if entry.lasts.is_none() && !restarted(entries, entry.at, at) => {
                     stopped_for_good = true
                 }
-                FaultKind::Start | FaultKind::Restart => stopped_for_good = false,
+                FaultKind::Start | FaultKind::Restart | FaultKind::Upgrade => stopped_for_good = false,
                 _ => {}
             }
         }
@@ -172,7 +183,8 @@ fn violations(simulation: &Simulation, entries: &[TimelineEntry], member: usize)
 
 /// Whether somebody starts or restarts members in a span.
 fn restarted(entries: &[TimelineEntry], from: Instant, to: Instant) -> bool {
-    let starts = |entry: &&TimelineEntry| matches!(entry.fault.kind, FaultKind::Start | FaultKind::Restart);
+    let starts =
+        |entry: &&TimelineEntry| matches!(entry.fault.kind, FaultKind::Start | FaultKind::Restart | FaultKind::Upgrade);
     entries.iter().filter(starts).any(|entry| entry.at >= from && entry.at <= to)
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use common::capture_of;
 use mock_kestra::document::{self, Source};
 use mock_kestra::random::Seed;
-use mock_kestra::scenario::{Loader, Order, Plan, read};
+use mock_kestra::scenario::{FlowFile, Loader, Order, Plan, read};
 use mock_kestra::simulator::{About, Command, Delivery, Simulation};
 use mock_kestra::time::{Calendar, Instant};
 use regex::Regex;
@@ -23,16 +23,16 @@ use serde_json::Value;
 struct Folders(Vec<PathBuf>, &'static str);
 
 impl Loader for Folders {
-    fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
         let mut paths: Vec<PathBuf> = Vec::new();
         for folder in &self.0 {
             paths.extend(fs::read_dir(folder).expect("a folder of flows").map(|entry| entry.expect("an entry").path()));
         }
         paths.retain(|path| !path.to_string_lossy().contains(self.1));
         paths.sort();
-        let of = |path: &PathBuf| Source {
-            name: path.display().to_string(),
-            text: fs::read_to_string(path).expect("a flow"),
+        let of = |path: &PathBuf| {
+            let text = fs::read_to_string(path).expect("a flow");
+            Source { name: path.display().to_string(), text }.into()
         };
         Ok(paths.iter().map(of).collect())
     }

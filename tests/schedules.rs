@@ -307,12 +307,6 @@ fn inputs_and_labels_are_rendered_before_there_are_dates() {
         let words = failed.expect_err("there is no date yet").to_string();
         assert!(words.contains("Unable to find `date`"), "{words}");
     }
-    // What the flow needs and nobody gives.
-    for (version, starts) in [("0.20", true), ("1.3", false), ("2.0", false)] {
-        assert_eq!(given(json!({}), declared.clone(), version).is_ok(), starts, "{version}");
-    }
-    let two = json!([{ "id": "day", "type": "STRING" }, { "id": "x", "type": "STRING" }]);
-    assert!(given(json!({ "inputs": { "x": "1" } }), two, "0.20").is_err());
     let labels = json!({ "labels": { "at": "{{ trigger.date }}", "by": "{{ trigger.id }}" } });
     let of = |version: &str| given(labels.clone(), json!([]), version).expect("it starts").labels;
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());

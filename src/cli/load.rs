@@ -12,9 +12,9 @@ use clap::Args;
 
 use super::complain;
 use super::told::Told;
-use crate::document::{self, Diagnostic, Severity, Source, limits};
+use crate::document::{self, Diagnostic, Place, Severity, Source, limits};
 use crate::profile::Profile;
-use crate::scenario::{self, Loader, Plan};
+use crate::scenario::{self, FlowFile, Loader, Plan};
 
 /// A shipped scenario.
 #[derive(Debug)]
@@ -50,12 +50,15 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "worker-refused" in "workers/worker-refused.yaml",
         "sla-crash" in "workers/sla-crash.yaml",
         "killed-runs-on" in "workers/killed-runs-on.yaml",
+        "native-memory" in "workers/native-memory.yaml",
+        "wrong-port" in "workers/wrong-port.yaml",
     ]
     "core": [
         "executor-down" in "core/executor-down.yaml",
         "migration-killed" in "core/migration-killed.yaml",
         "checksum-mismatch" in "core/checksum-mismatch.yaml",
         "scheduler-hangs" in "core/scheduler-hangs.yaml",
+        "upgrade-to-2" in "core/upgrade-to-2.yaml",
     ]
     "database": [
         "database-outage" in "database-outage.yaml",
@@ -86,6 +89,7 @@ pub(super) const SHIPPED: &[Shipped] = shipped! {
         "trigger-locked" in "triggers/trigger-locked.yaml",
         "paused-backfill" in "triggers/paused-backfill.yaml",
         "scheduled-twice" in "triggers/scheduled-twice.yaml",
+        "trigger-load" in "triggers/trigger-load.yaml",
     ]
     "flows": [
         "alert-flows" in "alert-flows.yaml",
@@ -169,8 +173,8 @@ pub(super) fn plan_of(name: &str, extras: &Extras, kestra: Option<&'static Profi
     let read = ReadScenario::new(name, extras, &[kestra], told)?;
     match read.with_version(kestra) {
         Ok((plan, diagnostics)) => Some(ready(plan, &diagnostics, told)),
-        Err(why) => {
-            complain(&format!("error: --kestra: {why}\n"));
+        Err(misfit) => {
+            misfit.tell(told);
             None
         }
     }
@@ -206,12 +210,16 @@ pub(super) fn plans(
         for kestra in versions {
             let (plan, diagnostics) = match (read.with_version(kestra), unfit) {
                 (Ok(plan), _) => plan,
-                (Err(why), Unfit::Refuse) => {
-                    complain(&format!("error: --kestra: {why}\n"));
+                (Err(misfit), Unfit::Refuse) => {
+                    misfit.tell(told);
                     return None;
                 }
-                (Err(why), Unfit::LeaveOut) => {
-                    complain(&format!("note: {name} is left out: {why}\n"));
+                (Err(Misfit { why, errors }), Unfit::LeaveOut) => {
+                    let at = errors.first().map(|error| {
+                        let (line, column) = error.place.line_and_column();
+                        format!(" ({}:{line}:{column})", error.place.source.name)
+                    });
+                    complain(&format!("note: {name} is left out: {why}{}\n", at.unwrap_or_default()));
                     continue;
                 }
             };
@@ -255,7 +263,7 @@ impl ReadScenario {
         let mut files = Files::default();
         for path in &extras.flows {
             match flow_files(Path::new(path)) {
-                Ok(more) => files.more.extend(more.into_iter().map(Arc::new)),
+                Ok(more) => files.more.extend(more),
                 Err(why) => {
                     complain(&format!("error: --flows: cannot read `{path}`: {why}\n"));
                     return None;
@@ -290,27 +298,58 @@ impl ReadScenario {
     ///
     /// # Errors
     /// That version has no such members, or does not take its flows.
-    fn with_version(&self, kestra: &'static Profile) -> Result<(Plan, Vec<Diagnostic>), String> {
+    fn with_version(&self, kestra: &'static Profile) -> Result<(Plan, Vec<Diagnostic>), Misfit> {
         let name = &self.plan.name;
-        if let Some(unfit) = self.plan.cluster.members.iter().find_map(|member| member.unfit(kestra)) {
-            return Err(format!("{unfit}, and the scenario {name} asks for one"));
-        }
         let (plan, diagnostics) = scenario::read_as(&self.source.name, &self.source.text, &self.files, kestra);
+        let errors = || diagnostics.iter().filter(|told| told.severity == Severity::Error);
+        if let Some(unfit) = self.plan.cluster.members.iter().find_map(|member| member.unfit(kestra)) {
+            return Err(self.misfit(format!("{unfit}, and the scenario {name} asks for one"), errors().cloned()));
+        }
         let Some(plan) = plan else {
             let refused = scenario::refused_triggers(&Plan { kestra, ..self.plan.clone() });
             // A flow file that is refused is no reason by itself: what the scenario makes of it may be one.
-            let errors = || diagnostics.iter().filter(|told| told.severity == Severity::Error);
             let own = errors().find(|told| told.place.source.name == self.source.name);
-            return Err(match (refused.first(), own.or_else(|| errors().next())) {
+            let why = match (refused.first(), own.or_else(|| errors().next())) {
                 (Some((_, refused)), _) => format!("{refused}, and the scenario {name} has it"),
                 (None, Some(error)) => format!("{}, and the scenario {name} has it", error.what),
                 (None, None) => format!("Kestra {} does not take the scenario {name}", kestra.name()),
-            });
+            };
+            return Err(self.misfit(why, errors().cloned()));
         };
         // Of the scenario itself is told what its own version makes of it.
         let own = |told: &&Diagnostic| told.place.source.name == self.source.name;
         let of_files = diagnostics.iter().filter(|told| !own(told));
         Ok((plan, self.diagnostics.iter().filter(own).chain(of_files).cloned().collect()))
+    }
+}
+
+/// Why a version of Kestra does not take a scenario.
+struct Misfit {
+    /// In one line.
+    why: String,
+    /// What is wrong, and where; at least one.
+    errors: Vec<Diagnostic>,
+}
+
+impl Misfit {
+    fn tell(&self, told: &mut Told) {
+        complain(&format!("error: --kestra: {}\n\n", self.why));
+        told.diagnostics(&self.errors);
+    }
+}
+
+impl ReadScenario {
+    fn misfit(&self, why: String, errors: impl Iterator<Item = Diagnostic>) -> Misfit {
+        let mut errors: Vec<Diagnostic> = errors.collect();
+        if errors.is_empty() {
+            // Nothing of it is wrong but that it asks for what is not there: the file as a whole.
+            let source = Arc::new(Source { name: self.source.name.clone(), text: self.source.text.clone() });
+            let start = source.text.find("cluster:").unwrap_or(0);
+            let place = Place { range: start..source.text.len(), source }.first_line();
+            let advice = Some("leave it out for this version, or name one with `--kestra` that has it".to_owned());
+            errors.push(Diagnostic { severity: Severity::Error, place, what: why.clone(), advice, warnings: 0 });
+        }
+        Misfit { why, errors }
     }
 }
 
@@ -377,18 +416,16 @@ fn read(path: &Path) -> Result<Source, String> {
     Ok(Source { name: path.display().to_string(), text })
 }
 
-/// The text of a flow file: where it is not UTF-8, that is marked for whoever reads it, and the others are read all the same.
-fn read_flow(path: &Path) -> Result<Source, String> {
-    let text = match String::from_utf8(bytes(path)?) {
-        Ok(text) => text,
+/// A flow file: where it is not UTF-8, the others are read all the same.
+fn read_flow(path: &Path) -> Result<FlowFile, String> {
+    let source = |text: String| Arc::new(Source { name: path.display().to_string(), text });
+    Ok(match String::from_utf8(bytes(path)?) {
+        Ok(text) => FlowFile::Whole(source(text)),
         Err(wrong) => {
-            let valid = wrong.utf8_error().valid_up_to();
-            let mut text = String::from_utf8_lossy(wrong.as_bytes().get(..valid).unwrap_or_default()).into_owned();
-            text.push(document::NOT_UTF8);
-            text
+            let valid = wrong.as_bytes().get(..wrong.utf8_error().valid_up_to()).unwrap_or_default();
+            FlowFile::NotUtf8(source(String::from_utf8_lossy(valid).into_owned()))
         }
-    };
-    Ok(Source { name: path.display().to_string(), text })
+    })
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
@@ -431,15 +468,15 @@ fn pipe(_: std::fs::FileType) -> bool {
 /// Files beside the one that names them, and more.
 #[derive(Default)]
 pub(super) struct Files {
-    more: Vec<Arc<Source>>,
+    more: Vec<FlowFile>,
 }
 
 impl Loader for Files {
-    fn flows(&self, from: &str, path: &str) -> Result<Vec<Source>, String> {
+    fn flows(&self, from: &str, path: &str) -> Result<Vec<FlowFile>, String> {
         flow_files(&scenario::beside(from, path))
     }
 
-    fn more_flows(&self) -> &[Arc<Source>] {
+    fn more_flows(&self) -> &[FlowFile] {
         &self.more
     }
 
@@ -449,13 +486,13 @@ impl Loader for Files {
 }
 
 /// The flow files that a path means: one, all of a folder and of those below it, or those that fit a pattern.
-fn flow_files(path: &Path) -> Result<Vec<Source>, String> {
+fn flow_files(path: &Path) -> Result<Vec<FlowFile>, String> {
     let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists());
     if let Some(pattern) = pattern {
         return flows_of(fitting(pattern)?);
     }
     if !path.is_dir() {
-        return Ok(vec![read(path)?]);
+        return Ok(vec![read_flow(path)?]);
     }
     flows_of(in_folder(path)?)
 }
@@ -528,18 +565,18 @@ impl Folder {
 }
 
 /// The texts of flow files.
-fn flows_of(files: Vec<PathBuf>) -> Result<Vec<Source>, String> {
+fn flows_of(files: Vec<PathBuf>) -> Result<Vec<FlowFile>, String> {
     if files.len() > scenario::limits::FLOWS {
         return Err(format!("the folder holds more than {} flow files", scenario::limits::FLOWS));
     }
     let (mut sources, mut bytes) = (Vec::new(), 0);
     for path in &files {
-        let source = read_flow(path).map_err(|why| format!("{}: {why}", path.display()))?;
-        bytes += source.text.len();
+        let file = read_flow(path).map_err(|why| format!("{}: {why}", path.display()))?;
+        bytes += file.source().text.len();
         if bytes > BYTES {
             return Err(format!("the flow files are larger than {} MiB together", BYTES >> 20));
         }
-        sources.push(source);
+        sources.push(file);
     }
     Ok(sources)
 }

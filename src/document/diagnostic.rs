@@ -14,9 +14,6 @@ pub struct Source {
     pub text: String,
 }
 
-/// What stands in a text where its file is not UTF-8: no YAML holds it.
-pub const NOT_UTF8: char = '\u{FFFF}';
-
 /// A piece of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {

@@ -6,7 +6,7 @@ mod reading;
 mod within;
 mod yaml;
 
-pub use diagnostic::{Diagnostic, NOT_UTF8, Place, Severity, Source, instead, nearest, render};
+pub use diagnostic::{Diagnostic, Place, Severity, Source, instead, nearest, render};
 pub use plain::{parse_jackson, parse_plain};
 pub use reading::{Field, Kind, Object, Reading};
 pub use yaml::{Document, Entry, Node, Value, parse, parse_all, parse_go};

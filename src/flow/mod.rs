@@ -262,7 +262,7 @@ pub struct Trigger {
     pub gives: Given,
 }
 
-/// What a Schedule gives to the executions that it starts: templates.
+/// What a Schedule or a Webhook gives to the executions that it starts: templates. Of a Webhook only inputs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Given {
     /// `inputs`.

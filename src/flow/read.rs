@@ -372,9 +372,11 @@ fn triggers(reading: &mut Reading, node: Option<&Node>, inputs: &[Input], live: 
                 && !matches!(trigger.action, TriggerAction::Schedule(_))
                 && let Some(input) = inputs.iter().find(|input| input.needed && !given.contains(input.id.as_str()))
             {
-                let what =
-                    format!("not simulated: the trigger `{}` gives the input `{}` no value", trigger.id, input.id);
-                reading.warning(&input.place, what, "the execution runs here all the same");
+                // Recorded of Flow triggers (end-to-end, `l-missing-input`); source of polling ones.
+                let what = format!("the trigger `{}` gives the input `{}` no value", trigger.id, input.id);
+                let advice =
+                    "Kestra runs the execution all the same, and a template that reads it fails: write `defaults`";
+                reading.warning(&input.place, what, advice);
             }
         }
         triggers.push(trigger);
@@ -413,12 +415,13 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
     let limits = limits(reading, object, &action);
     let gives = match action {
         TriggerAction::Schedule(_) => given(reading, object),
+        TriggerAction::Webhook => Given { labels: Vec::new(), ..given(reading, object) },
         _ => Given::default(),
     };
     Some(Trigger { id: id?, kind, action, disabled, limits, gives })
 }
 
-/// What a Schedule gives to its executions.
+/// What a Schedule or a Webhook gives to its executions.
 fn given(reading: &mut Reading, object: &Object<'_>) -> Given {
     let inputs = object.get("inputs").map(jackson::json);
     Given {

@@ -1,9 +1,13 @@
 //! Values of the types that inputs and outputs have, as Kestra reads them (source).
 
+use std::sync::{Arc, LazyLock};
+
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
+use super::jackson;
+use crate::document::{self, Severity, Source};
 use crate::java;
 
 /// Why a value is none of its type.
@@ -47,10 +51,7 @@ pub fn typed(kind: &str, item: Option<&str>, value: Json) -> Result<Json, Wrong>
     let words = text(&value);
     Ok(match kind {
         "INT" => words.parse::<i32>().map_err(|_| no_number(&words))?.into(),
-        "FLOAT" => {
-            let number = words.trim().parse::<f64>().ok().filter(|it| it.is_finite());
-            number.ok_or_else(|| no_number(words.trim()))?.into()
-        }
+        "FLOAT" => float(&words).ok_or_else(|| no_number(words.trim()))?,
         // As Java: what is not true is false.
         "BOOL" | "BOOLEAN" => words.eq_ignore_ascii_case("true").into(),
         "DATETIME" => moment(&words).map(|_| words.into())?,
@@ -60,9 +61,9 @@ pub fn typed(kind: &str, item: Option<&str>, value: Json) -> Result<Json, Wrong>
         },
         "TIME" => time(&words).map(|_| words.into())?,
         "DURATION" => length(&words).map(|_| words.into())?,
-        "URI" => match words.split_once(':') {
-            Some((scheme, _)) if scheme.starts_with(|c: char| c.is_ascii_alphabetic()) => Json::String(words),
-            _ => return Err(Wrong::Argument("Invalid URI format.".to_owned())),
+        "URI" => match fits(&URI, &words) {
+            true => Json::String(words),
+            false => return Err(Wrong::Argument("Invalid URI format.".to_owned())),
         },
         "JSON" if value.is_object() || value.is_array() => value,
         "JSON" => serde_json::from_str(&words).map_err(|why| Wrong::Other(format!("no JSON: {why}")))?,
@@ -76,7 +77,9 @@ pub fn typed(kind: &str, item: Option<&str>, value: Json) -> Result<Json, Wrong>
                 Some(item) => list.into_iter().map(|it| element(item, it)).collect::<Result<_, _>>()?,
             }
         }
-        "YAML" | "FILE" => value,
+        "YAML" if value.is_object() || value.is_array() => value,
+        "YAML" => yaml(&words)?,
+        "FILE" => value,
         _ => Json::String(words),
     })
 }
@@ -85,6 +88,61 @@ fn element(kind: &str, value: Json) -> Result<Json, Wrong> {
     let shown = text(&value);
     typed(kind, None, value)
         .map_err(|_| Wrong::Argument(format!("Unable to parse array element as `{kind}` on `{shown}`")))
+}
+
+/// A pattern of ours: all are constants, and tests read them.
+fn pattern(text: &str) -> Option<regex::Regex> {
+    regex::Regex::new(text).ok()
+}
+
+fn fits(pattern: &Option<regex::Regex>, text: &str) -> bool {
+    pattern.as_ref().is_some_and(|it| it.is_match(text))
+}
+
+/// A URI as Kestra has it (source): with a host that has a point in it.
+static URI: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
+    pattern(r"^[a-z]+://(?:www\.)?[-a-zA-Z0-9@:%._+~#=]{1,256}\.[a-zA-Z0-9()]{1,6}\b[-a-zA-Z0-9()@:%_+.~#?&/=]*$")
+});
+
+/// A mail address as Kestra has it (source); nothing is one too.
+static EMAIL: LazyLock<Option<regex::Regex>> =
+    LazyLock::new(|| pattern(r"^$|^[a-zA-Z0-9_!#$%&\u{2019}*+/=?`{|}~^.-]+@[a-zA-Z0-9.-]+$"));
+
+/// A number as `Float.valueOf` reads it, but for hexadecimal ones.
+static FLOAT: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
+    pattern(r"^([+-]?(?:NaN|Infinity)|[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?$")
+});
+
+/// A length as `Duration.parse` reads it.
+static LENGTH: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
+    pattern(
+        r"(?i)^([-+]?)P(?:([-+]?[0-9]+)D)?(T(?:([-+]?[0-9]+)H)?(?:([-+]?[0-9]+)M)?(?:([-+]?[0-9]+)(?:[.,]([0-9]{0,9}))?S)?)?$",
+    )
+});
+
+/// A number of single precision, with the digits that Java prints of it. JSON has no infinity and no NaN: they are the words
+/// that Java prints.
+fn float(text: &str) -> Option<Json> {
+    let found = FLOAT.as_ref()?.captures(text.trim())?;
+    let whole = found.get(0)?.as_str();
+    let number = found.get(1)?.as_str();
+    // `NaNf` and `Infinityd` are none.
+    if !number.ends_with(|c: char| c.is_ascii_digit() || c == '.') && number.len() != whole.len() {
+        return None;
+    }
+    let shown = java::number::float(number.parse::<f32>().ok()?);
+    let finite = shown.parse::<f64>().ok().filter(|it| it.is_finite());
+    Some(finite.map_or(Json::String(shown), Json::from))
+}
+
+/// What a text in YAML holds.
+fn yaml(text: &str) -> Result<Json, Wrong> {
+    let source = Arc::new(Source { name: "YAML".to_owned(), text: text.to_owned() });
+    let (root, told) = document::parse_jackson(&source);
+    match told.iter().find(|told| told.severity == Severity::Error) {
+        Some(wrong) => Err(Wrong::Other(format!("no YAML: {}", wrong.what))),
+        None => Ok(root.map_or(Json::Null, |root| jackson::json(&root))),
+    }
 }
 
 fn unread(text: &str) -> Wrong {
@@ -96,12 +154,28 @@ fn moment(text: &str) -> Result<Timestamp, Wrong> {
 }
 
 fn time(text: &str) -> Result<Time, Wrong> {
-    text.parse().map_err(|_| unread(text))
+    java::parse::time_of_day(text).map_err(Wrong::Other)
 }
 
 fn length(text: &str) -> Result<SignedDuration, Wrong> {
-    let read = Some(text).filter(|text| text.starts_with(['P', '-', '+', 'p'])).and_then(|text| text.parse().ok());
-    read.ok_or_else(|| Wrong::Other("Text cannot be parsed to a Duration".to_owned()))
+    java_length(text).ok_or_else(|| Wrong::Other("Text cannot be parsed to a Duration".to_owned()))
+}
+
+fn java_length(text: &str) -> Option<SignedDuration> {
+    let found = LENGTH.as_ref()?.captures(text)?;
+    let part = |at: usize| found.get(at).map(|it| it.as_str());
+    // Something must stand behind the T, and behind the P.
+    if part(3).is_some_and(|rest| rest.len() == 1) || (part(2), part(3)) == (None, None) {
+        return None;
+    }
+    let whole = |at: usize, seconds: i64| part(at).map_or(Some(0), |it| it.parse::<i64>().ok()?.checked_mul(seconds));
+    let seconds = [(2, 86_400), (4, 3600), (5, 60), (6, 1)];
+    let seconds = seconds.into_iter().try_fold(0_i64, |sum, (at, unit)| sum.checked_add(whole(at, unit)?))?;
+    let digits = format!("{:0<9}", part(7).unwrap_or_default());
+    let nanos: i32 = digits.parse().ok()?;
+    let nanos = if part(6).is_some_and(|it| it.starts_with('-')) { -nanos } else { nanos };
+    let length = SignedDuration::from_secs(seconds).checked_add(SignedDuration::from_nanos(nanos.into()))?;
+    if part(1) == Some("-") { length.checked_neg() } else { Some(length) }
 }
 
 /// Whether a value is one of those that a choice lists, fits the pattern of a text, and is within its bounds.
@@ -127,14 +201,22 @@ pub(super) fn allowed(kind: &str, input: &Json, values: Option<&[Json]>, value: 
             if wrong.is_empty() { Ok(()) } else { Err(Wrong::Several(wrong)) }
         }
         "STRING" | "SECRET" => match of("validator").and_then(Json::as_str) {
-            Some(pattern) if whole(pattern).is_some_and(|it| !it.is_match(&text(value))) => {
-                Err(Wrong::Argument(format!("it must match the pattern `{pattern}`")))
-            }
-            _ => Ok(()),
+            Some(pattern) => match whole(pattern).map(|it| it.is_match(&text(value))) {
+                Some(Ok(false)) => Err(Wrong::Argument(format!("it must match the pattern `{pattern}`"))),
+                // It looks back and forth without end: newer versions give up too (source).
+                Some(Err(_)) => {
+                    let why = format!("the validator pattern `{pattern}` timed out — it may be too complex");
+                    Err(Wrong::Argument(why))
+                }
+                Some(Ok(true)) | None => Ok(()),
+            },
+            None => Ok(()),
         },
+        "EMAIL" if !fits(&EMAIL, &text(value)) => Err(Wrong::Argument("The input must be a valid email".to_owned())),
         "INT" | "FLOAT" => {
             bounded(input, ("min", "it must be more than"), ("max", "it must be less than"), value, |it| {
-                text(it).parse::<f64>().ok()
+                // NaN is above all numbers, as Java compares it.
+                text(it).parse::<f64>().ok().map(|it| if it.is_nan() { f64::INFINITY } else { it })
             })
         }
         "DURATION" => bounded(input, ("min", "It must be more than"), ("max", "It must be less than"), value, |it| {
@@ -147,10 +229,13 @@ pub(super) fn allowed(kind: &str, input: &Json, values: Option<&[Json]>, value: 
     }
 }
 
-/// The pattern that a whole text must fit; none where it cannot be read here.
-pub(super) fn whole(pattern: &str) -> Option<regex::Regex> {
-    regex::Regex::new(&format!("^(?:{pattern})$")).ok()
+/// The pattern that a whole text must fit, which may look around and back; none where it cannot be read here.
+pub(super) fn whole(pattern: &str) -> Option<fancy_regex::Regex> {
+    fancy_regex::RegexBuilder::new(&format!("^(?:{pattern})$")).backtrack_limit(STEPS).build().ok()
 }
+
+/// Steps that a pattern may take back in one text.
+const STEPS: usize = 100_000;
 
 fn dated<T: PartialOrd>(input: &Json, value: &Json, read: impl Fn(&Json) -> Option<T>) -> Result<(), Wrong> {
     bounded(input, ("after", "it must be after"), ("before", "it must be before"), value, read)
@@ -183,7 +268,37 @@ mod tests {
         let of = |kind: &str, value: Json| typed(kind, None, value).map_err(|why| why.text());
         let refused = |kind: &str, value: &str| of(kind, value.into()).expect_err("it is none");
         assert_eq!(of("INT", "42".into()), Ok(json!(42)));
-        assert_eq!(of("FLOAT", "42.42".into()), Ok(json!(42.42)));
+        for (text, value) in
+            [("42.42", json!(42.42)), (" 1f ", json!(1.0)), ("1.5D", json!(1.5)), ("1e3", json!(1000.0))]
+        {
+            assert_eq!(of("FLOAT", text.into()), Ok(value), "{text}");
+        }
+        for (text, value) in
+            [("2.345678901234", json!(2.345679)), ("Infinity", json!("Infinity")), ("-NaN", json!("NaN"))]
+        {
+            assert_eq!(of("FLOAT", text.into()), Ok(value), "{text}");
+        }
+        for text in ["inf", "nan", "NaNf", "1_0", "0x", "f", "1ff"] {
+            assert_eq!(refused("FLOAT", text), format!("For input string: \"{text}\""));
+        }
+        assert_eq!(of("YAML", "a: [1, x]".into()), Ok(json!({ "a": [1, "x"] })));
+        assert_eq!(of("URI", "https://example.com/x?y=1".into()), Ok(json!("https://example.com/x?y=1")));
+        for text in ["P1D", "PT1H30M", "-PT1.5S", "pt0.5s", "P1DT2H"] {
+            assert_eq!(of("DURATION", text.into()), Ok(json!(text)));
+        }
+        for text in ["P", "PT", "P1DT", "P1W", "1h", "PT1"] {
+            assert_eq!(refused("DURATION", text), "Text cannot be parsed to a Duration", "{text}");
+        }
+        assert_eq!(length("-P1DT1.5S").ok(), Some(SignedDuration::new(-86_401, -500_000_000)));
+        for (text, words) in [
+            ("soon", "Text 'soon' could not be parsed at index 0"),
+            ("10", "Text '10' could not be parsed at index 2"),
+            ("10:00:00Z", "Text '10:00:00Z' could not be parsed, unparsed text found at index 8"),
+            ("25:00", "Text '25:00' could not be parsed: Invalid value for HourOfDay (valid values 0 - 23): 25"),
+            ("10:75", "Text '10:75' could not be parsed: Invalid value for MinuteOfHour (valid values 0 - 59): 75"),
+        ] {
+            assert_eq!(refused("TIME", text), words);
+        }
         assert_eq!(of("BOOL", "yes".into()), Ok(json!(false)));
         assert_eq!(of("STRING", json!(7)), Ok(json!("7")));
         assert_eq!(of("DATE", "2023-01-02".into()), Ok(json!("2023-01-02")));
@@ -192,7 +307,9 @@ mod tests {
         assert_eq!(refused("INT", "1.0"), "For input string: \"1.0\"");
         assert_eq!(refused("DATE", "2023-1"), "Text '2023-1' could not be parsed at index 5");
         assert_eq!(refused("DURATION", "5m"), "Text cannot be parsed to a Duration");
-        assert_eq!(refused("URI", "/bla"), "Invalid URI format.");
+        for text in ["/bla", "https://host/x", "s3://a.b/c"] {
+            assert_eq!(refused("URI", text), "Invalid URI format.", "{text}");
+        }
         let items = typed("ARRAY", Some("INT"), "[\"s1\", 2]".into()).map_err(|why| why.text());
         assert_eq!(items, Err("Unable to parse array element as `INT` on `s1`".to_owned()));
     }
@@ -205,6 +322,14 @@ mod tests {
         };
         for (kind, input, value, words) in [
             ("STRING", json!({ "validator": "A\\d+" }), json!("foo"), "it must match the pattern `A\\d+`"),
+            (
+                "STRING",
+                json!({ "validator": "^(?=.*[0-9]).{8,}$" }),
+                json!("password"),
+                "it must match the pattern `^(?=.*[0-9]).{8,}$`",
+            ),
+            ("EMAIL", json!({}), json!("me"), "The input must be a valid email"),
+            ("FLOAT", json!({ "max": 5 }), json!("NaN"), "it must be less than `5`"),
             ("INT", json!({ "min": 10 }), json!(9), "it must be more than `10`"),
             ("FLOAT", json!({ "max": 0.5 }), json!(1.01), "it must be less than `0.5`"),
             ("DATE", json!({ "after": "2023-01-01" }), json!("2022-01-01"), "it must be after `2023-01-01`"),
@@ -220,6 +345,9 @@ mod tests {
             assert_eq!(refused(kind, input, value), Err(words.to_owned()), "{kind}");
         }
         assert_eq!(refused("STRING", json!({ "validator": "A\\d+" }), json!("A12")), Ok(()));
+        assert_eq!(refused("EMAIL", json!({}), json!("a.b@c")), Ok(()));
+        let endless = refused("STRING", json!({ "validator": "(?=a)(a|aa)+b" }), json!("a".repeat(60)));
+        assert!(endless.is_err_and(|why| why.contains("timed out")));
         assert_eq!(
             refused("STRING", json!({ "validator": "A" }), json!("A\nB")),
             Err("it must match the pattern `A`".into())

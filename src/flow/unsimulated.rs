@@ -67,6 +67,7 @@ const WEBHOOK: &[Row] = &[
     row("conditions", When::Set, "it fires here whatever they say"),
     row("when", When::NotTrue, "it fires here whatever it says"),
     row("stopAfter", When::Set, "it goes on here"),
+    row("labels", When::Set, "its executions have the labels of the flow here"),
 ];
 
 const HOLDS: &str = "it runs as one plain task here, what it holds is not run";
@@ -185,20 +186,9 @@ pub(super) fn flow(reading: &mut Reading, object: &Object<'_>) {
     }
 }
 
-/// What of the values of a type nobody looks at here.
-const INPUTS: &[(&str, &str, &str)] = &[
-    ("EMAIL", "whether it is an address", "any text is taken here"),
-    ("YAML", "what is in it", "templates see the text here"),
-];
-
 /// Tells what is not simulated of an input.
 fn input(reading: &mut Reading, node: &Node) {
     let id = get(node, "id").and_then(text).unwrap_or_default();
-    let kind = get(node, "type");
-    let row = kind.and_then(text).and_then(|kind| INPUTS.iter().find(|(known, ..)| *known == kind));
-    if let (Some((known, what, instead)), Some(kind)) = (row, kind) {
-        reading.warning(&kind.place, format!("not simulated: of the input `{id}` ({known}) {what}"), *instead);
-    }
     let validator = get(node, "validator");
     if let Some(node) = validator.filter(|node| text(node).is_some_and(|pattern| typed::whole(pattern).is_none())) {
         let what = format!("not simulated: the `validator` of the input `{id}`: what Java alone knows of patterns");

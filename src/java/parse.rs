@@ -6,6 +6,24 @@ use jiff::{Timestamp, Zoned};
 
 use super::dates::Item;
 
+/// A time of day as `LocalTime.parse` reads it.
+///
+/// # Errors
+/// The message of the `DateTimeParseException`.
+pub fn time_of_day(text: &str) -> Result<Time, String> {
+    let mut reader = Reader { text, at: 0 };
+    let parts = reader.clock().map_err(|wrong| wrong.message(text))?;
+    let [hour, minute, second, nanos] = parts;
+    reader.end(()).map_err(|wrong| wrong.message(text))?;
+    for (name, most, value) in [("HourOfDay", 23, hour), ("MinuteOfHour", 59, minute), ("SecondOfMinute", 59, second)] {
+        if value > most {
+            let why = format!("Invalid value for {name} (valid values 0 - {most}): {value}");
+            return Err(format!("Text '{text}' could not be parsed: {why}"));
+        }
+    }
+    time(hour, minute, second, nanos).ok_or_else(|| Unread::At(0).message(text))
+}
+
 /// Why a text is no date: where it stops to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unread {
@@ -71,6 +89,11 @@ impl Reader<'_> {
     }
     fn time(&mut self) -> Result<Time, Unread> {
         let start = self.at;
+        let [hour, minute, second, nanos] = self.clock()?;
+        time(hour, minute, second, nanos).ok_or(Unread::At(start))
+    }
+    /// Hour, minute, second, nanoseconds, whatever they are.
+    fn clock(&mut self) -> Result<[i64; 4], Unread> {
         let hour = self.digits(2, 2)?;
         self.literal(":")?;
         let minute = self.digits(2, 2)?;
@@ -81,7 +104,7 @@ impl Reader<'_> {
                 nanos = self.fraction()?;
             }
         }
-        time(hour, minute, second, nanos).ok_or(Unread::At(start))
+        Ok([hour, minute, second, nanos])
     }
     fn fraction(&mut self) -> Result<i64, Unread> {
         let from = self.at;

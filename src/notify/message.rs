@@ -197,7 +197,7 @@ impl Message {
     }
     /// Words about the message, such as an answer that repeats it, with secrets taken out.
     pub fn mask(&self, text: &str) -> String {
-        self.secrets.mask(text)
+        self.secrets.mask_words(text)
     }
 }
 
@@ -212,40 +212,42 @@ impl fmt::Debug for Message {
 }
 
 /// A text in which secrets do not stand as in a URL or a form either: where one does, it is shown unescaped.
-fn without_escaped(masked: String, secrets: &Secrets) -> String {
+fn without_escaped(text: &str, mask: impl Fn(&str) -> String) -> String {
+    let masked = mask(text);
     let spaced = masked.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8_lossy();
-    let shown = secrets.mask(&decoded);
+    let shown = mask(&decoded);
     if shown == decoded { masked } else { shown }
 }
 
 /// A URL without secrets, also where they are in it with `%`; and without what one logs in with.
 fn told_url(url: &str, secrets: &Secrets) -> String {
-    let masked = without_escaped(secrets.mask(url), secrets);
-    let Some((scheme, rest)) = masked.split_once("://") else { return masked };
+    let every = |text: &str| without_escaped(text, |text| secrets.mask(text));
+    let masked = without_escaped(url, |text| secrets.mask_words(text));
+    let Some((scheme, rest)) = masked.split_once("://") else { return every(url) };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let path = every(path);
     match authority.rsplit_once('@') {
         Some((_, host)) => format!("{scheme}://{STARS}@{host}{path}"),
-        None => masked,
+        None => format!("{scheme}://{authority}{path}"),
     }
 }
 
 /// A text without secrets: where it is JSON also those that are escaped in it.
 fn told_text(text: &str, secrets: &Secrets) -> String {
-    let plain = secrets.mask(text);
-    match serde_json::from_str::<Value>(&plain) {
+    match serde_json::from_str::<Value>(text) {
         Ok(value) => {
             let masked = secrets.mask_value(&value);
-            if masked == value { plain } else { masked.to_string() }
+            if masked == value { text.to_owned() } else { masked.to_string() }
         }
-        Err(_) => without_escaped(plain, secrets),
+        Err(_) => without_escaped(text, |text| secrets.mask(text)),
     }
 }
 
 fn told_http(http: &Http, secrets: &Secrets) -> Http {
     let header = |(name, value): &(String, String)| {
         let told = if name.eq_ignore_ascii_case("authorization") { STARS.to_owned() } else { secrets.mask(value) };
-        (secrets.mask(name), told)
+        (secrets.mask_words(name), told)
     };
     Http {
         url: told_url(&http.url, secrets),
@@ -258,7 +260,7 @@ fn told_http(http: &Http, secrets: &Secrets) -> Http {
 fn told_mail(mail: &Mail, secrets: &Secrets) -> Mail {
     let all = |list: &[String]| list.iter().map(|text| secrets.mask(text)).collect();
     Mail {
-        host: secrets.mask(&mail.host),
+        host: secrets.mask_words(&mail.host),
         username: mail.username.as_deref().map(|text| secrets.mask(text)),
         password: mail.password.as_ref().map(|_| STARS.to_owned()),
         from: secrets.mask(&mail.from),

@@ -65,7 +65,7 @@ pub fn message(asked: &Asked<'_>) -> Result<Message, Error> {
         .and_then(|kind| Ok((kind, (kind.build)(&Properties { asked })?)));
     match built {
         Ok((kind, draft)) => Ok(Message::new(kind.channel, draft.to, draft.request, secrets)),
-        Err(error) => Err(error.masked(|text| secrets.mask(text))),
+        Err(error) => Err(error.masked(|text| secrets.mask_words(text))),
     }
 }
 

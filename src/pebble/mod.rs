@@ -24,6 +24,7 @@ mod operate;
 mod parse;
 mod print;
 mod run;
+mod secrets;
 mod syntax;
 mod tags;
 mod usage;
@@ -31,7 +32,8 @@ pub mod value;
 
 pub use dialect::{Dialect, Side};
 pub use error::{Error, Kind};
-pub use host::{ErrorLog, Host, Kv, Secrets};
+pub use host::{ErrorLog, Host, Kv};
+pub use secrets::Secrets;
 pub use usage::Needs;
 pub use value::Value;
 
@@ -103,7 +105,7 @@ impl Template {
         Ok(run::without_raw(&run::put_back(rendered, &read.raws)))
     }
     fn error(&self, fault: error::Fault, host: &Host<'_>) -> Error {
-        Error::of(fault, self.dialect).masked(|text| host.secrets.mask(text))
+        Error::of(fault, self.dialect).masked(|text| host.secrets.mask_words(text))
     }
 }
 

@@ -161,6 +161,8 @@ probes! {
     ControllerInflight = "controller.inflight",
     /// Jobs those workers can hold.
     ControllerCapacity = "controller.capacity",
+    /// Bytes of direct buffers beyond those of the start.
+    DirectBuffers = "direct-buffers",
     /// Executor threads.
     ExecutorThreads = "executor.threads",
     /// Evaluation loops of the scheduler, one a second.

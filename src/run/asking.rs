@@ -140,7 +140,9 @@ impl Asking {
         if simulation.members().get(member).is_some_and(Member::is_away) {
             return Err(NoScrape::Failed(self.nobody.clone()));
         }
-        let listener = self.found.listener.ok_or_else(refused)?;
+        let misled = self.found.discovered && simulation.members().get(member).is_some_and(Member::at_wrong_port);
+        let listener = if misled { Some(Listener::Application) } else { self.found.listener };
+        let listener = listener.ok_or_else(refused)?;
         let state = management::reachable(simulation, member).map_err(|outcome| self.outcome(&outcome))?;
         let registry = state.registry().ok_or_else(refused)?;
         if self.scheme == "https" {

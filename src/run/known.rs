@@ -71,14 +71,7 @@ impl Names {
 
     fn new(plan: Arc<Plan>, there: BTreeSet<String>) -> Names {
         let (mut meters, mut bare) = (BTreeMap::new(), BTreeMap::new());
-        let mut profiles: Vec<&'static Profile> = Vec::new();
-        for member in &plan.cluster.members {
-            let profile = member.profile(plan.kestra);
-            if !profiles.contains(&profile) {
-                profiles.push(profile);
-            }
-        }
-        for profile in profiles {
+        for profile in plan.versions() {
             for (_, meter) in profile.meters() {
                 let (name, known) = (name_of(meter, &plan), of_meter(meter, profile, &plan));
                 let series: Vec<String> = meter.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect();

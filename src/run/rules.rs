@@ -8,6 +8,7 @@ use super::lives;
 use super::watch::{BEFORE, Watching, instant};
 use super::why::{kept_out, meant};
 use crate::monitor::{AnyRule, Episode, Group, Standing, Unselected};
+use crate::profile::Profile;
 use crate::promql::{AskedLabel, Expression, Grid, Part, PartKind, Row, Table};
 use crate::report::{RuleKind, RuleLine, RuleState};
 use crate::simulator::{Simulation, moves};
@@ -210,7 +211,7 @@ impl Rules<'_> {
     /// Whether events raise a metric: it gets series with their labels when they happen.
     fn rises(&self, name: &str) -> bool {
         let plan = self.simulation.plan();
-        let meters = plan.cluster.members.iter().flat_map(|member| member.profile(plan.kestra).meters());
+        let meters = plan.versions().into_iter().flat_map(Profile::meters);
         let prefix = plan.settings.metrics_prefix.as_deref();
         meters.map(|(_, meter)| meter).filter(|meter| moves(meter)).any(|meter| {
             let called = match (prefix, meter.name.strip_prefix("kestra.")) {

@@ -9,6 +9,7 @@ use super::write;
 use super::{
     Amount, Answer, DatabaseFault, Fault, Lasts, Plan, Queue, Target, TaskSelector, Thread, TimelineEntry, read_fault,
 };
+use crate::profile::Profile;
 use crate::time::{Duration, Instant};
 
 /// Draws a whole number below another one.
@@ -91,11 +92,13 @@ fn amount(unit: Unit, plan: &Plan, draw: &mut Draw<'_>) -> Option<Amount> {
         Unit::Pause => &[5.0, 30.0, 120.0],
         Unit::Takes => &[60.0, 180.0, 600.0],
         Unit::Rows => &[1e5, 1e6, 1e7],
+        Unit::Triggers => &[10_000.0, 30_000.0, 100_000.0],
         Unit::Slow => &[5.0, 20.0, 100.0],
         Unit::Members => {
             let most = plan.cluster.members.len() as u64;
             return Some(Amount::Members(draw(most.min(5)) as u32));
         }
+        Unit::Version => return Profile::named(one(Profile::NAMES, draw)?).ok().map(Amount::Version),
         Unit::Answers => {
             return one(&[Answer::Status(500), Answer::Timeout, Answer::Refused], draw).map(Amount::Answers);
         }

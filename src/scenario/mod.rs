@@ -34,7 +34,7 @@ pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
 pub use read::input_words;
-pub use read::{Loader, NoFiles, beside, read, read_fault, trigger_dialect};
+pub use read::{FlowFile, Loader, NoFiles, beside, read, read_fault, trigger_dialect};
 #[cfg(feature = "cli")]
 pub use read::{missing_secrets, read_as, refused_triggers};
 pub use receivers::{Answer, ReceiverName, Secrets};
@@ -66,6 +66,8 @@ pub mod limits {
     pub const PROBED: Duration = Duration::minutes(60);
     /// Rows that are left in the table of queues.
     pub const ROWS: u64 = 1_000_000_000;
+    /// Triggers that a fault adds.
+    pub const TRIGGERS: u64 = 10_000_000;
     /// The longest run.
     pub const DURATION: Duration = Duration::seconds(400 * 86_400);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 
-use super::{Answer, Expectation, Fault, Order, PlannedCommand, ReceiverName, Secrets, Settings};
+use super::{Amount, Answer, Expectation, Fault, Order, PlannedCommand, ReceiverName, Secrets, Settings};
 use crate::document::instead;
 use crate::flow::Flow;
 use crate::notify;
@@ -196,13 +196,29 @@ impl Plan {
         self.flows.iter().filter(move |flow| !flow.disabled && sends(flow))
     }
 
+    /// The versions that members have or get, each once, those of the file first.
+    pub fn versions(&self) -> Vec<&'static Profile> {
+        let mut versions: Vec<&'static Profile> = Vec::new();
+        let members = self.cluster.members.iter().map(|member| member.profile(self.kestra));
+        let upgrades = self.timeline.iter().filter_map(|entry| match entry.fault.amount {
+            Amount::Version(version) => Some(version),
+            _ => None,
+        });
+        for version in members.chain(upgrades) {
+            if !versions.contains(&version) {
+                versions.push(version);
+            }
+        }
+        versions
+    }
+
     /// What is to be said of a metric that no member's version of Kestra has, and another version has.
     pub fn elsewhere(&self, metric: &str) -> Option<String> {
         // Profiles know names without the prefix that is set.
         let plain = |prefix: &String| prefix.replace(|c: char| !c.is_ascii_alphanumeric(), "_") + "_";
         let prefix = self.settings.metrics_prefix.as_ref().map_or("kestra_".to_owned(), plain);
         let metric = metric.strip_prefix(&prefix).map_or(metric.to_owned(), |rest| format!("kestra_{rest}"));
-        let mut profiles = self.cluster.members.iter().map(|member| member.profile(self.kestra));
+        let mut profiles = self.versions().into_iter();
         let first = profiles.next()?;
         let (version, same) = first.elsewhere(&metric)?;
         if profiles.any(|profile| profile.elsewhere(&metric).is_none()) {

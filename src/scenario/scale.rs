@@ -156,13 +156,20 @@ impl Amount {
             (Amount::Pause(pause), _) => (Unit::Pause, 0.0, pause.as_seconds_f64()),
             (Amount::Takes(takes), _) => (Unit::Takes, 0.0, takes.as_seconds_f64()),
             (Amount::Rows(rows), _) => (Unit::Rows, 0.0, rows as f64),
+            (Amount::Triggers(count), _) => (Unit::Triggers, 0.0, count as f64),
             (Amount::Members(count), Target::Role(role)) => {
                 let there = plan.cluster.members.iter().filter(|it| it.role == *role && !it.reserve).count();
                 (Unit::Members, there as f64, f64::from(count))
             }
-            (Amount::None | Amount::Manner(_) | Amount::Answers(_) | Amount::Members(_) | Amount::Thread(_), _) => {
-                return None;
-            }
+            (
+                Amount::None
+                | Amount::Manner(_)
+                | Amount::Answers(_)
+                | Amount::Members(_)
+                | Amount::Thread(_)
+                | Amount::Version(_),
+                _,
+            ) => return None,
         };
         let unit = if matches!(self, Amount::Manner(_)) { Unit::Slow } else { unit };
         (nothing != full).then_some((unit, nothing, full))

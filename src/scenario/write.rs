@@ -372,6 +372,8 @@ fn fault(fault: &Fault, plan: &Plan) -> (&'static str, Value) {
         Amount::Pause(pause) => Some((Unit::Pause, span(pause))),
         Amount::Takes(takes) => Some((Unit::Takes, span(takes))),
         Amount::Rows(rows) => Some((Unit::Rows, json!(rows))),
+        Amount::Triggers(count) => Some((Unit::Triggers, json!(count))),
+        Amount::Version(version) => Some((Unit::Version, json!(version.name()))),
         Amount::Answers(answer) => Some((Unit::Answers, json!(answer.to_string()))),
         Amount::Thread(thread) => Some((Unit::Thread, json!(thread.word()))),
         Amount::None | Amount::Manner(_) | Amount::Members(_) => None,

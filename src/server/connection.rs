@@ -188,8 +188,9 @@ impl Connection {
 
     /// The version that the member answers as: what cannot be read is answered in its form too.
     fn version(&self) -> &'static Profile {
-        let plan = &self.shared.plan;
-        plan.cluster.members.get(self.member).map_or(plan.kestra, |member| member.profile(plan.kestra))
+        let world = self.shared.world().ok();
+        let member = world.as_ref().and_then(|world| world.session.simulation().members().get(self.member));
+        member.map_or(self.shared.plan.kestra, |member| member.profile())
     }
 }
 

@@ -72,15 +72,15 @@ impl Cluster {
         let it = &mut self.members[member];
         let role = it.role();
         if let Some(process) = &mut it.process {
-            process.pace(role, cx.database.slowdown(), cx.now);
+            process.pace(role, cx.database.slowdown(), (&it.lasting.levels, cx.now));
         }
     }
 
-    /// Plans the end by a full heap, after a leak changed.
+    /// Plans the end by full memory, after a leak changed.
     pub(super) fn watch_memory(&mut self, cx: &mut Context, member: usize) {
         let it = &mut self.members[member];
-        let (rate, life) = (it.lasting.levels.leak, it.life());
-        if let Some((at, forecast)) = it.process.as_mut().and_then(|process| process.leak(rate, cx.now)) {
+        let (levels, life) = (it.lasting.levels, it.life());
+        if let Some((at, forecast)) = it.process.as_mut().and_then(|process| process.leak(&levels, cx.now)) {
             cx.events.push(at, Event::HeapFull { member: member as u32, life, forecast });
         }
     }

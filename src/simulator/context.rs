@@ -46,6 +46,8 @@ pub(super) struct Context {
     /// What receivers answer: the last one that means a message counts.
     pub(super) receivers: Vec<(ReceiverName, Answer)>,
     pub(super) limit: Option<LimitReached>,
+    /// How long a loop of the scheduler takes beyond the usual.
+    pub(super) loop_takes: Duration,
     /// Task runs that were killed before a worker began them: flow and number of the execution, and the task run. Whoever
     /// gets their job drops it.
     pub(super) killed: BTreeSet<(u32, u64, u32)>,
@@ -79,6 +81,7 @@ impl Context {
             reasons: Log::new(limits::REASONS),
             receivers: plan.receivers.clone(),
             limit: None,
+            loop_takes: Duration::ZERO,
             killed: BTreeSet::new(),
             messages: 0,
             plan,
@@ -106,7 +109,7 @@ impl Context {
 
     /// A trigger that is asked about answers.
     pub(super) fn reasons(&mut self, reason: Reason) {
-        let reason = Reason { why: self.secrets.mask(&reason.why), ..reason };
+        let reason = Reason { why: self.secrets.mask_words(&reason.why), ..reason };
         if let Err(limit) = self.reasons.add(reason) {
             self.reached("the number of executions and dates that the flow hears of", limit);
         }

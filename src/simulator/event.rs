@@ -37,7 +37,9 @@ pub(super) enum Event {
     Comes { member: u32, life: u32, cause: Cause },
     /// A declared poller asks a member.
     Poll { member: u32, poller: u32, life: u32 },
-    /// The heap is full, if the forecast still holds.
+    /// A loop of a scheduler over many triggers, if their number is still the same.
+    TriggerLoop { member: u32, life: u32, turn: u32 },
+    /// The heap is full, or the container, if the forecast still holds.
     HeapFull { member: u32, life: u32, forecast: u32 },
     /// What wears the database out is reckoned again, if no other reckoning came between.
     Wears { reckoning: u32 },
@@ -64,6 +66,8 @@ pub(super) enum ExitCause {
     NoDatabase,
     /// The heap is full.
     OutOfMemory,
+    /// Its container is.
+    OverLimit,
     /// It found that the cluster had given it up.
     Disconnected,
     /// A worker without a database found no controller for a minute.
@@ -83,7 +87,7 @@ impl ExitCause {
     pub(super) const fn code(self) -> u8 {
         match self {
             ExitCause::Stopped | ExitCause::Forced | ExitCause::Disconnected | ExitCause::NoController => 143,
-            ExitCause::Killed => 137,
+            ExitCause::Killed | ExitCause::OverLimit => 137,
             ExitCause::StartupProbe => 143,
             ExitCause::DatabaseLost
             | ExitCause::NoDatabase
@@ -103,6 +107,7 @@ impl ExitCause {
             ExitCause::DatabaseLost => "fatal error in a queue thread: database lost",
             ExitCause::NoDatabase => "cannot start without a database",
             ExitCause::OutOfMemory => "out of memory",
+            ExitCause::OverLimit => "killed by the kernel, its container is over its limit of memory",
             ExitCause::Disconnected => "found itself disconnected",
             ExitCause::NoController => "found no controller for a minute",
             ExitCause::Poisoned => "fatal error in a queue thread: a message that cannot be read",

@@ -153,6 +153,7 @@ const fn handler(kind: FaultKind) -> Handler {
         FaultKind::Stop => Handler::Act(|simulation, member, entry| simulation.stop(member, entry.lasts.is_none())),
         FaultKind::Start => Handler::Act(|simulation, member, _| simulation.start(member)),
         FaultKind::Restart => Handler::Act(|simulation, member, _| simulation.restart(member)),
+        FaultKind::Upgrade => Handler::Act(|simulation, member, entry| simulation.upgrade(member, entry.fault.amount)),
         FaultKind::GcPause => Handler::Act(|simulation, member, entry| simulation.pause(member, entry.fault.amount)),
         FaultKind::DeadThread => {
             Handler::Act(|simulation, member, entry| simulation.lose_thread(member, entry.fault.amount))
@@ -163,6 +164,17 @@ const fn handler(kind: FaultKind) -> Handler {
         FaultKind::NoAnswer => Handler::Place(|levels, _| levels.deaf = true),
         FaultKind::DiskFull => Handler::Place(|levels, _| levels.disk_full = true),
         FaultKind::Deadlock => Handler::Place(|levels, _| levels.deadlocked = true),
+        FaultKind::WrongPort => Handler::Place(|levels, _| levels.wrong_port = true),
+        FaultKind::TriggerLoad => Handler::Place(|levels, amount| {
+            if let Amount::Triggers(count) = amount {
+                levels.triggers += count;
+            }
+        }),
+        FaultKind::NativeLeak => Handler::Place(|levels, amount| {
+            if let Amount::Leak(rate) = amount {
+                levels.native_leak += rate;
+            }
+        }),
         FaultKind::StartFails => Handler::Place(|levels, _| levels.start_fails = true),
         FaultKind::SlowStart => Handler::Place(|levels, amount| {
             if let Amount::Takes(takes) = amount {
@@ -335,6 +347,13 @@ impl Simulation {
         }
     }
 
+    /// Whoever starts here next is of another version; who runs makes room for it.
+    fn upgrade(&mut self, member: usize, amount: Amount) {
+        let Amount::Version(version) = amount else { return };
+        self.cluster.members[member].lasting.version = Some(version);
+        self.restart(member);
+    }
+
     /// Executions are gone, and whoever refers to them is not told.
     fn lose(&mut self, flow: Option<usize>) {
         let Simulation { cx, executor, scheduler, .. } = self;
@@ -443,7 +462,10 @@ impl Simulation {
         if before.connection_leak != after.connection_leak {
             self.keeps_connections(member);
         }
-        if before.leak != after.leak {
+        if before.triggers != after.triggers {
+            self.evaluates_more(member);
+        }
+        if before.leak != after.leak || before.native_leak != after.native_leak {
             self.cluster.watch_memory(&mut self.cx, member);
         }
     }

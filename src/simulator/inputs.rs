@@ -8,9 +8,9 @@ use super::context::Context;
 use super::executor::rendered;
 use super::limits;
 use super::origin::Origin;
+use crate::execution;
 use crate::flow;
-use crate::pebble;
-use crate::scenario::input_words;
+use crate::scenario::{input_words, trigger_dialect};
 
 /// The inputs of an execution of a flow that is started with some.
 ///
@@ -28,11 +28,43 @@ pub(super) fn resolved(cx: &Context, flow: u32, given: &Map<String, Json>) -> Re
     flow::given(declared, given, input_words(cx.profile), render).map_err(|why| masked(cx, declared, given, &why))
 }
 
+/// The inputs of an execution that a Schedule starts with some. Up to 0.20 nobody looks at them where there is none: neither a
+/// given one nor a default.
+///
+/// # Errors
+/// What Kestra says of the first that it refuses; secrets are masked.
+pub(super) fn scheduled(cx: &Context, flow: u32, given: &Map<String, Json>) -> Result<Map<String, Json>, String> {
+    let declared = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| flow.declared());
+    let some =
+        || !given.is_empty() || declared.iter().any(|input| input.get("defaults").is_some_and(|it| !it.is_null()));
+    match trigger_dialect(cx.plan.kestra).schedule_inputs || some() {
+        true => resolved(cx, flow, given),
+        false => Ok(Map::new()),
+    }
+}
+
+/// The inputs of an execution that a Webhook starts whose trigger has these variables: none where it gives none.
+///
+/// # Errors
+/// Why they cannot be worked out, or what Kestra says of the first that it refuses; secrets are masked.
+pub(super) fn of_webhook(
+    cx: &Context,
+    flow: u32,
+    gives: &Map<String, Json>,
+    trigger: Option<&Map<String, Json>>,
+) -> Result<Map<String, Json>, String> {
+    if gives.is_empty() {
+        return Ok(Map::new());
+    }
+    let origin = Origin { trigger: trigger.cloned(), ..Origin::default() };
+    let render = &mut |template: &str| rendered(cx, (flow, Some(&origin)), template);
+    let given = execution::deep_map(gives, render).map_err(|why| cx.secrets.mask_words(&why))?;
+    resolved(cx, flow, &given)
+}
+
 /// What is wrong with inputs, without secrets: also without those that are refused.
 pub(super) fn masked(cx: &Context, declared: &[Json], given: &Map<String, Json>, why: &str) -> String {
-    let mut secrets = pebble::Secrets::clone(&cx.secrets);
-    secrets.hide(flow::secret_inputs(declared, given).into_iter().map(str::to_owned));
-    secrets.mask(why)
+    cx.secrets.and(flow::secret_inputs(declared, given)).mask_words(why)
 }
 
 /// From now on the values of SECRET inputs of an execution are masked wherever secrets are.

@@ -44,6 +44,9 @@ const EDEN_SHARE: f64 = 0.133;
 const EDEN_OF_FREE: f64 = 0.6;
 /// Filled with long-lived data to this share the heap is full.
 const FULL: f64 = 0.97;
+/// What a container with room for twice the heap (MaxRAMPercentage=50) has for direct buffers, as a share of the heap: a
+/// quarter of it is metaspace, code and threads.
+const NATIVE: f64 = 0.75;
 /// Seconds of a young collection when memory is plenty.
 const PAUSE: f64 = 0.012;
 /// A maximum is that of so long.
@@ -92,6 +95,7 @@ pub(super) struct Jvm {
     cycles: f64,
     pauses: f64,
     old: Integral,
+    native: Integral,
     cpu: Integral,
     cpu_lumps: f64,
     /// Long pauses of the last minutes, and the sum of all.
@@ -116,6 +120,7 @@ impl Jvm {
             cycles: idle.collections,
             pauses: idle.collections * 2.0 * PAUSE,
             old: Integral::starting(now, 0.0),
+            native: Integral::starting(now, 0.0),
             cpu: Integral::starting(now, idle.cpu),
             cpu_lumps: 14.0,
             late_pauses: Vec::new(),
@@ -141,10 +146,11 @@ impl Jvm {
         self.cpu.change(now, self.idle.cpu * loops + 0.01 * running as f64);
     }
 
-    /// From now on this many bytes a second are never freed.
-    pub(super) fn leak(&mut self, rate: f64, now: Instant) {
+    /// From now on this many bytes a second are never freed, in the heap and outside of it.
+    pub(super) fn leak(&mut self, rate: f64, native: f64, now: Instant) {
         self.settle(now);
         self.old.change(now, rate);
+        self.native.change(now, native);
     }
 
     /// The whole process stood still for a collection.
@@ -156,9 +162,24 @@ impl Jvm {
         self.long_pauses += pause.as_seconds_f64();
     }
 
-    /// When the heap will be full.
+    /// When the heap will be full, or the container.
     pub(super) fn full_at(&self) -> Option<Instant> {
-        self.old.reaches((self.heap * FULL - self.idle.live).max(0.0))
+        let heap = self.old.reaches((self.heap * FULL - self.idle.live).max(0.0));
+        heap.into_iter().chain(self.container_full_at()).min()
+    }
+
+    fn container_full_at(&self) -> Option<Instant> {
+        self.native.reaches(self.heap * NATIVE)
+    }
+
+    /// Whether it is the container that is full.
+    pub(super) fn fills_container(&self, now: Instant) -> bool {
+        self.container_full_at().is_some_and(|at| at <= now)
+    }
+
+    /// Bytes of direct buffers that nobody frees.
+    pub(super) fn native_used(&self, now: Instant) -> f64 {
+        libm::floor(self.native.at(now).min(self.heap * NATIVE))
     }
 
     fn settle(&mut self, now: Instant) {
@@ -392,7 +413,7 @@ mod tests {
     #[test]
     fn a_leak_fills_the_heap_at_the_time_it_tells_and_collections_come_faster() {
         let mut leaking = jvm();
-        leaking.leak(1.0e6, second(0));
+        leaking.leak(1.0e6, 0.0, second(0));
         let full = leaking.full_at().expect("it fills");
         assert!((full.since(second(0)).as_seconds_f64() - (GIB as f64 * FULL - 55.1e6) / 1.0e6).abs() < 0.001);
         let nearly = full.before(Duration::seconds(20));

@@ -119,6 +119,9 @@ impl Simulation {
         self.cluster.pace(&self.cx, member);
         self.cluster.watch_memory(&mut self.cx, member);
         self.keeps_connections(member);
+        if self.cluster.members[member].lasting.levels.triggers > 0 {
+            self.evaluates_more(member);
+        }
         if self.cluster.members[member].lasting.levels.hung {
             return self.comes(member, Cause::Hangs);
         }

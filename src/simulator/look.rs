@@ -54,6 +54,7 @@ impl Simulation {
         look.set(Probe::SurvivorCommitted, libm::ceil(jvm.survivor_used(now) / 1_048_576.0) * 1_048_576.0);
         look.set(Probe::OldUsed, jvm.old_used(now));
         look.set(Probe::OldCommitted, jvm.old_committed(now));
+        look.set(Probe::DirectBuffers, jvm.native_used(now));
         look.set(Probe::LiveData, jvm.old_used(now));
         look.set(Probe::Allocated, jvm.allocated(now));
         look.set(Probe::Promoted, jvm.promoted(now));

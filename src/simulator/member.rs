@@ -43,6 +43,10 @@ pub(super) struct Lasting {
     pub(super) standing: Standing,
     /// What faults make of the place.
     pub(super) levels: Levels,
+    /// The version of the processes to come, when it is not that of those before.
+    pub(super) version: Option<&'static Profile>,
+    /// Tells the loops over many triggers from those that were planned before.
+    pub(super) loop_turn: u32,
     /// When the last process that had come up ended, and whether it said so.
     pub(super) ended: Option<(Instant, bool)>,
 }
@@ -70,6 +74,12 @@ pub(super) struct Levels {
     pub(super) deaf: bool,
     /// Bytes a second that are never freed.
     pub(super) leak: f64,
+    /// Bytes a second outside of the heap that are never freed.
+    pub(super) native_leak: f64,
+    /// Who finds it by discovery is told the port of the application.
+    pub(super) wrong_port: bool,
+    /// Triggers that its scheduler looks at beside those of the flows.
+    pub(super) triggers: u64,
     /// Two threads are deadlocked.
     pub(super) deadlocked: bool,
     /// The disk is full.
@@ -182,6 +192,9 @@ impl Member {
 
     /// A new process begins to start up here: nothing of the one before is left but what belongs to the place.
     pub(super) fn start(&mut self, seed: Seed, now: Instant) -> &mut Process {
+        if let Some(version) = self.lasting.version.take() {
+            self.profile = version;
+        }
         let nature = Nature {
             grace: self.plan.grace,
             closes_at_once: self.profile.has(Quirk::ClosesAtOnce),
@@ -290,6 +303,10 @@ impl Member {
     /// Whether its ports accept and never answer though it moves.
     pub fn deaf(&self) -> bool {
         self.lasting.levels.deaf
+    }
+    /// Whether discovery tells the port of the application for that of its metrics.
+    pub fn at_wrong_port(&self) -> bool {
+        self.lasting.levels.wrong_port
     }
     /// Whether its disk is full.
     pub fn disk_full(&self) -> bool {
@@ -456,9 +473,11 @@ impl Process {
     }
 
     /// Sets the rates of what it does by itself, after something about it changed. `slowdown` is the database's.
-    pub(super) fn pace(&mut self, role: Role, slowdown: Option<f64>, now: Instant) {
+    pub(super) fn pace(&mut self, role: Role, slowdown: Option<f64>, (levels, now): (&Levels, Instant)) {
         let moves = self.course.moves();
         let schedules = role.runs(Role::Scheduler) && self.course.up() && !self.threads.scheduler;
+        // Loops that take longer than usual are counted one by one.
+        let schedules = schedules && levels.triggers == 0;
         let polls = moves && !self.course.doomed() && self.threads.others();
         let reads_logs = self.threads.reads(QueueKind::LogEntry);
         self.polling.pace(Pace { slowdown, polls, reads_logs, schedules }, now);
@@ -466,17 +485,19 @@ impl Process {
         self.jvm.load(running, if moves { 1.0 } else { 0.0 }, now);
     }
 
-    /// Sets how fast its heap leaks. When it will be full, and which forecast this is.
-    pub(super) fn leak(&mut self, rate: f64, now: Instant) -> Option<(Instant, u32)> {
+    /// Sets how fast its memory leaks. When it will be full, and which forecast this is.
+    pub(super) fn leak(&mut self, levels: &Levels, now: Instant) -> Option<(Instant, u32)> {
         if !self.course.came_up() {
             return None;
         }
-        self.jvm.leak(if self.course.moves() { rate } else { 0.0 }, now);
+        let (heap, native) = (levels.leak, levels.native_leak);
+        let (heap, native) = if self.course.moves() { (heap, native) } else { (0.0, 0.0) };
+        self.jvm.leak(heap, native, now);
         self.memory_forecast += 1;
         self.jvm.full_at().map(|at| (at.max(now), self.memory_forecast))
     }
 
-    /// Whether a forecast of its heap still holds.
+    /// Whether a forecast of its memory still holds.
     pub(super) fn is_forecast(&self, forecast: u32) -> bool {
         self.memory_forecast == forecast
     }

@@ -57,6 +57,7 @@ meters! {
     SchedulerLoop = "kestra.scheduler.loop.count",
     SchedulerEvaluate = "kestra.scheduler.evaluate.count",
     SchedulerTrigger = "kestra.scheduler.trigger.count",
+    SchedulerEvaluationLoop = "kestra.scheduler.evaluation.loop.duration",
     SchedulerDelay = "kestra.scheduler.trigger.delay.duration",
     SchedulerLock = "kestra.scheduler.execution.lock.duration",
     SchedulerMissing = "kestra.scheduler.execution.missing.duration",

@@ -39,6 +39,7 @@ mod messages;
 mod meters;
 mod origin;
 mod outbox;
+mod overload;
 mod pollers;
 mod polling;
 mod process;
@@ -198,6 +199,7 @@ impl Simulation {
             | Event::Comes { member, life, .. }
             | Event::JobEnd { member, life, .. }
             | Event::Poll { member, life, .. }
+            | Event::TriggerLoop { member, life, .. }
             | Event::HeapFull { member, life, .. } => {
                 // What was about a process that is gone is about nothing.
                 if self.cluster.members.get(member as usize).is_some_and(|it| it.life() == life) {
@@ -213,16 +215,18 @@ impl Simulation {
             Event::Comes { cause: Cause::ComesUp, .. } => self.comes_up(member),
             Event::Comes { cause, .. } => self.comes(member, cause),
             Event::Poll { poller, .. } => self.cluster.poll(&mut self.cx, member, poller as usize),
+            Event::TriggerLoop { turn, .. } => self.loops(member, turn),
             Event::HeapFull { forecast, .. } => self.heap_full(member, forecast),
             Event::JobEnd { turn, .. } => self.job_ends(member, turn),
             _ => {}
         }
     }
 
-    /// The heap is full, if the forecast still holds.
+    /// The heap is full, or the container, if the forecast still holds.
     fn heap_full(&mut self, member: usize, forecast: u32) {
-        if self.cluster.members[member].process().is_some_and(|it| it.is_forecast(forecast)) {
-            self.comes(member, Cause::Exits(ExitCause::OutOfMemory));
+        let process = self.cluster.members[member].process().filter(|it| it.is_forecast(forecast));
+        if let Some(fills) = process.map(|it| it.jvm.fills_container(self.cx.now)) {
+            self.comes(member, Cause::Exits(if fills { ExitCause::OverLimit } else { ExitCause::OutOfMemory }));
         }
     }
 

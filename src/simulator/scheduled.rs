@@ -8,9 +8,10 @@ use serde_json::Value as Json;
 
 use super::context::Context;
 use super::heard::base;
+use super::inputs;
 use super::listening::{About, Reason};
 use super::origin::Origin;
-use crate::execution::trigger::{Look, Next, Scheduled, Surroundings, Why};
+use crate::execution::trigger::{Failure, Look, Next, Scheduled, Surroundings, Why};
 use crate::flow::trigger::add_texts;
 use crate::flow::{Flow, Schedule, Trigger, TriggerAction};
 use crate::notify;
@@ -30,9 +31,9 @@ pub(super) struct Gate {
     held: bool,
 }
 
-/// What a Schedule that is let through starts its execution with: nothing that anybody asks for, or that; or why it does
-/// not start.
-pub(super) type Given = Result<Option<Arc<Origin>>, ()>;
+/// What a Schedule that is let through starts its execution with: nothing that anybody asks for, or that; or why its inputs
+/// are refused, in Kestra's words, without secrets.
+pub(super) type Given = Result<Option<Arc<Origin>>, String>;
 
 /// Dates that are told of, at most, of those that were passed over at once.
 const TOLD: usize = 10_000;
@@ -82,22 +83,33 @@ impl Gate {
             let dates = self.scheduled.dates(date, Some(before), Some(next), around);
             self.scheduled.start(dates, around)
         });
-        match started {
-            Ok(it) => Ok(Some(Arc::new(Origin {
-                labels: it.labels,
-                inputs: it.inputs,
-                trigger: Some(it.variables),
-                scheduled: true,
-                ..Origin::default()
-            }))),
+        let taken = started.and_then(|it| {
+            let inputs = inputs::scheduled(cx, self.flow, &it.inputs).map_err(Failure::new)?;
+            Ok((inputs, it))
+        });
+        match taken {
+            Ok((inputs, it)) => {
+                inputs::keep_secret(cx, self.flow, &inputs);
+                Ok(Some(Arc::new(Origin {
+                    labels: it.labels,
+                    inputs,
+                    trigger: Some(it.variables),
+                    scheduled: true,
+                    ..Origin::default()
+                })))
+            }
             Err(failure) => {
-                self.tell(cx, date, &Why::Inputs(failure));
-                Err(())
+                let why = cx.secrets.mask_words(&failure.to_string());
+                let failed = trigger_dialect(cx.plan.kestra).failed_schedule;
+                let (place, what) = ("inputs".to_owned(), "inputs".to_owned());
+                let told = if failed { Why::FailsDate { place, what, failure } } else { Why::Inputs(failure) };
+                self.tell(cx, date, &told);
+                Err(why)
             }
         }
     }
 
-    /// The execution of a date whose condition fails.
+    /// The execution of a date whose condition fails, or whose inputs are refused.
     pub(super) fn failed(&self, cx: &Context) -> Arc<Origin> {
         let labels = cx.plan.flows.get(self.flow as usize).map(|flow| flow.labels.clone());
         Arc::new(Origin { labels: labels.unwrap_or_default(), failed: true, ..Origin::default() })
@@ -151,9 +163,9 @@ pub(super) fn tell(cx: &mut Context, place: (u32, usize), date: Timestamp, why: 
 /// Whether executions of a trigger have something of it, or a template of theirs may ask for it.
 fn gives(flow: &Flow, trigger: &Trigger) -> bool {
     let sends = || flow.all_tasks().into_iter().any(|task| notify::sends(&task.kind, &task.properties));
-    let needs = || flow.inputs().iter().any(|input| input.needed);
+    let declares = || !flow.declared().is_empty();
     let given = &trigger.gives;
-    !given.inputs.is_empty() || !given.labels.is_empty() || needs() || asks(&flow.source) || sends()
+    !given.inputs.is_empty() || !given.labels.is_empty() || declares() || asks(&flow.source) || sends()
 }
 
 /// Whether a text in a file is a template.

@@ -9,6 +9,7 @@ use super::context::Context;
 use super::event::Event;
 use super::executor::Executor;
 use super::grid::next_on_grid;
+use super::happening::Happening;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::origin::Origin;
 use super::queue::{Message, QueueKind};
@@ -18,7 +19,7 @@ use crate::execution::Toggle;
 use crate::execution::trigger::{Look, Next, Why};
 use crate::flow::{Recover, Schedule, State, Trigger, TriggerAction};
 use crate::random::noise;
-use crate::scenario::{FaultKind, Plan};
+use crate::scenario::{FaultKind, Plan, trigger_dialect};
 use crate::time::{Calendar, Duration, Instant};
 
 /// All Schedule and polling triggers.
@@ -56,6 +57,8 @@ struct TriggerState {
     backfill: bool,
     /// How often one began or ended.
     turns: u32,
+    /// People were told that its inputs are refused.
+    told: bool,
     /// A second scheduler does not see that a date of it was taken.
     twice: bool,
 }
@@ -96,6 +99,7 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 evaluations: 0,
                 backfill: false,
                 turns: 0,
+                told: false,
                 twice: false,
             });
         }
@@ -146,6 +150,18 @@ fn create(
     cluster.count(cx, scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, State::Created));
     executor.create(cx, cluster, scheduler, (flow, number), (waits, 0));
     cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
+}
+
+/// A scheduler creates an execution that is FAILED from the start, for which nobody waits.
+fn create_failed(
+    cx: &mut Context,
+    (cluster, executor): (&mut Cluster, &mut Executor),
+    scheduler: usize,
+    (flow, gate): (u32, &Gate),
+) {
+    let number = cx.next_number(flow);
+    executor.origins.insert((flow, number), gate.failed(cx));
+    executor.create(cx, cluster, scheduler, (flow, number), (None, 0));
 }
 
 /// The loop of the scheduler that finds a paused backfill next: each, once a second.
@@ -244,8 +260,10 @@ impl Scheduler {
         let generation = state.generation;
         // The loop looks once a second, at its own phase.
         let phase = noise(cx.seed.0 ^ 0x5c4e, 1);
-        let at = next_on_grid(state.next.max(cx.now), Duration::seconds(1), phase);
-        cx.events.push(at, Event::TriggerDue { trigger, generation });
+        let at = next_on_grid(state.next.max(cx.now), cx.loop_takes.max(Duration::seconds(1)), phase);
+        // In a long loop it has its turn sooner or later.
+        let turn = cx.loop_takes.times(noise(cx.seed.0 ^ 0x7091, u64::from(trigger)));
+        cx.events.push(at + turn, Event::TriggerDue { trigger, generation });
     }
 
     /// A loop of the scheduler finds a trigger due.
@@ -328,9 +346,17 @@ impl Scheduler {
         match (look, gate) {
             (Look::Lets, gate) => {
                 let given = gate.map_or(Ok(None), |gate| gate.given(cx, date, before, next));
-                let waits = given.is_ok() && it.limits.allow_concurrent != Some(true);
+                let waits = given.is_ok().then_some(it.limits.allow_concurrent != Some(true));
                 self.evaluated_schedule(cx, cluster, scheduler, trigger, (due, waits));
-                if let Ok(origin) = given {
+                let given = match (given, gate) {
+                    (Ok(origin), _) => Some(origin),
+                    (Err(why), Some(gate)) => {
+                        self.refused(cx, (cluster, executor), scheduler, (trigger, gate), why);
+                        None
+                    }
+                    (Err(_), None) => None,
+                };
+                if let Some(origin) = given {
                     scheduled::tell(cx, (flow, index as usize), date, &Why::Fires);
                     let (place, twice) = ((flow, index), self.triggers[trigger as usize].twice);
                     let other = if twice { cluster.other_scheduler(cx, scheduler) } else { None };
@@ -353,6 +379,26 @@ impl Scheduler {
         }
     }
 
+    /// The inputs of a date are refused: by the version no execution, or one that is FAILED from the start and of which the
+    /// trigger knows nothing.
+    fn refused(
+        &mut self,
+        cx: &mut Context,
+        (cluster, executor): (&mut Cluster, &mut Executor),
+        scheduler: usize,
+        (trigger, gate): (u32, &Gate),
+        why: String,
+    ) {
+        let state = &mut self.triggers[trigger as usize];
+        let flow = state.place.0;
+        if !std::mem::replace(&mut state.told, true) {
+            cx.tell(Happening::Asked { deed: "schedule", flow: flow as usize, executions: 0, why: Some(why.into()) });
+        }
+        if trigger_dialect(cx.plan.kestra).failed_schedule {
+            create_failed(cx, (cluster, executor), scheduler, (flow, gate));
+        }
+    }
+
     /// A condition fails: an execution that is FAILED from the start, for which the trigger does not wait.
     fn fail(
         &mut self,
@@ -363,9 +409,7 @@ impl Scheduler {
         gate: &Gate,
     ) {
         let (flow, _) = self.triggers[trigger as usize].place;
-        let number = cx.next_number(flow);
-        executor.origins.insert((flow, number), gate.failed(cx));
-        executor.create(cx, cluster, scheduler, (flow, number), (None, 0));
+        create_failed(cx, (cluster, executor), scheduler, (flow, gate));
         self.stop_after(cx, trigger, State::Failed);
     }
 
@@ -392,23 +436,23 @@ impl Scheduler {
         it.off |= found(&cx.plan, it.place).is_some_and(|found| found.limits.stop_after.contains(&state));
     }
 
-    /// A Schedule was evaluated; whether it waits for its execution.
+    /// A Schedule was evaluated; whether it waits for its execution, if it made one.
     fn evaluated_schedule(
         &mut self,
         cx: &Context,
         cluster: &mut Cluster,
         scheduler: usize,
         trigger: u32,
-        (due, waits): (Instant, bool),
+        (due, waits): (Instant, Option<bool>),
     ) {
         let now = cx.now;
         let state = &mut self.triggers[trigger as usize];
         let (flow, index) = state.place;
         let evaluation = Duration::microseconds(400).times(0.5 + noise(0xe7a1, now.as_nanoseconds() as u64));
         cluster.time(cx, scheduler, Meter::SchedulerEvaluation, Subject::TriggerKind(flow, index), evaluation);
-        state.locked = waits;
+        state.locked = waits == Some(true);
         let was_late = std::mem::take(&mut state.late);
-        if !was_late {
+        if waits.is_some() && !was_late {
             // Whole seconds (recorded).
             let delay = Duration::seconds(now.since(due).as_milliseconds() / 1000);
             let subject = Subject::FlowState(flow, State::Created);

@@ -127,11 +127,30 @@ impl Traffic {
     }
 }
 
+/// The place of the webhook of a flow that is called.
+fn webhook(cx: &Context, flow: usize) -> Option<usize> {
+    let is_webhook = |it: &Trigger| matches!(it.action, TriggerAction::Webhook) && !it.disabled;
+    cx.plan.flows.get(flow)?.triggers.iter().position(is_webhook)
+}
+
 /// The variables of a webhook that is called, as its `behaviour` says them.
 fn called(cx: &Context, flow: usize) -> Option<Map<String, Json>> {
-    let is_webhook = |it: &Trigger| matches!(it.action, TriggerAction::Webhook) && !it.disabled;
-    let trigger = cx.plan.flows.get(flow)?.triggers.iter().position(is_webhook)?;
+    let trigger = webhook(cx, flow)?;
     cx.flows.get(flow)?.outputs.get(&Place::Trigger(trigger as u32)).map(|it| it.as_ref().clone())
+}
+
+/// What an execution is started with that a webhook starts: with the inputs that it gives, if it gives any.
+///
+/// # Errors
+/// What is wrong with them: none starts.
+fn with_given(cx: &mut Context, flow: u32, origin: Option<Arc<Origin>>) -> Result<Option<Arc<Origin>>, String> {
+    let plan = Arc::clone(&cx.plan);
+    let of = webhook(cx, flow as usize).and_then(|at| plan.flows.get(flow as usize)?.triggers.get(at));
+    let Some(gives) = of.map(|it| &it.gives.inputs).filter(|it| !it.is_empty()) else { return Ok(origin) };
+    let inputs = inputs::of_webhook(cx, flow, gives, origin.as_ref().and_then(|it| it.trigger.as_ref()))?;
+    inputs::keep_secret(cx, flow, &inputs);
+    let origin = origin.map_or_else(Origin::default, |origin| Origin::clone(&origin));
+    Ok(Some(Arc::new(Origin { inputs, ..origin })))
 }
 
 /// How somebody asks for an execution.
@@ -176,7 +195,7 @@ pub(super) fn ask(
     };
     let origin = match way {
         Way::Api => with_inputs(cx, flow, origin)?,
-        Way::Webhook => origin,
+        Way::Webhook => with_given(cx, flow, origin)?,
     };
     let failed = match way {
         Way::Api => checks::failed(cx, flow, origin.as_deref()).map(|failed| failed.behavior),

@@ -96,7 +96,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(words: impl Into<String>) -> Failure {
+    /// Kestra's words.
+    pub fn new(words: impl Into<String>) -> Failure {
         Failure { words: words.into(), not_simulated: false }
     }
 

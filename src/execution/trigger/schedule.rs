@@ -38,8 +38,6 @@ pub struct Scheduled {
     /// Of a Schedule.
     dates: Option<(Schedule, Given)>,
     limits: TriggerLimits,
-    /// Inputs of the flow that an execution must be given.
-    needed: Vec<String>,
     dialect: Dialect,
     templates: &'static pebble::Dialect,
 }
@@ -49,7 +47,7 @@ pub struct Scheduled {
 pub struct Started {
     /// Labels of the flow and of the trigger.
     pub labels: Vec<(String, String)>,
-    /// Inputs.
+    /// Inputs, rendered: whether the flow takes them is not looked at here.
     pub inputs: Map<String, Json>,
     /// The variables of `trigger`.
     pub variables: Map<String, Json>,
@@ -99,13 +97,12 @@ impl Scheduled {
             TriggerAction::Poll { .. } => None,
             _ => return None,
         };
-        let needed = flow.inputs().into_iter().filter(|input| input.needed).map(|input| input.id.to_owned()).collect();
         let limits = trigger.limits.clone();
         let texts = || texts(&limits, &trigger.gives);
         let own = Own::of(flow, texts(), templates);
         let (id, kind) = (trigger.id.clone(), trigger.kind.clone());
         let previous = own.parsed.keys().any(|text| text.contains("previous"));
-        Some(Scheduled { own, id, kind, previous, dates, limits, needed, dialect, templates })
+        Some(Scheduled { own, id, kind, previous, dates, limits, dialect, templates })
     }
 
     /// Whether anything is asked of a date.
@@ -262,7 +259,7 @@ impl Scheduled {
     /// What a Schedule starts an execution with.
     ///
     /// # Errors
-    /// Its inputs cannot be rendered, or lack one that the flow needs: no execution starts.
+    /// Its inputs cannot be rendered.
     pub fn start(&self, dates: Dates, around: &Surroundings<'_>) -> Result<Started, Failure> {
         let Some((schedule, given)) = &self.dates else { return Err(Failure::new("it is no Schedule")) };
         let variables = variables(dates, |date| schedule.text(date));
@@ -273,10 +270,6 @@ impl Scheduled {
             Templates::new(&self.own, Woken::At { trigger, twice: false }, around, self.dialect, self.templates)
         };
         let inputs = tree(&given.inputs, &|text| templates(&own).text(text))?;
-        let missing = self.needed.iter().find(|id| !inputs.contains_key(*id));
-        if let Some(id) = missing.filter(|_| self.dialect.schedule_inputs || !inputs.is_empty()) {
-            return Err(Failure::new(format!("Invalid value for input `{id}`. Cause: missing required input")));
-        }
         let seen = templates(if self.dialect.labels_see_dates { &variables } else { &own });
         let labels = self.own.labels_with(&given.labels, &seen, self.dialect);
         Ok(Started { labels, inputs, variables })

@@ -56,8 +56,13 @@ pub struct Dialect {
     pub zoned_conditions: bool,
     /// Labels of a Schedule are rendered with its dates; before, without (2.0).
     pub labels_see_dates: bool,
-    /// A Schedule that gives no inputs at all starts nothing either where the flow needs one (since 1.0).
+    /// Inputs of a Schedule are looked at also where neither it nor a default gives any (since 1.0).
     pub schedule_inputs: bool,
+    /// A Schedule whose inputs are refused makes an execution that is FAILED from the start (source of 1.3: since 1.2); in
+    /// other versions none.
+    pub failed_schedule: bool,
+    /// A Webhook has `inputs` (since 1.1).
+    pub webhook_inputs: bool,
     /// Triggers have `allowConcurrent` (since 1.3).
     pub concurrent: bool,
     /// Inputs that cannot be rendered make an execution that is FAILED from the start; before, none (2.0).
@@ -87,6 +92,8 @@ impl Dialect {
         zoned_conditions: false,
         labels_see_dates: false,
         schedule_inputs: false,
+        failed_schedule: false,
+        webhook_inputs: false,
         concurrent: false,
     };
     /// As recorded from 1.3.19.
@@ -104,6 +111,8 @@ impl Dialect {
         correlated: true,
         execution_labels: true,
         schedule_inputs: true,
+        failed_schedule: true,
+        webhook_inputs: true,
         concurrent: true,
         ..Dialect::V0_20
     };
@@ -115,6 +124,7 @@ impl Dialect {
         own_correlation: true,
         outputs_of_all: true,
         failed_inputs: true,
+        failed_schedule: false,
         zoned_conditions: true,
         labels_see_dates: true,
         ..Dialect::V1_3
@@ -151,6 +161,9 @@ pub fn refused(flow: &Flow, dialect: Dialect) -> Vec<(usize, String)> {
                 // 0.20 lets two triggers share a window.
                 let twice = id.filter(|id| !ids.insert(id.to_owned()) && dialect.rendered);
                 refused_rule(rule, dialect).or(twice.map(|id| format!("duplicate preconditions with id [{id}]")))
+            }
+            TriggerAction::Webhook if !trigger.gives.inputs.is_empty() && !dialect.webhook_inputs => {
+                Some("a Webhook has no `inputs` there".to_owned())
             }
             _ => refused_limits(&trigger.limits, dialect),
         };

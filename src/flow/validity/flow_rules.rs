@@ -23,7 +23,9 @@ const LOOKS: &[Look] = &[
     Look { of: ALL, look: |_, beans| twice(beans, "input", |bean| matches!(bean.what, What::Input(_))) },
     Look { of: ALL, look: |_, beans| twice(beans, "output", |bean| matches!(bean.what, What::Output)) },
     Look { of: MIDDLE, look: preconditions_twice },
+    Look { of: LAST, look: missing },
     Look { of: LAST, look: defaults },
+    Look { of: LAST, look: supplied },
     Look { of: NEW, look: system_labels },
     Look { of: NEW, look: inputs_with_dashes },
     Look { of: NEW, look: outputs_with_dashes },
@@ -109,16 +111,67 @@ fn preconditions_twice(_: &Node, beans: &[Bean<'_>]) -> Vec<Wrong> {
 /// Defaults that are no values of their input's type, as far as was asked.
 fn defaults(flow: &Node, _: &[Bean<'_>]) -> Vec<Wrong> {
     let wrong = |input: &Node| {
-        let (node, value) = (get(input, "defaults")?, text(input, "defaults")?);
-        let whole = value.trim().parse::<i64>().is_ok() || value.contains("{{");
-        if text(input, "type") != Some("INT") || whole {
-            return None;
-        }
+        let node = get(input, "defaults")?;
+        let why = no_value(input, node)?;
         let id = text(input, "id").unwrap_or_default();
-        let words = format!("Invalid default for input '{id}': `{value}` is not a valid INT value");
-        Some((words, node.place.clone(), "write a whole number".to_owned()))
+        Some((format!("Invalid default for input '{id}': {why}"), node.place.clone(), WHOLE.to_owned()))
     };
     items(flow, "inputs").iter().filter_map(wrong).collect()
+}
+
+const WHOLE: &str = "write a whole number";
+
+/// Why a constant is no value of an input: of the types only INT was asked.
+fn no_value(input: &Node, node: &Node) -> Option<String> {
+    let Value::Scalar { text: value, .. } = &node.value else { return None };
+    let whole = value.trim().parse::<i64>().is_ok() || value.contains("{{");
+    (text(input, "type") == Some("INT") && !whole).then(|| format!("`{value}` is not a valid INT value"))
+}
+
+/// The triggers that supply inputs, each with what it is called.
+fn suppliers(flow: &Node) -> impl Iterator<Item = (&'static str, &Node)> {
+    let kind = |trigger: &Node| match core(text(trigger, "type")?)? {
+        "Schedule" => Some("Schedule"),
+        "Webhook" => Some("Webhook"),
+        _ => None,
+    };
+    items(flow, "triggers").iter().filter_map(move |trigger| Some((kind(trigger)?, trigger)))
+}
+
+/// Inputs that a trigger must supply and does not (source of 2.0).
+fn missing(flow: &Node, _: &[Bean<'_>]) -> Vec<Wrong> {
+    let needed = |input: &&Node| {
+        let set = |key: &str| get(input, key).is_some_and(|node| !matches!(node.value, Value::Null));
+        !set("defaults") && text(input, "required") != Some("false")
+    };
+    let needed: Vec<&str> = items(flow, "inputs").iter().filter(needed).filter_map(|it| text(it, "id")).collect();
+    let wrong = |(kind, trigger): (&str, &Node)| {
+        let given = get(trigger, "inputs");
+        let lacks = |id: &&&str| given.and_then(|given| get(given, id)).is_none();
+        let missing: Vec<&str> = needed.iter().filter(lacks).copied().collect();
+        let first = missing.first()?;
+        let (id, all) = (text(trigger, "id").unwrap_or_default(), missing.join(" | "));
+        let words = format!("Missing inputs for {kind} Trigger '{id}', missing inputs: '{all}'");
+        let advice = format!("add `inputs: {{ {first}: ... }}` to the trigger, or `defaults` to the input");
+        Some((words, given.unwrap_or(trigger).place.first_line(), advice))
+    };
+    suppliers(flow).filter_map(wrong).collect()
+}
+
+/// Constants that a trigger supplies and that are no values of their inputs (source of 2.0).
+fn supplied(flow: &Node, _: &[Bean<'_>]) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    for (kind, trigger) in suppliers(flow) {
+        let Some(Value::Mapping(given)) = get(trigger, "inputs").map(|node| &node.value) else { continue };
+        let of = |key: &str| items(flow, "inputs").iter().find(|input| text(input, "id") == Some(key));
+        for entry in given {
+            let Some(why) = of(&entry.key).and_then(|input| no_value(input, &entry.value)) else { continue };
+            let (input, id) = (&entry.key, text(trigger, "id").unwrap_or_default());
+            let words = format!("Invalid value for input '{input}' supplied by {kind} Trigger '{id}': {why}");
+            wrong.push((words, entry.value.place.clone(), WHOLE.to_owned()));
+        }
+    }
+    wrong
 }
 
 fn system_labels(flow: &Node, _: &[Bean<'_>]) -> Vec<Wrong> {

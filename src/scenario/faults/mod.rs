@@ -15,7 +15,7 @@ use super::{Answer, Queue, ReceiverName, TaskSelector, Thread};
 #[cfg(feature = "server")]
 use crate::document::nearest;
 use crate::document::{Field, Kind};
-use crate::profile::Role;
+use crate::profile::{Profile, Role};
 use crate::time::Duration;
 
 pub use rows::FaultKind;
@@ -78,6 +78,10 @@ pub enum Amount {
     Takes(Duration),
     /// `rows` of a table.
     Rows(u64),
+    /// `triggers`: so many.
+    Triggers(u64),
+    /// `to`: this version.
+    Version(&'static Profile),
 }
 
 /// `database`.
@@ -106,6 +110,8 @@ pub(super) enum Unit {
     Thread,
     Takes,
     Rows,
+    Triggers,
+    Version,
     /// Of `database`: it stands in a place of its own.
     Slow,
 }
@@ -127,10 +133,11 @@ impl Unit {
             Unit::Share => "share",
             Unit::Pause => "pause",
             Unit::Answers => "answers",
-            Unit::Members => "to",
+            Unit::Members | Unit::Version => "to",
             Unit::Thread => "thread",
             Unit::Takes => "takes",
             Unit::Rows => "rows",
+            Unit::Triggers => "triggers",
             Unit::Slow => "slow",
         }
     }
@@ -139,10 +146,15 @@ impl Unit {
     pub(super) const fn span(self) -> Span {
         match self {
             Unit::Pause | Unit::Takes => Span::Time,
-            Unit::Members | Unit::Rows => Span::Whole,
-            Unit::Rate | Unit::Times | Unit::Share | Unit::Leak | Unit::Answers | Unit::Thread | Unit::Slow => {
-                Span::Number
-            }
+            Unit::Members | Unit::Rows | Unit::Triggers => Span::Whole,
+            Unit::Rate
+            | Unit::Times
+            | Unit::Share
+            | Unit::Leak
+            | Unit::Answers
+            | Unit::Thread
+            | Unit::Version
+            | Unit::Slow => Span::Number,
         }
     }
 
@@ -157,8 +169,9 @@ impl Unit {
             Unit::Takes => Amount::Takes(Duration::from_seconds_f64(value)),
             Unit::Members => Amount::Members(value as u32),
             Unit::Rows => Amount::Rows(value as u64),
+            Unit::Triggers => Amount::Triggers(value as u64),
             Unit::Slow => Amount::Manner(DatabaseFault::Slow(value)),
-            Unit::Answers | Unit::Thread => Amount::None,
+            Unit::Answers | Unit::Thread | Unit::Version => Amount::None,
         }
     }
 }

@@ -64,6 +64,19 @@ faults! {
         example: "worker-1",
         doc: "SIGTERM, then a new process.",
     }
+    Upgrade {
+        keyword: "upgrade",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "worker-1", "Who is upgraded, or downgraded."),
+            Field::required("to", Kind::Choice(crate::profile::Profile::NAMES), "\"2.0\"", "Its version from then on."),
+        ],
+        units: &[Unit::Version],
+        lasts: Lasts::No,
+        sentences: &["upgrade {} to {amount}"],
+        example: "{ member: worker-1, to: \"2.0\" }",
+        doc: "SIGTERM, then a process of another version: meters, bodies and ways to fail are its own. How flows are understood, and when a member is missed, stays with the `kestra` of the file; that members of several versions understand each other is assumed.",
+    }
     Hang {
         keyword: "hang",
         aim: Aim::Members,
@@ -231,6 +244,19 @@ faults! {
         example: "{ member: executor-1, rate: 1MiB/s }",
         doc: "Memory that no collection frees, until the process dies of it.",
     }
+    NativeLeak {
+        keyword: "native-leak",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "worker-1", "Whose memory."),
+            Field::required("rate", SIZE_RATE, "1MiB/s", "Bytes outside of the heap that are never freed."),
+        ],
+        units: &[Unit::Leak],
+        lasts: Lasts::UntilCleared,
+        sentences: &["memory of {} outside of the heap leaks {amount} MiB/s"],
+        example: "{ member: worker-1, rate: 1MiB/s }",
+        doc: "Direct buffers that nobody frees. The container has room for twice the heap (MaxRAMPercentage=50), of which a quarter of the heap is taken by all else outside of it: with the rest taken too the kernel kills the process (137), whose heap never was full.",
+    }
     GcPause {
         keyword: "gc-pause",
         aim: Aim::Members,
@@ -263,6 +289,29 @@ faults! {
         sentences: &["deadlock in {}"],
         example: "executor-1",
         doc: "Two threads wait for each other, and `/health` is DOWN.",
+    }
+    WrongPort {
+        keyword: "wrong-port",
+        aim: Aim::Members,
+        fields: &[],
+        units: &[],
+        lasts: Lasts::UntilCleared,
+        sentences: &["discovery tells the wrong port of {}"],
+        example: "worker-1",
+        doc: "Whoever finds members by discovery, or without a configuration, is told the port of the application (8080) for that of management (8081): what answers there, if anything does, is no metrics. The process itself is well. Targets that a configuration names itself are as they are.",
+    }
+    TriggerLoad {
+        keyword: "trigger-load",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "scheduler-1", "Whose loop."),
+            Field::required("triggers", Kind::Number, "30000", "So many more that each loop looks at."),
+        ],
+        units: &[Unit::Triggers],
+        lasts: Lasts::UntilCleared,
+        sentences: &["{} evaluates {amount} triggers more"],
+        example: "{ member: scheduler-1, triggers: 30000 }",
+        doc: "Triggers that are never due, and that each loop of a scheduler looks at all the same: 12043 take 1.4 s (reported). A loop that takes longer than its second is followed by the next one at once, and what is due waits for its turn in it.",
     }
     DeadThread {
         keyword: "dead-thread",

@@ -73,6 +73,8 @@ impl Amount {
             Amount::Thread(_) => Some(Unit::Thread),
             Amount::Takes(_) => Some(Unit::Takes),
             Amount::Rows(_) => Some(Unit::Rows),
+            Amount::Triggers(_) => Some(Unit::Triggers),
+            Amount::Version(_) => Some(Unit::Version),
         }
     }
 
@@ -96,7 +98,8 @@ impl Amount {
             Amount::Share(share) => round(share * 100.0).to_string(),
             Amount::Leak(rate) => round(rate / 1_048_576.0).to_string(),
             Amount::Pause(pause) | Amount::Takes(pause) => pause.to_string(),
-            Amount::Rows(rows) => rows.to_string(),
+            Amount::Rows(count) | Amount::Triggers(count) => count.to_string(),
+            Amount::Version(version) => version.name().into(),
             Amount::Answers(answer) => answer.to_string(),
             Amount::Members(count) => count.to_string(),
             Amount::Thread(Thread::All) => "all that read queues or evaluate triggers".into(),

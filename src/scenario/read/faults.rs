@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::work::{flow_named, selector};
-use super::{instant, positive};
+use super::{instant, positive, version};
 use crate::document::{self, Entry, Field, Node, Object, Reading, Value};
 use crate::flow::{Flow, TriggerAction};
-use crate::profile::{Quirk, Role};
+use crate::profile::{Profile, Quirk, Role};
 use crate::scenario::faults::{Aim, ROWS, Row, Unit};
 use crate::scenario::fields::WHEN;
 use crate::scenario::limits;
@@ -195,7 +195,19 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
                 reading.error(&node.place, what, format!("it has: {}", has.join(", ")));
                 return None;
             }
+            Amount::Version(version) if !version.roles().any(|it| it == role) => {
+                let has = |name: &&str| Profile::named(name).is_ok_and(|it| it.roles().any(|it| it == role));
+                let versions: Vec<&str> = Profile::NAMES.iter().copied().filter(has).collect();
+                let what = format!("Kestra {} has no {}, which {name} is", version.name(), role.name());
+                reading.error(&node.place, what, format!("write a version that has it: {}", versions.join(", ")));
+                return None;
+            }
             _ => {}
+        }
+        if fault.kind == FaultKind::TriggerLoad && !role.runs(Role::Scheduler) {
+            let what = format!("{name} is a {}: it evaluates no triggers", role.name());
+            reading.error(&node.place, what, "name a scheduler or a standalone");
+            return None;
         }
         let without_database = role == Role::Worker && member.profile(plan.kestra).has(Quirk::Controller);
         if matches!(fault.kind, FaultKind::QueryFails | FaultKind::ConnectionLeak) && without_database {
@@ -272,6 +284,8 @@ fn amount(object: &Object<'_>, row: &Row, reading: &mut Reading) -> Option<Amoun
         Unit::Pause => positive(reading, node, &what).map(Amount::Pause),
         Unit::Takes => positive(reading, node, &what).map(Amount::Takes),
         Unit::Rows => reading.count(node, &what, 1..=limits::ROWS).map(Amount::Rows),
+        Unit::Triggers => reading.count(node, &what, 1..=limits::TRIGGERS).map(Amount::Triggers),
+        Unit::Version => version(reading, Some(node), node).map(Amount::Version),
         Unit::Answers => reading.parsed(node, &what, str::parse).map(Amount::Answers),
         Unit::Members => count(node, reading).map(Amount::Members),
         Unit::Thread => word(node, &what, "thread", THREAD_WORDS, Thread::named, reading).map(Amount::Thread),

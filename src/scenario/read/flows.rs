@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Loader;
+use super::{FlowFile, Loader};
 use crate::document::{self, Node, Place, Reading, Severity, Source, Value};
 use crate::flow::validity::{self, Edition};
 use crate::flow::{self, Flow, TriggerAction, trigger};
@@ -24,7 +24,7 @@ pub(super) fn flows(
         match &item.value {
             Value::Scalar { text: path, .. } => match loader.flows(&item.place.source.name, path) {
                 Err(why) => reading.error(&item.place, format!("cannot read the flow file `{path}`: {why}"), ""),
-                Ok(files) => flows.add_files(&files.into_iter().map(Arc::new).collect::<Vec<_>>(), reading),
+                Ok(files) => flows.add_files(&files, reading),
             },
             _ => flows.add(item, reading),
         }
@@ -100,20 +100,25 @@ impl Flows {
     }
 
     /// Adds the flows of files. Each file is looked at by itself, on several threads where there are many.
-    fn add_files(&mut self, files: &[Arc<Source>], reading: &mut Reading) {
+    fn add_files(&mut self, files: &[FlowFile], reading: &mut Reading) {
         let threads = if files.len() < FEW { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
         match parallel(files.len(), threads, |at| files.get(at).map(|file| self.look(file)), |_| {}) {
             Ok(looked) => looked.into_iter().flatten().for_each(|looked| self.take(looked, reading)),
             Err(failed) => {
                 let Some(file) = files.get(failed.index) else { return };
                 let what = format!("this flow cannot be read: {}", failed.why);
-                reading.error(&Place { source: file.clone(), range: 0..0 }, what, "this is a mistake of mock-kestra");
+                reading.error(
+                    &Place { source: file.source().clone(), range: 0..0 },
+                    what,
+                    "this is a mistake of mock-kestra",
+                );
             }
         }
     }
 
     /// What a file holds.
-    fn look(&self, file: &Arc<Source>) -> Looked {
+    fn look(&self, of: &FlowFile) -> Looked {
+        let file = of.source();
         let mut looked = Looked {
             file: file.clone(),
             told: Reading::default(),
@@ -122,8 +127,9 @@ impl Flows {
             refusal: None,
             flow: None,
         };
-        if let Some(at) = file.text.find(document::NOT_UTF8) {
-            let place = Place { source: file.clone(), range: at..at + document::NOT_UTF8.len_utf8() };
+        if let FlowFile::NotUtf8(_) = of {
+            let end = file.text.len();
+            let place = Place { source: file.clone(), range: end..end };
             looked.told.error(&place, "this is not UTF-8, which a flow is written in", "save the file as UTF-8");
             looked.named = named_in(&file.text);
             return looked;

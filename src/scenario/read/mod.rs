@@ -43,10 +43,10 @@ pub trait Loader {
     ///
     /// # Errors
     /// Why it cannot be read.
-    fn flows(&self, from: &str, path: &str) -> Result<Vec<Source>, String>;
+    fn flows(&self, from: &str, path: &str) -> Result<Vec<FlowFile>, String>;
 
     /// The texts of flow files that the scenario does not name: they come after its own.
-    fn more_flows(&self) -> &[Arc<Source>] {
+    fn more_flows(&self) -> &[FlowFile] {
         &[]
     }
 
@@ -57,12 +57,35 @@ pub trait Loader {
     fn scenario(&self, from: &str, name: &str) -> Result<Source, String>;
 }
 
+/// A flow file, as far as it could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlowFile {
+    /// Its text.
+    Whole(Arc<Source>),
+    /// It is not UTF-8: what stands before the first byte that is not. It is told and left out, and the others are read.
+    NotUtf8(Arc<Source>),
+}
+
+impl FlowFile {
+    /// What could be read.
+    pub fn source(&self) -> &Arc<Source> {
+        let (FlowFile::Whole(source) | FlowFile::NotUtf8(source)) = self;
+        source
+    }
+}
+
+impl From<Source> for FlowFile {
+    fn from(source: Source) -> FlowFile {
+        FlowFile::Whole(Arc::new(source))
+    }
+}
+
 /// A loader for texts that name no other files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoFiles;
 
 impl Loader for NoFiles {
-    fn flows(&self, _: &str, _: &str) -> Result<Vec<Source>, String> {
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
         Err("files cannot be named here".into())
     }
     fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {

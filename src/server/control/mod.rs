@@ -475,9 +475,10 @@ async fn discovery(State(shared): App, headers: HeaderMap) -> Answered<Json<Valu
         .iter()
         .zip(world.session.simulation().members())
         .filter(|(_, member)| !member.is_away())
-        .map(|(member, _)| {
+        .map(|(member, it)| {
+            let port = if it.at_wrong_port() { member.application } else { member.management };
             json!({
-                "targets": [format!("{}:{}", asked.unwrap_or(&member.host), member.management)],
+                "targets": [format!("{}:{port}", asked.unwrap_or(&member.host))],
                 "labels": {
                     "__metrics_path__": path,
                     "job": "kestra",

@@ -187,9 +187,9 @@ fn seen(
     });
     let starter = origin.and_then(|origin| origin.starter);
     let inputs = |given: &Map<String, Json>| {
-        given.iter().map(|(key, value)| (cx.secrets.mask(key), cx.secrets.mask_value(value))).collect()
+        given.iter().map(|(key, value)| (cx.secrets.mask_words(key), cx.secrets.mask_value(value))).collect()
     };
-    let masked = |(key, value): (String, String)| (cx.secrets.mask(&key), cx.secrets.mask(&value));
+    let masked = |(key, value): (String, String)| (cx.secrets.mask_words(&key), cx.secrets.mask(&value));
     ExecutionSeen {
         flow: flow as usize,
         number,

@@ -23,6 +23,7 @@ use serde_json::{Map, Value as Json};
 use super::cluster::Cluster;
 use super::context::Context;
 use super::heard::{Heard, stored};
+use super::inputs;
 use super::limits;
 use super::listening::{Listening, Reason};
 use super::messages::Moment;
@@ -477,6 +478,8 @@ impl Executor {
             let flow = alert as u32;
             let number = cx.next_number(flow);
             let failed = failed.is_some();
+            // Kestra takes them as they are: neither their types nor what is missing is looked at (end-to-end, recorded).
+            inputs::keep_secret(cx, flow, &inputs);
             let upstream = upstream.clone();
             let trigger = Some(variables);
             let origin = Origin { labels, inputs, trigger, upstream, failed, starter, ..Origin::default() };

@@ -152,7 +152,7 @@ fn tell(cx: &mut Context, told: &mut BTreeSet<(u32, Option<u32>)>, (flow, node):
     }
     let tree = cx.flows.get(flow as usize).map(|model| &model.tree);
     let task = node.and_then(|node| Some(tree?.node(node)?.id.as_str().into()));
-    cx.tell(Happening::TemplateFails { flow: flow as usize, task, why: cx.secrets.mask(why).into() });
+    cx.tell(Happening::TemplateFails { flow: flow as usize, task, why: cx.secrets.mask_words(why).into() });
 }
 
 /// What a Subflow puts out of the execution that it started.

@@ -24,6 +24,7 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
     let Some(language) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
     let dialect = trigger_dialect(plan.kestra);
     let givers = Givers::of(plan);
+    plan.flows.iter().zip(standing).for_each(|(flow, standing)| switched_off(flow, standing, reading));
     let flows = plan.flows.iter().zip(standing).enumerate().filter(|(_, (flow, _))| !flow.disabled);
     for (index, (flow, standing)) in flows {
         let expected = plan.expectations.iter().any(|it| it.is_never(index, None));
@@ -40,6 +41,7 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
             match &trigger.action {
                 TriggerAction::Flow(rule) => trap.flow_trigger(rule, language),
                 TriggerAction::Schedule(_) => trap.schedule(),
+                TriggerAction::Webhook => trap.webhook(),
                 _ => {}
             }
             templates::of_trigger(&mut trap, language);
@@ -47,6 +49,19 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
         templates::of_tasks(flow, standing, (dialect, language), reading);
     }
     cycle::tell(plan, standing, &givers, reading);
+}
+
+/// Tells of Flow triggers that are switched off, or whose flow is: who looks for the alert that does not come finds it here.
+fn switched_off(flow: &Flow, standing: &Standing, reading: &mut Reading) {
+    let listens = |trigger: &Trigger| matches!(trigger.action, TriggerAction::Flow(_));
+    let off = |trigger: &Trigger| flow.disabled || trigger.disabled;
+    for (at, trigger) in flow.triggers.iter().enumerate().filter(|(_, it)| listens(it) && off(it)) {
+        let node = standing.triggers.as_ref().and_then(|node| item(node, at));
+        let place = node.map_or_else(|| standing.place.first_line(), |node| node.place.first_line());
+        let whose = if flow.disabled { "its flow" } else { "it" };
+        let what = format!("the trigger `{}` of {} never fires: {whose} is disabled", trigger.id, flow.name());
+        reading.note(&place, what, "take out `disabled: true` where it should");
+    }
 }
 
 /// The entry of a list.

@@ -1,18 +1,23 @@
-//! Traps of a Schedule.
+//! Traps of a Schedule and of a Webhook.
 
 use super::Trap;
 use super::reach::constant;
-use crate::flow::trigger::{Calendar, Condition, Test};
+use crate::flow;
+use crate::flow::trigger::{Calendar, Condition, Test, add_texts};
+use crate::scenario::input_words;
 
 impl Trap<'_, '_> {
     pub(super) fn schedule(&mut self) {
-        let given = &self.trigger.gives.inputs;
-        self.inputs(given.keys().map(String::as_str));
-        let needed = self.asking.own.inputs().into_iter().find(|it| it.needed && !given.contains_key(it.id));
-        if let Some(input) = needed.filter(|_| self.asking.dialect.schedule_inputs || !given.is_empty()) {
+        self.inputs(self.trigger.gives.inputs.keys().map(String::as_str));
+        if let Some((why, advice)) = self.refused() {
             let place = self.at("inputs");
-            let why = format!("it gives the input `{}` no value, so no execution starts", input.id);
-            self.cannot(&place, &why, format!("add `inputs: {{ {}: ... }}`, or `defaults` to the input", input.id));
+            if self.asking.dialect.failed_schedule {
+                let name = self.name();
+                let what = format!("each date of {name} makes an execution that is FAILED from the start: {why}");
+                self.warn(&place, what, advice);
+            } else {
+                self.cannot(&place, &format!("no execution starts: {why}"), advice);
+            }
         }
         for (at, condition) in self.trigger.limits.conditions.iter().enumerate() {
             if asks_for_executions(condition) {
@@ -27,6 +32,37 @@ impl Trap<'_, '_> {
             }
         }
         self.days();
+    }
+
+    pub(super) fn webhook(&mut self) {
+        self.inputs(self.trigger.gives.inputs.keys().map(String::as_str));
+        // Where it gives none, nobody looks.
+        let refused = if self.trigger.gives.inputs.is_empty() { None } else { self.refused() };
+        if let Some((why, advice)) = refused {
+            let place = self.at("inputs");
+            self.cannot(&place, &format!("no execution starts: {why}"), advice);
+        }
+    }
+
+    /// Why the inputs that it gives are refused, as far as no template decides it, and what to write.
+    fn refused(&self) -> Option<(String, String)> {
+        let (given, declared) = (&self.trigger.gives.inputs, self.asking.own.declared());
+        let usual = || declared.iter().any(|input| input.get("defaults").is_some_and(|it| !it.is_null()));
+        if !self.asking.dialect.schedule_inputs && given.is_empty() && !usual() {
+            return None;
+        }
+        let constant = |id: &str| {
+            let mut texts = Vec::new();
+            given.get(id).into_iter().for_each(|value| add_texts(value, &mut texts));
+            texts.into_iter().all(constant)
+        };
+        let words = input_words(self.asking.plan.kestra);
+        let (id, why) = flow::refused(declared, given, words).into_iter().find(|(id, _)| constant(id))?;
+        let advice = match given.contains_key(&id) {
+            true => format!("give `{id}` as the flow declares it"),
+            false => format!("add `inputs: {{ {id}: ... }}`, or `defaults` to the input"),
+        };
+        Some((why, advice))
     }
 
     /// Conditions of a Schedule on days that are never the same.
