@@ -12,6 +12,7 @@ mod healthcheck;
 mod judge;
 mod lab;
 mod load;
+mod logs;
 mod matrix;
 mod rules;
 mod serve;
