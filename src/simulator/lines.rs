@@ -360,6 +360,3 @@ fn clock(took: Duration) -> String {
     let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
     format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", ms % 1000)
 }
-
-#[cfg(test)]
-mod tests;
