@@ -8,6 +8,7 @@
 mod answers;
 mod binder;
 mod endpoint;
+mod lines;
 mod meter;
 mod probe;
 mod quirk;
@@ -32,6 +33,7 @@ pub use answers::{
 };
 pub use binder::Binder;
 pub use endpoint::{Endpoint, Fixed, Handler, Method, Port, Says};
+pub use lines::{LineDate, LineForm, LineKind};
 pub use meter::{Kind, Meter, MeterId, Start};
 pub use probe::Probe;
 pub use quirk::{Language, Quirk, TextForm};
@@ -61,6 +63,7 @@ pub struct Profile {
     models: IndexMap<String, MeterId, FxBuildHasher>,
     endpoints: Vec<Endpoint>,
     env: &'static str,
+    lines: lines::Lines,
     loggers: &'static str,
     threads: &'static str,
 }
@@ -194,6 +197,18 @@ impl Profile {
             loggers.insert(name, level);
         }
         loggers
+    }
+    /// The level of a logger of a fresh server, if it is one of its own.
+    pub fn logger(&self, name: &str) -> Option<&'static str> {
+        self.loggers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+    }
+    /// How a process writes a line of its log, if a recording or its source tells of it.
+    pub fn line(&self, kind: LineKind) -> Option<&LineForm> {
+        self.lines.form(kind)
+    }
+    /// How its console writes the time of a line.
+    pub fn line_date(&self) -> LineDate {
+        self.lines.date
     }
     /// What a process of this version can run.
     pub fn roles(&self) -> impl Iterator<Item = Role> {

@@ -150,6 +150,21 @@ pub(super) struct Logged {
     pub(super) info: u64,
     pub(super) warn: u64,
     pub(super) error: u64,
+    pub(super) debug: u64,
+    pub(super) trace: u64,
+}
+
+impl Logged {
+    /// One more line of a level.
+    pub(super) fn count(&mut self, level: Level) {
+        match level {
+            Level::All | Level::Trace => self.trace += 1,
+            Level::Debug => self.debug += 1,
+            Level::Info => self.info += 1,
+            Level::Warn => self.warn += 1,
+            Level::Error | Level::Off => self.error += 1,
+        }
+    }
 }
 
 impl Lasting {
@@ -200,7 +215,7 @@ impl Member {
             jvm: Jvm::new(self.plan.role, self.draw_key(), self.plan.heap, now),
             polling: Polling::new(now),
             worker: Worker::new(self.plan.threads),
-            logged: Logged { info: 11, warn: 4, error: 0 },
+            logged: Logged { info: 11, warn: 4, error: 0, debug: 0, trace: 0 },
             http_requests: 0,
             last_ready_loop: Instant::NEVER,
             memory_forecast: 0,

@@ -28,8 +28,10 @@ mod integral;
 mod jobs;
 mod jvm;
 mod laws;
+pub mod levels;
 mod life;
 pub mod limits;
+mod lines;
 mod listening;
 mod liveness;
 mod log;
@@ -62,6 +64,7 @@ use std::sync::Arc;
 pub use changes::StateChange;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
+pub use lines::{Line, Lines};
 pub use listening::{About, Reason};
 pub use log::Log;
 pub use member::{Member, Process};
@@ -354,6 +357,7 @@ impl Simulation {
             + self.cx.events.bytes()
             + self.executor.bytes()
             + self.cx.journal.own_bytes()
+            + self.cx.lines.as_ref().map_or(0, Lines::own_bytes)
             + self.cx.changes.log.own_bytes()
             + self.cx.outbox.sent.own_bytes()
     }

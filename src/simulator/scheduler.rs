@@ -9,6 +9,7 @@ use super::context::Context;
 use super::event::Event;
 use super::executor::Executor;
 use super::grid::next_on_grid;
+use super::lines::LineAbout;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::origin::Origin;
 use super::queue::{Message, QueueKind};
@@ -16,6 +17,7 @@ use super::scheduled::{self, Gate};
 use super::worker::{JobOrder, Work};
 use crate::execution::trigger::{Look, Next, Why};
 use crate::flow::{Recover, Schedule, State, Trigger, TriggerAction};
+use crate::profile::LineKind;
 use crate::random::noise;
 use crate::scenario::{FaultKind, Plan};
 use crate::time::{Calendar, Duration, Instant};
@@ -104,7 +106,7 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
 
 impl TriggerState {
     /// It is due, and waits for its execution, or for one that is missing.
-    fn wait(&mut self, cx: &Context, cluster: &mut Cluster, scheduler: usize) {
+    fn wait(&mut self, cx: &mut Context, cluster: &mut Cluster, scheduler: usize) {
         self.late = true;
         let subject = Subject::Flow(self.place.0);
         if !self.missing {
@@ -113,7 +115,9 @@ impl TriggerState {
         let gone = cx.now.since(self.since);
         cluster.time(cx, scheduler, Meter::SchedulerMissing, subject, gone);
         if gone > MISSED {
-            cluster.log_warn(scheduler);
+            let (flow, index) = self.place;
+            let about = LineAbout::Trigger { flow, index, since: self.since };
+            cluster.log(cx, scheduler, LineKind::Blocked, about);
         }
     }
 }

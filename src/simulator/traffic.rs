@@ -12,9 +12,11 @@ use super::event::Event;
 use super::executor::Executor;
 use super::happening::Happening;
 use super::inputs;
+use super::lines::LineAbout;
 use super::meters::{Meter, Subject};
 use super::origin::Origin;
 use crate::flow::{CheckBehavior, Trigger, TriggerAction};
+use crate::profile::LineKind;
 use crate::profile::Role;
 use crate::random::{Seed, Stream, name_key, noise};
 use crate::time::{Duration, Instant};
@@ -210,9 +212,9 @@ pub(super) fn ask(
         let time = Duration::milliseconds(milliseconds).times(spread * cx.slowdown());
         cluster.time(cx, webserver, Meter::HttpRequest, Subject::Route(route), time);
     }
+    cluster.log(cx, webserver, LineKind::Request, LineAbout::Itself);
     if let Some(process) = &mut cluster.members[webserver].process {
         process.http_requests += requests.len() as u64;
-        process.logged.info += 1;
         process.jvm.work(1.2e6, 0.012, cx.now);
     }
     Ok(())
