@@ -166,7 +166,7 @@ impl Serve {
             print(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
             Ok(())
         };
-        let logs = match self.logs.as_deref().map(Logs::to).transpose() {
+        let logs = match self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose() {
             Ok(logs) => logs,
             Err(why) => {
                 complain(&format!("error: {why}\n"));
@@ -238,10 +238,15 @@ fn serve(
         let stop = stop_signal();
         let running = server::start(session, options, clock).map_err(told)?;
         ready(running.addresses())?;
-        tokio::select! {
-            () = stop => running.stop(),
-            () = running.ended() => {}
-            why = written(&running, &mut logs) => return Err(why),
+        let ended = tokio::select! {
+            () = stop => Ok(false),
+            () = running.ended() => Ok(true),
+            why = written(&running, &mut logs) => Err(why),
+        }?;
+        // What came since the last look.
+        write(&running, &mut logs).unwrap_or(Ok(()))?;
+        if !ended {
+            running.stop();
         }
         Ok::<Running, String>(running)
     })?;
@@ -251,23 +256,24 @@ fn serve(
 /// Real time between two looks at the logs.
 const LOOKS: std::time::Duration = std::time::Duration::from_millis(100);
 
+/// Writes what came to the logs: what went wrong, if anything did; none when the model has panicked.
+fn write(running: &Running, logs: &mut Option<Logs>) -> Option<Result<(), String>> {
+    let Some(logs) = logs else { return Some(Ok(())) };
+    let news = running.session(|session| logs.news(session.simulation())).ok()?;
+    Some(logs.write(&news))
+}
+
 /// Writes what comes to the logs, as long as it can; then why it cannot. It waits for ever when nobody wants them.
 async fn written(running: &Running, logs: &mut Option<Logs>) -> String {
-    let Some(logs) = logs else { return std::future::pending().await };
-    loop {
-        let lost = logs.lost;
-        match running.session(|session| logs.follow(session.simulation())) {
-            Ok(Err(why)) => return why,
-            // The model has panicked: whoever waits for the end tells it.
-            Err(_) => return std::future::pending().await,
-            Ok(Ok(())) => {}
+    while logs.is_some() {
+        match write(running, logs) {
+            Some(Err(why)) => return why,
+            Some(Ok(())) => tokio::time::sleep(LOOKS).await,
+            // Whoever waits for the end tells it.
+            None => break,
         }
-        if logs.lost > lost {
-            let lost = logs.lost - lost;
-            complain(&format!("warning: {lost} lines of logs came faster than they were written, and are lost\n"));
-        }
-        tokio::time::sleep(LOOKS).await;
     }
+    std::future::pending().await
 }
 
 /// Begins to listen for SIGINT and SIGTERM, so that none is missed from here on; the future is done when one has come.

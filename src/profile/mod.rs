@@ -33,7 +33,7 @@ pub use answers::{
 };
 pub use binder::Binder;
 pub use endpoint::{Endpoint, Fixed, Handler, Method, Port, Says};
-pub use lines::{LineDate, LineForm, LineKind};
+pub use lines::{LineDate, LineForm, LineKind, LineLevel};
 pub use meter::{Kind, Meter, MeterId, Start};
 pub use probe::Probe;
 pub use quirk::{Language, Quirk, TextForm};
@@ -209,6 +209,14 @@ impl Profile {
     /// How its console writes the time of a line.
     pub fn line_date(&self) -> LineDate {
         self.lines.date
+    }
+    /// What stands before `executions` in a path of its API: `main/`, or nothing.
+    pub fn tenant_path(&self) -> &'static str {
+        self.lines.tenant
+    }
+    /// Whether the id of a worker is a UUID in its log.
+    pub fn names_workers_by_uuid(&self) -> bool {
+        self.lines.worker_uuids
     }
     /// What a process of this version can run.
     pub fn roles(&self) -> impl Iterator<Item = Role> {

@@ -156,6 +156,7 @@ impl Cluster {
         let mut state = job.outcome.state;
         let end = Some((state, cx.now.since(job.started)));
         let about = LineAbout::TaskRun { flow, task, number, run, attempt, end };
+        self.log_own(cx, member, &about);
         self.log(cx, member, LineKind::TaskEnded, about);
         match fate {
             Fate::Lost => {

@@ -195,7 +195,7 @@ impl Liveness {
         }
         cx.tell(Happening::Inactive { member, jobs });
         let about = LineAbout::Process { member, life, silence: silent.map_or(Duration::ZERO, |at| cx.now.since(at)) };
-        cluster.log(cx, coordinator, LineKind::WrittenOff, about);
+        cluster.log(cx, coordinator, LineKind::WrittenOff, about.clone());
         if cluster.members[member].role().runs(Role::Worker) {
             cluster.log(cx, coordinator, LineKind::Restarts, about);
         }

@@ -12,7 +12,7 @@ use super::queue::QueueKind;
 use super::worker::Worker;
 use super::{Level, Port, limits};
 use crate::metrics::{Common, Registry};
-use crate::profile::{Binder, Profile, Quirk, Role};
+use crate::profile::{Binder, LineLevel, Profile, Quirk, Role};
 use crate::random::{Seed, name_key};
 use crate::scenario::{MemberPlan, Plan, Restart, Thread};
 use crate::time::{Duration, Instant};
@@ -156,13 +156,13 @@ pub(super) struct Logged {
 
 impl Logged {
     /// One more line of a level.
-    pub(super) fn count(&mut self, level: Level) {
+    pub(super) fn count(&mut self, level: LineLevel) {
         match level {
-            Level::All | Level::Trace => self.trace += 1,
-            Level::Debug => self.debug += 1,
-            Level::Info => self.info += 1,
-            Level::Warn => self.warn += 1,
-            Level::Error | Level::Off => self.error += 1,
+            LineLevel::Trace => self.trace += 1,
+            LineLevel::Debug => self.debug += 1,
+            LineLevel::Info => self.info += 1,
+            LineLevel::Warn => self.warn += 1,
+            LineLevel::Error => self.error += 1,
         }
     }
 }

@@ -57,6 +57,7 @@ mod truth;
 mod variables;
 mod view;
 mod wear;
+mod wording;
 mod worker;
 
 use std::sync::Arc;
@@ -64,7 +65,7 @@ use std::sync::Arc;
 pub use changes::StateChange;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
-pub use lines::{Line, Lines};
+pub use lines::{Lines, LogEvent};
 pub use listening::{About, Reason};
 pub use log::Log;
 pub use member::{Member, Process};
@@ -77,6 +78,7 @@ pub use view::{
     Backlog, Command, CommandError, DatabaseView, ExecutionSeen, Job, Level, LimitReached, Port, RunningJob,
     Schedulable,
 };
+pub use wording::Line;
 
 use crate::random::{Seed, name_key};
 use crate::scenario::{Answering, Plan};
@@ -174,6 +176,7 @@ impl Simulation {
             }
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
+            Event::Heartbeat { member, life } => cluster.heartbeat(cx, member as usize, life),
             Event::Backfill { trigger, turn } => scheduler.backfill(cx, (cluster, executor), trigger, turn),
             Event::RetryDue { execution, flow, number, run } => {
                 if let Some((trigger, state)) = executor.due(cx, cluster, (execution, (flow, number)), run) {
