@@ -135,9 +135,10 @@ impl Files {
 
     fn write(&mut self, console: &str, json: &str) -> Result<(), String> {
         let lines = [console, json];
-        self.both().into_iter().zip(lines).try_for_each(|((path, writer), line)| {
-            writeln!(writer, "{line}").map_err(|why| cannot(path, &why))
-        })
+        self.both()
+            .into_iter()
+            .zip(lines)
+            .try_for_each(|((path, writer), line)| writeln!(writer, "{line}").map_err(|why| cannot(path, &why)))
     }
 
     fn flush(&mut self) -> Result<(), String> {

@@ -126,7 +126,8 @@ fn lets_through(cx: &Context, cluster: &Cluster, form: &LineForm, event: &LogEve
         return event.level >= LineLevel::Info;
     }
     let lets = |logger: &str| {
-        levels::effective(event.profile, process.loggers(), logger).is_none_or(|least| Level::from(event.level) >= least)
+        levels::effective(event.profile, process.loggers(), logger)
+            .is_none_or(|least| Level::from(event.level) >= least)
     };
     // Up to 0.20 the logger of a task's own line is asked of nobody: its gate stands for it.
     let own = event.kind == LineKind::Own && form.gate.is_some();
@@ -216,7 +217,8 @@ impl Cluster {
         let it = &self.members[member];
         let Some(process) = it.process.as_ref().filter(|process| !process.loggers().is_empty()) else { return false };
         it.profile().line(LineKind::Heartbeat).is_some_and(|form| {
-            levels::effective(it.profile(), process.loggers(), form.logger).is_some_and(|least| least <= form.level.into())
+            levels::effective(it.profile(), process.loggers(), form.logger)
+                .is_some_and(|least| least <= form.level.into())
         })
     }
 

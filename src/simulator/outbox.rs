@@ -287,9 +287,10 @@ impl Outbox {
             // A level that only a template knows is not worked out.
             said.extend(level.into_iter().flat_map(|level| messages.iter().map(move |it| (level, it.clone()))));
         }
-        let errors = done.into_iter().filter(|_| failed).flat_map(|done| {
-            done.logs.iter().chain(done.error.as_ref().or(done.words.as_ref()))
-        });
+        let errors = done
+            .into_iter()
+            .filter(|_| failed)
+            .flat_map(|done| done.logs.iter().chain(done.error.as_ref().or(done.words.as_ref())));
         said.extend(errors.map(|words| (LineLevel::Error, words.clone())));
         said
     }

@@ -226,7 +226,9 @@ impl Words<'_> {
             "since" => Some(instant(self.cx.calendar.date(since))),
             "date" => Some(zoned(self.cx.calendar.date(since))),
             // Recorded: the loop starts what a Schedule asks for, a queue thread what a worker has found.
-            "scheduling" if matches!(it.action, TriggerAction::Poll { .. }) => Some("jdbc-queue-WorkerTriggerResult_0".to_owned()),
+            "scheduling" if matches!(it.action, TriggerAction::Poll { .. }) => {
+                Some("jdbc-queue-WorkerTriggerResult_0".to_owned())
+            }
             "scheduling" => Some("pool-8-thread-1".to_owned()),
             "execution" if number.is_none() => Some(self.cx.id("missing execution", flow, u64::from(index), 0)),
             _ => self.of_execution(name, (flow, number.unwrap_or_default()), None),

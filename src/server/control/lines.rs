@@ -47,6 +47,7 @@ pub(super) async fn log(State(shared): App, Path(name): Path<String>, uri: Uri) 
     let body: String = lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect();
     let kind = if format == "json" { "application/jsonl" } else { "text/plain; charset=utf-8" };
     let dropped = kept.map_or(0, |lines| lines.dropped());
-    let headers = [(header::CONTENT_TYPE, kind.to_owned()), (HeaderName::from_static("x-lines-dropped"), dropped.to_string())];
+    let headers =
+        [(header::CONTENT_TYPE, kind.to_owned()), (HeaderName::from_static("x-lines-dropped"), dropped.to_string())];
     Ok((headers, body).into_response())
 }
