@@ -85,3 +85,14 @@ impl Stream {
         libm::sqrt(-2.0 * libm::log(u)) * libm::cos(2.0 * std::f64::consts::PI * v)
     }
 }
+
+/// What proptest is to do in the tests within the crate: the same cases each time; `PROPTEST_RNG_SEED=N` draws others, and
+/// `PROPTEST_CASES=N` more of them, as in `tests/`.
+#[cfg(test)]
+pub(crate) fn cases(count: u32) -> proptest::prelude::ProptestConfig {
+    use proptest::test_runner::{Config, RngSeed};
+    let asked = Config::default();
+    let rng_seed = if asked.rng_seed == RngSeed::Random { RngSeed::Fixed(1) } else { asked.rng_seed };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { count };
+    Config { cases, rng_seed, failure_persistence: None, ..asked }
+}

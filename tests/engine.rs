@@ -307,7 +307,15 @@ proptest! {
             prop_assert!(!execution.runs.iter().any(|run| tops.contains(&run.node) && failed(run)));
             return Ok(());
         };
-        prop_assert!(restarted.runs.iter().all(|run| !failed(run)), "{:?}", restarted.runs);
+        // What failed in an iteration that another one followed was forgiven, and stays as it was.
+        let runs = &restarted.runs;
+        let followed = |run: &TaskRun| {
+            runs.iter().any(|it| it.parent == run.parent && it.iteration > run.iteration)
+        };
+        let forgiven = |run: &TaskRun| {
+            std::iter::successors(Some(run), |at| runs.get(at.parent as usize)).any(followed)
+        };
+        prop_assert!(runs.iter().all(|run| !failed(run) || forgiven(run)), "{:?}", runs);
         let kept: Vec<_> = restarted.runs.iter().map(|run| (run.node, run.state, run.attempt)).collect();
         let ended = go_on(&tree, dialect(new), restarted, again.into_iter(), &[])?;
         prop_assert!(ended.state.is_over());
@@ -344,7 +352,7 @@ proptest! {
         let again = execution.again_from(&tree, from as u32).expect("a task run");
         let kept: Vec<_> = again.runs.iter().map(|run| (run.node, run.state)).collect();
         let replayed = go_on(&tree, dialect(new), again, choices.into_iter(), &[])?;
-        prop_assert!(replayed.state.is_over());
+        prop_assert!(replayed.state.is_over(), "{from} of {:?}\n {:?}", execution.runs, replayed);
         // What had run is as it was, but for the task run itself and those that hold it.
         let node = execution.runs[from].node;
         for ((node, state), run) in kept.iter().zip(&replayed.runs) {

@@ -101,7 +101,7 @@ proptest! {
         prop_assert_eq!(sum(&simulation, &format!("{MISSING}_count"), F), 0.0);
         until(&mut simulation, at + 180);
         let lost = simulation.truth().lost;
-        prop_assert_eq!(lost, 1, "one runs, the others are QUEUED");
+        prop_assert!((1..=2).contains(&lost), "one runs, another one may be created just then, the others are QUEUED: {}", lost);
         let (fired, missing) =
             (sum(&simulation, FIRES, F), sum(&simulation, &format!("{MISSING}_count"), F));
         until(&mut simulation, at + 1180);
@@ -120,7 +120,8 @@ proptest! {
             let mut simulation = start(&plan, seed);
             until(&mut simulation, at + 10);
             let (queued, truth) = (simulation.truth().queued, simulation.truth().clone());
-            prop_assert_eq!(truth.lost, 1);
+            // Beside the one that runs, one that was created at that instant and is not QUEUED yet.
+            prop_assert!((1..=2).contains(&truth.lost), "{}", truth.lost);
             let (popped, put) = (sum(&simulation, POPPED, F), sum(&simulation, QUEUED, F));
             let ended = |simulation: &Simulation| (sum(simulation, ENDED, F), sum(simulation, ENDED, "flow_id=\"g\""));
             let before = ended(&simulation);
@@ -228,7 +229,7 @@ proptest! {
             let more = (slowdown(&simulation) - 1.0) * 50_000.0 - rows as f64;
             // Each execution sends some messages.
             let least = hour as f64 * 250.0;
-            prop_assert!(more + 1.0 >= least && more >= before && more <= hour as f64 * 10_000.0 + 1.0, "{} {}", hour, more);
+            prop_assert!(more + 1.0 >= least && more + 1.0 >= before && more <= hour as f64 * 10_000.0 + 1.0, "{} {}", hour, more);
             before = more;
         }
         until(&mut simulation, 601 + 150 * 60);

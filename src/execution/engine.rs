@@ -67,13 +67,13 @@ pub struct TaskRun {
     /// What is still to come of it.
     pub(super) rest: Rest,
     /// The task run of the task that holds it.
-    pub(super) parent: u32,
+    pub parent: u32,
     /// Which of the lists that it holds was chosen.
     pub(super) branch: u32,
     /// Which of the values of its parent it is for.
     pub(super) value: u32,
     /// Which iteration of the LoopUntil that holds it it is for; 0 elsewhere.
-    pub(super) iteration: u32,
+    pub iteration: u32,
     /// The next iteration is waited for.
     pub(super) rests: bool,
 }

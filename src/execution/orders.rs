@@ -23,6 +23,10 @@ impl Step<'_> {
             true => self.settle(NONE, scratch),
             false => {
                 self.state(State::Running);
+                // What runs after the execution begins when that has ended.
+                if self.execution.runs.iter().any(|it| it.rest == Rest::Again && self.is_after(it.parent)) {
+                    self.settle(NONE, scratch)?;
+                }
                 for run in 0..self.execution.runs.len() as u32 {
                     let again = self.run(run).filter(|it| it.rest == Rest::Again);
                     let Some(node) = again.map(|it| it.node).and_then(|node| self.tree.node(node)) else { continue };
@@ -99,7 +103,9 @@ impl Step<'_> {
         }
         if it.state == State::Retrying {
             self.run(run)?.state = State::Created;
-            self.state(State::Running);
+            if !over {
+                self.state(State::Running);
+            }
             self.commands.push(Command::Start { run, first: false });
             return Some(());
         }

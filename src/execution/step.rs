@@ -189,8 +189,11 @@ impl Step<'_> {
         if self.goes_on() {
             let tree = self.tree;
             let scope = self.scope(NONE, &tree.root, states);
-            if let Some((part, place)) = scope.next(self.dialect) {
-                self.create(NONE, &tree.root, (part, place), open);
+            if let Some(next) = scope.next(self.dialect) {
+                // One that is tried again while something else went on is there already.
+                if !scope.waits(next) {
+                    self.create(NONE, &tree.root, next, open);
+                }
                 return;
             }
             let Some(mut state) = scope.end(self.dialect) else { return };

@@ -266,7 +266,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(crate::random::cases(64))]
         #[test]
         fn a_selection_sees_what_a_full_walk_filtered_by_name_sees(
             profile in prop::sample::select(vec!["0.18", "1.3", "2.0"]),

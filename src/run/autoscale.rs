@@ -362,7 +362,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+        #![proptest_config(crate::random::cases(200))]
 
         #[test]
         fn its_curve_is_that_of_a_brute_force_reading(
