@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use common::server::{Local, Mock, ask, binary, eventually, run, scratch};
-use common::{config, exposition, families};
+use common::{exposition, families};
 use mock_kestra::document;
 use mock_kestra::profile::{LineKind, LineLevel, Profile};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{NoFiles, Plan, read};
-use mock_kestra::simulator::{Command, Level, LogEvent, Simulation, limits};
+use mock_kestra::simulator::{Command, Level, LogEvent, Simulation, levels, limits};
 use mock_kestra::time::{Calendar, Duration, Instant};
 use proptest::prelude::*;
 
@@ -175,6 +175,19 @@ fn every_logger_of_kestra_is_one_that_a_recorded_server_lists() {
     }
 }
 
+/// Nobody has set a logger: every line of INFO or more is let through, and none beneath. The simulator relies on it.
+#[test]
+fn a_fresh_server_lets_through_what_is_info_or_more() {
+    for name in Profile::NAMES {
+        let profile = Profile::named(name).expect("it ships");
+        for kind in LineKind::all().filter(|kind| *kind != LineKind::Own) {
+            let Some(form) = profile.line(kind) else { continue };
+            let least = levels::effective(profile, &BTreeMap::new(), form.logger).expect("ROOT has a level");
+            assert_eq!(Level::from(form.level) >= least, form.level >= LineLevel::Info, "{name} {form:?} {least:?}");
+        }
+    }
+}
+
 #[test]
 fn a_line_is_coloured_as_recorded_and_json_is_that_of_the_encoder() {
     let mut simulation = simulation(&plan("1.3", ROLES, ""));
@@ -273,7 +286,7 @@ fn counted(simulation: &Simulation, member: usize) -> BTreeMap<String, f64> {
     family.series.iter().zip(&family.values).map(of).collect()
 }
 
-fn levels() -> impl Strategy<Value = Vec<(usize, &'static str, Level, u64)>> {
+fn orders() -> impl Strategy<Value = Vec<(usize, &'static str, Level, u64)>> {
     let loggers = prop::sample::select(vec![
         "ROOT",
         "io.kestra",
@@ -292,12 +305,12 @@ fn levels() -> impl Strategy<Value = Vec<(usize, &'static str, Level, u64)>> {
 }
 
 proptest! {
-    #![proptest_config(config(24))]
+    #![proptest_config(common::config(24))]
     /// For all versions, faults and settings of loggers: what a member counts at a level grows by the lines it writes at it.
     #[test]
     fn what_is_counted_is_what_is_written(
         version in prop::sample::select(vec!["0.20", "1.3", "2.0"]),
-        orders in levels(),
+        orders in orders(),
         timeline in prop::sample::select(vec![
             "", "{ at: 2m10s, kill: worker-1 }", "{ at: 4m, stop: worker-2 }, { at: 9m, database: refused, for: 20s }",
         ]),

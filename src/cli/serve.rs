@@ -166,14 +166,8 @@ impl Serve {
             print(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
             Ok(())
         };
-        let logs = match self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose() {
-            Ok(logs) => logs,
-            Err(why) => {
-                complain(&format!("error: {why}\n"));
-                return Exit::Cannot;
-            }
-        };
-        match serve(session, options, clock, ready, logs) {
+        let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
+        match logs.and_then(|logs| serve(session, options, clock, ready, logs)) {
             Ok(()) => Exit::Ok,
             Err(why) => {
                 complain(&format!("error: {why}\n"));
