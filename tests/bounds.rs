@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 
 use common::server::{Local, Mock, ask, binary, connect, eventually, plan, raw, run, scratch, session};
 use mock_kestra::server::{Clock, Options, start};
+use mock_kestra::time::{Duration, Instant};
 
 /// Ten members and 20 executions a second: more than any machine goes through a day of in a second.
 const BUSY: &str = "
@@ -59,7 +60,7 @@ fn a_look_that_is_too_far_is_refused_by_name_and_goes_on_when_it_is_asked_again(
         let message = value["error"]["message"].as_str().expect("a message").to_owned();
         let (what, at) = message.split_once(" it came to ").expect(&message);
         assert_eq!(what, "the way to 400d is longer than 800 ms of work:");
-        at.parse::<mock_kestra::time::Duration>().expect(at)
+        at.parse::<Duration>().expect(at)
     };
     let (first, second) = (look(), look());
     assert_eq!((first.0, second.0), (503, 503));
@@ -190,4 +191,29 @@ fn memory_of_test_does_not_grow_with_virtual_time() {
     let (one, ten, thirty) = (of_days(1), of_days(10), of_days(30));
     println!("peak of test: {one} KiB for a day, {ten} for ten, {thirty} for thirty");
     assert!(thirty as f64 <= one as f64 * 1.2, "{one} KiB for a day, {thirty} KiB for thirty");
+}
+
+/// Twice a second something happens, for as long as it takes to fill the journal, and then for an hour.
+#[test]
+fn time_goes_on_and_everybody_is_answered_when_the_journal_is_full() {
+    use mock_kestra::simulator::limits::JOURNAL;
+    let blinks = "name: blinks\ncluster: { standalone: 1 }\nflows: [ { id: f, namespace: n, tasks: [ { id: t, type: a.B } ] } ]\n\
+        arrivals: [ { flow: f, rate: 1/h } ]\n\
+        timeline: [ { at: 1s, every: 1s, arrivals: { times: 2x }, for: 500ms } ]\n";
+    let mut endless = session(plan(blinks)).endless();
+    let full = Instant::START + Duration::seconds(JOURNAL as u64 / 2);
+    endless.advance(full + Duration::seconds(3_600)).expect("no limit ends it");
+    assert_eq!(endless.now(), full + Duration::seconds(3_600));
+    let journal = endless.simulation().journal();
+    assert!(journal.dropped() > 5_000, "{}", journal.dropped());
+    let last = journal.iter().last().expect("a line").at;
+    assert!(endless.now().since(last) <= Duration::seconds(1), "{last}");
+    // Also on ports: who asks is told how many lines are lost, and the clock can be moved on.
+    let mock = Local::serve(endless, Clock::paused, Options::default());
+    let before = mock.ask("GET", "/api/state", "").1["time"].clone();
+    assert_eq!(mock.ask("POST", "/api/advance", "{\"by\": \"10s\"}").0, 200);
+    assert_ne!(mock.ask("GET", "/api/state", "").1["time"], before);
+    assert!(mock.ask("GET", "/api/journal", "").1["dropped"].as_u64().is_some_and(|it| it > 5_000));
+    let member = format!("127.0.0.1:{}", mock.running.addresses().members[0].management);
+    assert_eq!(ask(&member, "GET", "/health", "").status, 200);
 }

@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 pub use answers::{
     Answers, DoubleSlash, ErrorForm, H2Down, Indicator, LoggerBodies, OddCredentials, Schedulables, ServerAuth,
@@ -61,6 +61,8 @@ pub struct Profile {
     meters: IndexMap<String, Meter, FxBuildHasher>,
     /// By the name by which the model moves a meter.
     models: IndexMap<String, MeterId, FxBuildHasher>,
+    /// The names of its series, once somebody asks.
+    series: OnceLock<FxHashSet<String>>,
     endpoints: Vec<Endpoint>,
     env: &'static str,
     lines: lines::Lines,
@@ -259,15 +261,16 @@ impl Profile {
             meter.suffixes().iter().copied().find(|it| *it == suffix)
         };
         let is = |meter: &&Meter| of(meter).is_some();
-        if self.meters.values().any(|meter| is(&meter)) {
+        if self.series().contains(metric) {
             return None;
         }
         // The nearest of those that have names of their own: the others need not be read.
-        let far = |name: &&&str| place(name).abs_diff(place(self.name));
-        let mut names: Vec<&&str> = Profile::NAMES.iter().filter(|name| shipped::may_name_meters(name)).collect();
-        names.sort_by_key(far);
+        let own = place(self.name);
+        let mut names: Vec<&str> =
+            Profile::NAMES.iter().copied().filter(|name| shipped::may_name_meters(name)).collect();
+        names.sort_by_key(|name| place(name).abs_diff(own));
         let mut found =
-            names.into_iter().filter_map(|name| Some((*name, named(name, metric)?.into_iter().find(|it| is(&it))?)));
+            names.into_iter().filter_map(|name| Some((name, named(name, metric)?.into_iter().find(|it| is(&it))?)));
         let (other, meter) = found.next()?;
         let same = |here: &&Meter| here.was.contains(&meter.name) || meter.was.contains(&here.name);
         let here = |here: &Meter| {
@@ -275,6 +278,17 @@ impl Profile {
             format!("{}{}", here.prometheus_name(), suffix.or(here.suffixes().first().copied()).unwrap_or_default())
         };
         Some((other, self.meters.values().find(same).map(here)))
+    }
+
+    /// The names that Prometheus sees of all series of its meters.
+    fn series(&self) -> &FxHashSet<String> {
+        self.series.get_or_init(|| {
+            let of = |meter: &Meter| {
+                let name = meter.prometheus_name();
+                meter.suffixes().iter().map(move |suffix| format!("{name}{suffix}"))
+            };
+            self.meters.values().flat_map(of).collect()
+        })
     }
 }
 
@@ -293,7 +307,8 @@ fn named(version: &str, metric: &str) -> Option<Vec<Meter>> {
 
 /// Where a version stands among those that ship: as many are older.
 fn place(name: &str) -> usize {
+    static SHIPPED: OnceLock<Vec<Vec<u32>>> = OnceLock::new();
     let parts = |name: &str| -> Vec<u32> { name.split('.').filter_map(|part| part.parse().ok()).collect() };
-    let own = parts(name);
-    Profile::NAMES.iter().filter(|other| parts(other) < own).count()
+    let (shipped, own) = (SHIPPED.get_or_init(|| Profile::NAMES.iter().map(|name| parts(name)).collect()), parts(name));
+    shipped.iter().filter(|other| **other < own).count()
 }

@@ -5,7 +5,7 @@ mod endpoints;
 mod fields;
 mod meters;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -187,6 +187,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
         shapes,
         models: models(&meters),
         meters,
+        series: OnceLock::new(),
         endpoints,
         env: env?,
         lines: lines?,
