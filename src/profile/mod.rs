@@ -67,6 +67,8 @@ pub struct Profile {
     env: &'static str,
     lines: lines::Lines,
     loggers: &'static str,
+    /// The levels of those that have one of their own.
+    levels: BTreeMap<&'static str, &'static str>,
     threads: &'static str,
 }
 
@@ -202,7 +204,7 @@ impl Profile {
     }
     /// The level of a logger of a fresh server, if it is one of its own.
     pub fn logger(&self, name: &str) -> Option<&'static str> {
-        self.loggers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+        self.levels.get(name).copied()
     }
     /// How a process writes a line of its log, if a recording or its source tells of it.
     pub fn line(&self, kind: LineKind) -> Option<&LineForm> {
