@@ -78,6 +78,7 @@ pub use view::{
     Backlog, Command, CommandError, DatabaseView, ExecutionSeen, Job, Level, LimitReached, Port, RunningJob,
     Schedulable,
 };
+#[cfg(feature = "internals")]
 pub use wording::Line;
 
 use crate::random::{Seed, name_key};
