@@ -65,7 +65,9 @@ use std::sync::Arc;
 pub use changes::StateChange;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
-pub use lines::{Lines, LogEvent};
+pub use lines::Lines;
+#[cfg(any(feature = "cli", feature = "internals"))]
+pub use lines::LogEvent;
 pub use listening::{About, Reason};
 pub use log::Log;
 pub use member::{Member, Process};
