@@ -13,6 +13,7 @@ mod healthcheck;
 mod judge;
 mod lab;
 mod load;
+mod logs;
 mod matrix;
 mod rules;
 mod sensitivity;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser};
 
+use super::logs::Logs;
 use super::told::Told;
 use super::{Exit, complain, load, print};
 use crate::profile::Profile;
@@ -81,6 +82,10 @@ pub(super) struct Serve {
     /// Write the ports to this file, as JSON, once they are open
     #[arg(long)]
     ready_file: Option<PathBuf>,
+    /// Write the members' logs into this folder: NAME.log as Kestra's console shows it (colours included), NAME.jsonl as
+    /// JSON lines; `-` writes JSON lines to standard output
+    #[arg(long, value_name = "DIR")]
+    logs: Option<PathBuf>,
     /// Tell each request to a member on standard error: time, member, method, path, status, and of a refused one the header
     /// it is about (`accept` of a 406); twice: all headers too
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -161,7 +166,8 @@ impl Serve {
             print(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
             Ok(())
         };
-        match serve(session, options, clock, ready) {
+        let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
+        match logs.and_then(|logs| serve(session, options, clock, ready, logs)) {
             Ok(()) => Exit::Ok,
             Err(why) => {
                 complain(&format!("error: {why}\n"));
@@ -216,22 +222,52 @@ fn serve(
     options: Options,
     clock: Clock,
     ready: impl FnOnce(&Addresses) -> Result<(), String>,
+    mut logs: Option<Logs>,
 ) -> Result<(), String> {
     let told = |error: ServeError| error.to_string();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let running: Running = runtime.block_on(async {
         // Before anybody knows of a port: whoever ends it right after the start is heard.
         let stop = stop_signal();
         let running = server::start(session, options, clock).map_err(told)?;
         ready(running.addresses())?;
-        tokio::select! {
-            () = stop => running.stop(),
-            () = running.ended() => {}
+        let ended = tokio::select! {
+            () = stop => Ok(false),
+            () = running.ended() => Ok(true),
+            why = written(&running, &mut logs) => Err(why),
+        }?;
+        // What came since the last look.
+        write(&running, &mut logs).unwrap_or(Ok(()))?;
+        if !ended {
+            running.stop();
         }
         Ok::<Running, String>(running)
     })?;
     running.join().map_err(told)
+}
+
+/// Real time between two looks at the logs.
+const LOOKS: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Writes what came to the logs: what went wrong, if anything did; none when the model has panicked.
+fn write(running: &Running, logs: &mut Option<Logs>) -> Option<Result<(), String>> {
+    let Some(logs) = logs else { return Some(Ok(())) };
+    let news = running.session(|session| logs.news(session.simulation())).ok()?;
+    Some(logs.write(&news))
+}
+
+/// Writes what comes to the logs, as long as it can; then why it cannot. It waits for ever when nobody wants them.
+async fn written(running: &Running, logs: &mut Option<Logs>) -> String {
+    while logs.is_some() {
+        match write(running, logs) {
+            Some(Err(why)) => return why,
+            Some(Ok(())) => tokio::time::sleep(LOOKS).await,
+            // Whoever waits for the end tells it.
+            None => break,
+        }
+    }
+    std::future::pending().await
 }
 
 /// Begins to listen for SIGINT and SIGTERM, so that none is missed from here on; the future is done when one has come.

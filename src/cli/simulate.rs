@@ -1,16 +1,19 @@
 //! `run`: a scenario in virtual time to its end.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
+use super::logs::Logs;
 use super::told::Told;
 use super::{Exit, Format, complain, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
-use crate::report;
-use crate::run::run;
-use crate::time::Calendar;
+use crate::report::{self, Report};
+use crate::run::{Session, run};
+use crate::scenario::Plan;
+use crate::time::{Calendar, Duration, Instant};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -27,6 +30,10 @@ pub(super) struct Run {
     /// Date of the scenario's start: a date, or `now` [default: that of the scenario, else 2026-01-05T08:00:00Z]
     #[arg(long, value_parser = super::start)]
     start: Option<jiff::Timestamp>,
+    /// Write the members' logs into this folder: NAME.log as Kestra's console shows it (colours included), NAME.jsonl as
+    /// JSON lines; `-` writes JSON lines to standard output, before the report
+    #[arg(long, value_name = "DIR")]
+    logs: Option<PathBuf>,
     /// Form of the report
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -42,7 +49,12 @@ impl Run {
             return Exit::Input;
         };
         let calendar = self.start.or(plan.start).map_or(Calendar::default(), Calendar::starting);
-        match run(&Arc::new(plan), self.seed, calendar, None) {
+        let plan = Arc::new(plan);
+        let report = match &self.logs {
+            None => run(&plan, self.seed, calendar, None).map_err(|limit| limit.to_string()),
+            Some(place) => with_logs(&plan, (self.seed, calendar), place),
+        };
+        match report {
             Ok(report) => {
                 match self.format {
                     Format::Text => print(&report.text()),
@@ -57,10 +69,30 @@ impl Run {
                 }
                 told.exit(self.strict, if report.failed() { Exit::Found } else { Exit::Ok })
             }
-            Err(limit) => {
-                complain(&format!("error: {limit}\n"));
+            Err(why) => {
+                complain(&format!("error: {why}\n"));
                 Exit::Cannot
             }
         }
     }
+}
+
+/// Virtual time between two looks at the logs: a member that writes 2,000 lines a second loses none.
+const LOOKS: Duration = Duration::seconds(5);
+
+/// Runs a plan to its end, writing the members' logs on the way.
+fn with_logs(plan: &Arc<Plan>, (seed, calendar): (Seed, Calendar), place: &Path) -> Result<Report, String> {
+    let mut logs = Logs::to(place, plan)?;
+    let mut session = Session::new(plan.clone(), seed, calendar).with_lines();
+    let end = Instant::START + plan.duration;
+    loop {
+        let to = end.min(session.now() + LOOKS);
+        session.advance(to).map_err(|limit| limit.to_string())?;
+        let news = logs.news(session.simulation());
+        logs.write(&news)?;
+        if to >= end {
+            break;
+        }
+    }
+    Ok(session.report())
 }

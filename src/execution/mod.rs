@@ -25,4 +25,4 @@ pub use rules::{Part, Scope, allowed, fold};
 pub use tree::Node;
 pub use tree::{Does, Tree};
 pub use variables::Naming;
-pub use work::{Done, Reads, Render, Toggle, deep_map, needed, work};
+pub use work::{Done, Reads, Render, Toggle, deep_map, messages, needed, work};

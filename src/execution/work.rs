@@ -21,6 +21,8 @@ pub struct Done {
     pub labels: Vec<(String, String)>,
     /// The variables that the execution has from now on.
     pub variables: Option<Map<String, Json>>,
+    /// What it logs at a level of its own: the messages of a Log.
+    pub says: Vec<String>,
     /// What it says when it fails for another reason: that of a Fail without a condition.
     pub words: Option<String>,
     /// The trigger that it switches.
@@ -186,12 +188,31 @@ fn returned(call: &mut Call<'_, '_>) -> Result<Done, String> {
 }
 
 fn logged(call: &mut Call<'_, '_>) -> Result<Done, String> {
-    for key in ["message", "format"] {
+    let mut says = Vec::new();
+    for key in SAYS {
         if let Some(value) = call.properties.get(key) {
-            deep(value, call.render)?;
+            says.extend(texts(&deep(value, call.render)?));
         }
     }
-    Ok(Done::default())
+    Ok(Done { says, ..Done::default() })
+}
+
+/// The properties of a Log, and of an Echo, that say what is logged.
+const SAYS: [&str; 2] = ["message", "format"];
+
+/// What a Log logs whose properties are no templates.
+pub fn messages(properties: &Map<String, Json>) -> Vec<String> {
+    SAYS.iter().filter_map(|key| properties.get(*key)).flat_map(texts).collect()
+}
+
+/// One text, or several.
+fn texts(value: &Json) -> Vec<String> {
+    match value {
+        Json::Array(items) => items.iter().flat_map(texts).collect(),
+        Json::String(text) => vec![text.clone()],
+        Json::Null => Vec::new(),
+        other => vec![other.to_string()],
+    }
 }
 
 fn values(call: &mut Call<'_, '_>) -> Result<Done, String> {

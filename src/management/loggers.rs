@@ -7,32 +7,12 @@ use serde_json::{Map, Value, json};
 use super::error::{Error, Kind};
 use super::reply::Reply;
 use super::{Context, Handled};
-use crate::profile::{LoggerBodies, TextBody};
+use crate::profile::{LoggerBodies, Profile, TextBody};
+use crate::simulator::levels::{LEVELS, ROOT, ancestors, configured, effective, named};
 use crate::simulator::{Command, Level};
 
-/// In the order of the Java enum, which numbers in a POST count; `None` is NOT_SPECIFIED.
-const LEVELS: [(&str, Option<Level>); 8] = [
-    ("ALL", Some(Level::All)),
-    ("TRACE", Some(Level::Trace)),
-    ("DEBUG", Some(Level::Debug)),
-    ("INFO", Some(Level::Info)),
-    ("WARN", Some(Level::Warn)),
-    ("ERROR", Some(Level::Error)),
-    ("OFF", Some(Level::Off)),
-    ("NOT_SPECIFIED", None),
-];
-const ROOT: &str = "ROOT";
 /// Where Jackson says it found a mistake in a tree it had read before.
 const IN_TREE: &str = "\n at [Source: UNKNOWN; byte offset: #UNKNOWN]";
-
-/// `a.b` and `a` of `a.b.c`.
-fn ancestors(name: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(name.rsplit_once('.'), |(above, _)| above.rsplit_once('.')).map(|(above, _)| above)
-}
-
-fn named(level: &str) -> Option<Option<Level>> {
-    LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(level)).map(|(_, level)| *level)
-}
 
 fn name_of(level: Option<Level>) -> &'static str {
     LEVELS.iter().find(|(_, other)| *other == level).map_or("NOT_SPECIFIED", |(name, _)| name)
@@ -40,6 +20,7 @@ fn name_of(level: Option<Level>) -> &'static str {
 
 /// The loggers of a member.
 struct Loggers<'a> {
+    profile: &'static Profile,
     /// Those of a fresh server, with the words of their levels.
     fresh: BTreeMap<&'static str, &'static str>,
     set: &'a BTreeMap<String, Option<Level>>,
@@ -47,20 +28,15 @@ struct Loggers<'a> {
 
 impl<'a> Loggers<'a> {
     fn of(context: &Context<'a>) -> Loggers<'a> {
-        let fresh = context.member.profile().loggers();
-        Loggers { fresh, set: context.process.loggers() }
+        let profile = context.member.profile();
+        Loggers { profile, fresh: profile.loggers(), set: context.process.loggers() }
     }
+
     fn configured(&self, name: &str) -> Option<Level> {
-        let fresh = || self.fresh.get(name).and_then(|level| named(level)).flatten();
-        match self.set.get(name) {
-            // ROOT always has a level.
-            Some(None) if name == ROOT => fresh(),
-            Some(level) => *level,
-            None => fresh(),
-        }
+        configured(self.profile, self.set, name)
     }
     fn effective(&self, name: &str) -> Option<Level> {
-        std::iter::once(name).chain(ancestors(name)).chain([ROOT]).find_map(|name| self.configured(name))
+        effective(self.profile, self.set, name)
     }
     fn exists(&self, name: &str) -> bool {
         let below = |other: &String| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
@@ -201,7 +177,6 @@ fn token(value: &Value) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Profile;
 
     #[test]
     fn every_level_of_every_version_is_a_level() {

@@ -8,6 +8,7 @@
 mod answers;
 mod binder;
 mod endpoint;
+mod lines;
 mod meter;
 mod probe;
 mod quirk;
@@ -32,6 +33,7 @@ pub use answers::{
 };
 pub use binder::Binder;
 pub use endpoint::{Endpoint, Fixed, Handler, Method, Port, Says};
+pub use lines::{LineDate, LineForm, LineKind, LineLevel};
 pub use meter::{Kind, Meter, MeterId, Start};
 pub use probe::Probe;
 pub use quirk::{Language, Quirk, TextForm};
@@ -63,7 +65,10 @@ pub struct Profile {
     series: OnceLock<FxHashSet<String>>,
     endpoints: Vec<Endpoint>,
     env: &'static str,
+    lines: lines::Lines,
     loggers: &'static str,
+    /// The levels of those that have one of their own.
+    levels: BTreeMap<&'static str, &'static str>,
     threads: &'static str,
 }
 
@@ -196,6 +201,26 @@ impl Profile {
             loggers.insert(name, level);
         }
         loggers
+    }
+    /// The level of a logger of a fresh server, if it is one of its own.
+    pub fn logger(&self, name: &str) -> Option<&'static str> {
+        self.levels.get(name).copied()
+    }
+    /// How a process writes a line of its log, if a recording or its source tells of it.
+    pub fn line(&self, kind: LineKind) -> Option<&LineForm> {
+        self.lines.form(kind)
+    }
+    /// How its console writes the time of a line.
+    pub fn line_date(&self) -> LineDate {
+        self.lines.date
+    }
+    /// What stands before `executions` in a path of its API: `main/`, or nothing.
+    pub fn tenant_path(&self) -> &'static str {
+        self.lines.tenant
+    }
+    /// Whether the id of a worker is a UUID in its log.
+    pub fn names_workers_by_uuid(&self) -> bool {
+        self.lines.worker_uuids
     }
     /// What a process of this version can run.
     pub fn roles(&self) -> impl Iterator<Item = Role> {

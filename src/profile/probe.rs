@@ -167,6 +167,10 @@ probes! {
     ExecutorThreads = "executor.threads",
     /// Evaluation loops of the scheduler, one a second.
     SchedulerLoops = "scheduler.loops",
+    /// Log events at level DEBUG.
+    LogDebug = "log.debug",
+    /// Log events at level TRACE.
+    LogTrace = "log.trace",
     /// Log events at level INFO.
     LogInfo = "log.info",
     /// Log events at level WARN.

@@ -33,12 +33,12 @@ shipped! {
     "0.17": "version.yaml";
     "0.18": "version.yaml";
     "0.19": "version.yaml";
-    "0.20": "version.yaml" "meters.yaml" "configs.json" "env.json" "info.json" "loggers.txt" "threads.txt";
+    "0.20": "version.yaml" "meters.yaml" "configs.json" "env.json" "info.json" "lines.txt" "loggers.txt" "threads.txt";
     "1.0": "version.yaml";
     "1.1": "version.yaml";
     "1.2": "version.yaml";
-    "1.3": "version.yaml" "meters.yaml" "endpoints.yaml" "configs.json" "env.json" "info.json" "loggers.txt" "threads.txt";
-    "2.0": "version.yaml" "meters.yaml" "beans.json" "env.json" "info.json" "loggers.txt" "threads.txt";
+    "1.3": "version.yaml" "meters.yaml" "endpoints.yaml" "configs.json" "env.json" "info.json" "lines.txt" "loggers.txt" "threads.txt";
+    "2.0": "version.yaml" "meters.yaml" "beans.json" "env.json" "info.json" "lines.txt" "loggers.txt" "threads.txt";
 }
 
 /// Whether a version may have names of meters of its own; one that says none of these words has those of the one it extends.

@@ -39,6 +39,8 @@ pub struct Session {
     scaling: Option<Scaling>,
     /// Old happenings make room for new ones.
     endless: bool,
+    /// The members' logs are kept.
+    lines: bool,
     checkpoints: Option<Checkpoints>,
     /// Grows with every command, and with every beginning anew.
     version: u64,
@@ -82,6 +84,7 @@ impl Session {
             agenda: agenda(&plan),
             judge: Judge::new(&plan),
             endless: false,
+            lines: false,
             plan,
             seed,
             calendar,
@@ -136,11 +139,22 @@ impl Session {
         self
     }
 
+    /// The same, keeping the lines of the members' logs: [`Simulation::lines`]. To be said at the beginning.
+    #[must_use]
+    pub fn with_lines(mut self) -> Session {
+        self.lines = true;
+        self.simulation.keep_lines();
+        self
+    }
+
     /// The cluster at its beginning.
     fn beginning(&self) -> Simulation {
         let mut simulation = Simulation::new(self.plan.clone(), self.seed, self.calendar);
         if self.endless {
             simulation.forget_old_happenings();
+        }
+        if self.lines {
+            simulation.keep_lines();
         }
         simulation
     }
@@ -161,6 +175,7 @@ impl Session {
     pub fn restart(&mut self) {
         let anew = Session::new(self.plan.clone(), self.seed, self.calendar);
         let anew = if self.endless { anew.endless() } else { anew };
+        let anew = if self.lines { anew.with_lines() } else { anew };
         *self = Session { version: self.version + 1, ..anew };
     }
 

@@ -355,7 +355,7 @@ impl World {
         let members = session.plan().cluster.members.len();
         let remembered = (0..members).map(|_| Remembered::default()).collect();
         // Nobody knows how long it is served.
-        let session = session.endless();
+        let session = session.endless().with_lines();
         // A session that somebody has moved already goes on from there.
         let now = session.now().max(Instant::START);
         clock.jump(now);

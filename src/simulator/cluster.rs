@@ -53,20 +53,6 @@ impl Cluster {
         self.members[member].record(meter, subject, time, &cx.plan, cx.now);
     }
 
-    /// A line of a member's own log.
-    pub(super) fn log_info(&mut self, member: usize) {
-        if let Some(process) = &mut self.members[member].process {
-            process.logged.info += 1;
-        }
-    }
-
-    /// A warning in a member's own log.
-    pub(super) fn log_warn(&mut self, member: usize) {
-        if let Some(process) = &mut self.members[member].process {
-            process.logged.warn += 1;
-        }
-    }
-
     /// Sets the rates of what a process does by itself, after something about it changed.
     pub(super) fn pace(&mut self, cx: &Context, member: usize) {
         let it = &mut self.members[member];

@@ -96,6 +96,7 @@ impl Simulation {
         if process.is_some_and(|process| !process.set_logger(logger, level)) {
             return Err(CommandError::TooMany("loggers", limits::LOGGERS));
         }
+        self.cluster.plan_heartbeat(&mut self.cx, member);
         if let Some(level) = level {
             self.cx.tell(Happening::LoggerSet { member, logger: Arc::from(logger), level });
         }

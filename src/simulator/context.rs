@@ -9,6 +9,7 @@ use super::changes::{Changes, StateChange};
 use super::database::Database;
 use super::event::{Event, EventQueue};
 use super::happening::{Happening, Journal, JournalEntry};
+use super::lines::Lines;
 use super::listening::Reason;
 use super::log::Log;
 use super::outbox::Outbox;
@@ -36,6 +37,8 @@ pub(super) struct Context {
     pub(super) flows: Vec<FlowModel>,
     pub(super) truth: Truth,
     pub(super) journal: Journal,
+    /// Lines of the members' logs, when somebody reads them.
+    pub(super) lines: Option<Lines>,
     pub(super) changes: Changes,
     pub(super) outbox: Outbox,
     /// What templates may ask for.
@@ -74,6 +77,7 @@ impl Context {
             flows: plan.flows.iter().map(|flow| FlowModel::new(&plan, flow)).collect(),
             truth: Truth::default(),
             journal: Journal::new(limits::JOURNAL),
+            lines: None,
             changes: Changes::new(&plan),
             outbox: Outbox::new(),
             secrets: Arc::new(secrets(&plan)),

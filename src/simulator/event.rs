@@ -35,6 +35,8 @@ pub(super) enum Event {
     Start { member: u32, life: u32 },
     /// Something comes to a process.
     Comes { member: u32, life: u32, cause: Cause },
+    /// A process whose level says so writes that it is alive.
+    Heartbeat { member: u32, life: u32 },
     /// A declared poller asks a member.
     Poll { member: u32, poller: u32, life: u32 },
     /// A loop of a scheduler over many triggers, if their number is still the same.

@@ -4,11 +4,13 @@ use super::behaviour::{Fate, TaskModel};
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
+use super::lines::LineAbout;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, Outcome, RunningWork, TaskEnd, Work};
 use super::{Job, RunningJob};
 use crate::flow::{Span, State};
+use crate::profile::LineKind;
 use crate::profile::{Quirk, Role};
 use crate::random::noise;
 use crate::scenario::RealAnswer;
@@ -58,7 +60,8 @@ impl Cluster {
                 self.count(cx, member, Meter::WorkerRunning, subject);
                 self.produce(cx, member, Class::WorkerTaskResult, 1);
                 self.write_logs(cx, member, 1);
-                self.log_info(member);
+                let about = LineAbout::TaskRun { flow, task, number, run, attempt, end: None };
+                self.log(cx, member, LineKind::TaskStarted, about);
                 self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, flow, number, run, attempt });
             }
             Work::Trigger { flow, index, .. } => {
@@ -150,8 +153,11 @@ impl Cluster {
             self.produce(cx, member, Class::WorkerTaskResult, 1);
         }
         self.write_logs(cx, member, 1 + job.outcome.logs);
-        self.log_info(member);
         let mut state = job.outcome.state;
+        let end = Some((state, cx.now.since(job.started)));
+        let about = LineAbout::TaskRun { flow, task, number, run, attempt, end };
+        self.log_own(cx, member, &about);
+        self.log(cx, member, LineKind::TaskEnded, about);
         match fate {
             Fate::Lost => {
                 cx.truth.results_lost += 1;

@@ -8,9 +8,11 @@ use super::event::{Event, ExitCause};
 use super::grid::next_on_grid;
 use super::happening::Happening;
 use super::jvm::Jvm;
+use super::lines::LineAbout;
 use super::member::AfterExit;
 use super::process::{Cause, Effect};
 use super::queue::QueueKind;
+use crate::profile::LineKind;
 use crate::profile::{Quirk, Role};
 use crate::random::{name_key, noise};
 use crate::scenario::{DatabaseFault, Restart};
@@ -34,7 +36,12 @@ impl Simulation {
             match effect {
                 Effect::After(delay, cause) => self.will_come(member, now + delay, cause),
                 Effect::At(at, cause) => self.will_come(member, at, cause),
-                Effect::ShutsDown => self.cx.tell(Happening::ShutsDown { member }),
+                Effect::ShutsDown => {
+                    self.cx.tell(Happening::ShutsDown { member });
+                    for kind in [LineKind::ShutdownSignal, LineKind::ShutdownInitiated] {
+                        self.cluster.log(&mut self.cx, member, kind, LineAbout::Itself);
+                    }
+                }
                 Effect::Slows => {
                     self.cluster.pace(&self.cx, member);
                     self.controller_changed();
@@ -63,6 +70,7 @@ impl Simulation {
         let boot = draws.log_normal(Duration::milliseconds(7_000), Duration::milliseconds(9_000));
         it.start(self.cx.seed, now);
         self.cx.tell(Happening::Starts { member });
+        self.cluster.log_start(&mut self.cx, member);
         if self.misses_database(member) {
             self.will_come(member, now + boot.times(0.6), Cause::Exits(ExitCause::NoDatabase));
         }
@@ -114,6 +122,7 @@ impl Simulation {
         if now > self.cx.born {
             self.cx.tell(Happening::ComesUp { member });
         }
+        self.cluster.log_up(&mut self.cx, member);
         self.controller_changed();
         self.register_worker(member);
         self.cluster.pace(&self.cx, member);
@@ -162,11 +171,11 @@ impl Simulation {
     fn meets_fatal_error(&mut self, member: usize, lives: Duration, cause: ExitCause) {
         let now = self.cx.now;
         let it = &mut self.cluster.members[member];
-        let Some(process) = it.process.as_mut().filter(|process| process.came_up()) else { return };
+        let Some(process) = it.process.as_ref().filter(|process| process.came_up()) else { return };
         if process.is_doomed() {
             return;
         }
-        process.logged.error += 1;
+        self.cluster.log(&mut self.cx, member, LineKind::QueueFatal, LineAbout::Broken(0));
         self.comes(member, Cause::Doomed);
         self.will_come(member, now + lives, Cause::Exits(cause));
         self.cluster.pace(&self.cx, member);
@@ -191,6 +200,9 @@ impl Simulation {
 
     /// A process ends by itself.
     fn exit(&mut self, member: usize, cause: ExitCause) {
+        if cause == ExitCause::Stopped {
+            self.cluster.log(&mut self.cx, member, LineKind::ShutdownCompleted, LineAbout::Itself);
+        }
         self.cx.tell(Happening::exits(member, cause));
         self.end_process(member);
     }
@@ -362,9 +374,11 @@ impl Simulation {
         } else {
             Some(database::life_without(how, role, running, &mut draws))
         };
-        process.logged.warn += 10;
-        process.logged.error += 1;
         let patience = process.patience();
+        for connection in 0..10 {
+            self.cluster.log(&mut self.cx, member, LineKind::ConnectionLost, LineAbout::Broken(connection));
+        }
+        self.cluster.log(&mut self.cx, member, LineKind::QueueFatal, LineAbout::Broken(0));
         if let Some(lives) = lives {
             // What waits for the pool to give up is saved by a database that comes back.
             if how != Loss::Stalled && !(lingers && lives > Duration::seconds(10)) {

@@ -12,6 +12,8 @@ pub const STARTED: usize = 100_000;
 pub const EVENTS: u64 = 1_000_000_000;
 /// Lines of the journal.
 pub const JOURNAL: usize = 100_000;
+/// Lines of a member's log that are kept; older ones are dropped.
+pub const LINES: usize = 10_000;
 /// Changes of executions that something is expected of.
 pub const CHANGES: usize = 1_000_000;
 /// Answers of the Flow triggers of which is asked.

@@ -6,12 +6,14 @@ use super::context::Context;
 use super::event::Event;
 use super::grid::next_on_grid;
 use super::happening::Happening;
+use super::lines::LineAbout;
 use super::meters::{Class, Meter, Subject};
 use super::queue::{Message, QueueKind};
 use super::worker::{JobOrder, Work};
+use crate::profile::LineKind;
 use crate::profile::Role;
 use crate::random::noise;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// The processes the cluster knows, and its looks at them.
 #[derive(Clone, Debug, Default)]
@@ -156,7 +158,10 @@ impl Liveness {
             match service.disconnected {
                 None if cx.now.since(silent) > timings.timeout => {
                     service.disconnected = Some(cx.now);
-                    cx.tell(Happening::Disconnected { member, silence: cx.now.since(silent) });
+                    let (life, silence) = (service.life, cx.now.since(silent));
+                    cx.tell(Happening::Disconnected { member, silence });
+                    let about = LineAbout::Process { member, life, silence };
+                    cluster.log(cx, coordinator, LineKind::Silent, about);
                 }
                 Some(since) if cx.now.since(since) >= cluster.members[member].grace() => {
                     self.write_off(cx, cluster, coordinator, index);
@@ -172,9 +177,9 @@ impl Liveness {
     /// The cluster gives a process up, and its jobs to whoever polls next.
     fn write_off(&mut self, cx: &mut Context, cluster: &mut Cluster, coordinator: usize, index: usize) {
         let service = &mut self.services[index];
-        service.silent_since = None;
+        let silent = service.silent_since.take();
         service.inactive = true;
-        let member = service.member;
+        let (member, life) = (service.member, service.life);
         let mut orphans = std::mem::take(&mut service.orphans);
         // It still stands still somewhere: its jobs are taken from it all the same.
         if !service.gone
@@ -189,8 +194,15 @@ impl Liveness {
             jobs = orphans.len();
         }
         cx.tell(Happening::Inactive { member, jobs });
+        let about = LineAbout::Process { member, life, silence: silent.map_or(Duration::ZERO, |at| cx.now.since(at)) };
+        cluster.log(cx, coordinator, LineKind::WrittenOff, about.clone());
+        if cluster.members[member].role().runs(Role::Worker) {
+            cluster.log(cx, coordinator, LineKind::Restarts, about);
+        }
         for order in orphans {
-            if matches!(order.work, Work::Task { .. }) {
+            if let Work::Task { flow, task, number, run, attempt, .. } = order.work {
+                let about = LineAbout::TaskRun { flow, task, number, run, attempt, end: None };
+                cluster.log(cx, coordinator, LineKind::Resubmitted, about);
                 cx.truth.resubmitted += 1;
             }
             cluster.produce(cx, coordinator, Class::WorkerJob, 1);

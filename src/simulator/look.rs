@@ -126,6 +126,8 @@ impl Simulation {
         look.set(Probe::LogInfo, (process.logged.info + start_lines) as f64);
         look.set(Probe::LogWarn, process.logged.warn as f64);
         look.set(Probe::LogError, process.logged.error as f64);
+        look.set(Probe::LogDebug, process.logged.debug as f64);
+        look.set(Probe::LogTrace, process.logged.trace as f64);
     }
 
     /// How a member uses its connections.

@@ -12,7 +12,7 @@ use super::queue::QueueKind;
 use super::worker::Worker;
 use super::{Level, Port, limits};
 use crate::metrics::{Common, Registry};
-use crate::profile::{Binder, Profile, Quirk, Role};
+use crate::profile::{Binder, LineLevel, Profile, Quirk, Role};
 use crate::random::{Seed, name_key};
 use crate::scenario::{MemberPlan, Plan, Restart, Thread};
 use crate::time::{Duration, Instant};
@@ -160,6 +160,21 @@ pub(super) struct Logged {
     pub(super) info: u64,
     pub(super) warn: u64,
     pub(super) error: u64,
+    pub(super) debug: u64,
+    pub(super) trace: u64,
+}
+
+impl Logged {
+    /// One more line of a level.
+    pub(super) fn count(&mut self, level: LineLevel) {
+        match level {
+            LineLevel::Trace => self.trace += 1,
+            LineLevel::Debug => self.debug += 1,
+            LineLevel::Info => self.info += 1,
+            LineLevel::Warn => self.warn += 1,
+            LineLevel::Error => self.error += 1,
+        }
+    }
 }
 
 impl Lasting {
@@ -213,7 +228,7 @@ impl Member {
             jvm: Jvm::new(self.plan.role, self.draw_key(), self.plan.heap, now),
             polling: Polling::new(now),
             worker: Worker::new(self.plan.threads),
-            logged: Logged { info: 11, warn: 4, error: 0 },
+            logged: Logged { info: 11, warn: 4, error: 0, debug: 0, trace: 0 },
             http_requests: 0,
             last_ready_loop: Instant::NEVER,
             memory_forecast: 0,

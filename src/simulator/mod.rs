@@ -28,8 +28,10 @@ mod integral;
 mod jobs;
 mod jvm;
 mod laws;
+pub mod levels;
 mod life;
 pub mod limits;
+mod lines;
 mod listening;
 mod liveness;
 mod log;
@@ -56,6 +58,7 @@ mod truth;
 mod variables;
 mod view;
 mod wear;
+mod wording;
 mod worker;
 
 use std::sync::Arc;
@@ -63,6 +66,9 @@ use std::sync::Arc;
 pub use changes::StateChange;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
+pub use lines::Lines;
+#[cfg(any(feature = "cli", feature = "internals"))]
+pub use lines::LogEvent;
 pub use listening::{About, Reason};
 pub use log::Log;
 pub use member::{Member, Process};
@@ -75,6 +81,8 @@ pub use view::{
     Backlog, Command, CommandError, DatabaseView, ExecutionSeen, Job, Level, LimitReached, Port, RunningJob,
     Schedulable,
 };
+#[cfg(feature = "internals")]
+pub use wording::Line;
 
 use crate::random::{Seed, name_key};
 use crate::scenario::{Answering, Plan};
@@ -172,6 +180,7 @@ impl Simulation {
             }
             Event::Deliver(kind) => self.deliver(kind),
             Event::TriggerDue { trigger, generation } => scheduler.due(cx, cluster, executor, trigger, generation),
+            Event::Heartbeat { member, life } => cluster.heartbeat(cx, member as usize, life),
             Event::Backfill { trigger, turn } => scheduler.backfill(cx, (cluster, executor), trigger, turn),
             Event::RetryDue { execution, flow, number, run } => {
                 if let Some((trigger, state)) = executor.due(cx, cluster, (execution, (flow, number)), run) {
@@ -361,6 +370,7 @@ impl Simulation {
             + self.cx.events.bytes()
             + self.executor.bytes()
             + self.cx.journal.own_bytes()
+            + self.cx.lines.as_ref().map_or(0, Lines::own_bytes)
             + self.cx.changes.log.own_bytes()
             + self.cx.outbox.sent.own_bytes()
     }

@@ -9,11 +9,13 @@ use rustc_hash::FxHashMap;
 
 use super::context::Context;
 use super::limits;
+use super::lines::constant;
 use super::log::Log;
 use super::worker::{Outcome, Work};
-use crate::execution::Done;
-use crate::flow::State;
+use crate::execution::{self, Done};
+use crate::flow::{self, State, Task};
 use crate::notify::{Message, Request};
+use crate::profile::LineLevel;
 use crate::scenario::{Answer, Answering, RealAnswer};
 use crate::time::{Duration, Instant};
 
@@ -263,6 +265,34 @@ impl Outbox {
     /// What a task run made of itself, or was to.
     pub(super) fn prepared(&self, execution: (u32, u64), run: u32) -> Option<&Prepared> {
         self.prepared.get(&execution)?.iter().find(|(other, ..)| *other == run).map(|(_, what, _)| what)
+    }
+
+    /// What a task run says itself, in Kestra's words: the messages of a Log, and what went wrong. Why an attempt fails that
+    /// does so by its `behaviour` nobody has said.
+    pub(super) fn said(&self, execution: (u32, u64), run: u32, task: &Task, failed: bool) -> Vec<(LineLevel, String)> {
+        let done = match self.prepared(execution, run) {
+            Some(Prepared::Done(done)) => Some(done),
+            _ => None,
+        };
+        let mut said = Vec::new();
+        if matches!(flow::core(&task.kind), Some("Log" | "Echo")) {
+            let level = match task.properties.get("level") {
+                None => Some(LineLevel::Info),
+                Some(_) => constant(task, "level").and_then(LineLevel::named),
+            };
+            let messages = match done {
+                Some(done) => done.says.clone(),
+                None => execution::messages(&task.properties),
+            };
+            // A level that only a template knows is not worked out.
+            said.extend(level.into_iter().flat_map(|level| messages.iter().map(move |it| (level, it.clone()))));
+        }
+        let errors = done
+            .into_iter()
+            .filter(|_| failed)
+            .flat_map(|done| done.logs.iter().chain(done.error.as_ref().or(done.words.as_ref())));
+        said.extend(errors.map(|words| (LineLevel::Error, words.clone())));
+        said
     }
 
     /// What the durations of a task run came to.

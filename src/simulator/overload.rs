@@ -2,8 +2,9 @@
 
 use super::Simulation;
 use super::event::Event;
+use super::lines::LineAbout;
 use super::meters::{Meter, Subject};
-use crate::profile::Role;
+use crate::profile::{LineKind, Role};
 use crate::time::Duration;
 
 /// What a loop takes for a trigger that is not due: 12043 of them took 1400 ms (reported: kestra-io/kestra#19073).
@@ -45,7 +46,7 @@ impl Simulation {
             self.cluster.time(&self.cx, member, Meter::SchedulerEvaluationLoop, Subject::Bare, takes);
             self.cluster.members[member].work(0.0, takes.as_seconds_f64(), self.cx.now);
             if takes > TOLD {
-                self.cluster.log_warn(member);
+                self.cluster.log(&mut self.cx, member, LineKind::Overloaded, LineAbout::Loop { triggers, took: takes });
             }
         }
         let life = self.cluster.members[member].life();

@@ -12,6 +12,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde::de::IgnoredAny;
 
 use super::endpoint::{Endpoint, Says};
+use super::lines::Lines;
 use super::shipped::Folder;
 use super::{Language, Meter, MeterId, Profile, Quirk, TextForm};
 use crate::document::{self, Diagnostic, Entry, Node, Object, Place, Reading, Source, Value};
@@ -24,6 +25,7 @@ const METERS_FILE: &str = "meters.yaml";
 const ENDPOINTS_FILE: &str = "endpoints.yaml";
 /// Recorded answers that handlers are made from: every version has them, its own or those of the one it extends.
 const ENV_FILE: &str = "env.json";
+const LINES_FILE: &str = "lines.txt";
 const LOGGERS_FILE: &str = "loggers.txt";
 const THREADS_FILE: &str = "threads.txt";
 /// Versions that extend each other.
@@ -166,6 +168,12 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
     let endpoints = all_endpoints(reading, layers)?;
     strangers(reading, own, &endpoints);
     let [env, loggers, threads] = [ENV_FILE, LOGGERS_FILE, THREADS_FILE].map(|name| recorded(reading, layers, name));
+    let lines = recorded(reading, layers, LINES_FILE).and_then(|text| {
+        let told = |why: &String| {
+            reading.error(&own.root.place, format!("`{LINES_FILE}`, {why}"), "versions/1.3/lines.txt shows the form");
+        };
+        Lines::read(text).inspect_err(told).ok()
+    });
     Some(Profile {
         name: own.folder.name,
         names_meters,
@@ -182,6 +190,8 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
         series: OnceLock::new(),
         endpoints,
         env: env?,
+        lines: lines?,
+        levels: loggers?.lines().filter_map(|line| line.split_once(' ')).collect(),
         loggers: loggers?,
         threads: threads?,
     })
@@ -411,7 +421,7 @@ fn recorded(reading: &mut Reading, layers: &[Layer], name: &str) -> Option<&'sta
 
 /// Tells files of the own folder that nothing reads.
 fn strangers(reading: &mut Reading, own: &Layer, endpoints: &[Endpoint]) {
-    let known = [VERSION_FILE, METERS_FILE, ENDPOINTS_FILE, ENV_FILE, LOGGERS_FILE, THREADS_FILE];
+    let known = [VERSION_FILE, METERS_FILE, ENDPOINTS_FILE, ENV_FILE, LINES_FILE, LOGGERS_FILE, THREADS_FILE];
     let is_body = |name: &str| {
         endpoints.iter().any(|it| matches!(&it.says, Says::Fixed(fixed) if fixed.file.as_deref() == Some(name)))
     };

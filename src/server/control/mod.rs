@@ -5,6 +5,7 @@ mod executions;
 mod faults;
 mod host;
 mod jump;
+mod lines;
 mod members;
 mod notifications;
 mod visitors;
@@ -60,6 +61,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/api/executions/ID/change-state", &[]),
     ("GET", "/api/notifications", &["since"]),
     ("GET", "/api/journal", &["since", "wait"]),
+    ("GET", "/members/NAME/log", &["level", "tail", "format"]),
     ("GET", "/api/scenario", &[]),
     ("POST", "/api/reset", &[]),
     ("GET", "/sd", &[]),
@@ -98,6 +100,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/metrics", get(own_metrics))
         .route("/health", get(health))
         .route("/members/{name}", any(members::member))
+        .route("/members/{name}/log", get(lines::log))
         .route("/members/{name}/", any(members::member))
         .route("/members/{name}/{*path}", any(members::member))
         .fallback(unknown_path)

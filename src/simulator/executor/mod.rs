@@ -25,6 +25,7 @@ use super::context::Context;
 use super::heard::{Heard, stored};
 use super::inputs;
 use super::limits;
+use super::lines::LineAbout;
 use super::listening::{Listening, Reason};
 use super::messages::Moment;
 use super::meters::{Class, Meter, QueueName, Subject};
@@ -39,6 +40,7 @@ use crate::execution::{self, Command, Dialect, Event as Step, Scratch, Toggle};
 use crate::flow::{State, TriggerAction};
 use crate::notify;
 use crate::pebble::ErrorLog;
+use crate::profile::LineKind;
 use crate::profile::Quirk;
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
@@ -264,7 +266,8 @@ impl Executor {
         }
         // Registered with nothing in it whenever a state is looked at for retries (recorded).
         cluster.count_many(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Running), 0.0);
-        cluster.log_info(executor);
+        let number = self.executions.get(slot).map_or(0, |it| it.number);
+        cluster.log(cx, executor, LineKind::FlowStarted, LineAbout::Execution { flow, number, end: None });
         cluster.members[executor].work(1.5e6, 0.015, cx.now);
         // Up to 0.20: what comes next, with the state before, and not for another attempt (standalone/activity_scrape1).
         let before = if state == State::Queued { State::Running } else { state };
@@ -425,7 +428,7 @@ impl Executor {
 
     /// An execution ends by its tasks.
     fn finish(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
-        let Some(flow) = self.executions.get(slot).map(|it| it.flow) else { return };
+        let Some((flow, number)) = self.executions.get(slot).map(|it| (it.flow, it.number)) else { return };
         let age = self.age(cx, slot);
         message(cx, cluster, executor, flow, state);
         if state != State::Killed || cx.profile.has(Quirk::KilledCounted) {
@@ -433,7 +436,8 @@ impl Executor {
             cluster.time(cx, executor, Meter::ExecutionDuration, Subject::FlowState(flow, state), age);
         }
         cluster.count_many(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, state), 0.0);
-        cluster.log_info(executor);
+        let end = Some((state, age));
+        cluster.log(cx, executor, LineKind::FlowEnded, LineAbout::Execution { flow, number, end });
         self.close(cx, cluster, executor, slot, state)
     }
 

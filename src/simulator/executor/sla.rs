@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::super::cluster::Cluster;
 use super::super::context::Context;
 use super::super::event::Event;
+use super::super::lines::LineAbout;
 use super::super::meters::{Class, Meter, Subject};
 use super::super::origin::Origin;
 use super::super::queue::{Asked, Message, QueueKind};
 use super::{Executor, Freed, Step, message};
 use crate::flow::{Demand, State};
+use crate::profile::LineKind;
 use crate::profile::Role;
 use crate::time::Duration;
 
@@ -93,7 +95,8 @@ impl Executor {
         let Some(execution) = self.executions.get(slot) else { return };
         let (flow, number) = (execution.flow, execution.number);
         message(cx, cluster, executor, flow, state);
-        cluster.log_info(executor);
+        let end = Some((state, self.age(cx, slot)));
+        cluster.log(cx, executor, LineKind::FlowEnded, LineAbout::Execution { flow, number, end });
         self.close(cx, cluster, executor, slot, state);
         cluster.produce(cx, executor, Class::ExecutionKilled, 1);
         let what = Asked::Kill { cascade: true };
