@@ -11,6 +11,7 @@ RUN cargo build --locked --release --bin mock-kestra
 # Runtime stage: the binary alone, as nobody.
 FROM debian:bookworm-slim
 COPY --from=build /src/target/release/mock-kestra /usr/local/bin/mock-kestra
+COPY LICENSE THIRD-PARTY.txt /usr/share/doc/mock-kestra/
 USER 65534:65534
 # Application port, management port of the first member, control port; further members lie 10 above each other.
 EXPOSE 8080 8081 8082

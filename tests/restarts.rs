@@ -266,16 +266,6 @@ fn a_restart_of_a_foreachitem_runs_those_batches_again_that_failed() {
 }
 
 #[test]
-fn a_restart_of_what_is_paused_is_named_as_not_simulated() {
-    let waits = flow("waits", "tasks: [ { id: p, type: io.kestra.plugin.core.flow.Pause } ]");
-    let commands = "  - { at: 1m, execute: waits }\n  - { at: 3m, restart: waits, which: 1 }\n";
-    let simulation = at("1.3", &waits, commands, 6);
-    assert_eq!(histories(&simulation, "waits"), ["CREATED RUNNING PAUSED"]);
-    let told: Vec<String> = simulation.journal().iter().map(|it| it.text(simulation.plan())).collect();
-    assert!(told.iter().any(|line| line.contains("not simulated: Kestra restarts it")), "{told:?}");
-}
-
-#[test]
 fn a_count_of_batches_that_is_none_is_told() {
     let each = "tasks: [ { id: each, type: io.kestra.plugin.core.flow.ForEachItem, items: x, namespace: company.team, flowId: child } ]";
     let flows = flow("parent", each) + &flow("child", &format!("tasks: [ {LOGS} ]"));

@@ -274,7 +274,7 @@ mod tests {
             assert_eq!(of("FLOAT", text.into()), Ok(value), "{text}");
         }
         for (text, value) in
-            [("2.345678901234", json!(2.345679)), ("Infinity", json!("Infinity")), ("-NaN", json!("NaN"))]
+            [("2.345678901234", json!(2.3456788)), ("Infinity", json!("Infinity")), ("-NaN", json!("NaN"))]
         {
             assert_eq!(of("FLOAT", text.into()), Ok(value), "{text}");
         }

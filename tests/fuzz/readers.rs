@@ -1,0 +1,182 @@
+//! What each fuzz target does with its bytes: one entry for each reader of what users, their files or their requests bring.
+//! `tests/corpus.rs` runs the same over the corpus that is kept here.
+
+use std::sync::{Arc, LazyLock};
+
+use mock_kestra::document::Source;
+use mock_kestra::management::{self, Listener, Outcome, Request};
+use mock_kestra::monitor::{Configuration, Context, Monitor, Setup, Template, read_rules};
+use mock_kestra::pebble;
+use mock_kestra::promql::Expression;
+use mock_kestra::random::Seed;
+use mock_kestra::run::Session;
+use mock_kestra::scenario::{FlowFile, Loader, NoFiles, Plan, read, read_fault, read_time, write};
+use mock_kestra::time::{Calendar, Instant};
+
+type Reader = fn(&[u8]);
+
+/// A name and what reads the bytes. None of them may panic, whatever these are; it must come to an end, too.
+pub const READERS: &[(&str, Reader)] = &[
+    ("scenario", |data| text(data, scenario)),
+    ("fault", |data| text(data, fault)),
+    ("flow", |data| text(data, flow)),
+    ("cron", |data| text(data, cron)),
+    ("pebble", |data| text(data, template_of_a_flow)),
+    ("rules", |data| text(data, rules)),
+    ("configuration", |data| text(data, configuration)),
+    ("promql", |data| text(data, promql)),
+    ("template", |data| text(data, template_of_a_rule)),
+    ("request", request),
+];
+
+/// Runs one of them.
+pub fn reads(name: &str, data: &[u8]) {
+    let reader = READERS.iter().find(|reader| reader.0 == name);
+    (reader.expect("a reader of that name").1)(data);
+}
+
+fn text(data: &[u8], reads: fn(&str)) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        reads(text);
+    }
+}
+
+/// A scenario file; what was read can be written, and what was written be read.
+fn scenario(text: &str) {
+    let (plan, _) = read("x.yaml", text, &NoFiles);
+    if let Some(plan) = plan {
+        let written = write(&plan);
+        let (again, told) = read("y.yaml", &written, &NoFiles);
+        // What flow files brought is not in it.
+        assert!(again.is_some() || written.contains("flows"), "{written}\n{told:?}");
+    }
+}
+
+const CLUSTER: &str = "name: x\ncluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 2 } }\n\
+    flows: [ { id: f, namespace: n, tasks: [ { id: t, type: a.B } ] } ]\n";
+
+static PLAN: LazyLock<Plan> = LazyLock::new(|| read("x.yaml", CLUSTER, &NoFiles).0.expect("a sound scenario"));
+
+/// What `POST /api/faults` takes.
+fn fault(text: &str) {
+    let _ = read_fault(text, &PLAN, Instant::START);
+    let _ = read_time(text);
+}
+
+/// Gives one file for whatever is asked.
+struct One(String);
+
+impl Loader for One {
+    fn flows(&self, _: &str, _: &str) -> Result<Vec<FlowFile>, String> {
+        Ok(vec![Source { name: "f.yml".to_owned(), text: self.0.clone() }.into()])
+    }
+
+    fn scenario(&self, _: &str, _: &str) -> Result<Source, String> {
+        Err("there is none".to_owned())
+    }
+}
+
+/// A flow file, as each line of versions reads it.
+fn flow(text: &str) {
+    for version in ["0.20", "1.3", "2.0"] {
+        let scenario = format!("name: x\nkestra: \"{version}\"\ncluster: {{ standalone: 1 }}\nflows: [ all ]\n");
+        let _ = read("x.yaml", &scenario, &One(text.to_owned()));
+    }
+}
+
+/// The cron expression of a Schedule.
+fn cron(text: &str) {
+    let quoted = serde_json::to_string(text).expect("a string of JSON");
+    for seconds in [false, true] {
+        flow(&format!(
+            "id: f\nnamespace: n\ntasks: [ {{ id: t, type: io.kestra.plugin.core.log.Log, message: m }} ]\ntriggers: [ {{ id: s, \
+             type: io.kestra.plugin.core.trigger.Schedule, withSeconds: {seconds}, cron: {quoted} }} ]\n"
+        ));
+    }
+}
+
+/// A template of Kestra's, read and rendered.
+fn template_of_a_flow(text: &str) {
+    let variables = serde_json::json!({ "a": 1, "b": [ "x", 2.5, null ], "c": { "d": true, "e": "é" } });
+    let serde_json::Value::Object(variables) = variables else { return };
+    let now = "2026-01-05T08:10:00Z".parse().expect("an instant");
+    for version in ["0.20", "1.3", "2.0"] {
+        let dialect = pebble::Dialect::named(version).expect("a known version");
+        if let Ok(template) = pebble::Template::parse(text, dialect) {
+            template.unsupported();
+            let _ = template.render(&variables, &pebble::Host::at(now));
+        }
+    }
+}
+
+/// A rule file, manifests that hold rules, or a provisioning file of Grafana.
+fn rules(text: &str) {
+    let _ = read_rules("rules.yml", text);
+}
+
+/// A `prometheus.yml`, or manifests of monitors.
+fn configuration(text: &str) {
+    let _ = Configuration::read("prometheus.yml", text);
+}
+
+/// PromQL, read and evaluated.
+fn promql(text: &str) {
+    if let Ok(expression) = Expression::parse(text) {
+        expression.outline();
+        let monitor = Monitor::new(Setup { also: vec![expression.clone()], ..Setup::default() });
+        let _ = monitor.ask(&expression, 0);
+    }
+}
+
+/// A template of a rule, as Prometheus and as Grafana read it.
+fn template_of_a_rule(text: &str) {
+    let labels = vec![("a".into(), "b".into())].into();
+    let query = |_: &str| Ok(Vec::new());
+    let context = Context { labels: &labels, value: 1.5, grafana: None, external_labels: &[], query: &|_| query("") };
+    for template in [Template::parse(text), Template::of_grafana(text)].into_iter().flatten() {
+        let _ = template.expand(&context);
+    }
+}
+
+thread_local! {
+    static SESSIONS: Vec<Session> = {
+        let of = |version: &str| {
+            let (plan, _) = read("x.yaml", &format!("kestra: \"{version}\"\n{CLUSTER}"), &NoFiles);
+            Session::new(Arc::new(plan.expect("a sound scenario")), Seed(1), Calendar::default())
+        };
+        ["0.20", "1.3", "2.0"].map(of).into()
+    };
+}
+
+/// A request to a management port: a line `METHOD target`, headers, an empty line, a body.
+fn request(data: &[u8]) {
+    let (head, body) = match data.windows(2).position(|it| it == b"\n\n") {
+        Some(at) => (&data[..at], &data[at + 2..]),
+        None => (data, &[][..]),
+    };
+    let Ok(head) = std::str::from_utf8(head) else { return };
+    let mut lines = head.lines();
+    let Some((method, target)) = lines.next().and_then(|line| line.split_once(' ')) else { return };
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers: Vec<(String, String)> = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    let ask = |session: &Session, listener| {
+        let request = Request {
+            listener,
+            method: method.to_owned(),
+            target: target.to_owned(),
+            http10: false,
+            headers: headers.clone(),
+            body: body.to_vec(),
+            arrived: session.now(),
+        };
+        if let Outcome::Answer(answer) = management::answer(&request, session.simulation(), 0) {
+            assert!((200..600).contains(&answer.status), "{}", answer.status);
+        }
+    };
+    SESSIONS.with(|sessions| {
+        for session in sessions {
+            ask(session, Listener::Management);
+            ask(session, Listener::Application);
+        }
+    });
+}
