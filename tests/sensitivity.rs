@@ -130,8 +130,11 @@ fn what_never_fires_or_always_has_no_smallest() {
             && never.faults.len() == 2
             && never.text().contains("does it begin to fire from this fault on, as it is: it does not")
     );
+    assert!(never.text().contains("its rule with seed 1: quiet: nearest to > "), "{}", never.text());
     // It fires since before, and that does not count: nor does it begin later.
-    assert!(!found(&plan, "Always", 1, 2).found());
+    let always = found(&plan, "Always", 1, 2);
+    assert!(!always.found());
+    assert!(always.text().contains("its rule with seed 1: fired: "), "{}", always.text());
     // The second is not why it fires, the first is.
     let down = found(&plan, "Down", 1, 2);
     assert!(down.faults[0].smallest.is_some() && down.faults[1].smallest.is_none(), "{}", down.text());

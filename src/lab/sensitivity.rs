@@ -26,6 +26,9 @@ pub struct Sensitivity {
     pub seed: u64,
     /// What was found of each fault, the others as they are in the file.
     pub faults: Vec<Sensed>,
+    /// Where it does not fire as the file is, or not from a fault on: what its rule did in a run with the first seed, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stands: Option<String>,
 }
 
 /// How little of one fault an alert still notices.
@@ -112,14 +115,37 @@ pub fn sensitivity(
         None => (0..bare.timeline.len()).collect(),
     };
     let faults = entries.into_iter().filter_map(|index| Some((index, bare.timeline.get(index)?.clone())));
-    let faults = faults.map(|(index, entry)| tries.sensed(index, entry)).collect::<Result<_, _>>()?;
+    let faults = faults.map(|(index, entry)| tries.sensed(index, entry)).collect::<Result<Vec<_>, _>>()?;
+    let all = runs.count.max(1) as u64;
+    let stands = match faults.iter().any(|fault| fault.fired < all) {
+        true => stands((plan, Seed(runs.first)), calendar, watch, alert)?,
+        false => None,
+    };
     Ok(Sensitivity {
+        stands,
         scenario: plan.name.clone(),
         alert: alert.to_owned(),
         runs: runs.count as u64,
         seed: runs.first,
         faults,
     })
+}
+
+/// What a rule did in a run, or why it did nothing, in words.
+fn stands(
+    (plan, seed): (&Arc<Plan>, Seed),
+    calendar: Calendar,
+    watch: &Watch,
+    alert: &str,
+) -> Result<Option<String>, RunFailed> {
+    let watch = Watch { standings: true, nearest: true, ..watch.clone() };
+    let one = |plan: &Arc<Plan>, seed: Seed| run::run(plan, seed, calendar, Some(&watch));
+    let reports = run_all(&[(plan.clone(), seed)], 1, one, |_| {})?;
+    let line = reports.iter().flat_map(|report| &report.rules).find(|line| line.rule == alert);
+    Ok(line.map(|line| match line.told.is_empty() {
+        true => line.state.name().to_owned(),
+        false => format!("{}: {}", line.state.name(), line.told),
+    }))
 }
 
 /// Runs of a plan with one entry of the timeline as it is tried.
@@ -309,6 +335,9 @@ impl Sensitivity {
             writeln!(out, "\n{}: {}", fault.fault, fault.what)?;
             if fault.fired < self.runs {
                 writeln!(out, "  does it begin to fire from this fault on, as it is: {}", self.runs_of(fault.fired))?;
+                if let Some(stands) = &self.stands {
+                    writeln!(out, "  its rule with seed {}: {stands}", self.seed)?;
+                }
                 continue;
             }
             if fault.without >= self.runs {
