@@ -10,7 +10,7 @@ use mock_kestra::pebble;
 use mock_kestra::promql::Expression;
 use mock_kestra::random::Seed;
 use mock_kestra::run::Session;
-use mock_kestra::scenario::{FlowFile, Loader, NoFiles, Plan, read, read_fault, read_time, write};
+use mock_kestra::scenario::{FlowFile, Loader, NoFiles, Plan, read, read_fault, write};
 use mock_kestra::time::{Calendar, Instant};
 
 type Reader = fn(&[u8]);
@@ -60,7 +60,6 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| read("x.yaml", CLUSTER, &NoFiles)
 /// What `POST /api/faults` takes.
 fn fault(text: &str) {
     let _ = read_fault(text, &PLAN, Instant::START);
-    let _ = read_time(text);
 }
 
 /// Gives one file for whatever is asked.
