@@ -360,6 +360,10 @@ fn promtool_agrees_with_every_shipped_scenario_and_notices_a_changed_rule() {
             let (agrees, text) = judge(suite, &file);
             assert!(agrees, "{} with {suite}: {text}", path.display());
         }
+        // Files of many samples cost promtool minutes: the others show enough of what follows.
+        if std::fs::metadata(&file).expect("it is there").len() > 400_000 {
+            continue;
+        }
         // The file has teeth: where something fires, another `for` is caught.
         std::fs::write(&rules, shipped.replace("for: 1m", "for: 3m").replace("for: 2m", "for: 9m")).expect("written");
         noticed += usize::from(!judge("stable", &file).0);
