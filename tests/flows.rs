@@ -529,3 +529,96 @@ fn defaults_of_the_configuration_come_behind_those_of_a_flow() {
     let (none, told) = plan("name: x\nflows: [ f.yaml ]\nplugin-defaults: [ { type: a.b } ]\n", SCHEDULED);
     assert!(none.is_none() && told.contains("an entry of `plugin-defaults` has no `values`"), "{told}");
 }
+
+#[test]
+fn a_flow_that_a_task_of_another_starts_is_not_told_as_one_that_nothing_starts() {
+    let kind = "io.kestra.plugin.core.flow";
+    let tasks = |tasks: &str| format!("namespace: n, tasks: [ {tasks} ]");
+    let log = "{ id: l, type: io.kestra.plugin.core.log.Log, message: x }";
+    let starts = |what: &str| {
+        let all = [
+            format!("{{ id: par, {} }}", tasks(&format!("{{ id: s, type: {kind}.{what} }}"))),
+            format!(
+                "{{ id: child, {} }}",
+                tasks(&format!(
+                    "{{ id: g, type: {kind}.Sequential, tasks: [ {{ id: s, type: {kind}.Subflow, namespace: n, flowId: grandchild }} ] }}"
+                ))
+            ),
+            format!("{{ id: grandchild, {} }}", tasks(log)),
+        ];
+        format!("name: x\nduration: 5m\nflows: [ {} ]\n", all.join(", "))
+    };
+    let batches = "behaviour: [ { task: s, outputs: { numberOfBatches: 2 } } ]\n";
+    let arrivals = "arrivals: [ { flow: par, rate: 1/min } ]\n";
+    for (what, more) in [
+        ("Subflow, namespace: n, flowId: child", ""),
+        ("Subflow, namespace: \"{{ flow.namespace }}\", flowId: \"{{ 'chi' ~ 'ld' }}\"", ""),
+        ("ForEachItem, items: x, namespace: n, flowId: child", batches),
+    ] {
+        let text = format!("{}{arrivals}{more}", starts(what));
+        let (plan, diagnostics) = read("x.yaml", &text, &NoFiles);
+        assert!(diagnostics.iter().all(|it| !it.what.contains("nothing starts")), "{what}: {diagnostics:?}");
+        let told = describe(&plan.expect("a plan"));
+        assert!(told.contains("flow n.child: g; started by n.par\n") && !told.contains("nothing starts"), "{told}");
+        // Where nothing starts the first, nothing starts the others: each is told, with the one that would.
+        let (plan, diagnostics) = read("x.yaml", &format!("{}{more}", starts(what)), &NoFiles);
+        let words: Vec<&str> = diagnostics.iter().map(|it| it.what.as_str()).collect();
+        assert!(words.contains(&"nothing starts the flow n.child: only n.par does, which nothing starts"), "{words:?}");
+        assert!(describe(&plan.expect("a plan")).contains("started by n.par, which nothing starts\n"), "{what}");
+    }
+}
+
+#[test]
+fn inputs_that_kestra_refuses_are_refused_in_a_scenario_too() {
+    let of = |version: &str, inputs: &str| {
+        let flow = format!("{{ id: f, namespace: n, inputs: [ {inputs} ], tasks: [ {{ id: a, type: a.b.C }} ] }}");
+        let text =
+            format!("name: x\nkestra: \"{version}\"\nflows: [ {flow} ]\narrivals: [ {{ flow: f, rate: 1/min }} ]\n");
+        let (plan, told) = read("x.yaml", &text, &NoFiles);
+        (plan.is_some(), told.into_iter().map(|it| it.what).collect::<Vec<String>>())
+    };
+    for version in ["0.20", "1.3", "2.0"] {
+        for (inputs, words) in [
+            (
+                "{ id: x, type: STRING, defaults: y, dependsOn: { inputs: [ z ] } }",
+                "depends on a non-existent input 'z'",
+            ),
+            ("{ id: x, type: STRING, defaults: y, dependsOn: { inputs: [ x ] } }", "with id 'x': [x]"),
+            ("{ id: x, type: ARRAY, defaults: \"[]\" }", "x.itemType: must not be null"),
+            ("{ id: x, type: STRING, defaults: y, validator: \"(\" }", "x.validator: invalid pattern [(]"),
+        ] {
+            let (read, told) = of(version, inputs);
+            assert!(!read && told.len() == 1 && told[0].contains(words), "{version} {inputs}: {told:?}");
+        }
+        let sound = "{ id: x, type: STRING, defaults: \"y\", validator: \"[(]?y\" }, { id: z, type: ARRAY, itemType: INT, \
+                     defaults: \"[1]\", dependsOn: { inputs: [ x ] } }";
+        assert_eq!(of(version, sound), (true, Vec::new()), "{version}");
+    }
+}
+
+#[test]
+fn labels_and_loggers_that_cannot_be_and_upgrades_that_change_nothing_are_told() {
+    let of = |version: &str, more: &str| {
+        let text = format!(
+            "name: x\nkestra: \"{version}\"\nduration: 10m\ncluster: {{ standalone: 1 }}\nflows: [ {{ id: f, namespace: n, tasks: [ {{ id: \
+             a, type: a.b.C }} ] }} ]\narrivals: [ {{ flow: f, rate: 1/min }} ]\n{more}\n"
+        );
+        let (plan, told) = read("x.yaml", &text, &NoFiles);
+        (plan.is_some(), told.into_iter().map(|it| it.what).collect::<Vec<String>>())
+    };
+    let labels = |label: &str| format!("commands: [ {{ at: 1m, execute: f, labels: {{ {label} }} }} ]");
+    let words = |label: &str| format!("System labels can only be set by Kestra itself, offending label: {label}");
+    assert_eq!(of("1.3", &labels("system.foo: bar")), (false, vec![words("system.foo=bar")]));
+    assert_eq!(of("1.3", &labels("\"\": bar")), (false, vec!["a label with an empty key".to_owned()]));
+    assert_eq!(of("0.20", &labels("system.from: ui")), (false, vec![words("system.from=ui")]));
+    assert_eq!(of("1.3", &labels("system.from: ui, system.correlationId: x, team: data")), (true, Vec::new()));
+    let logger = "commands: [ { at: 1m, set-logger: \"\", member: standalone-1, level: INFO } ]";
+    assert_eq!(of("1.3", logger), (false, vec!["a logger without a name".to_owned()]));
+    let upgrade = |at: &str, to: &str| format!("{{ at: {at}, upgrade: {{ member: standalone-1, to: \"{to}\" }} }}");
+    let same = |version: &str| vec![format!("standalone-1 runs Kestra {version} by then: it is only restarted")];
+    assert_eq!(of("1.3", &format!("timeline: [ {} ]", upgrade("1m", "1.3"))), (true, same("1.3")));
+    let back = format!("timeline: [ {}, {} ]", upgrade("5m", "1.3"), upgrade("1m", "2.0"));
+    assert_eq!(of("1.3", &back), (true, Vec::new()));
+    let twice = format!("timeline: [ {}, {} ]", upgrade("5m", "2.0"), upgrade("1m", "2.0"));
+    assert_eq!(of("1.3", &twice), (true, same("2.0")));
+}

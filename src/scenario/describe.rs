@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{DatabaseKind, Plan, Restart, Settings};
+use super::{DatabaseKind, Plan, Restart, Settings, Started, started};
 use crate::flow::{Flow, TriggerAction};
 use crate::profile::Role;
 
@@ -68,8 +68,8 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
             writeln!(out, "  {:<14} when the role is scaled up", names)?;
         }
     }
-    for (index, flow) in plan.flows.iter().enumerate() {
-        writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow, plan.starts(index)))?;
+    for (flow, started) in plan.flows.iter().zip(started(plan)) {
+        writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow, &started, plan))?;
     }
     for arrivals in &plan.arrivals {
         let flow = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
@@ -92,7 +92,7 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn describe_flow(flow: &Flow, starts: bool) -> String {
+fn describe_flow(flow: &Flow, started: &Started, plan: &Plan) -> String {
     let tasks: Vec<&str> = flow.tasks.iter().map(|task| task.id.as_str()).collect();
     let mut text = tasks.join(", ");
     for trigger in &flow.triggers {
@@ -114,8 +114,14 @@ fn describe_flow(flow: &Flow, starts: bool) -> String {
     }
     if flow.disabled {
         text += "; disabled";
-    } else if !starts {
-        text += "; nothing starts it";
+    } else {
+        let callers: Vec<String> = started.callers.iter().filter_map(|it| Some(plan.flows.get(*it)?.name())).collect();
+        if !callers.is_empty() {
+            text += &format!("; started by {}", callers.join(", "));
+        }
+        if !started.starts {
+            text += if callers.is_empty() { "; nothing starts it" } else { ", which nothing starts" };
+        }
     }
     text
 }

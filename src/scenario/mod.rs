@@ -15,6 +15,7 @@ mod reference;
 mod scale;
 mod settings;
 mod short;
+mod started;
 mod threads;
 mod units;
 mod write;
@@ -45,6 +46,7 @@ pub use reference::expectations_markdown;
 pub use scale::{Dial, Scale};
 pub use settings::{Credentials, HealthSettings, Settings};
 pub use short::{plain, write_short};
+pub use started::{Started, started};
 pub use threads::{Queue, Thread};
 #[cfg(feature = "server")]
 pub use units::read_time;

@@ -10,7 +10,7 @@ use crate::flow::{self, Body, Flow, Task};
 use crate::notify;
 use crate::pebble::{self, Template};
 use crate::scenario::fields::{ARRIVALS, BEHAVIOUR, DISTRIBUTION, POLLER};
-use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, units};
+use crate::scenario::{Arrivals, Behaviour, DurationDistribution, Plan, Poller, TaskSelector, limits, started, units};
 use crate::time::Duration;
 
 /// Tells which tasks send nothing here, because their templates ask what is not simulated.
@@ -110,14 +110,19 @@ fn texts(value: &Json, what: &mut dyn FnMut(&str)) {
 /// Tells which flows nothing starts. Of one that has only triggers that are not simulated that was told; one that is
 /// switched off, or all of whose triggers are, is meant to rest.
 pub(super) fn unstarted(plan: &Plan, places: &[Place], reading: &mut Reading) {
-    for (index, (flow, place)) in plan.flows.iter().zip(places).enumerate() {
+    for ((flow, place), started) in plan.flows.iter().zip(places).zip(started(plan)) {
         let mut enabled = flow.triggers.iter().filter(|trigger| !trigger.disabled).peekable();
         let rests = flow.disabled || enabled.peek().is_none() && !flow.triggers.is_empty();
-        if rests || plan.starts(index) || enabled.clone().any(|trigger| trigger.action.unsimulated().is_some()) {
+        if rests || started.starts || enabled.clone().any(|trigger| trigger.action.unsimulated().is_some()) {
             continue;
         }
         let name = format!("{}.{}", flow.namespace, flow.id);
+        let caller = started.callers.first().and_then(|it| plan.flows.get(*it));
         let (why, over) = match enabled.next() {
+            None if caller.is_some() => {
+                let caller = caller.map(Flow::name).unwrap_or_default();
+                (format!("only {caller} does, which nothing starts"), "")
+            }
             Some(webhook) => (format!("nobody calls its webhook `{}`", webhook.id), ", over: webhook"),
             None => ("it has no trigger and no arrivals".to_owned(), ""),
         };
