@@ -35,6 +35,36 @@ fn a_secret_is_masked_however_it_is_escaped() {
 }
 
 #[test]
+fn a_secret_in_base64_is_masked_whatever_stands_around_it() {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    for value in ["supersecret", "p>?~\u{ff}\u{3ff}>>?", "1234"] {
+        let masked = secrets(&[value]);
+        // What is left of a text in base64 is what stands around the secret, and at most a character of it at each end.
+        for (before, after) in (0..7).flat_map(|before| (0..7).map(move |after| (before, after))) {
+            let text = format!("{}{value}{}", "u".repeat(before), "v".repeat(after));
+            for told in [STANDARD.encode(&text), URL_SAFE.encode(&text)] {
+                let shown = masked.mask(&told);
+                assert!(shown.contains("******"), "{told} {shown}");
+                let left = shown.len() - 6;
+                assert!(left <= (before + after).div_ceil(3) * 4 + 6, "{text} {told} {shown}");
+                assert_eq!(masked.mask_words(&told), shown, "{told}");
+            }
+        }
+    }
+    let flows = flow(
+        "f",
+        "tasks: [ { id: r, type: io.kestra.plugin.core.http.Request, method: POST, uri: 'https://h.example.com/x', body: \"Basic {{ ('user:' ~ secret('A')) | base64encode }}\" } ]",
+    );
+    let simulation = at("1.3", &flows, "  - { at: 1m, execute: f }\nsecrets: { A: supersecret }\n", 5);
+    let bodies: Vec<String> = simulation.sent().iter().map(|it| format!("{it:?}")).collect();
+    assert!(
+        bodies.iter().any(|it| it.contains("Basic dXNlcj")) && !bodies.iter().any(|it| it.contains("c3VwZXJzZWNy")),
+        "{bodies:?}"
+    );
+}
+
+#[test]
 fn a_short_secret_is_masked_as_a_value_and_leaves_words_and_names_whole() {
     let secrets = secrets(&["e", "7"]);
     assert_eq!(secrets.mask("see e"), "s************ ******", "as Kestra's log does");

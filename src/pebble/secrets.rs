@@ -9,7 +9,7 @@ use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, PatternID};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
@@ -228,7 +228,8 @@ impl Level {
     }
 }
 
-/// How a value may stand in a text: as it is; in base64, which Kestra masks too (source); escaped as in JSON, as in a URL, a
+/// How a value may stand in a text: as it is; in base64, which Kestra masks too (source), also within
+/// something longer; escaped as in JSON, as in a URL, a
 /// form, HTML. Each once.
 fn forms(value: &str) -> Vec<String> {
     let json = |text: &str| {
@@ -260,9 +261,27 @@ fn forms(value: &str) -> Vec<String> {
             .replace('"', "&quot;")
             .replace('\'', "&#39;"),
     ];
+    forms.extend(within_base64(value));
     forms.sort_unstable();
     forms.dedup();
     forms
+}
+
+/// What is always there of a value within something longer in base64, as in `Basic` behind a name: three forms, by how many
+/// bytes stand before it, each without the characters that its neighbours have a part in; each in both alphabets. None of a
+/// short value: so few characters stand anywhere.
+fn within_base64(value: &str) -> Vec<String> {
+    if value.len() < WORD {
+        return Vec::new();
+    }
+    let of = |before: usize| {
+        let encoded = STANDARD_NO_PAD.encode([vec![0; before], value.as_bytes().to_vec()].concat());
+        // A character holds six bits, a byte eight.
+        let (start, end) = ((8 * before).div_ceil(6), 8 * (before + value.len()) / 6);
+        let whole = encoded.get(start..end).unwrap_or_default().to_owned();
+        [whole.replace('+', "-").replace('/', "_"), whole]
+    };
+    (0..3).flat_map(of).collect()
 }
 
 /// What stands in a URL as it is.
