@@ -513,3 +513,53 @@ fn a_report_that_cannot_be_written_is_no_success() {
         assert_eq!(told.matches("error: cannot write to standard output").count(), 1, "{told}");
     }
 }
+
+#[test]
+fn the_version_that_is_asked_for_judges_the_flows_of_the_scenario() {
+    let file = scratch("inline.yaml");
+    let path = file.to_str().expect("UTF-8");
+    let text = |version: &str| {
+        format!(
+            "name: x\nkestra: \"{version}\"\nduration: 1m\ncluster: {{ standalone: 1 }}\nflows:\n  - id: f\n    namespace: n\n    \
+             inputs: [ {{ id: a, type: INT }} ]\n    triggers: [ {{ id: s, type: io.kestra.plugin.core.trigger.Schedule, cron: \
+             \"* * * * *\", inputs: {{ a: x }} }} ]\n    tasks: [ {{ id: l, type: io.kestra.plugin.core.log.Log, message: x }} ]\n"
+        )
+    };
+    for (version, code) in [("0.20", 0), ("1.3", 0), ("2.0", 2)] {
+        std::fs::write(&file, text(version)).expect("written");
+        let (own, _, said) = run(&["run", path]);
+        std::fs::write(&file, text("1.3")).expect("written");
+        let (found, _, told) = run(&["run", path, "--kestra", version]);
+        assert_eq!((own, found), (Some(code), Some(code)), "{version}: {said}{told}");
+        let words = |text: &str| text.lines().find(|it| it.contains("`a`") || it.contains("'a'")).map(str::to_owned);
+        let (said, told) = (words(&said).expect("words"), words(&told).expect("words"));
+        assert!(
+            told.ends_with(said.trim_start_matches("error: ").trim_start_matches("warning: ")) || code == 2,
+            "{said} {told}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_port_that_nobody_is_told_is_warned_of() {
+    let (file, rules) = (scratch("p.yml"), scratch("r.yml"));
+    let (path, rules_path) = (file.to_str().expect("UTF-8"), rules.to_str().expect("UTF-8"));
+    std::fs::write(&rules, "groups: [ { name: g, rules: [ { alert: Down, expr: up == 0 } ] } ]\n").expect("written");
+    let hosts = ["webserver-1", "worker-1", "worker-2", "executor-1", "scheduler-1", "indexer-1"];
+    let targets: Vec<String> = hosts.iter().map(|host| format!("\"{host}:8081\"")).collect();
+    let job = "scrape_configs:\n  - job_name: kestra\n    metrics_path: /prometheus\n";
+    for (how, warned) in [
+        (format!("    static_configs: [ {{ targets: [ {} ] }} ]\n", targets.join(", ")), true),
+        ("    http_sd_configs: [ { url: \"http://localhost:8082/sd\" } ]\n".to_owned(), false),
+    ] {
+        std::fs::write(&file, format!("{job}{how}")).expect("written");
+        let (_, _, err) = run(&["test", "wrong-port", "--prometheus", path, "--rules", rules_path]);
+        assert_eq!(err.contains("reaches no target"), warned, "{err}");
+    }
+}
+
+#[test]
+fn a_version_that_is_named_twice_is_judged_once() {
+    let one = run(&["matrix", "--scenarios", "worker-killed", "--kestra", "1.3"]);
+    assert_eq!(run(&["matrix", "--scenarios", "worker-killed", "--kestra", "1.3,1.3"]), one);
+}

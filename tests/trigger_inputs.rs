@@ -203,3 +203,33 @@ fn the_values_of_secret_inputs_are_masked_whatever_gives_them() {
         assert!(!shown.contains("s3cret"), "{shown}");
     }
 }
+
+#[test]
+fn a_flow_in_a_scenario_is_judged_by_the_version_that_runs_it_whichever_the_file_names() {
+    use mock_kestra::profile::Profile;
+    use mock_kestra::scenario::read_as;
+
+    let flows = scheduled("inputs: [ { id: a, type: INT } ]", ", inputs: { a: x }");
+    for (version, refused, words) in [
+        (
+            "0.20",
+            false,
+            "can never fire: no execution starts: Invalid input for `a`, For input string: \"x\", but received `x`",
+        ),
+        ("1.3", false, "FAILED from the start: Invalid value for input `a`. Cause: For input string: \"x\""),
+        (
+            "2.0",
+            true,
+            "Kestra 2.0 refuses the flow: Invalid Flow: Invalid value for input 'a' supplied by Schedule Trigger 's': `x` is not a valid INT value",
+        ),
+    ] {
+        let own = format!("kestra: \"{version}\"\n{CLUSTER}{flows}");
+        let other = format!("kestra: \"1.3\"\n{CLUSTER}{flows}");
+        let kestra = Profile::named(version).expect("a version");
+        for (plan, told) in [read("x.yaml", &own, &NoFiles), read_as("x.yaml", &other, &NoFiles, kestra)] {
+            let told = document::render(&told);
+            assert_eq!(plan.is_none(), refused, "{version}: {told}");
+            assert!(told.contains(words), "{version}: {told}");
+        }
+    }
+}

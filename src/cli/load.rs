@@ -316,10 +316,7 @@ impl ReadScenario {
             };
             return Err(self.misfit(why, errors().cloned()));
         };
-        // Of the scenario itself is told what its own version makes of it.
-        let own = |told: &&Diagnostic| told.place.source.name == self.source.name;
-        let of_files = diagnostics.iter().filter(|told| !own(told));
-        Ok((plan, self.diagnostics.iter().filter(own).chain(of_files).cloned().collect()))
+        Ok((plan, diagnostics))
     }
 }
 

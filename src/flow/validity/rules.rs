@@ -232,7 +232,16 @@ pub(super) fn refusal(flow: &Node, edition: Edition) -> Option<Refusal> {
         return Some(Refusal { words: found.words, place: found.place, advice: found.advice });
     }
     let mut lines: Vec<(String, Place, String)> = Vec::new();
-    for bean in &beans {
+    for bean in beans.iter().filter(|bean| looks(bean.what)) {
+    unmet(flow, &beans, edition, |_| true)
+}
+
+/// Which demands on its inputs, and on the whole of it, a flow does not meet.
+pub(super) fn of_inputs(flow: &Node, edition: Edition) -> Option<Refusal> {
+    unmet(flow, &beans(flow), edition, |what| matches!(what, What::Input(_)))
+}
+
+fn unmet(flow: &Node, beans: &[Bean<'_>], edition: Edition, looks: impl Fn(What<'_>) -> bool) -> Option<Refusal> {
         for rule in RULES.iter().filter(|rule| rule.of.has(edition) && rule.on.is(bean.what)) {
             for found in rule.demand.missed(bean, rule, edition) {
                 let raw = matches!(found.behind, task_rules::WORKER_GROUP);
@@ -245,7 +254,7 @@ pub(super) fn refusal(flow: &Node, edition: Edition) -> Option<Refusal> {
             }
         }
     }
-    lines.extend(flow_rules::whole(flow, &beans, edition));
+    lines.extend(flow_rules::whole(flow, beans, edition));
     let (_, place, advice) = lines.iter().min_by_key(|(_, place, _)| place.range.start)?;
     let (place, advice) = (place.clone(), advice.clone());
     let words: Vec<String> = lines.into_iter().map(|(words, ..)| words).collect();

@@ -181,7 +181,16 @@ impl Flows {
 
     /// Adds a flow that a scenario holds itself.
     fn add(&mut self, node: &Node, reading: &mut Reading) {
-        if let Some((flow, standing)) = self.read(node, false, reading) {
+        let mut own = Reading::default();
+        let read = self.read(node, false, &mut own);
+        let sound = !own.failed();
+        reading.extend(own.finish());
+        if let Some((flow, standing)) = read {
+            let refusal = validity::of_inline(node, edition(self.kestra.language()));
+            if let Some(refusal) = refusal.filter(|_| sound) {
+                let what = format!("Kestra {} refuses the flow: {}", self.kestra.name(), refusal.words);
+                reading.error(&refusal.place, what, refusal.advice);
+            }
             self.keep(flow, standing, &node.place, reading);
         }
     }
