@@ -106,8 +106,8 @@ impl Secrets {
         self.values.as_ref()?.get(&key.to_uppercase()).map(String::as_str)
     }
 
-    /// A text with every secret in it replaced by stars, also one that is escaped in it: as Kestra's log has it, which knows
-    /// no least length (source).
+    /// A text with every secret in it replaced by stars, also one that is escaped in it: for what is all value, such as a body.
+    /// Kestra's log has lines so, which knows no least length (source); ours have them as sentences.
     pub fn mask(&self, text: &str) -> String {
         self.replaced(text, |_| true)
     }

@@ -285,7 +285,7 @@ impl Simulation {
             level: event.level,
             thread: words.filled(form.thread).into_owned(),
             logger: words.filled(form.logger).into_owned(),
-            message: self.cx.secrets.mask(&words.filled(form.text)),
+            message: self.cx.secrets.mask_words(&words.filled(form.text)),
         })
     }
 }

@@ -141,7 +141,7 @@ fn entry(cx: &Context, (flow, number): (u32, u64), (run, node, attempt): (u32, u
         attempt: attempt.saturating_sub(1),
         at: cx.calendar.date(cx.now),
         thread: "worker".to_owned(),
-        message: cx.secrets.mask(&message),
+        message: cx.secrets.mask_words(&message),
     }
 }
 
