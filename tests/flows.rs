@@ -450,6 +450,27 @@ fn what_validators_of_tasks_refuse_is_told_in_their_words_with_its_place() {
             "x.validator: invalid pattern [\\]",
         ),
         (
+            inputs("{ id: x, type: SECRET, required: false, validator: '(' }"),
+            "1.3",
+            5,
+            "x.validator: invalid pattern [(]",
+        ),
+        (inputs("{ id: x, type: ARRAY, required: false }"), "2.0", 5, "x.itemType: must not be null"),
+        (
+            inputs("{ id: x, type: STRING }, { id: y, type: STRING, dependsOn: { inputs: [ x, z ] } }"),
+            "0.20",
+            5,
+            "Invalid Flow: Input with id 'y' depends on a non-existent input 'z'.",
+        ),
+        (
+            inputs(
+                "{ id: x, type: STRING, dependsOn: { inputs: [ y ] } }, { id: y, type: STRING, dependsOn: { inputs: [ x ] } }",
+            ),
+            "1.3",
+            5,
+            "Invalid Flow: Cycle dependency detected for input with id 'x': [x, y], Cycle dependency detected for input with id 'y': [y, x]",
+        ),
+        (
             inputs("{ id: x, type: ARRAY, itemType: ARRAY, required: false }"),
             "1.3",
             5,

@@ -6,6 +6,7 @@ use super::parts::get;
 use super::trigger::{Calendar, Comparison, Condition, Test};
 use super::{Body, Task, Trigger, TriggerAction, typed};
 use crate::document::{Node, Object, Reading, Value};
+use crate::java::pattern;
 
 /// A key that is read and not followed.
 struct Row {
@@ -190,7 +191,9 @@ pub(super) fn flow(reading: &mut Reading, object: &Object<'_>) {
 fn input(reading: &mut Reading, node: &Node) {
     let id = get(node, "id").and_then(text).unwrap_or_default();
     let validator = get(node, "validator");
-    if let Some(node) = validator.filter(|node| text(node).is_some_and(|pattern| typed::whole(pattern).is_none())) {
+    // What is no pattern anywhere is refused.
+    let unknown = |pattern: &str| typed::whole(pattern).is_none() && !pattern::refused(pattern);
+    if let Some(node) = validator.filter(|node| text(node).is_some_and(unknown)) {
         let what = format!("not simulated: the `validator` of the input `{id}`: what Java alone knows of patterns");
         reading.warning(&node.place, what, "any text is taken here");
     }

@@ -6,3 +6,4 @@ pub mod dates;
 pub mod hash;
 pub mod number;
 pub mod parse;
+pub mod pattern;

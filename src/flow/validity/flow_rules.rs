@@ -1,6 +1,7 @@
 //! What Kestra looks at in a flow as a whole: all that it finds is one line.
 
 use super::beans::{Bean, What, items, text};
+use super::dependencies;
 use super::{ALL, Edition, In, LAST, MIDDLE, NEW};
 use crate::document::{Node, Place, Value};
 use crate::flow::parts::get;
@@ -21,6 +22,7 @@ const LOOKS: &[Look] = &[
     Look { of: ALL, look: |_, beans| twice(beans, "trigger", |bean| matches!(bean.what, What::Trigger(_))) },
     Look { of: ALL, look: recursive },
     Look { of: ALL, look: |_, beans| twice(beans, "input", |bean| matches!(bean.what, What::Input(_))) },
+    Look { of: ALL, look: dependencies::of },
     Look { of: ALL, look: |_, beans| twice(beans, "output", |bean| matches!(bean.what, What::Output)) },
     Look { of: MIDDLE, look: preconditions_twice },
     Look { of: LAST, look: missing },

@@ -6,6 +6,7 @@
 
 mod beans;
 mod classes;
+mod dependencies;
 mod document;
 mod flow_rules;
 mod parse;
@@ -107,11 +108,11 @@ pub fn refusal(
     parse::of_flow(flow, edition).or_else(|| rules::refusal(flow, edition))
 }
 
-/// Where a flow is looked at with its defaults filled in: 0.20 fills them in when a flow runs, 2.0 knows none.
 /// Why a version refuses a flow that stands in a scenario: what its validators say of the inputs and of the flow as a whole. All
 /// else that is wrong with such a flow is told in our own words.
 pub fn of_inline(flow: &Node, edition: Edition) -> Option<Refusal> {
     rules::of_inputs(flow, edition)
 }
 
+/// Where a flow is looked at with its defaults filled in: 0.20 fills them in when a flow runs, 2.0 knows none.
 const FILLED: In = MIDDLE;

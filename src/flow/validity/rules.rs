@@ -150,9 +150,11 @@ const RULES: &[Rule] = &[
     rule(On::Preconditions, ALL, "id", Demand::NotNull, ID),
     rule(On::Preconditions, ALL, "id", Demand::NotBlank, ID),
     rule(On::Input, ALL, "", Demand::Own(task_rules::input_id), ""),
+    rule(On::InputOf("ARRAY"), ALL, "itemType", Demand::NotNull, "add for example `itemType: STRING`"),
     rule(On::InputOf("ARRAY"), ALL, "", Demand::Own(task_rules::array), ""),
     rule(On::InputOf("FILE"), NEW, "", Demand::Own(task_rules::file), ""),
     rule(On::InputOf("STRING"), ALL, "", Demand::Own(task_rules::pattern), ""),
+    rule(On::InputOf("SECRET"), ALL, "", Demand::Own(task_rules::pattern), ""),
     rule(On::Output, ALL, "value", Demand::NotNull, "add `value: \"{{ outputs.load.value }}\"`"),
     rule(On::Sla, ALL, "behavior", Demand::NotNull, "add `behavior: FAIL`"),
     rule(On::SlaOf("MAX_DURATION"), ALL, "duration", Demand::NotNull, "add `duration: PT1H`"),
@@ -231,8 +233,6 @@ pub(super) fn refusal(flow: &Node, edition: Edition) -> Option<Refusal> {
     if let Some(found) = beans.iter().find_map(task_rules::of_the_wrong_kind) {
         return Some(Refusal { words: found.words, place: found.place, advice: found.advice });
     }
-    let mut lines: Vec<(String, Place, String)> = Vec::new();
-    for bean in beans.iter().filter(|bean| looks(bean.what)) {
     unmet(flow, &beans, edition, |_| true)
 }
 
@@ -242,6 +242,8 @@ pub(super) fn of_inputs(flow: &Node, edition: Edition) -> Option<Refusal> {
 }
 
 fn unmet(flow: &Node, beans: &[Bean<'_>], edition: Edition, looks: impl Fn(What<'_>) -> bool) -> Option<Refusal> {
+    let mut lines: Vec<(String, Place, String)> = Vec::new();
+    for bean in beans.iter().filter(|bean| looks(bean.what)) {
         for rule in RULES.iter().filter(|rule| rule.of.has(edition) && rule.on.is(bean.what)) {
             for found in rule.demand.missed(bean, rule, edition) {
                 let raw = matches!(found.behind, task_rules::WORKER_GROUP);

@@ -7,6 +7,7 @@ use crate::document::{Node, Value};
 use crate::flow::parts::get;
 use crate::flow::unsimulated::{NOT_RUNNABLE, core};
 use crate::flow::{Schedule, jackson, zone};
+use crate::java::pattern;
 
 fn found(behind: &'static str, words: impl Into<String>, node: &Node, advice: impl Into<String>) -> Vec<Found> {
     vec![Found { behind, words: words.into(), place: node.place.first_line(), advice: advice.into() }]
@@ -165,13 +166,12 @@ pub(super) fn file(bean: &Bean<'_>, _: Edition) -> Vec<Found> {
     found("", words, node, "write for example `defaults: nsfile:///data.csv`")
 }
 
-/// A pattern that ends in the middle of an escape: what else Java refuses is not looked at.
+/// A pattern that is none in Java, as far as that is looked at.
 pub(super) fn pattern(bean: &Bean<'_>, _: Edition) -> Vec<Found> {
     let (Some(node), Some(pattern)) = (get(bean.node, "validator"), text(bean.node, "validator")) else {
         return Vec::new();
     };
-    let escapes = pattern.chars().rev().take_while(|c| *c == '\\').count();
-    if escapes % 2 == 0 {
+    if !pattern::refused(pattern) {
         return Vec::new();
     }
     found(".validator", format!("invalid pattern [{pattern}]"), node, "write a regular expression of Java")
