@@ -108,6 +108,12 @@ fn who_asks_for_an_execution_that_cannot_be_is_told_why() {
         (r#"{"flow": "good", "labels": {"a": {}}}"#, 400, "`a`"),
         (r#"{"flow": "good", "inputs": "x"}"#, 400, "inputs"),
     ] {
+        (
+            r#"{"flow": "good", "labels": {"system.foo": "bar"}}"#,
+            400,
+            "System labels can only be set by Kestra itself, offending label: system.foo=bar",
+        ),
+        (r#"{"flow": "good", "labels": {"": "bar"}}"#, 400, "a label with an empty key"),
         let (found, told) = mock.ask("POST", "/api/executions", body);
         assert_eq!(found, status, "{body}: {told}");
         assert!(told["error"]["message"].as_str().is_some_and(|it| it.contains(part)), "{body}: {told}");

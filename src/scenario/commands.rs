@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::TimelineEntry;
 use crate::flow::State;
+use crate::profile::{Language, Profile};
 use crate::time::{Duration, Instant};
 
 /// One entry of `commands`. At one instant they follow the entries of the timeline, in the order of the file.
@@ -197,3 +198,14 @@ impl PlannedCommand {
 
 /// The levels of a logger.
 pub const LEVELS: &[&str] = &["ALL", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF"];
+
+/// Why a label cannot be given to an execution that somebody asks for, in the words of the server where it has some (source):
+/// Kestra sets those of the system itself, but for the one that joins executions and, in newer versions than 0.20, the one that says who asked.
+pub fn label_refused((key, value): (&str, &str), kestra: &Profile) -> Option<String> {
+    if key.is_empty() {
+        return Some("a label with an empty key".to_owned());
+    }
+    let free = key == "system.correlationId" || key == "system.from" && kestra.language() != Language::V0_20;
+    (key.starts_with("system.") && !free)
+        .then(|| format!("System labels can only be set by Kestra itself, offending label: {key}={value}"))
+}

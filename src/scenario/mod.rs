@@ -23,7 +23,7 @@ mod write;
 pub use any::{any_entry, shape};
 #[cfg(feature = "server")]
 pub(crate) use commands::ends;
-pub use commands::{Answering, Deed, LEVELS, Order, PlannedCommand, RealAnswer, TaskOf, Which, Whose};
+pub use commands::{Answering, Deed, LEVELS, Order, PlannedCommand, RealAnswer, TaskOf, Which, Whose, label_refused};
 pub use comparison::*;
 pub use describe::describe;
 pub use expectation::*;

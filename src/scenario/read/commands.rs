@@ -11,7 +11,7 @@ use crate::flow::{self, Flow, State};
 use crate::scenario::commands::ends;
 use crate::scenario::fields::{COMMANDS, WHEN_COMMANDED};
 use crate::scenario::{
-    Answering, Deed, LEVELS, Order, Plan, PlannedCommand, RealAnswer, TaskOf, Which, Whose, input_words,
+    Answering, Deed, LEVELS, Order, Plan, PlannedCommand, RealAnswer, TaskOf, Which, Whose, input_words, label_refused,
 };
 use crate::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         "execute" => {
             let flow = flow_named(reading, value, plan)?;
             let given = object.get("inputs").and_then(|node| inputs(node, reading)).unwrap_or_default();
-            let labels = object.get("labels").map(|node| labels(node, reading)).unwrap_or_default();
+            let labels = own_labels(&object, plan, reading);
             let known = declared(plan.flows.get(flow)?, (&given, &object, value), Severity::Error, plan, reading);
             known.then_some(Order::Execute { flow, inputs: given, labels })?
         }
@@ -99,6 +99,18 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
 fn ask(object: &Object<'_>, keyword: &Entry, plan: &Plan, reading: &mut Reading) -> Option<Order> {
     let name = keyword.key.as_str();
     let task = match (object.get("task"), object.get("value")) {
+/// The labels that an execution is to have, which the server must take.
+fn own_labels(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Vec<(String, String)> {
+    let Some(node) = object.get("labels") else { return Vec::new() };
+    let labels = labels(node, reading);
+    for (key, value) in &labels {
+        if let Some(why) = label_refused((key, value), plan.kestra) {
+            reading.error(&node.place, why, "choose another key, such as `team`");
+        }
+    }
+    labels
+}
+
         (Some(task), value) => Some(TaskOf {
             id: reading.text(task, "`task`")?.to_owned(),
             value: value.and_then(|value| reading.text(value, "`value`")).map(str::to_owned),

@@ -13,7 +13,7 @@ use super::body::{field, keys};
 use super::{Answered, App, Refusal, parameter, seconds};
 use crate::document;
 use crate::flow::{Flow, State as Is};
-use crate::scenario::{Deed, TaskOf, Which, Whose, ends};
+use crate::scenario::{Deed, TaskOf, Which, Whose, ends, label_refused};
 use crate::simulator::{Command, ExecutionSeen, Origin, Simulation, limits};
 
 const EXAMPLE: &str = r#"{"flow": "company.team.ingest", "inputs": {"day": "monday"}, "labels": {"team": "data"}}"#;
@@ -46,6 +46,10 @@ pub(super) async fn create(State(shared): App, body: Bytes) -> Answered<Response
         let session = &mut world.session;
         let unknown = |(what, advice)| Refusal::new(StatusCode::NOT_FOUND, what, advice);
         let flow = session.plan().flow_named(name).map_err(unknown)?;
+        let kestra = session.plan().kestra;
+        if let Some(why) = origin.labels.iter().find_map(|(key, value)| label_refused((key, value), kestra)) {
+            return Err(Refusal::bad(why, "send labels with other keys"));
+        }
         let id = session.simulation().next_execution(flow);
         session.command(Command::Execute { flow, origin })?;
         let name = session.plan().flows.get(flow).map(Flow::name);
