@@ -215,3 +215,15 @@ fn what_cannot_be_asked_is_told_with_what_to_write_instead() {
         assert!(found == Some(code) && told.contains(wanted), "{arguments:?}: {found:?} {text}{told}");
     }
 }
+
+#[test]
+fn a_boundary_shows_both_of_its_sides_and_a_fault_without_an_end_goes_to_the_end() {
+    let (code, text, told) = cli(&["native-memory", "--alert", "KestraDirectMemoryGrows"]);
+    assert_eq!(code, Some(0), "{text}{told}");
+    for line in text.lines().filter(|line| line.contains(" still fires; with ")) {
+        let (fires, rest) = line.split_once(" still fires; with ").expect("two sides");
+        let below = rest.split(" it ").next().expect("a side");
+        assert!(!fires.ends_with(below), "{line}");
+    }
+    assert!(text.contains("(in the file to the end)"), "{text}");
+}

@@ -109,7 +109,7 @@ impl Scale {
         let Some(entry) = self.set(&self.full, level) else { return "nothing".to_owned() };
         match (self.dial, entry.lasts, &entry.fault.target) {
             (Dial::Lasts, Some(lasts), _) => lasts.to_string(),
-            (Dial::Lasts, None, _) => "as long as in the file".to_owned(),
+            (Dial::Lasts, None, _) => "to the end".to_owned(),
             (Dial::Members, _, Target::Members(members)) => match members.len() {
                 1 => "1 member".to_owned(),
                 count => format!("{count} members"),
