@@ -55,10 +55,7 @@ pub fn typed(kind: &str, item: Option<&str>, value: Json) -> Result<Json, Wrong>
         // As Java: what is not true is false.
         "BOOL" | "BOOLEAN" => words.eq_ignore_ascii_case("true").into(),
         "DATETIME" => moment(&words).map(|_| words.into())?,
-        "DATE" => match java::parse::day(&words) {
-            Ok(_) => words.into(),
-            Err(why) => return Err(Wrong::Other(why.message(&words))),
-        },
+        "DATE" => java::parse::date_of(&words).map(|_| words.into()).map_err(Wrong::Other)?,
         "TIME" => time(&words).map(|_| words.into())?,
         "DURATION" => length(&words).map(|_| words.into())?,
         "URI" => match fits(&URI, &words) {
@@ -150,6 +147,7 @@ fn unread(text: &str) -> Wrong {
 }
 
 fn moment(text: &str) -> Result<Timestamp, Wrong> {
+    java::parse::instant(text).map_err(|why| Wrong::Other(why.message(text)))?;
     text.parse().map_err(|_| unread(text))
 }
 
@@ -319,6 +317,33 @@ mod tests {
         let refused = |kind: &str, input: Json, value: Json| {
             let values = input.get("values").and_then(Json::as_array).map(Vec::as_slice);
             allowed(kind, &input, values, &value).map_err(|why| why.text())
+    #[test]
+    fn dates_that_cannot_be_read_are_told_with_javas_words() {
+        let of = |kind: &str, value: Json| typed(kind, None, value).map_err(|why| why.text());
+        let refused = |kind: &str, value: &str| of(kind, value.into()).expect_err("it is none");
+        // A bare date where a date with a time is asked: recorded (conditions.tsv).
+        for (text, words) in [
+            ("2026-01-05", "could not be parsed at index 10"),
+            ("2026-01-04 10:00:00", "could not be parsed at index 10"),
+            ("2026-01-03T10:00:00", "could not be parsed at index 19"),
+            ("2026-01-03T10:00Z", "could not be parsed at index 16"),
+            ("2026-02-30T10:00:00Z", "could not be parsed at index 0"),
+            ("2026-01-03T10:00:00Zx", "could not be parsed, unparsed text found at index 20"),
+        ] {
+            assert_eq!(refused("DATETIME", text), format!("Text '{text}' {words}"));
+        }
+        for (text, words) in [
+            ("2024-02-30", "Invalid date 'FEBRUARY 30'"),
+            ("2023-02-29", "Invalid date 'February 29' as '2023' is not a leap year"),
+            ("2024-01-32", "Invalid value for DayOfMonth (valid values 1 - 28/31): 32"),
+            ("2024-13-01", "Invalid value for MonthOfYear (valid values 1 - 12): 13"),
+        ] {
+            assert_eq!(refused("DATE", text), format!("Text '{text}' could not be parsed: {words}"));
+        }
+        assert_eq!(of("DATETIME", "2026-01-03T10:00:00.5Z".into()), Ok(json!("2026-01-03T10:00:00.5Z")));
+        assert_eq!(of("DATETIME", "2026-01-03T10:00:00+01:00".into()), Ok(json!("2026-01-03T10:00:00+01:00")));
+    }
+
         };
         for (kind, input, value, words) in [
             ("STRING", json!({ "validator": "A\\d+" }), json!("foo"), "it must match the pattern `A\\d+`"),

@@ -74,8 +74,13 @@ impl Reader<'_> {
         self.at += literal.len();
         Ok(())
     }
-    /// A year of four digits, which is all that dates here reach.
     fn date(&mut self) -> Result<Date, Unread> {
+        let start = self.at;
+        let [year, month, day] = self.numbers()?;
+        date(year, month, day).ok_or(Unread::At(start))
+    }
+    /// Year, month and day, whatever they are: a year of four digits, which is all that dates here reach.
+    fn numbers(&mut self) -> Result<[i64; 3], Unread> {
         let start = self.at;
         let year = self.digits(4, 10)?;
         if self.at - start > 4 {
@@ -84,8 +89,7 @@ impl Reader<'_> {
         self.literal("-")?;
         let month = self.digits(2, 2)?;
         self.literal("-")?;
-        let day = self.digits(2, 2)?;
-        date(year, month, day).ok_or(Unread::At(start))
+        Ok([year, month, self.digits(2, 2)?])
     }
     fn time(&mut self) -> Result<Time, Unread> {
         let start = self.at;
@@ -189,6 +193,65 @@ pub fn day(text: &str) -> Result<Date, Unread> {
     let mut reader = Reader { text, at: 0 };
     let day = reader.date()?;
     reader.end(day)
+}
+
+/// `LocalDate.parse` with its words for a day that there is not.
+///
+/// # Errors
+/// The message of the `DateTimeParseException`.
+pub fn date_of(text: &str) -> Result<Date, String> {
+    let mut reader = Reader { text, at: 0 };
+    let read = reader.numbers().and_then(|numbers| reader.end(numbers));
+    let [year, month, day] = read.map_err(|wrong| wrong.message(text))?;
+    date(year, month, day).ok_or_else(|| format!("Text '{text}' could not be parsed: {}", no_day(year, month, day)))
+}
+
+/// Why there is no such day.
+fn no_day(year: i64, month: i64, day: i64) -> String {
+    let name = usize::try_from(month - 1).ok().and_then(|at| MONTHS.get(at));
+    match name {
+        None => format!("Invalid value for MonthOfYear (valid values 1 - 12): {month}"),
+        Some(_) if !(1..=31).contains(&day) => {
+            format!("Invalid value for DayOfMonth (valid values 1 - 28/31): {day}")
+        }
+        Some(_) if day == 29 => format!("Invalid date 'February 29' as '{year}' is not a leap year"),
+        Some(name) => format!("Invalid date '{name} {day}'"),
+    }
+}
+
+const MONTHS: [&str; 12] = [
+    "JANUARY",
+    "FEBRUARY",
+    "MARCH",
+    "APRIL",
+    "MAY",
+    "JUNE",
+    "JULY",
+    "AUGUST",
+    "SEPTEMBER",
+    "OCTOBER",
+    "NOVEMBER",
+    "DECEMBER",
+];
+
+/// Whether `Instant.parse` reads a text: a date and a time with seconds and an offset.
+///
+/// # Errors
+/// Where it stops to be one.
+pub fn instant(text: &str) -> Result<(), Unread> {
+    let mut reader = Reader { text, at: 0 };
+    let [year, month, day] = reader.numbers()?;
+    reader.either_case("T")?;
+    let start = reader.at;
+    let [hour, minute, second, nanos] = reader.clock()?;
+    // Seconds are asked for.
+    if reader.at - start < "00:00:00".len() {
+        return Err(Unread::At(reader.at));
+    }
+    reader.offset()?;
+    reader.end(())?;
+    // What there is not is told of the whole.
+    date(year, month, day).zip(time(hour, minute, second, nanos)).map(|_| ()).ok_or(Unread::At(0))
 }
 
 /// What a text says by a pattern of digits: date, time of day, offset, as far as the pattern has them.
