@@ -159,3 +159,29 @@ fn one_that_is_paused_is_restarted_where_it_is_and_each_pause_goes_on() {
     let told = told(&simulation);
     assert!(told.iter().any(|line| line == "restart: no execution of company.team.f is there for it"), "{told:?}");
 }
+
+#[test]
+fn a_pause_of_less_than_nothing_goes_on_at_once() {
+    for written in ["\"-PT1M\"", "\"{{ 'PT-1H' }}\"", "\"{{ '-PT1M' }}\""] {
+        let (states, runs) = run("1.3", &format!("{}, {LOGS}", pause(&format!("pauseDuration: {written}"))), START);
+        assert_eq!(runs, "p=SUCCESS l=SUCCESS", "{written}");
+        assert!(states.ends_with("SUCCESS"), "{written}: {states}");
+    }
+    let (_, runs) = run("1.3", &pause("pauseDuration: \"{{ 'soon' }}\""), START);
+    assert_eq!(runs, "p=FAILED");
+}
+
+#[test]
+fn each_cause_of_which_a_task_fails_is_told_once_and_not_without_end() {
+    let inputs = "inputs: [ { id: d, type: STRING } ]";
+    let flows = flow("f", &format!("{inputs}, tasks: [ {} ]", pause("pauseDuration: \"{{ inputs.d }}\"")));
+    let given = |at: usize, text: &str| format!("  - {{ at: {at}m, execute: f, inputs: {{ d: {text} }} }}\n");
+    let told_of = |commands: &str| {
+        let told = told(&at("1.3", &flows, commands, 20));
+        told.into_iter().filter(|it| it.contains("the task p of company.team.f fails")).collect::<Vec<_>>()
+    };
+    let two = told_of(&[given(1, "soon"), given(2, "later"), given(3, "soon")].concat());
+    assert!(two.len() == 2 && two[0].contains("soon") && two[1].contains("later"), "{two:?}");
+    let many: String = (1..15).map(|n| given(n, &format!("soon-{n}"))).collect();
+    assert_eq!(told_of(&many).len(), 5);
+}

@@ -499,11 +499,15 @@ impl Step<'_> {
 
     /// A Pause begins. How long it lasts is worked out without the variables of its task run (source).
     fn pauses(&mut self, run: u32, node: &Node, pause: &Pause, open: &mut Vec<u32>) {
+        // One that is over before it begins is over at once.
+        let length = match &pause.duration {
+            Some(span) => span.known_from_zero(&mut |text| self.render(text, NONE)),
+            None => Ok(None),
+        };
         let mut known = |span: &Option<Span>| match span {
             Some(span) => span.known(&mut |text| self.render(text, NONE)),
             None => Ok(None),
         };
-        let length = known(&pause.duration);
         let limit = length.as_ref().is_ok_and(Option::is_none).then(|| known(&pause.timeout));
         let spans = length.and_then(|length| match (length, limit) {
             (Some(length), _) => Ok((Some(length), Rest::Timed(self.then(pause)?))),

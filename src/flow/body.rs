@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::trigger::Condition;
-use super::{Flow, State, Task, jackson};
+use super::{Flow, State, Task, jackson, typed};
 use crate::time::Duration;
 
 /// What a task is.
@@ -119,6 +119,25 @@ impl Span {
     /// # Errors
     /// Why its text comes to no duration.
     pub fn known(&self, render: &mut dyn FnMut(&str) -> Result<String, String>) -> Result<Option<Duration>, String> {
+        self.read(render, |_| None)
+    }
+
+    /// The same, and one that Java reads as less than nothing is nothing: what waits so long goes on at once.
+    ///
+    /// # Errors
+    /// Why its text comes to no duration.
+    pub fn known_from_zero(
+        &self,
+        render: &mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Result<Option<Duration>, String> {
+        self.read(render, |text| typed::is_negative(text).then_some(Duration::ZERO))
+    }
+
+    fn read(
+        &self,
+        render: &mut dyn FnMut(&str) -> Result<String, String>,
+        else_is: impl Fn(&str) -> Option<Duration>,
+    ) -> Result<Option<Duration>, String> {
         let text = match self {
             Span::Written(duration) => return Ok(Some(*duration)),
             Span::Rendered(text) => render(text)?,
@@ -126,7 +145,8 @@ impl Span {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        jackson::duration(&text).map(Some).map_err(|_| format!("`{text}` is no duration"))
+        let read = jackson::duration(&text).ok().or_else(|| else_is(&text));
+        read.map(Some).ok_or_else(|| format!("`{text}` is no duration"))
     }
 }
 

@@ -159,6 +159,11 @@ fn length(text: &str) -> Result<SignedDuration, Wrong> {
     java_length(text).ok_or_else(|| Wrong::Other("Text cannot be parsed to a Duration".to_owned()))
 }
 
+/// Whether a text is a length of less than nothing.
+pub(super) fn is_negative(text: &str) -> bool {
+    java_length(text).is_some_and(|length| length.is_negative())
+}
+
 fn java_length(text: &str) -> Option<SignedDuration> {
     let found = LENGTH.as_ref()?.captures(text)?;
     let part = |at: usize| found.get(at).map(|it| it.as_str());
@@ -313,11 +318,6 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_told_in_kestras_words() {
-        let refused = |kind: &str, input: Json, value: Json| {
-            let values = input.get("values").and_then(Json::as_array).map(Vec::as_slice);
-            allowed(kind, &input, values, &value).map_err(|why| why.text())
-    #[test]
     fn dates_that_cannot_be_read_are_told_with_javas_words() {
         let of = |kind: &str, value: Json| typed(kind, None, value).map_err(|why| why.text());
         let refused = |kind: &str, value: &str| of(kind, value.into()).expect_err("it is none");
@@ -344,6 +344,11 @@ mod tests {
         assert_eq!(of("DATETIME", "2026-01-03T10:00:00+01:00".into()), Ok(json!("2026-01-03T10:00:00+01:00")));
     }
 
+    #[test]
+    fn bounds_are_told_in_kestras_words() {
+        let refused = |kind: &str, input: Json, value: Json| {
+            let values = input.get("values").and_then(Json::as_array).map(Vec::as_slice);
+            allowed(kind, &input, values, &value).map_err(|why| why.text())
         };
         for (kind, input, value, words) in [
             ("STRING", json!({ "validator": "A\\d+" }), json!("foo"), "it must match the pattern `A\\d+`"),
