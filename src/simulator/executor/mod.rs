@@ -14,7 +14,7 @@ mod retry;
 mod sla;
 mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -49,6 +49,7 @@ use batches::Batches;
 use counting::Counting;
 use kept::Keeping;
 use orders::{Key, Meant};
+use outputs::Told;
 use places::Places;
 use sla::plan_slas;
 use waiting::Waiting;
@@ -70,8 +71,8 @@ pub(super) struct Executor {
     dialect: Dialect,
     scratch: Scratch,
     commands: Vec<Command>,
-    /// Tasks of which people were told that their templates fail; none for the outputs of a flow.
-    told: BTreeSet<(u32, Option<u32>)>,
+    /// Why templates of tasks fail, as people were told it; none for the outputs of a flow.
+    told: Told,
     /// What those that have not ended were started with, where that is anything.
     pub(super) origins: Origins,
     kept: Keeping,
@@ -154,7 +155,7 @@ impl Executor {
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
             commands: Vec::new(),
-            told: BTreeSet::new(),
+            told: Told::new(),
             origins: Origins::default(),
             kept: Keeping::new(plan),
             children: FxHashMap::default(),

@@ -1,7 +1,7 @@
 //! What task runs leave behind for others to read: outputs, and what they logged as ERROR. Nothing is kept that no template
 //! of the plan reads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
@@ -145,11 +145,19 @@ fn entry(cx: &Context, (flow, number): (u32, u64), (run, node, attempt): (u32, u
     }
 }
 
-/// Tells people of a task whose templates cannot be worked out: the first time.
-fn tell(cx: &mut Context, told: &mut BTreeSet<(u32, Option<u32>)>, (flow, node): (u32, Option<u32>), why: &str) {
-    if !told.insert((flow, node)) {
+/// Causes of failures that people were told of, by flow and task.
+pub(super) type Told = BTreeMap<(u32, Option<u32>), BTreeSet<String>>;
+
+/// Causes that are told of one task: those that are never the same twice, as with a date in them, are not told without end.
+const CAUSES: usize = 5;
+
+/// Tells people of a task whose templates cannot be worked out: each cause once.
+fn tell(cx: &mut Context, told: &mut Told, (flow, node): (u32, Option<u32>), why: &str) {
+    let causes = told.entry((flow, node)).or_default();
+    if causes.len() >= CAUSES || causes.contains(why) {
         return;
     }
+    causes.insert(why.to_owned());
     let tree = cx.flows.get(flow as usize).map(|model| &model.tree);
     let task = node.and_then(|node| Some(tree?.node(node)?.id.as_str().into()));
     cx.tell(Happening::TemplateFails { flow: flow as usize, task, why: cx.secrets.mask_words(why).into() });
