@@ -1,12 +1,13 @@
 //! Which members a job scrapes, and what is to be said of those it does not.
 
 use super::locate::{Found, locate};
+use super::watch::Remark;
 use super::{kubernetes, namespace};
 use crate::document::Severity;
 use crate::management::Listener;
 use crate::monitor::{Discovered, Discovery, Dropped, Job, Located};
 use crate::promql::Labels;
-use crate::scenario::Plan;
+use crate::scenario::{FaultKind, Plan, TimelineEntry};
 
 /// The port of a member's metrics.
 const MANAGEMENT: u32 = 8081;
@@ -100,6 +101,18 @@ pub(super) fn of_job(job: &Job, namespace: &str, plan: &Plan) -> Targets {
         told.push((severity, format!("job {} has no target in this scenario", job.name)));
     }
     Targets { members, told, gone }
+}
+
+/// The entries that let discovery tell a wrong port of members that no job has from discovery: nobody is misled by them.
+pub(super) fn misled_by_nobody(targets: &Members, plan: &Plan) -> Vec<Remark> {
+    let found = |member: &usize| targets.iter().any(|(it, _)| it.discovered && it.members.contains(member));
+    let wrong = plan.timeline.iter().filter(|it| it.fault.kind == FaultKind::WrongPort);
+    let idle = wrong.filter(|it| !it.fault.members().iter().any(found));
+    let told = |it: &TimelineEntry| Remark {
+        severity: Severity::Warning,
+        told: format!("the fault {} reaches no target: no job has it from discovery, only that tells ports", it.name),
+    };
+    idle.map(told).collect()
 }
 
 /// What rules drop: each, and whom.

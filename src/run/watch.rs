@@ -170,6 +170,7 @@ impl Watch {
             ),
         ];
         let none = none.iter().filter(|(so, _)| *so);
+        notes.extend(targets::misled_by_nobody(&targets, plan));
         notes.extend(none.map(|(_, told)| Remark { severity: Severity::Warning, told: (*told).to_owned() }));
         notes
     }
