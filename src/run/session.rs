@@ -502,8 +502,17 @@ impl Session {
         }
         // An entry with a later instant stays behind those of the file: their order only matters at one instant.
         plan.duration = plan.duration.max(self.now().since(Instant::START));
+        let names: Vec<String> = plan.secrets.names().map(|name| format!("SECRET_{}", name.escape_debug())).collect();
+        let secrets = match names.is_empty() {
+            true => String::new(),
+            false => format!(
+                "# Secrets are not in it: without {} in the environment, in base64 each, or `secrets` added here, other answers \
+                 come.\n",
+                names.join(", ")
+            ),
+        };
         format!(
-            "# What was done with the scenario {}, saved at {}. The same answers come with --seed {}.\n{}",
+            "# What was done with the scenario {}, saved at {}. The same answers come with --seed {}.\n{secrets}{}",
             plan.name.escape_debug(),
             self.now(),
             self.seed.0,
