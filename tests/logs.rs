@@ -524,3 +524,24 @@ fn help_tells_of_logs() {
         assert!(String::from_utf8_lossy(&out.stdout).contains("--logs <DIR>"), "{command}");
     }
 }
+
+#[test]
+fn serve_says_where_it_is_on_standard_error_when_lines_go_to_standard_output() {
+    use std::io::Read;
+    let mut child = binary()
+        .args(["serve", "worker-killed", "--port", "0", "--control", "0", "--logs", "-"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    // It is ours, and it is ended as a user ends it.
+    let ended = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(ended.success());
+    child.wait().expect("it ends");
+    let (mut out, mut err) = (String::new(), String::new());
+    child.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
+    child.stderr.take().expect("a pipe").read_to_string(&mut err).expect("text");
+    assert!(!out.is_empty() && out.lines().all(|line| line.starts_with('{')), "{out}");
+    assert!(err.contains("worker-1"), "{err}");
+}

@@ -1,7 +1,7 @@
 //! `serve`: the ports of a scenario's members, and the control port.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Parser};
@@ -154,6 +154,8 @@ impl Serve {
         let session = Session::new(plan.clone(), self.seed, Calendar::starting(start));
         let tells = session.simulation().tells();
         let speed = if self.paused { 0.0 } else { self.speed };
+        // Where the logs go to standard output nothing else does.
+        let say = if self.logs.as_deref() == Some(Path::new("-")) { complain } else { print };
         let ready = |addresses: &Addresses| {
             if let Some(path) = &self.ready_file {
                 let text = serde_json::to_string_pretty(addresses).unwrap_or_default();
@@ -163,7 +165,7 @@ impl Serve {
                 let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
                 written.map_err(|why| format!("cannot write {}: {why}", path.display()))?;
             }
-            print(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
+            say(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
             Ok(())
         };
         let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
