@@ -199,6 +199,14 @@ pub(super) fn plans(
     told: &mut Told,
 ) -> Option<Vec<Arc<Plan>>> {
     let mut plans = Vec::new();
+    // One that is named twice is the same.
+    let mut once: Vec<&'static Profile> = Vec::new();
+    for version in versions {
+        if !once.contains(version) {
+            once.push(version);
+        }
+    }
+    let versions = once.as_slice();
     for name in scenarios {
         if versions.is_empty() {
             plans.push(Arc::new(plan(name, extras, told)?));
