@@ -133,7 +133,7 @@ impl Target {
         }
     }
 
-    fn words(&self, plan: &Plan) -> String {
+    pub(in crate::scenario) fn words(&self, plan: &Plan) -> String {
         match self {
             Target::Members(members) => {
                 let known = members.iter().filter_map(|member| plan.cluster.members.get(*member));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::work::{flow_named, selector};
 use super::{instant, positive, version};
-use crate::document::{self, Entry, Field, Node, Object, Reading, Value};
+use crate::document::{self, Entry, Field, Node, Object, Place, Reading, Value};
 use crate::flow::{Flow, TriggerAction};
 use crate::profile::{Profile, Quirk, Role};
 use crate::scenario::faults::{Aim, ROWS, Row, Unit};
@@ -401,4 +401,26 @@ pub(super) fn targets(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         return None;
     }
     Some(members)
+}
+
+/// Tells of upgrades to the version that all these members have by then.
+pub(super) fn upgraded_to_the_same(plan: &Plan, places: &[Place], reading: &mut Reading) {
+    let mut versions: Vec<&'static Profile> =
+        plan.cluster.members.iter().map(|member| member.profile(plan.kestra)).collect();
+    let mut entries: Vec<(&TimelineEntry, &Place)> = plan.timeline.iter().zip(places).collect();
+    entries.sort_by_key(|(entry, _)| entry.at);
+    for (entry, place) in entries {
+        let Amount::Version(to) = entry.fault.amount else { continue };
+        let members = entry.fault.target.members();
+        if !members.is_empty() && members.iter().all(|member| versions.get(*member) == Some(&to)) {
+            let what =
+                format!("{} runs Kestra {} by then: it is only restarted", entry.fault.target.words(plan), to.name());
+            reading.warning(place, what, "name another version in `to`, or write `restart`");
+        }
+        for member in members {
+            if let Some(version) = versions.get_mut(*member) {
+                *version = to;
+            }
+        }
+    }
 }

@@ -297,6 +297,7 @@ fn lists(object: &Object<'_>, plan: &mut Plan, reading: &mut Reading) {
         plan.autoscale.extend(autoscale);
     }
     let mut names = Names::default();
+    let mut places = Vec::new();
     for node in items(reading, object, "timeline") {
         if let Some(mut entry) = entry(node, plan, None, reading) {
             if entry.at > Instant::START + plan.duration {
@@ -304,8 +305,10 @@ fn lists(object: &Object<'_>, plan: &mut Plan, reading: &mut Reading) {
             }
             names.unique(&mut entry);
             plan.timeline.push(entry);
+            places.push(node.place.clone());
         }
     }
+    faults::upgraded_to_the_same(plan, &places, reading);
     for node in items(reading, object, "commands") {
         let command = command(node, plan, reading);
         plan.commands.extend(command);
