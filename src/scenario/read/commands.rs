@@ -85,6 +85,10 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
         "kill" | "pause" | "resume" | "restart" | "replay" | "change-state" => ask(&object, keyword, plan, reading)?,
         logger => {
             let name = reading.text(value, &format!("`{logger}`"))?.to_owned();
+            if name.is_empty() {
+                reading.error(&value.place, "a logger without a name", "name one, such as `io.kestra`, or `ROOT`");
+                return None;
+            }
             let member = member(&object, node, plan, reading)?;
             match logger {
                 "ask-logger" => Order::AskLogger { member, logger: name },
@@ -95,10 +99,6 @@ pub(super) fn command(node: &Node, plan: &Plan, reading: &mut Reading) -> Option
     Some(PlannedCommand { at: at?, order })
 }
 
-/// What is asked of executions that are there.
-fn ask(object: &Object<'_>, keyword: &Entry, plan: &Plan, reading: &mut Reading) -> Option<Order> {
-    let name = keyword.key.as_str();
-    let task = match (object.get("task"), object.get("value")) {
 /// The labels that an execution is to have, which the server must take.
 fn own_labels(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Vec<(String, String)> {
     let Some(node) = object.get("labels") else { return Vec::new() };
@@ -111,6 +111,10 @@ fn own_labels(object: &Object<'_>, plan: &Plan, reading: &mut Reading) -> Vec<(S
     labels
 }
 
+/// What is asked of executions that are there.
+fn ask(object: &Object<'_>, keyword: &Entry, plan: &Plan, reading: &mut Reading) -> Option<Order> {
+    let name = keyword.key.as_str();
+    let task = match (object.get("task"), object.get("value")) {
         (Some(task), value) => Some(TaskOf {
             id: reading.text(task, "`task`")?.to_owned(),
             value: value.and_then(|value| reading.text(value, "`value`")).map(str::to_owned),
