@@ -151,7 +151,7 @@ pub enum CommandError {
         why: &'static str,
     },
     /// The execution has no task run of this task.
-    #[error("the execution has no task run of the task `{0}`")]
+    #[error("the execution has no task run of the task {0}")]
     NoTaskRun(String),
     /// A check of the flow does not hold: no execution starts.
     #[error("the flow's checks do not hold: {0}")]

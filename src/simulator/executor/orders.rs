@@ -506,7 +506,8 @@ fn may(cx: &Context, deed: &Deed, found: Found<'_>) -> Result<(), CommandError> 
     if let Some(task) = task {
         let tree = cx.flows.get(flow as usize).map(|flow| &flow.tree);
         if tree.and_then(|tree| run_of(it, tree, task)).is_none() {
-            return Err(CommandError::NoTaskRun(task.id.clone()));
+            let value = task.value.as_ref().map(|value| format!(" with the value `{}`", cx.secrets.mask_words(value)));
+            return Err(CommandError::NoTaskRun(format!("`{}`{}", task.id, value.unwrap_or_default())));
         }
     }
     match deed {
