@@ -210,6 +210,11 @@ fn what_cannot_be_asked_is_told_with_what_to_write_instead() {
         (&["worker-killed", "--alert", "KestraWorkerDown", "--fault", "kill-worker-9"], 2, "kill-worker-1"),
         (&["healthy", "--alert", "KestraWorkerDown"], 2, "nothing is done to the cluster"),
         (&["no-such", "--alert", "KestraWorkerDown"], 2, "cannot read the scenario"),
+        (
+            &["worker-killed", "--alert", "KestraWorkerDown", "--out", "no-such-folder/x.yaml"],
+            2,
+            "--out: there is no folder no-such-folder",
+        ),
     ] {
         let (found, text, told) = cli(arguments);
         assert!(found == Some(code) && told.contains(wanted), "{arguments:?}: {found:?} {text}{told}");

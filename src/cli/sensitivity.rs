@@ -83,6 +83,12 @@ impl Sensitivity {
             complain(&format!("error: {} is there already; name another file with --out\n", path.display()));
             return Exit::Input;
         }
+        // Nobody waits for a search whose result cannot be kept.
+        let folder = self.out.as_deref().and_then(std::path::Path::parent).filter(|it| !it.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            complain(&format!("error: --out: there is no folder {}\n", folder.display()));
+            return Exit::Input;
+        }
         let (first, count) = self.seeds.map_or((self.seed.0, 1), |seeds| (seeds.first(), seeds.count() as usize));
         let runs = lab::SensitivityRuns { first, count, jobs: self.runs.jobs(), entry };
         let calendar = calendar(&plan);
