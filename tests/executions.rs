@@ -84,6 +84,7 @@ fn an_execution_can_be_asked_for_and_a_saved_session_asks_again() {
     assert_eq!((status, told["flow"].as_str(), told["at"].as_str()), (201, Some("company.team.good"), Some("5m")));
     let id = told["id"].as_str().expect("an id").to_owned();
     assert_eq!(id.len(), 22);
+    assert_eq!(told["ignored"], json!(["day"]), "the flow declares none");
     mock.post("/api/advance", r#"{"by": "1m"}"#);
     assert_eq!(mock.ask("GET", "/api/state", "").1["executions"]["created"], json!(before + 1));
 
@@ -107,13 +108,13 @@ fn who_asks_for_an_execution_that_cannot_be_is_told_why() {
         (r#"{"flow": "good", "labels": []}"#, 400, "labels"),
         (r#"{"flow": "good", "labels": {"a": {}}}"#, 400, "`a`"),
         (r#"{"flow": "good", "inputs": "x"}"#, 400, "inputs"),
-    ] {
         (
             r#"{"flow": "good", "labels": {"system.foo": "bar"}}"#,
             400,
             "System labels can only be set by Kestra itself, offending label: system.foo=bar",
         ),
         (r#"{"flow": "good", "labels": {"": "bar"}}"#, 400, "a label with an empty key"),
+    ] {
         let (found, told) = mock.ask("POST", "/api/executions", body);
         assert_eq!(found, status, "{body}: {told}");
         assert!(told["error"]["message"].as_str().is_some_and(|it| it.contains(part)), "{body}: {told}");
@@ -122,4 +123,37 @@ fn who_asks_for_an_execution_that_cannot_be_is_told_why() {
     mock.post("/api/advance", r#"{"by": "1s"}"#);
     let (status, told) = mock.ask("POST", "/api/executions", r#"{"flow": "good"}"#);
     assert_eq!(status, 503, "{told}");
+}
+
+#[test]
+fn what_nobody_has_declared_is_told_as_left_out_and_a_task_run_of_no_such_value_by_its_value() {
+    let text = "name: x
+duration: 10m
+cluster: { standalone: 1 }
+secrets: { TOK: supersecret, OTHER: hunter22 }
+flows:
+  - id: f
+    namespace: company.team
+    inputs: [ { id: day, type: STRING } ]
+    tasks:
+      - { id: p, type: io.kestra.plugin.core.flow.Pause, onResume: [ { id: ok, type: BOOL } ] }
+      - { id: t, type: io.kestra.plugin.core.log.Log, message: hi }
+";
+    let mock = Local::serve(session(plan(text)), Clock::paused, Options::default());
+    let asked = mock.post("/api/executions", r#"{"flow": "f", "inputs": {"day": "monday", "dy": 1}}"#);
+    assert_eq!(asked["ignored"], json!(["dy"]));
+    let id = asked["id"].as_str().expect("an id").to_owned();
+    assert!(mock.post("/api/executions", r#"{"flow": "f", "inputs": {"day": "x"}}"#).get("ignored").is_none());
+    mock.post("/api/advance", r#"{"by": "10s"}"#);
+    let resumed = mock.post(&format!("/api/executions/{id}/resume"), r#"{"inputs": {"ok": true, "why": "x"}}"#);
+    assert_eq!(resumed["ignored"], json!(["why"]), "{resumed}");
+    mock.post("/api/advance", r#"{"by": "10s"}"#);
+    let replay = r#"{"task": "t", "value": "monday"}"#;
+    let (status, told) = mock.ask("POST", &format!("/api/executions/{id}/replay"), replay);
+    let words = "the execution has no task run of the task `t` with the value `monday`";
+    assert_eq!((status, told["error"]["message"].as_str()), (404, Some(words)), "{told}");
+    // Who runs the session again must give its secrets.
+    let saved = ask(&mock.control(), "GET", "/api/scenario", "").body;
+    let header: Vec<&str> = saved.lines().take_while(|line| line.starts_with('#')).collect();
+    assert!(header.concat().contains("SECRET_OTHER, SECRET_TOK") && !saved.contains("supersecret"), "{saved}");
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::member::AfterExit;
 use super::traffic::{self, Way};
 use super::{Command, CommandError, Happening, Level, Origin, Simulation, checks, inputs, limits};
-use crate::flow::CheckBehavior;
+use crate::flow::{CheckBehavior, Flow};
 use crate::profile::Role;
-use crate::scenario::{Amount, Deed, Fault, Target, Whose};
+use crate::scenario::{Amount, Deed, Fault, Target, Which, Whose};
 
 impl Simulation {
     /// Whether a command could be done at the current instant.
@@ -40,6 +40,25 @@ impl Simulation {
                 if known { Ok(()) } else { Err(CommandError::NoFault(name.clone())) }
             }
         }
+    }
+
+    /// The inputs that a command gives and nobody has declared: as in Kestra they are left out.
+    pub fn left_out(&self, command: &Command) -> Vec<String> {
+        let (given, known) = match command {
+            Command::Execute { flow, origin } => {
+                let flow = self.cx.plan.flows.get(*flow);
+                let ids = |flow: &Flow| flow.inputs().iter().map(|input| input.id.to_owned()).collect::<Vec<_>>();
+                (&origin.inputs, flow.map(ids))
+            }
+            Command::Ask { deed: Deed::Resume { inputs }, whose } => {
+                let Which::Number(number) = whose.which else { return Vec::new() };
+                let asked = self.executor.asked_for(&self.cx, whose.flow as u32, number);
+                (inputs, asked.map(|ids| ids.into_iter().map(str::to_owned).collect()))
+            }
+            _ => return Vec::new(),
+        };
+        let known = known.unwrap_or_default();
+        given.keys().filter(|id| !known.contains(id)).cloned().collect()
     }
 
     /// Does something from outside at the current instant.

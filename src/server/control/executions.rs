@@ -51,11 +51,22 @@ pub(super) async fn create(State(shared): App, body: Bytes) -> Answered<Response
             return Err(Refusal::bad(why, "send labels with other keys"));
         }
         let id = session.simulation().next_execution(flow);
-        session.command(Command::Execute { flow, origin })?;
+        let command = Command::Execute { flow, origin };
+        let ignored = session.simulation().left_out(&command);
+        session.command(command)?;
         let name = session.plan().flows.get(flow).map(Flow::name);
-        Ok::<_, Refusal>(json!({ "id": id, "flow": name, "at": session.now().to_string() }))
+        let told = json!({ "id": id, "flow": name, "at": session.now().to_string() });
+        Ok::<_, Refusal>(with_ignored(told, ignored))
     })??;
     Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+/// An answer that says which inputs nobody has declared, if any: as in Kestra they are left out.
+fn with_ignored(mut told: Value, ignored: Vec<String>) -> Value {
+    if let Some(told) = told.as_object_mut().filter(|_| !ignored.is_empty()) {
+        told.insert("ignored".to_owned(), json!(ignored));
+    }
+    told
 }
 
 /// The executions that there are and those that ended last; `flow` and `state` leave out others.
@@ -130,12 +141,17 @@ fn ask(shared: &super::Shared, id: &str, deed: impl FnOnce() -> Answered<Deed>) 
         let (flow, number) = session.simulation().execution_named(&id).ok_or_else(|| missing(&id))?;
         let whose = Whose { flow, labels: Vec::new(), which: Which::Number(number) };
         let new = matches!(deed, Deed::Replay(_)).then(|| session.simulation().next_execution(flow));
-        session.command(Command::Ask { deed, whose })?;
+        let command = Command::Ask { deed, whose };
+        let ignored = session.simulation().left_out(&command);
+        session.command(command)?;
         let name = session.plan().flows.get(flow).map(Flow::name);
         let at = session.now().to_string();
         Ok::<_, Refusal>(match new {
             Some(new) => (StatusCode::CREATED, json!({ "id": new, "flow": name, "at": at, "replays": id })),
-            None => (StatusCode::ACCEPTED, json!({ "id": id, "flow": name, "at": at })),
+            None => {
+                let told = json!({ "id": id, "flow": name, "at": at });
+                (StatusCode::ACCEPTED, with_ignored(told, ignored))
+            }
         })
     })??;
     Ok((status, Json(told)).into_response())

@@ -140,6 +140,14 @@ impl Executor {
         given.unwrap_or_else(|| Ok(inputs.clone())).map_err(refused)
     }
 
+    /// The ids of what the Pause asks for that an execution waits at, if it waits.
+    pub(in super::super) fn asked_for<'c>(&self, cx: &'c Context, flow: u32, number: u64) -> Option<Vec<&'c str>> {
+        let (slot, _) = self.executions.numbered().find(|(_, it)| (it.flow, it.number) == (flow, number))?;
+        let pause = self.pause_of(cx, (slot, (flow, number)))?;
+        let id = |input: &'c Json| input.get("id").or_else(|| input.get("name")).and_then(Json::as_str);
+        Some(pause.inputs.iter().filter_map(id).collect())
+    }
+
     /// The Pause that an execution waits at.
     fn pause_of<'c>(&self, cx: &'c Context, meant: Meant) -> Option<&'c flow::Pause> {
         let found = self.found(meant)?;
