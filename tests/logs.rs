@@ -527,21 +527,23 @@ fn help_tells_of_logs() {
 
 #[test]
 fn serve_says_where_it_is_on_standard_error_when_lines_go_to_standard_output() {
-    use std::io::Read;
+    let (out, err) = (scratch("out"), scratch("err"));
+    let file = |path: &std::path::Path| std::fs::File::create(path).expect("a file");
     let mut child = binary()
         .args(["serve", "worker-killed", "--port", "0", "--control", "0", "--logs", "-"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stdout(file(&out))
+        .stderr(file(&err))
         .spawn()
         .expect("it starts");
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    let text = |path: &std::path::Path| std::fs::read_to_string(path).expect("text");
+    let both = || !text(&out).is_empty() && text(&err).contains("worker-1");
+    let came = (0..300).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        both()
+    });
     // It is ours, and it is ended as a user ends it.
     let ended = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
-    assert!(ended.success());
-    child.wait().expect("it ends");
-    let (mut out, mut err) = (String::new(), String::new());
-    child.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
-    child.stderr.take().expect("a pipe").read_to_string(&mut err).expect("text");
-    assert!(!out.is_empty() && out.lines().all(|line| line.starts_with('{')), "{out}");
-    assert!(err.contains("worker-1"), "{err}");
+    assert!(ended.success() && child.wait().expect("it ends").success());
+    assert!(came, "{} {}", text(&out), text(&err));
+    assert!(text(&out).lines().all(|line| line.starts_with('{')), "{}", text(&out));
 }

@@ -171,16 +171,11 @@ fn lines_of_logs_stay_whole_with_a_short_secret_as_sentences_do() {
         "name: x\nkestra: \"1.3\"\nduration: 5m\ncluster: {{ standalone: 1 }}\nsecrets: {{ S: a, LONG: supersecret }}\nflows:\n{flows}commands:\n  \
          - {{ at: 10s, set-logger: flow, member: standalone-1, level: INFO }}\n  - {{ at: 1m, execute: f }}\n"
     );
-    let plan = mock_kestra::scenario::read("x.yaml", &text, &mock_kestra::scenario::NoFiles).0.expect("a plan");
-    let mut simulation = mock_kestra::simulator::Simulation::new(
-        std::sync::Arc::new(plan),
-        mock_kestra::random::Seed(1),
-        mock_kestra::time::Calendar::default(),
-    );
-    simulation.keep_lines();
-    simulation.advance(mock_kestra::time::Instant::START + mock_kestra::time::Duration::minutes(2)).expect("no limit");
-    let events = simulation.lines().expect("they are kept").of(0).expect("it has written");
-    let lines: Vec<String> = events.iter().filter_map(|it| simulation.line(it)).map(|it| it.console(false)).collect();
+    let file = common::server::scratch("short.yaml");
+    std::fs::write(&file, text).expect("written");
+    let (_, out, err) = common::server::run(&["run", file.to_str().expect("UTF-8"), "--logs", "-"]);
+    let lines: Vec<&str> = out.lines().filter(|line| line.contains("\"message\"")).collect();
+    assert!(lines.len() > 8, "{err}");
     assert!(lines.iter().any(|it| it.contains("hallo '******' ******")), "{lines:?}");
     assert!(!lines.iter().any(|it| it.contains("************")), "{lines:?}");
 }

@@ -110,7 +110,10 @@ pub(super) fn misled_by_nobody(targets: &Members, plan: &Plan) -> Vec<Remark> {
     let idle = wrong.filter(|it| !it.fault.members().iter().any(found));
     let told = |it: &TimelineEntry| Remark {
         severity: Severity::Warning,
-        told: format!("the fault {} reaches no target: no job has it from discovery, only that tells ports", it.name),
+        told: format!(
+            "the fault `{}` reaches no target: only discovery tells a wrong port, and no job finds it by that",
+            it.name
+        ),
     };
     idle.map(told).collect()
 }

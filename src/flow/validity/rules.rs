@@ -316,6 +316,7 @@ fn behind(key: &str) -> &'static str {
         ("duration", ".duration"),
         ("condition", ".condition"),
         ("flowId", ".flowId"),
+        ("itemType", ".itemType"),
         ("value", ".value"),
         ("values", ".values"),
         ("cron", ".cron"),
