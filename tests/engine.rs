@@ -4,7 +4,9 @@
 mod common;
 
 use mock_kestra::execution::{Command, Dialect, Done, Event, Execution, Scratch, TaskRun, Tree, World};
-use mock_kestra::flow::{Body, Flow, Group, How, Listener, Pause, Retry, RetryPause, Span, State, Task, Then, Until};
+use mock_kestra::flow::{
+    Body, Flow, Group, How, Listener, Loop, Pause, Retry, RetryPause, Span, State, Task, Then, Times, Until,
+};
 use mock_kestra::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -80,14 +82,18 @@ fn task() -> impl Strategy<Value = Task> {
             (select(vec!["true", "false"]), 1..3u32, any::<bool>()).prop_map(|(condition, most, fails)| {
                 How::Until(Box::new(Until {
                     condition: condition.to_owned(),
-                    interval: Duration::seconds(1),
-                    max_iterations: Some(most),
+                    interval: Duration::seconds(1).into(),
+                    max_iterations: Some(Times::Written(most)),
                     max_duration: None,
                     fails,
                 }))
             }),
             (0..3usize, 0..3u32)
                 .prop_map(|(values, most)| How::ForEach((0..values).map(|it| json!(it)).collect(), most)),
+            (0..4usize, 0..3u32, any::<bool>()).prop_map(|(values, most, transmit)| {
+                let values = (0..values).map(|it| json!(it)).collect();
+                How::Loop(Box::new(Loop { values, most, transmit, outputs: Vec::new(), stores: false }))
+            }),
             (0..3usize, 0..3u32)
                 .prop_map(|(values, most)| How::EachParallel((0..values).map(|it| json!(it)).collect(), most)),
         ];
@@ -125,6 +131,7 @@ enum Open {
     Started(u32, u32),
     Ends(u32, u32),
     Due(u32),
+    Iterates(u32),
 }
 
 /// Runs a flow: `choices` say which of the open things happens next and how tasks end. Gives the execution, and how often a
@@ -174,6 +181,11 @@ fn go_on(
                     ends += 1;
                     prop_assert_eq!(state, execution.state);
                 }
+                Command::Iterate { run, index, state } => {
+                    let of = execution.iteration((run, index), state, world.0, Default::default());
+                    prop_assert!(of.is_some_and(|it| it.state == state), "value {} of {:?}", index, execution);
+                    open.push(Open::Iterates(run));
+                }
                 Command::Gone => gone = true,
                 Command::Again { .. } | Command::Child { .. } => panic!("no flow asks for that"),
                 Command::Enter { .. } => created += 1,
@@ -220,6 +232,11 @@ fn go_on(
             Open::Due(run) => {
                 open.swap_remove(at);
                 Event::Due { run }
+            }
+            Open::Iterates(run) => {
+                open.swap_remove(at);
+                let states = [State::Failed, State::Warning, State::Killed, State::Success];
+                Event::Iterated { run, state: states[choice as usize / 64] }
             }
         };
     }

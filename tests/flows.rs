@@ -175,7 +175,11 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
             "the task `a`: Pause",
         ),
         (core("flow.ForEachItem"), 4, "the task `a`: ForEachItem"),
-        (core("flow.Loop"), 4, "the task `a`: Loop"),
+        (
+            of_type("io.kestra.plugin.core.flow.Loop", ", values: [ 1 ], breakWhen: \"{{ true }}\""),
+            4,
+            "`breakWhen` of the task `a`",
+        ),
         (
             of_type(
                 "io.kestra.plugin.core.flow.Subflow",

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::executions::{CLUSTER, LOGS, SLEEPS, at, flow, histories, of, tasks};
+use common::executions::{CLUSTER, LOGS, SLEEPS, at, counted, flow, histories, of, tasks, told};
 use mock_kestra::document;
 use mock_kestra::scenario::{NoFiles, read};
 
@@ -49,4 +49,155 @@ fn a_message_about_an_execution_that_is_nowhere_fails_after_ten_minutes() {
     assert_eq!(histories(&simulation, "f"), ["CREATED RUNNING FAILED"]);
     let sent: Vec<String> = simulation.sent().since(0).map(|it| format!("{:?}", it.delivery)).collect();
     assert!(sent.iter().any(|it| it.contains("Unable to find execution 'nobody'")), "{sent:?}");
+}
+
+const FAILS: &str = "{ id: x, type: io.kestra.plugin.core.execution.Fail, condition: \"{{ item.value == '2' }}\" }";
+
+/// A Loop in a flow of its own.
+fn looping(values: &str, more: &str, tasks: &str, behind: &str) -> String {
+    let each = format!("id: each, type: io.kestra.plugin.core.flow.Loop, values: {values}{more}");
+    flow("loop", &format!("tasks: [ {{ {each}, tasks: [ {tasks} ] }}{behind} ]"))
+}
+
+const ONCE: &str = "  - { at: 1m, execute: loop }\n";
+
+#[test]
+fn each_value_of_a_loop_has_an_execution_and_is_counted_as_recorded() {
+    // captures/2.0/flows/loop.yaml and standalone/activity.
+    let simulation = at("2.0", &looping("[ 1, 2, 3 ]", ", concurrencyLimit: 2", LOGS, ""), ONCE, 5);
+    let mut all = histories(&simulation, "loop");
+    all.sort();
+    assert_eq!(all, ["CREATED RUNNING SUCCESS"; 4]);
+    let shown = simulation.executions();
+    let mut of_tasks: Vec<String> = shown.iter().map(tasks).collect();
+    of_tasks.sort();
+    assert_eq!(of_tasks, ["each=SUCCESS", "l=SUCCESS", "l=SUCCESS", "l=SUCCESS"]);
+    assert_eq!(shown.iter().filter(|it| it.started_by.as_ref() == Some(&shown[0].id)).count(), 3);
+    for (name, count) in [
+        ("executor_execution_end_count", 4.0),
+        ("executor_execution_started_count", 3.0),
+        ("executor_execution_duration_seconds_count", 4.0),
+        ("executor_taskrun_ended_count", 4.0),
+        ("executor_taskrun_created_count", 4.0),
+        ("worker_started_count", 3.0),
+    ] {
+        let name = name.strip_suffix("_seconds_count").map_or(format!("{name}_total"), |_| name.to_owned());
+        assert_eq!(counted(&simulation, &format!("kestra_{name}{{flow_id=\"loop\"")), count, "{name}");
+    }
+}
+
+#[test]
+fn a_loop_ends_at_once_with_what_fails_of_it_unless_that_is_not_transmitted() {
+    for (more, state, executions) in [
+        (", concurrencyLimit: 1", "FAILED", 3),
+        ("", "FAILED", 4),
+        (", concurrencyLimit: 1, transmitFailed: false", "SUCCESS", 4),
+        (", concurrencyLimit: 1, allowFailure: true", "WARNING", 3),
+    ] {
+        let tasks = format!("{FAILS}, {LOGS}");
+        let simulation = at("2.0", &looping("[ 1, 2, 3 ]", more, &tasks, ""), ONCE, 5);
+        let all = simulation.executions();
+        assert_eq!(all.len(), executions, "{more}: {all:?}");
+        assert_eq!(all[0].state.name(), state, "{more}: {all:?}");
+        assert_eq!(all.iter().filter(|it| it.state.name() == "FAILED").count(), 1 + usize::from(state == "FAILED"));
+    }
+    // None, one, and what is no list.
+    for (values, state, executions) in [("[]", "SUCCESS", 1), ("[ 7, 7 ]", "SUCCESS", 2), ("\"seven\"", "FAILED", 1)] {
+        let simulation = at("2.0", &looping(values, "", LOGS, ""), ONCE, 5);
+        let all = simulation.executions();
+        assert_eq!((all[0].state.name(), all.len()), (state, executions), "{values}: {all:?}");
+    }
+}
+
+/// A task that fails unless all this holds.
+fn asserts(id: &str, conditions: &[&str]) -> String {
+    let conditions: Vec<String> = conditions.iter().map(|it| format!("\"{{{{ {it} }}}}\"")).collect();
+    format!("{{ id: {id}, type: io.kestra.plugin.core.execution.Assert, conditions: [ {} ] }}", conditions.join(", "))
+}
+
+#[test]
+fn the_templates_of_a_loop_see_its_item_and_those_behind_it_what_it_put_out() {
+    let returns = "{ id: r, type: io.kestra.plugin.core.debug.Return, format: \"{{ item.value }}!\" }";
+    let inner = asserts(
+        "i",
+        &[
+            "item.value == 'x' or item.value == 'y'",
+            "item.parent.key == 'k'",
+            "item.parents[0].value == '5'",
+            "outputs.before.value == 'b'",
+            "inputs.day == 'monday'",
+        ],
+    );
+    let inner = format!("{{ id: in, type: io.kestra.plugin.core.flow.Loop, values: [ x, y ], tasks: [ {inner} ] }}");
+    let own = asserts("o", &["item.key == 'k'", "item.index == 0", "item.value == '5'", "item.parent is not defined"]);
+    let behind = asserts(
+        "z",
+        &[
+            "outputs.each.iterationCount == 1",
+            "outputs.each.runningIterations == 0",
+            "outputs.each.terminatedIterations.SUCCESS == 1",
+            "outputs.each.outputs[0].item.key == 'k'",
+            "outputs.each.outputs[0].outputs.out == '5!'",
+            "outputs.r is not defined",
+        ],
+    );
+    let each = format!(
+        "{{ id: each, type: io.kestra.plugin.core.flow.Loop, values: {{ k: 5 }}, outputs: [ {{ id: out, type: STRING, \
+         value: \"{{{{ outputs.r.value }}}}\" }} ], tasks: [ {own}, {returns}, {inner} ] }}"
+    );
+    let before = "{ id: before, type: io.kestra.plugin.core.debug.Return, format: b }";
+    let flows =
+        flow("loop", &format!("inputs: [ {{ id: day, type: STRING }} ], tasks: [ {before}, {each}, {behind} ]"));
+    let simulation = at("2.0", &flows, "  - { at: 1m, execute: loop, inputs: { day: monday } }\n", 5);
+    let all = simulation.executions();
+    let told = told(&simulation);
+    assert!(all.iter().all(|it| it.state.name() == "SUCCESS"), "{told:?} {all:?}");
+    assert_eq!(all.len(), 4, "{all:?}");
+    // It had begun before: what it starts goes on from there, and is not counted as started.
+    assert_eq!(counted(&simulation, "kestra_executor_execution_started_count_total{flow_id=\"loop\""), 1.0);
+}
+
+#[test]
+fn no_flow_trigger_hears_of_a_value_of_a_loop_and_a_kill_goes_on_to_all() {
+    let listens = "triggers: [ { id: t, type: io.kestra.plugin.core.trigger.Flow, states: [ SUCCESS ] } ]";
+    let alert = flow("alert", &format!("{listens}, tasks: [ {LOGS} ]"));
+    let simulation = at("2.0", &(looping("[ 1, 2 ]", "", LOGS, "") + &alert), ONCE, 5);
+    assert_eq!(histories(&simulation, "alert").len(), 1);
+    let kill = format!("{ONCE}  - {{ at: 2m, kill: loop, which: first }}\n");
+    let flows = looping("[ 1, 2, 3 ]", ", concurrencyLimit: 2", SLEEPS, &format!(", {LOGS}"));
+    let simulation = at("2.0", &flows, &kill, 5);
+    let states: Vec<_> = simulation.executions().iter().map(|it| it.state.name()).collect();
+    assert_eq!(states, ["KILLED"; 3], "the third value never begins");
+}
+
+#[test]
+fn the_first_values_of_a_loop_ask_for_a_place_of_the_limit_of_its_flow() {
+    // Source: an execution that is CREATED does, of whatever kind it is; so this one waits for itself.
+    let limit = "concurrency: { limit: 1, behavior: QUEUE }";
+    let each = format!("id: each, type: io.kestra.plugin.core.flow.Loop, values: [ 1, 2 ], tasks: [ {LOGS} ]");
+    let flows = flow("loop", &format!("{limit}, tasks: [ {{ {each} }} ]"));
+    assert_eq!(
+        histories(&at("2.0", &flows, ONCE, 20), "loop"),
+        ["CREATED RUNNING", "CREATED QUEUED", "CREATED QUEUED"]
+    );
+    let flows = flow("loop", &format!("{limit}, tasks: [ {{ id: first, type: a.B }}, {{ {each} }} ]"));
+    assert_eq!(histories(&at("2.0", &flows, ONCE, 20), "loop"), ["CREATED RUNNING SUCCESS"; 3]);
+}
+
+#[test]
+fn how_often_a_loop_until_looks_may_be_a_template() {
+    for (frequency, state, runs) in [
+        ("interval: \"{{ vars.pause }}\", maxIterations: \"{{ vars.most }}\"", "SUCCESS", 4),
+        ("interval: \"{{ vars.pause }}\", maxDuration: \"{{ vars.pause }}\"", "SUCCESS", 3),
+        ("interval: PT1M, maxIterations: \"{{ vars.pause }}\"", "FAILED", 2),
+    ] {
+        let until = format!(
+            "{{ id: u, type: io.kestra.plugin.core.flow.LoopUntil, condition: \"{{{{ false }}}}\", \
+             checkFrequency: {{ {frequency} }}, tasks: [ {LOGS} ] }}"
+        );
+        let flows = flow("f", &format!("variables: {{ pause: PT2M, most: 3 }}, tasks: [ {until} ]"));
+        let simulation = at("1.3", &flows, "  - { at: 1m, execute: f }\n", 20);
+        let all = simulation.executions();
+        assert_eq!((all[0].state.name(), all[0].task_runs.len()), (state, runs), "{frequency}: {all:?}");
+    }
 }

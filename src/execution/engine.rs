@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use super::iterate::{Iteration, Looping};
 use super::step::Step;
 use super::tree::Tree;
 use super::{Dialect, Done};
@@ -39,6 +40,10 @@ pub struct Execution {
     pub failures: Vec<(u32, String)>,
     /// The values of each task run that runs its tasks for each of them.
     pub(super) values: BTreeMap<u32, Vec<Json>>,
+    /// Those of each Loop.
+    pub(super) loops: BTreeMap<u32, Looping>,
+    /// What it is for, if it runs nothing but the tasks of a Loop.
+    pub iteration: Option<Arc<Iteration>>,
     /// Task runs that are somewhere else, or wait: their end will be told.
     pub(super) open: u32,
     /// Which of the `listeners` run, once that is asked.
@@ -165,6 +170,13 @@ pub enum Event {
         /// CREATED: it is there. An end: it ended so. None: there is no such flow.
         state: Option<State>,
     },
+    /// An execution has ended that `Command::Iterate` has asked for.
+    Iterated {
+        /// The task run, of a Loop.
+        run: u32,
+        /// How it ended.
+        state: State,
+    },
 }
 
 /// What is to be done, in this order.
@@ -216,6 +228,15 @@ pub enum Command {
     Child {
         /// The task run.
         run: u32,
+    },
+    /// An execution is to be created for a value of a Loop; `Event::Iterated` tells of its end.
+    Iterate {
+        /// The task run.
+        run: u32,
+        /// Which of the values.
+        index: u32,
+        /// The state in which it begins: CREATED or RUNNING.
+        state: State,
     },
     /// A worker is to kill what it does of a task run; its end is told.
     Kill {
@@ -293,6 +314,8 @@ impl Execution {
             variables: None,
             failures: Vec::new(),
             values: BTreeMap::new(),
+            loops: BTreeMap::new(),
+            iteration: None,
             open: 0,
             listening: None,
             over: false,
@@ -310,7 +333,8 @@ impl Execution {
         scratch: &mut Scratch,
         commands: &mut Vec<Command>,
     ) -> bool {
-        let mut step = Step { execution: self, tree, dialect, world, commands };
+        let was = self.state;
+        let mut step = Step { execution: self, tree, dialect, world, commands, was };
         let fits = match event {
             Event::Begin => step.begins(scratch),
             Event::Started { run, attempt } => step.started(run, attempt, scratch),
@@ -323,6 +347,7 @@ impl Execution {
             Event::Assert => step.assert(scratch),
             Event::Cut { state } => step.cut(state, scratch),
             Event::Child { run, state } => step.child(run, state, scratch),
+            Event::Iterated { run, state } => step.iteration_ended(run, state, scratch),
         };
         fits.is_some()
     }

@@ -10,6 +10,7 @@ use super::engine::{Command, Scratch, TASK_RUNS};
 use super::step::Step;
 use super::tree::{Does, Held};
 use crate::flow::{How, State, Until};
+use crate::time::Duration;
 
 impl Step<'_> {
     /// The tasks of a LoopUntil have ended: how it ends, unless another iteration follows.
@@ -18,8 +19,15 @@ impl Step<'_> {
             return Some(state);
         }
         let it = *self.run(run)?;
-        let late = until.max_duration.is_some_and(|most| self.world.now().since(it.created) > most);
-        let most = until.max_iterations.is_some_and(|most| self.count(run) >= most);
+        let (pause, most, longest) = match self.frequency(run, until) {
+            Ok(known) => known,
+            Err(why) => {
+                self.execution.failures.push((run, why));
+                return Some(State::Failed);
+            }
+        };
+        let late = longest.is_some_and(|longest| self.world.now().since(it.created) > longest);
+        let most = most.is_some_and(|most| self.count(run) >= most);
         // What repeats for ever would fill the memory of whoever runs it, or never let time pass.
         let full = self.execution.runs.len() >= TASK_RUNS || self.count(run) as usize >= TASK_RUNS;
         if full || late || most {
@@ -34,10 +42,19 @@ impl Step<'_> {
             Ok(false) => {
                 self.run(run)?.rests = true;
                 self.execution.open += 1;
-                self.commands.push(Command::Rest { run, after: until.interval });
+                self.commands.push(Command::Rest { run, after: pause });
                 None
             }
         }
+    }
+
+    /// The `checkFrequency` of a LoopUntil: the pause, how many iterations there are at most, and how long it may take.
+    fn frequency(&mut self, run: u32, until: &Until) -> Result<(Duration, Option<u32>, Option<Duration>), String> {
+        let mut render = |text: &str| self.render(text, run);
+        let pause = until.interval.known(&mut render)?.unwrap_or(Duration::minutes(1));
+        let most = until.max_iterations.as_ref().map(|most| most.known(&mut render)).transpose()?.flatten();
+        let longest = until.max_duration.as_ref().map(|longest| longest.known(&mut render)).transpose()?.flatten();
+        Ok((pause, most, longest))
     }
 
     /// The next iteration of a LoopUntil begins.
@@ -126,6 +143,8 @@ impl Step<'_> {
                 self.counted(run, 1);
                 Ok(0)
             }
+            // Its tasks run elsewhere.
+            How::Loop(_) => Ok(0),
             How::Sequential | How::AllowFailure | How::Parallel(_) | How::Dag(..) | How::Paused(_) => Ok(0),
         }
     }

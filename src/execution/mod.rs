@@ -4,6 +4,7 @@
 mod dialect;
 mod engine;
 mod group;
+mod iterate;
 mod orders;
 mod replay;
 mod result;
@@ -17,6 +18,8 @@ mod work;
 
 pub use dialect::Dialect;
 pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
+#[cfg(feature = "internals")]
+pub use iterate::{Item, Iteration};
 pub use result::outputs;
 pub use retry::pause;
 #[cfg(feature = "internals")]

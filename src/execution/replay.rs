@@ -141,6 +141,7 @@ impl Execution {
         let mut places: Vec<Option<u32>> = Vec::with_capacity(self.runs.len());
         let mut kept = Execution::new(self.attempt, self.begun);
         kept.made = self.made;
+        kept.iteration = self.iteration.clone();
         kept.state = State::Restarted;
         for (number, run) in self.runs.iter().enumerate() {
             let parent = match places.get(run.parent as usize) {

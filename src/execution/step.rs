@@ -30,6 +30,8 @@ pub(super) struct Step<'a> {
     pub(super) dialect: &'a Dialect,
     pub(super) world: &'a mut dyn World,
     pub(super) commands: &'a mut Vec<Command>,
+    /// The state in which the execution was when the step began.
+    pub(super) was: State,
 }
 
 impl Step<'_> {
@@ -191,12 +193,12 @@ impl Step<'_> {
             return;
         }
         if self.goes_on() {
-            let tree = self.tree;
-            let scope = self.scope(NONE, &tree.root, states);
+            let lists = self.tree.root(self.execution.iteration.as_ref().map(|it| it.node));
+            let scope = self.scope(NONE, lists, states);
             if let Some(next) = scope.next(self.dialect) {
                 // One that is tried again while something else went on is there already.
                 if !scope.waits(next) {
-                    self.create(NONE, &tree.root, next, open);
+                    self.create(NONE, lists, next, open);
                 }
                 return;
             }
@@ -328,7 +330,7 @@ impl Step<'_> {
     }
 
     /// A task run that no worker sees has ended.
-    fn leave(&mut self, run: u32, state: State, open: &mut Vec<u32>) {
+    pub(super) fn leave(&mut self, run: u32, state: State, open: &mut Vec<u32>) {
         let Some(it) = self.run(run) else { return };
         it.state = state;
         open.push(it.parent);
@@ -460,6 +462,7 @@ impl Step<'_> {
             Does::Group(Held { how: How::Paused(pause), .. }) | Does::Pause(pause) => {
                 self.pauses(run, node, pause, open)
             }
+            Does::Group(Held { how: How::Loop(of), .. }) => self.loops(run, node, of, open),
             Does::Group(held) => match self.chosen(run, held) {
                 Ok(branch) => {
                     self.run(run).into_iter().for_each(|it| it.branch = branch);
@@ -492,7 +495,7 @@ impl Step<'_> {
     }
 
     /// A task run fails as the executor looks at it.
-    fn fails(&mut self, run: u32, node: &Node, why: String, open: &mut Vec<u32>) {
+    pub(super) fn fails(&mut self, run: u32, node: &Node, why: String, open: &mut Vec<u32>) {
         self.execution.failures.push((run, why));
         self.leave(run, allowed(State::Failed, node.allow_failure, node.allow_warning), open);
     }

@@ -69,6 +69,13 @@ pub struct Held {
     pub(super) lists: Lists,
 }
 
+impl Held {
+    /// How they run.
+    pub fn how(&self) -> &How {
+        &self.how
+    }
+}
+
 /// Lists of tasks beside each other, disabled ones left out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lists {
@@ -116,6 +123,14 @@ impl Tree {
             }
         }
         tree
+    }
+
+    /// The lists that an execution runs: those of the flow, or of the Loop for one of whose values it is.
+    pub(super) fn root(&self, of: Option<u32>) -> &Lists {
+        match of.and_then(|node| self.node(node)).map(|node| &node.does) {
+            Some(Does::Group(held)) => &held.lists,
+            _ => &self.root,
+        }
     }
 
     /// Whether an execution must keep to assertions.

@@ -60,6 +60,8 @@ pub enum How {
     ForEach(Json, u32),
     /// One after another, again and again until the condition holds.
     Until(Box<Until>),
+    /// An execution of the same flow for each value, that runs its tasks one after another.
+    Loop(Box<Loop>),
     /// All its tasks for all values at the same time, at most so many (0: all).
     EachParallel(Json, u32),
     /// It waits as a Pause does; then its tasks run one after another, or it ends.
@@ -72,13 +74,54 @@ pub struct Until {
     /// `condition`: looked at after each iteration.
     pub condition: String,
     /// `checkFrequency.interval`: the pause between two iterations.
-    pub interval: Duration,
+    pub interval: Span,
     /// `checkFrequency.maxIterations`.
-    pub max_iterations: Option<u32>,
+    pub max_iterations: Option<Times>,
     /// `checkFrequency.maxDuration`: no iteration follows one that ends later than this.
-    pub max_duration: Option<Duration>,
+    pub max_duration: Option<Span>,
     /// `failOnMaxReached`: it fails when one of these ends it.
     pub fails: bool,
+}
+
+/// How often something happens at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// It is written out.
+    Written(u32),
+    /// A template: what it comes to when it is asked for must be a number.
+    Rendered(String),
+}
+
+impl Times {
+    /// How often; none where its text comes to nothing.
+    ///
+    /// # Errors
+    /// Why its text comes to no number.
+    pub fn known(&self, render: &mut dyn FnMut(&str) -> Result<String, String>) -> Result<Option<u32>, String> {
+        let text = match self {
+            Times::Written(times) => return Ok(Some(*times)),
+            Times::Rendered(text) => render(text)?,
+        };
+        match text.trim() {
+            "" => Ok(None),
+            trimmed => trimmed.parse().map(Some).map_err(|_| format!("`{text}` is no number of iterations")),
+        }
+    }
+}
+
+/// `io.kestra.plugin.core.flow.Loop` (2.0).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loop {
+    /// `values`: a list, a mapping, or a template that gives one.
+    pub values: Json,
+    /// `concurrencyLimit`: for so many values at the same time, at most (0: all).
+    pub most: u32,
+    /// `transmitFailed`: it ends as soon as an execution of it fails or is killed.
+    pub transmit: bool,
+    /// `outputs`, as those of a flow: what each execution puts out for those behind the Loop.
+    pub outputs: Vec<Json>,
+    /// `fetchType: STORE`: these stand in a file.
+    pub stores: bool,
 }
 
 /// Old `listeners` (up to 1.3): tasks that run after the end of an execution.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::body::{Body, Group, How, Pause, Span, Subflow, Then, Until};
+use super::body::{Body, Group, How, Loop, Pause, Span, Subflow, Then, Times, Until};
 use super::parts::{self, get, word};
 use super::read::Lists;
 use super::{State, Task, jackson, unsimulated};
@@ -66,6 +66,7 @@ fn how(node: &Node, name: &str) -> Option<How> {
         "If" => How::If(text(get(node, "condition")?)?),
         "Switch" => How::Switch(text(get(node, "value")?)?, cases(node)),
         "ForEach" => How::ForEach(values(get(node, "values")?)?, most("concurrencyLimit", 1)?),
+        "Loop" => How::Loop(Box::new(loop_of(node, most("concurrencyLimit", 0)?)?)),
         "EachSequential" => How::ForEach(values(get(node, "value")?)?, 1),
         "EachParallel" => How::EachParallel(values(get(node, "value")?)?, most("concurrent", 0)?),
         _ => return None,
@@ -79,13 +80,15 @@ fn text(node: &Node) -> Option<String> {
     }
 }
 
-/// A LoopUntil whose durations and counts are written out.
+/// A LoopUntil; what is no duration or number as it stands is worked out after each iteration.
 fn until(node: &Node) -> Option<Until> {
     let often = get(node, "checkFrequency");
     let of = |key: &str| often.and_then(|node| get(node, key));
     let max_iterations = match of("maxIterations").map(jackson::json) {
         None => None,
-        Some(number) => Some(u32::try_from(number.as_u64()?).ok()?),
+        Some(Json::String(text)) if text.contains('{') => Some(Times::Rendered(text)),
+        Some(Json::String(text)) => Some(Times::Written(text.trim().parse().ok()?)),
+        Some(number) => Some(Times::Written(u32::try_from(number.as_u64()?).ok()?)),
     };
     let fails = match get(node, "failOnMaxReached").map(jackson::json) {
         None => false,
@@ -93,9 +96,9 @@ fn until(node: &Node) -> Option<Until> {
     };
     Some(Until {
         condition: text(get(node, "condition")?)?,
-        interval: duration(of("interval")).ok()?.unwrap_or(Duration::minutes(1)),
+        interval: span(of("interval")).ok()?.unwrap_or_else(|| Duration::minutes(1).into()),
         max_iterations,
-        max_duration: duration(of("maxDuration")).ok()?,
+        max_duration: span(of("maxDuration")).ok()?,
         fails,
     })
 }
@@ -104,6 +107,21 @@ fn until(node: &Node) -> Option<Until> {
 fn values(node: &Node) -> Option<Json> {
     let values = jackson::json(node);
     (values.is_array() || values.is_string()).then_some(values)
+}
+
+/// A Loop whose flags are written out.
+fn loop_of(node: &Node, most: u32) -> Option<Loop> {
+    let values = jackson::json(get(node, "values")?);
+    let transmit = match get(node, "transmitFailed").map(jackson::json) {
+        None | Some(Json::Null) => true,
+        Some(transmit) => transmit.as_bool()?,
+    };
+    let outputs = match get(node, "outputs").map(jackson::json) {
+        Some(Json::Array(outputs)) => outputs,
+        _ => Vec::new(),
+    };
+    let stores = get(node, "fetchType").and_then(text).is_some_and(|text| text.trim() == "STORE");
+    (!values.is_null()).then_some(Loop { values, most, transmit, outputs, stores })
 }
 
 fn cases(node: &Node) -> Vec<String> {
@@ -171,17 +189,7 @@ fn group(lists: &mut Lists, reading: &mut Reading, node: &Node, how: How, told: 
     Group { how, branches, errors, finally }
 }
 
-/// A duration that is written out.
-fn duration(node: Option<&Node>) -> Result<Option<Duration>, ()> {
-    match node.map(|node| &node.value) {
-        None => Ok(None),
-        Some(Value::Scalar { text, .. }) if text.trim().is_empty() => Ok(None),
-        Some(Value::Scalar { text, .. }) => jackson::duration(text).map(Some).map_err(drop),
-        Some(_) => Err(()),
-    }
-}
-
-/// A duration of a Pause: whatever stands there is worked out when it begins.
+/// A duration: what is none as it stands is worked out when it is asked for.
 fn span(node: Option<&Node>) -> Result<Option<Span>, ()> {
     match node.map(|node| &node.value) {
         None => Ok(None),

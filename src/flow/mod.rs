@@ -20,7 +20,9 @@ pub(crate) mod zone;
 
 #[cfg(feature = "internals")]
 pub use body::Group;
-pub use body::{Body, How, Listener, Pause, Span, Subflow, Then, Until};
+#[cfg(feature = "internals")]
+pub use body::Times;
+pub use body::{Body, How, Listener, Loop, Pause, Span, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
 pub use given::{InputWords, given, is_true, refused, secret_inputs};
 pub use jackson::json;

@@ -49,6 +49,7 @@ const FLOW: &[Row] = &[
 const TASK: &[Row] = &[
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),
+    row("breakWhen", When::Set, "the Loop goes on here to its last value"),
     row("taskCache", When::Enabled, "the task always runs here"),
 ];
 
@@ -80,7 +81,7 @@ const TASKS: &[(&str, &str)] = &[
     ("ForEach", HOLDS),
     ("EachSequential", HOLDS),
     ("EachParallel", HOLDS),
-    ("Loop", HOLDS),
+    ("Loop", "it runs as one plain task here: its `values` or its flags are not as they can be read"),
     ("LoopUntil", HOLDS),
     ("WaitFor", HOLDS),
     ("If", HOLDS),

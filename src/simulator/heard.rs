@@ -70,7 +70,7 @@ impl Heard<'_> {
             }),
             // One that a limit ended has not even a list of them.
             task_runs: (!runs.is_empty() || !ended).then_some(&runs),
-            kind: None,
+            kind: self.it.iteration.as_ref().map(|_| "LOOP"),
             start: cx.calendar.date(self.created),
             end: (ended || self.state == State::Paused).then(|| cx.calendar.date(cx.now)),
             original: self.origin.and_then(|origin| origin.original.as_deref()),

@@ -36,6 +36,13 @@ pub(super) fn of_run(
             context.extend(of.it.variables((&model.tree, dialect), run, &naming));
         }
     }
+    if let Some(iteration) = &of.it.iteration {
+        context.insert("item".into(), iteration.variable());
+        // Those of the execution that holds the Loop stand in the place of its own (source).
+        if let Some(Json::Object(outputs)) = context.get_mut("outputs") {
+            outputs.extend(iteration.outputs.clone());
+        }
+    }
     if let Some(vars) = it.variables {
         context.insert("vars".into(), vars.clone().into());
     }

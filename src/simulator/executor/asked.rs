@@ -146,6 +146,17 @@ impl<'a> Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// The outputs that templates of the execution see.
+    pub(super) fn outputs(&self, execution: &execution::Execution) -> Option<Map<String, Json>> {
+        let &Asked { cx, flow, number, created, origin, .. } = self;
+        let of = Heard { flow, number, created, state: execution.state, it: execution, origin, errors: &[] };
+        let mut context = of.seen(cx, |it| variables::of_run(cx, (&of, it), self.dialect, None))?;
+        match context.remove("outputs") {
+            Some(Json::Object(outputs)) => Some(outputs),
+            _ => None,
+        }
+    }
+
     /// What `what` makes of templates that the executor works out for a task run, or for the execution itself.
     pub(super) fn rendering<R>(
         &self,

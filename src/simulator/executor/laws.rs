@@ -52,7 +52,10 @@ impl Executor {
                 return Err(format!("{held} executions of flow {flow} hold {taken} places, and {leaked} are nobody's"));
             }
         }
-        let homeless = |it: &&Execution| matches!(it.it.state, State::Running | State::Retrying) && !it.holds_place;
+        // One of a Loop that was RUNNING from its beginning has asked for none.
+        let homeless = |it: &&Execution| {
+            matches!(it.it.state, State::Running | State::Retrying) && !it.holds_place && it.it.iteration.is_none()
+        };
         match self.executions.iter().find(homeless) {
             Some(execution) => Err(format!("an execution runs without a place: {execution:?}")),
             None => Ok(()),

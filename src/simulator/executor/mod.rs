@@ -4,6 +4,7 @@
 mod asked;
 mod batches;
 mod counting;
+mod iterations;
 mod kept;
 mod laws;
 mod orders;
@@ -194,12 +195,15 @@ impl Executor {
             None => (execution::Execution::new(flow_attempt, begun), self.kept.beginning(now)),
         };
         let holds_place = false;
+        let created = it.iteration.as_ref().map_or(now, |it| it.created);
         let execution =
-            Execution { flow, number, created: now, holds_place, trigger, parent, it, errors: Vec::new(), history };
+            Execution { flow, number, created, holds_place, trigger, parent, it, errors: Vec::new(), history };
         let slot = self.executions.insert(execution);
         self.is_there(cx, slot, (flow, number));
         cx.truth.live += 1;
-        plan_slas(cx, slot, (flow, number));
+        if self.executions.get(slot).is_some_and(|it| it.it.state == State::Created) {
+            plan_slas(cx, slot, (flow, number));
+        }
         cluster.tell(cx, creator, Moment::Asked);
         cluster.index(cx, creator, Class::Execution, 1);
         cluster.send(cx, QueueKind::Execution, Message::Execution { slot, flow, number });
@@ -229,8 +233,9 @@ impl Executor {
     ) -> Freed {
         let Execution { flow, number, it: execution::Execution { state, .. }, holds_place, .. } =
             *self.of(slot, key)?;
+        let goes_on = self.of(slot, key).is_some_and(|it| it.it.goes_on());
         // Somebody was faster.
-        if !(matches!(state, State::Created | State::Restarted) || state == State::Queued && holds_place) {
+        if !(matches!(state, State::Created | State::Restarted) || state == State::Queued && holds_place || goes_on) {
             return None;
         }
         if state != State::Queued {
@@ -251,6 +256,9 @@ impl Executor {
             if let Some(freed) = self.broken(cx, cluster, executor, slot, (flow, number)) {
                 return freed;
             }
+        }
+        // An iteration of a Loop that is RUNNING from its beginning asks for no place (source).
+        if !matches!(state, State::Queued | State::Running) {
             if let Some(limit) = cx.plan.flows.get(flow as usize).and_then(|flow| flow.concurrency)
                 && self.places[flow as usize].held >= limit.limit
             {
@@ -258,12 +266,12 @@ impl Executor {
             }
             cluster.count(cx, executor, Meter::ExecutionStarted, Subject::FlowState(flow, state));
             self.places[flow as usize].held += 1;
-        } else {
+        } else if state == State::Queued {
             // It has got its place from the one that ended.
             cluster.count(cx, executor, Meter::ExecutionPopped, Subject::FlowState(flow, State::Running));
         }
         if let Some(execution) = self.executions.get_mut(slot) {
-            execution.holds_place = true;
+            execution.holds_place = !goes_on;
         }
         // Registered with nothing in it whenever a state is looked at for retries (recorded).
         cluster.count_many(cx, executor, Meter::DelayCreated, Subject::FlowState(flow, State::Running), 0.0);
@@ -326,6 +334,9 @@ impl Executor {
                 Command::Wait { run, after } => self.wait(cx, cluster, executor, slot, (run, after)),
                 Command::Resumed => self.resumed(cx, cluster, executor, slot),
                 Command::Child { run } => self.create_child(cx, cluster, executor, slot, run),
+                Command::Iterate { run, index, state } => {
+                    self.iterate(cx, cluster, executor, slot, (run, index, state))
+                }
                 Command::Kill { run } => self.kill_job(cx, cluster, slot, run),
                 Command::Violated { sla } => self.violated(cx, slot, sla),
                 Command::Again { after } => self.retry_execution(cx, cluster, executor, slot, after),

@@ -88,7 +88,7 @@ impl Executor {
     }
 
     /// An execution has ended that a Subflow waits for: what that puts out. False when it cannot be worked out.
-    pub(super) fn child_outputs(&mut self, cx: &Context, slot: u32, parent: Parent, state: State) -> bool {
+    pub(super) fn child_outputs(&mut self, cx: &mut Context, slot: u32, parent: Parent, state: State) -> bool {
         let Some(child) = self.executions.get(slot) else { return true };
         let waits = self.of(parent.slot, (parent.flow, parent.number));
         let Some((flow, of)) = waits.map(|it| (it.flow, &it.it)) else { return true };
@@ -97,7 +97,7 @@ impl Executor {
         }
         let node = of.run(parent.run).map(|run| run.node);
         let does = node.and_then(|node| Some(&cx.flows.get(flow as usize)?.tree.node(node)?.does));
-        let Some(Does::Subflow(subflow)) = does else { return true };
+        let Some(Does::Subflow(subflow)) = does else { return self.iteration_outputs(cx, slot, parent) };
         if subflow.batches {
             return true;
         }

@@ -227,7 +227,10 @@ impl Executor {
     ) -> Freed {
         self.of(slot, key)?;
         let state = self.batch_ends(slot, (key, run), state).ok()?;
-        let event = Step::Child { run, state };
+        let event = match self.is_loop(cx, slot, run) {
+            true => Step::Iterated { run, state: state.unwrap_or(State::Failed) },
+            false => Step::Child { run, state },
+        };
         if self.step(cx, slot, event) { self.follow(cx, cluster, executor, slot, event) } else { None }
     }
 }

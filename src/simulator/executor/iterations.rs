@@ -1,0 +1,109 @@
+//! The executions of a Loop (2.0), one for each of its values: executions of the same flow, that no Flow trigger hears of
+//! (captures/core/end-to-end.2.0.0.jsonl).
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::super::cluster::Cluster;
+use super::super::context::Context;
+use super::super::heard::labels;
+use super::super::origin::{By, Origin, Starter};
+use super::asked::Asked;
+use super::{Coming, Execution, Executor, Parent};
+use crate::execution::{self, Does};
+use crate::flow::{How, Loop, State};
+use crate::scenario::trigger_dialect;
+
+/// The Loop that a task is.
+fn loop_of<'c>(cx: &'c Context, flow: u32, node: u32) -> Option<&'c Loop> {
+    match &cx.flows.get(flow as usize)?.tree.node(node)?.does {
+        Does::Group(held) => match held.how() {
+            How::Loop(of) => Some(of),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl Executor {
+    /// Creates the execution of a value of a Loop, in a state.
+    pub(super) fn iterate(
+        &mut self,
+        cx: &mut Context,
+        cluster: &mut Cluster,
+        executor: usize,
+        slot: u32,
+        (run, index, state): (u32, u32, State),
+    ) {
+        let Some(of) = self.executions.get(slot) else { return };
+        let &Execution { flow, number, created, ref it, ref history, .. } = of;
+        let origin = self.origins.get((flow, number));
+        let outputs = match self.telling.reads(flow).outputs {
+            true => Asked::of(cx, (flow, number), created, &self.dialect, origin).outputs(it).unwrap_or_default(),
+            false => Map::new(),
+        };
+        let Some(new) = it.iteration((run, index), state, created, outputs) else { return };
+        let history = match (self.kept.keeps(), state) {
+            (true, State::Created) => vec![(created, State::Created)],
+            (true, _) => history.clone(),
+            (false, _) => Vec::new(),
+        };
+        let id = cx.id("execution", flow, number, 0);
+        let own = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| &flow.labels);
+        let given = origin.map_or(own, |origin| &origin.labels);
+        let labels = labels(given, &it.labels, &id, trigger_dialect(cx.plan.kestra));
+        let by = By::TaskRun { id: it.run(run).map_or(0, |run| run.id), batch: index + 1 };
+        let starter = Some(Starter { flow, number, by });
+        let origin = Origin { labels, starter, failed: false, checked: false, ..origin.cloned().unwrap_or_default() };
+        let parent = Parent { slot, flow, number, run };
+        let key = (flow, cx.next_number(flow));
+        self.origins.insert(key, Arc::new(origin));
+        self.coming.insert(key, Coming { begun: created, parent: Some(parent), from: Some(Box::new((new, history))) });
+        self.create(cx, cluster, executor, key, (None, 0));
+    }
+
+    /// Whether a task run is that of a Loop.
+    pub(super) fn is_loop(&self, cx: &Context, slot: u32, run: u32) -> bool {
+        let of = self.executions.get(slot);
+        of.and_then(|of| loop_of(cx, of.flow, of.it.run(run)?.node)).is_some()
+    }
+
+    /// The execution of a value of a Loop has ended: what that puts out. False when it cannot be worked out.
+    pub(super) fn iteration_outputs(&mut self, cx: &mut Context, slot: u32, parent: Parent) -> bool {
+        let Some(child) = self.executions.get(slot) else { return true };
+        let Some(iteration) = child.it.iteration.clone() else { return true };
+        let Some(of) = loop_of(cx, child.flow, iteration.node).filter(|of| !of.outputs.is_empty()) else { return true };
+        let key = (child.flow, child.number);
+        let asked = Asked::of(cx, key, child.created, &self.dialect, self.origins.get(key));
+        let result = asked.rendering(&child.it, None, |render| execution::outputs(&of.outputs, render));
+        match result.unwrap_or_else(|| Err(String::new())) {
+            Ok(outputs) => {
+                let outputs = match of.stores {
+                    // Kestra writes them into a file of its storage (source).
+                    true => stored(&cx.id("execution", key.0, key.1, 0)),
+                    false => outputs,
+                };
+                if let Some(waits) = self.executions.get_mut(parent.slot) {
+                    waits.it.iteration_put_out(parent.run, &iteration, outputs);
+                }
+                true
+            }
+            Err(why) => {
+                if let Some(waits) = self.executions.get_mut(parent.slot) {
+                    waits.it.failures.push((parent.run, why));
+                }
+                self.failed_here(cx, parent.slot);
+                false
+            }
+        }
+    }
+}
+
+/// The outputs of an execution as a file.
+fn stored(id: &str) -> Map<String, Json> {
+    match json!({ "uri": format!("kestra:///{id}/outputs.ion") }) {
+        Json::Object(outputs) => outputs,
+        _ => Map::new(),
+    }
+}
