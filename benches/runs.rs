@@ -12,9 +12,10 @@ use common::{row, time};
 use mock_kestra::lab::{Runs, sweep};
 use mock_kestra::metrics::{Common, Look, Registry};
 use mock_kestra::monitor::read_rules;
+use mock_kestra::pager::{self, Version};
 use mock_kestra::profile::{Profile, Role};
 use mock_kestra::random::Seed;
-use mock_kestra::run::{Watch, run};
+use mock_kestra::run::{Paging, Watch, run};
 use mock_kestra::scenario::{Anchor, NoFiles, Plan, read};
 use mock_kestra::simulator::Simulation;
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -27,6 +28,7 @@ fn main() {
     boot();
     watched();
     swept();
+    paged();
     crash_loop();
 }
 
@@ -94,6 +96,46 @@ fn swept() {
         "sweep of 20 seeds of worker-killed on one thread",
         format!("{:.0} ms", all * 1e3),
         format!("{:.2} times 20 runs ({:.0} ms)", all / single, single * 1e3),
+    );
+}
+
+/// A virtual week of ten members under the shipped rules, with and without an Alertmanager of fifty routes.
+fn paged() {
+    let plan = plan(
+        "name: x
+duration: 7d
+cluster: { members: { webserver: 1, executor: 2, scheduler: 2, worker: 4, indexer: 1 } }
+flows: [ { id: f, namespace: n, tasks: [ { id: t, type: io.kestra.plugin.core.log.Log } ] } ]
+behaviour: [ { task: t, duration: 20s, fails: 5% } ]
+arrivals: [ { flow: n.f, rate: 6/min } ]
+timeline: [ { at: 10m, kill: worker-1, for: 5m, every: 3h }, { at: 2h, kill: executor-1, for: 10m, every: 1d } ]
+",
+    );
+    let routes: Vec<String> = (0..50)
+        .map(|n| format!("{{ receiver: r, matchers: ['alertname=~\"X{n}|Kestra.*{n}.*\"'], continue: true }}"))
+        .collect();
+    let text = format!(
+        "route: {{ receiver: r, group_by: [alertname], routes: [{}] }}\nreceivers: [{{ name: r, webhook_configs: [{{ url: 'http://h' }}] }}]\n\
+         inhibit_rules: [{{ source_matchers: ['severity=page'], target_matchers: ['severity=warning'], equal: [instance] }}]\n",
+        routes.join(", ")
+    );
+    let version = Version::V0_33;
+    let configuration = Arc::new(pager::read("alertmanager.yml", &text, version).0.expect("sound"));
+    let templates = Arc::new(pager::templates(&[], version).expect("sound"));
+    let paging = Paging { configuration, templates, version, silences: Vec::new() };
+    let (without, with) = (watch(), Watch { paging: Some(paging), ..watch() });
+    let mut pages = 0;
+    let mut once = |watch: &Watch| {
+        time(3, || {
+            let report = run(&plan, Seed(1), Calendar::default(), Some(watch)).expect("no limit");
+            pages = report.paging.map_or(0, |paging| paging.pages.len());
+        })
+    };
+    let (alone, told) = (once(&without), once(&with));
+    row(
+        "a virtual week of ten members, with an Alertmanager of 50 routes",
+        format!("{:.0} ms", told * 1e3),
+        format!("{:.3} times the same without ({:.0} ms); {pages} notifications", told / alone, alone * 1e3),
     );
 }
 

@@ -111,6 +111,10 @@ pub mod flow;
 #[cfg(not(feature = "internals"))]
 mod flow;
 #[cfg(feature = "internals")]
+pub mod gotemplate;
+#[cfg(not(feature = "internals"))]
+mod gotemplate;
+#[cfg(feature = "internals")]
 pub mod java;
 #[cfg(not(feature = "internals"))]
 mod java;
@@ -134,6 +138,7 @@ mod monitor;
 pub mod notify;
 #[cfg(not(feature = "internals"))]
 mod notify;
+pub mod pager;
 mod parallel;
 #[cfg(feature = "internals")]
 pub mod pebble;
@@ -187,8 +192,8 @@ pub use promql::{Expression, Semantics};
 pub use random::Seed;
 pub use report::Report;
 pub use run::{
-    Change, Explanation, HeardLine, Hearing, PartLine, Refused, Remark, Scraping, Session, TriggerHearing, Watch,
-    explain, hearing, run,
+    ActiveAlert, AlertPath, Change, DueAlert, Explanation, HeardLine, Hearing, PageExplanation, Paging, PartLine,
+    Refused, Remark, Scraping, Session, TriggerHearing, Watch, explain, explain_page, hearing, run,
 };
 pub use scenario::{
     Answering, FlowFile, Loader, NoFiles, Plan, RealAnswer, TimelineEntry, beside, describe, read as read_scenario,
@@ -202,6 +207,6 @@ pub use time::{Calendar, Duration, Instant};
 
 #[cfg(feature = "server")]
 pub use server::{
-    Addresses, Clock, Detail, Hand, LostLog, MailServer, MemberAddress, Options, Receiver, RequestLog, Running,
-    Sending, ServeError, authorities, start,
+    Addresses, Alertmanager, Clock, Detail, Hand, LostLog, MailServer, MemberAddress, Options, Receiver, RequestLog,
+    Running, Sending, ServeError, authorities, start,
 };

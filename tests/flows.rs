@@ -610,7 +610,7 @@ fn inputs_that_kestra_refuses_are_refused_in_a_scenario_too() {
             ),
             ("{ id: x, type: STRING, defaults: y, dependsOn: { inputs: [ x ] } }", "with id 'x': [x]"),
             ("{ id: x, type: ARRAY, defaults: \"[]\" }", "must not be null"),
-            ("{ id: x, type: STRING, defaults: y, validator: \"(\" }", "x.validator: invalid pattern [(]"),
+            ("{ id: x, type: STRING, defaults: y, validator: \"(\" }", "validator: invalid pattern [(]"),
         ] {
             let (read, told) = of(version, inputs);
             assert!(!read && told[0].contains(words), "{version} {inputs}: {told:?}");

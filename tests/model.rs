@@ -311,6 +311,7 @@ fn plan() -> impl Strategy<Value = Arc<Plan>> {
                     environment: Default::default(),
                     receivers: Vec::new(),
                     autoscale: Vec::new(),
+                    silences: Vec::new(),
                     timeline,
                     commands: Vec::new(),
                     expectations: Vec::new(),

@@ -161,7 +161,7 @@ fn a_name_that_is_not_there_fails_the_task_in_the_real_engines_words() {
         "{ id: t, type: core.flow.ForEach, values: \"{{ outputs.nope.x }}\", tasks: [ { id: x, type: core.log.Log } ] }",
         "{ id: t, type: core.log.Log, runIf: \"{{ nope }}\" }",
         "{ id: t, type: core.execution.Labels, labels: { a: \"{{ nope }}\" } }",
-        "{ id: t, type: core.flow.Subflow, namespace: company.team, flowId: f, inputs: { a: \"{{ nope }}\" } }",
+        "{ id: t, type: core.flow.Subflow, namespace: company.team, flowId: \"{{ flow.id }}\", inputs: { a: \"{{ nope }}\" } }",
     ] {
         let flow = format!("tasks: [ {task} ], errors: [ {{ id: say, SAY }} ]");
         assert_eq!(said(&scenario("1.3", &flow, "{{ tasks.t.state }}", "")), ["FAILED"], "{task}");

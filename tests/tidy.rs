@@ -13,7 +13,7 @@ const LINES_MAX: usize = 60;
 
 /// Functions that may be longer: file, name, and why.
 const TABLES: &[(&str, &str, &str)] = &[
-    ("monitor/template/functions.rs", "call", "the functions of templates, one arm each"),
+    ("gotemplate/prometheus/functions.rs", "call", "the functions of templates, one arm each"),
     ("promql/functions.rs", "call", "the functions of PromQL, one arm each"),
     (
         "profile/tests.rs",

@@ -4,25 +4,32 @@ use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 
+use super::alertmanager::Alertmanager;
 use super::told::Told;
 use super::watched::Watched;
 use super::{Exit, Format, calendar, complain};
 use crate::document;
 use crate::random::Seed;
-use crate::run;
+use crate::run::{self, Watch};
+use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["alert", "flow"])))]
+#[command(group(ArgGroup::new("what").required(true).args(["alert", "flow", "page"])))]
 pub(super) struct Explain {
     #[command(flatten)]
     watched: Watched,
+    #[command(flatten)]
+    alertmanager: Alertmanager,
     /// The alert's name
     #[arg(long)]
     alert: Option<String>,
     /// Instead of an alert: an alert flow of Kestra's own; what its Flow triggers make of every execution
     #[arg(long, conflicts_with = "at")]
     flow: Option<String>,
+    /// Instead of an alert: a receiver of --alertmanager; of which alerts it is told, and why not of the others
+    #[arg(long, value_name = "RECEIVER", requires = "alertmanager")]
+    page: Option<String>,
     /// At this time since the start only [default: over the whole run]
     #[arg(long)]
     at: Option<Duration>,
@@ -36,11 +43,13 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(&self) -> Exit {
+        if let Some(receiver) = &self.page {
+            return self.paging(receiver);
+        }
         let Some(alert) = &self.alert else { return self.hearing() };
         let mut told = Told::default();
         let Some((watch, plan)) = self.watched.read(&mut told) else { return Exit::Input };
-        if let Some(at) = self.at.filter(|at| *at > plan.duration) {
-            complain(&format!("error: the run ends at {}, before {at}\n", plan.duration));
+        if self.is_late(&plan) {
             return Exit::Input;
         }
         let (plan, at) = (Arc::new(plan), self.at.map(|at| Instant::START + at));
@@ -61,6 +70,43 @@ impl Explain {
             }
         }
     }
+
+    /// Whether it asks for an instant after the end: that has been told.
+    fn is_late(&self, plan: &Plan) -> bool {
+        let Some(at) = self.at.filter(|at| *at > plan.duration) else { return false };
+        complain(&format!("error: the run ends at {}, before {at}\n", plan.duration));
+        true
+    }
+
+    /// Of what a receiver is told.
+    fn paging(&self, receiver: &str) -> Exit {
+        let mut told = Told::default();
+        let Some((watch, plan)) = self.watched.read(&mut told) else { return Exit::Input };
+        let Some(paging) = self.alertmanager.read(&mut told) else { return Exit::Input };
+        let watch = Watch { paging, ..watch };
+        if self.is_late(&plan) {
+            return Exit::Input;
+        }
+        let receivers = watch.paging.iter().flat_map(|it| &it.configuration.receivers);
+        let names: Vec<&str> = receivers.map(|it| it.name.as_str()).collect();
+        if !names.contains(&receiver) {
+            let advice = document::instead(receiver, names);
+            complain(&format!("error: no receiver is named `{receiver}`; {advice}\n"));
+            return Exit::Input;
+        }
+        let (plan, at) = (Arc::new(plan), self.at.map(|at| Instant::START + at));
+        match run::explain_page(&plan, self.seed, calendar(&plan), &watch, receiver, at) {
+            Ok(explanation) => {
+                self.format.print(&explanation, || explanation.text());
+                Exit::Ok
+            }
+            Err(limit) => {
+                complain(&format!("error: {limit}\n"));
+                Exit::Cannot
+            }
+        }
+    }
+
     /// What the Flow triggers of a flow make of executions.
     fn hearing(&self) -> Exit {
         let name = self.flow.as_deref().unwrap_or_default();

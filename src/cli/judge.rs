@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::alertmanager::{self, Alertmanager};
 use super::rules::Rules;
 use super::told::Told;
 use super::{Exit, Format, Runs, calendar, complain, load, print};
@@ -27,6 +28,8 @@ pub(super) struct Test {
     kestra: Vec<&'static Profile>,
     #[command(flatten)]
     rules: Rules,
+    #[command(flatten)]
+    alertmanager: Alertmanager,
     /// Seed of all randomness: a number, or `random`
     #[arg(long, default_value = "1", value_parser = super::seed)]
     seed: Seed,
@@ -58,11 +61,13 @@ impl Test {
         let mut told = Told::default();
         // All input is read before anything runs.
         let Some((watch, _)) = self.rules.watch(&mut told) else { return Exit::Input };
+        let Some(paging) = self.alertmanager.read(&mut told) else { return Exit::Input };
         let plans = load::plans(&self.scenarios, &self.extras, &self.kestra, load::Unfit::Refuse, &mut told);
         let Some(plans) = plans else { return Exit::Input };
         let seeds: Vec<Seed> = self.seeds.map_or(vec![self.seed], |seeds| seeds.all().collect());
         let nearest = seeds.len() == 1;
-        let watch = Watch { lenient: self.lenient, nearest, ..watch };
+        alertmanager::unasked(self.alertmanager.is_given(), &plans, &mut told);
+        let watch = Watch { lenient: self.lenient, nearest, paging, ..watch };
         plans.iter().for_each(|plan| told.remarks(&watch, plan));
         let runs: Vec<(Arc<Plan>, Seed)> =
             plans.iter().flat_map(|plan| seeds.iter().map(|seed| (plan.clone(), *seed))).collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
+use super::alertmanager::Alertmanager;
 use super::judge::failed_run;
 use super::rules::Rules;
 use super::told::Told;
@@ -20,6 +21,8 @@ use crate::scenario::Anchor;
 pub(super) struct Sweep {
     #[command(flatten)]
     watched: Watched,
+    #[command(flatten)]
+    alertmanager: Alertmanager,
     /// Seeds: how many from 1 on, or from one to another
     #[arg(long, value_name = "N|A..B", default_value = "200", value_parser = super::seeds)]
     seeds: super::Seeds,
@@ -40,6 +43,8 @@ impl Sweep {
     pub(super) fn run(&self) -> Exit {
         let mut told = Told::default();
         let Some((watch, plan)) = self.watched.read(&mut told) else { return Exit::Input };
+        let Some(paging) = self.alertmanager.read(&mut told) else { return Exit::Input };
+        let watch = Watch { paging, ..watch };
         let from = match &self.from {
             None => Anchor::first_fault(&plan),
             Some(from) => match Anchor::named(from, &plan) {

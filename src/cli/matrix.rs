@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::alertmanager::Alertmanager;
 use super::judge::failed_run;
 use super::load::{self, Unfit};
 use super::rules::Rules;
@@ -24,7 +25,8 @@ What it tells of a rule in a scenario:
   false alarm  before the failure, or in a scenario in which nothing is done to the cluster
   pending      its condition held, and not long enough
   quiet, dead  it had nothing to tell; what it reads is not there
-Flows that send messages are rules too (`notification: FLOW`): what the receiver took was noticed.
+Flows that send messages are rules too (`notification: FLOW`): what the receiver took was noticed; and so are the
+receivers of --alertmanager (`page: RECEIVER`): what they were told that they did not know.
 
 What it finds, with exit code 1: a failure that nobody notices, unless the scenario expects that itself with
 `{ alert: \"*\", never: true }`; and a false alarm. With --strict also a warning, as in `test`. What scenarios
@@ -34,6 +36,8 @@ expect is not judged: `test` does that.";
 pub(super) struct Matrix {
     #[command(flatten)]
     rules: Rules,
+    #[command(flatten)]
+    alertmanager: Alertmanager,
     /// Scenarios: shipped names, families of them (`mock-kestra list`), patterns, files or folders [default: all shipped]
     #[arg(long, value_name = "SCENARIO", num_args = 1..)]
     scenarios: Vec<String>,
@@ -81,6 +85,7 @@ impl Matrix {
         }
         // All input is read before anything runs.
         let Some((watch, _)) = self.rules.watch(&mut told) else { return Exit::Input };
+        let Some(paging) = self.alertmanager.read(&mut told) else { return Exit::Input };
         let Some(names) = self.names() else { return Exit::Input };
         let unfit = if self.scenarios.is_empty() { Unfit::LeaveOut } else { Unfit::Refuse };
         let Some(plans) = load::plans(&names, &self.extras, &self.kestra, unfit, &mut told) else {
@@ -96,7 +101,7 @@ impl Matrix {
             ));
             return Exit::Input;
         }
-        let watch = Watch { nearest: self.seeds.count() == 1, ..watch };
+        let watch = Watch { nearest: self.seeds.count() == 1, paging, ..watch };
         plans.iter().for_each(|plan| told.remarks(&watch, plan));
         let which = lab::MatrixRuns {
             first: self.seeds.first(),

@@ -4,6 +4,7 @@
 //! or a server is not healthy; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
 //! reached).
 
+mod alertmanager;
 mod arrange;
 mod beside;
 mod check;

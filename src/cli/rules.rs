@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Parser};
 
 use super::told::Told;
 use super::{complain, load};
@@ -56,6 +56,17 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 impl Rules {
+    /// Those of these files, with the defaults of all else.
+    pub(super) fn of(rules: Vec<String>, prometheus: Option<String>) -> Rules {
+        #[derive(Parser)]
+        struct Alone {
+            #[command(flatten)]
+            rules: Rules,
+        }
+        let all = Alone::parse_from(["rules"]).rules;
+        Rules { rules, prometheus, ..all }
+    }
+
     /// How a run is watched with these rules, and the files they are in. None when something is wrong: it has been told.
     pub(super) fn watch(&self, told: &mut Told) -> Option<(Watch, Vec<String>)> {
         let configuration = match &self.prometheus {
@@ -95,6 +106,7 @@ impl Rules {
                     scraping: Scraping::Jobs(jobs.collect()),
                     evaluation_interval: self.evaluation_interval.unwrap_or(configuration.evaluation_interval),
                     external_labels: configuration.external_labels,
+                    alert_relabel: configuration.alert_relabel,
                     ..Watch::default()
                 }
             }
@@ -189,7 +201,7 @@ impl Surrounds for Disk {
 }
 
 /// What is there that is like a pattern of Go, in the order of the names. What cannot be looked into holds nothing.
-fn matching(pattern: &str) -> Vec<PathBuf> {
+pub(super) fn matching(pattern: &str) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from(if pattern.starts_with('/') { "/" } else { "" })];
     for part in monitor::path_parts(pattern).unwrap_or_default() {
         found = found.into_iter().flat_map(|folder| below(&folder, &part)).take(MAX_FILES).collect();

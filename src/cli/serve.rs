@@ -7,14 +7,16 @@ use std::sync::Arc;
 use clap::{Args, Parser};
 
 use super::logs::Logs;
+use super::rules::Rules;
 use super::told::Told;
 use super::{Exit, complain, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
-use crate::run::Session;
+use crate::run::{Session, Watch};
 use crate::scenario::Plan;
 use crate::server::{
-    self, Addresses, Clock, Detail, LostLog, MailServer, Options, Receiver, RequestLog, Running, Sending, ServeError,
+    self, Addresses, Alertmanager, Clock, Detail, LostLog, MailServer, Options, Receiver, RequestLog, Running, Sending,
+    ServeError,
 };
 use crate::time::{Calendar, Duration};
 
@@ -76,6 +78,17 @@ pub(super) struct Serve {
     /// Believe these authorities too, beside the usual ones, where notifications are sent over TLS: a file in PEM
     #[arg(long, value_name = "FILE")]
     ca_file: Option<String>,
+    /// The cluster's own Prometheus evaluates these rules as time goes on, and GET /api/alerts lists what fires: a rule file,
+    /// manifests, a provisioning file of Grafana, or a folder of them; more may follow [default: no rules are evaluated]
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<String>,
+    /// A prometheus.yml, or ServiceMonitor and PodMonitor manifests, for the rules: jobs, intervals, rule_files, external labels
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<String>,
+    /// Post alerts to this Alertmanager as Prometheus would. It lives in real time: an alert that began some virtual time ago is
+    /// told as begun that long ago divided by --speed, and its end likewise
+    #[arg(long, value_name = "URL")]
+    alertmanager_url: Option<Alertmanager>,
     /// State is shown at multiples of this
     #[arg(long, default_value = "100ms", value_parser = tick)]
     tick: Duration,
@@ -131,6 +144,7 @@ impl Serve {
                 return Exit::Input;
             }
         };
+        let Ok(watch) = self.watch(&plan) else { return Exit::Input };
         let start = self.start.or(plan.start).map_or_else(|| super::start("now"), Ok);
         let Ok(start) = start else { return Exit::Cannot };
         // Whole seconds, so that dates are easy to read.
@@ -147,23 +161,20 @@ impl Serve {
             log: request_log(self.verbose),
             sending,
             lost: Some(LostLog::new(complain)),
+            alertmanager: self.alertmanager_url,
         };
         let plan = Arc::new(plan);
         let clock = Clock::wall().at_speed(self.speed);
         let clock = if self.paused { clock.paused() } else { clock };
         let session = Session::new(plan.clone(), self.seed, Calendar::starting(start));
+        let session = watch.iter().fold(session, |session, watch| session.watched(watch));
         let tells = session.simulation().tells();
         let speed = if self.paused { 0.0 } else { self.speed };
         // Where the logs go to standard output nothing else does.
         let say = if self.logs.as_deref() == Some(Path::new("-")) { complain } else { print };
         let ready = |addresses: &Addresses| {
             if let Some(path) = &self.ready_file {
-                let text = serde_json::to_string_pretty(addresses).unwrap_or_default();
-                // Who finds it finds all of it.
-                let mut aside = path.clone().into_os_string();
-                aside.push(".new");
-                let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
-                written.map_err(|why| format!("cannot write {}: {why}", path.display()))?;
+                write_ports(path, addresses)?;
             }
             say(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
             Ok(())
@@ -180,6 +191,31 @@ impl Serve {
 }
 
 impl Serve {
+    /// The rules that are evaluated as time goes on, if any are. An error has been told.
+    fn watch(&self, plan: &Plan) -> Result<Option<Watch>, ()> {
+        if self.rules.is_empty() && self.prometheus.is_none() {
+            if self.alertmanager_url.is_some() {
+                complain("error: --alertmanager-url without rules has no alert to post: add --rules FILE\n");
+                return Err(());
+            }
+            return Ok(None);
+        }
+        let mut told = Told::default();
+        let rules = Rules::of(self.rules.clone(), self.prometheus.clone());
+        let (watch, _) = rules.watch(&mut told).ok_or(())?;
+        told.remarks(&watch, plan);
+        let boundless = watch.boundless();
+        if !boundless.is_empty() {
+            complain(&format!(
+                "error: served without an end, rules must not look back without a bound, or ahead: {}; take `@`, negative \
+                 offsets and queries made in templates out of them, or judge them with `test`\n",
+                boundless.join(", ")
+            ));
+            return Err(());
+        }
+        Ok(Some(Watch { live: true, ..watch }))
+    }
+
     /// Where notifications are sent, if anywhere.
     fn sending(&self) -> Result<Option<Sending>, String> {
         if self.no_send {
@@ -208,6 +244,16 @@ impl Serve {
             (_, Some(_), Some(_)) => "are sent to --webhook-override and --mail-override".to_owned(),
         }
     }
+}
+
+/// Writes where everything listens.
+fn write_ports(path: &Path, addresses: &Addresses) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(addresses).unwrap_or_default();
+    // Who finds it finds all of it.
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    let written = std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path));
+    written.map_err(|why| format!("cannot write {}: {why}", path.display()))
 }
 
 fn request_log(verbose: u8) -> Option<RequestLog> {

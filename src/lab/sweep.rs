@@ -46,7 +46,7 @@ pub struct Sweep {
     pub from: String,
     /// Runs.
     pub runs: u64,
-    /// Every alert of the rules, in the order of the rules.
+    /// Every alert of the rules, in the order of the rules; then each receiver of Alertmanager (`page: RECEIVER`).
     pub detections: Vec<Detection>,
     /// Rules that the figures lack: dead in every run, or not evaluated in one, and parts that are dead; in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -120,12 +120,22 @@ pub fn sweep(
     };
     let reports = run_all(&with_seeds, runs.jobs, one, progress)?;
     let warnings = [report::rule_warnings(&reports), report::doubts(&reports)].concat();
+    let receivers = watch.paging.iter().flat_map(|it| &it.configuration.receivers);
+    let pages = receivers.map(|it| {
+        Detection::of(
+            &paged(&it.name),
+            &runs.from,
+            reports.iter().map(|report| seen(&runs.from, pages(&it.name, report))),
+        )
+    });
+    let pages: Vec<Detection> = pages.collect();
     let lives: Vec<Vec<AlertLine>> = reports.into_iter().map(|report| report.alerts.unwrap_or_default()).collect();
+    let alerts = alerts_of(watch).into_iter().map(|alert| detection(alert, &runs.from, &lives));
     Ok(Sweep {
         scenario: plan.name.clone(),
         from: runs.from.to_string(),
         runs: runs.count as u64,
-        detections: alerts_of(watch).into_iter().map(|alert| detection(alert, &runs.from, &lives)).collect(),
+        detections: alerts.chain(pages).collect(),
         warnings,
     })
 }
@@ -160,6 +170,18 @@ pub(super) fn seen(fault: &Anchor, firings: impl Iterator<Item = (Instant, Optio
         }
     }
     seen
+}
+
+/// What a receiver is called among those who notice.
+pub(super) fn paged(receiver: &str) -> String {
+    format!("page: {receiver}")
+}
+
+/// When a receiver was told in one run that something fires which it did not know: repetitions are no news.
+pub(super) fn pages<'l>(receiver: &'l str, report: &'l Report) -> impl Iterator<Item = (Instant, Option<Instant>)> {
+    let all = report.paging.iter().flat_map(|paging| &paging.pages);
+    let news = all.filter(move |page| page.receiver == receiver && page.is_news());
+    news.map(|page| (page.at, Some(page.at)))
 }
 
 /// The firings of an alert in one run.

@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::rules::AlertRule;
-use super::template::{Context, GrafanaData, Template};
+use super::sending::Sender;
+use crate::gotemplate::prometheus::{Context, GrafanaData, Template};
 use crate::promql::{Labels, Vector};
 
 /// What happened to an alert, and when (milliseconds since 1970).
@@ -103,6 +104,15 @@ pub(super) struct AlertState {
     /// Numbers with an open episode.
     active: Vec<usize>,
     episodes: Vec<Episode>,
+    /// What is sent to Alertmanager, if anything is.
+    sender: Option<Sender>,
+}
+
+/// What the condition of an alert held for at this evaluation.
+struct Held<'a> {
+    number: usize,
+    series: &'a Labels,
+    value: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -173,13 +183,47 @@ impl AlertState {
                     self.episodes[active.episode].resolved = Some(now);
                 }
             }
+            if let Some(sender) = &mut self.sender {
+                sender.forget();
+            }
             return Err(format!("exceeded limit of {limit} with {count} alerts"));
         }
-        for (number, (series, value)) in holding.into_iter().zip(vector) {
-            self.holds(number, rule, (series, *value), now, around);
+        for (number, (series, value)) in holding.iter().zip(vector) {
+            self.holds(*number, rule, (series, *value), now, around);
         }
         self.let_go(keep, now);
+        if self.sender.is_some() {
+            let held = holding.iter().zip(vector);
+            let held = held.map(|(number, (series, value))| Held { number: *number, series, value: *value });
+            self.send(rule, held.collect(), now, around);
+        }
         Ok(())
+    }
+
+    /// From now on its alerts are sent.
+    pub(super) fn send_to(&mut self, sender: Sender) {
+        self.sender = Some(sender);
+    }
+
+    /// What was sent since it was asked last.
+    pub(super) fn sender(&mut self) -> Option<&mut Sender> {
+        self.sender.as_mut()
+    }
+
+    /// Sends what is due. An alert says what its rule says of it at this very evaluation.
+    fn send(&mut self, rule: &AlertRule, held: Vec<Held<'_>>, now: i64, around: &Surroundings<'_>) {
+        let Some(sender) = &mut self.sender else { return };
+        let open = &self.open;
+        let episode_of = |number: usize| open.get(number).copied().flatten().map(|active| active.episode);
+        let mut by_episode: BTreeMap<usize, &Held<'_>> = BTreeMap::new();
+        by_episode.extend(held.iter().filter_map(|it| Some((episode_of(it.number)?, it))));
+        let says = |episode: usize| {
+            let it = by_episode.get(&episode)?;
+            let said =
+                |(key, template): &(String, Template)| (key.clone(), around.expand(template, it.series, it.value));
+            Some(rule.annotations.iter().map(said).collect())
+        };
+        sender.turn(now, self.active.iter().filter_map(|number| episode_of(*number)), &self.episodes, says);
     }
 
     /// Whether an alert whose condition no longer holds is kept firing.
@@ -258,9 +302,9 @@ impl AlertState {
         series
     }
 
-    /// Whether none is active.
+    /// Whether none is active, and none is left to be told of.
     pub(super) fn is_quiet(&self) -> bool {
-        self.active.is_empty()
+        self.active.is_empty() && self.sender.as_ref().is_none_or(Sender::is_quiet)
     }
 
     pub(super) fn episodes(&self) -> &[Episode] {

@@ -7,14 +7,17 @@ mod grafana;
 mod relabel;
 mod rules;
 mod scrape;
+mod sending;
 mod sink;
 mod standing;
-mod template;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use crate::gotemplate::prometheus::Template;
+#[cfg(feature = "internals")]
+pub use crate::gotemplate::prometheus::{Context, GrafanaData};
 pub use alert::Episode;
 #[cfg(feature = "internals")]
 pub use alert::Transition;
@@ -26,19 +29,19 @@ pub use configuration::{PathPart, path_parts};
 pub use grafana::{
     Environment, GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources, provisions,
 };
+pub use relabel::AlertRelabel;
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules, read_with as read_rules_with};
 #[cfg(feature = "internals")]
 pub use scrape::Seen;
 pub use scrape::{Kept, Lost, Target};
+pub use sending::Sending;
 pub use sink::Sink;
 pub use standing::{AnyRule, Standing, Unselected};
-pub use template::Template;
-#[cfg(feature = "internals")]
-pub use template::{Context, GrafanaData};
 
 use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Row, Semantics, Table, Value, Vector};
 use crate::time::Duration;
 use alert::{AlertState, Surroundings};
+use sending::{Sender, Sends};
 use turns::Key;
 
 /// What a monitor is made of.
@@ -56,6 +59,8 @@ pub struct Setup {
     pub external_labels: Vec<(String, String)>,
     /// Expressions that will be asked later.
     pub also: Vec<Expression>,
+    /// Alerts are sent to an Alertmanager: [`Monitor::sent`] says which.
+    pub sends: bool,
 }
 
 /// What is evaluated, and how.
@@ -100,6 +105,7 @@ impl Monitor {
             evaluation_interval,
             external_labels,
             also,
+            sends,
         } = setup;
         let mut wanted = Some(BTreeSet::new());
         let step = evaluation_interval.as_milliseconds() as i64;
@@ -127,10 +133,11 @@ impl Monitor {
         }
         let reads = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
         let reads_alerts = reads("ALERTS") || reads("ALERTS_FOR_STATE");
+        let (alerts, states) = if sends { senders(&groups, &grafana, evaluation_interval) } else { Default::default() };
         Monitor {
             groups,
             grafana,
-            states: BTreeMap::new(),
+            states,
             evaluation_interval,
             external_labels,
             database: Database::default(),
@@ -142,7 +149,7 @@ impl Monitor {
             reads_alerts,
             asks,
             wanted: wanted.map(Arc::new),
-            alerts: BTreeMap::new(),
+            alerts,
             written: BTreeMap::new(),
             failures: BTreeMap::new(),
             grafana_failures: BTreeMap::new(),
@@ -373,6 +380,16 @@ impl Monitor {
         all
     }
 
+    /// What was sent to Alertmanager since this was asked last, in the order of time; at one instant in the order of the rules.
+    /// Nothing, unless the monitor was made to send.
+    pub fn sent(&mut self) -> Vec<Sending> {
+        let of_prometheus = self.alerts.values_mut().filter_map(AlertState::sender);
+        let of_grafana = self.states.values_mut().filter_map(grafana::States::sender);
+        let mut all: Vec<Sending> = of_prometheus.chain(of_grafana).flat_map(Sender::taken).collect();
+        all.sort_by_key(|sent| sent.at);
+        all
+    }
+
     /// Rules that could not be evaluated at least once: name, and why the first time.
     pub fn failures(&self) -> Vec<(String, String)> {
         let prometheus = self.failures.iter().filter_map(|(&(group, index), why)| {
@@ -385,6 +402,43 @@ impl Monitor {
         });
         prometheus.chain(grafana).collect()
     }
+}
+
+/// Who sends the alerts of each alert rule, and of each rule of Grafana.
+fn senders(
+    groups: &[Group],
+    grafana: &[GrafanaGroup],
+    interval: Duration,
+) -> (BTreeMap<Key, AlertState>, BTreeMap<Key, grafana::States>) {
+    (prometheus_senders(groups, interval), grafana_senders(grafana))
+}
+
+fn prometheus_senders(groups: &[Group], interval: Duration) -> BTreeMap<Key, AlertState> {
+    let mut all = BTreeMap::new();
+    for (group, of) in groups.iter().enumerate() {
+        let interval = of.interval.unwrap_or(interval).as_milliseconds() as i64;
+        for (index, rule) in of.rules.iter().enumerate() {
+            if let Rule::Alert(rule) = rule {
+                let mut state = AlertState::default();
+                state.send_to(Sender::new(Sends::Prometheus, interval, rule.expression.text().into()));
+                all.insert((group, index), state);
+            }
+        }
+    }
+    all
+}
+
+fn grafana_senders(groups: &[GrafanaGroup]) -> BTreeMap<Key, grafana::States> {
+    let mut all = BTreeMap::new();
+    for (group, of) in groups.iter().enumerate() {
+        for index in 0..of.rules.len() {
+            let mut states = grafana::States::default();
+            let interval = of.interval.as_milliseconds() as i64;
+            states.send_to(Sender::new(Sends::Grafana, interval, "".into()));
+            all.insert((group, index), states);
+        }
+    }
+    all
 }
 
 /// How far back some rules look, if there is a bound.
@@ -402,6 +456,29 @@ fn reach_of(groups: &[Group], grafana: &[GrafanaGroup], step: i64) -> Option<i64
     let of_grafana = of_grafana
         .map(|(expression, back)| Some(expression.reach(step)?.saturating_add(back.as_milliseconds() as i64)));
     rules.chain(of_grafana).try_fold(0, |most, reach| Some(most.max(reach?)))
+}
+
+impl RuleSet {
+    /// The rules that look back without a bound, or into their future, where subqueries that name no step have this one; also
+    /// alert rules whose templates may ask for anything.
+    pub fn boundless(&self, step: Duration) -> Vec<String> {
+        let step = step.as_milliseconds() as i64;
+        let (asks, _) = asks(&self.groups);
+        let templates = |key: &Key| {
+            let bounded = |asked: &Vec<Expression>| asked.iter().all(|it| it.reach(step).is_some());
+            asks.get(key).is_none_or(|asked| asked.as_ref().is_some_and(bounded))
+        };
+        let mut all = Vec::new();
+        for (group, of) in self.groups.iter().enumerate() {
+            let rules = of.rules.iter().enumerate();
+            let wide = rules.filter(|(at, rule)| rule.expression().reach(step).is_none() || !templates(&(group, *at)));
+            all.extend(wide.map(|(_, rule)| rule.name().to_owned()));
+        }
+        let of_grafana = self.grafana.iter().flat_map(|group| &group.rules);
+        let wide = of_grafana.filter(|rule| rule.expressions().any(|it| it.reach(step).is_none()));
+        all.extend(wide.map(|rule| rule.title.clone()));
+        all
+    }
 }
 
 /// The labels of a recorded series.

@@ -154,6 +154,28 @@ pub(super) fn apply(rules: &[Relabel], labels: &mut Set) -> Result<(), Stopped> 
     Ok(())
 }
 
+/// Rules of relabelling that alerts go through before they are sent (`alerting.alert_relabel_configs`).
+#[derive(Clone, Debug, Default)]
+pub struct AlertRelabel(Arc<[Relabel]>);
+
+impl AlertRelabel {
+    /// All of these, one list after the other.
+    pub(super) fn new(lists: impl IntoIterator<Item = Arc<[Relabel]>>) -> AlertRelabel {
+        AlertRelabel(lists.into_iter().flat_map(|rules| rules.to_vec()).collect())
+    }
+
+    /// The labels of an alert that is sent; none when it is dropped, or its labels would be longer than the limits.
+    pub fn sent(&self, labels: BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+        if self.0.is_empty() {
+            return Some(labels);
+        }
+        let mut all: Set = labels.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect();
+        apply(&self.0, &mut all).ok()?;
+        let kept = all.iter().filter(|(_, value)| !value.is_empty());
+        Some(kept.map(|(name, value)| (name.to_string(), value.to_string())).collect())
+    }
+}
+
 fn bytes(labels: &Set) -> usize {
     labels.iter().map(|(name, value)| name.len() + value.len()).sum()
 }

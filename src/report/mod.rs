@@ -1,6 +1,7 @@
 //! What a run found, as text and JSON: the event timeline, what is true at its end, and what Kestra's counters say of it.
 
 pub(crate) mod junit;
+mod paging;
 mod rules;
 mod tables;
 
@@ -10,6 +11,8 @@ use std::fmt::Write;
 use serde::Serialize;
 
 pub use junit::junit;
+pub(crate) use paging::named as named_alert;
+pub use paging::{PageLine, PagedLine, Paging, WithheldLine};
 pub use rules::{
     OverRuns, RuleKind, RuleLine, RuleState, doubts, expectation_warnings, over_runs, rule_warnings, target_warnings,
 };
@@ -59,6 +62,9 @@ pub struct Report {
     /// What notification tasks sent, or could not send.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notifications: Vec<MessageLine>,
+    /// Who was told of the alerts, when an Alertmanager was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paging: Option<Paging>,
     /// The expectations of the scenario.
     pub expectations: Vec<Verdict>,
     /// What of the scenario itself does nothing, in words: an autoscaler whose query reads what nobody shows.
@@ -276,6 +282,9 @@ impl Report {
         if let Some(alerts) = &self.alerts {
             tables::targets(&self.targets, detail, out)?;
             tables::alerts(alerts, detail, out)?;
+        }
+        if let Some(paging) = &self.paging {
+            paging::write(paging, detail, out)?;
         }
         self.write_expectations(out)?;
         match self.alerts {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::watch::Watching;
-use super::{counted, explain, lives};
+use super::{counted, explain, lives, paged};
 use crate::document;
 use crate::management::{self, Outcome, Request};
 use crate::promql::{Expression, Value};
-use crate::report::{AlertLine, Verdict};
+use crate::report::{AlertLine, Paging, Verdict};
 use crate::scenario::{
     AlertExpectation, Bound, Comparison, EventPattern, Expectation, HealthStatus, Plan, Sight, Window,
 };
@@ -65,7 +65,12 @@ impl Judge {
     }
 
     /// What became of each expectation, in their order. Alerts and queries need a watch and the life of every alert.
-    pub(super) fn verdicts(&self, simulation: &Simulation, watched: Option<(&Watching, &[AlertLine])>) -> Vec<Verdict> {
+    pub(super) fn verdicts(
+        &self,
+        simulation: &Simulation,
+        watched: Option<(&Watching, &[AlertLine])>,
+        paging: Option<&Paging>,
+    ) -> Vec<Verdict> {
         let verdict = |(index, expectation): (usize, &Expectation)| {
             let (met, seen) = match expectation {
                 Expectation::Alert(expected) => alert(expected, &self.plan, simulation, watched),
@@ -75,6 +80,7 @@ impl Judge {
                 Expectation::Execution { flow, state, window, times } => {
                     counted::executions((*flow, *state), *times, window, simulation)
                 }
+                Expectation::Page { what, window, times } => paged::judged(what, *times, window, paging),
                 Expectation::Notification { what, window, times } => {
                     counted::notifications(what, *times, window, simulation)
                 }

@@ -9,11 +9,15 @@ mod heard;
 mod judge;
 mod known;
 mod kubernetes;
+mod live;
 mod lives;
 mod locate;
 mod lost;
 mod namespace;
 mod orders;
+mod page;
+mod paged;
+mod paging;
 mod rules;
 pub mod session;
 mod targets;
@@ -35,6 +39,9 @@ use crate::time::{Calendar, Instant};
 
 pub use explain::{Change, Explanation, PartLine, explain};
 pub use heard::{HeardLine, Hearing, TriggerHearing, hearing};
+pub use live::{ActiveAlert, DueAlert};
+pub use page::{AlertPath, PageExplanation, explain_page};
+pub use paging::Paging;
 pub use session::{Refused, Session};
 pub use watch::{Remark, Scraping, Watch};
 

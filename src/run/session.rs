@@ -35,6 +35,8 @@ pub struct Session {
     /// What is still to come, in the order of time.
     agenda: VecDeque<Issued>,
     pub(super) watching: Option<Watching>,
+    /// How it is watched anew after a restart: one that follows a clock.
+    pub(super) live: Option<Arc<Watch>>,
     judge: Judge,
     scaling: Option<Scaling>,
     /// Old happenings make room for new ones.
@@ -90,6 +92,7 @@ impl Session {
             calendar,
             commands: Vec::new(),
             watching: None,
+            live: None,
             checkpoints: None,
             version: 0,
         }
@@ -106,6 +109,7 @@ impl Session {
     #[must_use]
     pub fn watched(mut self, watch: &Watch) -> Session {
         self.watching = Some(Watching::new(watch, &self.plan, &self.simulation));
+        self.live = watch.live.then(|| Arc::new(watch.clone()));
         // Autoscalers ask it too.
         if let Some(scaling) = &mut self.scaling {
             scaling.prometheus = None;
@@ -171,11 +175,16 @@ impl Session {
         self.checkpoints.get_or_insert_with(|| Checkpoints::from(&self.simulation));
     }
 
-    /// Back to the beginning: what came from outside is forgotten, and so is what was watched and kept.
+    /// Back to the beginning: what came from outside is forgotten, and so is what was watched and kept. Rules
+    /// that follow the clock begin anew.
     pub fn restart(&mut self) {
         let anew = Session::new(self.plan.clone(), self.seed, self.calendar);
         let anew = if self.endless { anew.endless() } else { anew };
         let anew = if self.lines { anew.with_lines() } else { anew };
+        let anew = match &self.live {
+            Some(watch) => anew.watched(watch),
+            None => anew,
+        };
         *self = Session { version: self.version + 1, ..anew };
     }
 
@@ -379,7 +388,8 @@ impl Session {
     pub fn next_event(&self) -> Option<Instant> {
         let scaling = self.scaling.as_ref().and_then(Scaling::next);
         let planned = self.agenda.front().map(|planned| planned.at);
-        self.simulation.next_event().into_iter().chain(planned).chain(scaling).min()
+        let watching = self.watching.as_ref().and_then(|it| it.next_turn(&self.calendar));
+        self.simulation.next_event().into_iter().chain(planned).chain(scaling).chain(watching).min()
     }
     /// The cluster at the current instant.
     pub fn simulation(&self) -> &Simulation {
@@ -443,10 +453,14 @@ impl Session {
         let end = self.simulation.now();
         if let Some(watching) = &mut self.watching {
             watching.evaluate(&self.calendar, end);
+            if let Some(paged) = &mut watching.paged {
+                paged.advance(&self.calendar, end);
+            }
         }
         let (plan, simulation, watching) = (&self.plan, &self.simulation, self.watching.as_ref());
         let alerts = watching.map(|watching| watching.alerts(&self.calendar));
-        let expectations = self.judge.verdicts(simulation, watching.zip(alerts.as_deref()));
+        let paging = watching.and_then(|it| Some(it.paged.as_ref()?.told(&self.calendar)));
+        let expectations = self.judge.verdicts(simulation, watching.zip(alerts.as_deref()), paging.as_ref());
         Report {
             notifications: counted::messages(simulation),
             scenario: plan.name.clone(),
@@ -457,6 +471,7 @@ impl Session {
             timeline: simulation.journal().iter().map(|it| Line::of(it, plan)).collect(),
             closing: closing(simulation),
             members: simulation.members().iter().map(member_line).collect(),
+            paging,
             expectations,
             failed_rules: watching.map(Watching::failures).unwrap_or_default(),
             rules: watching.map(|watching| rules::lines(watching, simulation)).unwrap_or_default(),

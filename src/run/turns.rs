@@ -18,7 +18,8 @@ const TOLD: Duration = Duration::minutes(24 * 60);
 pub(super) fn kept(plan: &Plan, watch: &Watch, monitor: &Monitor) -> Option<Duration> {
     // Expectations about alerts and queries ask at the end, for values or for why there are none.
     let asked = |it: &Expectation| matches!(it, Expectation::Alert(_) | Expectation::Query { .. });
-    match plan.expectations.iter().any(asked) || !watch.also.is_empty() || (watch.nearest && plan.duration <= TOLD) {
+    let ends = plan.expectations.iter().any(asked) || (watch.nearest && plan.duration <= TOLD);
+    match (ends && !watch.live) || !watch.also.is_empty() {
         true => None,
         false => monitor
             .reach()
@@ -45,12 +46,17 @@ impl Watching {
         for (group, grid) in grafana.iter().enumerate() {
             grid.times().for_each(|time| self.monitor.evaluate_grafana(group, time));
         }
+        if let Some(paged) = &mut self.paged {
+            paged.take(&self.monitor.sent());
+        } else if let Some(outbox) = &mut self.outbox {
+            outbox.take(self.monitor.sent());
+        }
     }
 
     /// Evaluates what can be evaluated, and forgets what no evaluation will look at. An evaluation sees all samples up to its
     /// own instant: those that are still to come are of scrapes that have begun, or will.
     pub(super) fn evaluate_on_the_way(&mut self, calendar: &Calendar, now: Instant) {
-        let Some(kept) = self.kept.filter(|_| now >= self.turn) else { return };
+        let Some(kept) = self.kept.filter(|_| now >= self.turn && self.outbox.is_none()) else { return };
         let begun = self.places.iter().map(|place| place.waiting_since.unwrap_or(place.next));
         let Some(settled) = begun.chain([now]).min() else { return };
         self.turn = now + self.window;

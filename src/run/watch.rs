@@ -1,13 +1,16 @@
 //! A Prometheus that watches a run: it scrapes every member on its own grid, and evaluates rule groups on theirs.
 
 use super::asking::{Asking, NoScrape};
+use super::live::Outbox;
 use super::locate::Found;
+use super::paging::{Paged, Paging};
 use super::{namespace, targets, turns};
 use crate::document::Severity;
 use crate::management::{self, Listener};
 use crate::metrics::{Registry, Selected, Selection};
 use crate::monitor::{
-    AlertRule, AnyRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Sink, Target,
+    AlertRelabel, AlertRule, AnyRule, GrafanaRule, Job, Kept, Located, Monitor, RecordRule, Rule, RuleSet, Setup, Sink,
+    Target,
 };
 use crate::promql::{Expression, Grid, Row, Semantics, Table, Value};
 use crate::random::{name_key, noise};
@@ -29,6 +32,8 @@ pub struct Watch {
     pub evaluation_interval: Duration,
     /// Labels of the Prometheus itself, for templates.
     pub external_labels: Vec<(String, String)>,
+    /// What alerts go through before they are sent.
+    pub alert_relabel: AlertRelabel,
     /// Expressions that will be asked of the run beside those of rules and expectations.
     pub also: Vec<Expression>,
     /// An expected alert that no rule knows is not judged; otherwise the expectation is not met.
@@ -37,6 +42,10 @@ pub struct Watch {
     pub nearest: bool,
     /// How every rule stands is told.
     pub standings: bool,
+    /// Who is told of the alerts.
+    pub paging: Option<Paging>,
+    /// Rules are evaluated as time goes on, for whoever looks on and posts what is due; nobody asks at the end.
+    pub live: bool,
 }
 
 impl Default for Watch {
@@ -47,10 +56,13 @@ impl Default for Watch {
             scraping: Scraping::Every(Duration::seconds(15)),
             evaluation_interval: Duration::seconds(15),
             external_labels: Vec::new(),
+            alert_relabel: AlertRelabel::default(),
             also: Vec::new(),
             lenient: false,
             nearest: false,
             standings: true,
+            paging: None,
+            live: false,
         }
     }
 }
@@ -125,6 +137,10 @@ pub(super) struct Watching {
     pub(super) gone: Vec<targets::Gone>,
     /// Whoever takes the samples too.
     sink: Option<Box<dyn Sink + Send>>,
+    /// Who is told of the alerts.
+    pub(super) paged: Option<Paged>,
+    /// What is to be posted, of one that follows a clock.
+    pub(super) outbox: Option<Outbox>,
 }
 
 /// How long before the start a Prometheus has watched already, if the cluster is that old.
@@ -214,8 +230,7 @@ impl Watching {
         // Each target and each group has its own place in its interval, as in a real Prometheus.
         let first = |name: &str, interval: Duration| {
             let phase = noise(simulation.seed().0 ^ name_key(name), 0x5c2a);
-            let milliseconds = (interval.as_milliseconds() as f64 * phase) as u64;
-            begin + Duration::milliseconds(milliseconds)
+            begin + Duration::milliseconds((interval.as_milliseconds() as f64 * phase) as u64)
         };
         let (mut places, mut targets) = (Vec::new(), Vec::new());
         let targets::Targets { members, gone, .. } = watch.targets(plan);
@@ -231,15 +246,14 @@ impl Watching {
             places.push(Place::new(asking, located.address, next));
             targets.push(located.target);
         }
-        let scaling = plan.autoscale.iter().map(|it| &it.query);
-        let queries = plan.expectations.iter().flat_map(Expectation::expressions).chain(scaling).cloned();
         let monitor = Monitor::new(Setup {
             rules: watch.rules.clone(),
             targets,
             semantics: watch.semantics,
             evaluation_interval: watch.evaluation_interval,
             external_labels: watch.external_labels.clone(),
-            also: queries.chain(watch.also.iter().cloned()).collect(),
+            also: queries(plan).chain(&watch.also).cloned().collect(),
+            sends: watch.paging.is_some() || watch.live,
         });
         let groups = watch.rules.groups.iter().enumerate();
         let evaluations =
@@ -250,6 +264,7 @@ impl Watching {
             .map(|group| on_tick(first(&format!("grafana {}", group.name), group.interval), &calendar))
             .collect();
         let kept = turns::kept(plan, watch, &monitor);
+        let paged = watch.paging.as_ref().map(|it| Paged::new(it, watch, plan, &calendar, begin));
         let plain = simulation.plan().settings == Settings::default();
         Watching {
             plain,
@@ -265,6 +280,8 @@ impl Watching {
             turn: begin + turns::TURN,
             window: turns::TURN,
             sink: None,
+            outbox: watch.live.then(Outbox::default),
+            paged,
             gone,
         }
     }
@@ -535,6 +552,12 @@ impl Watching {
     }
 }
 
+/// What expectations and autoscalers of a plan ask for.
+fn queries(plan: &Plan) -> impl Iterator<Item = &Expression> {
+    let scaling = plan.autoscale.iter().map(|it| &it.query);
+    plan.expectations.iter().flat_map(Expectation::expressions).chain(scaling)
+}
+
 /// The next tick of Grafana's scheduler: each ten seconds of the clock.
 fn on_tick(at: Instant, calendar: &Calendar) -> Instant {
     let tick = Duration::seconds(10).as_milliseconds() as i64;
@@ -587,6 +610,7 @@ pub(super) fn advance(
     go: &mut dyn FnMut(&mut Simulation, Instant) -> Result<(), LimitReached>,
 ) -> Result<(), LimitReached> {
     if let Some(watching) = watching {
+        let calendar = simulation.calendar();
         while let Some((at, target)) = watching.next()
             && at <= to
         {
@@ -595,9 +619,13 @@ pub(super) fn advance(
             if simulation.now() < at {
                 return Ok(());
             }
-            watching.evaluate_on_the_way(&simulation.calendar(), at);
+            watching.evaluate_on_the_way(&calendar, at);
             watching.scrape(simulation, target);
+            watching.follow(&calendar, at);
         }
+        go(simulation, to)?;
+        watching.follow(&calendar, simulation.now());
+        return Ok(());
     }
     go(simulation, to)
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{DatabaseKind, Plan, Restart, Settings, Started, started};
 use crate::flow::{Flow, TriggerAction};
 use crate::profile::Role;
+use crate::time::Duration;
 
 /// The plan as it was understood.
 pub fn describe(plan: &Plan) -> String {
@@ -47,6 +48,38 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
     };
     writeln!(out, "  Kestra {} on {database}{queue}, {age}, runs for {}", plan.kestra, plan.duration)?;
     write_settings(&plan.settings, out)?;
+    write_members(plan, out)?;
+    for (flow, started) in plan.flows.iter().zip(started(plan)) {
+        writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow, &started, plan))?;
+    }
+    for arrivals in &plan.arrivals {
+        let flow = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
+        let over = if arrivals.webhook { "a webhook" } else { "the API" };
+        writeln!(out, "  arrivals of {flow} over {over}: {}/min", libm::round(arrivals.rate * 6e4) / 1e3)?;
+    }
+    for it in &plan.autoscale {
+        let (role, query) = (it.role.name(), it.query.text());
+        writeln!(out, "  {role} is scaled from {} to {} by {query}: {} each", it.min, it.max, it.threshold)?;
+    }
+    for it in &plan.silences {
+        let matchers: Vec<String> = it.matchers.iter().map(ToString::to_string).collect();
+        let until = if it.lasts == Duration::MAX { "to the end".to_owned() } else { format!("for {}", it.lasts) };
+        writeln!(out, "  Alertmanager keeps {{{}}} quiet from {} {until}", matchers.join(","), it.from)?;
+    }
+    for entry in &plan.timeline {
+        let lasts = entry.lasts.map(|lasts| format!(" for {lasts}")).unwrap_or_default();
+        let every = entry.every.map(|every| format!(", every {every}")).unwrap_or_default();
+        let until = entry.until.map(|until| format!(" until {until}")).unwrap_or_default();
+        writeln!(out, "  at {}: {}{lasts}{every}{until} ({})", entry.at, entry.fault.sentence(plan), entry.name)?;
+    }
+    for expectation in &plan.expectations {
+        writeln!(out, "  expects {}", expectation.sentence(plan))?;
+    }
+    Ok(())
+}
+
+/// The members there are, and those there may be.
+fn write_members(plan: &Plan, out: &mut String) -> std::fmt::Result {
     for member in plan.cluster.members.iter().filter(|member| !member.reserve) {
         let restart = match member.restart {
             Restart::Never => "never restarted".to_owned(),
@@ -67,27 +100,6 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
             let names = if free.len() == 1 { (*first).to_owned() } else { format!("{first} to {last}") };
             writeln!(out, "  {:<14} when the role is scaled up", names)?;
         }
-    }
-    for (flow, started) in plan.flows.iter().zip(started(plan)) {
-        writeln!(out, "  flow {}.{}: {}", flow.namespace, flow.id, describe_flow(flow, &started, plan))?;
-    }
-    for arrivals in &plan.arrivals {
-        let flow = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
-        let over = if arrivals.webhook { "a webhook" } else { "the API" };
-        writeln!(out, "  arrivals of {flow} over {over}: {}/min", libm::round(arrivals.rate * 6e4) / 1e3)?;
-    }
-    for it in &plan.autoscale {
-        let (role, query) = (it.role.name(), it.query.text());
-        writeln!(out, "  {role} is scaled from {} to {} by {query}: {} each", it.min, it.max, it.threshold)?;
-    }
-    for entry in &plan.timeline {
-        let lasts = entry.lasts.map(|lasts| format!(" for {lasts}")).unwrap_or_default();
-        let every = entry.every.map(|every| format!(", every {every}")).unwrap_or_default();
-        let until = entry.until.map(|until| format!(" until {until}")).unwrap_or_default();
-        writeln!(out, "  at {}: {}{lasts}{every}{until} ({})", entry.at, entry.fault.sentence(plan), entry.name)?;
-    }
-    for expectation in &plan.expectations {
-        writeln!(out, "  expects {}", expectation.sentence(plan))?;
     }
     Ok(())
 }

@@ -40,6 +40,15 @@ pub enum Expectation {
         /// How many.
         times: Times,
     },
+    /// `page`: what Alertmanager tells a receiver.
+    Page {
+        /// Which notifications.
+        what: PagePattern,
+        /// When.
+        window: Window,
+        /// How many.
+        times: Times,
+    },
     /// `execution`: executions that come into a state.
     Execution {
         /// `flow`, an index into [`Plan::flows`]; none means any.
@@ -97,6 +106,28 @@ pub struct NotificationPattern {
     pub body: Option<serde_json::Value>,
     /// `lost: true`: it was not taken by the receiver, and nobody read it.
     pub lost: bool,
+}
+
+/// Notifications of Alertmanager in which an alert fires, as an expectation names them: all that is given must fit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PagePattern {
+    /// `receiver`.
+    pub receiver: Option<String>,
+    /// `alerts`: names of alerts that all fire in it.
+    pub alerts: Vec<String>,
+    /// `text`: part of the message.
+    pub text: Option<String>,
+    /// `resolved_within`: so soon after the first one the receiver is told that these alerts have ended.
+    pub resolved_within: Option<Duration>,
+}
+
+impl PagePattern {
+    fn sentence(&self) -> String {
+        let to = self.receiver.as_ref().map(|receiver| format!(" to {receiver}")).unwrap_or_default();
+        let of = if self.alerts.is_empty() { String::new() } else { format!(" with {}", self.alerts.join(" and ")) };
+        let says = self.text.as_ref().map(|text| format!(" that says \"{text}\"")).unwrap_or_default();
+        format!("page{to}{of}{says}")
+    }
 }
 
 /// How often something must be.
@@ -434,6 +465,10 @@ impl Expectation {
             }
             Expectation::Query { expr, at, is } => format!("{} {is} at {at}", expr.text()),
             Expectation::Notification { what, window, times } => format!("{}{times}{window}", what.sentence(plan)),
+            Expectation::Page { what, window, times } => {
+                let resolved = what.resolved_within.map(|within| format!(", resolved within {within}"));
+                format!("{}{times}{window}{}", what.sentence(), resolved.unwrap_or_default())
+            }
             Expectation::Execution { flow, state, window, times } => {
                 let of = flow.and_then(|flow| plan.flows.get(flow)).map_or("an execution".to_owned(), |flow| {
                     format!("an execution of {}.{}", flow.namespace, flow.id)

@@ -120,6 +120,18 @@ pub(super) const POLLER: &[Field] = &[
     Field::required("every", DURATION, "15s", "How often."),
 ];
 
+/// Keys of a silence.
+pub(super) const SILENCE: &[Field] = &[
+    Field::required(
+        "matchers",
+        Kind::Text,
+        "'alertname=\"KestraDown\", role=~\"worker|executor\"'",
+        "Which alerts, as amtool takes them.",
+    ),
+    Field::new("from", DURATION, "10m", "From then on; from the start when left out."),
+    Field::new("for", DURATION, "1h", "For so long; to the end when left out."),
+];
+
 /// Keys of an autoscaler.
 pub(super) const AUTOSCALE: &[Field] = &[
     Field::required("role", Kind::Choice(ROLES), "worker", "Whose members."),
@@ -257,6 +269,30 @@ pub(super) const NOTIFICATION: &[Field] = &[
     NEVER,
 ];
 
+/// Keys of `page`.
+pub(super) const PAGE: &[Field] = &[
+    Field::new("receiver", Kind::Text, "oncall", "The receiver that is told."),
+    Field::new(
+        "alerts",
+        Kind::List(&Kind::Text),
+        "[ KestraWorkerDown ]",
+        "Names of alerts that fire in the notification, all of them.",
+    ),
+    Field::new("text", Kind::Text, "worker-1", "Part of the message: of its title, its text or its fields."),
+    Field::new(
+        "resolved_within",
+        DURATION,
+        "10m",
+        "So soon after it the receiver is told that these alerts have ended, or all of it.",
+    ),
+    OF,
+    AT,
+    AFTER,
+    WITHIN,
+    COUNT,
+    NEVER,
+];
+
 /// Executions that come into a state.
 pub(super) const EXECUTION: &[Field] = &[
     Field::new("flow", Kind::Text, "company.team.ingest", "Of this flow; of any when left out."),
@@ -341,6 +377,15 @@ pub(super) const EXPECTATIONS: &[(&str, &[Field])] = &[
             Kind::Object(NOTIFICATION),
             "{ channel: slack, flow: company.alerts.tell, count: 1 }",
             "A message that a task of a flow sends.",
+        )],
+    ),
+    (
+        "page",
+        &[Field::required(
+            "page",
+            Kind::Object(PAGE),
+            "{ receiver: oncall, alerts: [ KestraWorkerDown ], of: kill-worker-1, within: 5m }",
+            "A notification of Alertmanager that tells of firing alerts, judged with --alertmanager.",
         )],
     ),
     (
@@ -449,6 +494,12 @@ pub(super) const SCENARIO: &[Field] = &[
         Kind::List(&Kind::Object(AUTOSCALE)),
         "[ { role: worker, query: \"sum(kestra_worker_job_pending)\", threshold: 10, max: 10 } ]",
         "Who scales roles: KEDA's Prometheus scaler with the Horizontal Pod Autoscaler.",
+    ),
+    Field::new(
+        "silences",
+        Kind::List(&Kind::Object(SILENCE)),
+        "[ { matchers: 'alertname=\"KestraDown\"', from: 10m, for: 1h } ]",
+        "What Alertmanager keeps quiet, when one is given (--alertmanager).",
     ),
     Field::new(
         "timeline",

@@ -8,6 +8,7 @@ use super::{Amount, Answer, Expectation, Fault, Order, PlannedCommand, ReceiverN
 use crate::document::instead;
 use crate::flow::Flow;
 use crate::notify;
+use crate::pager::Matcher;
 use crate::pebble::Kv;
 use crate::profile::{Profile, Role};
 use crate::promql::Expression;
@@ -52,12 +53,25 @@ pub struct Plan {
     pub receivers: Vec<(ReceiverName, Answer)>,
     /// `autoscale`: who scales roles by what a query comes to.
     pub autoscale: Vec<Autoscale>,
+    /// `silences`: what Alertmanager keeps quiet, when one is given.
+    pub silences: Vec<Silence>,
     /// `timeline`, in the order of the file.
     pub timeline: Vec<TimelineEntry>,
     /// `commands`, in the order of the file: a session issues them, a bare simulation does not.
     pub commands: Vec<PlannedCommand>,
     /// `expect`.
     pub expectations: Vec<Expectation>,
+}
+
+/// One entry of `silences`: a silence of Alertmanager.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Silence {
+    /// `matchers`: all must hold.
+    pub matchers: Vec<Matcher>,
+    /// `from`: from when on; from the start when left out.
+    pub from: Instant,
+    /// `for`: how long; to the end when left out.
+    pub lasts: Duration,
 }
 
 /// `cluster`.

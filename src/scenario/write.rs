@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::faults::Unit;
 use super::{
     Amount, Arrivals, Autoscale, Behaviour, Credentials, DatabaseFault, DatabaseKind, Deed, Fault, MemberPlan, Order,
-    Plan, PlannedCommand, RealAnswer, Restart, Settings, Target, TaskOf, TaskSelector, TimelineEntry, Which, Whose,
+    Plan, PlannedCommand, RealAnswer, Restart, Settings, Silence, Target, TaskOf, TaskSelector, TimelineEntry, Which,
+    Whose,
 };
 use crate::flow::Flow;
 use crate::time::{Duration, Instant};
@@ -70,6 +71,7 @@ pub(super) fn root(plan: &Plan) -> Object {
     let pollers = plan.pollers.iter().map(|it| json!({ "path": it.path, "every": it.every.to_string() }));
     list("polled_by", pollers.collect(), true);
     list("autoscale", plan.autoscale.iter().map(autoscale).collect(), false);
+    list("silences", plan.silences.iter().map(silence).collect(), false);
     list("timeline", plan.timeline.iter().map(|it| entry(it, plan)).collect(), false);
     list("commands", plan.commands.iter().map(|it| command(it, plan)).collect(), false);
     root
@@ -316,6 +318,15 @@ fn size(bytes: f64) -> String {
 
 fn names(members: &[usize], plan: &Plan) -> Value {
     members.iter().filter_map(|member| plan.cluster.members.get(*member)).map(|it| it.name.as_str()).collect()
+}
+
+fn silence(it: &Silence) -> Value {
+    let matchers: Vec<String> = it.matchers.iter().map(ToString::to_string).collect();
+    let mut object = Object::new();
+    set(&mut object, "matchers", Some(format!("{{{}}}", matchers.join(","))));
+    set(&mut object, "from", Some(since_start(it.from)));
+    set(&mut object, "for", Some(it.lasts).filter(|lasts| *lasts != Duration::MAX).map(span));
+    object.into()
 }
 
 fn autoscale(it: &Autoscale) -> Value {

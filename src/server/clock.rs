@@ -149,6 +149,14 @@ impl Clock {
         }
     }
 
+    /// The wall-clock time that an instant comes to: as long before or after now as it is at this speed.
+    pub(super) fn wall_time_of(&self, at: Instant) -> jiff::Timestamp {
+        let ahead = (at.as_nanoseconds() as f64 - self.now().as_nanoseconds() as f64) / self.speed;
+        let (now, ahead) = (jiff::Timestamp::now(), jiff::SignedDuration::from_millis((ahead / 1e6) as i64));
+        let now = jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        now.checked_add(ahead).unwrap_or(now)
+    }
+
     /// How long until virtual time is `at`, in real time; none while nobody can say.
     pub(super) fn real_time_until(&self, at: Instant) -> Option<Real> {
         if self.is_by_hand() || self.paused || self.until.is_some_and(|until| at > until) {

@@ -268,6 +268,11 @@ fn tls(sending: &Sending) -> Result<ClientConfig, String> {
     Ok(config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
 }
 
+/// TLS with the usual authorities.
+pub(super) fn bundled() -> Result<ClientConfig, String> {
+    tls(&Sending::default())
+}
+
 fn unzipped(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     // An answer that was cut ends in the middle of its stream: what came before it counts.
@@ -283,7 +288,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// What went wrong, without the address, which may hold a secret in another form than it is known by.
-fn told(error: reqwest::Error) -> String {
+pub(super) fn told(error: reqwest::Error) -> String {
     let error = error.without_url();
     if let Some(short) = short(&error) {
         return short;

@@ -5,6 +5,7 @@
 //! first lets it catch up with the clock. Members' ports are an accept loop of our own over a parser of request heads,
 //! because an HTTP library would not write headers as the recorded server does.
 
+mod alerts;
 mod clock;
 mod connection;
 mod control;
@@ -32,6 +33,7 @@ use post::{Parcel, Post};
 use tokio::sync::mpsc;
 use world::Shared;
 
+pub use alerts::Alertmanager;
 pub use clock::{Clock, Hand};
 pub use log::{Detail, RequestLog};
 pub use post::LostLog;
@@ -62,6 +64,8 @@ pub struct Options {
     pub sending: Option<Sending>,
     /// Where lost messages are told.
     pub lost: Option<LostLog>,
+    /// Whom the alerts of a session are posted to that is watched live.
+    pub alertmanager: Option<Alertmanager>,
 }
 
 impl Default for Options {
@@ -80,6 +84,7 @@ impl Default for Options {
             log: None,
             sending: None,
             lost: None,
+            alertmanager: None,
         }
     }
 }
@@ -264,6 +269,9 @@ fn outgoing(session: &Session, options: &Options) -> (Post, Outgoing) {
 async fn serve(shared: Arc<Shared>, sockets: Sockets, control: TcpListener, outgoing: Outgoing) {
     if let Some((parcels, way)) = outgoing {
         tokio::spawn(post::run(shared.clone(), way, parcels));
+    }
+    if let Some(to) = shared.options.alertmanager.clone() {
+        tokio::spawn(alerts::run(shared.clone(), to));
     }
     for (member, sockets) in sockets.into_iter().enumerate() {
         for (which, socket) in sockets {

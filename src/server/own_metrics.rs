@@ -1,6 +1,6 @@
 //! The mock's own metrics, on the control port: not to be confused with those of the simulated Kestra.
 
-use prometheus::{Encoder, Gauge, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 /// What the mock counts of itself.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct OwnMetrics {
     lost: Option<Gauge>,
     events: Option<IntGauge>,
     faults: Option<IntGauge>,
+    /// Alerts posted, dropped, and of requests that failed.
+    alerts: [Option<IntCounter>; 3],
 }
 
 impl OwnMetrics {
@@ -34,7 +36,17 @@ impl OwnMetrics {
             registry.register(Box::new(answers.clone())).ok()?;
             Some(answers)
         };
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help).ok()?;
+            registry.register(Box::new(counter.clone())).ok()?;
+            Some(counter)
+        };
         OwnMetrics {
+            alerts: [
+                counter("mock_kestra_alerts_sent_total", "Alerts that an Alertmanager has taken"),
+                counter("mock_kestra_alerts_dropped_total", "Alerts dropped because too many waited"),
+                counter("mock_kestra_alerts_failed_total", "Alerts of requests that failed: they are not sent again"),
+            ],
             answers: answers(),
             virtual_time: gauge("mock_kestra_virtual_time_seconds", "Virtual time since the scenario's start"),
             speed: gauge("mock_kestra_speed", "Virtual seconds a second, 0 while paused"),
@@ -72,6 +84,12 @@ impl OwnMetrics {
         }
         if let Some(gauge) = &self.faults {
             gauge.set(world.session.simulation().faults().len() as i64);
+        }
+        let alerts = [world.alerts.posted, world.alerts_dropped(), world.alerts.failed];
+        for (counter, now) in self.alerts.iter().zip(alerts) {
+            if let Some(counter) = counter {
+                counter.inc_by(now.saturating_sub(counter.get()));
+            }
         }
         let mut text = Vec::new();
         // Writing to a Vec cannot fail.

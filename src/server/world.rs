@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Semaphore, watch};
 
+use super::alerts::Alerts;
 use super::clock::{Clock, Deadline, Steps};
 use super::connection::Encoded;
 use super::listener::descriptors;
@@ -102,6 +103,7 @@ pub(super) struct World {
     seen: Vec<(Port, u32, DatabaseView)>,
     remembered: Vec<Remembered>,
     pub(super) post: Post,
+    pub(super) alerts: Alerts,
 }
 
 /// Answers of one member at one instant.
@@ -168,8 +170,10 @@ impl Shared {
         options: Options,
         addresses: Addresses,
     ) -> Shared {
+        let posts = options.alertmanager.is_some();
+        let world = World::new(session, clock, post, posts);
         Shared {
-            plan: session.plan().clone(),
+            plan: world.session.plan().clone(),
             connections: Arc::new(Semaphore::new(descriptors(addresses.members.len()))),
             taken: addresses.members.iter().map(|_| <[AtomicBool; 2]>::default()).collect(),
             options,
@@ -179,7 +183,7 @@ impl Shared {
             looks: Arc::new(Semaphore::new(2)),
             jumping: Arc::new(Semaphore::new(1)),
             phase: watch::Sender::new(Phase::default()),
-            world: Mutex::new(World::new(session, clock, post)),
+            world: Mutex::new(world),
         }
     }
 
@@ -351,7 +355,7 @@ fn down_to_tick(at: Instant, tick: u64) -> Instant {
 }
 
 impl World {
-    fn new(session: Session, mut clock: Clock, post: Post) -> World {
+    fn new(session: Session, mut clock: Clock, post: Post, posts: bool) -> World {
         let members = session.plan().cluster.members.len();
         let remembered = (0..members).map(|_| Remembered::default()).collect();
         // Nobody knows how long it is served.
@@ -376,6 +380,7 @@ impl World {
             seen,
             remembered,
             post,
+            alerts: Alerts { posts, ..Alerts::default() },
         };
         world.advance_to(now);
         world.open_post();
@@ -438,6 +443,7 @@ impl World {
             self.clock.jump(limit.at);
             self.limit = Some(limit);
         }
+        self.alerts_news();
     }
 
     /// Takes one step of a jump, not further than `to`.
@@ -493,6 +499,7 @@ impl World {
 
     /// Back to the exact start; a jump ends.
     pub(super) fn reset(&mut self) {
+        self.before_reset();
         self.session.restart();
         self.clock.begin_anew();
         self.limit = None;

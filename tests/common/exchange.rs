@@ -89,6 +89,7 @@ pub fn simulate(
         environment: Default::default(),
         receivers: Vec::new(),
         autoscale: Vec::new(),
+        silences: Vec::new(),
         timeline: Vec::new(),
         commands: Vec::new(),
         expectations: Vec::new(),

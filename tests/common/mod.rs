@@ -1,9 +1,11 @@
 //! What several tests need: recorded answers, small plans made by hand, and how properties are tried.
 #![allow(dead_code)]
 
+pub mod alertmanager;
 pub mod exchange;
 pub mod executions;
 pub mod expressions;
+pub mod pager;
 pub mod peers;
 pub mod server;
 pub mod table;

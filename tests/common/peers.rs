@@ -19,6 +19,14 @@ pub fn peer(suite: &str, name: &str) -> PathBuf {
     path
 }
 
+/// A binary of Alertmanager's package of a suite.
+pub fn alertmanager_peer(suite: &str, name: &str) -> PathBuf {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/peers/alertmanager-{suite}/usr/bin")).join(name);
+    assert!(path.exists(), "{} is missing: run .ci/peers", path.display());
+    path
+}
+
 /// A running Prometheus.
 pub struct Prometheus {
     child: Child,

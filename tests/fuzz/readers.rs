@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use mock_kestra::document::Source;
 use mock_kestra::management::{self, Listener, Outcome, Request};
 use mock_kestra::monitor::{Configuration, Context, Monitor, Setup, Template, read_rules};
+use mock_kestra::pager::{self, Alert, Integration, LabelSet, Notification, Pager, Post, Reason, Version};
 use mock_kestra::pebble;
 use mock_kestra::promql::Expression;
 use mock_kestra::random::Seed;
@@ -26,6 +27,8 @@ pub const READERS: &[(&str, Reader)] = &[
     ("configuration", |data| text(data, configuration)),
     ("promql", |data| text(data, promql)),
     ("template", |data| text(data, template_of_a_rule)),
+    ("alertmanager", |data| text(data, alertmanager)),
+    ("message", |data| text(data, template_of_a_message)),
     ("request", request),
 ];
 
@@ -38,6 +41,60 @@ pub fn reads(name: &str, data: &[u8]) {
 fn text(data: &[u8], reads: fn(&str)) {
     if let Ok(text) = std::str::from_utf8(data) {
         reads(text);
+    }
+}
+
+fn labels() -> LabelSet {
+    let all = [("alertname", "Down"), ("instance", "worker-1:8081"), ("namespace", "n"), ("severity", "page")];
+    all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// A configuration of Alertmanager, of the Operator or of Grafana; what was read tells an alert, and that it has ended.
+fn alertmanager(text: &str) {
+    let _ = pager::matchers(text);
+    for version in [Version::V0_25, Version::V0_33] {
+        let (Some(configuration), _) = pager::read_files(&[("x.yml".to_owned(), text.to_owned())], version, None)
+        else {
+            continue;
+        };
+        let templates = pager::templates(&configuration.templates, version).expect("there are no files");
+        let mut pager = Pager::new(Arc::new(configuration), Arc::new(templates), version, Vec::new(), 0);
+        for (at, ends_at) in [(0, 240_000), (60_000, 300_000), (120_000, 120_000)] {
+            let (labels, annotations) = (Arc::new(labels()), Arc::default());
+            let (starts_at, ends_at) = (Some(0), Some(ends_at));
+            let _ = pager.post(at, &[Post { labels, annotations, starts_at, ends_at, generator_url: "".into() }]);
+        }
+        // However short its waits are: a few turns.
+        (0..100).for_each(|_| pager.advance(pager.next().unwrap_or(0).min(1_000_000)));
+    }
+}
+
+/// A template of a notification.
+fn template_of_a_message(text: &str) {
+    let alert = |ends_at| Alert {
+        labels: labels(),
+        annotations: labels(),
+        starts_at: 1_767_600_000_000,
+        ends_at,
+        generator_url: "http://prometheus:9090/graph".into(),
+    };
+    let notification = Notification {
+        receiver: "r".to_owned(),
+        group_key: "{}:{}".to_owned(),
+        group_labels: labels(),
+        alerts: vec![alert(None), alert(Some(1_767_600_060_000))],
+        reason: Reason::First,
+        external_url: pager::ADDRESS.to_owned(),
+        at: 1_767_600_120_000,
+    };
+    for version in [Version::V0_25, Version::V0_33] {
+        let Ok(templates) = pager::templates(&[("x.tmpl".to_owned(), text.to_owned())], version) else { continue };
+        for (kind, key) in [("slack", "title"), ("email", "html"), ("telegram", "message")] {
+            let settings = [(key.to_owned(), serde_json::Value::from(text))].into_iter().collect();
+            let settings = Arc::new(settings);
+            let integration = Integration { kind, index: 0, send_resolved: true, settings, place: None };
+            let _ = pager::message(&integration, &notification, &templates, version);
+        }
     }
 }
 

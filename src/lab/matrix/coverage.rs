@@ -16,6 +16,10 @@ pub struct Coverage {
     pub unnoticed: Vec<Unnoticed>,
     /// Those that are noticed in every run and in all of them late.
     pub late: Vec<String>,
+    /// Those in which alerts fire after the failure, and no receiver of Alertmanager is told. None when there is no
+    /// Alertmanager.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unpaged: Option<Vec<String>>,
     /// Rules that notice no failure of any scenario.
     pub idle: Vec<IdleRule>,
     /// Rules that fire when nothing is wrong.
@@ -74,11 +78,24 @@ impl Coverage {
             failures: failures.len(),
             noticed: failures.len() - unnoticed.len(),
             late: late.map(|row| row.scenario.clone()).collect(),
+            unpaged: unpaged(noticers, &failures),
             idle: idle(noticers, rows, reports),
             false_alarms: rows.iter().flat_map(false_alarms).collect(),
             unnoticed,
         }
     }
+}
+
+/// Failures of which alerts tell, and nobody is told.
+fn unpaged(noticers: &[Noticer], failures: &[&Row]) -> Option<Vec<String>> {
+    let is_receiver = |index: &usize| matches!(noticers.get(*index), Some(Noticer::Receiver(_)));
+    (0..noticers.len()).find(|index| is_receiver(index))?;
+    let swallowed = |row: &&&Row| {
+        let (pages, others): (Vec<usize>, Vec<usize>) = (0..row.cells.len()).partition(|index| is_receiver(index));
+        let fires = |index: &usize| row.cells.get(*index).is_some_and(|cell| cell.detection.fired > 0);
+        others.iter().any(fires) && !pages.iter().any(fires)
+    };
+    Some(failures.iter().filter(swallowed).map(|row| row.scenario.clone()).collect())
 }
 
 /// Rules that fire in no scenario after its failure.
@@ -92,7 +109,7 @@ fn idle(noticers: &[Noticer], rows: &[Row], reports: &[Report]) -> Vec<IdleRule>
         let name = noticer.name();
         let best = rows.iter().filter_map(|row| row.cells.get(index)).min_by_key(|cell| cell.outcome)?;
         let (outcome, told) = match noticer {
-            Noticer::Flow(_) => (best.outcome, best.told.clone()),
+            Noticer::Flow(_) | Noticer::Receiver(_) => (best.outcome, best.told.clone()),
             Noticer::Alert(alert) => {
                 let rule = says_most(&over_runs, alert)?;
                 let told = match rule.line.state {

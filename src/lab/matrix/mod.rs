@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::parallel::{RunFailed, run_all};
-use super::sweep::{Detection, Seen, alerts_of, bare, firings, seen, spread};
+use super::sweep::{Detection, Seen, alerts_of, bare, firings, paged, pages, seen, spread};
 use crate::random::Seed;
 use crate::report::{self, AlertLine, Line, OverRuns, Report, RuleState};
 use crate::run::{self, Watch};
@@ -32,7 +32,8 @@ pub struct Matrix {
     /// What fires later than this after a failure began is late, in seconds; none when only what comes after its end is.
     #[serde(serialize_with = "maybe_seconds")]
     pub limit: Option<Duration>,
-    /// Who could notice: every alert in the order of the rules, then each flow that tells people (`notification: FLOW`).
+    /// Who could notice: every alert in the order of the rules, then each flow that tells people (`notification: FLOW`) and
+    /// each receiver of Alertmanager (`page: RECEIVER`).
     pub rules: Vec<String>,
     /// The scenarios, in the order in which they were named.
     pub scenarios: Vec<Row>,
@@ -238,6 +239,8 @@ enum Noticer {
     Alert(String),
     /// A flow that sends messages, by namespace and id.
     Flow(String),
+    /// A receiver of Alertmanager.
+    Receiver(String),
 }
 
 impl Noticer {
@@ -245,6 +248,7 @@ impl Noticer {
         match self {
             Noticer::Alert(name) => name.clone(),
             Noticer::Flow(name) => format!("notification: {name}"),
+            Noticer::Receiver(name) => paged(name),
         }
     }
 
@@ -259,13 +263,17 @@ impl Noticer {
                 let ours = report.notifications.iter().filter(|line| line.flow == *name && line.taken);
                 ours.map(|line| Life { pending: line.at, firing: Some(line.at), resolved: Some(line.at) }).collect()
             }
+            Noticer::Receiver(name) => {
+                let life = |(at, over)| Life { pending: at, firing: Some(at), resolved: over };
+                pages(name, report).map(life).collect()
+            }
         }
     }
 
     fn seen(&self, fault: &Anchor, report: &Report) -> Seen {
         match self {
             Noticer::Alert(name) => seen(fault, firings(name, report.alerts.as_deref().unwrap_or_default())),
-            Noticer::Flow(_) => {
+            Noticer::Flow(_) | Noticer::Receiver(_) => {
                 let lives = self.lives(report);
                 seen(fault, lives.iter().filter_map(|life| Some((life.firing?, life.resolved))))
             }
@@ -285,7 +293,9 @@ fn noticers(watch: &Watch, plans: &[Arc<Plan>], reports: &[Report]) -> Vec<Notic
     let more = reports.iter().flat_map(|report| report.alerts.iter().flatten());
     let more = more.map(|line| Noticer::Alert(line.alert.clone()));
     let flows = plans.iter().flat_map(|plan| plan.telling()).map(|flow| Noticer::Flow(flow.name()));
-    for noticer in more.chain(flows) {
+    let receivers = watch.paging.iter().flat_map(|it| &it.configuration.receivers);
+    let receivers = receivers.map(|it| Noticer::Receiver(it.name.clone()));
+    for noticer in more.chain(flows).chain(receivers) {
         if !all.contains(&noticer) {
             all.push(noticer);
         }
@@ -422,6 +432,7 @@ impl Runs<'_> {
                 Some(rule) => (outcome(rule.line.state), rule.line.told.clone()),
                 None => (Outcome::Quiet, String::new()),
             },
+            Noticer::Receiver(_) => (Outcome::Quiet, String::new()),
             Noticer::Flow(name) => {
                 let there = self.plan.telling().any(|flow| flow.name() == *name);
                 let lost =

@@ -205,12 +205,17 @@ impl Matrix {
             let when = if it.healthy { "where nothing is wrong" } else { "before the failure" };
             (it.rule.clone(), format!("in {}{runs}, {when}", it.scenario))
         });
-        vec![
+        let mut sections = vec![
             ("Failures nobody notices", unnoticed.collect()),
             ("Failures noticed late only", late.collect()),
             ("Rules that notice nothing", idle.collect()),
             ("False alarms", alarms.collect()),
-        ]
+        ];
+        if let Some(unpaged) = &it.unpaged {
+            let names = unpaged.iter().map(|name| (name.clone(), "explain --page tells why".to_owned()));
+            sections.insert(1, ("Failures of which alerts fire and nobody is told", names.collect()));
+        }
+        sections
     }
 
     /// All of it in a line.

@@ -20,6 +20,7 @@ pub use pattern::PathPart;
 pub use pattern::path_parts;
 pub(in crate::monitor) use values::number;
 
+use super::relabel::AlertRelabel;
 use crate::document::{self, Diagnostic, Node, Reading, Source, Value};
 use crate::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Configuration {
     pub evaluation_interval: Duration,
     /// Labels of everything that leaves this Prometheus; templates know them.
     pub external_labels: Vec<(String, String)>,
+    /// What alerts go through before they are sent: `alert_relabel_configs` of `alerting` and of its first Alertmanager.
+    pub alert_relabel: AlertRelabel,
     /// Files of rules, with wildcards, relative to the configuration.
     pub rule_files: Vec<String>,
     /// What is scraped.
@@ -115,7 +118,8 @@ impl Configuration {
     /// What an empty file says.
     fn empty() -> Configuration {
         let (external_labels, rule_files, jobs) = (Vec::new(), Vec::new(), Vec::new());
-        Configuration { evaluation_interval: Duration::minutes(1), external_labels, rule_files, jobs }
+        let alert_relabel = AlertRelabel::default();
+        Configuration { evaluation_interval: Duration::minutes(1), external_labels, alert_relabel, rule_files, jobs }
     }
 }
 

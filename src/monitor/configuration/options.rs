@@ -94,7 +94,7 @@ pub(super) static FILE: Section = Section {
         simulated("rule_files", TEXTS),
         simulated("scrape_config_files", TEXTS),
         simulated("scrape_configs", Takes::Sections(&SCRAPE)),
-        idle("alerting", Takes::Section(&ALERTING)),
+        simulated("alerting", Takes::Section(&ALERTING)),
         idle("remote_write", Takes::Sections(&REMOTE_WRITE)),
         refused(
             "remote_read",
@@ -413,8 +413,7 @@ static RUNTIME: Section = Section { name: "`runtime`", rows: &[&[idle("gogc", Wh
 static ALERTING: Section = Section {
     name: "`alerting`",
     rows: &[&[
-        // What is sent is changed, not what fires.
-        idle("alert_relabel_configs", Takes::Sections(&RELABEL)),
+        simulated("alert_relabel_configs", Takes::Sections(&RELABEL)),
         idle("alertmanagers", Takes::Sections(&ALERTMANAGER)),
     ]],
     check: nothing,
@@ -429,7 +428,7 @@ static ALERTMANAGER: Section = Section {
             idle("path_prefix", Text),
             idle("scheme", Text),
             idle("relabel_configs", Takes::Sections(&RELABEL)),
-            idle("alert_relabel_configs", Takes::Sections(&RELABEL)),
+            simulated("alert_relabel_configs", Takes::Sections(&RELABEL)),
             idle("sigv4", Unread),
         ],
         OTHER_CLIENT,

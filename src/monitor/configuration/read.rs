@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::super::relabel;
+use super::super::relabel::{self, AlertRelabel};
 use super::super::scrape::Limits;
 use super::checks::{duration_of, get, is_pattern, items, names, text_of};
 use super::job::{Discovery, Group, Job, Kubernetes, RULES};
@@ -62,7 +62,16 @@ pub(super) fn file(
     }
     let labels = node.and_then(|node| get(node, "external_labels")).map(pairs).unwrap_or_default();
     let labels = labels.into_iter().map(|(key, value)| (key, expanded(&value, surrounds)));
+    let alerting = get(root, "alerting");
+    let first = alerting.and_then(|node| items(node, "alertmanagers").first());
+    let mut lists = Vec::new();
+    for of in [alerting, first].into_iter().flatten() {
+        lists.extend(
+            get(of, "alert_relabel_configs").map(|node| relabel::read(node, "`alert_relabel_configs`", reading)),
+        );
+    }
     Configuration {
+        alert_relabel: AlertRelabel::new(lists),
         evaluation_interval: of_global("evaluation_interval").unwrap_or(Duration::minutes(1)),
         external_labels: labels.filter(|(_, value)| !value.is_empty()).collect(),
         rule_files: rule_files(root, around, reading),

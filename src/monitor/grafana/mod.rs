@@ -18,7 +18,7 @@ pub use outside::{Environment, GrafanaVersion, Outside, data_sources, provisions
 pub(super) use read::document_groups;
 pub(super) use state::{States, Turn};
 
-use super::template::Template;
+use crate::gotemplate::prometheus::Template;
 use crate::promql::Expression;
 use crate::time::Duration;
 use math::Formula;

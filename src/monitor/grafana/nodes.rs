@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Condition, Evaluator as Threshold, GrafanaRule, GrafanaVersion, NodeKind, NonNumbers, Reducer};
-use crate::monitor::template::GrafanaData;
+use crate::gotemplate::prometheus::GrafanaData;
 use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Table, Value, Vector};
 
 /// What a node gives.
@@ -390,7 +390,7 @@ impl GrafanaRule {
 /// Labels and value as the text of all values has them.
 fn told(labels: &BTreeMap<String, String>, value: f64) -> String {
     let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let value = if is_null(value) { "null".to_owned() } else { crate::monitor::template::go_number(value) };
+    let value = if is_null(value) { "null".to_owned() } else { crate::gotemplate::prometheus::go_number(value) };
     format!("labels={{{}}} value={value}", labels.join(", "))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{GrafanaRule, GrafanaVersion, OnTrouble, Outcome};
 use crate::monitor::alert::{Episode, Surroundings};
+use crate::monitor::sending::Sender;
 use crate::promql::Labels;
 
 /// All instances of one rule.
@@ -12,6 +13,10 @@ use crate::promql::Labels;
 pub(in crate::monitor) struct States {
     instances: BTreeMap<Labels, Instance>,
     episodes: Vec<Episode>,
+    /// What is sent to Alertmanager, if anything is.
+    sender: Option<Sender>,
+    /// By episode: what alerts say at this evaluation, when they are sent.
+    said: BTreeMap<usize, Arc<[(String, String)]>>,
 }
 
 /// One evaluation of a rule.
@@ -63,6 +68,25 @@ impl States {
         &self.episodes
     }
 
+    /// From now on its alerts are sent.
+    pub(in crate::monitor) fn send_to(&mut self, sender: Sender) {
+        self.sender = Some(sender);
+    }
+
+    /// What was sent since it was asked last.
+    pub(in crate::monitor) fn sender(&mut self) -> Option<&mut Sender> {
+        self.sender.as_mut()
+    }
+
+    /// Sends what is due.
+    fn send(&mut self, now: i64) {
+        let said = std::mem::take(&mut self.said);
+        if let Some(sender) = &mut self.sender {
+            let active = self.instances.values().filter_map(|instance| instance.state.episode());
+            sender.turn(now, active, &self.episodes, |episode| said.get(&episode).cloned());
+        }
+    }
+
     /// Whether an instance with the labels of a series alerts, for thresholds that let go later than they take.
     pub(in crate::monitor) fn alerting(&self, series: &Labels) -> bool {
         let within = |labels: &Labels| series.iter().all(|label| labels.contains(label));
@@ -103,6 +127,7 @@ impl States {
                 self.close(instance.state, now);
             }
         }
+        self.send(now);
     }
 
     fn close(&mut self, state: State, now: i64) {
@@ -152,6 +177,9 @@ impl States {
         {
             let fires =
                 matches!(state, State::Alerting(_)) && !matches!(before, State::Alerting(_) | State::Recovering(..));
+            if self.sender.is_some() {
+                self.said.insert(index, turn.annotations(series, value, around).into());
+            }
             if fires || matches!(state, State::Pending(_)) {
                 episode.value = value;
                 episode.annotations = turn.annotations(series, value, around);
@@ -254,6 +282,9 @@ impl States {
             self.episodes.push(episode);
             self.episodes.len() - 1
         });
+        if self.sender.is_some() {
+            self.said.insert(index, turn.annotations(series, f64::NAN, around).into());
+        }
         let at_once = matches!(before, Some(State::Alerting(_) | State::Recovering(..)));
         let fires = self.episodes.get_mut(index).is_some_and(|episode| {
             if at_once || now - episode.pending >= hold {

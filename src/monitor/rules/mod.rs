@@ -11,8 +11,8 @@ mod read;
 use std::sync::Arc;
 
 use super::grafana;
-use super::template::Template;
 use crate::document::{Diagnostic, Place, Severity, Source};
+use crate::gotemplate::prometheus::Template;
 use crate::promql::{Expression, Semantics};
 use crate::time::Duration;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::template::Template;
 use super::{AlertRule, Group, RecordRule, Rule, foreign, numbers};
 use crate::document::{Diagnostic, Entry, Node, Object, Place, Reading, Severity, Value, instead};
+use crate::gotemplate::prometheus::Template;
 use crate::promql::{Expression, Semantics};
 use crate::time::Duration;
 

@@ -8,10 +8,10 @@ use super::{duration, instant};
 use crate::document::{Entry, Node, Object, Reading, Value};
 use crate::flow::{self, State};
 use crate::notify::CHANNELS;
-use crate::scenario::fields::{BOUND, EVENT, EXECUTION, EXPECTATIONS, NOTIFICATION};
+use crate::scenario::fields::{BOUND, EVENT, EXECUTION, EXPECTATIONS, NOTIFICATION, PAGE};
 use crate::scenario::{
     AlertExpectation, Anchor, Bound, Comparison, EventPattern, Expectation, HAPPENINGS, HealthStatus,
-    NotificationPattern, Plan, Times, Window, comparable, limits,
+    NotificationPattern, PagePattern, Plan, Times, Window, comparable, limits,
 };
 use crate::time::Instant;
 
@@ -32,6 +32,7 @@ pub(super) fn expectation(node: &Node, plan: &Plan, reading: &mut Reading) -> Op
         "query" => query(&object, plan, reading),
         "event" => event(&object, plan, reading),
         "notification" => notification(object.get(key)?, plan, reading),
+        "page" => page(object.get(key)?, plan, reading),
         "execution" => execution(object.get(key)?, plan, reading),
         _ => alert(&object, plan, reading).map(Expectation::Alert),
     }
@@ -123,6 +124,25 @@ fn notification(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Expec
     }
     let window = window(&object, plan, reading);
     Some(Expectation::Notification { what, window, times: times(&object, reading) })
+}
+
+fn page(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {
+    let object = reading.object(node, "`page`", PAGE)?;
+    let alerts = object.get("alerts").map(|node| {
+        let names = reading.list(node, "`alerts`").iter();
+        names.filter_map(|node| reading.text(node, "the name of an alert").map(str::to_owned)).collect()
+    });
+    let what = PagePattern {
+        receiver: text(&object, "receiver", reading),
+        alerts: alerts.unwrap_or_default(),
+        text: text(&object, "text", reading),
+        resolved_within: object.get("resolved_within").and_then(|node| duration(reading, node, "`resolved_within`")),
+    };
+    let (window, times) = (window(&object, plan, reading), times(&object, reading));
+    if let (Some(entry), Times::Exactly(0)) = (object.entry("resolved_within"), times) {
+        reading.error(&entry.place, "what never comes does not end", "leave `resolved_within` out");
+    }
+    Some(Expectation::Page { what, window, times })
 }
 
 fn execution(node: &Node, plan: &Plan, reading: &mut Reading) -> Option<Expectation> {

@@ -8,6 +8,7 @@ mod expectations;
 mod faults;
 mod flows;
 mod receivers;
+mod silences;
 mod traps;
 mod work;
 
@@ -26,6 +27,7 @@ use expectations::expectation;
 use faults::{Names, asked_for, entry};
 use flows::{Flows, flows};
 use receivers::{environment, kv, receivers, secrets};
+use silences::silence;
 use work::{
     arrivals, behaviour, pollers, silent_tasks, unknown_batches, unknown_outputs, unsimulated_templates, unstarted,
 };
@@ -196,7 +198,8 @@ fn load(source: &Arc<Source>, loader: &dyn Loader, reading: &mut Reading, depth:
 }
 
 /// Lists that an extending scenario adds to.
-const APPENDED: &[&str] = &["flows", "behaviour", "arrivals", "autoscale", "timeline", "commands", "expect"];
+const APPENDED: &[&str] =
+    &["flows", "behaviour", "arrivals", "autoscale", "silences", "timeline", "commands", "expect"];
 
 /// The plan, and what is wrong with flow files that are left out of it.
 fn plan(
@@ -214,10 +217,7 @@ fn plan(
     let named = version(reading, object.get("kestra"), root)?;
     let kestra = kestra.unwrap_or(named);
     let duration = length(&object, root, reading);
-    let start = object.get("start").and_then(|node| {
-        let advice = || "write a date with its zone, such as 2026-01-05T08:00:00Z".to_owned();
-        reading.parsed(node, "`start`", |text| text.parse::<jiff::Timestamp>().map_err(|_| advice()))
-    });
+    let start = object.get("start").and_then(|node| date(node, reading));
     let cluster = cluster(object.get("cluster"), root, kestra, &asked_for(&object), reading);
     let defaults = plugin_defaults(&object, reading);
     let Flows { read, left_out, refused, refused_flows, .. } =
@@ -242,6 +242,7 @@ fn plan(
         environment: object.get("environment").map(|node| environment(node, reading)).unwrap_or_default(),
         receivers: object.get("receivers").map(|node| receivers(node, reading)).unwrap_or_default(),
         autoscale: Vec::new(),
+        silences: Vec::new(),
         timeline: Vec::new(),
         commands: Vec::new(),
         expectations: Vec::new(),
@@ -258,6 +259,12 @@ fn plan(
         traps::tell(&plan, &standing, reading);
     }
     Some((plan, refused))
+}
+
+/// `start`.
+fn date(node: &Node, reading: &mut Reading) -> Option<jiff::Timestamp> {
+    let advice = || "write a date with its zone, such as 2026-01-05T08:00:00Z".to_owned();
+    reading.parsed(node, "`start`", |text| text.parse().map_err(|_| advice()))
 }
 
 /// `plugin-defaults`: what `kestra.plugins.defaults` of a configuration says.
@@ -295,6 +302,10 @@ fn lists(object: &Object<'_>, plan: &mut Plan, reading: &mut Reading) {
     for node in items(reading, object, "autoscale") {
         let autoscale = autoscale(node, plan, reading);
         plan.autoscale.extend(autoscale);
+    }
+    for node in items(reading, object, "silences") {
+        let silence = silence(node, reading);
+        plan.silences.extend(silence);
     }
     let mut names = Names::default();
     let mut places = Vec::new();

@@ -1,5 +1,6 @@
 //! The control port: clock, faults, journal, discovery, every member, and any instant.
 
+mod alerts;
 mod body;
 mod executions;
 mod faults;
@@ -60,6 +61,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/api/executions/ID/replay", &[]),
     ("POST", "/api/executions/ID/change-state", &[]),
     ("GET", "/api/notifications", &["since"]),
+    ("GET", "/api/alerts", &[]),
     ("GET", "/api/journal", &["since", "wait"]),
     ("GET", "/members/NAME/log", &["level", "tail", "format"]),
     ("GET", "/api/scenario", &[]),
@@ -93,6 +95,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
         .route("/api/executions/{id}/replay", post(executions::replay))
         .route("/api/executions/{id}/change-state", post(executions::change_state))
         .route("/api/notifications", get(notifications::list))
+        .route("/api/alerts", get(alerts::list))
         .route("/api/journal", get(journal))
         .route("/api/scenario", get(saved))
         .route("/api/reset", post(reset))
@@ -153,7 +156,7 @@ impl From<Broken> for Refusal {
 type Answered<T> = Result<T, Refusal>;
 
 async fn unknown_path(uri: Uri) -> Refusal {
-    let advice = "see / for what there is: /api/state, /api/faults, /api/executions, /api/notifications, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
+    let advice = "see / for what there is: /api/state, /api/faults, /api/executions, /api/notifications, /api/alerts, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
     Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), advice)
 }
 

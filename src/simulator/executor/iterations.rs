@@ -16,7 +16,7 @@ use crate::flow::{How, Loop, State};
 use crate::scenario::trigger_dialect;
 
 /// The Loop that a task is.
-fn loop_of<'c>(cx: &'c Context, flow: u32, node: u32) -> Option<&'c Loop> {
+fn loop_of(cx: &Context, flow: u32, node: u32) -> Option<&Loop> {
     match &cx.flows.get(flow as usize)?.tree.node(node)?.does {
         Does::Group(held) => match held.how() {
             How::Loop(of) => Some(of),

@@ -8,7 +8,7 @@ use super::duration::of_rule;
 use super::outside::{Outside, interpolate};
 use super::{GrafanaRule, GrafanaVersion, Group, OnTrouble};
 use crate::document::{Field, Kind, Node, Object, Place, Reading, Value, nearest};
-use crate::monitor::template::Template;
+use crate::gotemplate::prometheus::Template;
 use crate::time::Duration;
 
 const FILE: &[Field] = &[
