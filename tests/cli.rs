@@ -503,6 +503,36 @@ fn a_version_without_a_controller_cannot_serve_a_scenario_with_one() {
 }
 
 #[test]
+fn what_is_said_of_an_alertmanager_is_refused_where_nobody_asks_for_it() {
+    let file = "scenarios/rules/alertmanager.yml";
+    let explain = ["explain", "no-workers", "--alertmanager", file];
+    let hasty = scratch("hasty.yml");
+    let text =
+        "route:\n  receiver: r\n  routes:\n  - { receiver: r, group_interval: 1ms }\nreceivers: [ { name: r } ]\n";
+    std::fs::write(&hasty, text).expect("a file");
+    for (arguments, words) in [
+        ([&explain[..], &["--alert", "KestraNoWorkers"]].concat(), "ask for a receiver with --page RECEIVER"),
+        ([&explain[..], &["--page", "pagr"]].concat(), "no receiver is named `pagr`; did you mean `pager`?"),
+        (vec!["explain", "no-workers", "--page", "pager"], "--alertmanager <FILE>"),
+        (vec!["test", "idle", "--alertmanager-version", "0.25"], "--alertmanager <FILE>"),
+        (vec!["test", "idle", "--silence", "a=b"], "--alertmanager <FILE>"),
+        (vec!["test", "idle", "--alertmanager", file, "--silence", "a=~("], "--silence `a=~(`"),
+        (
+            vec!["test", "idle", "--alertmanager", file, "--silence", "a=b", "--silence", "c=d", "--silence-for", "1h"],
+            "2 silences and 1 times --silence-for: give one for each silence",
+        ),
+        (
+            vec!["test", "idle", "--alertmanager", hasty.to_str().expect("UTF-8")],
+            "hasty.yml:4: `group_interval` is 1ms: a route that looks",
+        ),
+        (vec!["test", "idle", "--alertmanager", "nobody.yml"], "cannot read the configuration `nobody.yml`"),
+    ] {
+        let (code, _, err) = run(&arguments);
+        assert!(code == Some(2) && err.contains(words), "{arguments:?}: {code:?} {err}");
+    }
+}
+
+#[test]
 fn a_report_that_cannot_be_written_is_no_success() {
     for arguments in [["list", ""], ["run", "idle"], ["check", "healthy"], ["test", "healthy"]] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");

@@ -101,6 +101,51 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(common::config(200))]
+
+    /// What is sent does not hang on what is forgotten of alerts that are over; and in the end nothing of them is left.
+    #[test]
+    fn what_is_over_may_be_forgotten_at_any_time(
+        values in prop::collection::vec((0..6i32, 0..6i32), 1..60),
+        forgets in prop::collection::vec(any::<bool>(), 60),
+    ) {
+        let rules = "groups: [ { name: g, rules: [ { alert: A, expr: 'g > 2', for: 15s }, \
+                     { alert: B, expr: 'h > 3', labels: { value: '{{ $value }}' }, keep_firing_for: 30s } ] } ]";
+        let mut both = [(); 2].map(|()| sending(rules));
+        // A quarter of an hour after the last has ended nobody speaks of it.
+        let quiet = std::iter::repeat_n((0, 0), 70);
+        for (step, values) in values.into_iter().chain(quiet).enumerate() {
+            let sent = both.each_mut().map(|monitor| {
+                scraped(monitor, step as i64 * STEP, values);
+                monitor.evaluate(0, step as i64 * STEP);
+                monitor.sent()
+            });
+            prop_assert_eq!(&sent[0], &sent[1], "at step {}", step);
+            if forgets.get(step).is_none_or(|forgets| *forgets) {
+                both[1].forget_ended();
+            }
+        }
+        prop_assert!(both[1].episodes().is_empty(), "{:?}", both[1].episodes());
+    }
+}
+
+/// A monitor that sends its alerts.
+fn sending(rules: &str) -> Monitor {
+    let (rules, _) = read_rules("rules.yml", rules).unwrap_or_else(|told| panic!("{}", document::render(&told)));
+    let interval = Duration::seconds(15);
+    let targets = vec![Target::new(&[("job", "j")], interval, interval)];
+    Monitor::new(Setup { rules, targets, evaluation_interval: interval, sends: true, ..Setup::default() })
+}
+
+fn scraped(monitor: &mut Monitor, at: i64, (g, h): (i32, i32)) {
+    let mut scrape = monitor.scrape(0, at);
+    for (name, value) in [("g", g), ("h", h)] {
+        scrape.sample(name, &[("a".to_owned(), "b".to_owned())], None, f64::from(value));
+    }
+    scrape.end(Some(2), Duration::milliseconds(5));
+}
+
 #[test]
 fn a_recording_rule_after_its_reader_is_read_one_evaluation_late() {
     let text = |reader_first: bool| {

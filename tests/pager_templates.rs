@@ -557,7 +557,7 @@ fn posted(suite: &str, release: Release) -> (i64, Vec<BTreeMap<String, Value>>) 
     let files = folder.join("*.tmpl").display().to_string();
     let text = configuration(release, &files).to_string().replace("HOOK", &format!("http://{}", hook.address));
     std::fs::write(&file, text).expect("written");
-    let mut real = Alertmanager::start(suite, &file);
+    let real = Alertmanager::start(suite, &file);
     // Of an alert that began long ago a group waits for no other.
     let begun = now();
     let mut rounds_seen = Vec::new();

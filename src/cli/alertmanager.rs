@@ -7,7 +7,7 @@ use clap::Args;
 use super::told::Told;
 use super::{complain, load};
 use crate::document::Source;
-use crate::pager::{self, Version};
+use crate::pager::{self, Route, Version};
 use crate::run::Paging;
 use crate::scenario::{Expectation, Plan, Silence};
 use crate::time::{Duration, Instant};
@@ -21,7 +21,7 @@ pub(super) struct Alertmanager {
     #[arg(long, value_name = "FILE")]
     alertmanager: Vec<String>,
     /// Alertmanager whose behaviour is meant: 0.25 or 0.33
-    #[arg(long, value_name = "VERSION", default_value = "0.33", value_parser = version)]
+    #[arg(long, value_name = "VERSION", default_value = "0.33", value_parser = version, requires = "alertmanager")]
     alertmanager_version: Version,
     /// A silence of alerts with such labels, as in `alertname=KestraDown, severity=~"warn.*"`; more may follow
     #[arg(long, value_name = "MATCHERS", requires = "alertmanager")]
@@ -32,6 +32,17 @@ pub(super) struct Alertmanager {
     /// How long the silence lasts; of several silences in their order [default: to the end]
     #[arg(long, value_name = "DURATION", requires = "silence")]
     silence_for: Vec<Duration>,
+}
+
+/// Groups are looked at this often at most: a virtual week would be without end.
+const LEAST: Duration = Duration::seconds(1);
+
+/// A route that looks at its groups more often than that.
+fn hasty(route: &Route) -> Option<&Route> {
+    match route.group_interval < LEAST {
+        true => Some(route),
+        false => route.routes.iter().find_map(hasty),
+    }
 }
 
 fn version(text: &str) -> Result<Version, String> {
@@ -66,6 +77,18 @@ impl Alertmanager {
         let (configuration, diagnostics) = pager::read_files(&given, self.alertmanager_version, Some(&Disk));
         told.diagnostics(&diagnostics);
         let configuration = configuration?;
+        if let Some(route) = hasty(&configuration.route) {
+            let line = route
+                .place
+                .as_ref()
+                .map_or(String::new(), |place| format!("{}:{}: ", place.source.name, place.line_and_column().0));
+            let (interval, least) = (route.group_interval, LEAST);
+            complain(&format!(
+                "error: {line}`group_interval` is {interval}: a route that looks at its groups more often than each {least} is \
+                 not simulated; write {least} or more\n"
+            ));
+            return None;
+        }
         let version = self.alertmanager_version;
         let templates = match pager::templates(&configuration.templates, version) {
             Ok(templates) => Arc::new(templates),

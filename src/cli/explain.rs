@@ -46,6 +46,10 @@ impl Explain {
         if let Some(receiver) = &self.page {
             return self.paging(receiver);
         }
+        if self.alertmanager.is_given() {
+            complain("error: --alertmanager says who is told: ask for a receiver with --page RECEIVER\n");
+            return Exit::Input;
+        }
         let Some(alert) = &self.alert else { return self.hearing() };
         let mut told = Told::default();
         let Some((watch, plan)) = self.watched.read(&mut told) else { return Exit::Input };

@@ -1,6 +1,6 @@
 //! The life of alerts: inactive, pending while the condition holds for less than `for`, firing, resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -50,6 +50,13 @@ impl Episode {
         let (annotations, reason, kept) = (Vec::new(), None, None);
         Episode { labels, annotations, reason, pending: now, firing: None, resolved: None, value, kept }
     }
+    /// Keeps some of many: where each of these is now.
+    pub(super) fn keep(all: &mut Vec<Episode>, kept: &BTreeSet<usize>) -> BTreeMap<usize, usize> {
+        let mut index = 0..;
+        all.retain(|_| index.next().is_some_and(|index| kept.contains(&index)));
+        kept.iter().enumerate().map(|(now, before)| (*before, now)).collect()
+    }
+
     /// When it began.
     pub fn began(&self) -> i64 {
         self.pending
@@ -300,6 +307,25 @@ impl AlertState {
             series.push((named(labels, "ALERTS_FOR_STATE", None), since));
         }
         series
+    }
+
+    /// Forgets what is over and sent no longer, and the label sets of what is not active.
+    pub(super) fn forget_ended(&mut self) {
+        let open: Vec<Active> = self.active.iter().filter_map(|number| self.open[*number]).collect();
+        let mut kept: BTreeSet<usize> = open.iter().map(|active| active.episode).collect();
+        kept.extend(self.sender.iter().flat_map(Sender::episodes));
+        let moved = Episode::keep(&mut self.episodes, &kept);
+        if let Some(sender) = &mut self.sender {
+            sender.renumber(&moved);
+        }
+        let labels = |number: &usize| self.numbers.get_index(*number).map(|(labels, _)| labels.clone());
+        let labels: Vec<Labels> = self.active.iter().filter_map(labels).collect();
+        self.numbers = labels.into_iter().enumerate().map(|(number, labels)| (labels, number)).collect();
+        let renumbered =
+            |active: Active| Active { episode: moved.get(&active.episode).copied().unwrap_or(0), ..active };
+        self.open = open.into_iter().map(|active| Some(renumbered(active))).collect();
+        self.active = (0..self.open.len()).collect();
+        self.known.clear();
     }
 
     /// Whether none is active, and none is left to be told of.

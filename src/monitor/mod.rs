@@ -21,6 +21,7 @@ pub use crate::gotemplate::prometheus::{Context, GrafanaData};
 pub use alert::Episode;
 #[cfg(feature = "internals")]
 pub use alert::Transition;
+pub(crate) use configuration::RESERVED_HEADERS;
 pub use configuration::{Configuration, Discovered, Discovery, Dropped, Job, Kubernetes, Located, Surrounds};
 #[cfg(feature = "internals")]
 pub use configuration::{OptionStanding, options as scrape_options};
@@ -41,7 +42,7 @@ pub use standing::{AnyRule, Standing, Unselected};
 use crate::promql::{Database, Evaluator, Expression, Grid, Labels, NO_SAMPLE, Row, Semantics, Table, Value, Vector};
 use crate::time::Duration;
 use alert::{AlertState, Surroundings};
-use sending::{Sender, Sends};
+use sending::Sender;
 use turns::Key;
 
 /// What a monitor is made of.
@@ -182,6 +183,11 @@ impl Monitor {
     /// Forgets samples older than an instant, in milliseconds since 1970.
     pub fn forget_before(&mut self, time: i64) {
         self.database.forget_before(time);
+    }
+    /// Forgets alerts that are over and sent no longer: for whoever never asks for them.
+    pub fn forget_ended(&mut self) {
+        self.alerts.values_mut().for_each(AlertState::forget_ended);
+        self.states.values_mut().for_each(grafana::States::forget_ended);
     }
     /// Evaluations of groups so far.
     #[cfg(feature = "internals")]
@@ -420,7 +426,7 @@ fn prometheus_senders(groups: &[Group], interval: Duration) -> BTreeMap<Key, Ale
         for (index, rule) in of.rules.iter().enumerate() {
             if let Rule::Alert(rule) = rule {
                 let mut state = AlertState::default();
-                state.send_to(Sender::new(Sends::Prometheus, interval, rule.expression.text().into()));
+                state.send_to(Sender::new(interval, Some(rule.expression.text().into())));
                 all.insert((group, index), state);
             }
         }
@@ -434,7 +440,7 @@ fn grafana_senders(groups: &[GrafanaGroup]) -> BTreeMap<Key, grafana::States> {
         for index in 0..of.rules.len() {
             let mut states = grafana::States::default();
             let interval = of.interval.as_milliseconds() as i64;
-            states.send_to(Sender::new(Sends::Grafana, interval, "".into()));
+            states.send_to(Sender::new(interval, None));
             all.insert((group, index), states);
         }
     }

@@ -5,6 +5,7 @@
 //! ago (`--rules.alert.resend-delay`), with an end that lies four times that or four evaluations ahead. Grafana
 //! (`pkg/services/ngalert/state`) waits for half a minute, and does not wait for more than that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -29,13 +30,13 @@ pub struct Sending {
     pub starts_at: i64,
     /// When it ended, or until when it counts as firing if it is not sent again.
     pub ends_at: i64,
-    /// The expression of its rule; of Grafana none.
-    pub expression: Arc<str>,
+    /// The expression of its rule; none of a rule of Grafana, whose alerts pass through no Prometheus.
+    pub expression: Option<Arc<str>>,
 }
 
 /// Who sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sends {
+enum Sends {
     Prometheus,
     Grafana,
 }
@@ -65,7 +66,7 @@ pub(super) struct Sender {
     who: Sends,
     /// How often the rule is evaluated, in milliseconds.
     interval: i64,
-    expression: Arc<str>,
+    expression: Option<Arc<str>>,
     /// By the labels of the alert: those that are active, and those that have ended and are still sent.
     known: IndexMap<Labels, Known, FxBuildHasher>,
     sent: Vec<Sending>,
@@ -83,13 +84,25 @@ struct Known {
 }
 
 impl Sender {
-    pub(super) fn new(who: Sends, interval: i64, expression: Arc<str>) -> Sender {
+    /// Of a rule of Prometheus with this expression, else of one of Grafana.
+    pub(super) fn new(interval: i64, expression: Option<Arc<str>>) -> Sender {
+        let who = if expression.is_some() { Sends::Prometheus } else { Sends::Grafana };
         Sender { who, interval, expression, known: IndexMap::default(), sent: Vec::new() }
     }
 
     /// Whether nothing is left to be sent.
     pub(super) fn is_quiet(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// The episodes that it still speaks of.
+    pub(super) fn episodes(&self) -> impl Iterator<Item = usize> {
+        self.known.values().map(|known| known.episode)
+    }
+
+    /// Its episodes have other numbers now; none of them is gone.
+    pub(super) fn renumber(&mut self, moved: &BTreeMap<usize, usize>) {
+        self.known.values_mut().for_each(|known| known.episode = moved.get(&known.episode).copied().unwrap_or(0));
     }
 
     /// Everything is forgotten: nobody hears that it has ended.

@@ -77,7 +77,8 @@ pub struct Silence {
 #[derive(Debug)]
 struct Known {
     labels: Arc<LabelSet>,
-    nodes: Arc<[usize]>,
+    /// Its groups, in the order of the routes that take it.
+    groups: Arc<[usize]>,
     stored: Stored,
 }
 
@@ -88,7 +89,7 @@ pub struct Pager {
     templates: Arc<Templates>,
     version: Version,
     silences: Vec<Silence>,
-    nodes: Vec<Node>,
+    nodes: Vec<Arc<Node>>,
     began: i64,
     alerts: Vec<Known>,
     numbers: FxHashMap<Arc<LabelSet>, usize>,
@@ -215,8 +216,8 @@ impl Pager {
         for (sources, rule) in self.sources.iter_mut().zip(&self.configuration.inhibit_rules) {
             sources.posted(rule, number, &known.labels, |other| alerts[other].stored.ends_at);
         }
-        for node in known.nodes.clone().iter() {
-            self.insert(*node, number, at);
+        for group in known.groups.clone().iter() {
+            self.insert(*group, number, at);
         }
         Ok(())
     }
@@ -233,38 +234,40 @@ impl Pager {
             return Err(Refusal::TooMany);
         }
         let number = self.alerts.len();
-        let nodes = route::matching(&self.nodes, &labels).into();
-        self.alerts.push(Known { labels: labels.clone(), nodes, stored });
+        let nodes = route::matching(&self.nodes, &labels);
+        let groups = nodes.into_iter().map(|node| self.group_of(node, &labels)).collect();
+        self.alerts.push(Known { labels: labels.clone(), groups, stored });
         self.numbers.insert(labels, number);
         Ok(number)
     }
 
-    /// Puts an alert into its group of a route.
-    fn insert(&mut self, node: usize, number: usize, at: i64) {
-        let known = &self.alerts[number];
-        let stored = known.stored.clone();
-        let wait = self.nodes[node].group_wait;
-        let is_old = stored.starts_at.saturating_add(wait) < at;
-        let labels = Arc::new(self.nodes[node].group_labels(&known.labels));
-        let index = match self.by_labels.get(&(node, labels.clone())) {
-            Some(index) => *index,
-            None => {
-                let key = format!("{}:{}", self.nodes[node].key, group::printed(&labels)).into();
-                let index = self.groups.len();
-                self.groups.push(Group::new(node, labels.clone(), key));
-                self.by_labels.insert((node, labels), index);
-                index
-            }
-        };
+    /// The group of a route that takes alerts with these labels.
+    fn group_of(&mut self, node: usize, labels: &LabelSet) -> usize {
+        let labels = Arc::new(self.nodes[node].group_labels(labels));
+        if let Some(index) = self.by_labels.get(&(node, labels.clone())) {
+            return *index;
+        }
+        let key = format!("{}:{}", self.nodes[node].key, group::printed(&labels)).into();
+        let index = self.groups.len();
+        self.groups.push(Group::new(node, labels.clone(), key));
+        self.by_labels.insert((node, labels), index);
+        index
+    }
+
+    /// Puts an alert into a group of its.
+    fn insert(&mut self, index: usize, number: usize, at: i64) {
+        let stored = self.alerts[number].stored.clone();
+        let node = self.nodes[self.groups[index].node].clone();
+        let is_old = stored.starts_at.saturating_add(node.group_wait) < at;
         let (version, began) = (self.version, self.began);
         let group = &mut self.groups[index];
         let before = group.next;
         let new = group.emptied.is_some_and(|since| version == Version::V0_33 || was_removed(since, at, began));
         if new {
-            (group.flushed, group.next) = (false, at.saturating_add(wait));
+            (group.flushed, group.next) = (false, at.saturating_add(node.group_wait));
         } else if group.emptied.is_some() {
             // It has gone on, with nothing in it.
-            let interval = self.nodes[node].group_interval.max(1);
+            let interval = node.group_interval.max(1);
             let turns = (at - group.next).max(0).saturating_add(interval - 1).div_euclid(interval);
             group.next = group.next.saturating_add(turns.saturating_mul(interval));
         }
@@ -481,7 +484,8 @@ impl Pager {
 pub fn routes(configuration: &Configuration, labels: &LabelSet) -> Vec<(String, String)> {
     let nodes = route::flat(configuration);
     let taken = route::matching(&nodes, labels).into_iter().filter_map(|index| nodes.get(index));
-    let name = |node: &Node| configuration.receivers.get(node.receiver).map(|it| it.name.clone()).unwrap_or_default();
+    let name =
+        |node: &Arc<Node>| configuration.receivers.get(node.receiver).map(|it| it.name.clone()).unwrap_or_default();
     taken.map(|node| (name(node), node.key.clone())).collect()
 }
 

@@ -1,5 +1,7 @@
 //! The tree of routes, laid out flat.
 
+use std::sync::Arc;
+
 use super::{Configuration, GroupBy, LabelSet, Matcher, Route};
 
 /// A node of the tree.
@@ -21,10 +23,10 @@ pub(super) struct Node {
 }
 
 /// The nodes of a configuration; the first is the root.
-pub(super) fn flat(configuration: &Configuration) -> Vec<Node> {
+pub(super) fn flat(configuration: &Configuration) -> Vec<Arc<Node>> {
     let mut nodes = Vec::new();
     add(&configuration.route, None, configuration, &mut nodes);
-    nodes
+    nodes.into_iter().map(Arc::new).collect()
 }
 
 fn add(route: &Route, parent: Option<&str>, configuration: &Configuration, nodes: &mut Vec<Node>) -> usize {
@@ -55,13 +57,13 @@ fn add(route: &Route, parent: Option<&str>, configuration: &Configuration, nodes
 
 /// The nodes that take an alert: depth first, the deepest ones; a node that matches ends the search among its siblings unless
 /// it says `continue`. None when the root does not match.
-pub(super) fn matching(nodes: &[Node], labels: &LabelSet) -> Vec<usize> {
+pub(super) fn matching(nodes: &[Arc<Node>], labels: &LabelSet) -> Vec<usize> {
     let mut found = Vec::new();
     walk(nodes, 0, labels, &mut found);
     found
 }
 
-fn walk(nodes: &[Node], index: usize, labels: &LabelSet, found: &mut Vec<usize>) -> bool {
+fn walk(nodes: &[Arc<Node>], index: usize, labels: &LabelSet, found: &mut Vec<usize>) -> bool {
     let Some(node) = nodes.get(index) else { return false };
     if !node.matchers.iter().all(|matcher| matcher.matches(labels)) {
         return false;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::paging::{as_sent, link};
+use super::paging::{Way, link};
 use super::session::Session;
 use super::watch::{Watch, Watching, instant, milliseconds};
 use crate::monitor::Sending;
@@ -13,7 +13,7 @@ use crate::time::{Calendar, Duration, Instant};
 /// Alerts that wait to be posted; of more the oldest are dropped (`--alertmanager.notification-queue-capacity` of Prometheus).
 const QUEUE: usize = 10_000;
 
-/// Old samples are forgotten this often.
+/// Old samples and alerts that are over are forgotten this often.
 const FORGETS: Duration = Duration::minutes(1);
 
 /// An alert that is pending or fires.
@@ -92,6 +92,7 @@ impl Watching {
         if let Some(kept) = self.kept.filter(|_| now >= self.turn) {
             self.turn = now + FORGETS;
             self.monitor.forget_before(milliseconds(calendar, settled.before(kept + Duration::milliseconds(1))));
+            self.monitor.forget_ended();
         }
     }
 
@@ -131,23 +132,16 @@ impl Session {
     /// What is due to an Alertmanager, the oldest first, at most so many; it waits no longer.
     pub fn due_alerts(&mut self, most: usize) -> Vec<DueAlert> {
         let calendar = self.calendar();
-        let watch = self.live.as_ref();
-        let outside = watch.map(|watch| watch.external_labels.clone()).unwrap_or_default();
-        let relabel = watch.map(|watch| watch.alert_relabel.clone()).unwrap_or_default();
+        let Some(way) = self.live.as_ref().map(|watch| Way::of(watch)) else { return Vec::new() };
         let Some(outbox) = self.watching.as_mut().and_then(|it| it.outbox.as_mut()) else { return Vec::new() };
         let most = most.min(outbox.waiting.len());
-        // What is Grafana's own does not pass through a Prometheus.
-        let labels = |sent: &Sending| match sent.expression.is_empty() {
-            true => Some(texts(&sent.labels).into_iter().collect()),
-            false => as_sent(texts(&sent.labels).into_iter(), &outside, &relabel),
-        };
         let due = |sent: Sending| {
             Some(DueAlert {
-                labels: labels(&sent)?.into_iter().collect(),
+                labels: way.labels(&sent)?.into_iter().collect(),
                 annotations: sent.annotations.to_vec(),
                 starts_at: instant(&calendar, sent.starts_at),
                 ends_at: instant(&calendar, sent.ends_at),
-                generator_url: link(&sent.expression).to_string(),
+                generator_url: link(sent.expression.as_deref()).to_string(),
             })
         };
         outbox.waiting.drain(..most).filter_map(due).collect()

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::paging::as_sent;
+use super::paging::Way;
 use super::watch::Watch;
 use super::{Paging, run};
-use crate::pager::routes;
+use crate::monitor::Rule;
+use crate::pager::{LabelSet, routes};
 use crate::random::Seed;
 use crate::report::{self, AlertLine, PageLine, WithheldLine, named_alert};
 use crate::scenario::Plan;
@@ -79,11 +80,13 @@ fn path(
     paging: &report::Paging,
     at: Option<Instant>,
 ) -> AlertPath {
-    let own = line.labels.iter().cloned().chain([("alertname".to_owned(), line.alert.clone())]);
+    let own: LabelSet = line.labels.iter().cloned().chain([("alertname".to_owned(), line.alert.clone())]).collect();
     let firing = line.firing.unwrap_or(line.pending);
-    let Some(labels) = as_sent(own.clone(), &watch.external_labels, &watch.alert_relabel) else {
+    let mut rules = watch.rules.groups.iter().flat_map(|group| &group.rules);
+    let of_prometheus = rules.any(|rule| matches!(rule, Rule::Alert(rule) if rule.name == line.alert));
+    let Some(labels) = Way::of(watch).through(own.clone(), of_prometheus) else {
         let steps = vec!["Prometheus drops it before it is sent: `alert_relabel_configs`".to_owned()];
-        let (labels, resolved) = (own.collect(), line.resolved);
+        let (labels, resolved) = (own, line.resolved);
         return AlertPath { labels, firing, resolved, routes: Vec::new(), told: Vec::new(), steps };
     };
     let routes = routes(&of.configuration, &labels);

@@ -29,16 +29,44 @@ pub struct Paging {
     pub silences: Vec<Silence>,
 }
 
+/// What a Prometheus makes of the labels of an alert before it sends it.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// It gives these to alerts that lack them.
+    external_labels: Vec<(String, String)>,
+    relabel: AlertRelabel,
+}
+
+impl Way {
+    pub(super) fn of(watch: &Watch) -> Way {
+        Way { external_labels: watch.external_labels.clone(), relabel: watch.alert_relabel.clone() }
+    }
+
+    /// The labels under which an alert is sent; none when it is dropped.
+    pub(super) fn labels(&self, sent: &Sending) -> Option<LabelSet> {
+        let own = sent.labels.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        self.through(own.collect(), sent.expression.is_some())
+    }
+
+    /// The same of an alert with labels of its own. What is Grafana's does not pass through a Prometheus.
+    pub(super) fn through(&self, own: LabelSet, of_prometheus: bool) -> Option<LabelSet> {
+        if !of_prometheus {
+            return Some(own);
+        }
+        let mut all: LabelSet = self.external_labels.iter().cloned().collect();
+        all.extend(own);
+        self.relabel.sent(all)
+    }
+}
+
 /// An Alertmanager under way.
 #[derive(Debug)]
 pub(super) struct Paged {
     pager: Pager,
-    /// Labels of the Prometheus, which it gives to alerts that lack them.
-    external_labels: Vec<(String, String)>,
-    relabel: AlertRelabel,
+    way: Way,
     /// Label sets that were sent already, and what they are sent as; none of those that are dropped.
     labels: FxHashMap<Labels, Option<Arc<LabelSet>>>,
-    links: FxHashMap<Arc<str>, Arc<str>>,
+    links: FxHashMap<Option<Arc<str>>, Arc<str>>,
 }
 
 impl Paged {
@@ -57,8 +85,7 @@ impl Paged {
                 silences.collect(),
                 began,
             ),
-            external_labels: watch.external_labels.clone(),
-            relabel: watch.alert_relabel.clone(),
+            way: Way::of(watch),
             labels: FxHashMap::default(),
             links: FxHashMap::default(),
         }
@@ -106,17 +133,10 @@ impl Paged {
 
     /// An alert as Alertmanager gets it, unless it is dropped before.
     fn post(&mut self, sent: &Sending) -> Option<Post> {
-        let (external_labels, relabel) = (&self.external_labels, &self.relabel);
-        let labels = self.labels.entry(sent.labels.clone()).or_insert_with(|| {
-            let own = sent.labels.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-            // What is Grafana's own does not pass through a Prometheus.
-            match sent.expression.is_empty() {
-                true => Some(Arc::new(own.collect())),
-                false => as_sent(own, external_labels, relabel).map(Arc::new),
-            }
-        });
+        let way = &self.way;
+        let labels = self.labels.entry(sent.labels.clone()).or_insert_with(|| way.labels(sent).map(Arc::new));
         let labels = labels.clone()?;
-        let link = self.links.entry(sent.expression.clone()).or_insert_with(|| link(&sent.expression));
+        let link = self.links.entry(sent.expression.clone()).or_insert_with(|| link(sent.expression.as_deref()));
         Some(Post {
             labels,
             annotations: Arc::new(sent.annotations.iter().cloned().collect()),
@@ -127,22 +147,9 @@ impl Paged {
     }
 }
 
-/// The labels of an alert as it is sent: with those of the Prometheus that it lacks, relabelled. None when it is dropped.
-pub(super) fn as_sent(
-    own: impl Iterator<Item = (String, String)>,
-    external_labels: &[(String, String)],
-    relabel: &AlertRelabel,
-) -> Option<LabelSet> {
-    let mut all: LabelSet = external_labels.iter().cloned().collect();
-    all.extend(own);
-    relabel.sent(all)
-}
-
-/// The address of a graph of an expression (`TableLinkForExpression` of Prometheus).
-pub(super) fn link(expression: &str) -> Arc<str> {
-    if expression.is_empty() {
-        return "".into();
-    }
+/// The address of a graph of an expression (`TableLinkForExpression` of Prometheus); empty without one.
+pub(super) fn link(expression: Option<&str>) -> Arc<str> {
+    let Some(expression) = expression else { return "".into() };
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b' ');
     let escaped = utf8_percent_encode(expression, KEPT).to_string().replace(' ', "+");
     format!("{PROMETHEUS}/graph?g0.expr={escaped}&g0.tab=1").into()

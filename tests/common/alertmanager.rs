@@ -1,10 +1,12 @@
 //! A real Alertmanager, and what it posts to.
+#![allow(clippy::disallowed_methods, reason = "a real Alertmanager lives in real time")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use mock_kestra::pager::Alert;
 use serde_json::{Value, json};
@@ -12,10 +14,18 @@ use serde_json::{Value, json};
 use super::peers::alertmanager_peer;
 use super::server::eventually;
 
-/// A place that everything is posted to: paths and bodies.
+/// Something that was posted.
+#[derive(Clone)]
+pub struct Posted {
+    pub at: SystemTime,
+    pub path: String,
+    pub body: String,
+}
+
+/// A place that everything is posted to.
 pub struct Hook {
     pub address: String,
-    got: Arc<Mutex<Vec<(String, String)>>>,
+    got: Arc<Mutex<Vec<Posted>>>,
 }
 
 impl Hook {
@@ -33,7 +43,7 @@ impl Hook {
         Hook { address, got }
     }
 
-    fn one(stream: &TcpStream, kept: &Mutex<Vec<(String, String)>>) -> Option<()> {
+    fn one(stream: &TcpStream, kept: &Mutex<Vec<Posted>>) -> Option<()> {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
@@ -60,19 +70,25 @@ impl Hook {
             "jira" => ("application/json", "{\"issues\":[]}"),
             _ => ("application/json", "{\"success\":true}"),
         };
-        kept.lock().expect("a list").push((path, String::from_utf8(body).ok()?));
+        let body = String::from_utf8(body).ok()?;
+        kept.lock().expect("a list").push(Posted { at: SystemTime::now(), path, body });
         let head =
             format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
         (&*stream).write_all(head.as_bytes()).ok()
     }
 
+    /// All that came.
+    pub fn posted(&self) -> Vec<Posted> {
+        self.got.lock().expect("a list").clone()
+    }
+
     /// The bodies that came to a place, without what is only asked.
     pub fn bodies(&self, name: &str) -> Vec<Value> {
-        let got = self.got.lock().expect("a list");
-        let of = got.iter().filter(|(path, body)| {
-            path.split(['/', '?']).nth(1) == Some(name) && !body.is_empty() && !path.ends_with("/search")
-        });
-        of.map(|(_, body)| serde_json::from_str(body).unwrap_or(Value::Null)).collect()
+        let is_meant = |it: &Posted| {
+            it.path.split(['/', '?']).nth(1) == Some(name) && !it.body.is_empty() && !it.path.ends_with("/search")
+        };
+        let of = self.posted().into_iter().filter(is_meant);
+        of.map(|it| serde_json::from_str(&it.body).unwrap_or(Value::Null)).collect()
     }
 }
 
@@ -87,22 +103,26 @@ impl Alertmanager {
     pub fn start(suite: &str, config: &Path) -> Alertmanager {
         let binary = alertmanager_peer(suite, "prometheus-alertmanager");
         let share = binary.parent().and_then(Path::parent).expect("a folder").join("share/prometheus/alertmanager");
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-        let address = format!("127.0.0.1:{port}");
         let log = config.with_file_name("log");
         let child = Command::new(&binary)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.path={}", config.with_file_name("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .args(["--web.external-url=http://alertmanager:9093", "--cluster.listen-address="])
+            .args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="])
+            .arg("--web.external-url=http://alertmanager:9093")
             // Where its own templates are: see .ci/peers.
             .current_dir(share)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).expect("a file"))
             .spawn()
             .expect("Alertmanager starts");
-        let real = Alertmanager { child, address, log };
-        eventually(&format!("Alertmanager listens: {}", real.log()), || TcpStream::connect(&real.address).is_ok());
+        let mut real = Alertmanager { child, address: String::new(), log };
+        eventually("Alertmanager tells where it listens", || {
+            let told = std::fs::read_to_string(&real.log).unwrap_or_default();
+            let line = told.lines().find(|line| line.contains("Listening on"));
+            let rest = line.and_then(|line| line.split("address=").nth(1));
+            real.address = rest.and_then(|rest| rest.split([' ', '"']).next()).unwrap_or_default().to_owned();
+            !real.address.is_empty()
+        });
         real
     }
 
@@ -111,7 +131,7 @@ impl Alertmanager {
         text.lines().filter(|line| line.contains("err")).take(3).collect::<Vec<_>>().join("\n")
     }
 
-    pub fn post(&mut self, alerts: &[Alert]) {
+    pub fn post(&self, alerts: &[Alert]) {
         let date = |at: i64| jiff::Timestamp::from_millisecond(at).expect("a date").to_string();
         let one = |it: &Alert| {
             let mut out = json!({"labels": it.labels, "annotations": it.annotations, "startsAt": date(it.starts_at),
@@ -121,17 +141,22 @@ impl Alertmanager {
             }
             out
         };
-        let body = Value::from(alerts.iter().map(one).collect::<Vec<_>>()).to_string();
-        let mut stream = TcpStream::connect(&self.address).expect("a connection");
+        self.ask("/api/v2/alerts", &alerts.iter().map(one).collect());
+    }
+
+    /// Posts something to its API, which takes it.
+    pub fn ask(&self, path: &str, body: &Value) {
+        let (address, body) = (&self.address, body.to_string());
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("it is set");
         let head = format!(
-            "POST /api/v2/alerts HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            self.address,
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("it is sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}\n{body}");
     }
 }
 

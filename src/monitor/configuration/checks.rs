@@ -150,8 +150,8 @@ pub(super) fn is_pattern(path: &str) -> bool {
     path.find('*').is_none_or(|at| !path[at..].contains('/'))
 }
 
-/// Names of headers that Prometheus sets itself.
-const RESERVED: &[&str] = &[
+/// Names of headers that clients of Prometheus and Alertmanager set themselves (`config/headers.go` of their common library).
+pub(crate) const RESERVED: &[&str] = &[
     "authorization",
     "host",
     "content-encoding",

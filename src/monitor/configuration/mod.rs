@@ -12,6 +12,7 @@ mod values;
 
 use std::sync::Arc;
 
+pub(crate) use checks::RESERVED as RESERVED_HEADERS;
 pub use job::{Discovered, Discovery, Dropped, Job, Kubernetes, Located};
 #[cfg(feature = "internals")]
 pub use options::{OptionStanding, options};

@@ -1,6 +1,6 @@
 //! The states of the alert instances of a rule: Normal, Pending, Alerting, Recovering, NoData, Error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{GrafanaRule, GrafanaVersion, OnTrouble, Outcome};
@@ -51,7 +51,11 @@ enum State {
 }
 
 impl State {
-    fn episode(self) -> Option<usize> {
+    fn episode(mut self) -> Option<usize> {
+        self.episode_mut().map(|episode| *episode)
+    }
+
+    fn episode_mut(&mut self) -> Option<&mut usize> {
         match self {
             State::Normal => None,
             State::Pending(it)
@@ -76,6 +80,21 @@ impl States {
     /// What was sent since it was asked last.
     pub(in crate::monitor) fn sender(&mut self) -> Option<&mut Sender> {
         self.sender.as_mut()
+    }
+
+    /// Forgets what is over and sent no longer.
+    pub(in crate::monitor) fn forget_ended(&mut self) {
+        let mut kept: BTreeSet<usize> = self.instances.values().filter_map(|it| it.state.episode()).collect();
+        kept.extend(self.sender.iter().flat_map(Sender::episodes));
+        let moved = Episode::keep(&mut self.episodes, &kept);
+        if let Some(sender) = &mut self.sender {
+            sender.renumber(&moved);
+        }
+        for instance in self.instances.values_mut() {
+            if let Some(episode) = instance.state.episode_mut() {
+                *episode = moved.get(episode).copied().unwrap_or(0);
+            }
+        }
     }
 
     /// Sends what is due.

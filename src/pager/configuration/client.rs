@@ -5,6 +5,7 @@ use super::table::Rule::{AtMostOne, Check, Needs};
 use super::table::Takes::{Any, AnyUrl, Choice, Flag, List, Map, Text};
 use super::table::{Section, Takes, entries, flag, get, is_set, newer, place_of, row, text};
 use crate::document::{Node, Reading};
+use crate::monitor::RESERVED_HEADERS;
 use crate::pager::Version;
 
 const VERSIONS: &[&str] = &["TLS10", "TLS11", "TLS12", "TLS13"];
@@ -164,31 +165,9 @@ fn proxy(node: &Node, _: Version, reading: &mut Reading) {
     }
 }
 
-/// Headers that the client sets itself.
-const RESERVED: &[&str] = &[
-    "authorization",
-    "host",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "user-agent",
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "www-authenticate",
-    "accept-encoding",
-    "x-prometheus-remote-write-version",
-    "x-prometheus-remote-read-version",
-    "x-prometheus-scrape-timeout-seconds",
-    "x-amz-date",
-    "x-amz-security-token",
-    "x-amz-content-sha256",
-];
-
 fn headers(node: &Node, _: Version, reading: &mut Reading) {
     for entry in entries(node, "http_headers") {
-        if RESERVED.contains(&entry.key.to_lowercase().as_str()) {
+        if RESERVED_HEADERS.contains(&entry.key.to_lowercase().as_str()) {
             let what = format!("the header `{}` must not be set", entry.key);
             reading.error(
                 &entry.place,
