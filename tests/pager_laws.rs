@@ -185,7 +185,7 @@ proptest! {
             )
         };
         let told = |order: [usize; 2]| {
-            let history = History { configuration: text(order), posts: posts.clone(), silences: Vec::new() };
+            let history = History { configuration: text(order), posts: posts.clone(), silences: Vec::new(), began: 0 };
             let pager = told_by(&history, version, 0);
             let all = pager.pages().iter().map(|page| {
                 let alerts: Vec<(LabelSet, bool)> =

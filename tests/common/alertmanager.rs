@@ -94,6 +94,8 @@ impl Hook {
 
 /// A running Alertmanager.
 pub struct Alertmanager {
+    /// When it was started.
+    pub started: SystemTime,
     child: Child,
     address: String,
     log: PathBuf,
@@ -115,7 +117,7 @@ impl Alertmanager {
             .stderr(std::fs::File::create(&log).expect("a file"))
             .spawn()
             .expect("Alertmanager starts");
-        let mut real = Alertmanager { child, address: String::new(), log };
+        let mut real = Alertmanager { started: SystemTime::now(), child, address: String::new(), log };
         eventually("Alertmanager tells where it listens", || {
             let told = std::fs::read_to_string(&real.log).unwrap_or_default();
             let line = told.lines().find(|line| line.contains("Listening on"));
