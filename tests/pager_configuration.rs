@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mock_kestra::document::render;
-use mock_kestra::pager::{Version, read};
+use mock_kestra::pager::{LabelSet, Version, read};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 const CONFIGURATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/alertmanager-configurations.txt");
 const MARK: &str = "### ";
@@ -88,4 +91,90 @@ fn the_verdicts_are_those_of_amtool() {
     }
     let _ = std::fs::remove_dir_all(&folder);
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What a route asks for, in any of the forms that both versions know.
+fn asks() -> impl Strategy<Value = String> {
+    let name = || prop::sample::select(vec!["a", "b", "c", "zone", "no_such"]);
+    let value = || prop::sample::select(vec!["x", "y", "x-1", "1.5", "\u{e9}t\u{e9}", ""]);
+    let pattern = || prop::sample::select(vec!["x", "x|y", "x.*", ".+", ".*", "[xy]-?\\d*", "(?i)X", "", "y|"]);
+    let equal = prop::sample::select(vec!["=", "!="]);
+    let alike = prop::sample::select(vec!["=~", "!~"]);
+    let quoted = prop_oneof![
+        (name(), equal.clone(), value()).prop_map(|(name, kind, value)| format!("{name}{kind}\"{value}\"")),
+        (name(), alike.clone(), pattern())
+            .prop_map(|(name, kind, value)| format!("{name} {kind} \"{}\"", value.replace('\\', "\\\\"))),
+    ];
+    let bare = (name(), equal, prop::sample::select(vec!["x", "y", "x-1", "1.5"]))
+        .prop_map(|(name, kind, value)| format!("{name}{kind}{value}"));
+    let list = prop::collection::vec(prop_oneof![3 => quoted.clone(), 1 => bare], 0..3).prop_map(|all| {
+        format!("matchers: [{}]", all.iter().map(|it| format!("'{it}'")).collect::<Vec<_>>().join(", "))
+    });
+    let braces = prop::collection::vec(quoted, 1..3).prop_map(|all| format!("matchers: ['{{{}}}']", all.join(", ")));
+    let old = (name(), value()).prop_map(|(name, value)| format!("match: {{ {name}: '{value}' }}"));
+    let old_like = (name(), pattern()).prop_map(|(name, value)| format!("match_re: {{ {name}: '{value}' }}"));
+    prop_oneof![4 => list, 2 => braces, 1 => old, 1 => old_like]
+}
+
+fn routes(depth: u32) -> BoxedStrategy<String> {
+    let children =
+        if depth == 0 { Just(Vec::new()).boxed() } else { prop::collection::vec(routes(depth - 1), 0..4).boxed() };
+    let one = (asks(), prop::option::of(0usize..6), any::<bool>(), children);
+    let text = |(asks, receiver, goes_on, children): (String, Option<usize>, bool, Vec<String>)| {
+        let receiver = receiver.map(|receiver| format!("receiver: r{receiver}, ")).unwrap_or_default();
+        format!("{{ {receiver}{asks}, continue: {goes_on}, routes: [{}] }}", children.join(", "))
+    };
+    one.prop_map(text).boxed()
+}
+
+fn label_sets() -> impl Strategy<Value = Vec<LabelSet>> {
+    let value = prop::sample::select(vec!["x", "y", "x-1", "1.5", "\u{e9}t\u{e9}", "X", "y-22"]);
+    let one = prop::collection::btree_map(prop::sample::select(vec!["a", "b", "c", "zone"]), value, 1..4);
+    let owned = |all: std::collections::BTreeMap<&str, &str>| {
+        all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    prop::collection::vec(one.prop_map(owned), 10)
+}
+
+#[test]
+#[ignore = "needs amtool (.ci/peers)"]
+fn five_hundred_label_sets_are_routed_as_amtool_routes_them() {
+    let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(7), ..Config::default() });
+    let folder = std::env::temp_dir().join(format!("mock-kestra-routes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("alertmanager.yml");
+    let receivers: Vec<String> = (0..6).map(|number| format!("{{ name: r{number} }}")).collect();
+    let (mut wrong, mut several, mut deep) = (Vec::new(), 0, 0);
+    for _ in 0..50 {
+        let tree = prop::collection::vec(routes(3), 1..5).new_tree(&mut runner).expect("routes").current();
+        let text = format!(
+            "route: {{ receiver: r0, routes: [{}] }}\nreceivers: [{}]\n",
+            tree.join(", "),
+            receivers.join(", ")
+        );
+        std::fs::write(&file, &text).expect("a file");
+        for labels in label_sets().new_tree(&mut runner).expect("labels").current() {
+            for (version, shown, name) in VERSIONS {
+                let (read, told) = read("alertmanager.yml", &text, version);
+                let read = read.unwrap_or_else(|| panic!("{}", render(&told)));
+                let ours = read.receivers_of(&labels);
+                several += usize::from(ours.len() > 1);
+                deep += usize::from(ours != ["r0"]);
+                let asked = Command::new(peer(name).join("usr/bin/amtool"))
+                    .args(["config", "routes", "test", "--config.file"])
+                    .arg(&file)
+                    .args(labels.iter().map(|(name, value)| format!("{name}={value}")))
+                    .current_dir(peer(name).join("usr/share/prometheus/alertmanager"))
+                    .output()
+                    .unwrap_or_else(|error| panic!("{name} does not start: {error}; run .ci/peers"));
+                let theirs = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+                if !asked.status.success() || ours.join(",") != theirs {
+                    wrong.push(format!("{shown}: {labels:?} goes to {theirs}, ours to {ours:?}\n{text}"));
+                }
+            }
+        }
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong[0]);
+    assert!(several > 100 && deep > 300, "{several} go to several, {deep} further than the root");
 }

@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -332,47 +333,56 @@ fn promtool_says_of_our_text_just_what_it_says_of_the_recording() {
     assert_eq!(check(&ours), recorded);
 }
 
-#[test]
-#[ignore = "needs promtool of Debian stable and unstable: .ci/peers fetches them"]
-fn promtool_agrees_with_every_shipped_scenario_and_notices_a_changed_rule() {
+/// Whether promtool agrees with the exported file of a scenario, and whether it notices two changes of the rules.
+fn promtool_agrees_with(path: &Path) -> (bool, bool) {
     let rules = scratch("rules.yml");
     let shipped = include_str!("../scenarios/rules/kestra.yml");
     std::fs::write(&rules, shipped).expect("written");
-    let rules_file = rules.to_str().expect("UTF-8");
-    let judge = |suite: &str, file: &std::path::Path| {
+    let judge = |suite: &str, file: &Path| {
         let output =
             Command::new(peer(suite, "promtool")).args(["test", "rules"]).arg(file).output().expect("promtool starts");
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         (output.status.success(), text)
     };
-    let (mut noticed, mut silent) = (0, 0);
-    for path in scenario_files() {
-        let file = rules.with_file_name(format!("{}.test.yml", path.file_stem().expect("a name").to_string_lossy()));
-        let export = binary()
-            .args(["export", "promtool"])
-            .arg(&path)
-            .args(["--rules", rules_file, "--out"])
-            .arg(&file)
-            .output()
-            .expect("the binary runs");
-        assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
-        for suite in ["stable", "unstable"] {
-            let (agrees, text) = judge(suite, &file);
-            assert!(agrees, "{} with {suite}: {text}", path.display());
-        }
-        // Files of many samples cost promtool minutes: the others show enough of what follows.
-        if std::fs::metadata(&file).expect("it is there").len() > 400_000 {
-            continue;
-        }
-        // The file has teeth: where something fires, another `for` is caught.
-        std::fs::write(&rules, shipped.replace("for: 1m", "for: 3m").replace("for: 2m", "for: 9m")).expect("written");
-        noticed += usize::from(!judge("stable", &file).0);
-        // So is an alert that fires in the middle of a run that is quiet in its time.
-        let once = "kestra:worker_jobs_pending:sum > 20 or (vector(time()) > 600) < 900";
-        std::fs::write(&rules, shipped.replace("kestra:worker_jobs_pending:sum > 20", once)).expect("written");
-        silent += usize::from(!judge("unstable", &file).0);
-        std::fs::write(&rules, shipped).expect("written");
+    let file = rules.with_file_name("scenario.test.yml");
+    let export = binary()
+        .args(["export", "promtool"])
+        .arg(path)
+        .arg("--rules")
+        .arg(&rules)
+        .arg("--out")
+        .arg(&file)
+        .output()
+        .expect("the binary runs");
+    assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
+    for suite in ["stable", "unstable"] {
+        let (agrees, text) = judge(suite, &file);
+        assert!(agrees, "{} with {suite}: {text}", path.display());
     }
+    // Files of many samples cost promtool minutes: the others show enough of what follows.
+    if std::fs::metadata(&file).expect("it is there").len() > 400_000 {
+        return (false, false);
+    }
+    // The file has teeth: where something fires, another `for` is caught.
+    std::fs::write(&rules, shipped.replace("for: 1m", "for: 3m").replace("for: 2m", "for: 9m")).expect("written");
+    let noticed = !judge("stable", &file).0;
+    // So is an alert that fires in the middle of a run that is quiet in its time.
+    let once = "kestra:worker_jobs_pending:sum > 20 or (vector(time()) > 600) < 900";
+    std::fs::write(&rules, shipped.replace("kestra:worker_jobs_pending:sum > 20", once)).expect("written");
+    (noticed, !judge("unstable", &file).0)
+}
+
+#[test]
+#[ignore = "needs promtool of Debian stable and unstable: .ci/peers fetches them"]
+fn promtool_agrees_with_every_shipped_scenario_and_notices_a_changed_rule() {
+    let left = Mutex::new(scenario_files());
+    let take = || left.lock().expect("a list").pop();
+    let work = || std::iter::from_fn(take).map(|path| promtool_agrees_with(&path)).collect::<Vec<_>>();
+    let all: Vec<(bool, bool)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("it ends")).collect()
+    });
+    let (noticed, silent) = (all.iter().filter(|it| it.0).count(), all.iter().filter(|it| it.1).count());
     assert!(noticed >= 4, "{noticed} changed rules were noticed");
     assert!(silent >= 4, "{silent} alerts for once were noticed");
 }

@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::alertmanager::{Alertmanager as RealAlertmanager, Hook};
 use common::server::{Local, eventually, plan, session};
 use mock_kestra::server::{Alertmanager, Options};
 use mock_kestra::{Session, Watch, read_rules};
@@ -123,6 +124,84 @@ async fn what_an_alertmanager_refuses_is_counted_and_not_sent_again() {
     let metrics = common::server::ask(&mock.control(), "GET", "/metrics", "").body;
     let metrics = String::from_utf8_lossy(metrics.as_ref()).into_owned();
     assert!(metrics.contains(&format!("mock_kestra_alerts_failed_total {}", sending["failed"])), "{metrics}");
+}
+
+/// A cluster that has not run for long, and so many alerts that fire at once.
+fn many(alerts: usize) -> Session {
+    let rule = |number| format!("      - {{ alert: A{number}, expr: vector(1) }}\n");
+    let rules = format!("groups:\n  - name: a\n    rules:\n{}", (0..alerts).map(rule).collect::<String>());
+    session(plan(&SCENARIO.replace("members:", "age: 15s, members:"))).watched(&watch(&rules))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_hold_sixty_four_alerts_at_most() {
+    let (server, options) = alertmanager(200).await;
+    let mock = Local::serve(many(200), |clock| clock.paused(), options);
+    mock.post("/api/advance", r#"{"by": "16s"}"#);
+    wait(&mock);
+    let requests = server.received_requests().await.expect("they are kept");
+    let length =
+        |request: &wiremock::Request| serde_json::from_slice::<Vec<Value>>(&request.body).expect("a list").len();
+    assert_eq!(requests.iter().map(length).collect::<Vec<_>>(), [64, 64, 64, 8]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_alerts_wait_at_most_and_the_oldest_are_dropped() {
+    let server = MockServer::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(60));
+    Mock::given(any()).respond_with(slow).mount(&server).await;
+    let options = Options { alertmanager: server.uri().parse().ok(), ..Options::default() };
+    let mock = Local::serve(many(10_300), |clock| clock.paused(), options);
+    mock.post("/api/advance", r#"{"by": "16s"}"#);
+    eventually("one request is under way", || sending(&mock)["waiting"] == 10_000 - 64);
+    assert_eq!(sending(&mock)["dropped"], 300);
+    let metrics = common::server::ask(&mock.control(), "GET", "/metrics", "").body;
+    let metrics = String::from_utf8_lossy(metrics.as_ref()).into_owned();
+    assert!(metrics.contains("mock_kestra_alerts_dropped_total 300"), "{metrics}");
+    let first: Vec<Value> = posted(&server).await;
+    assert_eq!(first[0]["labels"]["alertname"], "A300", "the oldest are those that are dropped");
+}
+
+/// The alerts that a real one has, with the state of each.
+fn known(real: &RealAlertmanager) -> Vec<Value> {
+    let answer = common::server::try_ask(real.address(), "GET", "/api/v2/alerts", "").expect("an answer");
+    serde_json::from_str::<Vec<Value>>(&answer.body).expect("a list")
+}
+
+/// A chain without a Prometheus: the served cluster, a real Alertmanager, and the receiver that it tells.
+fn chain(suite: &str) {
+    let hook = Hook::start();
+    let folder = common::server::scratch("chain");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("alertmanager.yml");
+    let receiver = format!("{{ name: r, webhook_configs: [ {{ url: 'http://{}/r' }} ] }}", hook.address);
+    let route = "{ receiver: r, group_by: [alertname], group_wait: 1s, group_interval: 1s }";
+    std::fs::write(&file, format!("route: {route}\nreceivers: [ {receiver} ]\n")).expect("written");
+    let real = RealAlertmanager::start(suite, &file);
+    let to: Alertmanager = format!("http://{}", real.address()).parse().expect("a URL");
+    let options = Options { alertmanager: Some(to), ..Options::default() };
+    let mock = Local::serve(watched(RULES), |clock| clock, options);
+    mock.pass(420.0);
+    wait(&mock);
+    let alerts = known(&real);
+    assert_eq!(alerts.len(), 1, "{alerts:#?}");
+    assert_eq!(alerts[0]["labels"]["instance"], "worker-1:8081");
+    assert_eq!(alerts[0]["status"]["state"], "active");
+    let told = |status: &str| {
+        let all = hook.bodies("r");
+        all.iter().any(|body| body["status"] == status && body["commonLabels"]["cluster"] == "blue")
+    };
+    eventually("the receiver is told", || told("firing"));
+    mock.pass(330.0);
+    wait(&mock);
+    eventually("the receiver is told that it is over", || told("resolved"));
+    assert!(known(&real).is_empty(), "what has ended is not active");
+}
+
+#[test]
+#[ignore = "needs the Alertmanagers of Debian stable and unstable (.ci/peers)"]
+fn a_real_alertmanager_tells_its_receiver_of_what_is_served() {
+    ["stable", "unstable"].into_iter().for_each(chain);
 }
 
 #[test]

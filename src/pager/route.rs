@@ -63,6 +63,16 @@ pub(super) fn matching(nodes: &[Arc<Node>], labels: &LabelSet) -> Vec<usize> {
     found
 }
 
+impl Configuration {
+    /// The receivers that an alert with these labels is routed to, in the order of the routes, one for each route that takes
+    /// it: what `amtool config routes test` lists.
+    pub fn receivers_of(&self, labels: &LabelSet) -> Vec<&str> {
+        let nodes = flat(self);
+        let names = matching(&nodes, labels).into_iter().filter_map(|index| nodes.get(index));
+        names.filter_map(|node| self.receivers.get(node.receiver)).map(|receiver| receiver.name.as_str()).collect()
+    }
+}
+
 fn walk(nodes: &[Arc<Node>], index: usize, labels: &LabelSet, found: &mut Vec<usize>) -> bool {
     let Some(node) = nodes.get(index) else { return false };
     if !node.matchers.iter().all(|matcher| matcher.matches(labels)) {

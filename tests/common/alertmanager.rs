@@ -128,6 +128,11 @@ impl Alertmanager {
         real
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     pub fn log(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         text.lines().filter(|line| line.contains("err")).take(3).collect::<Vec<_>>().join("\n")
