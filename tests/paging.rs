@@ -1,12 +1,17 @@
 //! From alert to pager in whole runs: what the rules fire is told, or it is said why not.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
+use common::scenario_files;
 use mock_kestra::monitor::read_rules;
 use mock_kestra::pager::{self, Version};
 use mock_kestra::random::Seed;
-use mock_kestra::report::{PageLine, Report};
+use mock_kestra::report::{Detail, PageLine, Report};
 use mock_kestra::run::{Paging, Watch, explain_page, run};
 use mock_kestra::scenario::{NoFiles, Plan, read};
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -204,4 +209,55 @@ fn what_is_told_does_not_hang_on_when_rules_are_evaluated() {
     let on_the_way = report(&plan(KILLED, ""), &watch);
     let at_the_end = report(&plan(KILLED, "expect: [ { alert: Down, fires: { after: 1m } } ]"), &watch);
     assert_eq!(on_the_way.paging, at_the_end.paging);
+}
+
+/// A shipped scenario against the shipped rules and the shipped alertmanager.yml.
+fn shipped(path: &std::path::Path, version: Version) -> Report {
+    let text = std::fs::read_to_string(path).expect("readable");
+    let mut plan = read(&path.display().to_string(), &text, &NoFiles).0.expect("a plan");
+    plan.expectations.clear();
+    let rules = read_rules("kestra.yml", include_str!("../scenarios/rules/kestra.yml")).expect("sound rules").0;
+    let watch = watch(include_str!("../scenarios/rules/alertmanager.yml"), version);
+    run(&Arc::new(plan), Seed(1), Calendar::default(), Some(&Watch { rules, ..watch })).expect("no limit")
+}
+
+/// The part of a report that tells who was told what.
+fn pages(report: &Report) -> String {
+    let text = report.text_with(Detail::All);
+    let from = text.find("\nPages\n").map_or(text.len(), |at| at + 1);
+    let lines = text[from..].lines().take_while(|line| !line.starts_with("Expectations"));
+    lines.fold(String::new(), |all, line| all + line + "\n")
+}
+
+#[test]
+fn who_is_told_of_two_outages_is_what_the_golden_files_say() {
+    for path in scenario_files() {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if !["database-outage", "no-workers"].contains(&name.as_str()) {
+            continue;
+        }
+        let of = |version| pages(&shipped(&path, version));
+        let text = format!("0.33\n\n{}\n0.25\n\n{}", of(Version::V0_33), of(Version::V0_25));
+        insta::with_settings!({ snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("pages-{name}"), text);
+        });
+    }
+}
+
+#[test]
+fn how_often_receivers_are_told_of_each_shipped_scenario_is_what_the_golden_file_says() {
+    let mut text = String::new();
+    for path in scenario_files() {
+        let report = shipped(&path, Version::V0_33);
+        let paging = report.paging.as_ref().expect("pages");
+        let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        paging.pages.iter().for_each(|page| *counts.entry((&page.receiver, page.reason)).or_default() += 1);
+        let counts = counts.iter().map(|((receiver, reason), count)| format!("{receiver} {count} {reason}"));
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        let (counts, not_told) = (if counts.is_empty() { "nobody" } else { &counts }, paging.withheld.len());
+        writeln!(text, "{}: {counts}; not told {not_told}", report.scenario).expect("a text");
+    }
+    insta::with_settings!({ snapshot_path => "golden", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("pages", text);
+    });
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::alertmanager::{Hook, Posted};
 use common::peers::Prometheus;
+use common::server::eventually;
 use mock_kestra::monitor::{Monitor, Setup, read_rules};
 use mock_kestra::time::Duration;
 use serde_json::{Value, json};
@@ -143,6 +144,7 @@ fn record(suite: &str) {
         hook.address
     );
     let real = Prometheus::start(suite, &config, &rules(base));
+    eventually("the rules are taken", || real.api("rules")["data"]["groups"].as_array().map_or(0, Vec::len) == 2);
     let version = real.api("status/buildinfo")["data"]["version"].clone();
     let left = (base * 1000 + LASTS - jiff::Timestamp::now().as_millisecond()).max(0);
     std::thread::sleep(std::time::Duration::from_millis(left as u64));

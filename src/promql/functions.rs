@@ -288,7 +288,7 @@ fn over_range(at: &At<'_>, name: &str, args: &[Expr]) -> Result<Vec<Row>, Failur
     let ranges = at.ranges(range)?;
     let mut rows = Vec::with_capacity(ranges.series.len());
     for (labels, samples) in ranges.series {
-        let known = reducer.prepare(&samples);
+        let mut known = reducer.prepare(&samples);
         let (mut begin, mut end) = (0, 0);
         let mut row = Row::empty(labels, ranges.windows.len());
         let mut any = false;
@@ -296,7 +296,8 @@ fn over_range(at: &At<'_>, name: &str, args: &[Expr]) -> Result<Vec<Row>, Failur
             window.slide(&samples, &mut begin, &mut end, semantics);
             let number = numbers.get(index).copied().unwrap_or(0.0);
             if begin < end
-                && let Some(value) = reducer.reduce(&known, begin..end, *window, at.grid.time(index), number, semantics)
+                && let Some(value) =
+                    reducer.reduce(&mut known, begin..end, *window, at.grid.time(index), number, semantics)
             {
                 row.values[index] = value;
                 any = true;

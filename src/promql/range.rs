@@ -1,5 +1,7 @@
 //! What is reckoned from the samples of a range.
 
+use std::collections::VecDeque;
+
 use super::Semantics;
 use super::evaluate::Window;
 
@@ -88,6 +90,43 @@ pub(super) enum Reducer {
 pub(super) struct Known<'a> {
     samples: &'a [(i64, f64)],
     places: Vec<usize>,
+    extremes: Extremes,
+}
+
+/// The samples of a window that moves on that may still become its least or its greatest one, the present one first: each
+/// sample comes and goes once, however long the window is.
+#[derive(Default)]
+struct Extremes {
+    places: VecDeque<usize>,
+    /// Samples before it were looked at.
+    seen: usize,
+}
+
+impl Extremes {
+    /// Moves on to a window that neither begins nor ends before the last one. `beats` says which of two is the extreme; of
+    /// equal ones the first is. None when all of the window are NaN, which nothing beats.
+    fn slide(
+        &mut self,
+        samples: &[(i64, f64)],
+        part: &std::ops::Range<usize>,
+        beats: fn(f64, f64) -> bool,
+    ) -> Option<f64> {
+        let value = |place: usize| samples.get(place).map_or(f64::NAN, |(_, value)| *value);
+        for place in self.seen.max(part.start)..part.end {
+            if value(place).is_nan() {
+                continue;
+            }
+            while self.places.back().is_some_and(|last| beats(value(place), value(*last))) {
+                self.places.pop_back();
+            }
+            self.places.push_back(place);
+        }
+        self.seen = self.seen.max(part.end);
+        while self.places.front().is_some_and(|first| *first < part.start) {
+            self.places.pop_front();
+        }
+        self.places.front().map(|place| value(*place))
+    }
 }
 
 impl Reducer {
@@ -123,18 +162,18 @@ impl Reducer {
             // A counter that fell was reset.
             Reducer::Rate | Reducer::Increase | Reducer::Resets => |a, b| b < a,
             Reducer::Changes => |a, b| a != b && !(a.is_nan() && b.is_nan()),
-            _ => return Known { samples, places: Vec::new() },
+            _ => return Known { samples, places: Vec::new(), extremes: Extremes::default() },
         };
         let pairs = samples.windows(2).enumerate();
         let places = pairs.filter(|(_, pair)| differs(pair[0].1, pair[1].1)).map(|(index, _)| index + 1).collect();
-        Known { samples, places }
+        Known { samples, places, extremes: Extremes::default() }
     }
 
-    /// The value of a window, which holds at least one sample. `now` is when the whole is evaluated, `number` the other
+    /// The value of a window, which holds at least one sample and moves on from one call to the next. `now` is when the whole is evaluated, `number` the other
     /// argument of the function.
     pub(super) fn reduce(
         self,
-        known: &Known<'_>,
+        known: &mut Known<'_>,
         part: std::ops::Range<usize>,
         window: Window,
         now: i64,
@@ -167,8 +206,8 @@ impl Reducer {
             Reducer::Avg => Some(Sum::mean(&values().collect::<Vec<_>>())),
             Reducer::Sum => Some(Sum::of(values())),
             Reducer::Count => Some(samples.len() as f64),
-            Reducer::Min => values().reduce(|least, it| if it < least || least.is_nan() { it } else { least }),
-            Reducer::Max => values().reduce(|most, it| if it > most || most.is_nan() { it } else { most }),
+            Reducer::Min => known.extremes.slide(known.samples, &part, |it, least| it < least).or(values().next_back()),
+            Reducer::Max => known.extremes.slide(known.samples, &part, |it, most| it > most).or(values().next_back()),
             Reducer::Last => values().next_back(),
             Reducer::Present => Some(1.0),
             Reducer::Stdvar => Some(Sum::variance(&values().collect::<Vec<_>>())),
@@ -365,4 +404,41 @@ pub(super) fn histogram_fraction(lower: f64, upper: f64, buckets: Vec<(f64, f64)
         }
     };
     (rank(upper) - rank(lower)) / total
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Windows that move on have the extremes that a look at each of their samples finds.
+        #[test]
+        fn extremes_are_those_of_all_samples(
+            values in prop::collection::vec(prop_oneof![4 => (-3..4).prop_map(f64::from), 1 => Just(f64::NAN), 1 => Just(f64::INFINITY), 1 => Just(-0.0)], 1..60),
+            moves in prop::collection::vec((0usize..4, 0usize..4), 1..40),
+        ) {
+            let samples: Vec<(i64, f64)> = (0..).zip(values).collect();
+            for (reducer, beats) in [
+                (Reducer::Max, (|a, b| a > b) as fn(f64, f64) -> bool),
+                (Reducer::Min, |a, b| a < b),
+            ] {
+                let mut known = reducer.prepare(&samples);
+                let (mut begin, mut end) = (0, 0);
+                for (first, last) in &moves {
+                    end = (end + last).min(samples.len());
+                    begin = (begin + first).min(end);
+                    if begin == end {
+                        continue;
+                    }
+                    let naive = samples[begin..end].iter().map(|(_, value)| *value);
+                    let naive = naive.reduce(|best: f64, it| if beats(it, best) || best.is_nan() { it } else { best });
+                    let window = Window { from: 0, to: 0 };
+                    let ours = reducer.reduce(&mut known, begin..end, window, 0, 0.0, Semantics::V3);
+                    prop_assert_eq!(ours.map(f64::to_bits), naive.map(f64::to_bits));
+                }
+            }
+        }
+    }
 }
