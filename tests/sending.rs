@@ -1,4 +1,5 @@
 //! What Prometheus posts to Alertmanager, and when: recorded from real servers, and ours beside it.
+#![allow(clippy::disallowed_methods, reason = "a real Prometheus lives in real time")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
@@ -164,7 +165,6 @@ fn record(suite: &str) {
 
 #[test]
 #[ignore = "records half an hour of a real Prometheus (.ci/peers) into tests/captures/prometheus"]
-#[allow(clippy::disallowed_methods, reason = "a real Prometheus lives in real time")]
 fn record_what_real_ones_send() {
     let both = ["stable", "unstable"].map(|suite| std::thread::spawn(move || record(suite)));
     both.into_iter().for_each(|one| one.join().expect("it is recorded"));
