@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::executions::{CLUSTER, LOGS, SLEEPS, at, counted, flow, histories, of, tasks, told};
+use common::executions::{CLUSTER, LOGS, SLEEPS, at, counted, flow, histories, history, of, tasks, told};
 use mock_kestra::document;
 use mock_kestra::scenario::{NoFiles, read};
+use mock_kestra::time::Instant;
 
 const KILL: &str = "id: k, type: io.kestra.plugin.core.execution.Kill";
 
@@ -199,5 +200,101 @@ fn how_often_a_loop_until_looks_may_be_a_template() {
         let simulation = at("1.3", &flows, "  - { at: 1m, execute: f }\n", 20);
         let all = simulation.executions();
         assert_eq!((all[0].state.name(), all[0].task_runs.len()), (state, runs), "{frequency}: {all:?}");
+    }
+}
+
+/// A WorkingDirectory with these tasks, and more.
+fn directory(tasks: &str, more: &str) -> String {
+    flow(
+        "d",
+        &format!("tasks: [ {{ id: d, type: io.kestra.plugin.core.flow.WorkingDirectory, tasks: [ {tasks} ]{more} }} ]"),
+    )
+}
+
+/// A task that takes a minute.
+fn sleep(id: &str, more: &str) -> String {
+    format!("{{ id: {id}, type: io.kestra.plugin.core.flow.Sleep, duration: PT1M{more} }}")
+}
+
+const FAIL: &str = "type: io.kestra.plugin.core.execution.Fail";
+
+#[test]
+fn one_thread_does_the_tasks_of_a_working_directory_before_it_does_anything_else() {
+    let three = ["a", "b", "c"].map(|id| sleep(id, "")).join(", ");
+    let commands = "  - { at: 1m, execute: d }\n  - { at: 90s, execute: o }\n";
+    for version in ["0.20", "1.3", "2.0"] {
+        let other = flow("o", &format!("tasks: [ {LOGS} ]"));
+        let end = |flows: &str, name: &str| {
+            let simulation = at(version, &format!("{flows}{other}"), commands, 8);
+            let all = simulation.executions();
+            let it = of(&all, &simulation, name)[0];
+            assert!(history(it).ends_with("RUNNING SUCCESS"), "{version}: {}", history(it));
+            it.history.last().unwrap().0.since(Instant::START).as_milliseconds()
+        };
+        let held = directory(&three, "");
+        // The tasks follow one another without a queue between them.
+        assert!((240_000..241_000).contains(&end(&held, "d")), "{version}: {}", end(&held, "d"));
+        assert!(end(&held, "o") > 240_000, "{version}: {}", end(&held, "o"));
+        let spread = held.replace("WorkingDirectory", "Sequential");
+        assert!((120_000..180_000).contains(&end(&spread, "o")), "another one gets the thread in between");
+    }
+}
+
+#[test]
+fn a_working_directory_is_one_job_of_its_executor_and_each_of_its_tasks_one_of_its_worker() {
+    let of_three = [sleep("a", ""), sleep("b", ", runIf: \"{{ false }}\""), sleep("c", "")].join(", ");
+    for version in ["0.20", "1.3", "2.0"] {
+        let simulation = at(version, &directory(&of_three, ""), "  - { at: 1m, execute: d }\n", 5);
+        assert_eq!(tasks(&simulation.executions()[0]), "d=SUCCESS a=SUCCESS b=SKIPPED c=SUCCESS", "{version}");
+        // The directory ends in its worker, where it never began (source).
+        for (meter, count) in [("worker_started", 2.0), ("worker_ended", 3.0), ("worker_running", 0.0)] {
+            assert_eq!(counted(&simulation, &format!("kestra_{meter}_count")), count, "{version}: {meter}");
+        }
+        if version != "0.20" {
+            assert_eq!(counted(&simulation, "kestra_executor_taskrun_created_count"), 1.0, "{version}");
+        }
+        assert_eq!(counted(&simulation, "kestra_executor_taskrun_ended_count"), 3.0, "{version}");
+    }
+}
+
+#[test]
+fn a_working_directory_ends_with_the_first_of_its_tasks_that_fails_unless_that_is_allowed() {
+    for (more, end, expected) in [
+        ("", "FAILED", "d=FAILED a=SUCCESS x=FAILED l=SUCCESS"),
+        (", allowFailure: true", "WARNING", "d=WARNING a=SUCCESS x=WARNING c=SUCCESS"),
+        (
+            ", timeout: PT1S, type: io.kestra.plugin.core.flow.Sleep, duration: PT1M",
+            "FAILED",
+            "d=FAILED a=SUCCESS x=FAILED l=SUCCESS",
+        ),
+    ] {
+        let kind = if more.contains("type") { String::new() } else { format!(", {FAIL}") };
+        let three = format!("{}, {{ id: x{kind}{more} }}, {}", sleep("a", ""), sleep("c", ""));
+        let simulation =
+            at("1.3", &directory(&three, &format!(", errors: [ {LOGS} ]")), "  - { at: 1m, execute: d }\n", 6);
+        assert_eq!(histories(&simulation, "d"), [format!("CREATED RUNNING {end}")], "{more}");
+        assert_eq!(tasks(&simulation.executions()[0]), expected, "{more}");
+    }
+    // Killed, it gives its thread back, and what it has not come to never is.
+    let two = [sleep("a", ""), sleep("b", "")].join(", ");
+    let flows = directory(&two, "") + &flow("o", &format!("tasks: [ {LOGS} ]"));
+    let commands = "  - { at: 1m, execute: d }\n  - { at: 90s, kill: d }\n  - { at: 95s, execute: o }\n";
+    let simulation = at("1.3", &flows, commands, 2);
+    let all = simulation.executions();
+    assert_eq!(tasks(of(&all, &simulation, "d")[0]), "d=KILLED a=KILLED");
+    assert_eq!(histories(&simulation, "o"), ["CREATED RUNNING SUCCESS"]);
+}
+
+#[test]
+fn what_follows_another_attempt_in_a_working_directory_is_named_as_not_simulated() {
+    let retry = ", retry: { type: constant, interval: PT1S, maxAttempts: 2 }";
+    for (first, second, more, named) in
+        [("", "", "", false), (retry, "", "", true), ("", retry, "", false), ("", "", retry, true)]
+    {
+        let flows = directory(&format!("{}, {}", sleep("a", first), sleep("b", second)), more);
+        let (_, told) = read("x.yaml", &format!("{CLUSTER}{flows}"), &NoFiles);
+        let told = document::render(&told);
+        assert_eq!(told.contains("what follows the `retry` of the task `a`"), named, "{first}{second}{more}: {told}");
+        assert!(!told.contains("`b`"), "{told}");
     }
 }
