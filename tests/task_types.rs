@@ -298,3 +298,44 @@ fn what_follows_another_attempt_in_a_working_directory_is_named_as_not_simulated
         assert!(!told.contains("`b`"), "{told}");
     }
 }
+
+#[test]
+fn a_templated_task_is_what_its_spec_comes_to() {
+    let task =
+        |spec: &str| format!("{{ id: t, type: io.kestra.plugin.core.templating.TemplatedTask, spec: \"{spec}\" }}");
+    let run = |version: &str, spec: &str| {
+        let asserts = asserts("e", &["outputs.t.value == 'company.team.x'"]);
+        let flows =
+            flow("f", &format!("variables: {{ name: x, kind: debug.Return }}, tasks: [ {}, {asserts} ]", task(spec)));
+        at(version, &flows, "  - { at: 1m, execute: f }\n", 3)
+    };
+    let returns = "{ type: 'io.kestra.plugin.core.{{ vars.kind }}', format: '{{ flow.namespace }}.{{ vars.name }}' }";
+    for version in ["0.20", "1.3", "2.0"] {
+        let simulation = run(version, returns);
+        assert_eq!(tasks(&simulation.executions()[0]), "t=SUCCESS e=SUCCESS", "{version}: {:?}", told(&simulation));
+    }
+    for (spec, words) in [
+        ("{{ vars.none }}", "none"),
+        ("a: [", "its `spec` is no YAML"),
+        ("just words", "its `spec` is no task"),
+        ("{ message: hi }", "its `spec` has no `type`"),
+        ("{ type: io.kestra.plugin.core.flow.Parallel }", "The templated task must be a runnable task"),
+        (
+            "{ type: io.kestra.core.tasks.templating.TemplatedTask, spec: x }",
+            "The templated task cannot be of type 'io.kestra.plugin.core.templating.TemplatedTask'",
+        ),
+    ] {
+        let simulation = run("1.3", spec);
+        assert_eq!(tasks(&simulation.executions()[0]), "t=FAILED", "{spec}");
+        let said = told(&simulation).join("\n");
+        assert!(said.contains(words), "{spec}: {said}");
+    }
+    // It sends what such a task sends.
+    let simulation =
+        run("1.3", "{ type: io.kestra.plugin.slack.SlackIncomingWebhook, url: 'http://h/s', payload: '{}' }");
+    assert_eq!(simulation.sent().since(0).count(), 1);
+    // What is looked for in flows is named where it is not found there.
+    let simulation = run("1.3", "{ type: io.kestra.plugin.core.execution.Kill }");
+    let sent: Vec<String> = simulation.sent().since(0).map(|it| format!("{:?}", it.delivery)).collect();
+    assert!(sent.concat().contains("a TemplatedTask that comes to Kill"), "{sent:?}");
+}

@@ -133,7 +133,7 @@ fn float(text: &str) -> Option<Json> {
 }
 
 /// What a text in YAML holds.
-fn yaml(text: &str) -> Result<Json, Wrong> {
+pub(super) fn yaml(text: &str) -> Result<Json, Wrong> {
     let source = Arc::new(Source { name: "YAML".to_owned(), text: text.to_owned() });
     let (root, told) = document::parse_jackson(&source);
     match told.iter().find(|told| told.severity == Severity::Error) {

@@ -3,6 +3,7 @@
 //! Only what could change a number is told. Nothing is told of what is switched off: it would not run in Kestra either.
 
 use super::parts::get;
+use super::templated::is_templated;
 use super::trigger::{Calendar, Comparison, Condition, Test};
 use super::{Body, Task, Trigger, TriggerAction, typed};
 use crate::document::{Node, Object, Reading, Value};
@@ -90,11 +91,15 @@ const TASKS: &[(&str, &str)] = &[
     ("Subflow", STARTS),
     ("Flow", STARTS),
     ("ForEachItem", STARTS),
-    ("Template", "it runs as one plain task here, and none of the tasks of its template"),
+    (
+        "Template",
+        "it runs as one plain task here: templates are no flows, and servers have none unless `kestra.templates.enabled`; \
+         write its tasks into the flow, or into one that a Subflow starts",
+    ),
     ("Pause", "it runs as one plain task here, nothing waits: its `onPause` is no work for a worker"),
     ("Exit", "the execution goes on here"),
     ("Kill", "with `propagateKill` it kills nothing here, and the execution goes on"),
-    ("TemplatedTask", "it runs as one plain task here, and not as the task that its `spec` comes to"),
+    ("TemplatedTask", "it runs as one plain task here: it has no `spec` that is a text"),
 ];
 
 /// Tasks that no worker runs.
@@ -210,7 +215,7 @@ fn text(node: &Node) -> Option<&str> {
 /// Tells what is not simulated of a task.
 pub(super) fn task(reading: &mut Reading, object: &Object<'_>, task: &Task) {
     let id = &task.id;
-    let plain = task.body == Body::Work;
+    let plain = task.body == Body::Work && !is_templated(task);
     let row = core(&task.kind).filter(|_| plain).and_then(|name| TASKS.iter().find(|(known, _)| *known == name));
     if let Some((name, instead)) = row
         && let Some(entry) = object.entry("type")
