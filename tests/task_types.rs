@@ -339,3 +339,35 @@ fn a_templated_task_is_what_its_spec_comes_to() {
     let sent: Vec<String> = simulation.sent().since(0).map(|it| format!("{:?}", it.delivery)).collect();
     assert!(sent.concat().contains("a TemplatedTask that comes to Kill"), "{sent:?}");
 }
+
+#[test]
+fn the_tasks_of_a_working_directory_outlive_their_worker() {
+    use std::sync::Arc;
+
+    use mock_kestra::random::Seed;
+    use mock_kestra::run::Session;
+    use mock_kestra::time::{Calendar, Duration};
+
+    let three = ["a", "b", "c"].map(|id| sleep(id, "")).join(", ");
+    for version in ["0.20", "1.3", "2.0"] {
+        for seed in 0..20 {
+            let text = format!(
+                "name: x\nkestra: \"{version}\"\nduration: 30m\n\
+                 cluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: {{ count: 2, threads: 1 }} }} }}\nflows:\n{}\
+                 commands:\n  - {{ at: 1m, execute: d }}\ntimeline:\n  - {{ at: {}s, kill: worker-{}, for: 10m }}\n",
+                directory(&three, ""),
+                65 + seed * 8,
+                1 + seed % 2,
+            );
+            let (plan, told) = read("x.yaml", &text, &NoFiles);
+            let plan = plan.unwrap_or_else(|| panic!("{}\n{text}", document::render(&told)));
+            let mut session = Session::new(Arc::new(plan), Seed(seed), Calendar::default()).endless();
+            for minute in 1..=25 {
+                session.advance(Instant::START + Duration::minutes(minute)).expect("no limit");
+                session.simulation().laws().unwrap_or_else(|why| panic!("{version} {seed} {minute}: {why}"));
+            }
+            let all = session.simulation().executions();
+            assert_eq!(tasks(&all[0]), "d=SUCCESS a=SUCCESS b=SUCCESS c=SUCCESS", "{version} {seed}");
+        }
+    }
+}

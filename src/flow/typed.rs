@@ -76,7 +76,7 @@ pub fn typed(kind: &str, item: Option<&str>, value: Json) -> Result<Json, Wrong>
         }
         "YAML" if value.is_object() || value.is_array() => value,
         "YAML" => yaml(&words)?,
-        "FILE" => value,
+        "FILE" | "FORM" | "OBJECT" | "TABLE" => value,
         _ => Json::String(words),
     })
 }

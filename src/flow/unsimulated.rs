@@ -193,9 +193,18 @@ pub(super) fn flow(reading: &mut Reading, object: &Object<'_>) {
     }
 }
 
+/// Types of inputs of 2.0 whose values are not looked at.
+const OPEN: &[&str] = &["FORM", "OBJECT", "TABLE"];
+
 /// Tells what is not simulated of an input.
 fn input(reading: &mut Reading, node: &Node) {
     let id = get(node, "id").and_then(text).unwrap_or_default();
+    let kind = get(node, "type").filter(|node| text(node).is_some_and(|kind| OPEN.contains(&kind)));
+    if let Some(node) = kind {
+        let kind = text(node).unwrap_or_default();
+        let what = format!("not simulated: what the type {kind} asks of the input `{id}`");
+        reading.warning(&node.place, what, "any value is taken here, as it is given");
+    }
     let validator = get(node, "validator");
     // What is no pattern anywhere is refused.
     let unknown = |pattern: &str| typed::whole(pattern).is_none() && !pattern::refused(pattern);
