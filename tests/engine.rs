@@ -69,6 +69,7 @@ fn task() -> impl Strategy<Value = Task> {
         let list = || prop::collection::vec(inner.clone(), 0..3);
         let how = prop_oneof![
             Just(How::Sequential),
+            Just(How::Directory),
             Just(How::AllowFailure),
             (any::<bool>(), any::<bool>(), select(vec![Then::Resume, Then::Warn, Then::Fail])).prop_map(
                 |(bad, timed, then)| {

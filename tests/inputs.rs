@@ -180,3 +180,52 @@ fn a_validator_that_nobody_here_can_read_is_named() {
         "{told:?}"
     );
 }
+
+#[test]
+fn each_version_knows_its_types_of_inputs_and_refuses_others_in_its_words() {
+    let all = [
+        "STRING",
+        "INT",
+        "FLOAT",
+        "BOOLEAN",
+        "SELECT",
+        "MULTISELECT",
+        "ARRAY",
+        "JSON",
+        "YAML",
+        "FILE",
+        "URI",
+        "DATE",
+        "TIME",
+        "DATETIME",
+        "DURATION",
+        "SECRET",
+        "EMAIL",
+        "ENUM",
+        "BOOL",
+        "FORM",
+        "OBJECT",
+        "TABLE",
+    ];
+    let of_flow = |kind: &str| {
+        let more = match kind {
+            "ARRAY" => ", itemType: STRING",
+            "SELECT" | "MULTISELECT" | "ENUM" => ", values: [ a ]",
+            _ => "",
+        };
+        flow("f", &format!("inputs: [ {{ id: x, type: {kind}, required: false{more} }} ], tasks: [ {LOGS} ]"))
+    };
+    for (version, unknown) in
+        [("0.20", &["BOOL", "FORM", "OBJECT", "TABLE"][..]), ("1.3", &["FORM", "OBJECT", "TABLE"]), ("2.0", &[])]
+    {
+        for kind in all {
+            let (plan, said) = read("x.yaml", &format!("kestra: \"{version}\"\n{CLUSTER}{}", of_flow(kind)), &NoFiles);
+            let said = document::render(&said);
+            let words = format!("Kestra {version} refuses the flow: Invalid type: {kind}");
+            assert_eq!(said.contains(&words), unknown.contains(&kind), "{version} {kind}: {said}");
+            assert_eq!(plan.is_none(), unknown.contains(&kind), "{version} {kind}: {said}");
+            let open = format!("what the type {kind} asks of the input `x`");
+            assert_eq!(said.contains(&open), matches!(kind, "FORM" | "OBJECT" | "TABLE"), "{version} {kind}: {said}");
+        }
+    }
+}

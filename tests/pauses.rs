@@ -185,3 +185,37 @@ fn each_cause_of_which_a_task_fails_is_told_once_and_not_without_end() {
     let many: String = (1..15).map(|n| given(n, &format!("soon-{n}"))).collect();
     assert_eq!(told_of(&many).len(), 5);
 }
+
+#[test]
+fn each_value_of_a_for_each_waits_at_its_own_pause() {
+    let each = |most: u32, length: &str| {
+        let tasks = format!("{}, {LOGS}", pause(length));
+        format!(
+            "{{ id: e, type: io.kestra.plugin.core.flow.ForEach, values: [ 1, 2 ], concurrencyLimit: {most}, tasks: [ {tasks} ] }}"
+        )
+    };
+    let (states, runs) = run("1.3", &each(1, "pauseDuration: PT1M"), START);
+    assert_eq!(states, "CREATED RUNNING PAUSED RESTARTED RUNNING PAUSED RESTARTED RUNNING SUCCESS");
+    assert_eq!(runs, "e=SUCCESS p=SUCCESS l=SUCCESS p=SUCCESS l=SUCCESS");
+    // While one waits, the execution does, and nothing else begins.
+    let (states, runs) = run("1.3", &each(0, "pauseDuration: PT1M"), START);
+    assert_eq!(states, "CREATED RUNNING PAUSED RESTARTED RUNNING SUCCESS");
+    assert_eq!(runs, "e=SUCCESS p=SUCCESS p=SUCCESS l=SUCCESS l=SUCCESS");
+    let one = format!("{START}  - {{ at: 3m, resume: f }}\n");
+    assert_eq!(run("1.3", &each(0, ""), &one).1, "e=RUNNING p=SUCCESS p=PAUSED");
+    let both = format!("{one}  - {{ at: 4m, resume: f }}\n");
+    let (states, runs) = run("1.3", &each(0, ""), &both);
+    assert!(states.ends_with("PAUSED RESTARTED RUNNING SUCCESS"), "{states}");
+    assert_eq!(runs, "e=SUCCESS p=SUCCESS p=SUCCESS l=SUCCESS l=SUCCESS");
+}
+
+#[test]
+fn the_execution_of_a_value_of_a_loop_waits_at_its_pause() {
+    let tasks = format!("{}, {LOGS}", pause("pauseDuration: PT1M"));
+    let looping = format!("{{ id: e, type: io.kestra.plugin.core.flow.Loop, values: [ 1, 2 ], tasks: [ {tasks} ] }}");
+    let simulation = at("2.0", &flow("f", &format!("tasks: [ {looping} ]")), START, 10);
+    let all = histories(&simulation, "f");
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert_eq!(all.iter().filter(|it| it.ends_with("PAUSED RESTARTED RUNNING SUCCESS")).count(), 2, "{all:?}");
+    assert_eq!(all.iter().filter(|it| *it == "CREATED RUNNING SUCCESS").count(), 1, "{all:?}");
+}

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::executions::{CLUSTER, LOGS, SLEEPS, at, counted, flow, histories, of, tasks, told};
+use common::executions::{CLUSTER, LOGS, SLEEPS, at, counted, flow, histories, history, of, tasks, told};
 use mock_kestra::document;
 use mock_kestra::scenario::{NoFiles, read};
+use mock_kestra::time::Instant;
 
 const KILL: &str = "id: k, type: io.kestra.plugin.core.execution.Kill";
 
@@ -199,5 +200,174 @@ fn how_often_a_loop_until_looks_may_be_a_template() {
         let simulation = at("1.3", &flows, "  - { at: 1m, execute: f }\n", 20);
         let all = simulation.executions();
         assert_eq!((all[0].state.name(), all[0].task_runs.len()), (state, runs), "{frequency}: {all:?}");
+    }
+}
+
+/// A WorkingDirectory with these tasks, and more.
+fn directory(tasks: &str, more: &str) -> String {
+    flow(
+        "d",
+        &format!("tasks: [ {{ id: d, type: io.kestra.plugin.core.flow.WorkingDirectory, tasks: [ {tasks} ]{more} }} ]"),
+    )
+}
+
+/// A task that takes a minute.
+fn sleep(id: &str, more: &str) -> String {
+    format!("{{ id: {id}, type: io.kestra.plugin.core.flow.Sleep, duration: PT1M{more} }}")
+}
+
+const FAIL: &str = "type: io.kestra.plugin.core.execution.Fail";
+
+#[test]
+fn one_thread_does_the_tasks_of_a_working_directory_before_it_does_anything_else() {
+    let three = ["a", "b", "c"].map(|id| sleep(id, "")).join(", ");
+    let commands = "  - { at: 1m, execute: d }\n  - { at: 90s, execute: o }\n";
+    for version in ["0.20", "1.3", "2.0"] {
+        let other = flow("o", &format!("tasks: [ {LOGS} ]"));
+        let end = |flows: &str, name: &str| {
+            let simulation = at(version, &format!("{flows}{other}"), commands, 8);
+            let all = simulation.executions();
+            let it = of(&all, &simulation, name)[0];
+            assert!(history(it).ends_with("RUNNING SUCCESS"), "{version}: {}", history(it));
+            it.history.last().unwrap().0.since(Instant::START).as_milliseconds()
+        };
+        let held = directory(&three, "");
+        // The tasks follow one another without a queue between them.
+        assert!((240_000..241_000).contains(&end(&held, "d")), "{version}: {}", end(&held, "d"));
+        assert!(end(&held, "o") > 240_000, "{version}: {}", end(&held, "o"));
+        let spread = held.replace("WorkingDirectory", "Sequential");
+        assert!((120_000..180_000).contains(&end(&spread, "o")), "another one gets the thread in between");
+    }
+}
+
+#[test]
+fn a_working_directory_is_one_job_of_its_executor_and_each_of_its_tasks_one_of_its_worker() {
+    let of_three = [sleep("a", ""), sleep("b", ", runIf: \"{{ false }}\""), sleep("c", "")].join(", ");
+    for version in ["0.20", "1.3", "2.0"] {
+        let simulation = at(version, &directory(&of_three, ""), "  - { at: 1m, execute: d }\n", 5);
+        assert_eq!(tasks(&simulation.executions()[0]), "d=SUCCESS a=SUCCESS b=SKIPPED c=SUCCESS", "{version}");
+        // The directory ends in its worker, where it never began (source).
+        for (meter, count) in [("worker_started", 2.0), ("worker_ended", 3.0), ("worker_running", 0.0)] {
+            assert_eq!(counted(&simulation, &format!("kestra_{meter}_count")), count, "{version}: {meter}");
+        }
+        if version != "0.20" {
+            assert_eq!(counted(&simulation, "kestra_executor_taskrun_created_count"), 1.0, "{version}");
+        }
+        assert_eq!(counted(&simulation, "kestra_executor_taskrun_ended_count"), 3.0, "{version}");
+    }
+}
+
+#[test]
+fn a_working_directory_ends_with_the_first_of_its_tasks_that_fails_unless_that_is_allowed() {
+    for (more, end, expected) in [
+        ("", "FAILED", "d=FAILED a=SUCCESS x=FAILED l=SUCCESS"),
+        (", allowFailure: true", "WARNING", "d=WARNING a=SUCCESS x=WARNING c=SUCCESS"),
+        (
+            ", timeout: PT1S, type: io.kestra.plugin.core.flow.Sleep, duration: PT1M",
+            "FAILED",
+            "d=FAILED a=SUCCESS x=FAILED l=SUCCESS",
+        ),
+    ] {
+        let kind = if more.contains("type") { String::new() } else { format!(", {FAIL}") };
+        let three = format!("{}, {{ id: x{kind}{more} }}, {}", sleep("a", ""), sleep("c", ""));
+        let simulation =
+            at("1.3", &directory(&three, &format!(", errors: [ {LOGS} ]")), "  - { at: 1m, execute: d }\n", 6);
+        assert_eq!(histories(&simulation, "d"), [format!("CREATED RUNNING {end}")], "{more}");
+        assert_eq!(tasks(&simulation.executions()[0]), expected, "{more}");
+    }
+    // Killed, it gives its thread back, and what it has not come to never is.
+    let two = [sleep("a", ""), sleep("b", "")].join(", ");
+    let flows = directory(&two, "") + &flow("o", &format!("tasks: [ {LOGS} ]"));
+    let commands = "  - { at: 1m, execute: d }\n  - { at: 90s, kill: d }\n  - { at: 95s, execute: o }\n";
+    let simulation = at("1.3", &flows, commands, 2);
+    let all = simulation.executions();
+    assert_eq!(tasks(of(&all, &simulation, "d")[0]), "d=KILLED a=KILLED");
+    assert_eq!(histories(&simulation, "o"), ["CREATED RUNNING SUCCESS"]);
+}
+
+#[test]
+fn what_follows_another_attempt_in_a_working_directory_is_named_as_not_simulated() {
+    let retry = ", retry: { type: constant, interval: PT1S, maxAttempts: 2 }";
+    for (first, second, more, named) in
+        [("", "", "", false), (retry, "", "", true), ("", retry, "", false), ("", "", retry, true)]
+    {
+        let flows = directory(&format!("{}, {}", sleep("a", first), sleep("b", second)), more);
+        let (_, told) = read("x.yaml", &format!("{CLUSTER}{flows}"), &NoFiles);
+        let told = document::render(&told);
+        assert_eq!(told.contains("what follows the `retry` of the task `a`"), named, "{first}{second}{more}: {told}");
+        assert!(!told.contains("`b`"), "{told}");
+    }
+}
+
+#[test]
+fn a_templated_task_is_what_its_spec_comes_to() {
+    let task =
+        |spec: &str| format!("{{ id: t, type: io.kestra.plugin.core.templating.TemplatedTask, spec: \"{spec}\" }}");
+    let run = |version: &str, spec: &str| {
+        let asserts = asserts("e", &["outputs.t.value == 'company.team.x'"]);
+        let flows =
+            flow("f", &format!("variables: {{ name: x, kind: debug.Return }}, tasks: [ {}, {asserts} ]", task(spec)));
+        at(version, &flows, "  - { at: 1m, execute: f }\n", 3)
+    };
+    let returns = "{ type: 'io.kestra.plugin.core.{{ vars.kind }}', format: '{{ flow.namespace }}.{{ vars.name }}' }";
+    for version in ["0.20", "1.3", "2.0"] {
+        let simulation = run(version, returns);
+        assert_eq!(tasks(&simulation.executions()[0]), "t=SUCCESS e=SUCCESS", "{version}: {:?}", told(&simulation));
+    }
+    for (spec, words) in [
+        ("{{ vars.none }}", "none"),
+        ("a: [", "its `spec` is no YAML"),
+        ("just words", "its `spec` is no task"),
+        ("{ message: hi }", "its `spec` has no `type`"),
+        ("{ type: io.kestra.plugin.core.flow.Parallel }", "The templated task must be a runnable task"),
+        (
+            "{ type: io.kestra.core.tasks.templating.TemplatedTask, spec: x }",
+            "The templated task cannot be of type 'io.kestra.plugin.core.templating.TemplatedTask'",
+        ),
+    ] {
+        let simulation = run("1.3", spec);
+        assert_eq!(tasks(&simulation.executions()[0]), "t=FAILED", "{spec}");
+        let said = told(&simulation).join("\n");
+        assert!(said.contains(words), "{spec}: {said}");
+    }
+    // It sends what such a task sends.
+    let simulation =
+        run("1.3", "{ type: io.kestra.plugin.slack.SlackIncomingWebhook, url: 'http://h/s', payload: '{}' }");
+    assert_eq!(simulation.sent().since(0).count(), 1);
+    // What is looked for in flows is named where it is not found there.
+    let simulation = run("1.3", "{ type: io.kestra.plugin.core.execution.Kill }");
+    let sent: Vec<String> = simulation.sent().since(0).map(|it| format!("{:?}", it.delivery)).collect();
+    assert!(sent.concat().contains("a TemplatedTask that comes to Kill"), "{sent:?}");
+}
+
+#[test]
+fn the_tasks_of_a_working_directory_outlive_their_worker() {
+    use std::sync::Arc;
+
+    use mock_kestra::random::Seed;
+    use mock_kestra::run::Session;
+    use mock_kestra::time::{Calendar, Duration};
+
+    let three = ["a", "b", "c"].map(|id| sleep(id, "")).join(", ");
+    for version in ["0.20", "1.3", "2.0"] {
+        for seed in 0..20 {
+            let text = format!(
+                "name: x\nkestra: \"{version}\"\nduration: 30m\n\
+                 cluster: {{ members: {{ webserver: 1, executor: 1, scheduler: 1, worker: {{ count: 2, threads: 1 }} }} }}\nflows:\n{}\
+                 commands:\n  - {{ at: 1m, execute: d }}\ntimeline:\n  - {{ at: {}s, kill: worker-{}, for: 10m }}\n",
+                directory(&three, ""),
+                65 + seed * 8,
+                1 + seed % 2,
+            );
+            let (plan, told) = read("x.yaml", &text, &NoFiles);
+            let plan = plan.unwrap_or_else(|| panic!("{}\n{text}", document::render(&told)));
+            let mut session = Session::new(Arc::new(plan), Seed(seed), Calendar::default()).endless();
+            for minute in 1..=25 {
+                session.advance(Instant::START + Duration::minutes(minute)).expect("no limit");
+                session.simulation().laws().unwrap_or_else(|why| panic!("{version} {seed} {minute}: {why}"));
+            }
+            let all = session.simulation().executions();
+            assert_eq!(tasks(&all[0]), "d=SUCCESS a=SUCCESS b=SUCCESS c=SUCCESS", "{version} {seed}");
+        }
     }
 }

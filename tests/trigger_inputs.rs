@@ -233,3 +233,32 @@ fn a_flow_in_a_scenario_is_judged_by_the_version_that_runs_it_whichever_the_file
         }
     }
 }
+
+#[test]
+fn a_webhook_that_gives_a_secret_input_starts_nothing() {
+    use std::sync::Arc;
+
+    use mock_kestra::random::Seed;
+    use mock_kestra::run::Session;
+    use mock_kestra::time::{Calendar, Duration, Instant};
+
+    let secret = "inputs: [ { id: token, type: SECRET, required: false }, { id: n, type: INT, required: false } ]";
+    let cast = "class java.lang.String cannot be cast to class java.util.Map";
+    for (gives, starts) in [
+        (", inputs: { token: \"{{ trigger.body.t }}\" }", false),
+        (", inputs: { token: plain, n: 3 }", false),
+        (", inputs: { token: null, n: 3 }", true),
+        (", inputs: { n: 3 }", true),
+    ] {
+        for version in ["1.3", "2.0"] {
+            let (plan, said) = read("x.yaml", &called(version, secret, gives, "{ t: hush }"), &NoFiles);
+            let said = document::render(&said);
+            assert_eq!(said.contains(cast), !starts, "{version} {gives}: {said}");
+            let mut session = Session::new(Arc::new(plan.expect("it is read")), Seed(1), Calendar::default()).endless();
+            session.advance(Instant::START + Duration::minutes(2)).expect("no limit");
+            let simulation = session.simulation();
+            assert_eq!(!simulation.executions().is_empty(), starts, "{version} {gives}");
+            assert_eq!(told(simulation).iter().any(|line| line.contains(cast)), !starts, "{:?}", told(simulation));
+        }
+    }
+}

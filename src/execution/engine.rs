@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::iterate::{Iteration, Looping};
+use super::rules::Part;
 use super::step::Step;
 use super::tree::Tree;
 use super::{Dialect, Done};
@@ -355,6 +356,15 @@ impl Execution {
     /// The task run that is let go on when somebody resumes the execution: the first that is PAUSED.
     pub fn paused(&self) -> Option<u32> {
         self.runs.iter().position(|run| run.state == State::Paused).map(|run| run as u32)
+    }
+
+    /// The task run of the WorkingDirectory in whose thread a task run is done. Its `errors` and `finally` are work like any
+    /// other (source).
+    pub fn directory(&self, tree: &Tree, run: u32) -> Option<u32> {
+        let it = self.run(run)?;
+        let parent = self.run(it.parent)?;
+        let part = tree.node(it.node)?.part;
+        (part == Part::Tasks && tree.is_directory(parent.node)).then_some(it.parent)
     }
 
     /// The task run of a number.

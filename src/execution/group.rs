@@ -145,7 +145,9 @@ impl Step<'_> {
             }
             // Its tasks run elsewhere.
             How::Loop(_) => Ok(0),
-            How::Sequential | How::AllowFailure | How::Parallel(_) | How::Dag(..) | How::Paused(_) => Ok(0),
+            How::Sequential | How::Directory | How::AllowFailure | How::Parallel(_) | How::Dag(..) | How::Paused(_) => {
+                Ok(0)
+            }
         }
     }
 

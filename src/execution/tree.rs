@@ -176,6 +176,11 @@ impl Tree {
         }
     }
 
+    /// Whether the tasks of a task run in one thread of one worker.
+    pub(super) fn is_directory(&self, node: u32) -> bool {
+        matches!(self.node(node).map(|node| &node.does), Some(Does::Group(Held { how: How::Directory, .. })))
+    }
+
     /// A task.
     pub fn node(&self, node: u32) -> Option<&Node> {
         self.nodes.get(node as usize)

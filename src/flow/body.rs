@@ -45,6 +45,8 @@ pub struct Group {
 pub enum How {
     /// One after another.
     Sequential,
+    /// One after another in one thread of one worker: a WorkingDirectory.
+    Directory,
     /// One after another; a failure is a warning, unless a task of its own `errors` fails.
     AllowFailure,
     /// At the same time, at most so many (0: all).

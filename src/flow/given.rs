@@ -98,6 +98,31 @@ pub fn secret_inputs<'v>(declared: &[Json], inputs: &'v Map<String, Json>) -> Ve
     texts.filter_map(Json::as_str).filter(|text| !text.is_empty()).collect()
 }
 
+/// The first input of the type SECRET to which a Webhook gives a value, and why no execution starts then: the webserver takes
+/// it for one that is encrypted, before it has rendered any (issue 15088 of Kestra, of 1.3.2; source of 1.3 and 2.0).
+pub fn unsealed(declared: &[Json], gives: &Map<String, Json>) -> Option<(String, String)> {
+    let mut secret = declared.iter().filter_map(Declared::new).filter(|input| input.kind == "SECRET");
+    let (id, class) = secret.find_map(|input| {
+        let class = match gives.get(input.id)? {
+            Json::Null => return None,
+            Json::String(_) => "String",
+            Json::Bool(_) => "Boolean",
+            Json::Number(number) if number.is_f64() => "Double",
+            Json::Number(_) => "Integer",
+            Json::Array(_) | Json::Object(_) => "",
+        };
+        Some((input.id, class))
+    })?;
+    let why = match class {
+        "" => format!("what it gives for the SECRET input `{id}` is not encrypted"),
+        class => format!(
+            "class java.lang.{class} cannot be cast to class java.util.Map (java.lang.{class} and java.util.Map are in \
+             module java.base of loader 'bootstrap')"
+        ),
+    };
+    Some((id.to_owned(), why))
+}
+
 /// An input as it is declared.
 struct Declared<'d> {
     id: &'d str,

@@ -30,17 +30,34 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
         "Labels" | "SetVariables" | "UnsetVariables" | "Resume" => Some(Body::Update),
         "Fail" => get(node, "condition").map(|_| Body::Fail),
         _ => match how(node, name) {
-            Some(how) if told && matches!(name, "WorkingDirectory" | "Worker") => {
-                let what = "the tasks of a WorkingDirectory take a thread of any worker each here";
-                reading.note(&node.place, what, "Kestra keeps one thread for all of them");
-                return Body::Group(Box::new(group(lists, reading, node, how, told)));
+            Some(how) => {
+                let group = group(lists, reading, node, how, told);
+                if told && group.how == How::Directory {
+                    retried(reading, node, &group);
+                }
+                return Body::Group(Box::new(group));
             }
-            Some(how) => return Body::Group(Box::new(group(lists, reading, node, how, told))),
             None => None,
         },
     };
     lists.held(reading, node);
     body.unwrap_or_default()
+}
+
+/// A worker leaves a WorkingDirectory with the first of its tasks that fails, and nobody goes on with it when that one is tried
+/// again (source: none of its tasks is ever created by an executor). What becomes of the execution then was not recorded.
+fn retried(reading: &mut Reading, node: &Node, group: &Group) {
+    let all = get(node, "retry").is_some();
+    let again = |task: &&Task| task.retry.as_ref().map_or(all, |retry| !retry.new_execution);
+    let run = group.branches.iter().flatten().rev().filter(|task| !task.disabled);
+    for task in run.skip(1).filter(again) {
+        let what = format!("not simulated: what follows the `retry` of the task `{}` in a WorkingDirectory", task.id);
+        reading.warning(
+            &node.place,
+            what,
+            "the tasks behind it run here when it has ended well; put it last, or outside",
+        );
+    }
 }
 
 /// A Kill of its own execution, which spares what that has started.
@@ -57,8 +74,8 @@ fn how(node: &Node, name: &str) -> Option<How> {
         None => Some(usual),
     };
     Some(match name {
-        // A worker does what a WorkingDirectory holds; here it hands each of them back.
-        "Sequential" | "WorkingDirectory" | "Worker" => How::Sequential,
+        "Sequential" => How::Sequential,
+        "WorkingDirectory" | "Worker" => How::Directory,
         "LoopUntil" | "WaitFor" => How::Until(Box::new(until(node)?)),
         "AllowFailure" => How::AllowFailure,
         "Parallel" => How::Parallel(most("concurrent", 0)?),

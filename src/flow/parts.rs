@@ -123,6 +123,9 @@ const INPUTS: &[&str] = &[
     "SECRET",
     "EMAIL",
     "ENUM",
+    "FORM",
+    "OBJECT",
+    "TABLE",
 ];
 
 /// `inputs`: each has a type, in capitals.

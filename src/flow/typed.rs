@@ -76,7 +76,7 @@ pub fn typed(kind: &str, item: Option<&str>, value: Json) -> Result<Json, Wrong>
         }
         "YAML" if value.is_object() || value.is_array() => value,
         "YAML" => yaml(&words)?,
-        "FILE" => value,
+        "FILE" | "FORM" | "OBJECT" | "TABLE" => value,
         _ => Json::String(words),
     })
 }
@@ -133,7 +133,7 @@ fn float(text: &str) -> Option<Json> {
 }
 
 /// What a text in YAML holds.
-fn yaml(text: &str) -> Result<Json, Wrong> {
+pub(super) fn yaml(text: &str) -> Result<Json, Wrong> {
     let source = Arc::new(Source { name: "YAML".to_owned(), text: text.to_owned() });
     let (root, told) = document::parse_jackson(&source);
     match told.iter().find(|told| told.severity == Severity::Error) {

@@ -3,6 +3,7 @@
 //! Only what could change a number is told. Nothing is told of what is switched off: it would not run in Kestra either.
 
 use super::parts::get;
+use super::templated::is_templated;
 use super::trigger::{Calendar, Comparison, Condition, Test};
 use super::{Body, Task, Trigger, TriggerAction, typed};
 use crate::document::{Node, Object, Reading, Value};
@@ -90,11 +91,15 @@ const TASKS: &[(&str, &str)] = &[
     ("Subflow", STARTS),
     ("Flow", STARTS),
     ("ForEachItem", STARTS),
-    ("Template", "it runs as one plain task here, and none of the tasks of its template"),
+    (
+        "Template",
+        "it runs as one plain task here: templates are no flows, and servers have none unless `kestra.templates.enabled`; \
+         write its tasks into the flow, or into one that a Subflow starts",
+    ),
     ("Pause", "it runs as one plain task here, nothing waits: its `onPause` is no work for a worker"),
     ("Exit", "the execution goes on here"),
     ("Kill", "with `propagateKill` it kills nothing here, and the execution goes on"),
-    ("TemplatedTask", "it runs as one plain task here, and not as the task that its `spec` comes to"),
+    ("TemplatedTask", "it runs as one plain task here: it has no `spec` that is a text"),
 ];
 
 /// Tasks that no worker runs.
@@ -188,9 +193,18 @@ pub(super) fn flow(reading: &mut Reading, object: &Object<'_>) {
     }
 }
 
+/// Types of inputs of 2.0 whose values are not looked at.
+const OPEN: &[&str] = &["FORM", "OBJECT", "TABLE"];
+
 /// Tells what is not simulated of an input.
 fn input(reading: &mut Reading, node: &Node) {
     let id = get(node, "id").and_then(text).unwrap_or_default();
+    let kind = get(node, "type").filter(|node| text(node).is_some_and(|kind| OPEN.contains(&kind)));
+    if let Some(node) = kind {
+        let kind = text(node).unwrap_or_default();
+        let what = format!("not simulated: what the type {kind} asks of the input `{id}`");
+        reading.warning(&node.place, what, "any value is taken here, as it is given");
+    }
     let validator = get(node, "validator");
     // What is no pattern anywhere is refused.
     let unknown = |pattern: &str| typed::whole(pattern).is_none() && !pattern::refused(pattern);
@@ -210,7 +224,7 @@ fn text(node: &Node) -> Option<&str> {
 /// Tells what is not simulated of a task.
 pub(super) fn task(reading: &mut Reading, object: &Object<'_>, task: &Task) {
     let id = &task.id;
-    let plain = task.body == Body::Work;
+    let plain = task.body == Body::Work && !is_templated(task);
     let row = core(&task.kind).filter(|_| plain).and_then(|name| TASKS.iter().find(|(known, _)| *known == name));
     if let Some((name, instead)) = row
         && let Some(entry) = object.entry("type")

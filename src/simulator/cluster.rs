@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::controller::Link;
 use super::event::Event;
+use super::jobs::Thread;
 use super::member::Member;
 use super::meters::{Meter, Subject};
 use super::queue::{Message, Queue, QueueKind};
@@ -19,6 +20,8 @@ pub(super) struct Cluster {
     pub(super) link: Link,
     /// By role: the members whose processes do its work, in the order of the plan.
     runners: [Vec<usize>; Role::ALL.len()],
+    /// Where a task of a WorkingDirectory ends in this moment.
+    pub(super) thread: Option<Thread>,
 }
 
 impl Cluster {
@@ -30,6 +33,7 @@ impl Cluster {
             members: plan.cluster.members.iter().map(|member| Member::new(plan, member)).collect(),
             queues: QueueKind::ALL.into_iter().map(Queue::new).collect(),
             link: Link::default(),
+            thread: None,
         }
     }
 

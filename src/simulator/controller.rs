@@ -173,7 +173,7 @@ mod tests {
 
     fn order(number: u64) -> JobOrder {
         let work = Work::Task { slot: 0, number, flow: 0, task: 0, run: 0, attempt: 1 };
-        JobOrder { work, created: Instant::START, resubmitted: false }
+        JobOrder { work, created: Instant::START, resubmitted: false, within: None }
     }
 
     fn name(cluster: &Cluster, member: Option<usize>) -> &str {

@@ -56,6 +56,10 @@ pub(super) fn of_webhook(
     if gives.is_empty() {
         return Ok(Map::new());
     }
+    let declared = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| flow.declared());
+    if let Some((_, why)) = flow::unsealed(declared, gives) {
+        return Err(why);
+    }
     let origin = Origin { trigger: trigger.cloned(), ..Origin::default() };
     let render = &mut |template: &str| rendered(cx, (flow, Some(&origin)), template);
     let given = execution::deep_map(gives, render).map_err(|why| cx.secrets.mask_words(&why))?;

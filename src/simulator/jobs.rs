@@ -7,7 +7,7 @@ use super::event::Event;
 use super::lines::LineAbout;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
-use super::worker::{JobOrder, Outcome, RunningWork, TaskEnd, Work};
+use super::worker::{Directory, JobOrder, Outcome, RunningWork, TaskEnd, Work};
 use super::{Job, RunningJob};
 use crate::flow::{Span, State};
 use crate::profile::LineKind;
@@ -15,6 +15,20 @@ use crate::profile::{Quirk, Role};
 use crate::random::noise;
 use crate::scenario::RealAnswer;
 use crate::time::Duration;
+
+/// A thread in which a task of a WorkingDirectory has just ended.
+#[derive(Clone, Debug)]
+pub(super) struct Thread {
+    member: usize,
+    /// The flow and number of the execution.
+    key: (u32, u64),
+    within: Directory,
+    /// Who is told of that, and what.
+    pub(super) executor: usize,
+    pub(super) ended: Message,
+    /// The next one has begun.
+    goes_on: bool,
+}
 
 impl Cluster {
     /// Gives a job to a worker, through the controller where there is one.
@@ -45,6 +59,8 @@ impl Cluster {
             return self.drop_job(cx, member, &order);
         }
         let now = cx.now;
+        // The thread of a WorkingDirectory makes a task run when it comes to it (source).
+        let order = if order.within.is_some() { JobOrder { created: now, ..order } } else { order };
         let outcome = outcome(cx, &order.work, self.members[member].disk_full());
         let timeout = timeout(cx, &order.work);
         let outcome = cx.send(&order.work, outcome, timeout);
@@ -125,9 +141,39 @@ impl Cluster {
             Work::Task { .. } => self.task_ends(cx, member, &job),
             Work::Trigger { .. } => self.evaluation_ends(cx, member, &job),
         }
+        if self.thread.is_none() {
+            self.fill_threads(cx, member);
+            self.pace(cx, member);
+        }
+        true
+    }
+
+    /// The member in whose thread the next task of a WorkingDirectory begins, if one has just ended there.
+    pub(super) fn thread_of(&self, key: (u32, u64), within: Directory) -> Option<usize> {
+        let thread = self.thread.as_ref().filter(|it| !it.goes_on && it.key == key && it.within.run == within.run)?;
+        Some(thread.member)
+    }
+
+    /// The next task of a WorkingDirectory begins in its thread.
+    pub(super) fn goes_on(&mut self, cx: &mut Context, member: usize, order: JobOrder) {
+        self.thread.iter_mut().for_each(|thread| thread.goes_on = true);
+        if let Some(process) = &mut self.members[member].process {
+            process.worker.goes_on();
+        }
+        self.start_job(cx, member, order);
+    }
+
+    /// What a job of a WorkingDirectory came to has been looked at: unless the next one has begun, its thread is free. Its own
+    /// end is counted then, and its beginning never is (source of 0.20, 1.3 and 2.0).
+    pub(super) fn leave_thread(&mut self, cx: &mut Context) {
+        let Some(Thread { member, key: (flow, _), within, goes_on, .. }) = self.thread.take() else { return };
+        if !goes_on {
+            let subject = Subject::Task(flow, within.task);
+            self.count(cx, member, Meter::WorkerEnded, subject);
+            self.time(cx, member, Meter::WorkerDuration, subject, cx.now.since(within.created));
+        }
         self.fill_threads(cx, member);
         self.pace(cx, member);
-        true
     }
 
     fn task_ends(&mut self, cx: &mut Context, member: usize, job: &RunningWork) {
@@ -170,8 +216,16 @@ impl Cluster {
             }
             Fate::TooBig | Fate::Told => {}
         }
-        let end = TaskEnd { state, duration, flow, run, attempt };
-        self.send(cx, QueueKind::WorkerTaskResult, Message::TaskEnded { slot, number, end });
+        let ended = Message::TaskEnded { slot, number, end: TaskEnd { state, duration, flow, run, attempt } };
+        // What comes next in the thread of a WorkingDirectory its worker knows by itself; the executor does here what it would
+        // do of it a moment later.
+        let executor = job.order.within.and_then(|within| Some((within, self.pick(cx, Role::Executor, number)?)));
+        match executor {
+            Some((within, executor)) => {
+                self.thread = Some(Thread { member, key: (flow, number), within, executor, ended, goes_on: false });
+            }
+            None => self.send(cx, QueueKind::WorkerTaskResult, ended),
+        }
     }
 
     fn evaluation_ends(&mut self, cx: &mut Context, member: usize, job: &RunningWork) {
@@ -307,7 +361,9 @@ fn describe(cx: &Context, job: &RunningWork) -> RunningJob {
             let mut history = vec![("CREATED", job.order.created)];
             // Handed to a worker some 40 ms before it starts when a thread is free (recorded).
             let submitted = (job.order.created + Duration::milliseconds(30)).min(job.started);
-            history.push(("SUBMITTED", submitted));
+            if job.order.within.is_none() {
+                history.push(("SUBMITTED", submitted));
+            }
             if job.order.resubmitted {
                 history.push(("RESUBMITTED", job.started));
             }

@@ -241,7 +241,7 @@ mod tests {
 
     fn order() -> JobOrder {
         let work = Work::Task { slot: 0, number: 1, flow: 0, task: 0, run: 0, attempt: 1 };
-        JobOrder { work, created: second(0), resubmitted: false }
+        JobOrder { work, created: second(0), resubmitted: false, within: None }
     }
 
     /// An executor and a worker that the cluster knows.

@@ -244,6 +244,10 @@ impl Simulation {
         if !self.cluster.job_ends(&mut self.cx, member, turn) {
             return;
         }
+        if let Some((executor, ended)) = self.cluster.thread.as_ref().map(|thread| (thread.executor, thread.ended)) {
+            self.take(executor, ended);
+            self.cluster.leave_thread(&mut self.cx);
+        }
         self.close_if_idle(member);
         if self.cluster.link.paused() {
             self.cluster.kick(&mut self.cx, QueueKind::WorkerJob);

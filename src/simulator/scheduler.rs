@@ -504,7 +504,7 @@ impl Scheduler {
         cx.truth.polls += 1;
         cluster.produce(cx, scheduler, Class::WorkerJob, 1);
         let work = Work::Trigger { trigger, flow, index, evaluation };
-        let order = JobOrder { work, created: cx.now, resubmitted: false };
+        let order = JobOrder { work, created: cx.now, resubmitted: false, within: None };
         cluster.send(cx, QueueKind::WorkerJob, Message::Job(order));
     }
 

@@ -10,7 +10,7 @@ use super::heard::{Heard, stored};
 use super::outbox::{Prepared, Spans};
 use super::variables;
 use crate::execution::{self, Dialect, Done, Reads, Toggle};
-use crate::flow::{Body, Flow, Span, Task, TriggerAction};
+use crate::flow::{self, Body, Flow, Span, Task, TriggerAction};
 use crate::notify::{self, Asked, Kind};
 use crate::pebble::Template;
 use crate::scenario::Plan;
@@ -63,7 +63,7 @@ impl Telling {
                 let known = |it: &notify::Dialect| notify::not_simulated(&task.properties, it.pebble).is_empty();
                 // What asks for something that is not simulated ends as its `behaviour` says.
                 let spans = [&task.sleep, &task.timeout].into_iter().flatten().any(|span| span.written().is_none());
-                sends(task) || (spans || needed()) && dialect.as_ref().is_some_and(known)
+                sends(task) || (spans || needed() || flow::is_templated(task)) && dialect.as_ref().is_some_and(known)
             };
             let tasks: Vec<bool> = flow.all_tasks().into_iter().map(worked_out).collect();
             let tasks = if tasks.contains(&true) { tasks.into() } else { Box::default() };
@@ -105,6 +105,15 @@ impl Telling {
                 return Some((Prepared::Done(Arc::new(done)), Spans { failed: true, ..Spans::default() }));
             }
         };
+        let meant;
+        let task = match templated(task, dialect, &mut render) {
+            None => task,
+            Some(Ok(task)) => {
+                meant = task;
+                &meant
+            }
+            Some(Err(prepared)) => return Some((prepared, spans)),
+        };
         if !sends(task) {
             let done = execution::work(&task.kind, &task.properties, None, &mut render).unwrap_or_default();
             let done = switching(cx, done);
@@ -134,6 +143,35 @@ impl Telling {
         };
         Some((prepared, spans))
     }
+}
+
+/// The task that a TemplatedTask comes to; none of another one.
+///
+/// # Errors
+/// It comes to none that a worker runs, or to one that is not simulated so.
+fn templated(
+    task: &Task,
+    dialect: &notify::Dialect,
+    render: &mut execution::Render<'_>,
+) -> Option<Result<Task, Prepared>> {
+    /// What these do to executions is done where they are found in a flow, and looked for there.
+    const ELSEWHERE: &[&str] = &["Count", "Counts", "Kill", "Resume", "Sleep"];
+    let spec = task.properties.get("spec").and_then(Json::as_str).filter(|_| flow::is_templated(task))?;
+    let meant = match render(spec).and_then(|spec| flow::templated(&spec)) {
+        Ok(meant) => meant,
+        Err(error) => {
+            let done = Done { error: Some(error), unsound: true, ..Done::default() };
+            return Some(Err(Prepared::Done(Arc::new(done))));
+        }
+    };
+    let name = flow::core(&meant.kind).unwrap_or_default();
+    if ELSEWHERE.contains(&name) {
+        return Some(Err(Prepared::NotSimulated(format!("a TemplatedTask that comes to {name}"))));
+    }
+    Some(match notify::not_simulated(&meant.properties, dialect.pebble).into_iter().next() {
+        Some(what) => Err(Prepared::NotSimulated(format!("a TemplatedTask that comes to {}: {what}", meant.kind))),
+        None => Ok(meant),
+    })
 }
 
 /// What the durations of a task come to that are no durations as they stand.

@@ -14,6 +14,17 @@ pub(super) struct JobOrder {
     pub(super) created: Instant,
     /// It was handed out before, to a worker that died.
     pub(super) resubmitted: bool,
+    /// The WorkingDirectory whose thread does it.
+    pub(super) within: Option<Directory>,
+}
+
+/// A task run of a WorkingDirectory: one thread of one worker does its tasks, one after another (source of 0.20, 1.3, 2.0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Directory {
+    pub(super) run: u32,
+    pub(super) task: u32,
+    /// When it was created.
+    pub(super) created: Instant,
 }
 
 /// The work of a job.
@@ -92,6 +103,11 @@ impl Worker {
             completed: 0,
             busy: Duration::ZERO,
         }
+    }
+
+    /// The job that has just ended is one part of what its thread does: the next one begins.
+    pub(super) fn goes_on(&mut self) {
+        self.completed = self.completed.saturating_sub(1);
     }
 
     /// Takes a job from the queue.
@@ -256,7 +272,7 @@ mod tests {
 
     fn order(number: u64) -> JobOrder {
         let work = Work::Task { slot: 0, number, flow: 0, task: 0, run: 0, attempt: 1 };
-        JobOrder { work, created: Instant::START, resubmitted: false }
+        JobOrder { work, created: Instant::START, resubmitted: false, within: None }
     }
 
     /// A worker of two threads that was given three jobs.

@@ -340,6 +340,20 @@ fn known_words(family: Family, edition: Edition) -> impl Iterator<Item = &'stati
         .map(|(_, word, _, _)| *word)
 }
 
+/// The first input of a type that another version has and this one has not.
+pub(super) fn of_types(flow: &Node, edition: Edition) -> Option<Refusal> {
+    let Value::Sequence(inputs) = &get(flow, "inputs")?.value else { return None };
+    inputs.iter().filter_map(|input| get(input, "type")).find_map(|kind| {
+        let Value::Scalar { text, .. } = &kind.value else { return None };
+        let mut known = known_words(Family::Input, edition);
+        (!known.any(|word| word == text)).then(|| Refusal {
+            words: format!("Invalid type: {text}"),
+            place: kind.place.clone(),
+            advice: crate::document::instead(text, known_words(Family::Input, edition)),
+        })
+    })
+}
+
 /// A value as Java prints it.
 fn java(value: &serde_json::Value) -> String {
     match value {

@@ -35,7 +35,7 @@ use super::outbox::Prepared;
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::telling::Telling;
-use super::worker::{JobOrder, TaskEnd, Work};
+use super::worker::{Directory, JobOrder, TaskEnd, Work};
 use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch, Toggle};
 use crate::flow::{State, TriggerAction};
@@ -321,12 +321,15 @@ impl Executor {
                     }
                 }
                 Command::Start { run, first } => {
-                    if first && event != Step::Begin {
+                    // A worker makes the task runs of a WorkingDirectory itself (source).
+                    if first && event != Step::Begin && self.directory(cx, slot, run).is_none() {
                         let flow = self.executions.get(slot).map_or(0, |it| it.flow);
                         cluster.count(cx, executor, Meter::TaskRunNext, Subject::FlowState(flow, State::Running));
                     }
                     self.start(cx, cluster, executor, slot, run);
                 }
+                // One of a WorkingDirectory that its worker has skipped.
+                Command::Enter { run } if self.directory(cx, slot, run).is_some() => {}
                 Command::Enter { .. } => self.enter(cx, cluster, executor, slot, event),
                 Command::Leave { run } => self.leave(cx, cluster, executor, slot, run),
                 Command::Retry { run, after } => self.retry_task(cx, cluster, executor, slot, (run, after)),
@@ -373,12 +376,25 @@ impl Executor {
             cx.outbox.prepare((flow, number), run, prepared);
         }
         cx.truth.attempts += 1;
-        message(cx, cluster, executor, flow, State::Running);
-        cluster.count(cx, executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
-        cluster.tell(cx, executor, Moment::TaskRun);
+        let within = self.directory(cx, slot, run);
+        if within.is_none() {
+            message(cx, cluster, executor, flow, State::Running);
+            cluster.count(cx, executor, Meter::TaskRunCreated, Subject::FlowState(flow, State::Running));
+            cluster.tell(cx, executor, Moment::TaskRun);
+        }
         let work = Work::Task { slot, number, flow, task, run, attempt };
-        let order = JobOrder { work, created: cx.now, resubmitted: false };
-        cluster.send(cx, QueueKind::WorkerJob, Message::Job(order));
+        let order = JobOrder { work, created: cx.now, resubmitted: false, within };
+        match within.and_then(|within| cluster.thread_of((flow, number), within)) {
+            Some(member) => cluster.goes_on(cx, member, order),
+            None => cluster.send(cx, QueueKind::WorkerJob, Message::Job(order)),
+        }
+    }
+
+    /// The WorkingDirectory in whose thread a task run is done.
+    fn directory(&self, cx: &Context, slot: u32, run: u32) -> Option<Directory> {
+        let Execution { flow, ref it, .. } = *self.executions.get(slot)?;
+        let run = it.directory(&cx.flows.get(flow as usize)?.tree, run)?;
+        it.run(run).map(|&execution::TaskRun { node: task, created, .. }| Directory { run, task, created })
     }
 
     /// A worker says that it runs an attempt of a task run.

@@ -36,6 +36,13 @@ impl Trap<'_, '_> {
 
     pub(super) fn webhook(&mut self) {
         self.inputs(self.trigger.gives.inputs.keys().map(String::as_str));
+        if let Some((id, why)) = flow::unsealed(self.asking.own.declared(), &self.trigger.gives.inputs) {
+            let place = self.at("inputs");
+            let advice = format!(
+                "leave the SECRET input `{id}` out of `inputs`, with `required: false`, and let tasks read `trigger.body`"
+            );
+            return self.cannot(&place, &format!("no execution starts, it is answered 500: {why}"), advice);
+        }
         // Where it gives none, nobody looks.
         let refused = if self.trigger.gives.inputs.is_empty() { None } else { self.refused() };
         if let Some((why, advice)) = refused {
