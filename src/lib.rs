@@ -16,7 +16,7 @@
 //! the forms of `java`. What differs between Kestra versions is data: a `profile`. `metrics` is Micrometer's registry and its
 //! text format, `management` the pure functions that answer requests. `monitor` is a Prometheus in virtual time: it sees
 //! scraped samples only, and evaluates rules with `promql`. `run` runs a plan to its end and gives a [`report`]; `lab` learns
-//! from many runs; `server` puts it on sockets at the pace of a clock; `cli` is the command line. `document` reads YAML with
+//! from many runs; `history` carries what a Prometheus would have stored to another one; `server` puts it on sockets at the pace of a clock; `cli` is the command line. `document` reads YAML with
 //! positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
 //!
 //! # Invariants
@@ -114,6 +114,10 @@ mod flow;
 pub mod gotemplate;
 #[cfg(not(feature = "internals"))]
 mod gotemplate;
+#[cfg(all(feature = "cli", feature = "internals"))]
+pub mod history;
+#[cfg(all(feature = "cli", not(feature = "internals")))]
+mod history;
 #[cfg(feature = "internals")]
 pub mod java;
 #[cfg(not(feature = "internals"))]

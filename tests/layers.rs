@@ -47,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "time",
         ],
     ),
+    ("history", &["monitor", "promql"]),
     ("lab", &["parallel", "scenario", "simulator", "monitor", "promql", "report", "run", "random", "time"]),
     (
         "server",
@@ -80,6 +81,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "run",
             "monitor",
             "promql",
+            "history",
             "lab",
             "server",
             "random",
@@ -100,6 +102,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("webpki_roots", &["server"]),
     ("prometheus", &["server"]),
     ("clap", &["cli"]),
+    ("snap", &["history"]),
     ("granit_parser", &["document"]),
     ("annotate_snippets", &["document"]),
     ("rand_chacha", &["random"]),

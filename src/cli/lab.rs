@@ -10,7 +10,7 @@ use super::judge::failed_run;
 use super::rules::Rules;
 use super::told::Told;
 use super::watched::Watched;
-use super::{Exit, Format, Runs, calendar, complain, load, print};
+use super::{Exit, Format, Runs, calendar, complain, history, load, print};
 use crate::document::{self, Source, Value};
 use crate::lab;
 use crate::random::Seed;
@@ -82,6 +82,15 @@ pub(super) struct Export {
 enum What {
     /// A test file for `promtool test rules`
     Promtool(Promtool),
+    /// The past of the cluster as a Prometheus would have stored it: text of OpenMetrics with timestamps
+    #[command(after_long_help = history::MEANING)]
+    Openmetrics(history::OpenMetricsExport),
+    /// The past of the cluster as blocks of Prometheus, by the promtool that is on the PATH
+    #[command(after_long_help = history::MEANING)]
+    Tsdb(history::Tsdb),
+    /// The past of the cluster by remote write, into Prometheus, Mimir, VictoriaMetrics and others
+    #[command(after_long_help = history::MEANING)]
+    RemoteWrite(history::Remote),
 }
 
 #[derive(Debug, Args)]
@@ -102,8 +111,12 @@ struct Promtool {
 
 impl Export {
     pub(super) fn run(&self) -> Exit {
-        let What::Promtool(export) = &self.what;
-        export.run()
+        match &self.what {
+            What::Promtool(export) => export.run(),
+            What::Openmetrics(export) => export.run(),
+            What::Tsdb(export) => export.run(),
+            What::RemoteWrite(export) => export.run(),
+        }
     }
 }
 

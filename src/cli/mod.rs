@@ -11,6 +11,7 @@ mod check;
 mod explain;
 mod fuzz;
 mod healthcheck;
+mod history;
 mod judge;
 mod lab;
 mod load;

@@ -49,7 +49,7 @@ fn semantics(text: &str) -> Result<Semantics, String> {
     found.ok_or_else(|| "write 3, 2, 2.53 or 2.42".to_owned())
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let interval: Duration = text.parse()?;
     let fits = interval >= Duration::milliseconds(100) && interval <= Duration::minutes(60);
     if fits { Ok(interval) } else { Err("write a duration from 100ms to 1h".to_owned()) }
@@ -65,6 +65,11 @@ impl Rules {
         }
         let all = Alone::parse_from(["rules"]).rules;
         Rules { rules, prometheus, ..all }
+    }
+
+    /// The same with members that are scraped this often, when it is said.
+    pub(super) fn scraped_each(self, scrape_interval: Option<Duration>) -> Rules {
+        Rules { scrape_interval, ..self }
     }
 
     /// How a run is watched with these rules, and the files they are in. None when something is wrong: it has been told.

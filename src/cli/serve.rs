@@ -65,6 +65,9 @@ pub(super) struct Serve {
     /// Date of the scenario's start: a date, or `now` [default: that of the scenario, else now]
     #[arg(long, value_parser = super::start)]
     start: Option<jiff::Timestamp>,
+    /// The cluster has lived so long before now: executions, counters and uptimes have a past [default: the scenario's `age`]
+    #[arg(long, value_name = "DURATION", value_parser = super::history::span)]
+    history: Option<Duration>,
     /// Send no notification of a flow: receivers answer as the scenario says, all others take what they get
     #[arg(long, conflicts_with_all = ["webhook_override", "mail_override", "ca_file"])]
     no_send: bool,
@@ -134,6 +137,16 @@ impl Serve {
         let Some(mut plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut Told::default()) else {
             return Exit::Input;
         };
+        if let Some(history) = self.history {
+            if plan.cluster.booting {
+                complain(&format!(
+                    "error: --history: the cluster of {} boots at its start, it has no past\n",
+                    plan.name
+                ));
+                return Exit::Input;
+            }
+            plan.cluster.age = history;
+        }
         if self.no_stop {
             plan.settings.disable("stop");
         }

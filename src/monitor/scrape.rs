@@ -215,6 +215,12 @@ impl Monitor {
         &self.targets
     }
 
+    /// Every sample is of use from here on, also of metrics that no rule reads. To be said before the first scrape.
+    #[cfg(feature = "cli")]
+    pub fn keep_all(&mut self) {
+        self.wanted = None;
+    }
+
     /// Begins a scrape that was answered, at an instant in milliseconds since 1970.
     pub fn scrape(&mut self, target: usize, time: i64) -> Scrape<'_> {
         let mut samples = std::mem::take(&mut self.taken);

@@ -18,6 +18,8 @@ mod orders;
 mod page;
 mod paged;
 mod paging;
+#[cfg(feature = "cli")]
+mod past;
 mod rules;
 pub mod session;
 mod targets;
@@ -42,6 +44,8 @@ pub use heard::{HeardLine, Hearing, TriggerHearing, hearing};
 pub use live::{ActiveAlert, DueAlert};
 pub use page::{AlertPath, PageExplanation, explain_page};
 pub use paging::Paging;
+#[cfg(feature = "cli")]
+pub use past::Past;
 pub use session::{Refused, Session};
 pub use watch::{Remark, Scraping, Watch};
 

@@ -117,6 +117,19 @@ impl Session {
         self
     }
 
+    /// The same, watched by a Prometheus that has begun then, if not before: it scrapes everything, and hands it to a sink.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(super) fn handing_all_to(mut self, watch: &Watch, begin: Instant, sink: Box<dyn Sink + Send>) -> Session {
+        let mut watching = Watching::from(watch, &self.plan, &self.simulation, begin);
+        watching.only_hand_to(sink);
+        self.watching = Some(watching);
+        if let Some(scaling) = &mut self.scaling {
+            scaling.prometheus = None;
+        }
+        self
+    }
+
     /// The same, with all turns of its watch on a grid from the start on.
     #[must_use]
     pub(super) fn on_grid(mut self) -> Session {

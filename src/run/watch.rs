@@ -226,7 +226,11 @@ fn every(member: usize, interval: Duration, plan: &Plan) -> (Found, Located) {
 
 impl Watching {
     pub(super) fn new(watch: &Watch, plan: &Plan, simulation: &Simulation) -> Watching {
-        let begin = simulation.born().max(Instant::START.before(BEFORE));
+        Watching::from(watch, plan, simulation, simulation.born().max(Instant::START.before(BEFORE)))
+    }
+
+    /// A watch whose Prometheus has begun then.
+    pub(super) fn from(watch: &Watch, plan: &Plan, simulation: &Simulation, begin: Instant) -> Watching {
         // Each target and each group has its own place in its interval, as in a real Prometheus.
         let first = |name: &str, interval: Duration| {
             let phase = noise(simulation.seed().0 ^ name_key(name), 0x5c2a);
@@ -284,6 +288,14 @@ impl Watching {
             paged,
             gone,
         }
+    }
+
+    /// Keeps no sample longer than somebody may ask for it, and scrapes every series: all goes to a sink.
+    #[cfg(feature = "cli")]
+    pub(super) fn only_hand_to(&mut self, sink: Box<dyn Sink + Send>) {
+        self.monitor.keep_all();
+        self.window = Duration::minutes(1);
+        self.sink = Some(sink);
     }
 
     /// Hands all samples to a sink as well, as they are scraped.

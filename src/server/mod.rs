@@ -14,6 +14,8 @@ mod listener;
 mod log;
 mod own_metrics;
 mod post;
+#[cfg(feature = "cli")]
+mod remote_write;
 mod sending;
 mod world;
 
@@ -37,6 +39,8 @@ pub use alerts::Alertmanager;
 pub use clock::{Clock, Hand};
 pub use log::{Detail, RequestLog};
 pub use post::LostLog;
+#[cfg(feature = "cli")]
+pub(crate) use remote_write::{RemoteWriter, Taker};
 pub use sending::{MailServer, Receiver, Sending, authorities};
 
 /// Where and how to serve a session.

@@ -1,0 +1,339 @@
+//! `export openmetrics`, `export tsdb`, `export remote-write`: the past of a cluster for another Prometheus.
+
+mod blocks;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use clap::Args;
+
+use super::rules::{self, Rules};
+use super::told::Told;
+use super::{Exit, complain, load, to_terminal, told_enough};
+use crate::document::Severity;
+use crate::history::{END, OpenMetrics, RemoteWrite};
+use crate::monitor::Sink;
+use crate::profile::Profile;
+use crate::random::Seed;
+use crate::run::{Past, Scraping, Watch};
+use crate::scenario::{Plan, limits};
+use crate::server::{RemoteWriter, Taker};
+use crate::time::{Calendar, Duration, Instant};
+
+pub(super) use blocks::Tsdb;
+
+/// What every export of the past says at the end of its help.
+pub(super) const MEANING: &str = "\
+The scenario ends at --until: its timeline stands at the end of the past, and before its start the cluster has lived as long as
+--from asks for. With `--ends-at 0s` the past ends where the scenario starts, as that of `serve --history` does. Samples are
+those of a Prometheus that scrapes every member: labels, `up` and scrape_* series included. Where a series ends Prometheus
+stores a marker: remote write carries it, OpenMetrics and with it blocks of promtool cannot (its `NaN` is the ordinary one), so
+that a series is seen there for five minutes after its end.";
+
+/// Virtual time from one look at what has come to the next: what waits in between is the memory it takes.
+const STEP: Duration = Duration::seconds(5);
+
+/// Samples from which on a request of remote write is sent.
+const REQUEST: usize = 100_000;
+
+/// Which past.
+#[derive(Debug, Args)]
+pub(super) struct History {
+    /// Scenario, by shipped name or path
+    scenario: String,
+    #[command(flatten)]
+    extras: load::Extras,
+    /// Version of Kestra, instead of that of the scenario
+    #[arg(long, value_parser = super::versions())]
+    kestra: Option<&'static Profile>,
+    /// Where the past begins: so long before --until, such as -24h, or a date
+    #[arg(long, default_value = "-24h", value_parser = when, allow_hyphen_values = true)]
+    from: When,
+    /// Where it ends: a date, or `now`
+    #[arg(long, default_value = "now", value_parser = super::start)]
+    until: jiff::Timestamp,
+    /// Instant of the scenario that is at --until [default: its end]
+    #[arg(long, value_name = "DURATION")]
+    ends_at: Option<Duration>,
+    /// Members are scraped this often [default: 15s, or what --prometheus says]
+    #[arg(long, value_parser = rules::interval)]
+    every: Option<Duration>,
+    /// A prometheus.yml, or ServiceMonitor and PodMonitor manifests: jobs, targets, relabelling and intervals are used
+    #[arg(long, value_name = "FILE")]
+    prometheus: Option<String>,
+    /// Seed of all randomness: a number, or `random`
+    #[arg(long, default_value = "1", value_parser = super::seed)]
+    seed: Seed,
+}
+
+/// `--from`.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    Before(Duration),
+    Date(jiff::Timestamp),
+}
+
+fn when(text: &str) -> Result<When, String> {
+    let before = text.strip_prefix('-').map(str::parse);
+    match before {
+        Some(Ok(span)) => Ok(When::Before(span)),
+        _ => text.parse().map(When::Date).map_err(|_| {
+            "write how long before --until, such as -24h, or a date with its zone such as 2026-01-05T08:00:00Z"
+                .to_owned()
+        }),
+    }
+}
+
+/// `serve --history`: how long a cluster has lived.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let span: Duration = text.parse()?;
+    let fits = span <= limits::DURATION;
+    if fits { Ok(span) } else { Err("write a duration up to 400d".to_owned()) }
+}
+
+/// A past that is sound: the plan has the age it needs.
+#[derive(Debug)]
+struct Sound {
+    plan: Plan,
+    watch: Watch,
+    seed: Seed,
+    calendar: Calendar,
+    from: Instant,
+    to: Instant,
+    /// `from` in milliseconds since 1970.
+    first: i64,
+}
+
+impl History {
+    /// What is exported; what is wrong has been told.
+    fn read(&self) -> Option<Sound> {
+        let mut told = Told::default();
+        let plan = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told)?;
+        let watch = self.watch(&plan, &mut told)?;
+        let sound = self.sound(plan, watch);
+        sound.map_err(|why| complain(&format!("error: {why}\n"))).ok()
+    }
+
+    fn watch(&self, plan: &Plan, told: &mut Told) -> Option<Watch> {
+        if self.prometheus.is_none() {
+            let every = self.every.unwrap_or(Duration::seconds(15));
+            return Some(Watch { scraping: Scraping::Every(every), ..Watch::default() });
+        }
+        let rules = Rules::of(Vec::new(), self.prometheus.clone()).scraped_each(self.every);
+        let (watch, _) = rules.watch(told)?;
+        // That there is no rule is nobody's concern here.
+        for remark in watch.notes(plan).iter().filter(|it| !it.told.starts_with("there is no rule")) {
+            let kind = if remark.severity == Severity::Note { "note" } else { "warning" };
+            complain(&format!("{kind}: {}: {}\n", plan.name, remark.told));
+        }
+        Some(watch)
+    }
+
+    /// Lays the scenario's time on the calendar, and lets the cluster be as old as it must be.
+    fn sound(&self, mut plan: Plan, watch: Watch) -> Result<Sound, String> {
+        let until = jiff::Timestamp::from_second(self.until.as_second()).unwrap_or(self.until);
+        let span = match self.from {
+            When::Before(span) => span,
+            When::Date(date) => {
+                let seconds = until.as_second().saturating_sub(date.as_second());
+                Duration::seconds(u64::try_from(seconds).map_err(|_| "--from is after --until".to_owned())?)
+            }
+        };
+        let ends_at = self.ends_at.unwrap_or(plan.duration);
+        if span.is_zero() || span > limits::DURATION || ends_at > limits::DURATION {
+            return Err("a past is longer than nothing and no longer than 400d: write another --from".to_owned());
+        }
+        let to = Instant::START + ends_at;
+        let mut from = to.before(span);
+        if from < Instant::START && plan.cluster.booting {
+            complain(&format!(
+                "note: the cluster of {} boots at the scenario's start: its past begins there, {ends_at} before --until\n",
+                plan.name
+            ));
+            from = Instant::START;
+        }
+        plan.cluster.age =
+            if plan.cluster.booting { Duration::ZERO } else { plan.cluster.age.max(span.saturating_sub(ends_at)) };
+        let start = jiff::Timestamp::from_nanosecond(until.as_nanosecond() - i128::from(to.as_nanoseconds()));
+        let calendar = Calendar::starting(start.map_err(|_| "--until is too long ago".to_owned())?);
+        let first = calendar.date(from).as_millisecond();
+        Ok(Sound { plan, watch, seed: self.seed, calendar, from, to, first })
+    }
+}
+
+/// A sink that is looked at while it is filled.
+type Shared<S> = Arc<Mutex<S>>;
+
+fn locked<S>(sink: &Shared<S>) -> MutexGuard<'_, S> {
+    sink.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sound {
+    fn past<S: Sink + Send + 'static>(&self, sink: S) -> (Past, Shared<S>) {
+        let sink = Arc::new(Mutex::new(sink));
+        let span = (self.from, self.to);
+        let past = Past::new(&self.plan, self.seed, self.calendar, &self.watch, span, Box::new(sink.clone()));
+        (past, sink)
+    }
+
+    /// Goes through all of it; after each step `look` does something with what has come, and is told when it was the last.
+    fn go(&self, mut past: Past, mut look: impl FnMut(Instant, bool) -> Result<(), Exit>) -> Exit {
+        let whole = self.to.since(self.from).as_seconds_f64().max(1.0);
+        let mut shown = 0;
+        loop {
+            let more = match past.advance(STEP) {
+                Ok(more) => more,
+                Err(limit) => {
+                    complain(&format!("error: {limit}\n"));
+                    return Exit::Cannot;
+                }
+            };
+            if let Err(exit) = look(past.now(), !more) {
+                return exit;
+            }
+            let done = (past.now().since(self.from).as_seconds_f64() / whole * 100.0) as u32;
+            if done > shown {
+                shown = done;
+                to_terminal(&format!("\r{done} % of the past "));
+            }
+            if !more {
+                told_enough();
+                return Exit::Ok;
+            }
+        }
+    }
+}
+
+/// Tells that something cannot be done.
+fn cannot(why: &str) -> Exit {
+    told_enough();
+    complain(&format!("error: {why}\n"));
+    Exit::Cannot
+}
+
+/// What the form leaves out.
+fn left_out(markers: u64) {
+    if markers > 0 {
+        complain(&format!(
+            "left out: {markers} markers of staleness, which OpenMetrics cannot carry: a series is seen for 5m after its end\n"
+        ));
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OpenMetricsExport {
+    #[command(flatten)]
+    history: History,
+    /// The file; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    out: PathBuf,
+}
+
+impl OpenMetricsExport {
+    pub(super) fn run(&self) -> Exit {
+        let Some(sound) = self.history.read() else { return Exit::Input };
+        let to_stdout = self.out.as_os_str() == "-";
+        let out: std::io::Result<Box<dyn Write>> = match to_stdout {
+            true => Ok(Box::new(std::io::stdout().lock())),
+            false => std::fs::File::create(&self.out).map(|file| Box::new(file) as Box<dyn Write>),
+        };
+        let place = if to_stdout { "standard output".to_owned() } else { self.out.display().to_string() };
+        let mut out = match out {
+            Ok(out) => out,
+            Err(error) => return cannot(&format!("cannot write to {place}: {error}")),
+        };
+        let (past, sink) = sound.past(OpenMetrics::new(sound.first));
+        let mut gone = false;
+        let exit = sound.go(past, |_, last| {
+            let texts = locked(&sink).take();
+            let end = if last { END } else { "" };
+            let written = texts.values().try_for_each(|text| out.write_all(text));
+            let written = written.and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush());
+            written.map_err(|error| {
+                // Whoever reads it may leave early.
+                gone = to_stdout && error.kind() == std::io::ErrorKind::BrokenPipe;
+                if gone { Exit::Ok } else { cannot(&format!("cannot write to {place}: {error}")) }
+            })
+        });
+        if exit == Exit::Ok && !gone {
+            left_out(locked(&sink).markers());
+            complain(&format!("{place}: {} samples\n", locked(&sink).samples()));
+        }
+        exit
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Remote {
+    #[command(flatten)]
+    history: History,
+    /// Who takes it, such as http://127.0.0.1:9090/api/v1/write; a user and a password may stand in it
+    #[arg(long, value_name = "URL")]
+    url: Taker,
+    /// A header of every request, such as `X-Scope-OrgID: team` or `Authorization: Bearer ...`; may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// Leave out so many samples that were taken before: a failed export tells how many
+    #[arg(long, value_name = "SAMPLES", default_value_t = 0)]
+    skip: u64,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or_else(|| "write NAME: VALUE".to_owned())?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+impl Remote {
+    pub(super) fn run(&self) -> Exit {
+        let Some(sound) = self.history.read() else { return Exit::Input };
+        let mut writer = match RemoteWriter::new(self.url.clone(), &self.headers) {
+            Ok(writer) => writer,
+            Err(why) => {
+                complain(&format!("error: {why}\n"));
+                return Exit::Input;
+            }
+        };
+        let to = self.url.shown();
+        let external = sound.watch.external_labels.clone();
+        let (past, sink) = sound.past(RemoteWrite::new(sound.first, self.skip, external));
+        let (mut taken, mut requests) = (self.skip, 0u64);
+        let exit = sound.go(past, |_, last| {
+            let mut sink = locked(&sink);
+            if sink.waiting() < REQUEST && !last {
+                return Ok(());
+            }
+            let Some(body) = sink.request().map_err(|why| cannot(&why))? else { return Ok(()) };
+            let sent = writer.send(body, &mut |why| complain(&format!("{to}: {why}\n")));
+            sent.map_err(|why| self.failed(&to, &why, taken))?;
+            taken = sink.taken();
+            requests += 1;
+            Ok(())
+        });
+        if exit == Exit::Ok {
+            complain(&format!("{to}: {} samples in {requests} requests\n", taken - self.skip.min(taken)));
+        }
+        exit
+    }
+
+    /// Tells why it went no further, and how it can go on.
+    fn failed(&self, to: &str, why: &str, taken: u64) -> Exit {
+        let exit = cannot(&format!("{to}: {why}"));
+        if why.starts_with("401") || why.starts_with("403") {
+            complain("hint: --header 'Authorization: ...', or a user and a password in the URL\n");
+        }
+        if why.contains("out of bounds") || why.contains("out of order") {
+            complain(
+                "hint: a Prometheus that has newer samples takes old ones with storage.tsdb.out_of_order_time_window only\n",
+            );
+        }
+        if taken > 0 {
+            let until = self.history.until.as_second();
+            let until = jiff::Timestamp::from_second(until).unwrap_or(self.history.until);
+            complain(&format!(
+                "{taken} samples were taken: to go on, say the same again with --until {until} --skip {taken}\n"
+            ));
+        }
+        exit
+    }
+}
