@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::executions::{LOGS, at, flow, histories, history, of, tasks, told};
+use common::executions::{CLUSTER, LOGS, at, flow, histories, history, of, tasks, told};
+use mock_kestra::document;
+use mock_kestra::scenario::{NoFiles, read};
 
 const START: &str = "  - { at: 1m, execute: f }\n";
 
@@ -218,4 +220,29 @@ fn the_execution_of_a_value_of_a_loop_waits_at_its_pause() {
     assert_eq!(all.len(), 3, "{all:?}");
     assert_eq!(all.iter().filter(|it| it.ends_with("PAUSED RESTARTED RUNNING SUCCESS")).count(), 2, "{all:?}");
     assert_eq!(all.iter().filter(|it| *it == "CREATED RUNNING SUCCESS").count(), 1, "{all:?}");
+}
+
+#[test]
+fn a_pause_in_a_loop_is_named_at_any_depth_unless_it_is_disabled() {
+    let waits = pause("pauseDuration: PT1M");
+    let off = pause("disabled: true");
+    let on_pause = pause(&format!("onPause: {}", log("hello")));
+    let within = |kind: &str, tasks: &str| {
+        format!("{{ id: e, type: io.kestra.plugin.core.flow.{kind}, values: [ 1, 2 ], tasks: [ {tasks} ] }}")
+    };
+    let spread = |tasks: &str| format!("{{ id: s, type: io.kestra.plugin.core.flow.Sequential, tasks: [ {tasks} ] }}");
+    for (tasks, count) in [
+        (within("Loop", &waits), 1),
+        (within("Loop", &on_pause), 1),
+        (within("Loop", &spread(&format!("{off}, {}", waits.replace("id: p", "id: q")))), 1),
+        (within("Loop", &within("Loop", &waits).replace("id: e", "id: i")), 1),
+        (within("Loop", &off), 0),
+        (within("Loop", LOGS), 0),
+        (spread(&waits), 0),
+    ] {
+        let text = format!("kestra: \"2.0\"\n{CLUSTER}{}", flow("f", &format!("tasks: [ {tasks} ]")));
+        let (_, told) = read("x.yaml", &text, &NoFiles);
+        let told = document::render(&told);
+        assert_eq!(told.matches("in a Loop makes of the execution around it").count(), count, "{tasks}: {told}");
+    }
 }

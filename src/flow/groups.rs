@@ -35,6 +35,9 @@ pub(super) fn body(lists: &mut Lists, reading: &mut Reading, node: &Node, kind: 
                 if told && group.how == How::Directory {
                     retried(reading, node, &group);
                 }
+                if told && matches!(group.how, How::Loop(_)) {
+                    pauses(reading, node, &group);
+                }
                 return Body::Group(Box::new(group));
             }
             None => None,
@@ -57,6 +60,28 @@ fn retried(reading: &mut Reading, node: &Node, group: &Group) {
             what,
             "the tasks behind it run here when it has ended well; put it last, or outside",
         );
+    }
+}
+
+/// Kestra's executor hears when the execution of a value of a Loop is PAUSED, and pauses the one that holds the Loop (source,
+/// after 2.0.0; nobody has recorded how that goes on). A Loop in a Loop tells it of itself.
+fn pauses(reading: &mut Reading, node: &Node, group: &Group) {
+    let mut held: Vec<&Task> = group.tasks().collect();
+    while let Some(task) = held.pop() {
+        if task.disabled {
+            continue;
+        }
+        let inner = task.group();
+        if matches!(task.body, Body::Pause(_)) || inner.is_some_and(|it| matches!(it.how, How::Paused(_))) {
+            let what =
+                format!("not simulated: what the Pause `{}` in a Loop makes of the execution around it", task.id);
+            reading.warning(
+                &node.place,
+                what,
+                "only the execution of the value is PAUSED here, the one that holds the Loop stays RUNNING",
+            );
+        }
+        held.extend(inner.filter(|it| !matches!(it.how, How::Loop(_))).into_iter().flat_map(Group::tasks));
     }
 }
 
