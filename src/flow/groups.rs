@@ -63,8 +63,8 @@ fn retried(reading: &mut Reading, node: &Node, group: &Group) {
     }
 }
 
-/// Kestra's executor hears when the execution of a value of a Loop is PAUSED, and pauses the one that holds the Loop (source,
-/// after 2.0.0; nobody has recorded how that goes on). A Loop in a Loop tells it of itself.
+/// Kestra's executor hears when the execution of a value of a Loop is PAUSED, and pauses the one that holds the Loop (source;
+/// nobody has recorded how that goes on). A Loop in a Loop tells it of itself.
 fn pauses(reading: &mut Reading, node: &Node, group: &Group) {
     let mut held: Vec<&Task> = group.tasks().collect();
     while let Some(task) = held.pop() {
