@@ -50,13 +50,13 @@ fn theirs(suite: &str) -> (i64, BTreeMap<String, Vec<Told>>) {
     let mut all: BTreeMap<String, Vec<Told>> = BTreeMap::new();
     for post in recorded["posts"].as_array().expect("posts") {
         for alert in post["alerts"].as_array().expect("alerts") {
-            let annotations = serde_json::from_value(alert["annotations"].clone()).expect("annotations");
+            let annotations: Option<_> = serde_json::from_value(alert["annotations"].clone()).expect("annotations");
             let after = |date: &Value| milliseconds(date) - base * 1000;
             all.entry(alert["labels"].to_string()).or_default().push(Told {
                 at: post["at"].as_i64().expect("a time"),
                 starts_at: after(&alert["startsAt"]),
                 ends_at: after(&alert["endsAt"]),
-                annotations,
+                annotations: annotations.unwrap_or_default(),
             });
         }
     }

@@ -134,22 +134,7 @@ impl Default for Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Exit {
-        let Some(mut plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut Told::default()) else {
-            return Exit::Input;
-        };
-        if let Some(history) = self.history {
-            if plan.cluster.booting {
-                complain(&format!(
-                    "error: --history: the cluster of {} boots at its start, it has no past\n",
-                    plan.name
-                ));
-                return Exit::Input;
-            }
-            plan.cluster.age = history;
-        }
-        if self.no_stop {
-            plan.settings.disable("stop");
-        }
+        let Some(plan) = self.plan() else { return Exit::Input };
         let sending = match self.sending() {
             Ok(sending) => sending,
             Err(why) => {
@@ -227,6 +212,24 @@ impl Serve {
             return Err(());
         }
         Ok(Some(Watch { live: true, ..watch }))
+    }
+
+    /// What is served: with `--history` a cluster that has lived as long as is asked for. None when something is wrong: it has
+    /// been told.
+    fn plan(&self) -> Option<Plan> {
+        let mut plan = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut Told::default())?;
+        if let Some(history) = self.history {
+            if plan.cluster.booting {
+                let name = &plan.name;
+                complain(&format!("error: --history: the cluster of {name} boots at its start, it has no past\n"));
+                return None;
+            }
+            plan.cluster.age = history;
+        }
+        if self.no_stop {
+            plan.settings.disable("stop");
+        }
+        Some(plan)
     }
 
     /// Where notifications are sent, if anywhere.
