@@ -160,6 +160,27 @@ fn what_cannot_be_is_told() {
     );
 }
 
+#[test]
+fn a_file_that_was_read_is_not_overwritten_and_one_that_is_there_is_whole() {
+    let file = scratch("own.yaml");
+    std::fs::write(&file, SCENARIO).expect("written");
+    let run = |out: &Path| {
+        let command =
+            binary().args(["export", "openmetrics"]).arg(&file).args(["--from", "-5m", "--out"]).arg(out).output();
+        command.expect("the binary runs")
+    };
+    let output = run(&file);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(told(&output).contains("one of the files that were read"), "{}", told(&output));
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), SCENARIO);
+    let out = file.with_file_name("own.om");
+    assert!(run(&out).status.success());
+    assert!(std::fs::read_to_string(&out).expect("it is there").ends_with("# EOF\n"));
+    let beside = std::fs::read_dir(file.parent().expect("a folder")).expect("a folder").count();
+    assert_eq!(beside, 2, "nothing else is left");
+    assert!(run(Path::new("/dev/null")).status.success());
+}
+
 /// The parts of a message: number of the field and what is in it; numbers as their bytes.
 fn parts(mut message: &[u8]) -> Vec<(u64, Vec<u8>)> {
     fn varint(message: &mut &[u8]) -> u64 {

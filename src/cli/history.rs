@@ -3,11 +3,12 @@
 mod blocks;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Args;
 
+use super::lab::overwrites;
 use super::rules::{self, Rules};
 use super::told::Told;
 use super::{Exit, complain, load, to_terminal, told_enough};
@@ -230,17 +231,58 @@ pub(super) struct OpenMetricsExport {
     out: PathBuf,
 }
 
+/// Where text goes: standard output, or a file that is whole when it has its name.
+struct Place {
+    out: Box<dyn Write>,
+    /// What is written, and what it is called when nothing is missing any more.
+    aside: Option<(PathBuf, PathBuf)>,
+}
+
+impl Place {
+    fn at(path: &Path) -> std::io::Result<Place> {
+        if path.as_os_str() == "-" {
+            return Ok(Place { out: Box::new(std::io::stdout().lock()), aside: None });
+        }
+        // A device or a pipe has no other name.
+        if path.metadata().is_ok_and(|there| !there.is_file()) {
+            return Ok(Place { out: Box::new(std::fs::File::options().write(true).open(path)?), aside: None });
+        }
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".new");
+        let file = std::fs::File::create(&aside)?;
+        Ok(Place { out: Box::new(file), aside: Some((aside.into(), path.to_owned())) })
+    }
+
+    /// All of it is written.
+    fn finish(&mut self) -> std::io::Result<()> {
+        self.aside.take().map_or(Ok(()), |(aside, path)| std::fs::rename(aside, path))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some((aside, _)) = &self.aside {
+            let _ = std::fs::remove_file(aside);
+        }
+    }
+}
+
 impl OpenMetricsExport {
     pub(super) fn run(&self) -> Exit {
         let Some(sound) = self.history.read() else { return Exit::Input };
+        let inputs: Vec<PathBuf> = [Some(&self.history.scenario), self.history.prometheus.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::from)
+            .collect();
+        if let Some(why) = overwrites(&self.out, &inputs) {
+            complain(&format!("error: {why}\n"));
+            return Exit::Input;
+        }
         let to_stdout = self.out.as_os_str() == "-";
-        let out: std::io::Result<Box<dyn Write>> = match to_stdout {
-            true => Ok(Box::new(std::io::stdout().lock())),
-            false => std::fs::File::create(&self.out).map(|file| Box::new(file) as Box<dyn Write>),
-        };
         let place = if to_stdout { "standard output".to_owned() } else { self.out.display().to_string() };
-        let mut out = match out {
-            Ok(out) => out,
+        let mut to = match Place::at(&self.out) {
+            Ok(to) => to,
             Err(error) => return cannot(&format!("cannot write to {place}: {error}")),
         };
         let (past, sink) = sound.past(OpenMetrics::new(sound.first));
@@ -248,8 +290,9 @@ impl OpenMetricsExport {
         let exit = sound.go(past, |_, last| {
             let texts = locked(&sink).take();
             let end = if last { END } else { "" };
-            let written = texts.values().try_for_each(|text| out.write_all(text));
-            let written = written.and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush());
+            let written = texts.values().try_for_each(|text| to.out.write_all(text));
+            let written = written.and_then(|()| to.out.write_all(end.as_bytes())).and_then(|()| to.out.flush());
+            let written = written.and_then(|()| if last { to.finish() } else { Ok(()) });
             written.map_err(|error| {
                 // Whoever reads it may leave early.
                 gone = to_stdout && error.kind() == std::io::ErrorKind::BrokenPipe;

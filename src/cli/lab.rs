@@ -207,12 +207,8 @@ fn write(out: &Path, files: &[lab::TestFile], inputs: &[PathBuf]) -> Exit {
         _ => beside(out, &file.interval.to_string()),
     };
     let paths: Vec<PathBuf> = files.iter().enumerate().map(path).collect();
-    let inputs: Vec<PathBuf> = inputs.iter().filter_map(|input| input.canonicalize().ok()).collect();
-    if let Some(path) = paths.iter().find(|path| path.canonicalize().is_ok_and(|it| inputs.contains(&it))) {
-        complain(&format!(
-            "error: {} would be written, and it is one of the files that were read; name another one with --out\n",
-            path.display()
-        ));
+    if let Some(why) = paths.iter().find_map(|path| overwrites(path, inputs)) {
+        complain(&format!("error: {why}\n"));
         return Exit::Input;
     }
     for (path, file) in paths.iter().zip(files) {
@@ -223,6 +219,18 @@ fn write(out: &Path, files: &[lab::TestFile], inputs: &[PathBuf]) -> Exit {
         complain(&format!("{}: {}", path.display(), summary(file)));
     }
     Exit::Ok
+}
+
+/// Why a file cannot be written: it is one of those that were read.
+pub(super) fn overwrites(path: &Path, inputs: &[PathBuf]) -> Option<String> {
+    let written = path.canonicalize().ok()?;
+    let is_read = inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == written));
+    is_read.then(|| {
+        format!(
+            "{} would be written, and it is one of the files that were read; name another one with --out",
+            path.display()
+        )
+    })
 }
 
 /// Why promtool cannot read the rules, if so.

@@ -8,11 +8,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration as Real;
 
-use reqwest::{Url, redirect};
+use reqwest::Url;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
-use super::delivery::{bundled, told};
+use super::delivery::{client, told};
 use super::world::{Shared, World};
 use crate::run::{ActiveAlert, DueAlert};
 
@@ -145,7 +145,7 @@ fn exponent(value: f64) -> String {
 
 /// Posts what is due until the server ends.
 pub(super) async fn run(shared: Arc<Shared>, to: Alertmanager) {
-    let client = client();
+    let client = client(WITHIN);
     let Ok(wakes) = shared.world().map(|world| world.alerts.wakes.clone()) else { return };
     loop {
         let Ok(batch) = shared.world().map(|mut world| world.batch()) else { return };
@@ -169,16 +169,6 @@ pub(super) async fn run(shared: Arc<Shared>, to: Alertmanager) {
             }
         }
     }
-}
-
-fn client() -> Result<reqwest::Client, String> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(bundled()?)
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .timeout(WITHIN)
-        .build()
-        .map_err(told)
 }
 
 async fn post(client: &reqwest::Client, to: &Alertmanager, batch: &[Value]) -> Result<(), String> {

@@ -269,8 +269,22 @@ fn tls(sending: &Sending) -> Result<ClientConfig, String> {
 }
 
 /// TLS with the usual authorities.
-pub(super) fn bundled() -> Result<ClientConfig, String> {
+fn bundled() -> Result<ClientConfig, String> {
     tls(&Sending::default())
+}
+
+/// A client that goes where it is told and nowhere else: no redirect, no proxy of the environment.
+///
+/// # Errors
+/// Why there is none, in words.
+pub(super) fn client(within: Duration) -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(bundled()?)
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .timeout(within)
+        .build()
+        .map_err(told)
 }
 
 fn unzipped(bytes: &[u8]) -> Vec<u8> {

@@ -7,9 +7,9 @@ use std::str::FromStr;
 use std::time::Duration as Real;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{StatusCode, Url, redirect};
+use reqwest::{StatusCode, Url};
 
-use super::delivery::{bundled, told};
+use super::delivery::{client, told};
 
 /// How often a request is tried.
 const TRIES: u32 = 10;
@@ -85,12 +85,7 @@ impl RemoteWriter {
             let Some((key, value)) = parsed else { return Err(format!("`{name}` cannot be a header")) };
             headers.insert(key, value);
         }
-        let client = reqwest::Client::builder()
-            .use_preconfigured_tls(bundled()?)
-            .redirect(redirect::Policy::none())
-            .timeout(WITHIN)
-            .build()
-            .map_err(told)?;
+        let client = client(WITHIN)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
         Ok(RemoteWriter { runtime, client, taker, headers, reached: false })
