@@ -375,7 +375,9 @@ fn a_day_is_all_there(prometheus: &Prometheus, suite: &str) {
     let (up, down) = is_what_was_shown(&stored, SCENARIO, Duration::minutes(24 * 60));
     assert_eq!(up + down, 3 * 720, "{suite}: three members each two minutes");
     assert!((2..=3).contains(&down), "{suite}: {down}");
-    let complaints = prometheus.complaints();
+    // A day that comes within a minute is more than the head should hold: it is put away at once, which 3.5 warns of.
+    let away = |line: &String| !line.contains("aborting block compactions to persist the head block");
+    let complaints: Vec<String> = prometheus.complaints().into_iter().filter(away).collect();
     assert!(complaints.is_empty(), "{suite}: {complaints:#?}");
 }
 
