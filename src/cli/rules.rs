@@ -7,7 +7,7 @@ use clap::{Args, Parser};
 
 use super::told::Told;
 use super::{complain, load};
-use crate::document::Source;
+use crate::document::{Severity, Source};
 use crate::monitor::{self, Configuration, GrafanaVersion, Outside, PathPart, RuleSet, Surrounds};
 use crate::promql::Semantics;
 use crate::run::{Scraping, Watch};
@@ -27,8 +27,8 @@ pub(super) struct Rules {
     /// are used
     #[arg(long, value_name = "FILE")]
     prometheus: Option<String>,
-    /// Prometheus whose semantics the rules are evaluated with: 3, 2 (2.53) or 2.42
-    #[arg(long, default_value = "3", value_parser = semantics)]
+    /// Prometheus whose semantics the rules are evaluated with: 3.16, 3.5, 2.53 or 2.42
+    #[arg(long, default_value = "3.5", value_parser = semantics)]
     semantics: Semantics,
     /// Members are scraped this often [default: 15s, or what --prometheus says]
     #[arg(long, value_parser = interval)]
@@ -46,7 +46,7 @@ const MAX_FILES: usize = 10_000;
 
 fn semantics(text: &str) -> Result<Semantics, String> {
     let found = Semantics::NAMES.iter().find(|(name, _)| *name == text).map(|(_, semantics)| *semantics);
-    found.ok_or_else(|| "write 3, 2, 2.53 or 2.42".to_owned())
+    found.ok_or_else(|| "write 3.16, 3.5 (or 3), 2.53 (or 2) or 2.42".to_owned())
 }
 
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
@@ -93,7 +93,11 @@ impl Rules {
             sources.push(Source { name: name.to_owned(), text: text.to_owned() });
         }
         let rules = self.rule_set(&sources, told)?;
-        told.diagnostics(&rules.refused_by(self.semantics));
+        let refused = rules.refused_by(self.semantics);
+        told.diagnostics(&refused);
+        if refused.iter().any(|it| it.severity == Severity::Error) {
+            return None;
+        }
         let fifteen = Duration::seconds(15);
         let watch = match configuration {
             None => Watch {

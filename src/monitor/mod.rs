@@ -396,6 +396,11 @@ impl Monitor {
         all
     }
 
+    /// Whether one of these expressions ever had an answer only because of what a comparison left out.
+    pub fn leans_on_filter(&self, rule: &AnyRule<'_>) -> bool {
+        rule.expressions().into_iter().any(|expression| self.evaluator.leans_on_filter(expression))
+    }
+
     /// Rules that could not be evaluated at least once: name, and why the first time.
     pub fn failures(&self) -> Vec<(String, String)> {
         let prometheus = self.failures.iter().filter_map(|(&(group, index), why)| {

@@ -1,7 +1,7 @@
 //! What of an expression older versions of Prometheus refuse.
 
 use super::lexer::{Lexeme, Lexer, Token};
-use super::syntax::Span;
+use super::syntax::{Expr, Kind, Lengths, Span};
 use super::{Expression, Semantics};
 
 /// A piece of an expression that older versions refuse.
@@ -17,19 +17,22 @@ pub struct Newer {
     pub span: Span,
 }
 
-/// A kind of piece: since when it is accepted, who refuses it, what it is. Asked of promtool 2.42 and 3.5; the versions between
+/// A kind of piece: since when it is accepted, who refuses it, what it is. Asked of promtool 2.42, 3.5 and 3.16; the versions between
 /// are those of Prometheus's documentation, where that tells them.
-type Kind = (Semantics, &'static str, &'static str);
+pub(super) type Piece = (Semantics, &'static str, &'static str);
 
-const SEPARATOR: Kind = (Semantics::V3, "Prometheus before 2.54", "`_` between digits");
-const NUMBER: Kind = (Semantics::V3, "Prometheus before 2.54", "a number as a time");
-const TIME: Kind = (Semantics::V3, "Prometheus before 2.54", "a duration as a number");
-const SIGNS: Kind = (Semantics::V3, "Prometheus 2", "`+` or a second sign after `offset`");
-const QUOTED: Kind = (Semantics::V3, "Prometheus before 3.0", "a name in quotes");
-const COLON: Kind = (Semantics::V3, "Prometheus before 3.0", "a label with a colon");
-const NO_OFFSET: Kind = (Semantics::V2_53, "Prometheus 2.42", "an offset of nothing");
-const GROUP: Kind = (Semantics::V2_53, "Prometheus 2.42", "`(?<name>` in a regular expression");
-const FUNCTION: Kind = (Semantics::V2_53, "Prometheus 2.42", "this function");
+const RECKONED: Piece = (Semantics::V3_16, "Prometheus before 3.14", "a duration that is reckoned");
+const FIRST: Piece = (Semantics::V3_16, "Prometheus before 3.14", "`first_over_time`");
+const EXTENDED: Piece = (Semantics::V3_16, "Prometheus before 3.16", "`anchored` and `smoothed`");
+const SEPARATOR: Piece = (Semantics::V3, "Prometheus before 2.54", "`_` between digits");
+const NUMBER: Piece = (Semantics::V3, "Prometheus before 2.54", "a number as a time");
+const TIME: Piece = (Semantics::V3, "Prometheus before 2.54", "a duration as a number");
+const SIGNS: Piece = (Semantics::V3, "Prometheus 2", "`+` or a second sign after `offset`");
+const QUOTED: Piece = (Semantics::V3, "Prometheus before 3.0", "a name in quotes");
+const COLON: Piece = (Semantics::V3, "Prometheus before 3.0", "a label with a colon");
+const NO_OFFSET: Piece = (Semantics::V2_53, "Prometheus 2.42", "an offset of nothing");
+const GROUP: Piece = (Semantics::V2_53, "Prometheus 2.42", "`(?<name>` in a regular expression");
+const FUNCTION: Piece = (Semantics::V2_53, "Prometheus 2.42", "this function");
 
 /// Functions that 2.42 does not have.
 const FUNCTIONS: &[&str] = &["histogram_avg", "histogram_stddev", "histogram_stdvar"];
@@ -41,6 +44,7 @@ impl Expression {
     /// What of it older versions refuse, the first of each kind.
     pub fn newer(&self) -> Vec<Newer> {
         let mut reader = Reader { before: Lexeme::End, offset: false, open: Vec::new(), found: Vec::new() };
+        newest(&self.tree, &self.lengths).for_each(|(piece, span)| reader.tell(piece, &span));
         let mut lexer = Lexer::new(&self.text);
         // It is read to the end: it was once before.
         while let Ok(token) = lexer.next() {
@@ -51,6 +55,20 @@ impl Expression {
         }
         reader.found
     }
+}
+
+/// What of a tree is newer than 3.5: a token alone does not tell it.
+pub(super) fn newest(tree: &Expr, lengths: &Lengths) -> impl Iterator<Item = (Piece, Span)> {
+    let reckoned = lengths.reckoned.clone().map(|span| (RECKONED, span));
+    let of = |expr: &Expr| {
+        let extended = expr.selector().and_then(|selector| selector.extended.clone());
+        let first = match &expr.kind {
+            Kind::Call(it) if it.name == "first_over_time" => Some((FIRST, it.name_span.clone())),
+            _ => None,
+        };
+        extended.map(|(_, span)| (EXTENDED, span)).or(first)
+    };
+    reckoned.into_iter().chain(tree.all().filter_map(of))
 }
 
 /// What is known at a token of those before it.
@@ -111,7 +129,7 @@ impl<'t> Reader<'t> {
         self.before = lexeme;
     }
 
-    fn tell(&mut self, (since, refused_by, what): Kind, span: &Span) {
+    fn tell(&mut self, (since, refused_by, what): Piece, span: &Span) {
         if self.found.iter().all(|known| known.what != what) {
             self.found.push(Newer { since, refused_by, what, span: span.clone() });
         }
@@ -166,7 +184,7 @@ mod tests {
             ("sum by (a, b) (x) / on (a) group_left (c) y > 5", vec![]),
         ] {
             let expression = Expression::parse(text).unwrap_or_else(|why| panic!("{text}: {why:?}"));
-            let kinds: Vec<Kind> =
+            let kinds: Vec<Piece> =
                 expression.newer().into_iter().map(|it| (it.since, it.refused_by, it.what)).collect();
             assert_eq!(kinds, found, "{text}");
         }

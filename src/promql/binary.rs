@@ -15,7 +15,7 @@ pub(super) fn set(op: &str) -> bool {
 
 /// Whether a result is no longer the metric it was reckoned from. `atan2` keeps the name in 2.x (measured with 2.42).
 fn drops_name(op: &str, semantics: Semantics) -> bool {
-    op != "atan2" || semantics == Semantics::V3
+    op != "atan2" || semantics >= Semantics::V3
 }
 
 /// Arithmetic; of comparisons 1 or 0.
@@ -63,7 +63,7 @@ pub(super) fn binary(at: &At<'_>, expr: &Binary) -> Result<Table, Failure> {
         (Table::Scalar(numbers), Table::Rows(rows)) => with_scalar(operation, rows, &numbers, true).map(Table::Rows),
         (Table::Rows(left), Table::Rows(right)) => match set(op) {
             true => sets(op, left, right, modifier).map(Table::Rows),
-            false => matched(operation, left, right, modifier).map(Table::Rows),
+            false => matched(at, operation, left, right, modifier).map(Table::Rows),
         },
         _ => Err(Failure("a text cannot be reckoned with".into())),
     }
@@ -158,7 +158,18 @@ impl Operation {
     }
 }
 
-fn matched(operation: Operation, left: Vec<Row>, right: Vec<Row>, modifier: &Modifier) -> Result<Vec<Row>, Failure> {
+/// Why series that match cannot be told apart.
+const NOT_EXPLICIT: &str =
+    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
+const NOT_UNIQUE: &str = "multiple matches for labels: grouping labels must ensure unique matches";
+
+fn matched(
+    at: &At<'_>,
+    operation: Operation,
+    left: Vec<Row>,
+    right: Vec<Row>,
+    modifier: &Modifier,
+) -> Result<Vec<Row>, Failure> {
     // With group_right the sides change places, and back when the operator is applied.
     let included = modifier.group.as_ref().map(|group| group.include.as_slice());
     let swapped = modifier.group.as_ref().is_some_and(|group| !group.left);
@@ -186,20 +197,55 @@ fn matched(operation: Operation, left: Vec<Row>, right: Vec<Row>, modifier: &Mod
     let mut results = Vec::new();
     for (key, rows) in manys {
         let Some(others) = ones.get(&key) else { continue };
-        let first = results.len();
-        for row in &rows {
-            for other in others {
-                let labels = metric_of(&row.labels, &other.labels, modifier, included, operation.drops_name);
-                results.push(Row { labels, values: operation.between(row, other, swapped) });
+        let pairs = || rows.iter().flat_map(|row| others.iter().map(move |other| (row, other)));
+        let labels = |(row, other): (&Row, &Row)| {
+            metric_of(&row.labels, &other.labels, modifier, included, operation.drops_name)
+        };
+        let of = |pair: (&Row, &Row)| Row { labels: labels(pair), values: operation.between(pair.0, pair.1, swapped) };
+        let found: Vec<Row> = pairs().map(of).collect();
+        if found.len() > 1 {
+            let met = operation.filters.then(|| {
+                let met = |(row, other): (&Row, &Row)| Row { labels: labels((row, other)), values: both(row, other) };
+                pairs().map(met).collect::<Vec<_>>()
+            });
+            let (clash, why): (fn(&[Row]) -> bool, _) = match included {
+                None => (several_at_once, NOT_EXPLICIT),
+                Some(_) => (same_at_once, NOT_UNIQUE),
+            };
+            let met_clash = met.is_some_and(|met| clash(&met));
+            // Since 3.9 what matches is counted before the filter, before that what it leaves.
+            if clash(&found) || (met_clash && at.evaluator.semantics() >= Semantics::V3_16) {
+                return Err(Failure(why.into()));
+            }
+            if met_clash {
+                at.leans_on_filter();
             }
         }
-        let clash = |index: usize| results[first..].iter().filter(|row| row.at(index).is_some()).count() > 1;
-        if included.is_none() && rows.len() > 1 && (0..rows[0].values.len()).any(clash) {
-            return Err(Failure("multiple matches for labels: use group_left or group_right".into()));
-        }
+        results.extend(found);
     }
     results.retain(Row::any);
-    unique(results, "multiple matches for labels: grouping labels must ensure unique matches")
+    unique(results, NOT_UNIQUE)
+}
+
+/// 1 at the instants at which both rows have a value.
+fn both(row: &Row, other: &Row) -> Vec<f64> {
+    let pairs = row.values.iter().zip(&other.values);
+    pairs.map(|(a, b)| if stale(*a) || stale(*b) { NO_SAMPLE } else { 1.0 }).collect()
+}
+
+/// Whether two of the rows have a value at one instant.
+fn several_at_once(rows: &[Row]) -> bool {
+    let count = rows.first().map_or(0, |row| row.values.len());
+    (0..count).any(|index| rows.iter().filter(|row| row.at(index).is_some()).nth(1).is_some())
+}
+
+/// The same of two rows of the same labels.
+fn same_at_once(rows: &[Row]) -> bool {
+    let mut by_labels: Grouped<Vec<Row>> = Grouped::default();
+    for row in rows {
+        by_labels.entry(row.labels.clone()).or_default().push(row.clone());
+    }
+    by_labels.values().any(|rows| several_at_once(rows))
 }
 
 fn metric_of(

@@ -101,6 +101,7 @@ pub(super) const FUNCTIONS: &[Signature] = &[
             "count_over_time",
             "delta",
             "deriv",
+            "first_over_time",
             "idelta",
             "increase",
             "irate",
@@ -129,7 +130,6 @@ pub(super) const FUNCTIONS: &[Signature] = &[
 /// Functions that some Prometheus has, behind a switch or in later versions.
 const NOT_IMPLEMENTED: &[&str] = &[
     "double_exponential_smoothing",
-    "first_over_time",
     "histogram_quantiles",
     "holt_winters",
     "info",

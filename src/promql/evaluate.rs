@@ -5,15 +5,15 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, stale, without_name};
-use super::syntax::{Anchor, Expr, Kind, RangeSelector, Selector, Shift, Subquery};
-use super::{Expression, Semantics, aggregate, binary, functions};
+use super::syntax::{Anchor, Expr, Extended, Kind, RangeSelector, Selector, Shift, Subquery};
+use super::{Expression, Semantics, aggregate, binary, extended, functions};
 
 /// What an expression comes to at an instant.
 #[derive(Clone, Debug)]
@@ -69,6 +69,8 @@ pub struct Evaluator {
     step: i64,
     /// By expression and place of the selector in it.
     selected: RefCell<BTreeMap<(u64, usize), Selected>>,
+    /// Expressions that had an answer only because a comparison left one of several series that match.
+    leaning: RefCell<BTreeSet<u64>>,
 }
 
 /// An instant selector takes the newest sample of this time, in milliseconds.
@@ -99,7 +101,7 @@ pub(super) struct At<'a> {
 impl Evaluator {
     /// An evaluator for one database; `step` is the evaluation interval in milliseconds.
     pub fn new(semantics: Semantics, step: i64) -> Evaluator {
-        Evaluator { semantics, step, selected: RefCell::default() }
+        Evaluator { semantics, step, selected: RefCell::default(), leaning: RefCell::default() }
     }
 
     /// The value of an expression at an instant, in milliseconds since 1970, asked when all samples are there.
@@ -146,6 +148,13 @@ impl Evaluator {
         grid: Grid,
         asked: i64,
     ) -> Result<Table, Failure> {
+        if let Some((_, by, what)) = expression.newest.filter(|(since, ..)| self.semantics < *since) {
+            return Err(Failure(format!("{by} refuses {what}")));
+        }
+        // Before anything else is looked at, as in Prometheus.
+        if let Some(why) = &expression.lengths.impossible {
+            return Err(Failure(why.clone()));
+        }
         At { evaluator: self, database, expression: expression.id, grid, whole: grid, asked }.value(&expression.tree)
     }
 
@@ -173,6 +182,12 @@ impl Evaluator {
             return Ok(Table::Scalar(scalars));
         }
         Ok(Table::Rows(rows.into_iter().map(|(labels, values)| Row { labels, values }).collect()))
+    }
+
+    /// Whether an expression ever had an answer only because a comparison left one of several series that match one: it
+    /// fails as soon as it leaves two, and since Prometheus 3.9 it fails always.
+    pub fn leans_on_filter(&self, expression: &Expression) -> bool {
+        self.leaning.borrow().contains(&expression.id)
     }
 
     /// Which Prometheus it follows.
@@ -219,12 +234,20 @@ impl<'a> At<'a> {
                 Table::Rows(rows) => self.mapped(rows, |_, value| -value).map(Table::Rows),
                 text => Ok(text),
             },
+            Kind::Selector(it) if it.extension() == Some(Extended::Smoothed) => {
+                extended::smoothed(self, it).map(Table::Rows)
+            }
             Kind::Selector(it) => self.select(it, |(_, value)| value).map(Table::Rows),
             Kind::Aggregate(it) => aggregate::aggregate(self, it).map(Table::Rows),
             Kind::Binary(it) => binary::binary(self, it),
             Kind::Call(it) => functions::call(self, it),
             Kind::Range(_) | Kind::Subquery(_) => Err(Failure("a range stands where a value is needed".into())),
         }
+    }
+
+    /// Notes that there is an answer only because of what a comparison left out.
+    pub(super) fn leans_on_filter(&self) {
+        self.evaluator.leaning.borrow_mut().insert(self.expression);
     }
 
     /// A number an instant.
@@ -365,10 +388,16 @@ impl<'a> At<'a> {
         (0..self.grid.count).map(window).collect()
     }
 
-    fn matrix(&self, matrix: &RangeSelector) -> Result<Ranges<'a>, Failure> {
-        let windows = self.windows(&matrix.selector.shift, matrix.range);
+    /// The samples of a range selector, all that are there, and its windows.
+    pub(super) fn matrix(&self, matrix: &RangeSelector) -> Result<Ranges<'a>, Failure> {
+        self.samples(&matrix.selector, matrix.range)
+    }
+
+    /// The samples of a selector, all that are there, and the windows of a range, in milliseconds.
+    pub(super) fn samples(&self, selector: &Selector, range: i64) -> Result<Ranges<'a>, Failure> {
+        let windows = self.windows(&selector.shift, range);
         let database = self.database;
-        let numbers = self.matching(&matrix.selector);
+        let numbers = self.matching(selector);
         self.affordable(numbers.len())?;
         let of = |number: u32| {
             let series = &database.all()[number as usize];

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::aggregate::order;
 use super::data::{Labels, NO_SAMPLE, Row, label, with_label, without_name};
 use super::evaluate::{At, Failure, Grouped, SAME_LABELS, Table, system_time, unique};
-use super::matcher;
 use super::range::{Reducer, histogram_fraction, histogram_quantile};
 use super::syntax::{Call, Expr, Kind};
+use super::{extended, matcher};
 
 pub(super) fn call(at: &At<'_>, call: &Call) -> Result<Table, Failure> {
     let (name, args) = (call.name.as_str(), call.args.as_slice());
@@ -285,6 +285,9 @@ fn over_range(at: &At<'_>, name: &str, args: &[Expr]) -> Result<Vec<Row>, Failur
     };
     let reducer = Reducer::of(name).ok_or_else(|| Failure(format!("the function `{name}` is not implemented")))?;
     let semantics = at.evaluator.semantics();
+    if let Some((extended, selector)) = extended::of(range) {
+        return extended::over_range(at, name, reducer, extended, selector);
+    }
     let ranges = at.ranges(range)?;
     let mut rows = Vec::with_capacity(ranges.series.len());
     for (labels, samples) in ranges.series {
@@ -307,7 +310,7 @@ fn over_range(at: &At<'_>, name: &str, args: &[Expr]) -> Result<Vec<Row>, Failur
             rows.push(row);
         }
     }
-    if reducer == Reducer::Last {
+    if reducer.keeps_name() {
         return Ok(rows);
     }
     for row in &mut rows {

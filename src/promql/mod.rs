@@ -11,6 +11,7 @@ mod data;
 mod duration;
 mod error;
 mod evaluate;
+mod extended;
 mod functions;
 mod lexer;
 mod matcher;
@@ -34,36 +35,36 @@ pub use outline::{AskedLabel, Part, PartKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use syntax::{Anchor, Expr, Kind};
+use syntax::{Anchor, Expr, Kind, Lengths};
 
-/// Which Prometheus an expression should mean the same as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Which Prometheus an expression should mean the same as, the oldest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Semantics {
-    /// 3.x: ranges and lookback do not include their left end.
-    #[default]
-    V3,
+    /// 2.42: as 2.53, and `rate` extrapolates towards zero as before 2.51.
+    V2_42,
     /// 2.53: ranges include their left end.
     V2_53,
-    /// 2.42: the same, and `rate` extrapolates towards zero as before 2.51.
-    V2_42,
+    /// 3.5: ranges and lookback do not include their left end.
+    #[default]
+    V3,
+    /// 3.16: a comparison matches one to one before it filters (since 3.9); `anchored` and `smoothed`, durations that are
+    /// reckoned, `first_over_time`.
+    V3_16,
 }
 
 impl Semantics {
     /// The names `--semantics` takes.
-    pub const NAMES: &[(&str, Semantics)] =
-        &[("3", Semantics::V3), ("2", Semantics::V2_53), ("2.53", Semantics::V2_53), ("2.42", Semantics::V2_42)];
+    pub const NAMES: &[(&str, Semantics)] = &[
+        ("3.16", Semantics::V3_16),
+        ("3.5", Semantics::V3),
+        ("3", Semantics::V3),
+        ("2.53", Semantics::V2_53),
+        ("2", Semantics::V2_53),
+        ("2.42", Semantics::V2_42),
+    ];
 
-    /// The higher, the older.
-    pub(crate) const fn age(self) -> u8 {
-        match self {
-            Semantics::V3 => 0,
-            Semantics::V2_53 => 1,
-            Semantics::V2_42 => 2,
-        }
-    }
-
-    const fn left_open(self) -> bool {
-        matches!(self, Semantics::V3)
+    fn left_open(self) -> bool {
+        self >= Semantics::V3
     }
 }
 
@@ -79,6 +80,9 @@ const MAX_HEIGHT: usize = 1_000;
 pub struct Expression {
     text: Arc<str>,
     tree: Arc<Expr>,
+    lengths: Lengths,
+    /// What of it only the newest Prometheus takes.
+    newest: Option<age::Piece>,
     /// Tells it and its clones from every other one of this process: what an evaluator remembers of it is remembered by this.
     id: u64,
 }
@@ -104,10 +108,11 @@ impl Expression {
     pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
         let tree = match text.len() > MAX_LENGTH {
             true => Err(SyntaxError::new(0..0, format!("the expression is longer than {MAX_LENGTH} bytes"))),
-            false => parser::parse(text).and_then(|tree| check::check(&tree).map(|_| tree)),
+            false => parser::parse(text).and_then(|read| check::check(&read.0).map(|_| read)),
         };
-        let tree = tree.map_err(|error| error.within(text))?;
-        Ok(Expression { text: text.into(), tree: Arc::new(tree), id: next_id() })
+        let (tree, lengths) = tree.map_err(|error| error.within(text))?;
+        let newest = age::newest(&tree, &lengths).next().map(|(piece, _)| piece);
+        Ok(Expression { text: text.into(), tree: Arc::new(tree), lengths, newest, id: next_id() })
     }
 
     /// As it was written.
@@ -117,7 +122,10 @@ impl Expression {
 
     /// As a text that means the same, with all operators and their operands in parentheses.
     pub fn canonical(&self) -> String {
-        self.tree.to_string()
+        match self.lengths.impossible {
+            Some(_) => print::one_line(&self.text, 0..self.text.len()),
+            None => self.tree.to_string(),
+        }
     }
 
     /// Whether it speaks of the first or last instant of the whole evaluation (`@ start()`, `@ end()`): what it comes to

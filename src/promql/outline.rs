@@ -83,7 +83,10 @@ impl Expression {
 fn part(expr: &Expr, text: &str) -> Part {
     let written = |expr: &Expr| print::one_line(text, expr.span.clone());
     let of = |text: String, kind: PartKind, parts: Vec<Part>| Part { text, kind, parts, selector: None };
-    let counted = || format!("count_over_time({})", written(expr));
+    // What reaches beyond its range cannot be counted.
+    let end =
+        |expr: &Expr| expr.selector().and_then(|it| it.extended.as_ref()).map_or(expr.span.end, |(_, it)| it.start);
+    let counted = || format!("count_over_time({})", print::one_line(text, expr.span.start..end(expr)));
     let whole = |kind: PartKind, parts: Vec<Part>| of(written(expr), kind, parts);
     match &expr.kind {
         Kind::Paren(it) => part(it, text),

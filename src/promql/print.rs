@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::lexer::{Lexeme, Lexer};
 use super::matcher::Matcher;
-use super::syntax::{Anchor, Expr, Kind, Labels, Modifier, Selector, Shift, Span};
+use super::syntax::{Anchor, Expr, Extended, Kind, Labels, Modifier, Selector, Shift, Span};
 
 /// The tokens of a part of a text on one line, without comments.
 pub(super) fn one_line(text: &str, span: Span) -> String {
@@ -65,6 +65,14 @@ fn milliseconds(time: i64) -> String {
     }
 }
 
+fn extension(selector: &Selector) -> &'static str {
+    match selector.extension() {
+        None => "",
+        Some(Extended::Anchored) => " anchored",
+        Some(Extended::Smoothed) => " smoothed",
+    }
+}
+
 fn list(names: &[String]) -> String {
     let names: Vec<String> =
         names.iter().map(|name| if plain(name, false) { name.clone() } else { quoted(name) }).collect();
@@ -80,8 +88,11 @@ impl Display for Expr {
             Kind::Paren(it) if matches!(it.kind, Kind::Binary(_) | Kind::Unary(_)) => write!(f, "{it}"),
             Kind::Paren(it) => write!(f, "({it})"),
             Kind::Unary(it) => write!(f, "({}{})", if it.minus { '-' } else { '+' }, it.expr),
-            Kind::Selector(it) => write!(f, "{it}{}", it.shift),
-            Kind::Range(it) => write!(f, "{}[{}]{}", it.selector, milliseconds(it.range), it.selector.shift),
+            Kind::Selector(it) => write!(f, "{it}{}{}", it.shift, extension(it)),
+            Kind::Range(it) => {
+                let range = milliseconds(it.range);
+                write!(f, "{}[{range}]{}{}", it.selector, it.selector.shift, extension(&it.selector))
+            }
             Kind::Subquery(it) => {
                 let step = it.step.map(milliseconds).unwrap_or_default();
                 write!(f, "{}[{}:{step}]{}", it.expr, milliseconds(it.range), it.shift)

@@ -78,11 +78,19 @@ pub(super) enum Reducer {
     Count,
     Min,
     Max,
+    First,
     Last,
     Present,
     Stdvar,
     Stddev,
     Quantile,
+}
+
+impl Reducer {
+    /// Whether what comes of it is still the metric it was: the functions of one sample act as an offset.
+    pub(super) fn keeps_name(self) -> bool {
+        matches!(self, Reducer::First | Reducer::Last)
+    }
 }
 
 /// What is known of all samples of a series before any window of them is looked at: where something happens from one to the
@@ -147,6 +155,7 @@ impl Reducer {
             "count_over_time" => Reducer::Count,
             "min_over_time" => Reducer::Min,
             "max_over_time" => Reducer::Max,
+            "first_over_time" => Reducer::First,
             "last_over_time" => Reducer::Last,
             "present_over_time" => Reducer::Present,
             "stdvar_over_time" => Reducer::Stdvar,
@@ -208,6 +217,7 @@ impl Reducer {
             Reducer::Count => Some(samples.len() as f64),
             Reducer::Min => known.extremes.slide(known.samples, &part, |it, least| it < least).or(values().next_back()),
             Reducer::Max => known.extremes.slide(known.samples, &part, |it, most| it > most).or(values().next_back()),
+            Reducer::First => values().next(),
             Reducer::Last => values().next_back(),
             Reducer::Present => Some(1.0),
             Reducer::Stdvar => Some(Sum::variance(&values().collect::<Vec<_>>())),

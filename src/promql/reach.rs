@@ -3,12 +3,12 @@
 use super::Expression;
 use super::evaluate::LOOKBACK;
 use super::print;
-use super::syntax::{Expr, Kind, Shift};
+use super::syntax::{Expr, Extended, Kind, RangeSelector, Shift};
 
 impl Expression {
     /// How far before an instant, in milliseconds, the oldest sample can be that a value at this instant depends on; `step` is
-    /// that of subqueries that name none. None when there is no such bound, or when it looks into the future: with `@`, or
-    /// with a negative offset.
+    /// that of subqueries that name none. None when there is no such bound, or when it looks into the future: with `@`,
+    /// with a negative offset, or `smoothed`.
     pub fn reach(&self, step: i64) -> Option<i64> {
         reach(&self.tree, step)
     }
@@ -40,8 +40,16 @@ fn offsets(expr: &Expr, text: &str, outer: i64, all: &mut Vec<(String, i64)>) {
 
 fn reach(expr: &Expr, step: i64) -> Option<i64> {
     match &expr.kind {
+        Kind::Selector(it) | Kind::Range(RangeSelector { selector: it, .. })
+            if it.extension() == Some(Extended::Smoothed) =>
+        {
+            None
+        }
         Kind::Selector(it) => Some(LOOKBACK.saturating_add(back(&it.shift)?)),
-        Kind::Range(it) => Some(it.range.saturating_add(back(&it.selector.shift)?)),
+        Kind::Range(it) => {
+            let before = if it.selector.extension().is_some() { LOOKBACK } else { 0 };
+            Some(it.range.saturating_add(before).saturating_add(back(&it.selector.shift)?))
+        }
         Kind::Subquery(it) => {
             let own = it.range.saturating_add(back(&it.shift)?);
             Some(own.saturating_add(it.step.unwrap_or(step)).saturating_add(reach(&it.expr, step)?))
@@ -89,6 +97,10 @@ mod tests {
             ("max_over_time(sum(x)[30m:])", Some(37)),
             ("max_over_time(rate(x[5m])[30m:1m] offset 10m)", Some(46)),
             ("time() - x", Some(5)),
+            ("rate(x[10m] anchored)", Some(15)),
+            ("rate(x[5m + 5m])", Some(10)),
+            ("rate(x[10m] smoothed)", None),
+            ("x smoothed", None),
             ("x @ 100", None),
             ("rate(x[5m] @ start())", None),
             ("-x offset -5m", None),

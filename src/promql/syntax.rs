@@ -49,6 +49,30 @@ pub(super) struct Selector {
     pub(super) name: Option<String>,
     pub(super) matchers: Vec<Matcher>,
     pub(super) shift: Shift,
+    /// Whether it reaches beyond its range, and where that is said.
+    pub(super) extended: Option<(Extended, Span)>,
+}
+
+/// How a selector reaches beyond its range (since 3.16, before that behind a switch).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extended {
+    /// To the last sample before it.
+    Anchored,
+    /// To the samples around its ends, between which it interpolates.
+    Smoothed,
+}
+
+impl Extended {
+    pub(super) const ALL: &[(&str, Extended)] = &[("anchored", Extended::Anchored), ("smoothed", Extended::Smoothed)];
+}
+
+/// What is known of the durations of an expression.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lengths {
+    /// Where the first stands that is reckoned.
+    pub(super) reckoned: Option<Span>,
+    /// Why one of them is no duration: it fails when it is evaluated, not when it is read.
+    pub(super) impossible: Option<String>,
 }
 
 /// When something is looked at.
@@ -195,6 +219,15 @@ impl Expr {
         }
     }
 
+    /// The selector it is.
+    pub(super) fn selector_mut(&mut self) -> Option<&mut Selector> {
+        match &mut self.kind {
+            Kind::Selector(it) => Some(it),
+            Kind::Range(it) => Some(&mut it.selector),
+            _ => None,
+        }
+    }
+
     /// When it looks, when it can be told so.
     pub(super) fn shift_mut(&mut self) -> Option<&mut Shift> {
         match &mut self.kind {
@@ -221,6 +254,11 @@ impl Selector {
     pub(super) fn selects(&self, labels: &data::Labels) -> bool {
         let named = self.name.as_deref().is_none_or(|name| label(labels, "__name__") == name);
         named && self.matchers.iter().all(|matcher| matcher.matches(label(labels, &matcher.name)))
+    }
+
+    /// How it reaches beyond its range, when it does.
+    pub(super) fn extension(&self) -> Option<Extended> {
+        self.extended.as_ref().map(|(extended, _)| *extended)
     }
 
     /// The metric name it fixes.

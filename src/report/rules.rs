@@ -66,6 +66,9 @@ pub struct RuleLine {
     pub times: usize,
     /// When and how often, how near it came, or why not; in words.
     pub told: String,
+    /// Whether it had an answer only because a comparison left one of several series that match one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leans: bool,
     /// What of it does nothing, though the whole can do something; in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
@@ -122,7 +125,12 @@ pub fn rule_warnings(reports: &[Report]) -> Vec<String> {
     over_runs(reports).iter().filter(|rule| rule.warns()).map(told).collect()
 }
 
-/// What of rules does nothing in all of these runs, and what of a scenario does nothing in all of its runs, in words.
+/// What is told of a rule that leans on its comparison (asked of promtool 2.42, 3.5 and 3.16).
+const LEANS: &str = "several series match one, and only the comparison leaves one of them: it fails as soon as it leaves two, and \
+                     since Prometheus 3.9 always (`--semantics 3.16`); aggregate them, or write `group_left` or `group_right`";
+
+/// What of rules does nothing in all of these runs, and what of a scenario does nothing in all of its runs, in words; and
+/// rules whose answer hangs on the version of Prometheus in any run.
 pub fn doubts(reports: &[Report]) -> Vec<String> {
     let Some(first) = reports.first() else { return Vec::new() };
     let mut of_scenarios: Vec<String> = Vec::new();
@@ -138,7 +146,9 @@ pub fn doubts(reports: &[Report]) -> Vec<String> {
             let has = |report: &Report| report.rules.get(index).is_some_and(|line| line.doubts.contains(doubt));
             reports.iter().all(has)
         };
-        line.doubts.iter().filter(everywhere).cloned().collect::<Vec<String>>()
+        let leans = reports.iter().any(|report| report.rules.get(index).is_some_and(|line| line.leans));
+        let leaning = leans.then(|| format!("{}: {LEANS}", line.rule));
+        line.doubts.iter().filter(everywhere).cloned().chain(leaning).collect::<Vec<String>>()
     };
     first.rules.iter().enumerate().flat_map(of_rule).chain(of_scenarios).collect()
 }

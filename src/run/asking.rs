@@ -193,13 +193,13 @@ impl Asking {
         let unfit = "and no fallback_scrape_protocol specified for target";
         let first = body.first().map_or(' ', |byte| char::from(*byte));
         match self.semantics {
-            Semantics::V3 if self.fallback || answer.is_exposition() => {
-                format!("expected a valid exposition, got one that begins with \"{first}\"")
-            }
-            Semantics::V3 if kind.is_empty() => {
-                format!("non-compliant scrape target sending blank Content-Type {unfit}")
-            }
-            Semantics::V3 => format!("received unsupported Content-Type \"{kind}\" {unfit}"),
+            Semantics::V3 | Semantics::V3_16 => match kind {
+                _ if self.fallback || answer.is_exposition() => {
+                    format!("expected a valid exposition, got one that begins with \"{first}\"")
+                }
+                "" => format!("non-compliant scrape target sending blank Content-Type {unfit}"),
+                _ => format!("received unsupported Content-Type \"{kind}\" {unfit}"),
+            },
             // These read whatever comes as an exposition, and stop at its first character.
             Semantics::V2_53 => {
                 format!("expected a valid start token, got \"{first}\" (\"INVALID\") while parsing: \"{first}\"")
@@ -219,9 +219,9 @@ impl super::Session {
 }
 
 /// The header that says what is offered. Whatever is offered, anything else is taken too: a Kestra, which has one type, answers
-/// all of them (asked of 2.42 and 3.5).
+/// all of them (asked of 2.42, 3.5 and 3.16).
 fn accept(protocols: &[String], semantics: Semantics) -> String {
-    if semantics != Semantics::V3 {
+    if semantics < Semantics::V3 {
         return "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                 text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
             .to_owned();
@@ -229,7 +229,8 @@ fn accept(protocols: &[String], semantics: Semantics) -> String {
     let own = ["OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4"];
     let names: Vec<&str> =
         if protocols.is_empty() { own.to_vec() } else { protocols.iter().map(String::as_str).collect() };
-    let mut weight = PROTOCOLS.len() + 1;
+    // 3.16 knows one protocol more, which it does not offer by itself.
+    let mut weight = PROTOCOLS.len() + if semantics >= Semantics::V3_16 { 2 } else { 1 };
     let mut parts = Vec::new();
     for name in names {
         if let Some((_, kind, escapes)) = PROTOCOLS.iter().find(|(it, _, _)| *it == name) {

@@ -47,6 +47,7 @@ impl Rules<'_> {
             state,
             times,
             told,
+            leans: self.watching.monitor.leans_on_filter(&standing.rule),
             doubts: match state {
                 RuleState::Failed | RuleState::Dead => Vec::new(),
                 _ => self.doubts(standing),

@@ -102,7 +102,8 @@ pub struct RuleSet {
     pub groups: Vec<Group>,
     /// Groups of Grafana.
     pub grafana: Vec<grafana::Group>,
-    /// What only newer versions of Prometheus accept: since which, and a note about it.
+    /// What only newer versions of Prometheus accept: since which, and a note about it; an error, when it is too new to be
+    /// evaluated as another version would.
     pub newer: Vec<(Semantics, Diagnostic)>,
     /// What the files of Grafana delete (`deleteRules`): uids, and where each stands.
     pub deleted: Vec<(String, Place)>,
@@ -115,10 +116,9 @@ impl RuleSet {
         let alerts = rules.filter(|rule| matches!(rule, Rule::Alert(_))).map(Rule::name);
         alerts.chain(self.grafana.iter().flat_map(|group| group.rules.iter().map(|rule| rule.title.as_str())))
     }
-    /// Notes about what a Prometheus refuses that is older than the one whose rules are read here.
+    /// Notes, and errors, about what a Prometheus refuses that is older than what these rules are written for.
     pub fn refused_by(&self, semantics: Semantics) -> Vec<Diagnostic> {
-        let old = |since: Semantics| semantics.age() > since.age();
-        self.newer.iter().filter(|(since, _)| old(*since)).map(|(_, note)| note.clone()).collect()
+        self.newer.iter().filter(|(since, _)| semantics < *since).map(|(_, note)| note.clone()).collect()
     }
     /// Adds those of the next file. Grafana goes from file to file, and in each makes the rules first and then deletes: so a
     /// file deletes rules of files before it, and none of files after it. Gives a warning for each rule that is deleted.

@@ -470,8 +470,14 @@ impl<'r> Groups<'r> {
     }
 
     fn newer_by(&mut self, place: &Place, since: Semantics, by: &str, what: &str) {
-        let what = format!("{by} refuses {what}; it is read as newer versions read it");
-        let note = Diagnostic { severity: Severity::Note, place: place.clone(), what, advice: None, warnings: 0 };
+        let newest = since > Semantics::default();
+        let (severity, what, advice) = match newest {
+            true => {
+                (Severity::Error, format!("{by} refuses {what}"), Some("yours is newer? Say `--semantics 3.16`".into()))
+            }
+            false => (Severity::Note, format!("{by} refuses {what}; it is read as newer versions read it"), None),
+        };
+        let note = Diagnostic { severity, place: place.clone(), what, advice, warnings: 0 };
         self.newer.push((since, note));
     }
 

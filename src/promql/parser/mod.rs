@@ -1,10 +1,11 @@
 //! From tokens to a tree, by the precedence of operators. Every token is looked at once.
 
+mod length;
 mod selector;
 
 use super::error::SyntaxError;
 use super::lexer::{Lexeme, Lexer, Token};
-use super::syntax::{Aggregate, Binary, Call, Expr, Group, Kind, Labels, Modifier, Span, Unary};
+use super::syntax::{Aggregate, Binary, Call, Expr, Extended, Group, Kind, Labels, Lengths, Modifier, Span, Unary};
 use super::{MAX_HEIGHT, MAX_NESTING};
 
 type Parsed<T> = Result<T, SyntaxError>;
@@ -56,9 +57,14 @@ const RESERVED: &[&str] = &["on", "ignoring", "bool", "group_left", "group_right
 const NEVER_CALLED: &[&str] = &["and", "or", "unless", "by", "without", "offset", "start", "end"];
 /// Modifiers of operators that later versions know.
 const FILLS: &[&str] = &["fill", "fill_left", "fill_right"];
+/// The weakest of the operators that reckon: durations are reckoned with these alone.
+const ARITHMETIC: u8 = 4;
+
 /// Reads a whole text.
-pub(super) fn parse(text: &str) -> Parsed<Expr> {
-    Parser::new(text)?.whole()
+pub(super) fn parse(text: &str) -> Parsed<(Expr, Lengths)> {
+    let mut parser = Parser::new(text)?;
+    let tree = parser.whole()?;
+    Ok((tree, parser.lengths))
 }
 
 pub(super) struct Parser<'t> {
@@ -68,6 +74,7 @@ pub(super) struct Parser<'t> {
     token: Token<'t>,
     /// What was opened and is not closed yet.
     open: Vec<(&'static str, Span)>,
+    lengths: Lengths,
 }
 
 /// What waits for its right side.
@@ -108,7 +115,7 @@ impl<'t> Parser<'t> {
     pub(super) fn new(text: &'t str) -> Parsed<Parser<'t>> {
         let mut lexer = Lexer::new(text);
         let token = lexer.next()?;
-        Ok(Parser { text, lexer, token, open: Vec::new() })
+        Ok(Parser { text, lexer, token, open: Vec::new(), lengths: Lengths::default() })
     }
 
     /// How many tokens were made.
@@ -193,6 +200,11 @@ impl<'t> Parser<'t> {
 
     /// Operands and operators, as far as they go.
     fn expression(&mut self) -> Parsed<Expr> {
+        self.expression_of(0)
+    }
+
+    /// The same, up to an operator that binds more weakly than this.
+    fn expression_of(&mut self, least: u8) -> Parsed<Expr> {
         let mut pending: Vec<Pending> = Vec::new();
         loop {
             while self.is("+") || self.is("-") {
@@ -200,7 +212,7 @@ impl<'t> Parser<'t> {
                 pending.push(Pending::Sign { minus, span: self.take()?.span });
             }
             let mut current = self.operand()?;
-            let operator = self.operator();
+            let operator = self.operator().filter(|(_, precedence)| *precedence >= least);
             let following = operator.map_or(0, |(_, precedence)| precedence);
             while let Some(waiting) = pending.pop_if(|waiting| waiting.takes(following)) {
                 current = low(waiting.with(current))?;
@@ -258,6 +270,10 @@ impl<'t> Parser<'t> {
                 Lexeme::Sign("[") => self.range(expr)?,
                 Lexeme::Sign("@") => self.at(expr)?,
                 Lexeme::Word(_) if self.is_word("offset") => self.offset(expr)?,
+                Lexeme::Word(word) => match Extended::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
+                    Some((_, extended)) => self.extended(expr, *extended)?,
+                    None => return Ok(expr),
+                },
                 _ => return Ok(expr),
             };
         }

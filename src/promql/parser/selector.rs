@@ -2,9 +2,9 @@
 
 use super::{Parsed, Parser, is_number, low};
 use crate::promql::error::SyntaxError;
-use crate::promql::lexer::{Lexeme, MAX_DURATION};
+use crate::promql::lexer::Lexeme;
 use crate::promql::matcher::Matcher;
-use crate::promql::syntax::{Anchor, Expr, Kind, Labels, RangeSelector, Selector, Shift, Span, Subquery};
+use crate::promql::syntax::{Anchor, Expr, Extended, Kind, Labels, RangeSelector, Selector, Shift, Span, Subquery};
 
 /// Seconds since 1970 that may stand after `@`, before and after.
 const MAX_SECONDS: f64 = 1e12;
@@ -24,8 +24,13 @@ impl Parser<'_> {
             }
             span.end = self.closing("}")?.end;
         }
-        let selector =
-            Selector { span: span.clone(), name: name.map(str::to_owned), matchers, shift: Shift::default() };
+        let selector = Selector {
+            span: span.clone(),
+            name: name.map(str::to_owned),
+            matchers,
+            shift: Shift::default(),
+            extended: None,
+        };
         Ok(Expr::new(span, Kind::Selector(selector)))
     }
 
@@ -80,7 +85,7 @@ impl Parser<'_> {
     /// `[5m]` or `[5m:1m]` after an expression.
     pub(super) fn range(&mut self, expr: Expr) -> Parsed<Expr> {
         let bracket = self.opening("[")?;
-        let range = self.time(true)?;
+        let range = self.length()?;
         if !self.is(":") {
             let end = self.closing("]")?.end;
             let span = expr.span.start..end;
@@ -96,64 +101,41 @@ impl Parser<'_> {
             };
         }
         self.take()?;
-        let step = if self.is("]") { None } else { Some(self.time(true)?) };
+        let step = if self.is("]") { None } else { Some(self.length()?) };
         let end = self.closing("]")?.end;
         let span = expr.span.start..end;
         let subquery = Subquery { expr: Box::new(expr), range, step, shift: Shift::default() };
         low(Expr::new(span, Kind::Subquery(subquery)))
     }
 
-    /// A duration, or a number of seconds; in milliseconds.
-    fn time(&mut self, positive: bool) -> Parsed<i64> {
-        while self.is("+") {
-            self.take()?;
-        }
-        let out_of_range = |parser: &Parser<'_>| {
-            let span = parser.token.span.clone();
-            let written = parser.text.get(span.clone()).unwrap_or("");
-            SyntaxError::new(span, format!("`{written}` is no time: it is out of range"))
-        };
-        let milliseconds = match self.token.lexeme {
-            Lexeme::Duration(milliseconds) => milliseconds,
-            Lexeme::Number(seconds) if seconds * 1000.0 < MAX_DURATION as f64 => (seconds * 1000.0) as i64,
-            Lexeme::Number(_) => return Err(out_of_range(self)),
-            Lexeme::End => return Err(self.unexpected()),
-            _ => return Err(self.unexpected().with_advice("write a duration like `5m`")),
-        };
-        let none = match self.token.lexeme {
-            Lexeme::Number(seconds) => seconds <= 0.0,
-            _ => milliseconds == 0,
-        };
-        if positive && none {
-            return Err(SyntaxError::new(self.token.span.clone(), "a duration must be greater than 0 here"));
-        }
-        self.take()?;
-        Ok(milliseconds)
-    }
-
-    /// Signs before a time; true is minus.
-    fn signs(&mut self) -> Parsed<bool> {
-        let mut minus = false;
-        while self.is("+") || self.is("-") {
-            minus ^= self.is("-");
-            self.take()?;
-        }
-        Ok(minus)
-    }
-
     /// `offset 5m` after an expression.
     pub(super) fn offset(&mut self, mut expr: Expr) -> Parsed<Expr> {
         let word = self.take()?.span;
-        let minus = self.signs()?;
-        let end = self.token.span.end;
-        let time = self.time(false)?;
+        let (offset, end) = self.offset_length()?;
         let span = word.start..end;
         let Some(shift) = expr.shift_mut() else { return Err(not_shifted(span, "offset")) };
         // As in Prometheus, an offset of nothing is none.
         if shift.offset.is_some_and(|offset| offset != 0) {
             return Err(SyntaxError::new(span, "`offset` is here twice"));
         }
-        shift.offset = Some(if minus { -time } else { time });
+        shift.offset = Some(offset);
+        expr.span.end = end;
+        Ok(expr)
+    }
+
+    /// `anchored` or `smoothed` after an expression.
+    pub(super) fn extended(&mut self, mut expr: Expr, extended: Extended) -> Parsed<Expr> {
+        let span = self.take()?.span;
+        let Some(selector) = expr.selector_mut() else {
+            let written = self.text.get(span.clone()).unwrap_or_default();
+            return Err(SyntaxError::new(span.clone(), format!("`{written}` stands only after a selector"))
+                .with_advice("write it after the selector itself, as in `rate(x[5m] anchored)`"));
+        };
+        if selector.extension().is_some_and(|other| other != extended) {
+            return Err(SyntaxError::new(span, "a selector is either `anchored` or `smoothed`, not both"));
+        }
+        let end = span.end;
+        selector.extended = Some((extended, span));
         expr.span.end = end;
         Ok(expr)
     }
