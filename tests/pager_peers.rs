@@ -182,3 +182,9 @@ fn notifications_are_those_of_0_25() {
 fn notifications_are_those_of_0_33() {
     beside("unstable", Version::V0_33);
 }
+
+#[test]
+#[ignore = "needs the newest Alertmanager (.ci/peers builds it where Go is there), and takes a minute"]
+fn notifications_are_those_of_the_newest() {
+    beside("newest", Version::V0_35);
+}

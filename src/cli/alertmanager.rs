@@ -20,7 +20,7 @@ pub(super) struct Alertmanager {
     /// configuration together
     #[arg(long, value_name = "FILE")]
     alertmanager: Vec<String>,
-    /// Alertmanager whose behaviour is meant: 0.25 or 0.33
+    /// Alertmanager whose behaviour is meant: 0.25, 0.33 or 0.35
     #[arg(long, value_name = "VERSION", default_value = "0.33", value_parser = version, requires = "alertmanager")]
     alertmanager_version: Version,
     /// A silence of alerts with such labels, as in `alertname=KestraDown, severity=~"warn.*"`; more may follow
@@ -49,7 +49,8 @@ fn version(text: &str) -> Result<Version, String> {
     match text {
         "0.25" => Ok(Version::V0_25),
         "0.33" => Ok(Version::V0_33),
-        _ => Err("write 0.25 or 0.33".to_owned()),
+        "0.35" => Ok(Version::V0_35),
+        _ => Err("write 0.25, 0.33 or 0.35".to_owned()),
     }
 }
 

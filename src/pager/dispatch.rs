@@ -262,7 +262,7 @@ impl Pager {
         let (version, began) = (self.version, self.began);
         let group = &mut self.groups[index];
         let before = group.next;
-        let new = group.emptied.is_some_and(|since| version == Version::V0_33 || was_removed(since, at, began));
+        let new = group.emptied.is_some_and(|since| version >= Version::V0_33 || was_removed(since, at, began));
         if new {
             (group.flushed, group.next) = (false, at.saturating_add(node.group_wait));
         } else if group.emptied.is_some() {
@@ -348,7 +348,7 @@ impl Pager {
     }
 
     fn is_within(&self, interval: &str, at: i64) -> bool {
-        self.configuration.intervals.get(interval).is_some_and(|all| all.iter().any(|it| it.contains(at)))
+        self.configuration.intervals.get(interval).is_some_and(|all| all.iter().any(|it| it.contains(at, self.version)))
     }
 
     fn silenced(&self, number: usize, at: i64) -> Option<usize> {

@@ -59,7 +59,7 @@ impl Sources {
         let values = rule.values(labels);
         let speaks = |alert: &usize| fires(*alert) && !(both && rule.is_target(&labels_of(*alert)));
         match version {
-            Version::V0_25 => self.by_equal.get(&values)?.iter().copied().find(|alert| speaks(alert)),
+            Version::V0_25 | Version::V0_35 => self.by_equal.get(&values)?.iter().copied().find(|alert| speaks(alert)),
             Version::V0_33 => self.only.get(&values).copied().filter(speaks),
         }
     }

@@ -4,6 +4,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
+use super::Version;
+
 /// One entry of a `time_intervals` list. What it does not name is no condition; a list that is empty never holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimeInterval {
@@ -39,8 +41,8 @@ const MONTHS: [&str; 12] = [
 ];
 
 impl TimeInterval {
-    /// Whether an instant (milliseconds since 1970) lies in it.
-    pub fn contains(&self, at: i64) -> bool {
+    /// Whether an instant (milliseconds since 1970) lies in it, as this version counts the days of months.
+    pub fn contains(&self, at: i64, version: Version) -> bool {
         let Ok(at) = Timestamp::from_millisecond(at) else { return false };
         let at = at.to_zoned(self.location.clone().unwrap_or(TimeZone::UTC));
         let within = |ranges: &Option<Vec<Range>>, value: i64| {
@@ -49,15 +51,15 @@ impl TimeInterval {
         let minute = i64::from(at.hour()) * 60 + i64::from(at.minute());
         let on_time = self.times.as_ref().is_none_or(|all| all.iter().any(|(from, to)| (*from..*to).contains(&minute)));
         on_time
-            && self.days_of_month.as_ref().is_none_or(|all| on_day(all, &at))
+            && self.days_of_month.as_ref().is_none_or(|all| on_day(all, &at, version))
             && within(&self.months, i64::from(at.month()))
             && within(&self.weekdays, i64::from(at.weekday().to_sunday_zero_offset()))
             && within(&self.years, i64::from(at.year()))
     }
 }
 
-fn on_day(ranges: &[Range], at: &Zoned) -> bool {
-    let length = length_of_month(at);
+fn on_day(ranges: &[Range], at: &Zoned, version: Version) -> bool {
+    let length = length_of_month(at, version);
     let counted = |day: i64| if day < 0 { length + day + 1 } else { day };
     let day = i64::from(at.day());
     ranges.iter().any(|(from, to)| {
@@ -66,9 +68,12 @@ fn on_day(ranges: &[Range], at: &Zoned) -> bool {
     })
 }
 
-/// The days of a month as Alertmanager counts them: its hours by 24, rounded down. In a zone that loses an hour in March, that
-/// month has 30.
-fn length_of_month(at: &Zoned) -> i64 {
+/// The days of a month as Alertmanager counts them. Before 0.35: its hours by 24, rounded down; in a zone that loses an hour in
+/// March, that month has 30.
+fn length_of_month(at: &Zoned, version: Version) -> i64 {
+    if version >= Version::V0_35 {
+        return i64::from(at.days_in_month());
+    }
     let first = Date::new(at.year(), at.month(), 1);
     let hours = first.and_then(|first| {
         let next = first.checked_add(1.month())?;
@@ -167,6 +172,8 @@ pub(super) fn location(text: &str) -> Result<TimeZone, String> {
 mod tests {
     use super::*;
 
+    const OLD: Version = Version::V0_33;
+
     fn at(text: &str) -> i64 {
         text.parse::<Timestamp>().expect("a date").as_millisecond()
     }
@@ -200,27 +207,29 @@ mod tests {
     fn the_last_minute_is_not_in_it() {
         let interval = TimeInterval { times: Some(vec![(540, 1020)]), ..TimeInterval::default() };
         for (time, expected) in [("08:59:59", false), ("09:00:00", true), ("16:59:59", true), ("17:00:00", false)] {
-            assert_eq!(interval.contains(at(&format!("2030-01-02T{time}Z"))), expected, "{time}");
+            assert_eq!(interval.contains(at(&format!("2030-01-02T{time}Z")), OLD), expected, "{time}");
         }
         let late = TimeInterval { times: Some(vec![(1380, 1440)]), ..TimeInterval::default() };
-        assert!(late.contains(at("2030-01-02T23:59:59Z")) && !late.contains(at("2030-01-03T00:00:00Z")));
+        assert!(late.contains(at("2030-01-02T23:59:59Z"), OLD) && !late.contains(at("2030-01-03T00:00:00Z"), OLD));
         // What is empty never holds, what is not there always does.
-        assert!(TimeInterval::default().contains(0));
-        assert!(!TimeInterval { times: Some(Vec::new()), ..TimeInterval::default() }.contains(0));
+        assert!(TimeInterval::default().contains(0, OLD));
+        assert!(!TimeInterval { times: Some(Vec::new()), ..TimeInterval::default() }.contains(0, OLD));
     }
 
     #[test]
     fn days_count_from_the_end_and_stay_in_their_month() {
         let days = |range: Range| TimeInterval { days_of_month: Some(vec![range]), ..TimeInterval::default() };
         assert!(
-            days((-1, -1)).contains(at("2030-02-28T12:00:00Z")) && days((-1, -1)).contains(at("2028-02-29T12:00:00Z"))
+            days((-1, -1)).contains(at("2030-02-28T12:00:00Z"), OLD)
+                && days((-1, -1)).contains(at("2028-02-29T12:00:00Z"), OLD)
         );
-        assert!(!days((-1, -1)).contains(at("2030-02-27T12:00:00Z")));
+        assert!(!days((-1, -1)).contains(at("2030-02-27T12:00:00Z"), OLD));
         assert!(
-            days((25, 31)).contains(at("2030-02-28T12:00:00Z")) && !days((29, 31)).contains(at("2030-02-28T12:00:00Z"))
+            days((25, 31)).contains(at("2030-02-28T12:00:00Z"), OLD)
+                && !days((29, 31)).contains(at("2030-02-28T12:00:00Z"), OLD)
         );
-        assert!(days((-31, -1)).contains(at("2030-02-01T00:00:00Z")));
-        assert!(days((1, 31)).contains(at("2030-03-01T00:00:00Z")));
+        assert!(days((-31, -1)).contains(at("2030-02-01T00:00:00Z"), OLD));
+        assert!(days((1, 31)).contains(at("2030-03-01T00:00:00Z"), OLD));
     }
 
     #[test]
@@ -228,12 +237,14 @@ mod tests {
         let berlin = location("Europe/Berlin").ok();
         let morning =
             TimeInterval { times: Some(vec![(540, 600)]), location: berlin.clone(), ..TimeInterval::default() };
-        assert!(morning.contains(at("2030-01-02T08:30:00Z")) && morning.contains(at("2030-07-02T07:30:00Z")));
-        assert!(!morning.contains(at("2030-07-02T08:30:00Z")));
+        assert!(morning.contains(at("2030-01-02T08:30:00Z"), OLD) && morning.contains(at("2030-07-02T07:30:00Z"), OLD));
+        assert!(!morning.contains(at("2030-07-02T08:30:00Z"), OLD));
         // March has 743 hours there, which are 30 whole days.
         let last = TimeInterval { days_of_month: Some(vec![(-1, -1)]), location: berlin, ..TimeInterval::default() };
-        assert!(last.contains(at("2030-03-30T12:00:00Z")) && !last.contains(at("2030-03-31T12:00:00Z")));
-        assert!(last.contains(at("2030-10-31T12:00:00Z")));
+        assert!(last.contains(at("2030-03-30T12:00:00Z"), OLD) && !last.contains(at("2030-03-31T12:00:00Z"), OLD));
+        assert!(last.contains(at("2030-10-31T12:00:00Z"), OLD));
+        let new = Version::V0_35;
+        assert!(last.contains(at("2030-03-31T12:00:00Z"), new) && !last.contains(at("2030-03-30T12:00:00Z"), new));
     }
 
     #[test]
@@ -245,8 +256,12 @@ mod tests {
             ..TimeInterval::default()
         };
         // 2030-12-01 is a Sunday.
-        assert!(interval.contains(at("2030-12-01T00:00:00Z")) && interval.contains(at("2030-12-07T00:00:00Z")));
-        assert!(!interval.contains(at("2030-12-02T00:00:00Z")) && !interval.contains(at("2030-11-30T00:00:00Z")));
-        assert!(!interval.contains(at("2032-12-04T00:00:00Z")));
+        assert!(
+            interval.contains(at("2030-12-01T00:00:00Z"), OLD) && interval.contains(at("2030-12-07T00:00:00Z"), OLD)
+        );
+        assert!(
+            !interval.contains(at("2030-12-02T00:00:00Z"), OLD) && !interval.contains(at("2030-11-30T00:00:00Z"), OLD)
+        );
+        assert!(!interval.contains(at("2032-12-04T00:00:00Z"), OLD));
     }
 }

@@ -36,9 +36,12 @@ pub type LabelSet = BTreeMap<String, String>;
 pub enum Version {
     /// 0.25, which Debian 12 has.
     V0_25,
-    /// 0.33 and what came after it, up to 0.35.
+    /// 0.33 and 0.34.0.
     #[default]
     V0_33,
+    /// 0.35: any source alert inhibits again (since 0.34.1), all months have their days, messages know the labels of routes.
+    /// Its configuration is read as that of 0.33.
+    V0_35,
 }
 
 /// A configuration that was read, with everything inherited and filled in that the routes need.

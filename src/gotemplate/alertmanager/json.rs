@@ -118,11 +118,15 @@ impl Data {
     pub(crate) fn json(&self, release: Release) -> String {
         let reason = match release {
             Release::V0_25 => String::new(),
-            Release::V0_33 => format!("\"notification_reason\":{},", text(&self.notification_reason)),
+            Release::V0_33 | Release::V0_35 => {
+                format!("\"notification_reason\":{},", text(&self.notification_reason))
+            }
         };
+        // No route has labels: a configuration that gives it some is refused by name.
+        let of_route = if release >= Release::V0_35 { "\"routeLabels\":{}," } else { "" };
         format!(
             "{{\"receiver\":{},\"status\":{},\"alerts\":{},{reason}\"groupLabels\":{},\"commonLabels\":{},\
-             \"commonAnnotations\":{},\"externalURL\":{}}}",
+             \"commonAnnotations\":{},{of_route}\"externalURL\":{}}}",
             text(&self.receiver),
             text(&self.status),
             list(self.alerts.iter().map(|it| alert(it))),

@@ -28,6 +28,8 @@ pub enum Release {
     V0_25,
     /// 0.33, built with Go 1.24 or newer.
     V0_33,
+    /// 0.35: messages know the labels of routes.
+    V0_35,
 }
 
 /// Steps that one message may take: a group may have thousands of alerts.

@@ -124,10 +124,11 @@ impl Thing {
             (Thing::Kv(all, _), "Values") => strings(sorted(all).into_iter().map(|(_, value)| value)),
             (Thing::Pairs(all, _), "Names") => strings(all.iter().map(|(name, _)| name.clone())),
             (Thing::Pairs(all, _), "Values") => strings(all.iter().map(|(_, value)| value.clone())),
-            (
-                Thing::Kv(_, Release::V0_33) | Thing::Pairs(_, Release::V0_33) | Thing::Month(_) | Thing::Weekday(_),
-                "String",
-            ) => Value::Text(self.print()),
+            (Thing::Kv(..) | Thing::Pairs(..) | Thing::Month(_) | Thing::Weekday(_), "String")
+                if release >= Release::V0_33 || matches!(self, Thing::Month(_) | Thing::Weekday(_)) =>
+            {
+                Value::Text(self.print())
+            }
             // One that is not there is empty.
             (Thing::Kv(all, _), _) => Value::Text(all.get(name).cloned().unwrap_or_default()),
             (Thing::Pair(key, _), "Name") => Value::Text(key.clone()),
@@ -144,6 +145,7 @@ impl Thing {
             (Thing::Data(it, _), "GroupLabels") => kv(&it.group_labels),
             (Thing::Data(it, _), "CommonLabels") => kv(&it.common_labels),
             (Thing::Data(it, _), "CommonAnnotations") => kv(&it.common_annotations),
+            (Thing::Data(..), "RouteLabels") if release >= Release::V0_35 => kv(&BTreeMap::new()),
             (Thing::Data(it, _), "ExternalURL") => Value::Text(it.external_url.clone()),
             (Thing::Data(it, _), "NotificationReason") if release > Release::V0_25 => {
                 Value::Text(it.notification_reason.clone())
@@ -198,7 +200,7 @@ fn print_kv(all: &BTreeMap<String, String>, release: Release) -> String {
             let pairs: Vec<String> = all.iter().map(|(key, value)| format!("{key}:{value}")).collect();
             format!("map[{}]", pairs.join(" "))
         }
-        Release::V0_33 => print_pairs(&sorted(all), release),
+        Release::V0_33 | Release::V0_35 => print_pairs(&sorted(all), release),
     }
 }
 
@@ -208,7 +210,7 @@ fn print_pairs(all: &[(String, String)], release: Release) -> String {
             let pairs: Vec<String> = all.iter().map(|(key, value)| format!("{{{key} {value}}}")).collect();
             format!("[{}]", pairs.join(" "))
         }
-        Release::V0_33 => {
+        Release::V0_33 | Release::V0_35 => {
             let pairs: Vec<String> = all.iter().map(|(key, value)| format!("{key}={value}")).collect();
             pairs.join(", ")
         }
@@ -298,10 +300,13 @@ impl Object for Thing {
             Thing::Data(it, release) => {
                 let reason = match release {
                     Release::V0_25 => String::new(),
-                    Release::V0_33 => format!("{} ", it.notification_reason),
+                    Release::V0_33 | Release::V0_35 => format!("{} ", it.notification_reason),
                 };
+                // No route has labels: a configuration that gives it some is refused by name.
+                let of_route =
+                    if *release >= Release::V0_35 { print_kv(&BTreeMap::new(), *release) + " " } else { String::new() };
                 format!(
-                    "&{{{} {} {} {reason}{} {} {} {}}}",
+                    "&{{{} {} {} {reason}{} {} {} {of_route}{}}}",
                     it.receiver,
                     it.status,
                     print_alerts(&it.alerts, *release),

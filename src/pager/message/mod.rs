@@ -42,6 +42,7 @@ impl From<Version> for Release {
         match version {
             Version::V0_25 => Release::V0_25,
             Version::V0_33 => Release::V0_33,
+            Version::V0_35 => Release::V0_35,
         }
     }
 }
