@@ -13,7 +13,7 @@ use common::peers::peer;
 use common::server::scratch;
 use mock_kestra::document::{Diagnostic, render};
 use mock_kestra::monitor::read_rules;
-use mock_kestra::promql::Expression;
+use mock_kestra::promql::{Expression, Semantics};
 
 #[test]
 fn every_expression_is_read_as_its_golden_tree() {
@@ -181,16 +181,32 @@ fn refused_by_promtool(suite: &str, all: &[String]) -> BTreeMap<usize, String> {
 #[test]
 #[ignore = "needs promtool of Debian unstable: .ci/peers fetches it"]
 fn promtool_accepts_and_refuses_the_same() {
+    accepts_and_refuses_the_same("unstable", Semantics::V3);
+}
+
+#[test]
+#[ignore = "needs the newest promtool: .ci/peers builds it where Go is there"]
+fn the_newest_promtool_accepts_and_refuses_the_same() {
+    accepts_and_refuses_the_same("newest", Semantics::V3_16);
+}
+
+fn accepts_and_refuses_the_same(suite: &str, semantics: Semantics) {
     let mut all = expressions::all();
-    for (number, expression) in expressions::all().iter().enumerate() {
+    all.extend(expressions::newest());
+    all.extend(expressions::of_the_query().map(str::to_owned));
+    for (number, expression) in all.clone().iter().enumerate() {
         all.extend((0..4).map(|round| expressions::mutated(expression, 50_000 + number as u64 * 4 + round)));
     }
     // An empty one is no rule.
     all.retain(|expression| !expression.trim().is_empty());
-    let refused = refused_by_promtool("unstable", &all);
+    let refused = refused_by_promtool(suite, &all);
     let mut wrong = Vec::new();
     for (index, expression) in all.iter().enumerate() {
         let ours = Expression::parse(expression).map_err(|why| why.to_string());
+        let ours = ours.and_then(|read| match read.newer().into_iter().find(|newer| newer.since > semantics) {
+            Some(newer) => Err(format!("{} refuses {}", newer.refused_by, newer.what)),
+            None => Ok(read),
+        });
         let excepted = |said: &str| EXCEPTIONS.iter().any(|(part, _)| said.contains(part));
         match (refused.get(&index), ours) {
             (None, Err(why)) if !excepted(&why) => wrong.push(format!("{expression}: we refuse it: {why}")),

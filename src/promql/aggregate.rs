@@ -1,5 +1,6 @@
 //! Aggregations.
 
+use super::Semantics;
 use super::data::{Labels, NO_SAMPLE, Row, label_keys, stale, with_label};
 use super::evaluate::{At, Failure, Grouped, SAME_LABELS, unique};
 use super::range::{Sum, quantile};
@@ -40,12 +41,14 @@ pub(super) fn aggregate(at: &At<'_>, expr: &Aggregate) -> Result<Vec<Row>, Failu
     }
     let phis = if op == "quantile" { at.scalar(param()?)? } else { Vec::new() };
     let count = at.grid.count;
-    let of = |(labels, members): (Labels, Vec<Row>)| Row { labels, values: reduce(op, &members, &phis, count) };
+    let semantics = at.evaluator.semantics();
+    let of =
+        |(labels, members): (Labels, Vec<Row>)| Row { labels, values: reduce(op, &members, &phis, count, semantics) };
     Ok(groups.into_iter().map(of).filter(Row::any).collect())
 }
 
 /// One value an instant of all members that have one there.
-fn reduce(op: &str, members: &[Row], phis: &[f64], count: usize) -> Vec<f64> {
+fn reduce(op: &str, members: &[Row], phis: &[f64], count: usize, semantics: Semantics) -> Vec<f64> {
     // Where the order of the members is that of the sums, they can be taken member by member: memory is read as it lies.
     let folded = |of: fn(f64, f64) -> f64| {
         let mut values = vec![NO_SAMPLE; count];
@@ -98,7 +101,7 @@ fn reduce(op: &str, members: &[Row], phis: &[f64], count: usize) -> Vec<f64> {
                     "avg" => Sum::mean(&present),
                     "stdvar" => Sum::variance(&present),
                     "stddev" => libm::sqrt(Sum::variance(&present)),
-                    _ => quantile(phis.get(index).copied().unwrap_or(f64::NAN), &present),
+                    _ => quantile(phis.get(index).copied().unwrap_or(f64::NAN), &present, semantics),
                 }
             };
             (0..count).map(&mut one).collect()

@@ -222,7 +222,7 @@ impl Reducer {
             Reducer::Present => Some(1.0),
             Reducer::Stdvar => Some(Sum::variance(&values().collect::<Vec<_>>())),
             Reducer::Stddev => Some(libm::sqrt(Sum::variance(&values().collect::<Vec<_>>()))),
-            Reducer::Quantile => Some(quantile(number, &values().collect::<Vec<_>>())),
+            Reducer::Quantile => Some(quantile(number, &values().collect::<Vec<_>>(), semantics)),
         }
     }
 }
@@ -307,7 +307,7 @@ fn regression(samples: &[(i64, f64)], now: i64) -> (f64, f64) {
 }
 
 /// The quantile of some values, interpolated between neighbours.
-pub(super) fn quantile(phi: f64, values: &[f64]) -> f64 {
+pub(super) fn quantile(phi: f64, values: &[f64], semantics: Semantics) -> f64 {
     if values.is_empty() || phi.is_nan() {
         return f64::NAN;
     }
@@ -329,6 +329,10 @@ pub(super) fn quantile(phi: f64, values: &[f64]) -> f64 {
     let lower = libm::floor(rank).max(0.0);
     let upper = (lower + 1.0).min((sorted.len() - 1) as f64);
     let weight = rank - libm::floor(rank);
+    // Since 3.16 nothing infinite becomes NaN where one value alone counts.
+    if weight == 0.0 && semantics >= Semantics::V3_16 {
+        return sorted[lower as usize];
+    }
     sorted[lower as usize] * (1.0 - weight) + sorted[upper as usize] * weight
 }
 

@@ -332,3 +332,69 @@ pub fn mutated(text: &str, number: u64) -> String {
     }
     text
 }
+
+/// What Prometheus 3.16 takes and 3.5 does not, or answers otherwise.
+pub fn newest() -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for range in ["20s", "1m", "5m", "17m"] {
+        for function in ["rate", "increase", "delta", "changes", "resets", "first_over_time", "count_over_time"] {
+            all.push(format!("{function}(c_total[{range}] anchored)"));
+            all.push(format!("{function}(g[{range}] smoothed)"));
+            all.push(format!("{function}(whole[{range}] anchored)"));
+            all.push(format!("{function}(c_total[{range}] smoothed)"));
+        }
+        all.push(format!("first_over_time(g[{range}])"));
+        all.push(format!("sum by (job) (increase(c_total{{instance!=\"c\"}}[{range}] anchored offset 33s))"));
+        all.push(format!("rate(c_total[{range}] offset -1m smoothed)"));
+    }
+    for op in ["==", "!=", ">", "<", ">=", "<=", "> bool", "+"] {
+        all.push(format!("whole {op} on (instance) (sum by (instance) (whole) * 0.6)"));
+        all.push(format!("whole{{job=\"x\"}} {op} on (instance) (sum by (instance) (whole) * 0.6)"));
+        all.push(format!("(sum by (instance) (whole) * 0.6) {op} on (instance) whole"));
+        all.push(format!("c_total {op} on (instance) group_left () (max by (instance) (c_total))"));
+        all.push(format!("{{__name__=~\"g|whole\"}} {op} on (instance, job) group_left () (c_total * 0 + 7)"));
+    }
+    let others = [
+        "g smoothed",
+        "whole smoothed offset 33s",
+        "sum by (job) (c_total smoothed)",
+        "g anchored",
+        "timestamp(g smoothed)",
+        "absent(nothing smoothed)",
+        "max_over_time((g smoothed)[5m:30s])",
+        "rate(c_total smoothed [2m])",
+        "rate(c_total[1m + 15s])",
+        "rate(c_total[2 * (1m + 15s) - 5s] offset (1m / 2))",
+        "g offset -(1m) + 1",
+        "g offset (1m) > 50",
+        "max_over_time(g[max_of(1m, 2m):min_of(15s, 30s)])",
+        "max_over_time(g[2 ^ 3 * 10])",
+        "max_over_time(g[(1m)])",
+        "max_over_time(g[--2m])",
+        "max_over_time(g[1m - 2m])",
+        "max_over_time(g[1m / (30s - 30s)])",
+        "max_over_time(g[90s % 1m])",
+        "max_over_time(g[1.0019m * 1])",
+        "histogram_fraction(0, 0.3, h_bucket)",
+        "histogram_fraction(0.05, 2, sum by (le) (rate(h_bucket[5m])))",
+        "histogram_fraction(-1, 0.05, h_bucket)",
+        "quantile(0.5, whole / 0)",
+        "quantile_over_time(1, (whole / 0)[2m:15s])",
+        "rad(whole * 1e307)",
+        "deg(whole * 1e307)",
+    ];
+    all.extend(others.map(str::to_owned));
+    all
+}
+
+/// Durations that tell of the query: of one at an instant, as rules ask, `step()` and `range()` are nothing.
+pub fn of_the_query() -> [&'static str; 6] {
+    [
+        "max_over_time(g[range()])",
+        "max_over_time(g[step() + 1m])",
+        "g offset step()",
+        "g offset (range() + 30s)",
+        "max_over_time(g[max_of(range(), 2m)])",
+        "max_over_time(g[1m / step()])",
+    ]
+}

@@ -189,6 +189,9 @@ impl<'t> Parser<'t> {
         let shown = written.char_indices().nth(40).map_or(written, |(at, _)| &written[..at]);
         let error = SyntaxError::new(span, format!("`{shown}` is not expected"));
         match self.token.lexeme {
+            Lexeme::Sign(sign @ ("</" | ">/")) => {
+                SyntaxError::new(error.span, format!("`{sign}` is not implemented: it is for native histograms"))
+            }
             Lexeme::Sign("=") => error.with_advice("write `==` to compare"),
             Lexeme::Sign("=~" | "!~") => error.with_advice("match labels between braces: `up{job=~\"a|b\"}`"),
             Lexeme::Word(word) if RESERVED.iter().all(|known| !known.eq_ignore_ascii_case(word)) => {
