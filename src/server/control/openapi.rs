@@ -66,7 +66,7 @@ fn described(operation: &Operation, name: &str) -> Value {
     for told in operation.answers() {
         let status = if told.status == 0 { "default".to_owned() } else { told.status.to_string() };
         // What an operation says itself of a status goes before what all say of it.
-        answers.entry(status).or_insert_with(|| answer(told));
+        answers.entry(status).or_insert_with(|| answer(told, operation.verb));
     }
     let mut described = json!({
         "operationId": name,
@@ -81,12 +81,17 @@ fn described(operation: &Operation, name: &str) -> Value {
 }
 
 fn parameter(field: &Field, place: &str) -> Value {
+    let example = match field.kind {
+        Kind::Whole => serde_json::from_str(field.example).unwrap_or_default(),
+        _ => json!(field.example),
+    };
     json!({
         "name": field.key,
         "in": place,
         "required": field.required,
-        "description": format!("{} Example: {}", field.doc, field.example),
+        "description": field.doc,
         "schema": field.kind.schema(),
+        "example": example,
     })
 }
 
@@ -111,15 +116,24 @@ fn body(takes: Takes) -> Option<Value> {
     }
 }
 
-fn answer(told: Told) -> Value {
-    let content = match told.content {
-        Content::Anything => json!({ "*/*": {} }),
-        Content::Json(kind) => json!({ "application/json": { "schema": kind.schema() } }),
-        Content::Problem => json!({ problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } }),
+fn answer(told: Told, verb: Verb) -> Value {
+    let mut content = Map::new();
+    match told.content {
+        Content::Anything => {}
+        Content::Json(kind) => _ = content.insert("application/json".to_owned(), json!({ "schema": kind.schema() })),
         Content::Text(kinds) => {
-            let text = json!({ "schema": { "type": "string" } });
-            kinds.iter().map(|kind| ((*kind).to_owned(), text.clone())).collect::<Map<_, _>>().into()
+            let kinds = kinds.iter().map(|kind| (*kind).to_owned());
+            content.extend(kinds.map(|kind| (kind, json!({ "schema": { "type": "string" } }))));
         }
-    };
+        Content::Yaml(kind) => _ = content.insert(kind.to_owned(), json!({ "schema": { "type": "object" } })),
+        Content::Problem => {
+            let schema = json!({ "$ref": "#/components/schemas/Problem" });
+            content.insert(problem::CONTENT_TYPE.to_owned(), json!({ "schema": schema }));
+        }
+    }
+    // A member may say of itself whatever it likes, with any status.
+    if verb == Verb::Any {
+        content.insert("*/*".to_owned(), json!({}));
+    }
     json!({ "description": told.doc, "content": content })
 }

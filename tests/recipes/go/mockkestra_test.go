@@ -2,7 +2,6 @@
 package recipe
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,9 +19,7 @@ func ask(t *testing.T, method, url, body string, found any) {
 	t.Helper()
 	request, _ := http.NewRequest(method, url, strings.NewReader(body))
 	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(answer.Body)
 	if answer.StatusCode >= 300 || found != nil && json.Unmarshal(text, found) != nil {
@@ -33,11 +30,13 @@ func ask(t *testing.T, method, url, body string, found any) {
 // serve serves a scenario, standing still, until the test is over: its control port, and its members by name.
 func serve(t *testing.T, scenario string) (string, map[string]string) {
 	ready := filepath.Join(t.TempDir(), "ready.json")
-	mock := exec.Command(cmp.Or(os.Getenv("MOCK_KESTRA"), "mock-kestra"), "serve", scenario, "--paused",
-		"--rules", "../rules.yml", "--port", "0", "--control", "0", "--ready-file", ready)
-	if err := mock.Start(); err != nil {
-		t.Fatal(err)
+	program := os.Getenv("MOCK_KESTRA")
+	if program == "" {
+		program = "mock-kestra"
 	}
+	mock := exec.Command(program, "serve", scenario, "--paused",
+		"--rules", "../rules.yml", "--port", "0", "--control", "0", "--ready-file", ready)
+	check(t, mock.Start())
 	t.Cleanup(func() { mock.Process.Kill(); mock.Wait() })
 	var ports struct {
 		Control string

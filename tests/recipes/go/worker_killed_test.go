@@ -5,6 +5,12 @@ import (
 	"testing"
 )
 
+func check(t *testing.T, err error) {
+	if t.Helper(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 type alerts struct {
 	Data struct {
 		Alerts []struct {

@@ -78,6 +78,8 @@ pub(super) enum Content {
     Json(&'static Kind),
     /// Text, in one of these content types.
     Text(&'static [&'static str]),
+    /// A mapping in YAML, of this content type.
+    Yaml(&'static str),
     /// A problem document.
     Problem,
     /// What the member answers.

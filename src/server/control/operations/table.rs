@@ -334,7 +334,10 @@ pub(in crate::server::control) static OPERATIONS: &[Operation] = &[
         path: "/api/scenario",
         name: "scenario",
         summary: "What was done in this session, as a scenario that does it again.",
-        own: &[text(&["application/yaml; charset=utf-8"], "A scenario file."), BROKEN],
+        own: &[
+            Told { status: 200, content: Content::Yaml("application/yaml; charset=utf-8"), doc: "A scenario file." },
+            BROKEN,
+        ],
         serve: |verb| verb.at(saved),
         ..READ
     },
