@@ -57,7 +57,7 @@ fn a_look_that_is_too_far_is_refused_by_name_and_goes_on_when_it_is_asked_again(
     let mock = Local::serve(session(plan(BUSY)), Clock::paused, Options::default());
     let look = || mock.ask("GET", "/members/worker-1/health?at=400d", "");
     let came_to = |value: &serde_json::Value| {
-        let message = value["error"]["message"].as_str().expect("a message").to_owned();
+        let message = value["detail"].as_str().expect("a message").to_owned();
         let (what, at) = message.split_once(" it came to ").expect(&message);
         assert_eq!(what, "the way to 400d is longer than 800 ms of work:");
         at.parse::<Duration>().expect(at)

@@ -13,9 +13,10 @@ fn refused(mock: &Local, method: &str, path: &str, body: &str, status: u16, part
     let before = mock.ask("GET", "/api/state", "");
     let (found, value) = mock.ask(method, path, body);
     assert_eq!(found, status, "{method} {path} {body}: {value}");
-    let error = &value["error"];
+    let error = &value;
+    assert_eq!((&error["type"], &error["status"]), (&"about:blank".into(), &status.into()), "{value}");
     assert_eq!(error["status"], status, "{value}");
-    assert!(error["message"].as_str().is_some_and(|message| message.contains(part)), "{part} in {value}");
+    assert!(error["detail"].as_str().is_some_and(|message| message.contains(part)), "{part} in {value}");
     assert!(error["advice"].as_str().is_some_and(|advice| !advice.is_empty()), "advice in {value}");
     assert_eq!(before, mock.ask("GET", "/api/state", ""), "nothing changed");
 }
@@ -92,7 +93,7 @@ fn wrong_requests_are_told_what_and_how_and_change_nothing() {
 #[test]
 fn the_nearest_known_word_is_named_for_one_that_is_not() {
     let mock = Local::paused("worker-killed");
-    let advice = |method: &str, path: &str, body: &str| mock.ask(method, path, body).1["error"]["advice"].clone();
+    let advice = |method: &str, path: &str, body: &str| mock.ask(method, path, body).1["advice"].clone();
     for (method, path, body, part) in [
         ("GET", "/api/journal?sinse=5", "", "did you mean `since`?"),
         ("POST", "/api/run-until", r#"{"at": "5m", "noww": true}"#, "did you mean `now`? send the JSON"),
@@ -364,8 +365,8 @@ fn a_second_jump_is_refused_unless_it_waits_for_its_turn() {
     for (path, body) in [("/api/advance", r#"{"by": "1s"}"#), ("/api/run-until", r#"{"at": "399d", "now": true}"#)] {
         let (status, value) = mock.ask("POST", path, body);
         assert_eq!(status, 409, "{path}: {value}");
-        let error = &value["error"];
-        assert!(error["message"].as_str().is_some_and(|it| it.starts_with("a jump to 300d")), "{value}");
+        let error = &value;
+        assert!(error["detail"].as_str().is_some_and(|it| it.starts_with("a jump to 300d")), "{value}");
         assert!(error["advice"].as_str().is_some_and(|it| it.contains("\"wait\": true")), "{value}");
     }
     // One that waits has its turn when the first is over.
@@ -416,7 +417,7 @@ fn a_server_whose_model_has_panicked_serves_nothing_and_says_so() {
     ] {
         let (status, value) = mock.ask(method, path, r#"{"by": "1s"}"#);
         assert_eq!(status, 503, "{method} {path} {value}");
-        assert!(value["error"]["message"].as_str().is_some_and(|told| told.contains("panicked")), "{value}");
+        assert!(value["detail"].as_str().is_some_and(|told| told.contains("panicked")), "{value}");
     }
     eventually("its members listen no more", || common::server::connect(&member).is_err());
     assert!(mock.running.session(|session| session.now()).is_err());
@@ -589,7 +590,7 @@ fn the_advice_to_every_body_that_is_no_fault_works_when_it_is_followed() {
                 continue;
             }
             assert_eq!(status, 400, "{body}: {value}");
-            let advice = value["error"]["advice"].as_str().expect("advice").to_owned();
+            let advice = value["advice"].as_str().expect("advice").to_owned();
             assert!(!advice.contains("-->") && !advice.contains("scenario"), "{body}: {advice}");
             let from = advice.rfind("send for example {").or(advice.rfind("this is taken: {")).expect(&advice);
             let example = &advice[from + advice[from..].find('{').expect("there")..];
@@ -605,7 +606,7 @@ fn the_advice_to_every_body_that_is_no_fault_works_when_it_is_followed() {
 #[test]
 fn the_value_that_an_advice_names_works_too_and_each_error_is_told_by_itself() {
     let mock = Local::paused("worker-killed");
-    let error = |body: &str| mock.ask("POST", "/api/faults", body).1["error"].clone();
+    let error = |body: &str| mock.ask("POST", "/api/faults", body).1;
     let advice = |body: &str| error(body)["advice"].as_str().expect("advice").to_owned();
     for (kind, value) in
         [("gc-pause", "{ member: executor-1, pause: 8s }"), ("heap-leak", "{ member: executor-1, rate: 1MiB/s }")]
@@ -615,8 +616,8 @@ fn the_value_that_an_advice_names_works_too_and_each_error_is_told_by_itself() {
         assert_eq!(mock.ask("POST", "/api/faults", &format!("{{ {kind}: {value} }}")).0, 201, "{kind}");
     }
     assert!(advice("[]").starts_with("write for example `{ kill: "), "{}", advice("[]"));
-    assert_eq!(error("")["message"], "the body is empty");
+    assert_eq!(error("")["detail"], "the body is empty");
     let two = error(r#"{"task-failures": {"task": "x"}}"#);
-    let message = two["message"].as_str().expect("a message");
+    let message = two["detail"].as_str().expect("a message");
     assert!(message.starts_with("2 things are wrong: (1) ") && message.contains("; (2) "), "{two}");
 }

@@ -117,7 +117,7 @@ fn who_asks_for_an_execution_that_cannot_be_is_told_why() {
     ] {
         let (found, told) = mock.ask("POST", "/api/executions", body);
         assert_eq!(found, status, "{body}: {told}");
-        assert!(told["error"]["message"].as_str().is_some_and(|it| it.contains(part)), "{body}: {told}");
+        assert!(told["detail"].as_str().is_some_and(|it| it.contains(part)), "{body}: {told}");
     }
     mock.post("/api/faults", r#"{"kill": "standalone-1", "for": "2m"}"#);
     mock.post("/api/advance", r#"{"by": "1s"}"#);
@@ -151,7 +151,7 @@ flows:
     let replay = r#"{"task": "t", "value": "monday"}"#;
     let (status, told) = mock.ask("POST", &format!("/api/executions/{id}/replay"), replay);
     let words = "the execution has no task run of the task `t` with the value `monday`";
-    assert_eq!((status, told["error"]["message"].as_str()), (404, Some(words)), "{told}");
+    assert_eq!((status, told["detail"].as_str()), (404, Some(words)), "{told}");
     // Who runs the session again must give its secrets.
     let saved = ask(&mock.control(), "GET", "/api/scenario", "").body;
     let header: Vec<&str> = saved.lines().take_while(|line| line.starts_with('#')).collect();

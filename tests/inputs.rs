@@ -29,7 +29,7 @@ fn the_api_refuses_inputs_in_the_servers_words() {
         let body = json!({ "flow": "f", "inputs": inputs }).to_string();
         let (found, told) = mock.ask("POST", "/api/executions", &body);
         assert_eq!(found, status, "{body}: {told}");
-        assert!(told["error"]["message"].as_str().unwrap_or_default().contains(words), "{body}: {told}");
+        assert!(told["detail"].as_str().unwrap_or_default().contains(words), "{body}: {told}");
     }
     let (_, all) = mock.ask("GET", "/api/executions", "");
     let shown: Vec<&Value> = all["executions"].as_array().unwrap().iter().map(|it| &it["inputs"]).collect();

@@ -439,7 +439,7 @@ fn who_asks_for_what_cannot_be_is_told_why() {
         let method = if path.ends_with("none") { "GET" } else { "POST" };
         let (found, told) = mock.ask(method, &path, body);
         assert_eq!(found, status, "{path} {body}: {told}");
-        assert!(told["error"]["message"].as_str().is_some_and(|it| it.contains(part)), "{path} {body}: {told}");
+        assert!(told["detail"].as_str().is_some_and(|it| it.contains(part)), "{path} {body}: {told}");
     }
     for (query, status) in [("?state=RUNNIN", 400), ("?flow=none", 404), ("?flows=short", 400)] {
         assert_eq!(mock.ask("GET", &format!("/api/executions{query}"), "").0, status, "{query}");

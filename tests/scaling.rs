@@ -164,7 +164,7 @@ fn the_control_port_scales_and_discovery_follows() {
     ] {
         let (found, value) = mock.ask("POST", "/api/scale", body);
         assert_eq!(found, status, "{body}: {value}");
-        assert!(value["error"]["message"].as_str().unwrap().contains(part), "{part} in {value}");
+        assert!(value["detail"].as_str().unwrap().contains(part), "{part} in {value}");
     }
 }
 

@@ -209,7 +209,7 @@ fn without_rules_there_are_no_alerts_and_the_answer_says_how_to_have_them() {
     let mock = Local::serve(session(plan(SCENARIO)), |clock| clock.paused(), Options::default());
     let (status, told) = mock.ask("GET", "/api/alerts", "");
     assert_eq!(status, 404);
-    assert!(told["error"]["advice"].as_str().is_some_and(|advice| advice.contains("--rules")), "{told}");
+    assert!(told["advice"].as_str().is_some_and(|advice| advice.contains("--rules")), "{told}");
 }
 
 #[test]

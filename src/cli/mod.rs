@@ -100,6 +100,8 @@ enum Command {
     List,
     /// Print the JSON Schema of scenario files
     Schema,
+    /// Print the OpenAPI document of the control port
+    Openapi,
     /// Ask a server for its health; exit code 0 when it is well
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -165,6 +167,10 @@ fn run(command: Command) -> Exit {
         Command::List => list(),
         Command::Schema => {
             print(&format!("{:#}\n", scenario::schema()));
+            Exit::Ok
+        }
+        Command::Openapi => {
+            print(crate::server::openapi());
             Exit::Ok
         }
         Command::Healthcheck(healthcheck) => healthcheck.run(),

@@ -26,8 +26,12 @@ pub struct Field {
 pub enum Kind {
     /// Any text.
     Text,
+    /// A text and nothing else: what a scalar without quotes may be read as, JSON tells apart.
+    String,
     /// A number.
     Number,
+    /// A whole number, not below 0.
+    Whole,
     /// `true` or `false`.
     Bool,
     /// A text of a certain form (a duration, a rate), matched by a regular expression in the schema.
@@ -44,6 +48,8 @@ pub enum Kind {
     List(&'static Kind),
     /// One of these.
     AnyOf(&'static [Kind]),
+    /// Nothing is there: `null`.
+    Null,
     /// Anything.
     Any,
 }
@@ -64,7 +70,9 @@ impl Kind {
     pub fn schema(&self) -> Json {
         match self {
             Kind::Text => json!({ "type": ["string", "number", "boolean"] }),
+            Kind::String => json!({ "type": "string" }),
             Kind::Number => json!({ "type": "number" }),
+            Kind::Whole => json!({ "type": "integer", "minimum": 0 }),
             Kind::Bool => json!({ "type": "boolean" }),
             Kind::Pattern(pattern) => json!({ "type": ["string", "number"], "pattern": pattern }),
             Kind::Choice(words) => json!({ "enum": words }),
@@ -73,6 +81,7 @@ impl Kind {
             Kind::MapOf(kind) => json!({ "type": "object", "additionalProperties": kind.schema() }),
             Kind::List(kind) => json!({ "type": "array", "items": kind.schema() }),
             Kind::AnyOf(kinds) => json!({ "anyOf": kinds.iter().map(Kind::schema).collect::<Vec<_>>() }),
+            Kind::Null => json!({ "type": "null" }),
             Kind::Any => json!({}),
         }
     }

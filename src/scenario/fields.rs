@@ -3,12 +3,13 @@
 use serde_json::{Value as Json, json};
 
 use super::expectation::HAPPENINGS;
-use super::faults::{ROLES, ROWS};
+use super::faults::{ROLES, ROWS, Row};
 use crate::document::{Field, Kind};
 use crate::flow::FLOW_FIELDS;
 use crate::notify::CHANNELS;
 
-pub(super) const DURATION: Kind = Kind::Pattern("^-?([0-9.]+(ns|us|µs|ms|s|m|min|h|d|w))+$|^[Pp]|^0$");
+/// A duration.
+pub(crate) const DURATION: Kind = Kind::Pattern("^-?([0-9.]+(ns|us|µs|ms|s|m|min|h|d|w))+$|^[Pp]|^0$");
 pub(super) const RATE: Kind = Kind::Pattern("^[0-9.]+ */ *(s|sec|second|m|min|minute|h|hour|d|day)$");
 pub(super) const SHARE: Kind = Kind::AnyOf(&[Kind::Number, Kind::Pattern("^[0-9.]+ *%?$")]);
 const SIZE: Kind = Kind::Pattern("^[0-9.]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB|k|K|m|M|g|G)$");
@@ -229,7 +230,7 @@ pub(super) const WHEN_COMMANDED: &[Field] = &[
 pub(super) const WHICH: &[&str] = &["last", "first", "all"];
 
 /// States in which an execution ends that somebody may give it.
-pub(super) const ENDS: &[&str] = &["SUCCESS", "WARNING", "FAILED", "CANCELLED", "KILLED"];
+pub(crate) const ENDS: &[&str] = &["SUCCESS", "WARNING", "FAILED", "CANCELLED", "KILLED"];
 
 const OF: Field = Field::new("of", Kind::Text, "kill-worker-1", "The entry of the timeline that times count from.");
 const AT: Field =
@@ -523,22 +524,30 @@ pub(super) const PLUGIN_DEFAULT: &[Field] = &[
     Field::required("values", Kind::Any, "{ level: WARN }", "What is filled in."),
 ];
 
+/// The JSON schema of each fault as an entry of a timeline, in which these keys must stand beside its own.
+fn fault_schemas(required: &[&str]) -> Vec<Json> {
+    let schema = |row: &Row| {
+        let fault = row.field();
+        // Each keyword is an alternative of its own: exactly one of them stands in an entry.
+        let mut entry = Kind::Object(WHEN).schema();
+        entry["properties"][fault.key] = described(&fault);
+        entry["required"] = std::iter::once(&fault.key).chain(required).copied().collect();
+        entry
+    };
+    ROWS.iter().map(schema).collect()
+}
+
+/// The JSON schema of a fault that is asked for while a cluster runs: what has no `at` begins at once.
+#[cfg(feature = "server")]
+pub fn fault_schema() -> Json {
+    json!({ "anyOf": fault_schemas(&[]) })
+}
+
 /// The JSON schema of scenario files, for editors.
 pub fn schema() -> Json {
     let mut schema = Kind::Object(SCENARIO).schema();
-    let faults: Vec<Json> = ROWS
-        .iter()
-        .map(|row| {
-            let fault = row.field();
-            // Each keyword is an alternative of its own: exactly one of them stands in an entry.
-            let mut entry = Kind::Object(WHEN).schema();
-            entry["properties"][fault.key] = described(&fault);
-            entry["required"] = json!([fault.key, "at"]);
-            entry
-        })
-        .collect();
     let expectations: Vec<Json> = EXPECTATIONS.iter().map(|(_, fields)| Kind::Object(fields).schema()).collect();
-    schema["properties"]["timeline"]["items"] = json!({ "anyOf": faults });
+    schema["properties"]["timeline"]["items"] = json!({ "anyOf": fault_schemas(&["at"]) });
     let commands: Vec<Json> = COMMANDS
         .iter()
         .map(|command| {

@@ -27,10 +27,16 @@ pub use commands::{Answering, Deed, LEVELS, Order, PlannedCommand, RealAnswer, T
 pub use comparison::*;
 pub use describe::describe;
 pub use expectation::*;
+#[cfg(feature = "server")]
+pub(crate) use faults::ROLES;
 #[cfg(feature = "internals")]
 pub use faults::faults_table;
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
+#[cfg(feature = "server")]
+pub use fields::fault_schema;
 pub use fields::schema;
+#[cfg(feature = "server")]
+pub(crate) use fields::{DURATION, ENDS};
 pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;

@@ -37,6 +37,7 @@ use world::Shared;
 
 pub use alerts::Alertmanager;
 pub use clock::{Clock, Hand};
+pub use control::openapi;
 pub use log::{Detail, RequestLog};
 pub use post::LostLog;
 #[cfg(feature = "cli")]
@@ -170,6 +171,8 @@ pub enum ServeError {
 
 /// How long the end of a server waits for the system.
 const LOOK_UP: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long the end of a server waits for those whom the control port is answering.
+const FAREWELL: std::time::Duration = std::time::Duration::from_millis(500);
 /// Threads that serve requests.
 const MAX_WORKERS: usize = 8;
 
@@ -283,10 +286,12 @@ async fn serve(shared: Arc<Shared>, sockets: Sockets, control: TcpListener, outg
         }
     }
     tokio::spawn(clock::pace(shared.clone()));
-    tokio::spawn(control::run(shared.clone(), control));
+    let control = tokio::spawn(control::run(shared.clone(), control));
     let mut phase = shared.phase.subscribe();
     let _ = phase.wait_for(|phase| phase.over()).await;
     post::close(&shared).await;
+    // Who listens to the journal is told that this is the end of it.
+    let _ = tokio::time::timeout(FAREWELL, control).await;
 }
 
 /// The ports of each member.

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use super::alerts::Alerts;
 use super::clock::{Clock, Deadline, Steps};
 use super::connection::Encoded;
+use super::control::LISTENERS;
 use super::listener::descriptors;
 use super::own_metrics::OwnMetrics;
 use super::post::Post;
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub(super) looks: Arc<Semaphore>,
     /// One jump at a time.
     pub(super) jumping: Arc<Semaphore>,
+    /// Who may listen to the journal.
+    pub(super) listeners: Arc<Semaphore>,
     /// Connections to members, of all of them together.
     pub(super) connections: Arc<Semaphore>,
     /// By member and port: another process has taken it while the member was dead.
@@ -182,6 +185,7 @@ impl Shared {
             changes: watch::Sender::new(0),
             looks: Arc::new(Semaphore::new(2)),
             jumping: Arc::new(Semaphore::new(1)),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
             phase: watch::Sender::new(Phase::default()),
             world: Mutex::new(world),
         }

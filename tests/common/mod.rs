@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod alertmanager;
+pub mod contract;
 pub mod exchange;
 pub mod executions;
 pub mod expressions;

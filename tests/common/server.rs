@@ -168,6 +168,8 @@ impl Drop for Mock {
 
 fn ask_json(address: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
     let answer = ask(address, method, path, body);
+    // Whatever a test asks for, the answer must be as the document says.
+    super::contract::check(method, path, &answer);
     (answer.status, serde_json::from_str(&answer.body).unwrap_or(Value::Null))
 }
 

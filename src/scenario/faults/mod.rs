@@ -290,7 +290,7 @@ pub(super) fn example(keys: &[&str], plan: &Plan) -> String {
 }
 
 /// Roles by their names.
-pub(super) const ROLES: &[&str] = &{
+pub(crate) const ROLES: &[&str] = &{
     let mut names = [""; Role::ALL.len()];
     let mut at = 0;
     while at < names.len() {

@@ -3,33 +3,70 @@
 use std::collections::BTreeSet;
 
 use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Answered, Refusal};
+use super::operations::Form;
+use super::{Answered, MAX_BODY, Refusal};
 use crate::document;
 
-/// The keys of a small JSON body, all of which must be known; of a request that takes none it may be empty.
-pub(super) fn keys(body: &Bytes, known: &[&str], example: &str) -> Answered<Map<String, Value>> {
-    let send = match example {
+/// The body of a request, up to the limit. What the framework refuses is told as all else is.
+#[derive(Debug)]
+pub(super) struct Content(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Content {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Answered<Content> {
+        let body = Bytes::from_request(request, state).await;
+        body.map(Content).map_err(|why| match why.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let message = format!("the body is larger than {} MiB", MAX_BODY >> 20);
+                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message, "send a smaller one")
+            }
+            status => Refusal::new(status, why.body_text(), "send the request again"),
+        })
+    }
+}
+
+/// The variable part of a path.
+#[derive(Debug)]
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answered<Named> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        let advice = "write what is no letter or digit as the %XX of its bytes in UTF-8";
+        name.map(|Path(name)| Named(name)).map_err(|why| Refusal::new(why.status(), why.body_text(), advice))
+    }
+}
+
+/// The keys of a small JSON body, all of which must be known; where it may be left out, there are none then.
+pub(super) fn keys(body: &Bytes, form: &Form) -> Answered<Map<String, Value>> {
+    let send = match form.example {
         "" => "send no body".to_owned(),
         example => format!("send the JSON {example}"),
     };
-    if body.trim_ascii().is_empty() && example.is_empty() {
+    if body.trim_ascii().is_empty() && form.optional {
         return Ok(Map::new());
     }
-    let value = serde_json::from_slice(body);
-    let value: Value = value.map_err(|error| Refusal::bad(format!("the body is no JSON: {error}"), &send))?;
+    let value: Value = serde_json::from_slice(body).map_err(|error| Refusal::no_json(&error, &send))?;
     let Value::Object(object) = value else { return Err(Refusal::bad("the body is no JSON object", &send)) };
     if let Ok(Keys(all)) = serde_json::from_slice(body)
         && let Some(twice) = Keys::twice(&all)
     {
         return Err(Refusal::bad(format!("`{twice}` is given more than once"), send));
     }
-    match object.keys().find(|key| !known.contains(&key.as_str())) {
+    let known = || form.fields.iter().map(|field| field.key);
+    match object.keys().find(|key| known().all(|known| known != key.as_str())) {
         None => Ok(object),
         Some(key) => {
-            let instead = document::nearest(key, known.iter().copied());
+            let instead = document::nearest(key, known());
             let instead = instead.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
             Err(Refusal::bad(format!("`{key}` is no key of this request"), instead + &send))
         }
@@ -69,8 +106,8 @@ impl<'de> Visitor<'de> for Keys {
 }
 
 /// The key that a small JSON body must have.
-pub(super) fn field<'b>(body: &'b Map<String, Value>, name: &str, example: &str) -> Answered<&'b Value> {
-    let missing = || Refusal::bad(format!("the body has no \"{name}\""), format!("send the JSON {example}"));
+pub(super) fn field<'b>(body: &'b Map<String, Value>, name: &str, form: &Form) -> Answered<&'b Value> {
+    let missing = || Refusal::bad(format!("the body has no \"{name}\""), format!("send the JSON {}", form.example));
     body.get(name).ok_or_else(missing)
 }
 

@@ -3,26 +3,24 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::body::{field, keys};
+use super::body::{Content, Named, field, keys};
+use super::operations::{Form, shapes};
 use super::{Answered, App, Refusal, parameter, seconds};
 use crate::document;
 use crate::flow::{Flow, State as Is};
 use crate::scenario::{Deed, TaskOf, Which, Whose, ends, label_refused};
 use crate::simulator::{Command, ExecutionSeen, Origin, Simulation, limits};
 
-const EXAMPLE: &str = r#"{"flow": "company.team.ingest", "inputs": {"day": "monday"}, "labels": {"team": "data"}}"#;
-
-fn object(body: &Map<String, Value>, name: &str, example: &str) -> Answered<Map<String, Value>> {
+fn object(body: &Map<String, Value>, name: &str, form: &Form) -> Answered<Map<String, Value>> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(object)) => Ok(object.clone()),
-        Some(other) => Err(Refusal::bad(format!("`{name}` is {other}"), format!("send the JSON {example}"))),
+        Some(other) => Err(Refusal::bad(format!("`{name}` is {other}"), format!("send the JSON {}", form.example))),
     }
 }
 
@@ -32,16 +30,21 @@ fn labels(body: &Map<String, Value>) -> Answered<Vec<(String, String)>> {
         Value::Number(_) | Value::Bool(_) => Ok((key, value.to_string())),
         other => Err(Refusal::bad(format!("the label `{key}` is {other}"), "send a text")),
     };
-    object(body, "labels", EXAMPLE)?.into_iter().map(label).collect()
+    object(body, "labels", &shapes::EXECUTE)?.into_iter().map(label).collect()
 }
 
 /// An execution of a flow, as somebody asks for one over Kestra's API.
-pub(super) async fn create(State(shared): App, body: Bytes) -> Answered<Response> {
-    let body = keys(&body, &["flow", "inputs", "labels"], EXAMPLE)?;
-    let name = field(&body, "flow", EXAMPLE)?;
-    let name = name.as_str().ok_or_else(|| Refusal::bad(format!("`flow` is {name}"), format!("send {EXAMPLE}")))?;
-    let origin =
-        Arc::new(Origin { labels: labels(&body)?, inputs: object(&body, "inputs", EXAMPLE)?, ..Origin::default() });
+pub(super) async fn create(State(shared): App, Content(body): Content) -> Answered<Response> {
+    let body = keys(&body, &shapes::EXECUTE)?;
+    let name = field(&body, "flow", &shapes::EXECUTE)?;
+    let name = name
+        .as_str()
+        .ok_or_else(|| Refusal::bad(format!("`flow` is {name}"), format!("send {}", shapes::EXECUTE.example)))?;
+    let origin = Arc::new(Origin {
+        labels: labels(&body)?,
+        inputs: object(&body, "inputs", &shapes::EXECUTE)?,
+        ..Origin::default()
+    });
     let created = shared.change(|world| {
         let session = &mut world.session;
         let unknown = |(what, advice)| Refusal::new(StatusCode::NOT_FOUND, what, advice);
@@ -95,7 +98,7 @@ fn state_named(name: &str) -> Answered<Is> {
 }
 
 /// One execution.
-pub(super) async fn one(State(shared): App, Path(id): Path<String>) -> Answered<Json<Value>> {
+pub(super) async fn one(State(shared): App, Named(id): Named) -> Answered<Json<Value>> {
     let world = shared.world()?;
     let simulation = world.session.simulation();
     simulation.execution(&id).map(|it| Json(describe(&it, simulation))).ok_or_else(|| missing(&id))
@@ -157,9 +160,9 @@ fn ask(shared: &super::Shared, id: &str, deed: impl FnOnce() -> Answered<Deed>) 
     Ok((status, Json(told)).into_response())
 }
 
-pub(super) async fn kill(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+pub(super) async fn kill(State(shared): App, Named(id): Named, Content(body): Content) -> Answered<Response> {
     ask(&shared, &id, || {
-        let body = optional(&body, &["cascade"], r#"{"cascade": false}"#)?;
+        let body = keys(&body, &shapes::KILL)?;
         match body.get("cascade") {
             None => Ok(Deed::Kill { cascade: true }),
             Some(Value::Bool(cascade)) => Ok(Deed::Kill { cascade: *cascade }),
@@ -168,36 +171,33 @@ pub(super) async fn kill(State(shared): App, Path(id): Path<String>, body: Bytes
     })
 }
 
-pub(super) async fn pause(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
-    ask(&shared, &id, || keys(&body, &[], "").map(|_| Deed::Pause))
+pub(super) async fn pause(State(shared): App, Named(id): Named, Content(body): Content) -> Answered<Response> {
+    ask(&shared, &id, || keys(&body, &shapes::NONE).map(|_| Deed::Pause))
 }
 
-pub(super) async fn resume(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+pub(super) async fn resume(State(shared): App, Named(id): Named, Content(body): Content) -> Answered<Response> {
     ask(&shared, &id, || {
-        let example = r#"{"inputs": {"approved": true}}"#;
-        let body = optional(&body, &["inputs"], example)?;
-        Ok(Deed::Resume { inputs: object(&body, "inputs", example)? })
+        let body = keys(&body, &shapes::RESUME)?;
+        Ok(Deed::Resume { inputs: object(&body, "inputs", &shapes::RESUME)? })
     })
 }
 
-pub(super) async fn restart(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
-    ask(&shared, &id, || optional(&body, &[], "{}").map(|_| Deed::Restart))
+pub(super) async fn restart(State(shared): App, Named(id): Named, Content(body): Content) -> Answered<Response> {
+    ask(&shared, &id, || keys(&body, &shapes::NONE).map(|_| Deed::Restart))
 }
 
-pub(super) async fn replay(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+pub(super) async fn replay(State(shared): App, Named(id): Named, Content(body): Content) -> Answered<Response> {
     ask(&shared, &id, || {
-        let example = r#"{"task": "load"}"#;
-        let body = optional(&body, &["task", "value"], example)?;
-        Ok(Deed::Replay(task(&body, example)?))
+        let body = keys(&body, &shapes::REPLAY)?;
+        Ok(Deed::Replay(task(&body, &shapes::REPLAY)?))
     })
 }
 
-pub(super) async fn change_state(State(shared): App, Path(id): Path<String>, body: Bytes) -> Answered<Response> {
+pub(super) async fn change_state(State(shared): App, Named(id): Named, Content(body): Content) -> Answered<Response> {
     ask(&shared, &id, || {
-        let example = r#"{"task": "load", "state": "SUCCESS"}"#;
-        let body = keys(&body, &["task", "value", "state"], example)?;
-        let task = task(&body, example)?;
-        let named = field(&body, "state", example)?;
+        let body = keys(&body, &shapes::CHANGE_STATE)?;
+        let task = task(&body, &shapes::CHANGE_STATE)?;
+        let named = field(&body, "state", &shapes::CHANGE_STATE)?;
         let states: Vec<Is> = ends(task.is_some()).collect();
         let names: Vec<&str> = states.iter().map(|state| state.name()).collect();
         match states.iter().find(|state| named == state.name()) {
@@ -207,21 +207,16 @@ pub(super) async fn change_state(State(shared): App, Path(id): Path<String>, bod
     })
 }
 
-/// A body that may be left out.
-fn optional(body: &Bytes, known: &[&str], example: &str) -> Answered<Map<String, Value>> {
-    if body.trim_ascii().is_empty() { Ok(Map::new()) } else { keys(body, known, example) }
-}
-
 /// `task` and `value`.
-fn task(body: &Map<String, Value>, example: &str) -> Answered<Option<TaskOf>> {
+fn task(body: &Map<String, Value>, form: &Form) -> Answered<Option<TaskOf>> {
     let text = |name: &str| match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(Refusal::bad(format!("`{name}` is {other}"), format!("send the JSON {example}"))),
+        Some(other) => Err(Refusal::bad(format!("`{name}` is {other}"), format!("send the JSON {}", form.example))),
     };
     match (text("task")?, text("value")?) {
         (Some(id), value) => Ok(Some(TaskOf { id, value })),
-        (None, Some(_)) => Err(Refusal::bad("a `value` of no `task`", format!("send the JSON {example}"))),
+        (None, Some(_)) => Err(Refusal::bad("a `value` of no `task`", format!("send the JSON {}", form.example))),
         (None, None) => Ok(None),
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::body::{field, keys};
+use super::body::{Content, Named, field, keys};
+use super::operations::shapes;
 use super::{Answered, App, Refusal};
 use crate::document::{self, Diagnostic, Severity, Source};
 use crate::profile::Role;
@@ -177,7 +177,7 @@ fn is_named(text: &str) -> bool {
 }
 
 /// A fault as an entry of a timeline, in JSON or YAML.
-pub(super) async fn inject(State(shared): App, body: Bytes) -> Answered<Response> {
+pub(super) async fn inject(State(shared): App, Content(body): Content) -> Answered<Response> {
     let injected = tokio::task::spawn_blocking(move || taken(&shared, &body)).await;
     let given_up = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the fault was given up", "send it again");
     Ok((StatusCode::CREATED, Json(injected.map_err(given_up)??)).into_response())
@@ -249,7 +249,7 @@ fn unreadable(diagnostics: &[Diagnostic], example: &str) -> Refusal {
         [one] => format!("{one}; this is taken: {example}"),
         all => format!("{}; this is taken: {example}", numbered(all.iter().copied())),
     };
-    Refusal::bad(told, advice)
+    Refusal::bad(told, advice).at(diagnostics)
 }
 
 fn numbered<'a>(all: impl Iterator<Item = &'a str>) -> String {
@@ -257,7 +257,7 @@ fn numbered<'a>(all: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Ends a fault in force, or takes back an injected one that is still to come.
-pub(super) async fn clear(State(shared): App, Path(name): Path<String>) -> Answered<Json<Value>> {
+pub(super) async fn clear(State(shared): App, Named(name): Named) -> Answered<Json<Value>> {
     shared.change(|world| {
         world.session.clear(&name).map_err(|why| match why {
             Refused::Impossible(CommandError::NoFault(_)) => not_there(&name, &world.session),
@@ -298,18 +298,18 @@ fn not_there(name: &str, session: &Session) -> Refusal {
     Refusal::new(StatusCode::CONFLICT, told, there)
 }
 
-const SCALE: &str = r#"{"role": "worker", "to": 6}"#;
-
 /// Another number of members of a role: the fault `scale`, in the place of one that was asked for before.
-pub(super) async fn scale(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let body = keys(&body, &["role", "to"], SCALE)?;
-    let unfit = |name: &str, value: &Value| Refusal::bad(format!("`{name}` is {value}"), format!("send {SCALE}"));
-    let role = field(&body, "role", SCALE)?;
+pub(super) async fn scale(State(shared): App, Content(body): Content) -> Answered<Json<Value>> {
+    let body = keys(&body, &shapes::SCALE)?;
+    let unfit = |name: &str, value: &Value| {
+        Refusal::bad(format!("`{name}` is {value}"), format!("send {}", shapes::SCALE.example))
+    };
+    let role = field(&body, "role", &shapes::SCALE)?;
     let name = role.as_str().ok_or_else(|| unfit("role", role))?;
     let known = || Role::ALL.iter().map(|role| role.name());
     let role = Role::ALL.into_iter().find(|role| role.name() == name);
     let role = role.ok_or_else(|| Refusal::bad(format!("`{name}` is no role"), document::instead(name, known())))?;
-    let to = field(&body, "to", SCALE)?;
+    let to = field(&body, "to", &shapes::SCALE)?;
     let to = to.as_u64().and_then(|to| u32::try_from(to).ok()).ok_or_else(|| unfit("to", to))?;
     let scaled = shared.change(|world| {
         let session = &mut world.session;

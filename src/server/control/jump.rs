@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::body::{field, keys, switch};
+use super::body::{Content, field, keys, switch};
+use super::operations::shapes;
 use super::{Answered, App, Refusal, state_now, time};
 use crate::scenario;
 use crate::server::clock::Steps;
@@ -136,10 +136,9 @@ fn cut_short(to: Instant, now: Instant) -> Refusal {
     Refusal::new(StatusCode::CONFLICT, message, "a pause, a reset or a closed connection ends a jump; ask again")
 }
 
-pub(super) async fn advance(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let example = r#"{"by": "5m"}"#;
-    let body = keys(&body, &["by", "wait"], example)?;
-    let (value, waits) = (field(&body, "by", example)?, switch(&body, "wait")?);
+pub(super) async fn advance(State(shared): App, Content(body): Content) -> Answered<Json<Value>> {
+    let body = keys(&body, &shapes::ADVANCE)?;
+    let (value, waits) = (field(&body, "by", &shapes::ADVANCE)?, switch(&body, "wait")?);
     let by = value.as_str().map(str::parse::<Duration>);
     let Some(Ok(by)) = by else {
         return Err(Refusal::bad(format!("{value} is no duration"), crate::time::DURATION_ADVICE));
@@ -148,10 +147,9 @@ pub(super) async fn advance(State(shared): App, body: Bytes) -> Answered<Json<Va
 }
 
 /// Runs at the clock's speed until an instant and pauses there; with `"now": true` it is there at once.
-pub(super) async fn run_until(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let example = r#"{"at": "12m"}"#;
-    let body = keys(&body, &["at", "now", "wait"], example)?;
-    let value = field(&body, "at", example)?;
+pub(super) async fn run_until(State(shared): App, Content(body): Content) -> Answered<Json<Value>> {
+    let body = keys(&body, &shapes::RUN_UNTIL)?;
+    let value = field(&body, "at", &shapes::RUN_UNTIL)?;
     let at = time(value.as_str().unwrap_or(&value.to_string()))?;
     let waits = switch(&body, "wait")?;
     if switch(&body, "now")? {

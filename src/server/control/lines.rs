@@ -1,16 +1,17 @@
 //! The log of a member, as its console shows it or as JSON lines.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use super::body::Named;
 use super::{Answered, App, Refusal, parameter};
 use crate::document;
 use crate::profile::LineLevel;
 
 /// `GET /members/{name}/log`: the lines that are kept of a member, oldest first; `level` leaves out what is beneath it, `tail`
 /// all but the last lines. A header tells how many were dropped to make room.
-pub(super) async fn log(State(shared): App, Path(name): Path<String>, uri: Uri) -> Answered<Response> {
+pub(super) async fn log(State(shared): App, Named(name): Named, uri: Uri) -> Answered<Response> {
     let names = || shared.addresses.members.iter().map(|member| member.name.as_str());
     let Some(index) = names().position(|member| member == name) else {
         let advice = document::instead(&name, names());

@@ -2,11 +2,12 @@
 
 use std::time::Duration as Real;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 
+use super::body::Content;
 use super::{Answered, App, Refusal, at_instant};
 use crate::document;
 use crate::management::{self, Listener, Outcome, Request};
@@ -22,7 +23,7 @@ pub(super) async fn member(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    Content(body): Content,
 ) -> Answered<Response> {
     let rest = uri.path().strip_prefix("/members/").unwrap_or_default();
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -73,6 +74,9 @@ async fn now(shared: &Shared, index: usize, request: &Request, name: &str) -> An
     loop {
         // A broken model is told by words of its own.
         drop(shared.world()?);
+        if !shared.serving() {
+            return Err(hanging_member(name));
+        }
         match shared.answer(index, request) {
             Reply::Send(encoded) => {
                 shared.answered(index, request, Ok(encoded.status));

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod body;
+mod events;
 mod executions;
 mod faults;
 mod host;
@@ -9,151 +10,55 @@ mod jump;
 mod lines;
 mod members;
 mod notifications;
+mod openapi;
+mod operations;
+mod problem;
 mod visitors;
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::body::Bytes;
+use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::clock::{Deadline, SPEEDS};
-use super::world::{Broken, Shared, World};
-use crate::document;
-use crate::scenario;
+use super::world::{Shared, World};
+use crate::scenario::{self, Plan};
 use crate::simulator::{JournalEntry, Port, Simulation};
 use crate::time::{Duration, Instant};
-use body::{field, keys};
+use body::{Content, field, keys};
+pub(super) use events::LISTENERS;
+pub use openapi::openapi;
+use operations::shapes;
+use problem::{Answered, Refusal};
 
 /// Bytes of a request body.
 const MAX_BODY: usize = 1 << 20;
 
 type App = State<Arc<Shared>>;
 
-/// What there is: method, path, and the parameters it understands. What stands behind a member's name is the member's.
-const ROUTES: &[(&str, &str, &[&str])] = &[
-    ("GET", "/", &[]),
-    ("GET", "/api/state", &["at"]),
-    ("POST", "/api/pause", &[]),
-    ("POST", "/api/resume", &[]),
-    ("POST", "/api/speed", &[]),
-    ("POST", "/api/advance", &[]),
-    ("POST", "/api/run-until", &[]),
-    ("GET", "/api/faults", &[]),
-    ("POST", "/api/faults", &[]),
-    ("DELETE", "/api/faults/NAME", &[]),
-    ("POST", "/api/scale", &[]),
-    ("GET", "/api/executions", &["flow", "state"]),
-    ("POST", "/api/executions", &[]),
-    ("GET", "/api/executions/ID", &[]),
-    ("POST", "/api/executions/ID/kill", &[]),
-    ("POST", "/api/executions/ID/pause", &[]),
-    ("POST", "/api/executions/ID/resume", &[]),
-    ("POST", "/api/executions/ID/restart", &[]),
-    ("POST", "/api/executions/ID/replay", &[]),
-    ("POST", "/api/executions/ID/change-state", &[]),
-    ("GET", "/api/notifications", &["since"]),
-    ("GET", "/api/alerts", &[]),
-    ("GET", "/api/journal", &["since", "wait"]),
-    ("GET", "/members/NAME/log", &["level", "tail", "format"]),
-    ("GET", "/api/scenario", &[]),
-    ("POST", "/api/reset", &[]),
-    ("GET", "/sd", &[]),
-    ("GET", "/metrics", &[]),
-    ("GET", "/health", &[]),
-];
-
-/// Serves the control port.
+/// Serves the control port, until the server ends and those who are being answered are answered.
 pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
     let Ok(socket) = TcpListener::from_std(socket) else { return };
     let names = host::Names::of(&shared.options);
-    let app = Router::new()
-        .route("/", get(page))
-        .route("/api/state", get(state))
-        .route("/api/pause", post(pause))
-        .route("/api/resume", post(resume))
-        .route("/api/speed", post(speed))
-        .route("/api/advance", post(jump::advance))
-        .route("/api/run-until", post(jump::run_until))
-        .route("/api/faults", get(faults::list).post(faults::inject))
-        .route("/api/faults/{name}", delete(faults::clear))
-        .route("/api/scale", post(faults::scale))
-        .route("/api/executions", get(executions::list).post(executions::create))
-        .route("/api/executions/{id}", get(executions::one))
-        .route("/api/executions/{id}/kill", post(executions::kill))
-        .route("/api/executions/{id}/pause", post(executions::pause))
-        .route("/api/executions/{id}/resume", post(executions::resume))
-        .route("/api/executions/{id}/restart", post(executions::restart))
-        .route("/api/executions/{id}/replay", post(executions::replay))
-        .route("/api/executions/{id}/change-state", post(executions::change_state))
-        .route("/api/notifications", get(notifications::list))
-        .route("/api/alerts", get(alerts::list))
-        .route("/api/journal", get(journal))
-        .route("/api/scenario", get(saved))
-        .route("/api/reset", post(reset))
-        .route("/sd", get(discovery))
-        .route("/metrics", get(own_metrics))
-        .route("/health", get(health))
-        .route("/members/{name}", any(members::member))
-        .route("/members/{name}/log", get(lines::log))
-        .route("/members/{name}/", any(members::member))
-        .route("/members/{name}/{*path}", any(members::member))
+    let mut phase = shared.phase.subscribe();
+    let app = operations::router()
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn(known_parameters))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(axum::middleware::map_response(too_large))
         .layer(axum::middleware::from_fn(same_origin))
         .layer(axum::middleware::from_fn_with_state(names, host::known))
         .layer(axum::middleware::from_fn(visitors::busy))
         .with_state(shared);
-    // It ends with the runtime that it runs on.
+    let over = async move { _ = phase.wait_for(|phase| phase.over()).await };
     let app = app.into_make_service_with_connect_info::<visitors::Who>();
-    let _ = axum::serve(visitors::Visitors::at(socket), app).await;
+    let _ = axum::serve(visitors::Visitors::at(socket), app).with_graceful_shutdown(over).await;
 }
-
-/// What is wrong with a request: always the same shape.
-struct Refusal {
-    status: StatusCode,
-    message: String,
-    advice: String,
-}
-
-impl Refusal {
-    fn new(status: StatusCode, message: impl Display, advice: impl Display) -> Refusal {
-        Refusal { status, message: message.to_string(), advice: advice.to_string() }
-    }
-
-    fn bad(message: impl Display, advice: impl Display) -> Refusal {
-        Refusal::new(StatusCode::BAD_REQUEST, message, advice)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let Refusal { status, message, advice } = self;
-        (status, Json(json!({ "error": { "status": status.as_u16(), "message": message, "advice": advice } })))
-            .into_response()
-    }
-}
-
-impl From<Broken> for Refusal {
-    fn from(_: Broken) -> Refusal {
-        let message = "the model has panicked: what it would say since is worth nothing";
-        let advice = "this is a mistake of mock-kestra, standard error tells where; start it again";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message, advice)
-    }
-}
-
-type Answered<T> = Result<T, Refusal>;
 
 async fn unknown_path(uri: Uri) -> Refusal {
     let advice = "see / for what there is: /api/state, /api/faults, /api/executions, /api/notifications, /api/alerts, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
@@ -163,15 +68,6 @@ async fn unknown_path(uri: Uri) -> Refusal {
 async fn wrong_method(method: Method, uri: Uri) -> Refusal {
     let advice = "reading is GET, changing is POST, clearing a fault is DELETE";
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not understand {method}", uri.path()), advice)
-}
-
-/// A body over the limit is refused by the framework, in words of its own: it is told as all else is.
-async fn too_large(response: Response) -> Response {
-    if response.status() != StatusCode::PAYLOAD_TOO_LARGE {
-        return response;
-    }
-    let message = format!("the body is larger than {} MiB", MAX_BODY >> 20);
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message, "send a smaller one").into_response()
 }
 
 /// A page of another site must not change anything here through somebody's browser.
@@ -193,42 +89,6 @@ fn foreign_origin(method: &Method, headers: &HeaderMap) -> Option<String> {
     let origin = text(header::ORIGIN).filter(|_| !reads)?;
     let own = text(header::HOST) == origin.split_once("://").map(|(_, host)| host);
     (!own).then(|| origin.to_owned())
-}
-
-/// A parameter that nobody reads is a mistake of whoever sends it: `?sinse=5` must not be answered as if it were not there.
-async fn known_parameters(request: HttpRequest, next: Next) -> Response {
-    match unknown_parameter(request.method(), request.uri()) {
-        Some(refusal) => refusal.into_response(),
-        None => next.run(request).await,
-    }
-}
-
-/// What is wrong with the parameters of a request, if anything is. What is no path of the control port is told later.
-fn unknown_parameter(method: &Method, uri: &Uri) -> Option<Refusal> {
-    let path = uri.path();
-    let named = |route: &str, name: &str| {
-        let (before, after) = route.split_once(name)?;
-        let name = path.strip_prefix(before)?.strip_suffix(after)?;
-        (!name.is_empty() && !name.contains('/')).then_some(())
-    };
-    let is = |route: &str| route == path || named(route, "NAME").or_else(|| named(route, "ID")).is_some();
-    let here = ROUTES.iter().filter(|(_, route, _)| is(route));
-    // A method that the path does not understand is told later.
-    let (.., known) = here.clone().find(|(known, ..)| *known == method.as_str()).or_else(|| here.clone().next())?;
-    let given = parameters(uri);
-    for (index, (name, _)) in given.iter().enumerate() {
-        if !known.contains(&name.as_str()) {
-            let advice = match known.is_empty() {
-                true => "leave it out".to_owned(),
-                false => document::instead(name, known.iter().copied()),
-            };
-            return Some(Refusal::bad(format!("`{name}` is no parameter of {path}"), advice));
-        }
-        if given[..index].iter().any(|(before, _)| before == name) {
-            return Some(Refusal::bad(format!("`{name}` is given more than once"), "send one of them"));
-        }
-    }
-    None
 }
 
 /// The parameters of a request, decoded.
@@ -377,24 +237,23 @@ fn time(text: &str) -> Answered<Instant> {
     Ok(at)
 }
 
-async fn pause(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+async fn pause(State(shared): App, Content(body): Content) -> Answered<Json<Value>> {
     drop(shared.world()?);
-    keys(&body, &[], "")?;
+    keys(&body, &shapes::NONE)?;
     shared.change(World::pause)?;
     state_now(&shared)
 }
 
-async fn resume(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+async fn resume(State(shared): App, Content(body): Content) -> Answered<Json<Value>> {
     drop(shared.world()?);
-    keys(&body, &[], "")?;
+    keys(&body, &shapes::NONE)?;
     shared.change(|world| world.clock.resume())?;
     state_now(&shared)
 }
 
-async fn speed(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
-    let example = r#"{"speed": 10}"#;
-    let body = keys(&body, &["speed"], example)?;
-    let value = field(&body, "speed", example)?;
+async fn speed(State(shared): App, Content(body): Content) -> Answered<Json<Value>> {
+    let body = keys(&body, &shapes::SPEED)?;
+    let value = field(&body, "speed", &shapes::SPEED)?;
     let speed = value.as_f64().filter(|speed| SPEEDS.contains(speed));
     let advice = format!("send a number from {} to {}", SPEEDS.start(), SPEEDS.end());
     let speed = speed.ok_or_else(|| Refusal::bad(format!("{value} is no speed"), advice))?;
@@ -421,7 +280,7 @@ async fn journal(State(shared): App, uri: Uri) -> Answered<Json<Value>> {
         let resets = shared.world()?.resets;
         let quiet = |world: &World| world.resets == resets && world.session.simulation().journal().next() <= since;
         let news = async {
-            while shared.world().is_ok_and(|world| quiet(&world)) {
+            while shared.serving() && shared.world().is_ok_and(|world| quiet(&world)) {
                 tokio::time::sleep(LISTENS_EACH).await;
             }
         };
@@ -435,24 +294,26 @@ async fn journal(State(shared): App, uri: Uri) -> Answered<Json<Value>> {
 /// What happened from a number on.
 fn told(world: &World, since: u64) -> Value {
     let (journal, plan) = (world.session.simulation().journal(), world.session.plan());
-    let line = |line: &JournalEntry| {
-        let member = line.what.member().and_then(|member| plan.cluster.members.get(member));
-        json!({
-            "at": line.at.rounded().to_string(),
-            "seconds": seconds(line.at),
-            "kind": line.what.kind(),
-            "member": member.map(|member| member.name.as_str()),
-            "text": line.text(plan),
-        })
-    };
-    let lines: Vec<Value> = journal.since(since).map(line).collect();
+    let lines: Vec<Value> = journal.since(since).map(|line| journal_line(line, plan)).collect();
     let dropped = journal.dropped().saturating_sub(since);
     json!({ "resets": world.resets, "dropped": dropped, "next": journal.next(), "lines": lines })
 }
 
-async fn reset(State(shared): App, body: Bytes) -> Answered<Json<Value>> {
+/// A line of the journal.
+fn journal_line(line: &JournalEntry, plan: &Plan) -> Value {
+    let member = line.what.member().and_then(|member| plan.cluster.members.get(member));
+    json!({
+        "at": line.at.rounded().to_string(),
+        "seconds": seconds(line.at),
+        "kind": line.what.kind(),
+        "member": member.map(|member| member.name.as_str()),
+        "text": line.text(plan),
+    })
+}
+
+async fn reset(State(shared): App, Content(body): Content) -> Answered<Json<Value>> {
     drop(shared.world()?);
-    keys(&body, &[], "")?;
+    keys(&body, &shapes::NONE)?;
     shared.change(World::reset)?;
     state_now(&shared)
 }
@@ -504,34 +365,4 @@ async fn own_metrics(State(shared): App) -> Answered<Response> {
 
 async fn page() -> Html<&'static str> {
     Html(include_str!("../page.html"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_readme_tells_every_request_and_its_parameters_and_no_others() {
-        let readme = include_str!("../../../README.md");
-        let (_, section) = readme.split_once("## The control port").expect("a section");
-        let section = section.split("\n## ").next().unwrap_or_default();
-        let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
-        let of = |method: &str, path: &str| {
-            // Those of one method may share a row: `POST /api/pause`, `/api/resume`.
-            let whole = format!("`{method} {path}");
-            let ends =
-                |row: &str| row.split_once(&whole).is_some_and(|(_, rest)| rest.starts_with(['`', '?', ' ', '{']));
-            rows.iter()
-                .find(|row| ends(row) || (row.contains(&format!("`{method} ")) && row.contains(&format!("`{path}`"))))
-        };
-        for (method, path, known) in ROUTES.iter().filter(|(_, path, _)| !matches!(*path, "/" | "/health")) {
-            let row = of(method, path).unwrap_or_else(|| panic!("{method} {path} is in no row"));
-            known.iter().for_each(|name| assert!(row.contains(&format!("{name}=")), "{path}: {name}"));
-        }
-        let words = rows.iter().flat_map(|row| row.split('`'));
-        for word in words.filter(|word| ["GET /", "POST /", "DELETE /"].iter().any(|it| word.starts_with(it))) {
-            let whole = word.split(['?', '{']).next().unwrap_or_default().trim();
-            assert!(ROUTES.iter().any(|(method, path, _)| format!("{method} {path}") == whole), "{word} is not there");
-        }
-    }
 }

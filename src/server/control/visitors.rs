@@ -163,10 +163,11 @@ impl Connected<IncomingStream<'_, Visitors>> for Who {
 }
 
 /// A request under way.
-struct Busy(Who);
+#[derive(Debug)]
+pub(super) struct Busy(Who);
 
 impl Busy {
-    fn with(who: Who) -> Busy {
+    pub(super) fn with(who: Who) -> Busy {
         who.0.busy.fetch_add(1, Ordering::Relaxed);
         Busy(who)
     }

@@ -1,0 +1,3 @@
+module example.com/recipe
+
+go 1.19
