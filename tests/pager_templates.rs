@@ -288,7 +288,11 @@ fn the_newest_amtool_makes_the_same_of_them() {
 
 fn makes_the_same(suites: &[(&str, Release)]) {
     for &(suite, release) in suites {
-        let real = real(suite);
+        let mut real = real(suite);
+        // Of what a route has, the newest amtool knows nothing, where a server knows that it is nothing.
+        for text in real.values_mut().flatten() {
+            *text = text.replace("\"routeLabels\":null", "\"routeLabels\":{}");
+        }
         record(suite, "templates", &json!(real));
         let told = differences(suite, release, &|key| real.get(key).cloned().flatten());
         assert!(told.is_empty(), "{} differ:\n{}", told.len(), told.join("\n"));

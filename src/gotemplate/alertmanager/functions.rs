@@ -7,7 +7,7 @@ use super::super::format::{Flags, printf};
 use super::super::value::{Object, Value};
 use super::Release;
 use super::clock::Moment;
-use super::thing::Thing;
+use super::thing::{Thing, inner};
 use super::{json, title};
 
 const SINCE_0_25: &[&str] =
@@ -59,10 +59,7 @@ pub(super) fn call(name: &str, arguments: &[Value], release: Release, now: i64) 
         "toLower" => Value::Text(text(0)?.chars().map(lower).collect()),
         "title" => Value::Text(title::title(text(0)?)),
         "trimSpace" => Value::Text(text(0)?.trim().to_owned()),
-        "join" => match arguments.get(1).and_then(Thing::of) {
-            Some(Thing::Strings(all)) => Value::Text(all.join(text(0)?)),
-            _ => return Err(unfit(arguments.get(1), "[]string")),
-        },
+        "join" => Value::Text(joined(text(0)?, arguments.get(1), release)?),
         "match" => Value::Bool(regex(text(0)?)?.is_match(text(1)?)),
         "reReplaceAll" => Value::Text(replaced(&regex(text(0)?)?, text(1)?, text(2)?)?),
         "safeHtml" => Thing::Html(text(0)?.to_owned()).value(),
@@ -100,6 +97,21 @@ fn upper(c: char) -> char {
 fn lower(c: char) -> char {
     // The dotted capital I has two small letters, of which Go takes the first.
     c.to_lowercase().next().unwrap_or(c)
+}
+
+/// Texts with a separator between them; since 0.35 whatever is a list.
+fn joined(separator: &str, of: Option<&Value>, release: Release) -> Result<String, String> {
+    match of.and_then(Thing::of) {
+        Some(Thing::Strings(all)) => Ok(all.join(separator)),
+        _ if release < Release::V0_35 => Err(unfit(of, "[]string")),
+        Some(list @ (Thing::Alerts(..) | Thing::Pairs(..) | Thing::List(_))) => {
+            let all = list.items().unwrap_or_default();
+            Ok(all.iter().map(|(_, value)| inner(value)).collect::<Vec<_>>().join(separator))
+        }
+        Some(other) => Err(format!("join expects a slice or array, got {}", other.type_name())),
+        None if of.is_none_or(|it| matches!(it, Value::Nil)) => Ok(String::new()),
+        None => Err(unfit(of, "a slice or array")),
+    }
 }
 
 fn unfit(value: Option<&Value>, wanted: &str) -> String {

@@ -237,7 +237,7 @@ fn print_alerts(all: &[Arc<Told>], release: Release) -> String {
 }
 
 /// A thing inside of another.
-fn inner(value: &Value) -> String {
+pub(super) fn inner(value: &Value) -> String {
     match value {
         Value::Nil => "<nil>".into(),
         other => other.print(),

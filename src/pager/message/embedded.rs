@@ -73,8 +73,12 @@ pub(super) fn embedded(draft: &Draft<'_>, value: &Json, depth: usize) -> Result<
     Ok(match value {
         Json::String(text) => {
             let text = draft.templates.text(text, &draft.data)?;
+            // Since 0.35 what a text comes to is final, and a text of JSON is without its quotes.
+            let is_final = draft.version >= Version::V0_35;
             match read(&text) {
+                Some(Json::String(inner)) if is_final && serde_json::from_str::<Json>(&text).is_ok() => inner.into(),
                 Some(Json::String(_)) | None => Json::String(text),
+                Some(inner) if is_final => inner,
                 Some(inner) => embedded(draft, &inner, depth + 1)?,
             }
         }
