@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, stale, without_name};
+use super::memo::Memo;
 use super::syntax::{Anchor, Expr, Kind, RangeSelector, Selector, Shift, Subquery};
 use super::{Expression, Semantics, aggregate, binary, functions};
 
@@ -69,6 +70,7 @@ pub struct Evaluator {
     step: i64,
     /// By expression and place of the selector in it.
     selected: RefCell<BTreeMap<(u64, usize), Selected>>,
+    memo: RefCell<Memo>,
 }
 
 /// An instant selector takes the newest sample of this time, in milliseconds.
@@ -88,7 +90,9 @@ type Selected = (usize, Vec<u32>);
 pub(super) struct At<'a> {
     pub(super) evaluator: &'a Evaluator,
     database: &'a Database,
-    expression: u64,
+    expression: &'a Expression,
+    /// Whether what parts come to is kept for others.
+    shares: bool,
     pub(super) grid: Grid,
     /// The grid of the whole evaluation, for `@ start()` and `@ end()`.
     whole: Grid,
@@ -99,7 +103,7 @@ pub(super) struct At<'a> {
 impl Evaluator {
     /// An evaluator for one database; `step` is the evaluation interval in milliseconds.
     pub fn new(semantics: Semantics, step: i64) -> Evaluator {
-        Evaluator { semantics, step, selected: RefCell::default() }
+        Evaluator { semantics, step, selected: RefCell::default(), memo: RefCell::default() }
     }
 
     /// The value of an expression at an instant, in milliseconds since 1970, asked when all samples are there.
@@ -115,7 +119,7 @@ impl Evaluator {
     /// since 1970.
     ///
     /// # Errors
-    /// As [`Evaluator::over`].
+    /// As [`Evaluator::over_asked`].
     pub fn asked(&self, expression: &Expression, database: &Database, at: i64, asked: i64) -> Result<Value, Failure> {
         Ok(match self.over_asked(expression, database, Grid::instant(at), asked)? {
             Table::Scalar(values) => Value::Scalar(values.first().copied().unwrap_or(f64::NAN)),
@@ -131,14 +135,16 @@ impl Evaluator {
     ///
     /// # Errors
     /// What makes it impossible at one of the instants.
+    #[cfg(feature = "internals")]
     pub fn over(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
         self.over_asked(expression, database, grid, i64::MAX)
     }
 
-    /// The same, asked at an instant, in milliseconds since 1970: what comes later is not there yet.
+    /// The values of an expression at every instant of a grid, asked at an instant, in milliseconds since 1970: what comes later
+    /// is not there yet. `@ start()` and `@ end()` mean the first and the last of the grid.
     ///
     /// # Errors
-    /// As [`Evaluator::over`].
+    /// What makes it impossible at one of the instants.
     pub fn over_asked(
         &self,
         expression: &Expression,
@@ -146,7 +152,24 @@ impl Evaluator {
         grid: Grid,
         asked: i64,
     ) -> Result<Table, Failure> {
-        At { evaluator: self, database, expression: expression.id, grid, whole: grid, asked }.value(&expression.tree)
+        let at = At { evaluator: self, database, expression, shares: false, grid, whole: grid, asked };
+        at.value(&expression.tree)
+    }
+
+    /// The values of one of several expressions over one grid, asked when all samples are there: parts that another one had
+    /// are not reckoned again, until somebody says that samples [came](Evaluator::forget).
+    ///
+    /// # Errors
+    /// As [`Evaluator::over_asked`].
+    pub fn shared(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
+        let shares = grid.count > 1;
+        let at = At { evaluator: self, database, expression, shares, grid, whole: grid, asked: i64::MAX };
+        at.value(&expression.tree)
+    }
+
+    /// Samples came or went since parts of expressions were reckoned.
+    pub fn forget(&self) {
+        self.memo.borrow_mut().forget();
     }
 
     /// The values of an expression at every instant of a grid, each asked at this instant.
@@ -155,7 +178,7 @@ impl Evaluator {
     /// What makes it impossible at one of the instants.
     pub fn as_it_went(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
         if expression.reach(self.step).is_some() {
-            return self.over(expression, database, grid);
+            return self.shared(expression, database, grid);
         }
         let (mut scalars, mut rows) = (Vec::new(), Grouped::<Vec<f64>>::default());
         for (index, at) in grid.times().enumerate() {
@@ -220,11 +243,26 @@ impl<'a> At<'a> {
                 text => Ok(text),
             },
             Kind::Selector(it) => self.select(it, |(_, value)| value).map(Table::Rows),
-            Kind::Aggregate(it) => aggregate::aggregate(self, it).map(Table::Rows),
+            Kind::Aggregate(it) => self.once(expr, || aggregate::aggregate(self, it).map(Table::Rows)),
             Kind::Binary(it) => binary::binary(self, it),
-            Kind::Call(it) => functions::call(self, it),
+            Kind::Call(it) => self.once(expr, || functions::call(self, it)),
             Kind::Range(_) | Kind::Subquery(_) => Err(Failure("a range stands where a value is needed".into())),
         }
+    }
+
+    /// What a part comes to, reckoned by the first expression that has it.
+    fn once(&self, expr: &Expr, reckon: impl FnOnce() -> Result<Table, Failure>) -> Result<Table, Failure> {
+        // In a subquery `@ start()` means another instant than the words say.
+        let text = self.expression.text.get(expr.span.clone()).filter(|_| self.shares && self.grid == self.whole);
+        let Some(text) = text else { return reckon() };
+        if let Some(rows) = self.evaluator.memo.borrow().of(text, self.grid) {
+            return Ok(Table::Rows(rows));
+        }
+        let table = reckon()?;
+        if let Table::Rows(rows) = &table {
+            self.evaluator.memo.borrow_mut().keep(text, self.grid, rows);
+        }
+        Ok(table)
     }
 
     /// A number an instant.
@@ -276,7 +314,7 @@ impl<'a> At<'a> {
 
     /// The numbers of the series a selector means.
     fn matching(&self, selector: &Selector) -> Vec<u32> {
-        let key = (self.expression, selector.span.start);
+        let key = (self.expression.id, selector.span.start);
         let mut selected = self.evaluator.selected.borrow_mut();
         let (seen, numbers) = selected.entry(key).or_default();
         let all = self.database.all();

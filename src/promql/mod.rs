@@ -14,6 +14,7 @@ mod evaluate;
 mod functions;
 mod lexer;
 mod matcher;
+mod memo;
 mod outline;
 mod parser;
 mod print;
