@@ -6,16 +6,18 @@
 mod common;
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::{row, time};
+use mock_kestra::history::{OpenMetrics, RemoteWrite};
 use mock_kestra::lab::{Runs, sweep};
 use mock_kestra::metrics::{Common, Look, Registry};
-use mock_kestra::monitor::read_rules;
+use mock_kestra::monitor::{Sink, read_rules};
 use mock_kestra::pager::{self, Version};
 use mock_kestra::profile::{Profile, Role};
+use mock_kestra::promql::{Database, Labels};
 use mock_kestra::random::Seed;
-use mock_kestra::run::{Paging, Watch, run};
+use mock_kestra::run::{Paging, Past, Watch, run};
 use mock_kestra::scenario::{Anchor, NoFiles, Plan, read};
 use mock_kestra::simulator::Simulation;
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -30,6 +32,7 @@ fn main() {
     swept();
     paged();
     crash_loop();
+    past();
 }
 
 fn plan(text: &str) -> Arc<Plan> {
@@ -173,5 +176,121 @@ timeline: [ {timeline} ]
                 looping / exits.max(1) as f64 * 1e6
             ),
         );
+    }
+}
+
+/// Everything that is scraped of a cluster, as it comes: series, instant, value.
+#[derive(Debug, Default)]
+struct Recording {
+    labels: Vec<Option<Labels>>,
+    samples: Vec<(u32, i64, f64)>,
+}
+
+impl Sink for Recording {
+    fn sample(&mut self, series: u32, labels: &Labels, time: i64, value: f64) {
+        let place = series as usize;
+        self.labels.resize(self.labels.len().max(place + 1), None);
+        self.labels[place].get_or_insert_with(|| labels.clone());
+        self.samples.push((series, time, value));
+    }
+}
+
+impl Recording {
+    /// Samples a second that a sink takes; `then` is told each time when another scrape interval is over.
+    fn rate_of<S: Sink>(&self, sink: impl Fn() -> S, mut then: impl FnMut(&mut S)) -> f64 {
+        let seconds = time(5, || {
+            let mut sink = sink();
+            let mut next = i64::MIN;
+            for (series, time, value) in &self.samples {
+                if *time > next {
+                    then(&mut sink);
+                    next = time + 15_000;
+                }
+                let Some(labels) = &self.labels[*series as usize] else { continue };
+                sink.sample(*series, labels, *time, *value);
+            }
+            then(&mut sink);
+        });
+        self.samples.len() as f64 / seconds
+    }
+}
+
+/// Ten minutes of ten members, written in every form a history is carried in, beside the same samples read by the monitor; and
+/// what longer ones take.
+fn past() {
+    /// Samples of a request, as `export remote-write` sends them.
+    const REQUEST: usize = 100_000;
+    let recording = Arc::new(Mutex::new(Recording::default()));
+    lived(Duration::minutes(10), recording.clone(), |_| ());
+    let recording = std::mem::take(&mut *recording.lock().expect("nobody panicked"));
+    let (mut written, mut packed) = (0, 0);
+    let read = recording.rate_of(Database::default, |_| ());
+    let text = recording.rate_of(
+        || OpenMetrics::new(i64::MIN),
+        |sink| written += sink.take().into_values().map(|text| black_box(text).len()).sum::<usize>(),
+    );
+    let remote = recording.rate_of(
+        || RemoteWrite::new(i64::MIN, 0, Vec::new()),
+        |sink| {
+            if sink.waiting() >= REQUEST {
+                packed += black_box(sink.request().expect("packed")).map_or(0, <[u8]>::len);
+            }
+        },
+    );
+    let beside = |figure: f64| format!("{:.2} of reading them by the monitor ({:.1} M/s)", figure / read, read / 1e6);
+    row("samples written as OpenMetrics text", format!("{:.1} M/s", text / 1e6), beside(text));
+    row("samples written and packed as remote write", format!("{:.1} M/s", remote / 1e6), beside(remote));
+    let bytes = |all: usize| all as f64 / 5.0 / recording.samples.len() as f64;
+    row("bytes of a sample as remote write", format!("{:.1}", bytes(packed)), format!("{:.1} as text", bytes(written)));
+    drop(recording);
+    let exported = |hours: u64| {
+        let peak = Peak::begin();
+        let begun = std::time::Instant::now();
+        let sink = Arc::new(Mutex::new(RemoteWrite::new(i64::MIN, 0, Vec::new())));
+        lived(Duration::minutes(60 * hours), sink.clone(), |_| {
+            let mut sink = sink.lock().expect("nobody panicked");
+            if sink.waiting() >= REQUEST {
+                black_box(sink.request().expect("packed"));
+            }
+        });
+        let samples = sink.lock().expect("nobody panicked").taken();
+        (samples as f64 / begun.elapsed().as_secs_f64(), peak.grown())
+    };
+    let ((_, short), (rate, long)) = (exported(1), exported(6));
+    row(
+        "6 hours of ten members lived, scraped, written as remote write",
+        format!("{:.1} M/s", rate / 1e6),
+        format!("peak of memory {long:.0} MiB above what was there, of 1 hour {short:.0} MiB"),
+    );
+}
+
+/// A past of so long of ten members for a sink; `then` is called on the way.
+fn lived<S: Sink + Send + 'static>(long: Duration, sink: S, mut then: impl FnMut(Instant)) {
+    let plan = plan(include_str!("../scenarios/healthy-cluster.yaml"));
+    let span = (Instant::START, Instant::START + long);
+    let mut past = Past::new(&plan, Seed(1), Calendar::default(), &Watch::default(), span, Box::new(sink));
+    while past.advance(Duration::seconds(5)).expect("no limit") {
+        then(past.now());
+    }
+}
+
+/// The most memory this process has had since, as the kernel counts it.
+struct Peak(f64);
+
+impl Peak {
+    fn begin() -> Peak {
+        // Begins the count anew.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+        Peak(Peak::mib())
+    }
+
+    fn mib() -> f64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or("VmHWM: 0");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+    }
+
+    fn grown(&self) -> f64 {
+        Peak::mib() - self.0
     }
 }

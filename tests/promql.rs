@@ -201,6 +201,12 @@ fn every_case_comes_to_what_it_should() {
                 }
                 (expected, Ok(found)) => panic!("{place}: {found:?}, not {expected:?}"),
             }
+            // So is what the cases of a file share, reckoned or remembered.
+            let wide = Grid { count: grid.count.max(3), ..*grid };
+            let over = format!("{:?}", evaluator.over(&expression, &database, wide));
+            for _ in 0..2 {
+                assert_eq!(format!("{:?}", evaluator.shared(&expression, &database, wide)), over, "{place}: shared");
+            }
             // One instant alone is the same.
             if grid.count == 1 && !matches!(expected, Expected::Fails) {
                 let alone = evaluator.evaluate(&expression, &database, grid.first).expect("it did not fail");

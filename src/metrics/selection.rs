@@ -160,6 +160,26 @@ impl Registry {
         }
     }
 
+    /// The names of all lines of the exposition, in its order: each once for each family that has such lines.
+    pub fn line_names(&self, mut each: impl FnMut(&str)) {
+        let first = &self.origin.layout;
+        for family in Families::new(first, 0..first.families.len() as u32, &self.own) {
+            // By kind of line: plain, bucket, count, sum.
+            let mut there = [false; 4];
+            for series in family.order.iter().filter_map(|number| self.series_of(*number)) {
+                match series.source {
+                    _ if family.text.maximum => there[0] = true,
+                    Source::Plain(_) => there[0] = true,
+                    Source::Timer { shape, .. } => {
+                        there[1] |= shape.is_some();
+                        (there[2], there[3]) = (true, true);
+                    }
+                }
+            }
+            family.text.names.iter().zip(there).filter(|(_, there)| *there).for_each(|(name, _)| each(name));
+        }
+    }
+
     /// The families of the prototype that could have wanted lines.
     pub(super) fn wanted_families(&self, selection: &Selection) -> Arc<[u32]> {
         let layout = &self.origin.layout;
@@ -288,6 +308,9 @@ mod tests {
                 grow(&mut registry, more);
                 let mut expected = seen(&registry, &Selection::ALL);
                 prop_assert_eq!(registry.lines(), expected.len());
+                let mut lines = BTreeSet::new();
+                registry.line_names(|name| _ = lines.insert(name.to_owned()));
+                prop_assert_eq!(lines, expected.iter().map(|it| it.0.clone()).collect::<BTreeSet<_>>());
                 expected.retain(|it| names.contains(&it.0));
                 prop_assert_eq!(&seen(&registry, &selection), &expected);
                 let (selected, all, places) = found(&registry, &selection, before.as_ref());

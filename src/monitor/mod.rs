@@ -182,6 +182,7 @@ impl Monitor {
     }
     /// Forgets samples older than an instant, in milliseconds since 1970.
     pub fn forget_before(&mut self, time: i64) {
+        self.evaluator.forget();
         self.database.forget_before(time);
     }
     /// Forgets alerts that are over and sent no longer: for whoever never asks for them.
@@ -223,6 +224,7 @@ impl Monitor {
     /// Evaluates a group at an instant, in milliseconds since 1970.
     #[cfg(feature = "internals")]
     pub fn evaluate(&mut self, group: usize, now: i64) {
+        self.evaluator.forget();
         self.evaluations += 1;
         self.evaluate_group(group, now);
     }

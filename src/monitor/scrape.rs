@@ -133,6 +133,9 @@ pub struct Scrape<'a> {
 impl Limits {
     /// Why a sample with these labels breaks a scrape, in Prometheus's words (`verifyLabelLimits`).
     fn exceeded(&self, labels: &Set) -> Option<String> {
+        if !self.of_labels() {
+            return None;
+        }
         let over = |count: usize, limit: usize| limit > 0 && count > limit;
         let metric = labels.get("__name__").map_or("", |name| name);
         let metric: String = metric.chars().take(50).collect();
@@ -223,6 +226,7 @@ impl Monitor {
 
     /// Begins a scrape that was answered, at an instant in milliseconds since 1970.
     pub fn scrape(&mut self, target: usize, time: i64) -> Scrape<'_> {
+        self.evaluator.forget();
         let mut samples = std::mem::take(&mut self.taken);
         samples.clear();
         self.taken_at = time;
@@ -290,6 +294,7 @@ impl Monitor {
 
     /// Discovery does not find a target any more: all its series end, those that Prometheus adds too.
     pub fn target_gone(&mut self, target: usize, time: i64) {
+        self.evaluator.forget();
         let mut taken = std::mem::take(&mut self.taken);
         taken.clear();
         let Some(target) = self.targets.get_mut(target) else { return };

@@ -13,6 +13,7 @@ impl Monitor {
     /// nothing younger than itself. The result is that of `Monitor::evaluate`, which tests have, called for one instant
     /// after another, at equal instants in the order of the groups.
     pub fn evaluate_all(&mut self, grids: &[Grid]) {
+        self.evaluator.forget();
         self.evaluations += grids.iter().map(|grid| grid.count as u64).sum::<u64>();
         match self.order(grids) {
             Some(order) => {
@@ -47,7 +48,8 @@ impl Monitor {
             true => None,
             false => {
                 let asked = Grid { first: grid.first - self.groups[key.0].offset(), ..grid };
-                self.evaluator.over(expression, &self.database, asked).ok()
+                // What a rule writes is there before any that reads it: what parts come to does not change on the way.
+                self.evaluator.shared(expression, &self.database, asked).ok()
             }
         };
         let mut vectors: Vec<Vector> = match table {

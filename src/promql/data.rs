@@ -76,6 +76,11 @@ impl Row {
     pub fn any(&self) -> bool {
         self.values.iter().any(|value| !stale(*value))
     }
+    /// The same without the first instants; none when there is no value at the others.
+    pub fn since(mut self, first: usize) -> Option<Row> {
+        self.values.drain(..first.min(self.values.len()));
+        self.any().then_some(self)
+    }
     /// The value at an instant, if there is one.
     pub fn at(&self, index: usize) -> Option<f64> {
         self.values.get(index).copied().filter(|value| !stale(*value))

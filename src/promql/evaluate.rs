@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::data::{Database, Grid, Labels, NO_SAMPLE, Row, Vector, stale, without_name};
+use super::memo::Memo;
 use super::syntax::{Anchor, Expr, Extended, Kind, RangeSelector, Selector, Shift, Subquery};
 use super::{Expression, Semantics, aggregate, binary, extended, functions};
 
@@ -71,6 +72,7 @@ pub struct Evaluator {
     selected: RefCell<BTreeMap<(u64, usize), Selected>>,
     /// Expressions that had an answer only because a comparison left one of several series that match.
     leaning: RefCell<BTreeSet<u64>>,
+    memo: RefCell<Memo>,
 }
 
 /// An instant selector takes the newest sample of this time, in milliseconds.
@@ -90,7 +92,9 @@ type Selected = (usize, Vec<u32>);
 pub(super) struct At<'a> {
     pub(super) evaluator: &'a Evaluator,
     database: &'a Database,
-    expression: u64,
+    expression: &'a Expression,
+    /// Whether what parts come to is kept for others.
+    shares: bool,
     pub(super) grid: Grid,
     /// The grid of the whole evaluation, for `@ start()` and `@ end()`.
     whole: Grid,
@@ -101,7 +105,13 @@ pub(super) struct At<'a> {
 impl Evaluator {
     /// An evaluator for one database; `step` is the evaluation interval in milliseconds.
     pub fn new(semantics: Semantics, step: i64) -> Evaluator {
-        Evaluator { semantics, step, selected: RefCell::default(), leaning: RefCell::default() }
+        Evaluator {
+            semantics,
+            step,
+            selected: RefCell::default(),
+            leaning: RefCell::default(),
+            memo: RefCell::default(),
+        }
     }
 
     /// The value of an expression at an instant, in milliseconds since 1970, asked when all samples are there.
@@ -117,7 +127,7 @@ impl Evaluator {
     /// since 1970.
     ///
     /// # Errors
-    /// As [`Evaluator::over`].
+    /// As [`Evaluator::over_asked`].
     pub fn asked(&self, expression: &Expression, database: &Database, at: i64, asked: i64) -> Result<Value, Failure> {
         Ok(match self.over_asked(expression, database, Grid::instant(at), asked)? {
             Table::Scalar(values) => Value::Scalar(values.first().copied().unwrap_or(f64::NAN)),
@@ -133,14 +143,16 @@ impl Evaluator {
     ///
     /// # Errors
     /// What makes it impossible at one of the instants.
+    #[cfg(feature = "internals")]
     pub fn over(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
         self.over_asked(expression, database, grid, i64::MAX)
     }
 
-    /// The same, asked at an instant, in milliseconds since 1970: what comes later is not there yet.
+    /// The values of an expression at every instant of a grid, asked at an instant, in milliseconds since 1970: what comes later
+    /// is not there yet. `@ start()` and `@ end()` mean the first and the last of the grid.
     ///
     /// # Errors
-    /// As [`Evaluator::over`].
+    /// What makes it impossible at one of the instants.
     pub fn over_asked(
         &self,
         expression: &Expression,
@@ -148,14 +160,34 @@ impl Evaluator {
         grid: Grid,
         asked: i64,
     ) -> Result<Table, Failure> {
+        self.may_be_asked(expression)?;
+        let at = At { evaluator: self, database, expression, shares: false, grid, whole: grid, asked };
+        at.value(&expression.tree)
+    }
+
+    /// The values of one of several expressions over one grid, asked when all samples are there: parts that another one had
+    /// are not reckoned again, until somebody says that samples [came](Evaluator::forget).
+    ///
+    /// # Errors
+    /// As [`Evaluator::over_asked`].
+    pub fn shared(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
+        self.may_be_asked(expression)?;
+        let shares = grid.count > 1;
+        let at = At { evaluator: self, database, expression, shares, grid, whole: grid, asked: i64::MAX };
+        at.value(&expression.tree)
+    }
+
+    /// What makes an expression fail before anything else is looked at, as in Prometheus.
+    fn may_be_asked(&self, expression: &Expression) -> Result<(), Failure> {
         if let Some((_, by, what)) = expression.newest.filter(|(since, ..)| self.semantics < *since) {
             return Err(Failure(format!("{by} refuses {what}")));
         }
-        // Before anything else is looked at, as in Prometheus.
-        if let Some(why) = &expression.lengths.impossible {
-            return Err(Failure(why.clone()));
-        }
-        At { evaluator: self, database, expression: expression.id, grid, whole: grid, asked }.value(&expression.tree)
+        expression.lengths.impossible.clone().map_or(Ok(()), |why| Err(Failure(why)))
+    }
+
+    /// Samples came or went since parts of expressions were reckoned.
+    pub fn forget(&self) {
+        self.memo.borrow_mut().forget();
     }
 
     /// The values of an expression at every instant of a grid, each asked at this instant.
@@ -164,7 +196,7 @@ impl Evaluator {
     /// What makes it impossible at one of the instants.
     pub fn as_it_went(&self, expression: &Expression, database: &Database, grid: Grid) -> Result<Table, Failure> {
         if expression.reach(self.step).is_some() {
-            return self.over(expression, database, grid);
+            return self.shared(expression, database, grid);
         }
         let (mut scalars, mut rows) = (Vec::new(), Grouped::<Vec<f64>>::default());
         for (index, at) in grid.times().enumerate() {
@@ -238,16 +270,33 @@ impl<'a> At<'a> {
                 extended::smoothed(self, it).map(Table::Rows)
             }
             Kind::Selector(it) => self.select(it, |(_, value)| value).map(Table::Rows),
-            Kind::Aggregate(it) => aggregate::aggregate(self, it).map(Table::Rows),
+            Kind::Aggregate(it) => self.once(expr, || aggregate::aggregate(self, it).map(Table::Rows)),
             Kind::Binary(it) => binary::binary(self, it),
-            Kind::Call(it) => functions::call(self, it),
+            Kind::Call(it) => self.once(expr, || functions::call(self, it)),
             Kind::Range(_) | Kind::Subquery(_) => Err(Failure("a range stands where a value is needed".into())),
         }
     }
 
     /// Notes that there is an answer only because of what a comparison left out.
     pub(super) fn leans_on_filter(&self) {
-        self.evaluator.leaning.borrow_mut().insert(self.expression);
+        self.evaluator.leaning.borrow_mut().insert(self.expression.id);
+    }
+
+    /// What a part comes to, reckoned by the first expression that has it.
+    fn once(&self, expr: &Expr, reckon: impl FnOnce() -> Result<Table, Failure>) -> Result<Table, Failure> {
+        // In a subquery `@ start()` means another instant than the words say.
+        let text = self.expression.text.get(expr.span.clone()).filter(|_| self.shares && self.grid == self.whole);
+        let Some(text) = text else { return reckon() };
+        if let Some(rows) = self.evaluator.memo.borrow().of(text, self.grid) {
+            return Ok(Table::Rows(rows));
+        }
+        let table = reckon()?;
+        // Who leans on a comparison is to be told of it, each of them.
+        let leans = self.evaluator.leans_on_filter(self.expression);
+        if let (Table::Rows(rows), false) = (&table, leans) {
+            self.evaluator.memo.borrow_mut().keep(text, self.grid, rows);
+        }
+        Ok(table)
     }
 
     /// A number an instant.
@@ -299,7 +348,7 @@ impl<'a> At<'a> {
 
     /// The numbers of the series a selector means.
     fn matching(&self, selector: &Selector) -> Vec<u32> {
-        let key = (self.expression, selector.span.start);
+        let key = (self.expression.id, selector.span.start);
         let mut selected = self.evaluator.selected.borrow_mut();
         let (seen, numbers) = selected.entry(key).or_default();
         let all = self.database.all();

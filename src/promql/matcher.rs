@@ -16,7 +16,35 @@ pub(super) struct Matcher {
     /// `=`, `!=`, `=~` or `!~`.
     pub(super) op: &'static str,
     pub(super) value: String,
-    regex: Option<Regex>,
+    /// Of `=~` and `!~`.
+    pattern: Option<Pattern>,
+}
+
+/// What a regular expression lets through.
+#[derive(Clone, Debug)]
+enum Pattern {
+    /// These words and no other: most of those in rules are no more than that, and need not be compiled.
+    Words(Vec<String>),
+    Regex(Regex),
+}
+
+impl Pattern {
+    /// Of a whole value; none when it is not sound.
+    fn of(pattern: &str) -> Option<Pattern> {
+        // None of these means anything but itself, and a bar parts words when it stands in no parentheses.
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | ':' | '|');
+        match pattern.chars().all(plain) {
+            true => Some(Pattern::Words(pattern.split('|').map(str::to_owned).collect())),
+            false => regex(pattern).map(Pattern::Regex),
+        }
+    }
+
+    fn is_match(&self, value: &str) -> bool {
+        match self {
+            Pattern::Words(words) => words.iter().any(|word| word == value),
+            Pattern::Regex(regex) => regex.is_match(value),
+        }
+    }
 }
 
 impl Matcher {
@@ -31,21 +59,21 @@ impl Matcher {
         value: String,
         value_span: Span,
     ) -> Result<Matcher, SyntaxError> {
-        let regex = match op {
-            "=~" | "!~" => Some(regex(&value).ok_or_else(|| {
+        let pattern = match op {
+            "=~" | "!~" => Some(Pattern::of(&value).ok_or_else(|| {
                 SyntaxError::new(value_span, "this regular expression is not sound")
                     .with_advice("regular expressions are those of Go (RE2), and cover the whole value")
             })?),
             _ => None,
         };
-        Ok(Matcher { span, name, op, value, regex })
+        Ok(Matcher { span, name, op, value, pattern })
     }
 
     /// Whether a value is what is asked for.
     pub(super) fn matches(&self, value: &str) -> bool {
-        match (&self.regex, self.op) {
-            (Some(regex), "=~") => regex.is_match(value),
-            (Some(regex), _) => !regex.is_match(value),
+        match (&self.pattern, self.op) {
+            (Some(pattern), "=~") => pattern.is_match(value),
+            (Some(pattern), _) => !pattern.is_match(value),
             (None, "=") => self.value == value,
             (None, _) => self.value != value,
         }

@@ -15,6 +15,7 @@ mod extended;
 mod functions;
 mod lexer;
 mod matcher;
+mod memo;
 mod outline;
 mod parser;
 mod print;

@@ -9,7 +9,7 @@ use crate::document;
 use crate::profile::{Binder, Kind, Meter, Profile, Role};
 use crate::promql::Grid;
 use crate::scenario::Plan;
-use crate::simulator::{Simulation, moves};
+use crate::simulator::{Member, Simulation, moves};
 
 /// What is known of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,11 +158,10 @@ fn of_meter(meter: &Meter, profile: &'static Profile, plan: &Plan) -> Known {
 /// The names of all series that members show now.
 fn exposed(simulation: &Simulation) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = BTreeSet::new();
-    for (index, member) in simulation.members().iter().enumerate() {
-        let Some(registry) = member.registry() else { continue };
-        registry.samples(&simulation.look(index), |sample| {
-            if !names.contains(sample.name) {
-                names.insert(sample.name.to_owned());
+    for registry in simulation.members().iter().filter_map(Member::registry) {
+        registry.line_names(|name| {
+            if !names.contains(name) {
+                names.insert(name.to_owned());
             }
         });
     }

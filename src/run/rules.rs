@@ -23,6 +23,21 @@ pub(super) fn lines(watching: &Watching, simulation: &Simulation) -> Vec<RuleLin
     watching.monitor.standings().iter().map(|standing| judge.line(standing)).collect()
 }
 
+/// When a rule is evaluated: all its instants, and how many of them lie before the start.
+#[derive(Clone, Copy)]
+struct Evaluations {
+    whole: Grid,
+    before: usize,
+}
+
+impl Evaluations {
+    /// Those from the start on.
+    fn told(self) -> Grid {
+        let Evaluations { whole, before } = self;
+        Grid { first: whole.time(before), count: whole.count - before, ..whole }
+    }
+}
+
 struct Rules<'a> {
     watching: &'a Watching,
     simulation: &'a Simulation,
@@ -125,7 +140,7 @@ impl Rules<'_> {
             Some((state, why)) => (state, why),
             None => {
                 let before = self.over_before(standing).filter(|(fired, _)| *fired).as_ref().map(lives::sentence);
-                let told: Vec<String> = before.into_iter().chain(self.nearest(standing, grid)).collect();
+                let told: Vec<String> = before.into_iter().chain(self.nearest(standing)).collect();
                 (RuleState::Quiet, told.join("; "))
             }
         }
@@ -224,20 +239,23 @@ impl Rules<'_> {
     }
 
     /// How near a rule came to having a value, when that is a matter of one threshold.
-    fn nearest(&self, standing: &Standing<'_>, grid: Grid) -> Option<String> {
+    fn nearest(&self, standing: &Standing<'_>) -> Option<String> {
         if !self.watching.tells_nearest() || self.watching.kept.is_some() {
             return None;
         }
         let group = self.watching.monitor.groups().get(standing.at);
         match standing.rule {
-            AnyRule::Alert(rule) => self.near(&rule.expression.outline(), grid, group.map_or(0, Group::offset)),
+            AnyRule::Alert(rule) => {
+                self.near(&rule.expression.outline(), self.evaluations(standing), group.map_or(0, Group::offset))
+            }
             AnyRule::Record(_) | AnyRule::Grafana(_) => None,
         }
     }
 
     /// The same of a part; its group asks so many milliseconds before each evaluation.
-    fn near(&self, part: &Part, grid: Grid, offset: i64) -> Option<String> {
-        let asked = Grid { first: grid.first - offset, ..grid };
+    fn near(&self, part: &Part, at: Evaluations, offset: i64) -> Option<String> {
+        let grid = at.told();
+        let asked = Evaluations { whole: Grid { first: at.whole.first - offset, ..at.whole }, ..at };
         match (&part.kind, part.parts.as_slice()) {
             (PartKind::Filter { op, difference, .. }, [_, right]) if right.kind == PartKind::Literal => {
                 let limit: f64 = right.text.parse().ok()?;
@@ -260,31 +278,37 @@ impl Rules<'_> {
             (PartKind::Set(op), [left, right]) if op != "or" => {
                 let empty = |part: &&Part| part.kind != PartKind::Literal && self.rows(&part.text, asked).is_empty();
                 let sides = if op == "and" { vec![left, right] } else { vec![left] };
-                sides.into_iter().find(empty).and_then(|part| self.near(part, grid, offset))
+                sides.into_iter().find(empty).and_then(|part| self.near(part, at, offset))
             }
             _ => None,
         }
     }
 
-    /// The rows of an expression at instants of a grid.
-    fn rows(&self, text: &str, grid: Grid) -> Vec<Row> {
-        let table = Expression::parse(text).ok().and_then(|it| self.watching.ask_over(&it, grid).ok());
-        match table {
-            Some(Table::Rows(rows)) => rows,
-            Some(Table::Scalar(values)) => vec![Row { labels: Vec::new().into(), values }],
-            _ => Vec::new(),
-        }
+    /// The rows of an expression at the instants from the start on. It is asked for all instants, of which most is known from
+    /// when the rule was evaluated; where it fails before the start, it may not fail later.
+    fn rows(&self, text: &str, at: Evaluations) -> Vec<Row> {
+        let Ok(expression) = Expression::parse(text) else { return Vec::new() };
+        let ask = |grid: Grid, before: usize| match self.watching.ask_over(&expression, grid) {
+            Ok(Table::Rows(rows)) => Some(rows.into_iter().filter_map(|row| row.since(before)).collect()),
+            Ok(Table::Scalar(values)) => Row { labels: Vec::new().into(), values }.since(before).map(|row| vec![row]),
+            _ => None,
+        };
+        ask(at.whole, at.before).or_else(|| ask(at.told(), 0)).unwrap_or_default()
     }
 
     /// Its evaluations from the start on.
     fn grid(&self, standing: &Standing<'_>) -> Grid {
+        self.evaluations(standing).told()
+    }
+
+    fn evaluations(&self, standing: &Standing<'_>) -> Evaluations {
         let end = self.simulation.now();
         let whole = match standing.rule {
             AnyRule::Grafana(_) => self.watching.grafana_grid(standing.at, &self.calendar, end),
             _ => self.watching.grid(standing.at, &self.calendar, end),
         };
         let before = whole.times().take_while(|time| self.instant(*time) < Instant::START).count();
-        Grid { first: whole.time(before), count: whole.count - before, ..whole }
+        Evaluations { whole, before }
     }
 
     fn instant(&self, time: i64) -> Instant {

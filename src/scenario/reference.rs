@@ -69,7 +69,11 @@ fn lines() -> Vec<Line> {
         }
     }
     places.sort_by_key(|place| place.starts_with("in "));
-    lines.sort_by_key(|line| places.iter().position(|place| *place == line.place()));
+    // Their places are made as text: once each, for every start of the program comes by here.
+    lines.sort_by_cached_key(|line| {
+        let of = line.place();
+        places.iter().position(|place| *place == of)
+    });
     lines
 }
 
