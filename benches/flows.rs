@@ -1,6 +1,6 @@
-//! What flows cost: alert flows in a cluster, reading many files, and Flow triggers that hear of every transition. Each figure
-//! stands beside something measured in the same run. `cargo bench --bench flows` prints one table; nothing here passes or
-//! fails.
+//! What flows cost: alert flows in a cluster, reading many files, Flow triggers that hear of every transition, and secrets that
+//! nobody may see. Each figure is time of the processor, not of the wall, and stands beside something measured in the same run.
+//! `cargo bench --bench flows` prints one table; nothing here passes or fails.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench that cannot go on panics")]
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench measures real time and prints it")]
 
@@ -10,13 +10,13 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use common::{row, time};
+use common::{cost, row};
 use jiff::tz::TimeZone;
 use mock_kestra::document::{self, Source};
 use mock_kestra::execution::trigger::{Listeners, Surroundings, Upstream, Windows};
 use mock_kestra::flow::State;
 use mock_kestra::flow::trigger::Dialect;
-use mock_kestra::pebble::{self, Host};
+use mock_kestra::pebble::{self, Host, Secrets};
 use mock_kestra::random::Seed;
 use mock_kestra::scenario::{FlowFile, Loader, NoFiles, Plan, read};
 use mock_kestra::simulator::Simulation;
@@ -28,6 +28,7 @@ fn main() {
     virtual_speed();
     loading();
     transitions();
+    masking();
 }
 
 /// Gives the same files for whatever is asked.
@@ -156,7 +157,7 @@ fn cluster(flows: &str, more: &str, loader: &dyn Loader) -> Arc<Plan> {
 
 fn speed(plan: &Arc<Plan>, hours: u64) -> (f64, Simulation) {
     let mut last = None;
-    let seconds = time(3, || {
+    let seconds = cost(|| {
         let mut simulation = Simulation::new(plan.clone(), Seed(1), Calendar::default());
         simulation.advance(Instant::START + Duration::minutes(60 * hours)).expect("no limit");
         last = Some(simulation);
@@ -195,8 +196,8 @@ fn loading() {
     flows.extend(files(1_000, alert_flow, "alert"));
     let bytes: usize = flows.iter().map(|file| file.text.len()).sum();
     let files = Files(flows);
-    let ours = time(3, || drop(black_box(cluster("[ all ]", "", &files))));
-    let tree = time(3, || {
+    let ours = cost(|| drop(black_box(cluster("[ all ]", "", &files))));
+    let tree = cost(|| {
         for file in &files.0 {
             black_box(serde_saphyr::from_str::<serde_json::Value>(&file.text).expect("YAML"));
         }
@@ -209,7 +210,7 @@ fn loading() {
 }
 
 /// What a transition costs that nobody is started by, in microseconds: its namespace, its state, so many flows of a kind.
-fn cost(namespace: &str, state: State, count: usize, make: fn(usize) -> String) -> f64 {
+fn transition(namespace: &str, state: State, count: usize, make: fn(usize) -> String) -> f64 {
     const TIMES: u32 = 20_000;
     let plan = cluster("[ all ]", "", &Files(files(count, make, "alert")));
     let templates = pebble::Dialect::named("1.3").expect("a dialect");
@@ -236,7 +237,7 @@ fn cost(namespace: &str, state: State, count: usize, make: fn(usize) -> String) 
         original: None,
     };
     let mut windows = Windows::default();
-    let seconds = time(5, || {
+    let seconds = cost(|| {
         for _ in 0..TIMES {
             black_box(listeners.transition(&mut windows, &upstream, now, &around));
         }
@@ -252,11 +253,48 @@ fn transitions() {
         ("that has a label that none hears of", "company.team3", State::Failed, label_flow),
     ];
     for (what, namespace, state, make) in rows {
-        let (one, many) = (cost(namespace, state, 1, make), cost(namespace, state, 1_000, make));
+        let (one, many) = (transition(namespace, state, 1, make), transition(namespace, state, 1_000, make));
         row(
             &format!("1,000 Flow triggers: {what}"),
             format!("{many:.3} us"),
             format!("{:.2} times one trigger ({one:.3} us)", many / one),
         );
     }
+}
+
+/// What it costs to take the secrets out of a text: many of them beside one, and beside a text that nobody masks.
+fn masking() {
+    const MANY: usize = 10_000;
+    let secret = |at: usize| format!("secret-{at}-of-many");
+    let all = || {
+        let mut all = Secrets::default();
+        (0..MANY).for_each(|at| all.hide([secret(at)]));
+        all
+    };
+    let hidden = cost(|| drop(black_box(all())));
+    let (one, many) = (Secrets::new([("S".to_owned(), secret(0))]), all());
+    // A body of an alert, with a secret among its words.
+    let line =
+        "the flow ingest of company.team3 is FAILED at 2026-01-05T08:00:00Z, look at the execution 4kIoYHBg8j6V, ";
+    let text = format!("{}{}", line.repeat(40), secret(77));
+    let copied = cost(|| (0..1_000).for_each(|_| drop(black_box(black_box(&text).clone())))) / 1_000.0;
+    let masked = |secrets: &Secrets| cost(|| (0..100).for_each(|_| drop(black_box(secrets.mask(&text))))) / 100.0;
+    let (none, one, many) = (masked(&Secrets::default()), masked(&one), masked(&many));
+    assert!(all().mask(&text).ends_with("******"), "it is masked");
+    row(
+        &format!("{MANY} secrets, told one by one"),
+        format!("{:.0} ms", hidden * 1e3),
+        format!("{:.1} us each", hidden / MANY as f64 * 1e6),
+    );
+    row(
+        &format!("{} bytes masked of {MANY} secrets", text.len()),
+        format!("{:.1} us", many * 1e6),
+        format!(
+            "{:.1} times one secret ({:.1} us); without secrets {:.2} us, a copy {:.2} us",
+            many / one,
+            one * 1e6,
+            none * 1e6,
+            copied * 1e6
+        ),
+    );
 }

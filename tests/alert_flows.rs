@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::server::{Local, binary, plan, run as run_binary, session, shipped};
 use mock_kestra::document;
 use mock_kestra::random::Seed;
-use mock_kestra::report::{MessageLine, Report};
+use mock_kestra::report::{MessageLine, Report, junit};
 use mock_kestra::run::run;
 use mock_kestra::scenario::{NoFiles, read, write};
 use mock_kestra::server::{Clock, Options};
@@ -155,6 +155,47 @@ fn secrets_show_nowhere() {
     assert!(!told.to_string().contains("s3cr3t") && !told.to_string().contains("hush"), "{told}");
     assert_eq!(mock.ask("GET", "/api/notifications?since=1", "").1["notifications"], json!([]));
     assert_eq!(mock.ask("GET", "/api/notifications?since=x", "").0, 400);
+}
+
+#[test]
+fn a_scenario_expects_notifications_and_is_told_the_nearest_that_was_in_words_json_and_junit() {
+    // `bad` tells Slack at 1m what is refused from 5m on; `tell` is executed again then.
+    let text = "messageText: \"{{ flow.id }} has failed\"";
+    let more =
+        "receivers: { mail: refused }\ntimeline: [ { at: 5m, receiver: { to: slack, answers: 500 }, name: down } ]";
+    let cases = [
+        ("{ flow: bad }", true, "2 times"),
+        ("{ flow: bad, task: tell, channel: slack, to: hooks.example.com, count: 2 }", true, "2 times"),
+        ("{ flow: bad, count: 1 }", false, "2 times"),
+        ("{ body: { text: bad has failed }, count: 2 }", true, "2 times"),
+        ("{ body: { text: bad has } }", false, "none like it; the last is tell of company.team.bad to slack"),
+        ("{ channel: teams }", false, "none like it"),
+        ("{ channel: teams, never: true }", true, "none like it"),
+        ("{ to: hooks.slack.com }", false, "none like it"),
+        ("{ channel: slack, at: 2m, within: 30s }", false, "nearest is tell of company.team.bad to slack at 1m"),
+        ("{ channel: slack, of: down, within: 5m, never: true }", true, "none in that time"),
+        ("{ channel: slack, lost: true, of: down, within: 5m, count: 1 }", true, "response code '500'"),
+        ("{ channel: slack, never: true }", false, "2 times"),
+    ];
+    let expect: String = cases.iter().map(|(text, ..)| format!("  - {{ notification: {text} }}\n")).collect();
+    let again = scenario(&format!("{SLACK}, {text}"), more).replace(
+        "commands: [ { at: 1m, execute: bad } ]",
+        "commands: [ { at: 1m, execute: bad }, { at: 4m, execute: bad }, { at: 6m, execute: bad } ]",
+    );
+    let report = report(&format!("{again}expect:\n{expect}"));
+    let told = serde_json::to_string(&report).expect("JSON");
+    let xml = junit(std::slice::from_ref(&report), false);
+    for ((text, met, seen), verdict) in cases.iter().zip(&report.expectations) {
+        assert_eq!(verdict.met, Some(*met), "{text}: {verdict:?}");
+        assert!(verdict.seen.contains(seen), "{text}: {verdict:?}");
+        let quoted = serde_json::to_string(&verdict.seen).expect("a text");
+        assert!(told.contains(&quoted), "{quoted}");
+        let escaped = verdict.seen.replace('&', "&amp;").replace('\'', "&apos;");
+        assert!(*met || xml.contains(&verdict.seen) || xml.contains(&escaped), "{}: {xml}", verdict.seen);
+    }
+    assert_eq!(report.expectations.len(), cases.len());
+    let failures = cases.iter().filter(|(_, met, _)| !met).count();
+    assert!(xml.contains(&format!("failures=\"{failures}\"")), "{xml}");
 }
 
 #[test]

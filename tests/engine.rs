@@ -93,7 +93,7 @@ fn task() -> impl Strategy<Value = Task> {
                 .prop_map(|(values, most)| How::ForEach((0..values).map(|it| json!(it)).collect(), most)),
             (0..4usize, 0..3u32, any::<bool>()).prop_map(|(values, most, transmit)| {
                 let values = (0..values).map(|it| json!(it)).collect();
-                How::Loop(Box::new(Loop { values, most, transmit, outputs: Vec::new(), stores: false }))
+                How::Loop(Box::new(Loop { values, most, transmit, outputs: Vec::new(), stores: false, breaks: None }))
             }),
             (0..3usize, 0..3u32)
                 .prop_map(|(values, most)| How::EachParallel((0..values).map(|it| json!(it)).collect(), most)),

@@ -176,11 +176,6 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
         ),
         (core("flow.ForEachItem"), 4, "the task `a`: ForEachItem"),
         (
-            of_type("io.kestra.plugin.core.flow.Loop", ", values: [ 1 ], breakWhen: \"{{ true }}\""),
-            4,
-            "`breakWhen` of the task `a`",
-        ),
-        (
             of_type(
                 "io.kestra.plugin.core.flow.Subflow",
                 ", namespace: n, flowId: g, scheduleDate: 2026-01-06T08:00:00Z",
@@ -190,7 +185,7 @@ fn what_is_accepted_and_not_simulated_is_told_in_one_line_each() {
         ),
         (core("templating.TemplatedTask"), 4, "the task `a`: TemplatedTask"),
         (
-            of_trigger("conditions: [ { type: io.kestra.plugin.core.condition.PublicHoliday, country: FR } ]"),
+            of_trigger("conditions: [ { type: io.kestra.plugin.core.condition.PublicHoliday, country: JP } ]"),
             3,
             "PublicHoliday of the trigger `s`",
         ),

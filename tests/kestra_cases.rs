@@ -241,6 +241,59 @@ fn a_second_execution_of_a_flow_with_a_limit_is_cancelled_fails_or_waits() {
     }
 }
 
+#[test]
+fn a_success_after_retries_is_a_warning_where_the_retry_says_so() {
+    // Three attempts fail; the fourth does not.
+    let task = |more: &str| {
+        format!(
+            "{{ id: t, {FAIL}, condition: \"{{{{ taskrun.attemptsCount < 3 }}}}\", retry: {{ type: constant, interval: \
+             PT1S, maxAttempts: 5{more} }} }}, {{ id: ok, {LOG} }}"
+        )
+    };
+    for (more, state) in
+        [(", warningOnRetry: true", "WARNING"), (", warningOnRetry: false", "SUCCESS"), ("", "SUCCESS")]
+    {
+        let flow = format!("  - id: f\n    namespace: a.b\n    tasks: [ {} ]\n", task(more));
+        let (ends, tried) = ends(&flow, "commands: [ { at: 1m, execute: f } ]");
+        assert_eq!((ends["f"].as_slice(), tried), (&[state][..], 5), "{more}");
+    }
+}
+
+#[test]
+fn a_subflow_ends_as_its_child_unless_that_is_allowed() {
+    let flows = |child: &str, more: &str| {
+        format!(
+            "  - id: child\n    namespace: a.b\n{child}\n  - id: parent\n    namespace: a.b\n    tasks: [ {{ id: s, type: \
+             {FLOW}.Subflow, namespace: a.b, flowId: child{more} }}, {{ id: ok, {LOG} }} ]\n"
+        )
+    };
+    let fails = format!("    tasks: [ {{ id: ko, {FAIL} }} ]");
+    let warns = format!("    tasks: [ {{ id: ko, {FAIL}, allowFailure: true }} ]");
+    let slow = |behavior: &str| {
+        format!(
+            "    sla: [ {{ id: late, type: MAX_DURATION, duration: PT5S, behavior: {behavior} }} ]\n    \
+             tasks: [ {{ id: w, type: {FLOW}.Sleep, duration: PT30S }} ]"
+        )
+    };
+    for (child, more, states) in [
+        (&fails, "", ["FAILED", "FAILED"]),
+        (&fails, ", allowFailure: true", ["FAILED", "WARNING"]),
+        (&fails, ", allowFailure: true, allowWarning: true", ["FAILED", "SUCCESS"]),
+        (&fails, ", transmitFailed: false", ["FAILED", "SUCCESS"]),
+        (&fails, ", wait: false", ["FAILED", "SUCCESS"]),
+        (&warns, "", ["WARNING", "WARNING"]),
+        (&slow("FAIL"), "", ["FAILED", "FAILED"]),
+        (&slow("NONE"), "", ["SUCCESS", "SUCCESS"]),
+    ] {
+        let (ends, _) = ends(&flows(child, more), "commands: [ { at: 1m, execute: parent } ]");
+        assert_eq!(
+            [ends["child"].as_slice(), ends["parent"].as_slice()],
+            [&states[..1], &states[1..]],
+            "{child}{more}"
+        );
+    }
+}
+
 /// A flow that listens, and says where to.
 fn listener(id: &str, trigger: &str) -> String {
     format!(

@@ -110,6 +110,61 @@ fn a_loop_ends_at_once_with_what_fails_of_it_unless_that_is_not_transmitted() {
     }
 }
 
+#[test]
+fn a_loop_begins_no_further_value_when_its_break_when_holds_of_one_that_ended() {
+    let returns = "{ id: r, type: io.kestra.plugin.core.debug.Return, format: \"{{ item.value }}!\" }";
+    let out = ", outputs: [ { id: out, type: STRING, value: \"{{ outputs.r.value }}\" } ]";
+    let one = ", concurrencyLimit: 1";
+    let fails = &format!("{returns}, {{ id: x, type: io.kestra.plugin.core.execution.Fail }}");
+    let of = |more: &str, when: &str, tasks: &str| {
+        let looping = looping("[ a, b, c, d ]", &format!("{more}{out}, breakWhen: \"{when}\""), tasks, "");
+        let simulation = at("2.0", &looping, ONCE, 5);
+        let all = simulation.executions();
+        (all[0].state.name(), all.len() - 1, told(&simulation))
+    };
+    // How it ends, and how many of the four values have begun.
+    for (more, when, tasks, state, begun) in [
+        (one, "{{ item.value == 'b' }}", returns, "SUCCESS", 2),
+        (one, "{{ item.index == 2 and iteration.state == 'SUCCESS' }}", returns, "SUCCESS", 3),
+        (one, "{{ iteration.outputs.out == 'a!' }}", returns, "SUCCESS", 1),
+        (one, "{{ false }}", returns, "SUCCESS", 4),
+        (one, "{{ outputs.each.iterationCount - 4 }}", returns, "SUCCESS", 4),
+        (", concurrencyLimit: 2", "{{ item.value == 'a' }}", returns, "SUCCESS", 2),
+        // All have begun at once: it is never asked for, not even what cannot be worked out.
+        ("", "{{ nothing.at.all }}", returns, "SUCCESS", 4),
+        (one, "{{ nothing.at.all }}", returns, "FAILED", 1),
+        // What fails ends it before that, unless it is not transmitted: then it may break it off, and fails it after all.
+        (one, "{{ false }}", fails, "FAILED", 1),
+        (", concurrencyLimit: 1, transmitFailed: false", "{{ iteration.state == 'FAILED' }}", fails, "FAILED", 1),
+        (
+            ", concurrencyLimit: 1, transmitFailed: false, allowFailure: true",
+            "{{ item.index == 1 }}",
+            fails,
+            "WARNING",
+            2,
+        ),
+    ] {
+        let (ended, values, told) = of(more, when, tasks);
+        assert_eq!((ended, values), (state, begun), "{more} {when}: {told:?}");
+    }
+    // Those that never began are told of by those behind it as SKIPPED.
+    let behind = asserts(
+        "z",
+        &[
+            "outputs.each.terminatedIterations.SUCCESS == 2",
+            "outputs.each.terminatedIterations.SKIPPED == 2",
+            "outputs.each.outputs | length == 2",
+        ],
+    );
+    let each = format!(
+        "{{ id: each, type: io.kestra.plugin.core.flow.Loop, values: [ a, b, c, d ]{one}{out}, \
+         breakWhen: \"{{{{ item.value == 'b' }}}}\", tasks: [ {returns} ] }}"
+    );
+    let simulation = at("2.0", &flow("loop", &format!("tasks: [ {each}, {behind} ]")), ONCE, 5);
+    assert_eq!(histories(&simulation, "loop").len(), 3);
+    assert_eq!(simulation.executions()[0].state.name(), "SUCCESS", "{:?}", told(&simulation));
+}
+
 /// A task that fails unless all this holds.
 fn asserts(id: &str, conditions: &[&str]) -> String {
     let conditions: Vec<String> = conditions.iter().map(|it| format!("\"{{{{ {it} }}}}\"")).collect();

@@ -154,6 +154,11 @@ fn shortened(text: String) -> String {
 }
 
 impl Reading {
+    /// Whether what is told now is shown: with so many diagnostics before it, it may not be worth to look for advice.
+    pub fn has_room(&self) -> bool {
+        self.diagnostics.len() < limits::DIAGNOSTICS
+    }
+
     /// Adds an error.
     pub fn error(&mut self, place: &Place, what: impl Into<String>, advice: impl Into<String>) {
         self.tell(Severity::Error, place, what.into(), advice.into());

@@ -66,6 +66,23 @@ pub(super) struct Looping {
     items: Vec<Item>,
     running: u32,
     ended: BTreeMap<&'static str, u32>,
+    broken: Option<Broken>,
+}
+
+/// What the `breakWhen` of a Loop came to, of the execution that ended last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// It holds: no further value begins.
+    Holds,
+    /// It could not be worked out: that fails the Loop.
+    Fails,
+}
+
+impl Looping {
+    /// How many values have begun: as many as are ended or running.
+    fn begun(&self) -> u32 {
+        self.running + self.ended.values().sum::<u32>()
+    }
 }
 
 impl Execution {
@@ -116,9 +133,19 @@ impl Execution {
         }
     }
 
+    /// Whether a Loop has values of which none has begun: only then its `breakWhen` is asked for (source).
+    pub fn loop_has_more(&self, run: u32) -> bool {
+        self.loops.get(&run).is_some_and(|it| (it.begun() as usize) < it.items.len())
+    }
+
+    /// What the `breakWhen` of a Loop came to, before `Event::Iterated` tells of the end that it was asked of.
+    pub fn loop_breaks(&mut self, run: u32, broken: Broken) {
+        self.loops.entry(run).and_modify(|it| it.broken = Some(broken));
+    }
+
     /// A Loop puts out how far it is.
     fn loop_puts_out(&mut self, run: u32) {
-        let Some(Looping { items, running, ended }) = self.loops.get(&run) else { return };
+        let Some(Looping { items, running, ended, .. }) = self.loops.get(&run) else { return };
         // Until one has ended it is a number (source).
         let terminated = if ended.is_empty() { json!(0) } else { json!(ended) };
         let outputs = Arc::make_mut(self.outputs.entry(run).or_default());
@@ -141,7 +168,7 @@ impl Step<'_> {
         };
         let count = items.len() as u32;
         let running = if of.most == 0 { count } else { of.most.min(count) };
-        self.execution.loops.insert(run, Looping { items, running, ended: BTreeMap::new() });
+        self.execution.loops.insert(run, Looping { items, running, ..Looping::default() });
         self.execution.loop_puts_out(run);
         if count == 0 {
             return self.leave(run, State::Success, open);
@@ -165,31 +192,39 @@ impl Step<'_> {
         let it = *self.run(run)?;
         let node = self.tree.node(it.node)?;
         let Does::Group(Held { how: How::Loop(of), .. }) = &node.does else { return None };
-        let looping = self.execution.loops.get_mut(&run)?;
+        let broken = self.execution.loops.get_mut(&run)?.broken.take();
         let bad = matches!(state, State::Failed | State::Killed | State::Cancelled);
-        let end = if of.transmit && bad {
-            Some(if state == State::Failed {
-                allowed(state, node.allow_failure, node.allow_warning)
-            } else {
-                State::Success
-            })
-        } else {
-            looping.running = looping.running.saturating_sub(1);
-            *looping.ended.entry(state.name()).or_default() += 1;
-            let ended: u32 = looping.ended.values().sum();
-            let (next, count) = (looping.running + ended, looping.items.len() as u32);
-            let over = matches!(self.execution.state, State::Killing) || self.execution.state.is_over();
-            if next < count && !over {
-                looping.running += 1;
-                self.iterate(run, next);
-            }
-            self.execution.loop_puts_out(run);
-            (ended == count || over && self.execution.loops.get(&run)?.running == 0).then_some(State::Success)
+        let end = match broken {
+            _ if of.transmit && bad => Some(ends(node, state)),
+            Some(Broken::Fails) => Some(State::Failed),
+            broken => self.next_value(run, state, broken.map(|_| ends(node, state)))?,
         };
         let Some(end) = end.filter(|_| it.rests) else { return Some(()) };
         self.run(run)?.rests = false;
         self.commands.push(Command::Leave { run });
         self.closes(run, end, scratch)
+    }
+
+    /// Another value of a Loop begins in the place of one that has ended, unless it is `broken` off, which is what its
+    /// `breakWhen` makes of it (source of after 2.0.0): then those that are left are SKIPPED, and what runs beside it runs on.
+    /// How the Loop ends, if it does.
+    fn next_value(&mut self, run: u32, state: State, broken: Option<State>) -> Option<Option<State>> {
+        let over = matches!(self.execution.state, State::Killing) || self.execution.state.is_over();
+        let looping = self.execution.loops.get_mut(&run)?;
+        looping.running = looping.running.saturating_sub(1);
+        *looping.ended.entry(state.name()).or_default() += 1;
+        let (next, count) = (looping.begun(), looping.items.len() as u32);
+        let broken = broken.filter(|_| next < count && !over);
+        if broken.is_some() {
+            looping.ended.insert(State::Skipped.name(), count - next);
+        } else if next < count && !over {
+            looping.running += 1;
+            self.iterate(run, next);
+        }
+        self.execution.loop_puts_out(run);
+        let looping = self.execution.loops.get(&run)?;
+        let done = looping.ended.values().sum::<u32>() == count || over && looping.running == 0;
+        Some(broken.or(done.then_some(State::Success)))
     }
 
     /// The values of a Loop: those of a list, each once, or those of a mapping with their keys.
@@ -222,5 +257,13 @@ impl Step<'_> {
             }
         }
         Ok(items)
+    }
+}
+
+/// What a Loop comes to that ends with an execution that ended so.
+fn ends(node: &Node, state: State) -> State {
+    match state {
+        State::Failed => allowed(state, node.allow_failure, node.allow_warning),
+        _ => State::Success,
     }
 }

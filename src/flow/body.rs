@@ -124,6 +124,8 @@ pub struct Loop {
     pub outputs: Vec<Json>,
     /// `fetchType: STORE`: these stand in a file.
     pub stores: bool,
+    /// `breakWhen`: when it holds of an execution of it that has ended, no further value begins.
+    pub breaks: Option<String>,
 }
 
 /// Old `listeners` (up to 1.3): tasks that run after the end of an execution.

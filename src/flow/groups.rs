@@ -163,7 +163,12 @@ fn loop_of(node: &Node, most: u32) -> Option<Loop> {
         _ => Vec::new(),
     };
     let stores = get(node, "fetchType").and_then(text).is_some_and(|text| text.trim() == "STORE");
-    (!values.is_null()).then_some(Loop { values, most, transmit, outputs, stores })
+    let breaks = match get(node, "breakWhen").map(jackson::json) {
+        None | Some(Json::Null) => None,
+        Some(Json::String(text)) => Some(text),
+        Some(other) => Some(other.to_string()),
+    };
+    (!values.is_null()).then_some(Loop { values, most, transmit, outputs, stores, breaks })
 }
 
 fn cases(node: &Node) -> Vec<String> {

@@ -19,6 +19,7 @@ mod unsimulated;
 pub mod validity;
 pub(crate) mod zone;
 
+pub use crate::java::holidays;
 #[cfg(feature = "internals")]
 pub use body::Group;
 #[cfg(feature = "internals")]

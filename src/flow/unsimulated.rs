@@ -7,7 +7,7 @@ use super::templated::is_templated;
 use super::trigger::{Calendar, Comparison, Condition, Test};
 use super::{Body, Task, Trigger, TriggerAction, typed};
 use crate::document::{Node, Object, Reading, Value};
-use crate::java::pattern;
+use crate::java::{holidays, pattern};
 
 /// A key that is read and not followed.
 struct Row {
@@ -50,7 +50,6 @@ const FLOW: &[Row] = &[
 const TASK: &[Row] = &[
     row("workerGroup", When::Set, ANY_WORKER),
     row("workerSelector", When::Set, ANY_WORKER),
-    row("breakWhen", When::Set, "the Loop goes on here to its last value"),
     row("taskCache", When::Enabled, "the task always runs here"),
 ];
 
@@ -258,7 +257,7 @@ pub(super) fn trigger(reading: &mut Reading, object: &Object<'_>, trigger: &Trig
     if trigger.action.is_due() && trigger.limits.conditions.iter().any(asks_for_holidays) {
         let place = object.entry("conditions").map_or(&object.node.place, |entry| &entry.place);
         let what = format!("not simulated: PublicHoliday of the trigger `{}`", trigger.id);
-        reading.warning(place, what, "no day is a holiday here");
+        reading.warning(place, what, format!("no day is a holiday here; those of {KNOWN_HOLIDAYS} are known"));
     }
     if let TriggerAction::Flow(rule) = &trigger.action {
         let tell = |reading: &mut Reading, key: &str, what: &str, instead: &str| {
@@ -266,7 +265,8 @@ pub(super) fn trigger(reading: &mut Reading, object: &Object<'_>, trigger: &Trig
             reading.warning(place, format!("not simulated: {what} of the trigger `{}`", trigger.id), instead);
         };
         if rule.conditions.iter().any(asks_for_holidays) {
-            tell(reading, "conditions", "PublicHoliday", "it fails here, so what it stands in is false");
+            let instead = format!("it fails here, so what it stands in is false; those of {KNOWN_HOLIDAYS} are known");
+            tell(reading, "conditions", "PublicHoliday", &instead);
         }
         let filters = rule.preconditions.iter().flat_map(|it| &it.filters).flat_map(|it| &it.filters);
         for filter in filters.filter(|filter| filter.comparison == Comparison::Regex) {
@@ -279,10 +279,22 @@ pub(super) fn trigger(reading: &mut Reading, object: &Object<'_>, trigger: &Trig
     }
 }
 
-/// Whether a condition asks for public holidays, at any depth.
+/// Countries whose holidays are simulated.
+const KNOWN_HOLIDAYS: &str = "BE, DE, ES, FR, GB, IN, IT, NL and US, and of the divisions of BE, DE, FR, GB, IT and NL";
+
+/// Whether a condition asks for public holidays that nobody here knows, at any depth. What a template comes to is told when it
+/// is asked.
 fn asks_for_holidays(condition: &Condition) -> bool {
-    matches!(condition.test, Test::Date { is: Calendar::PublicHoliday { .. }, .. })
-        || condition.held().any(asks_for_holidays)
+    let unknown = match &condition.test {
+        Test::Date { is: Calendar::PublicHoliday { country: Some(country), division }, .. } => {
+            let written = |text: &str| !text.contains("{{");
+            written(country)
+                && division.as_deref().is_none_or(written)
+                && !holidays::is_known(country, division.as_deref())
+        }
+        _ => false,
+    };
+    unknown || condition.held().any(asks_for_holidays)
 }
 
 impl TriggerAction {

@@ -4,6 +4,7 @@
 
 pub mod dates;
 pub mod hash;
+pub mod holidays;
 pub mod number;
 pub mod parse;
 pub mod pattern;

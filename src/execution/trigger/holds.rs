@@ -3,6 +3,7 @@
 use super::context::{Templates, Woken};
 use super::convert::{boolean, date, names, ordinal, place, word};
 use super::{Failure, Own};
+use crate::flow::holidays::{self, Unknown};
 use crate::flow::trigger::{
     Calendar, Comparison, Condition, Dialect, Filter, FilterField, Filters, TRIGGER_DATE, Test, UpstreamFlow, Within,
 };
@@ -169,19 +170,22 @@ impl Asked<'_> {
                 };
                 Ok(date.nth_weekday_of_month(nth, day).is_ok_and(|found| found == date))
             }
-            Calendar::PublicHoliday { country, .. } => {
-                date(&rendered)?;
-                // Named where a Schedule is read: no day is a holiday here.
-                if matches!(self.woken, Woken::At { .. }) {
-                    return Ok(false);
-                }
-                let country = country.as_ref().map_or(Ok(String::new()), |country| self.templates.text(country))?;
-                // Without a country that of the server's locale is asked, which has none in a container.
-                Err(Failure::new(match country.len() {
-                    2 => "not simulated: PublicHoliday",
-                    _ => "Cannot instantiate configuration from URL 'null'.",
-                }))
+            Calendar::PublicHoliday { country, division } => {
+                self.holiday(date(&rendered)?, country.as_deref(), division.as_deref())
             }
+        }
+    }
+
+    /// Without a country that of the server's locale is asked, which has none in a container.
+    fn holiday(&self, date: jiff::civil::Date, country: Option<&str>, division: Option<&str>) -> Result<bool, Failure> {
+        let country = country.map_or(Ok(String::new()), |country| self.templates.text(country))?;
+        let division = division.map(|division| self.templates.text(division)).transpose()?;
+        match holidays::is_holiday(date, &country, division.as_deref(), !self.dialect.rendered) {
+            Ok(is) => Ok(is),
+            Err(Unknown::Country) => Err(Failure::new("Cannot instantiate configuration from URL 'null'.")),
+            // Named where a Schedule is read: no day is a holiday there.
+            Err(Unknown::NotSimulated) if matches!(self.woken, Woken::At { .. }) => Ok(false),
+            Err(Unknown::NotSimulated) => Err(Failure::new(format!("not simulated: PublicHoliday of {country}"))),
         }
     }
 

@@ -7,6 +7,7 @@ use super::super::filters::dates;
 use super::super::invoke::{Call, Row, row};
 use super::super::value::Value;
 use crate::java::dates::day_constant;
+use crate::java::holidays::{self, Unknown};
 
 /// The functions of this file.
 pub const ROWS: &[Row] = &[
@@ -16,12 +17,30 @@ pub const ROWS: &[Row] = &[
     row("monthOfYear", &["date"], |call| Ok(Value::Int(date(&call)?.month().into()))),
     row("isWeekend", &["date"], |call| Ok(Value::Bool(date(&call)?.weekday().to_monday_zero_offset() >= 5))),
     row("isDayWeekInMonth", &["date", "dayOfWeek", "dayInMonth"], day_week_in_month),
+    row("isPublicHoliday", &["date", "countryCode", "subDivision"], public_holiday),
 ];
 
 fn date(call: &Call<'_, '_>) -> Found<Zoned> {
     match call.argument("date") {
         Some(value) => dates::converted(call, value),
         None => Err(Fault::unsupported("a function on a date without one is not simulated")),
+    }
+}
+
+/// Its errors are those of the source of 2.0.
+fn public_holiday(call: Call<'_, '_>) -> Found<Value> {
+    let wants = |what: &str| call.fault(&format!("The 'isPublicHoliday()' function expects a '{what}' argument."));
+    if call.argument("date").is_none() {
+        return Err(wants("date"));
+    }
+    let country = call.text("countryCode")?.ok_or_else(|| wants("countryCode"))?;
+    let division = call.text("subDivision")?.filter(|division| !division.trim().is_empty());
+    match holidays::is_holiday(date(&call)?.date(), country, division, false) {
+        Ok(is) => Ok(Value::Bool(is)),
+        Err(Unknown::Country) => Err(call.fault("Cannot instantiate configuration from URL 'null'.")),
+        Err(Unknown::NotSimulated) => {
+            Err(Fault::unsupported(format!("`isPublicHoliday` of the country {country} is not simulated")))
+        }
     }
 }
 

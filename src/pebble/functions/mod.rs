@@ -24,7 +24,6 @@ pub const UNSUPPORTED: &[&str] = &[
     "yaml",
     "encrypt",
     "decrypt",
-    "isPublicHoliday",
     "isLastWorkingDay",
     "isDateAfter",
     "isDateBefore",

@@ -11,8 +11,9 @@ use super::super::heard::labels;
 use super::super::origin::{By, Origin, Starter};
 use super::asked::Asked;
 use super::{Coming, Execution, Executor, Parent};
-use crate::execution::{self, Does};
+use crate::execution::{self, Broken, Does};
 use crate::flow::{How, Loop, State};
+use crate::pebble::{Side, truthy};
 use crate::scenario::trigger_dialect;
 
 /// The Loop that a task is.
@@ -73,28 +74,64 @@ impl Executor {
     pub(super) fn iteration_outputs(&mut self, cx: &mut Context, slot: u32, parent: Parent) -> bool {
         let Some(child) = self.executions.get(slot) else { return true };
         let Some(iteration) = child.it.iteration.clone() else { return true };
-        let Some(of) = loop_of(cx, child.flow, iteration.node).filter(|of| !of.outputs.is_empty()) else { return true };
-        let key = (child.flow, child.number);
-        let asked = Asked::of(cx, key, child.created, &self.dialect, self.origins.get(key));
-        let result = asked.rendering(&child.it, None, |render| execution::outputs(&of.outputs, render));
-        match result.unwrap_or_else(|| Err(String::new())) {
-            Ok(outputs) => {
-                let outputs = match of.stores {
-                    // Kestra writes them into a file of its storage (source).
-                    true => stored(&cx.id("execution", key.0, key.1, 0)),
-                    false => outputs,
-                };
+        match self.put_out_by(cx, slot) {
+            None => true,
+            Some(Ok(outputs)) => {
                 if let Some(waits) = self.executions.get_mut(parent.slot) {
                     waits.it.iteration_put_out(parent.run, &iteration, outputs);
                 }
                 true
             }
-            Err(why) => {
+            Some(Err(why)) => {
                 if let Some(waits) = self.executions.get_mut(parent.slot) {
                     waits.it.failures.push((parent.run, why));
                 }
                 self.failed_here(cx, parent.slot);
                 false
+            }
+        }
+    }
+
+    /// What the execution of a value of a Loop puts out, if its Loop says so.
+    fn put_out_by(&self, cx: &Context, slot: u32) -> Option<Result<Map<String, Json>, String>> {
+        let child = self.executions.get(slot)?;
+        let of = loop_of(cx, child.flow, child.it.iteration.as_ref()?.node).filter(|of| !of.outputs.is_empty())?;
+        let key = (child.flow, child.number);
+        let asked = Asked::of(cx, key, child.created, &self.dialect, self.origins.get(key));
+        let result = asked.rendering(&child.it, None, |render| execution::outputs(&of.outputs, render));
+        Some(result.unwrap_or_else(|| Err(String::new())).map(|outputs| match of.stores {
+            // Kestra writes them into a file of its storage (source).
+            true => stored(&cx.id("execution", key.0, key.1, 0)),
+            false => outputs,
+        }))
+    }
+
+    /// The execution of a value of a Loop has ended that has values left: whether its `breakWhen` holds then, which sees the
+    /// variables of the Loop, `item`, and `iteration` (source of after 2.0.0).
+    pub(super) fn breaks(&mut self, cx: &mut Context, slot: u32, parent: Parent, state: State) {
+        let waits = self.of(parent.slot, (parent.flow, parent.number));
+        let (Some(child), Some(waits)) = (self.executions.get(slot), waits) else { return };
+        let Some(iteration) = &child.it.iteration else { return };
+        let Some(of) = loop_of(cx, child.flow, iteration.node) else { return };
+        let ends = of.transmit && matches!(state, State::Failed | State::Killed | State::Cancelled);
+        let asks = !ends && waits.it.loop_has_more(parent.run);
+        let Some(when) = of.breaks.as_deref().filter(|_| asks) else { return };
+        let outputs = self.put_out_by(cx, slot).and_then(Result::ok).unwrap_or_default();
+        let id = cx.id("execution", child.flow, child.number, 0);
+        let about = json!({ "executionId": id, "state": state.name(), "outputs": outputs });
+        let more = Map::from_iter([("item".to_owned(), iteration.variable()), ("iteration".to_owned(), about)]);
+        let key = (parent.flow, parent.number);
+        let asked = Asked::of(cx, key, waits.created, &self.dialect, self.origins.get(key));
+        let text = asked.rendering_with(&waits.it, Some(parent.run), (Side::Executor, more), |render| render(when));
+        let Some(waits) = self.executions.get_mut(parent.slot) else { return };
+        match text {
+            Some(Ok(text)) if !truthy(&text) => {}
+            Some(Ok(_)) => waits.it.loop_breaks(parent.run, Broken::Holds),
+            failed => {
+                let why = failed.and_then(Result::err).unwrap_or_default();
+                waits.it.loop_breaks(parent.run, Broken::Fails);
+                waits.it.failures.push((parent.run, why));
+                self.failed_here(cx, parent.slot);
             }
         }
     }

@@ -141,8 +141,9 @@ impl Executor {
         let state = execution.it.state;
         let held = std::mem::take(&mut execution.holds_place);
         if let Some(parent) = parent {
-            let state = self.child_outputs(cx, slot, parent, state).then_some(state);
-            parent.tell(cx, cluster, state);
+            let sound = self.child_outputs(cx, slot, parent, state);
+            self.breaks(cx, slot, parent, state);
+            parent.tell(cx, cluster, sound.then_some(state));
         }
         if held {
             let places = &mut self.places[flow as usize];

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::reach::{Asking, Candidate, Givers, Known};
+use super::reach::{Asking, Candidate, Index, Known};
 use super::{Standing, item, trigger_dialect};
 use crate::document::{Place, Reading};
 use crate::flow::trigger::{Dependency, FlowTrigger, UpstreamFlow};
@@ -23,7 +23,7 @@ struct Edge {
 }
 
 /// Tells of rings.
-pub(super) fn tell(plan: &Plan, standing: &[Standing], givers: &Givers<'_>, reading: &mut Reading) {
+pub(super) fn tell(plan: &Plan, standing: &[Standing], index: &Index<'_>, reading: &mut Reading) {
     let listens = |flow: &Flow| {
         let mut triggers = flow.triggers.iter().filter(|trigger| !trigger.disabled);
         !flow.disabled && triggers.any(|trigger| matches!(trigger.action, TriggerAction::Flow(_)))
@@ -33,7 +33,7 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], givers: &Givers<'_>, read
     let mut edges: Vec<Vec<Edge>> = flows.iter().map(|_| Vec::new()).collect();
     for (to, own) in flows.iter().enumerate() {
         let own = &plan.flows[*own];
-        let asking = Asking { plan, givers, own, dialect: trigger_dialect(plan.kestra) };
+        let asking = Asking { plan, index, own, dialect: trigger_dialect(plan.kestra) };
         for (trigger, it) in own.triggers.iter().enumerate().filter(|(_, trigger)| !trigger.disabled) {
             let TriggerAction::Flow(rule) = &it.action else { continue };
             for (from, upstream) in flows.iter().enumerate().filter(|(from, _)| *from != to) {

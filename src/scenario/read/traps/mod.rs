@@ -7,14 +7,16 @@ mod schedule;
 mod templates;
 mod words;
 
+use std::collections::BTreeSet;
+
 use super::flows::Standing;
 use crate::document::{Node, Place, Reading, Value, nearest};
 use crate::flow::trigger::{Comparison, Condition, Era, FilterField, FlowTrigger, Test, UpstreamFlow, WindowKind};
 use crate::flow::{Flow, State, Trigger, TriggerAction};
 use crate::pebble;
 use crate::scenario::{Plan, trigger_dialect};
-use reach::{Asking, Candidate, Candidates, Givers, Known, constant, misspelt, never};
-use words::{meant, says};
+use reach::{Asking, Candidate, Candidates, Index, Known, constant, misspelt, never};
+use words::says;
 
 #[cfg(feature = "cli")]
 pub use templates::missing_secrets;
@@ -23,7 +25,7 @@ pub use templates::missing_secrets;
 pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
     let Some(language) = pebble::Dialect::named(plan.kestra.language().name()) else { return };
     let dialect = trigger_dialect(plan.kestra);
-    let givers = Givers::of(plan);
+    let names = Index::of(plan);
     plan.flows.iter().zip(standing).for_each(|(flow, standing)| switched_off(flow, standing, reading));
     let flows = plan.flows.iter().zip(standing).enumerate().filter(|(_, (flow, _))| !flow.disabled);
     for (index, (flow, standing)) in flows {
@@ -31,7 +33,7 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
         for (at, trigger) in flow.triggers.iter().enumerate().filter(|(_, trigger)| !trigger.disabled) {
             let place = standing.triggers.as_ref().and_then(|node| item(node, at));
             let mut trap = Trap {
-                asking: Asking { plan, givers: &givers, own: flow, dialect },
+                asking: Asking { plan, index: &names, own: flow, dialect },
                 trigger,
                 node: place,
                 place: place.map_or_else(|| standing.place.first_line(), |node| node.place.first_line()),
@@ -48,7 +50,7 @@ pub(super) fn tell(plan: &Plan, standing: &[Standing], reading: &mut Reading) {
         }
         templates::of_tasks(flow, standing, (dialect, language), reading);
     }
-    cycle::tell(plan, standing, &givers, reading);
+    cycle::tell(plan, standing, &names, reading);
 }
 
 /// Tells of Flow triggers that are switched off, or whose flow is: who looks for the alert that does not come finds it here.
@@ -185,7 +187,7 @@ impl<'p> Trap<'p, '_> {
         let mut dead = false;
         for (at, condition) in plain() {
             let node = self.node.and_then(|node| key(node, "conditions")).and_then(|node| item(node, at));
-            let none = !candidates.iter().any(|of| meets(condition, &of));
+            let none = !candidates.narrowed(condition, asking.index).iter().any(|of| meets(condition, &of));
             self.parts(condition, node, (states, candidates), none);
             dead |= none;
         }
@@ -193,7 +195,8 @@ impl<'p> Trap<'p, '_> {
             return None;
         }
         let all = |of: &Candidate<'p>| plain().all(|(_, condition)| meets(condition, of));
-        let met = candidates.met(rule, all);
+        let narrowed = plain().fold(candidates, |left, (_, condition)| left.narrowed(condition, asking.index));
+        let met = narrowed.met(rule, all);
         if !met.is_empty() {
             return Some(met);
         }
@@ -217,8 +220,11 @@ impl<'p> Trap<'p, '_> {
     ) {
         let pairs =
             conditions.iter().enumerate().flat_map(|(at, one)| conditions.iter().skip(at + 1).map(move |it| (one, it)));
-        let both =
-            |one: &Condition, other: &Condition| candidates.iter().any(|of| meets(one, &of) && meets(other, &of));
+        let index = self.asking.index;
+        let both = |one: &Condition, other: &Condition| {
+            let left = candidates.narrowed(one, index).narrowed(other, index);
+            left.iter().any(|of| meets(one, &of) && meets(other, &of))
+        };
         let mut apart = pairs.filter(|(one, other)| !both(one.1, other.1));
         match apart.next() {
             Some(((first, one), (second, other))) => {
@@ -252,7 +258,8 @@ impl<'p> Trap<'p, '_> {
         if let Test::Or(list) = &condition.test {
             for (at, held) in list.iter().enumerate() {
                 let node = node.and_then(|node| key(node, "conditions")).and_then(|node| item(node, at));
-                let never = !candidates.iter().any(|of| self.asking.meets(held, of) != Known::No);
+                let narrowed = candidates.narrowed(held, self.asking.index);
+                let never = !narrowed.iter().any(|of| self.asking.meets(held, of) != Known::No);
                 self.parts(held, node, (states, candidates), never);
             }
             return;
@@ -323,13 +330,20 @@ impl<'p> Trap<'p, '_> {
             if met.iter().any(has) {
                 continue;
             }
-            let (what, names): (&str, Vec<&str>) = match filter.field {
-                FilterField::Flow => ("flow", met.iter().map(|of| of.flow.id.as_str()).collect()),
-                FilterField::Namespace => ("namespace", met.iter().map(|of| of.flow.namespace.as_str()).collect()),
-                _ => ("state", met.iter().map(|of| of.state.name()).collect()),
+            let what = match filter.field {
+                FilterField::Flow => "flow",
+                FilterField::Namespace => "namespace",
+                _ => "state",
             };
+            let name = |of: &Candidate<'p>| match filter.field {
+                FilterField::Flow => of.flow.id.as_str(),
+                FilterField::Namespace => of.flow.namespace.as_str(),
+                _ => of.state.name(),
+            };
+            // Each once: a namespace has many flows.
+            let names = || met.iter().map(name).collect::<BTreeSet<&str>>().into_iter();
             let place = self.at("preconditions");
-            let advice = meant(&filter.value, names.into_iter(), "ask for one that there is");
+            let advice = self.meant(&filter.value, names, "ask for one that there is");
             let what = format!(
                 "{} waits for the {what} `{}`, which no execution has that wakes it",
                 self.name(),
@@ -365,7 +379,8 @@ impl<'p> Trap<'p, '_> {
                 continue;
             }
             let place = self.at("inputs");
-            let advice = meant(key, declared.iter().map(|input| input.id), "declare it in `inputs` of the flow");
+            let names = || declared.iter().map(|input| input.id);
+            let advice = self.meant(key, names, "declare it in `inputs` of the flow");
             let what = format!("{} gives the input `{key}`, which the flow does not have: it is lost", self.name());
             self.warn(&place, what, advice);
         }

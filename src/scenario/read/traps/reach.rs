@@ -1,7 +1,7 @@
 //! Which executions can wake a Flow trigger, as far as files say it: of each condition, whether an execution of a flow that
 //! comes into a state meets it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::flow::trigger::{Condition, Dialect, FlowTrigger, Names, Test, UpstreamFlow, Within};
 use crate::flow::{Body, ConcurrencyBehavior, Flow, State, Subflow, TriggerAction};
@@ -32,7 +32,7 @@ pub(super) struct Candidate<'p> {
 /// too many to be kept.
 #[derive(Clone, Copy)]
 pub(super) struct Candidates<'p, 's> {
-    flows: &'p [Flow],
+    flows: &'p [&'p Flow],
     own: &'p Flow,
     states: &'s [State],
 }
@@ -40,9 +40,33 @@ pub(super) struct Candidates<'p, 's> {
 impl<'p> Candidates<'p, '_> {
     pub(super) fn iter(&self) -> impl Iterator<Item = Candidate<'p>> {
         let (own, states) = (self.own, self.states);
-        let others = self.flows.iter().filter(|flow| !flow.disabled);
-        let others = others.filter(move |flow| flow.id != own.id || flow.namespace != own.namespace);
+        let others = self.flows.iter().copied().filter(move |flow| !std::ptr::eq(*flow, own));
         others.flat_map(move |flow| states.iter().map(move |state| Candidate { flow, state: *state }))
+    }
+
+    /// Those that may meet a condition: where it names a namespace, no others are looked at. A thousand triggers over ten
+    /// thousand flows would be ten million pairs.
+    pub(super) fn narrowed(self, condition: &Condition, index: &'p Index<'p>) -> Self {
+        let named = match &condition.test {
+            Test::Namespace { namespace, comparison, prefix }
+                if how(comparison.as_deref(), prefix.as_deref()) == Some(How::Equals) =>
+            {
+                namespace
+            }
+            Test::Flow { namespace, flow } if constant(flow) => namespace,
+            _ => return self,
+        };
+        if !constant(named) {
+            return self;
+        }
+        let there = match &condition.test {
+            Test::Flow { flow, .. } => {
+                index.names.get(named.as_str()).and_then(|ids| ids.get(flow.as_str())).map(std::slice::from_ref)
+            }
+            _ => index.namespaces.get(named.as_str()).map(Vec::as_slice),
+        };
+        let flows = there.unwrap_or_default();
+        if flows.len() < self.flows.len() { Candidates { flows, ..self } } else { self }
     }
 
     /// Those that meet what a trigger asks; where nothing more is asked of them the first is enough.
@@ -52,29 +76,45 @@ impl<'p> Candidates<'p, '_> {
     }
 }
 
-/// Who gives labels to executions, of all flows of a plan.
-pub(super) struct Givers<'p> {
-    /// Subflows that give any.
+/// What is looked up among all flows of a plan: those that run by their names, and who gives labels to executions.
+pub(super) struct Index<'p> {
+    all: Vec<&'p Flow>,
+    namespaces: BTreeMap<&'p str, Vec<&'p Flow>>,
+    /// By namespace and id.
+    names: BTreeMap<&'p str, BTreeMap<&'p str, &'p Flow>>,
+    /// Subflows that give labels.
     subflows: Vec<&'p Subflow>,
     /// Flows with a task that does, by namespace and id.
     tasks: BTreeSet<(&'p str, &'p str)>,
 }
 
-impl<'p> Givers<'p> {
-    pub(super) fn of(plan: &'p Plan) -> Givers<'p> {
-        let mut givers = Givers { subflows: Vec::new(), tasks: BTreeSet::new() };
+impl<'p> Index<'p> {
+    pub(super) fn of(plan: &'p Plan) -> Index<'p> {
+        let all: Vec<&Flow> = plan.flows.iter().filter(|flow| !flow.disabled).collect();
+        let mut namespaces: BTreeMap<&str, Vec<&Flow>> = BTreeMap::new();
+        all.iter().for_each(|flow| namespaces.entry(&flow.namespace).or_default().push(flow));
+        let mut names: BTreeMap<&str, BTreeMap<&str, &Flow>> = BTreeMap::new();
+        for flow in &all {
+            names.entry(&flow.namespace).or_default().insert(&flow.id, flow);
+        }
+        let mut index = Index { all, namespaces, names, subflows: Vec::new(), tasks: BTreeSet::new() };
         for flow in &plan.flows {
             for task in flow.all_tasks() {
                 match &task.body {
-                    Body::Subflow(it) if it.inherit || !it.labels.is_empty() => givers.subflows.push(it),
+                    Body::Subflow(it) if it.inherit || !it.labels.is_empty() => index.subflows.push(it),
                     _ if task.kind.ends_with(".Labels") => {
-                        givers.tasks.insert((flow.namespace.as_str(), flow.id.as_str()));
+                        index.tasks.insert((flow.namespace.as_str(), flow.id.as_str()));
                     }
                     _ => {}
                 }
             }
         }
-        givers
+        index
+    }
+
+    /// The namespaces of flows that run, each once.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &'p str> {
+        self.namespaces.keys().copied()
     }
 }
 
@@ -82,7 +122,7 @@ impl<'p> Givers<'p> {
 #[derive(Clone, Copy)]
 pub(super) struct Asking<'p> {
     pub(super) plan: &'p Plan,
-    pub(super) givers: &'p Givers<'p>,
+    pub(super) index: &'p Index<'p>,
     pub(super) own: &'p Flow,
     pub(super) dialect: Dialect,
 }
@@ -95,7 +135,7 @@ pub(super) fn constant(text: &str) -> bool {
 impl<'p> Asking<'p> {
     /// All executions that could wake a trigger that listens to these states.
     pub(super) fn candidates<'s>(&self, states: &'s [State]) -> Candidates<'p, 's> {
-        Candidates { flows: &self.plan.flows, own: self.own, states }
+        Candidates { flows: &self.index.all, own: self.own, states }
     }
 
     /// Whether an execution meets a condition. One that fails is not met.
@@ -189,10 +229,10 @@ impl<'p> Asking<'p> {
         // Which flow one starts may be a template.
         let is = |text: &str, has: &str| !constant(text) || text == has;
         let subflow = || {
-            let mut starts = self.givers.subflows.iter().filter(|it| is(&it.flow, &flow.id));
+            let mut starts = self.index.subflows.iter().filter(|it| is(&it.flow, &flow.id));
             starts.any(|it| is(&it.namespace, &flow.namespace) && (it.inherit || gives(&it.labels)))
         };
-        let task = || self.givers.tasks.contains(&(flow.namespace.as_str(), flow.id.as_str()));
+        let task = || self.index.tasks.contains(&(flow.namespace.as_str(), flow.id.as_str()));
         key.starts_with("system.") || started() || subflow() || task()
     }
 

@@ -24,9 +24,8 @@ impl Trap<'_, '_> {
             }
             Test::Namespace { namespace, comparison, prefix } => {
                 let how = how(comparison.as_deref(), prefix.as_deref()).map_or("is", |how| how.words());
-                let namespaces = asking.plan.flows.iter().map(|flow| flow.namespace.as_str());
                 let why = format!("no other flow here has a namespace that {how} `{namespace}`");
-                (why, meant(namespace, namespaces, "add the flows that it watches"))
+                (why, self.meant(namespace, || asking.index.namespaces(), "add the flows that it watches"))
             }
             Test::Flow { namespace, flow } => self.no_flow(Some(namespace), Some(flow)),
             Test::Labels { wanted, .. } => self.no_label(wanted),
@@ -65,7 +64,7 @@ impl Trap<'_, '_> {
             return (format!("{} is disabled", flow.name()), "switch it on, or watch another one".to_owned());
         }
         let same_id = flows().find(|flow| flow.id == id);
-        let names: Vec<String> = flows().map(Flow::name).collect();
+        let names: Vec<String> = flows().filter(|_| self.reading.has_room()).map(Flow::name).collect();
         let near = nearest(&asked, names.iter().map(String::as_str));
         let advice = match same_id.map(Flow::name).or_else(|| near.map(str::to_owned)) {
             Some(name) => format!("did you mean {name}?"),
@@ -83,9 +82,9 @@ impl Trap<'_, '_> {
         };
         match wanted.iter().find(lacks) {
             Some((key, value)) => {
-                let has = flows().flat_map(|flow| &flow.labels).filter(|(its, _)| its == key);
-                let values = has.map(|(_, value)| value.as_str());
-                let keys = flows().flat_map(|flow| &flow.labels).map(|(key, _)| key.as_str());
+                let labels = || flows().filter(|_| self.reading.has_room()).flat_map(|flow| &flow.labels);
+                let values = labels().filter(|(its, _)| its == key).map(|(_, value)| value.as_str());
+                let keys = labels().map(|(key, _)| key.as_str());
                 let near = nearest(value, values).map(|value| format!("did you mean `{key}: {value}`?"));
                 let near = near.or_else(|| nearest(key, keys).map(|key| format!("did you mean the label `{key}`?")));
                 let why = format!("nothing here sets the label {key}={value}");
@@ -94,11 +93,17 @@ impl Trap<'_, '_> {
             None => ("no execution here has all these labels".to_owned(), "ask for fewer".to_owned()),
         }
     }
-}
 
-/// What was probably meant.
-pub(super) fn meant<'n>(name: &str, names: impl Iterator<Item = &'n str>, other: &str) -> String {
-    nearest(name, names).map_or_else(|| other.to_owned(), |near| format!("did you mean `{near}`?"))
+    /// What was probably meant, as long as it is shown.
+    pub(super) fn meant<'n, I: Iterator<Item = &'n str>>(
+        &self,
+        name: &str,
+        names: impl FnOnce() -> I,
+        other: &str,
+    ) -> String {
+        let near = if self.reading.has_room() { nearest(name, names()) } else { None };
+        near.map_or_else(|| other.to_owned(), |near| format!("did you mean `{near}`?"))
+    }
 }
 
 /// A condition in a few words.
