@@ -162,7 +162,7 @@ fn compress(request: &Request, status: u16, body: &[u8]) -> Option<(&'static str
     }
 }
 
-/// The recorded server takes level 6. Every Prometheus asks for gzip at each scrape, and an exposition of 200 kB takes seven
+/// The recorded server takes level 6. Every Prometheus asks for gzip at each scrape, and an exposition of 200 kB takes six
 /// times as long with it as at this one, to be a third smaller.
 const LEVEL: Compression = Compression::fast();
 
