@@ -197,7 +197,7 @@ impl Sink for Recording {
 
 impl Recording {
     /// Samples a second that a sink takes; `then` is told each time when another scrape interval is over.
-    fn rate_of<S: Sink>(&self, sink: impl Fn() -> S, mut then: impl FnMut(&mut S)) -> f64 {
+    fn taken_by<S: Sink>(&self, sink: impl Fn() -> S, mut then: impl FnMut(&mut S)) -> f64 {
         let seconds = time(5, || {
             let mut sink = sink();
             let mut next = i64::MIN;
@@ -224,12 +224,12 @@ fn past() {
     lived(Duration::minutes(10), recording.clone(), |_| ());
     let recording = std::mem::take(&mut *recording.lock().expect("nobody panicked"));
     let (mut written, mut packed) = (0, 0);
-    let read = recording.rate_of(Database::default, |_| ());
-    let text = recording.rate_of(
+    let read = recording.taken_by(Database::default, |_| ());
+    let text = recording.taken_by(
         || OpenMetrics::new(i64::MIN),
         |sink| written += sink.take().into_values().map(|text| black_box(text).len()).sum::<usize>(),
     );
-    let remote = recording.rate_of(
+    let remote = recording.taken_by(
         || RemoteWrite::new(i64::MIN, 0, Vec::new()),
         |sink| {
             if sink.waiting() >= REQUEST {

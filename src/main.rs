@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A run makes many small things and drops them soon: this allocator needs a fourth of the instructions for that.
+/// A run makes many small things and drops them soon: this allocator needs a third of the instructions for that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
