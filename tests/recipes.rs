@@ -140,7 +140,7 @@ fn whatever_is_asked_the_answer_is_documented() {
             .args(["run", &format!("http://{}/api/openapi.json", mock.control()), "--no-color", "--checks", CHECKS])
             .args(["--exclude-path", "/api/events", "--exclude-path-regex", r"^/members/\{name\}(/(\{path\})?)?$"])
             .args(["--generation-deterministic", "--max-examples", "20", "--request-timeout", "60"])
-            .args(["--max-time", "240", "--continue-on-failure", "--warnings", "off"]),
+            .args(["--max-time", "120", "--continue-on-failure", "--warnings", "off"]),
     );
     let told = String::from_utf8_lossy(&stdout);
     assert!(status.success(), "{told}");

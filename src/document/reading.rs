@@ -27,10 +27,12 @@ pub enum Kind {
     /// Any text.
     Text,
     /// A text and nothing else: what a scalar without quotes may be read as, JSON tells apart.
+    #[cfg(feature = "server")]
     String,
     /// A number.
     Number,
     /// A whole number, not below 0.
+    #[cfg(feature = "server")]
     Whole,
     /// `true` or `false`.
     Bool,
@@ -49,6 +51,7 @@ pub enum Kind {
     /// One of these.
     AnyOf(&'static [Kind]),
     /// Nothing is there: `null`.
+    #[cfg(feature = "server")]
     Null,
     /// Anything.
     Any,
@@ -70,8 +73,10 @@ impl Kind {
     pub fn schema(&self) -> Json {
         match self {
             Kind::Text => json!({ "type": ["string", "number", "boolean"] }),
+            #[cfg(feature = "server")]
             Kind::String => json!({ "type": "string" }),
             Kind::Number => json!({ "type": "number" }),
+            #[cfg(feature = "server")]
             Kind::Whole => json!({ "type": "integer", "minimum": 0 }),
             Kind::Bool => json!({ "type": "boolean" }),
             Kind::Pattern(pattern) => json!({ "type": ["string", "number"], "pattern": pattern }),
@@ -81,6 +86,7 @@ impl Kind {
             Kind::MapOf(kind) => json!({ "type": "object", "additionalProperties": kind.schema() }),
             Kind::List(kind) => json!({ "type": "array", "items": kind.schema() }),
             Kind::AnyOf(kinds) => json!({ "anyOf": kinds.iter().map(Kind::schema).collect::<Vec<_>>() }),
+            #[cfg(feature = "server")]
             Kind::Null => json!({ "type": "null" }),
             Kind::Any => json!({}),
         }

@@ -37,6 +37,7 @@ use world::Shared;
 
 pub use alerts::Alertmanager;
 pub use clock::{Clock, Hand};
+#[cfg(any(feature = "cli", feature = "internals"))]
 pub use control::openapi;
 pub use log::{Detail, RequestLog};
 pub use post::LostLog;

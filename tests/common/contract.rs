@@ -19,8 +19,8 @@ static VALIDATORS: Mutex<BTreeMap<String, jsonschema::Validator>> = Mutex::new(B
 fn template(path: &str) -> Option<&'static str> {
     let paths = DOCUMENT["paths"].as_object().expect("paths").keys();
     let fits = |known: &&String| {
-        let (mut given, mut parts) = (path.split('/'), known.split('/').peekable());
-        while let Some(part) = parts.next() {
+        let mut given = path.split('/');
+        for part in known.split('/') {
             let Some(word) = given.next() else { return false };
             // A member's own path has parts of its own.
             if part == "{path}" {

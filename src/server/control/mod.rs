@@ -33,6 +33,7 @@ use crate::simulator::{JournalEntry, Port, Simulation};
 use crate::time::{Duration, Instant};
 use body::{Content, field, keys};
 pub(super) use events::LISTENERS;
+#[cfg(any(feature = "cli", feature = "internals"))]
 pub use openapi::openapi;
 use operations::shapes;
 use problem::{Answered, Refusal};
@@ -61,7 +62,7 @@ pub(super) async fn run(shared: Arc<Shared>, socket: std::net::TcpListener) {
 }
 
 async fn unknown_path(uri: Uri) -> Refusal {
-    let advice = "see / for what there is: /api/state, /api/faults, /api/executions, /api/notifications, /api/alerts, /api/journal, /api/scenario, /sd, /metrics, /members/{name}/...";
+    let advice = "see /api/openapi.json for all there is: /api/state, /api/faults, /api/executions, /api/notifications, /api/alerts, /api/journal, /api/events, /api/scenario, /sd, /metrics, /members/{name}/...";
     Refusal::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()), advice)
 }
 
