@@ -18,8 +18,9 @@ mod work;
 
 pub use dialect::Dialect;
 pub use engine::{Command, Event, Execution, Scratch, TaskRun, World};
+pub use iterate::Broken;
 #[cfg(feature = "internals")]
-pub use iterate::{Broken, Item, Iteration};
+pub use iterate::{Item, Iteration};
 pub use result::outputs;
 pub use retry::pause;
 #[cfg(feature = "internals")]
