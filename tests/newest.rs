@@ -37,7 +37,7 @@ fn what_only_the_newest_takes_is_refused_by_name_and_place_or_evaluated() {
     for (expression, refusal, column) in [
         ("first_over_time(up[5m]) > 0", "Prometheus before 3.14 refuses `first_over_time`", 24),
         ("rate(kestra_x_total[1m+15s]) > 0", "Prometheus before 3.14 refuses a duration that is reckoned", 44),
-        ("increase(kestra_x_total[5m] anchored) > 0", "Prometheus before 3.16 refuses `anchored` and `smoothed`", 51),
+        ("increase(kestra_x_total[5m] anchored) > 0", "Prometheus before 3.16 refuses `anchored` and `smoothed`", 52),
     ] {
         let file = rules(expression);
         let (code, _, err) = run(&["test", "worker-killed", "--rules", &file]);

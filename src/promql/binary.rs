@@ -204,27 +204,31 @@ fn matched(
         let of = |pair: (&Row, &Row)| Row { labels: labels(pair), values: operation.between(pair.0, pair.1, swapped) };
         let found: Vec<Row> = pairs().map(of).collect();
         if found.len() > 1 {
-            let met = operation.filters.then(|| {
-                let met = |(row, other): (&Row, &Row)| Row { labels: labels((row, other)), values: both(row, other) };
-                pairs().map(met).collect::<Vec<_>>()
-            });
-            let (clash, why): (fn(&[Row]) -> bool, _) = match included {
-                None => (several_at_once, NOT_EXPLICIT),
-                Some(_) => (same_at_once, NOT_UNIQUE),
-            };
-            let met_clash = met.is_some_and(|met| clash(&met));
-            // Since 3.9 what matches is counted before the filter, before that what it leaves.
-            if clash(&found) || (met_clash && at.evaluator.semantics() >= Semantics::V3_16) {
-                return Err(Failure(why.into()));
-            }
-            if met_clash {
-                at.leans_on_filter();
-            }
+            let met = |(row, other): (&Row, &Row)| Row { labels: labels((row, other)), values: both(row, other) };
+            let met = operation.filters.then(|| pairs().map(met).collect::<Vec<_>>());
+            explicit(at, &found, met.as_deref(), included.is_some())?;
         }
         results.extend(found);
     }
     results.retain(Row::any);
     unique(results, NOT_UNIQUE)
+}
+
+/// Refuses what matches several. `met` is what a comparison was asked of, `found` what is left.
+fn explicit(at: &At<'_>, found: &[Row], met: Option<&[Row]>, grouped: bool) -> Result<(), Failure> {
+    let (clash, why): (fn(&[Row]) -> bool, _) = match grouped {
+        false => (several_at_once, NOT_EXPLICIT),
+        true => (same_at_once, NOT_UNIQUE),
+    };
+    let met_clash = met.is_some_and(clash);
+    // Since 3.9 what matches is counted before the filter, before that what it leaves.
+    if clash(found) || (met_clash && at.evaluator.semantics() >= Semantics::V3_16) {
+        return Err(Failure(why.into()));
+    }
+    if met_clash {
+        at.leans_on_filter();
+    }
+    Ok(())
 }
 
 /// 1 at the instants at which both rows have a value.
