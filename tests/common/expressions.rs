@@ -367,6 +367,8 @@ pub fn newest() -> Vec<String> {
         "rate(c_total[2 * (1m + 15s) - 5s] offset (1m / 2))",
         "g offset -(1m) + 1",
         "g offset (1m) > 50",
+        "g offset (1m) + 30",
+        "(g offset (1m)) + 30",
         "max_over_time(g[max_of(1m, 2m):min_of(15s, 30s)])",
         "max_over_time(g[2 ^ 3 * 10])",
         "max_over_time(g[(1m)])",
