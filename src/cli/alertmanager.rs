@@ -46,12 +46,8 @@ fn hasty(route: &Route) -> Option<&Route> {
 }
 
 fn version(text: &str) -> Result<Version, String> {
-    match text {
-        "0.25" => Ok(Version::V0_25),
-        "0.33" => Ok(Version::V0_33),
-        "0.35" => Ok(Version::V0_35),
-        _ => Err("write 0.25, 0.33 or 0.35".to_owned()),
-    }
+    let found = Version::NAMES.iter().find(|(name, _)| *name == text).map(|(_, version)| *version);
+    found.ok_or_else(|| "write 0.25, 0.33 or 0.35".to_owned())
 }
 
 impl Alertmanager {

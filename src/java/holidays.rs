@@ -358,14 +358,14 @@ fn found(country: &str, division: Option<&str>) -> Result<(&'static Country, &'s
     Ok((of, own.map_or(&[][..], |(_, own)| own)))
 }
 
-/// Whether a day is a holiday in a country, or in a division of it; `first` is as the library was that came with 0.20. A holiday
-/// that is moved into another year is none, as there.
+/// Whether a day is a holiday in a country, or in a division of it; those of the United States `moved` from a weekend, or as
+/// the library had them that came with 0.20. A holiday that is moved into another year is none, as there.
 ///
 /// # Errors
 /// Nobody here knows.
-pub fn is_holiday(date: Date, country: &str, division: Option<&str>, first: bool) -> Result<bool, Unknown> {
+pub fn is_holiday(date: Date, country: &str, division: Option<&str>, moved: bool) -> Result<bool, Unknown> {
     let (of, own) = found(country, division)?;
-    let national = if first && of.code == "us" { STATES_OF_0_20 } else { of.national };
+    let national = if !moved && of.code == "us" { STATES_OF_0_20 } else { of.national };
     Ok(national.iter().chain(own).any(|holiday| holiday.in_year(date.year()) == Some(date)))
 }
 

@@ -44,6 +44,12 @@ pub enum Version {
     V0_35,
 }
 
+impl Version {
+    /// The names `--alertmanager-version` takes.
+    pub const NAMES: &[(&str, Version)] =
+        &[("0.25", Version::V0_25), ("0.33", Version::V0_33), ("0.35", Version::V0_35)];
+}
+
 /// A configuration that was read, with everything inherited and filled in that the routes need.
 #[derive(Clone, Debug)]
 pub struct Configuration {

@@ -198,14 +198,17 @@ fn matched(
     for (key, rows) in manys {
         let Some(others) = ones.get(&key) else { continue };
         let pairs = || rows.iter().flat_map(|row| others.iter().map(move |other| (row, other)));
-        let labels = |(row, other): (&Row, &Row)| {
-            metric_of(&row.labels, &other.labels, modifier, included, operation.drops_name)
+        let of = |(row, other): (&Row, &Row)| Row {
+            labels: metric_of(&row.labels, &other.labels, modifier, included, operation.drops_name),
+            values: operation.between(row, other, swapped),
         };
-        let of = |pair: (&Row, &Row)| Row { labels: labels(pair), values: operation.between(pair.0, pair.1, swapped) };
         let found: Vec<Row> = pairs().map(of).collect();
         if found.len() > 1 {
-            let met = |(row, other): (&Row, &Row)| Row { labels: labels((row, other)), values: both(row, other) };
-            let met = operation.filters.then(|| pairs().map(met).collect::<Vec<_>>());
+            let met = |((row, other), found): ((&Row, &Row), &Row)| Row {
+                labels: found.labels.clone(),
+                values: both(row, other),
+            };
+            let met = operation.filters.then(|| pairs().zip(&found).map(met).collect::<Vec<_>>());
             explicit(at, &found, met.as_deref(), included.is_some())?;
         }
         results.extend(found);

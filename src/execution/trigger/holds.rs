@@ -180,7 +180,7 @@ impl Asked<'_> {
     fn holiday(&self, date: jiff::civil::Date, country: Option<&str>, division: Option<&str>) -> Result<bool, Failure> {
         let country = country.map_or(Ok(String::new()), |country| self.templates.text(country))?;
         let division = division.map(|division| self.templates.text(division)).transpose()?;
-        match holidays::is_holiday(date, &country, division.as_deref(), !self.dialect.rendered) {
+        match holidays::is_holiday(date, &country, division.as_deref(), self.dialect.moved_holidays) {
             Ok(is) => Ok(is),
             Err(Unknown::Country) => Err(Failure::new("Cannot instantiate configuration from URL 'null'.")),
             // Named where a Schedule is read: no day is a holiday there.

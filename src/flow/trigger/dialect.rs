@@ -24,6 +24,9 @@ pub struct Dialect {
     /// What conditions say are templates, converted when they are evaluated; before, they are values read with the file
     /// (since 0.23).
     pub rendered: bool,
+    /// Public holidays of the United States that fall on a weekend are moved, as the library has it that comes with 1.3; those
+    /// of 0.20's are not, and there are more of them.
+    pub moved_holidays: bool,
     /// PAUSED is among the states of a trigger that names none (since 0.23).
     pub paused: bool,
     /// A condition on times of the day may reach over midnight (since 1.2).
@@ -74,6 +77,7 @@ impl Dialect {
     pub const V0_20: Dialect = Dialect {
         era: Era::Conditions,
         rendered: false,
+        moved_holidays: false,
         paused: false,
         nights: false,
         state_text: false,
@@ -99,6 +103,7 @@ impl Dialect {
     /// As recorded from 1.3.19.
     pub const V1_3: Dialect = Dialect {
         rendered: true,
+        moved_holidays: true,
         paused: true,
         nights: true,
         state_text: true,

@@ -118,7 +118,7 @@ impl Data {
     pub(crate) fn json(&self, release: Release) -> String {
         let reason = match release {
             Release::V0_25 => String::new(),
-            Release::V0_33 | Release::V0_35 => {
+            _ => {
                 format!("\"notification_reason\":{},", text(&self.notification_reason))
             }
         };

@@ -200,7 +200,7 @@ fn print_kv(all: &BTreeMap<String, String>, release: Release) -> String {
             let pairs: Vec<String> = all.iter().map(|(key, value)| format!("{key}:{value}")).collect();
             format!("map[{}]", pairs.join(" "))
         }
-        Release::V0_33 | Release::V0_35 => print_pairs(&sorted(all), release),
+        _ => print_pairs(&sorted(all), release),
     }
 }
 
@@ -210,7 +210,7 @@ fn print_pairs(all: &[(String, String)], release: Release) -> String {
             let pairs: Vec<String> = all.iter().map(|(key, value)| format!("{{{key} {value}}}")).collect();
             format!("[{}]", pairs.join(" "))
         }
-        Release::V0_33 | Release::V0_35 => {
+        _ => {
             let pairs: Vec<String> = all.iter().map(|(key, value)| format!("{key}={value}")).collect();
             pairs.join(", ")
         }
@@ -300,7 +300,7 @@ impl Object for Thing {
             Thing::Data(it, release) => {
                 let reason = match release {
                     Release::V0_25 => String::new(),
-                    Release::V0_33 | Release::V0_35 => format!("{} ", it.notification_reason),
+                    _ => format!("{} ", it.notification_reason),
                 };
                 // No route has labels: a configuration that gives it some is refused by name.
                 let of_route =

@@ -118,7 +118,7 @@ pub(super) fn telegram(node: &Node, version: Version, reading: &mut Reading) {
         Version::V0_25 if !chat => {
             reading.error(&place_of(node, "chat_id"), "`telegram_configs` has no `chat_id`", "add `chat_id`");
         }
-        Version::V0_33 | Version::V0_35 if !chat && !file => {
+        _ if !chat && !file => {
             let advice = "add `chat_id` or `chat_id_file`";
             reading.error(&place_of(node, "chat_id"), "`telegram_configs` has no `chat_id`", advice);
         }

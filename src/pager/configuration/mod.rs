@@ -244,7 +244,7 @@ fn list<'n>(root: &'n Node, key: &str, reader: &mut Reader<'_>) -> &'n [Node] {
         let (what, advice) = (format!("an entry of `{key}` is empty"), "write it, or take the dash out");
         match reader.version {
             Version::V0_25 => reader.reading.error(&item.place, what, advice),
-            Version::V0_33 | Version::V0_35 => reader.reading.warning(&item.place, what, advice),
+            _ => reader.reading.warning(&item.place, what, advice),
         }
     }
     items

@@ -285,7 +285,7 @@ pub(super) fn webex(draft: &Draft<'_>) -> Result<Message, String> {
     let mut fields = object(json!({ "markdown": text }));
     let room = match draft.version {
         Version::V0_25 => draft.raw("room_id").into_owned(),
-        Version::V0_33 | Version::V0_35 => draft.text("room_id")?,
+        _ => draft.text("room_id")?,
     };
     put(&mut fields, "roomId", room);
     Ok(Message { title: String::new(), text, fields, notes: Vec::new() })
@@ -306,7 +306,7 @@ pub(super) fn telegram(draft: &Draft<'_>) -> Result<Message, String> {
         _ => draft.text("message")?,
     };
     let text = match draft.version {
-        Version::V0_33 | Version::V0_35 if mode == "HTML" && text.chars().count() > TELEGRAM_TEXT => {
+        version if version >= Version::V0_33 && mode == "HTML" && text.chars().count() > TELEGRAM_TEXT => {
             notes.push(format!(
                 "the message is longer than {TELEGRAM_TEXT} characters: Alertmanager sends another instead"
             ));

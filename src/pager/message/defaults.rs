@@ -82,7 +82,7 @@ pub(super) const fn details(version: Version) -> [(&'static str, &'static str); 
             ("num_firing", "{{ .Alerts.Firing | len }}"),
             ("num_resolved", "{{ .Alerts.Resolved | len }}"),
         ],
-        Version::V0_33 | Version::V0_35 => [
+        _ => [
             ("firing", "{{ .Alerts.Firing | toJson }}"),
             ("resolved", "{{ .Alerts.Resolved | toJson }}"),
             ("num_firing", "{{ .Alerts.Firing | len }}"),
@@ -95,7 +95,7 @@ pub(super) const fn details(version: Version) -> [(&'static str, &'static str); 
 pub(super) fn of(kind: &str, field: &str, version: Version) -> &'static str {
     let own = match version {
         Version::V0_25 => OF_0_25,
-        Version::V0_33 | Version::V0_35 => OF_0_33,
+        _ => OF_0_33,
     };
     let row = own.iter().chain(ALL).find(|row| row.0 == kind && row.1 == field);
     row.map_or("", |row| row.2)

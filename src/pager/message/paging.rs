@@ -109,9 +109,7 @@ fn details(draft: &Draft<'_>) -> Result<Map<String, Json>, String> {
     for (name, value) in all {
         let value = match draft.version {
             Version::V0_25 => draft.expanded("details", &scalar(&value).unwrap_or_default())?.into(),
-            Version::V0_33 | Version::V0_35 => {
-                embedded(draft, &value, 0).map_err(|why| format!("details.{name}: {why}"))?
-            }
+            _ => embedded(draft, &value, 0).map_err(|why| format!("details.{name}: {why}"))?,
         };
         out.insert(name, value);
     }

@@ -35,7 +35,7 @@ fn public_holiday(call: Call<'_, '_>) -> Found<Value> {
     }
     let country = call.text("countryCode")?.ok_or_else(|| wants("countryCode"))?;
     let division = call.text("subDivision")?.filter(|division| !division.trim().is_empty());
-    match holidays::is_holiday(date(&call)?.date(), country, division, false) {
+    match holidays::is_holiday(date(&call)?.date(), country, division, true) {
         Ok(is) => Ok(Value::Bool(is)),
         Err(Unknown::Country) => Err(call.fault("Cannot instantiate configuration from URL 'null'.")),
         Err(Unknown::NotSimulated) => {
