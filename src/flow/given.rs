@@ -79,12 +79,13 @@ pub fn refused(declared: &[Json], given: &Map<String, Json>, words: InputWords) 
     wrong.collect()
 }
 
+/// Whether an input of the type SECRET is declared.
+pub fn secretive(declared: &[Json]) -> bool {
+    declared.iter().filter_map(Declared::new).any(|input| input.is_secret())
+}
+
 /// The values of inputs of the type SECRET, as texts.
 pub fn secret_inputs<'v>(declared: &[Json], inputs: &'v Map<String, Json>) -> Vec<&'v str> {
-    let is_secret = |input: &Declared<'_>| {
-        let items = input.source.get("itemType").and_then(Json::as_str).filter(|_| input.kind == "ARRAY");
-        items.unwrap_or(input.kind) == "SECRET"
-    };
     let value = |id: &str| {
         let mut keys = id.split('.');
         // A key may have points in it, as long as nobody has put it where they lead.
@@ -93,7 +94,8 @@ pub fn secret_inputs<'v>(declared: &[Json], inputs: &'v Map<String, Json>) -> Ve
             keys.try_fold(outer, |at, key| at.get(key))
         })
     };
-    let secret = declared.iter().filter_map(Declared::new).filter(is_secret).filter_map(|input| value(input.id));
+    let secret =
+        declared.iter().filter_map(Declared::new).filter(Declared::is_secret).filter_map(|input| value(input.id));
     let texts = secret.flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
     texts.filter_map(Json::as_str).filter(|text| !text.is_empty()).collect()
 }
@@ -140,6 +142,12 @@ impl<'d> Declared<'d> {
 
     fn of(&self, key: &str) -> Option<&'d Json> {
         self.source.get(key).filter(|it| !it.is_null())
+    }
+
+    /// It is of the type SECRET, or holds such.
+    fn is_secret(&self) -> bool {
+        let items = self.source.get("itemType").and_then(Json::as_str).filter(|_| self.kind == "ARRAY");
+        items.unwrap_or(self.kind) == "SECRET"
     }
 
     /// The inputs that it names in `dependsOn`, but itself.

@@ -26,7 +26,7 @@ pub use body::Group;
 pub use body::Times;
 pub use body::{Body, How, Listener, Loop, Pause, Span, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
-pub use given::{InputWords, given, is_true, refused, secret_inputs, unsealed};
+pub use given::{InputWords, given, is_true, refused, secret_inputs, secretive, unsealed};
 pub use jackson::json;
 #[cfg(feature = "internals")]
 pub use read::read;

@@ -1,12 +1,12 @@
 //! How simulated tasks behave: the scenario's `behaviour` laid over defaults by type, and what faults change of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value as Json};
 
 use crate::execution::Tree;
-use crate::flow::{Body, Flow, Span};
+use crate::flow::{self, Body, Flow, Span};
 use crate::random::{Stream, name_key};
 use crate::scenario::{Behaviour, DurationDistribution, Plan};
 use crate::time::Duration;
@@ -23,6 +23,10 @@ pub(super) struct FlowModel {
     pub(super) triggers: Vec<TaskModel>,
     /// What tasks, by number, and triggers, by theirs, put out as their `behaviour` says.
     pub(super) outputs: BTreeMap<Place, Arc<Map<String, Json>>>,
+    /// The inputs of an execution that nobody gives any, where no template has a say in them: worked out once.
+    pub(super) usual_inputs: OnceLock<Map<String, Json>>,
+    /// It declares an input that nobody may see.
+    pub(super) secretive: bool,
     /// Executions ever asked for: the next one's number.
     count: u64,
 }
@@ -36,6 +40,8 @@ impl FlowModel {
             tree: Arc::new(Tree::new(flow)),
             triggers: triggers(plan, flow),
             outputs: outputs(plan, flow),
+            usual_inputs: OnceLock::new(),
+            secretive: flow::secretive(flow.declared()),
             count: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! Inputs of executions that are to start, and of a Pause that is let go on: one way to check them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value as Json};
 
@@ -21,11 +21,23 @@ pub(super) fn resolved(cx: &Context, flow: u32, given: &Map<String, Json>) -> Re
     if declared.is_empty() {
         return Ok(Map::new());
     }
+    let usual = cx.flows.get(flow as usize).map(|model| &model.usual_inputs).filter(|_| given.is_empty());
+    if let Some(inputs) = usual.and_then(OnceLock::get) {
+        return Ok(inputs.clone());
+    }
+    let mut templates = false;
     let render = &mut |template: &str, seen: &Map<String, Json>| {
+        templates |= template.contains('{');
         let origin = Origin { inputs: seen.clone(), ..Origin::default() };
         rendered(cx, (flow, Some(&origin)), template)
     };
-    flow::given(declared, given, input_words(cx.profile), render).map_err(|why| masked(cx, declared, given, &why))
+    let inputs = flow::given(declared, given, input_words(cx.profile), render)
+        .map_err(|why| masked(cx, declared, given, &why))?;
+    if let (Some(usual), false) = (usual, templates) {
+        // Nobody was before it: it was empty just now.
+        let _ = usual.set(inputs.clone());
+    }
+    Ok(inputs)
 }
 
 /// The inputs of an execution that a Schedule starts with some. Up to 0.20 nobody looks at them where there is none: neither a
@@ -73,6 +85,9 @@ pub(super) fn masked(cx: &Context, declared: &[Json], given: &Map<String, Json>,
 
 /// From now on the values of SECRET inputs of an execution are masked wherever secrets are.
 pub(super) fn keep_secret(cx: &mut Context, flow: u32, inputs: &Map<String, Json>) {
+    if !cx.flows.get(flow as usize).is_some_and(|model| model.secretive) {
+        return;
+    }
     let declared = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| flow.declared());
     let values = flow::secret_inputs(declared, inputs);
     hide(cx, values.into_iter().map(str::to_owned).collect());

@@ -226,6 +226,10 @@ fn with_dashes(beans: &[Bean<'_>], root: &str, names: &[&str], behind: &str) -> 
         })
     };
     let mut found: Vec<(String, Place)> = Vec::new();
+    // Most flows name nothing with dashes: no text is looked through for them.
+    if names.is_empty() {
+        return found;
+    }
     let mut tasks: Vec<&Bean<'_>> = beans.iter().filter(|bean| matches!(bean.what, What::Task(_))).collect();
     tasks.sort_by_key(|bean| bean.node.place.range.start);
     for bean in tasks {
