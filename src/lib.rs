@@ -99,6 +99,10 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "internals")]
+pub mod dashboard;
+#[cfg(not(feature = "internals"))]
+mod dashboard;
+#[cfg(feature = "internals")]
 pub mod document;
 #[cfg(not(feature = "internals"))]
 mod document;
@@ -182,10 +186,13 @@ pub mod time;
 #[cfg(not(feature = "internals"))]
 mod time;
 
+pub use dashboard::{Dashboard, read as read_dashboard};
 pub use document::{Diagnostic, Place, Severity, Source, render as render_diagnostics};
 pub use lab::{
-    Coverage, Detection, Export, Finding, Fuzz, FuzzRuns, Harm, Least, Matrix, MatrixRuns, RunFailed, Runs, Sensed,
-    Sensitivity, SensitivityRuns, Smallest, Sweep, TestFile, fuzz, matrix, promtool, run_all, sensitivity, sweep,
+    Coverage, DashboardReport, DashboardRuns, Detection, Export, Finding, Fuzz, FuzzRuns, Harm, Least, Matrix,
+    MatrixRuns, PanelReport, QueryReport, RunFailed, Runs, Sensed, Sensitivity, SensitivityRuns, Shown, Smallest,
+    Sweep, TestFile, VariableReport, dashboards_html, dashboards_junit, fuzz, judge_dashboards, matrix, promtool,
+    run_all, sensitivity, sweep,
 };
 pub use management::{Answer, Body, Listener, Malformed, Outcome, Request, answer, malformed};
 pub use monitor::{

@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("metrics", &["profile", "random", "time"]),
     ("simulator", &["scenario", "flow", "execution", "notify", "profile", "metrics", "random", "time", "pebble"]),
     ("promql", &["time"]),
+    ("dashboard", &["document"]),
     ("gotemplate", &["promql", "time"]),
     ("monitor", &["document", "gotemplate", "promql", "time"]),
     ("pager", &["document", "gotemplate", "monitor", "promql", "time"]),
@@ -48,7 +49,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("history", &["monitor", "promql"]),
-    ("lab", &["parallel", "scenario", "simulator", "monitor", "promql", "report", "run", "random", "time"]),
+    (
+        "lab",
+        &["dashboard", "parallel", "scenario", "simulator", "monitor", "promql", "report", "run", "random", "time"],
+    ),
     (
         "server",
         &[
@@ -69,6 +73,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "dashboard",
             "document",
             "pager",
             "scenario",

@@ -42,8 +42,13 @@ fn real(command: &str, arguments: &str) -> String {
 fn what_it_shows_of_a_command_is_what_the_command_says() {
     let _writing = WRITING.lock();
     let mut text = std::fs::read_to_string(readme()).expect("readable");
-    let examples =
-        [("matrix", false, 15), ("sensitivity", true, 15), ("fuzz", true, 15), ("test no-workers", false, 10)];
+    let examples = [
+        ("matrix", false, 15),
+        ("sensitivity", true, 15),
+        ("fuzz", true, 15),
+        ("test no-workers", false, 10),
+        ("dashboard", false, 5),
+    ];
     for (command, made, least) in examples {
         let (before, rest) = text.split_once(&format!("$ mock-kestra {command} ")).expect("an example");
         let (arguments, rest) = rest.split_once('\n').expect("a line");

@@ -189,6 +189,27 @@ pub(super) enum Unfit {
     LeaveOut,
 }
 
+/// The names of scenarios that the words of an option name, each once. None when one names none: it has been told.
+pub(super) fn all_scenarios(option: &str, words: &[String]) -> Option<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for word in words {
+        match scenarios(word) {
+            Ok(found) => {
+                for name in found {
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+            }
+            Err(why) => {
+                complain(&format!("error: {option}: `{word}`: {why}\n"));
+                return None;
+            }
+        }
+    }
+    Some(names)
+}
+
 /// The plans of scenarios, each with all of these versions; with that of the file when there are none. None when something
 /// is wrong: it has been told.
 pub(super) fn plans(

@@ -122,23 +122,7 @@ impl Matrix {
         if self.scenarios.is_empty() {
             return Some(load::SHIPPED.iter().map(|shipped| shipped.name.to_owned()).collect());
         }
-        let mut names: Vec<String> = Vec::new();
-        for word in &self.scenarios {
-            match load::scenarios(word) {
-                Ok(found) => {
-                    for name in found {
-                        if !names.contains(&name) {
-                            names.push(name);
-                        }
-                    }
-                }
-                Err(why) => {
-                    complain(&format!("error: --scenarios: `{word}`: {why}\n"));
-                    return None;
-                }
-            }
-        }
-        Some(names)
+        load::all_scenarios("--scenarios", &self.scenarios)
     }
 
     fn tell(&self, matrix: &lab::Matrix, mut told: Told) -> Exit {

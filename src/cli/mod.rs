@@ -8,6 +8,7 @@ mod alertmanager;
 mod arrange;
 mod beside;
 mod check;
+mod dashboard;
 mod explain;
 mod fuzz;
 mod healthcheck;
@@ -91,6 +92,9 @@ enum Command {
     /// What the rules do not see: clusters and faults by chance, of which executions come to harm and no alert fires
     #[command(after_long_help = fuzz::MEANING)]
     Fuzz(fuzz::Fuzz),
+    /// Which panels of Grafana's dashboards have data over scenarios, which expressions fail or stay empty, and why
+    #[command(after_long_help = dashboard::MEANING)]
+    Dashboard(dashboard::Dashboard),
     /// Carry a run out of here, for other tools
     Export(lab::Export),
     /// Check scenario files, and say what was understood
@@ -162,6 +166,7 @@ fn run(command: Command) -> Exit {
         Command::Matrix(matrix) => matrix.run(),
         Command::Sensitivity(sensitivity) => sensitivity.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
+        Command::Dashboard(dashboard) => dashboard.run(),
         Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),

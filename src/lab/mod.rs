@@ -1,5 +1,6 @@
 //! What is learnt from many runs, or carried out of one: detection as a figure, scenarios against rules, tests for promtool.
 
+mod dashboard;
 mod export;
 mod fuzz;
 mod matrix;
@@ -8,6 +9,10 @@ mod scraped;
 mod sensitivity;
 mod sweep;
 
+pub use dashboard::{
+    DashboardReport, DashboardRuns, PanelReport, QueryReport, Shown, VariableReport, dashboards_html, dashboards_junit,
+    judge_dashboards,
+};
 pub use export::{Export, TestFile, promtool};
 pub use fuzz::{Finding, Fuzz, FuzzRuns, Harm, fuzz};
 pub use matrix::{Coverage, Matrix, MatrixRuns, matrix};

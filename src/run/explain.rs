@@ -95,8 +95,7 @@ pub fn explain(
     let (lives, before): (Vec<AlertLine>, Vec<AlertLine>) = all.partition(|line| line.ends_after(Instant::START));
     let before = over_before(before.iter().map(AlertLine::times));
     let asked = subject.asked(&watching);
-    let why =
-        Why { watching: &watching, simulation: &simulation, grid, whole, asked, before, start, names: OnceCell::new() };
+    let why = Why { whole, asked, before, ..Why::of(&watching, &simulation, grid, start) };
     let verdict = match at {
         Some(_) => why.at(subject, &lives, until),
         None => why.over_all(subject, &lives),
@@ -115,7 +114,7 @@ pub fn explain(
 }
 
 /// A grid from the start of the scenario on: what was before is not told.
-fn since(grid: Grid, start: i64) -> Grid {
+pub(super) fn since(grid: Grid, start: i64) -> Grid {
     let before = grid.times().take_while(|time| *time < start).count();
     Grid { first: grid.time(before), count: grid.count - before, ..grid }
 }
@@ -217,8 +216,8 @@ pub(super) fn nearest(
     let Some((subject, grid)) = Subject::find(watching, alert, &calendar, end) else { return "never active".into() };
     let start = calendar.start().as_millisecond();
     let grid = since(grid, start);
-    let (asked, before) = (subject.asked(watching), before_start(watching, &calendar, alert));
-    let why = Why { watching, simulation, grid, whole: grid, asked, before: None, start, names: OnceCell::new() };
+    let before = before_start(watching, &calendar, alert);
+    let why = Why { asked: subject.asked(watching), ..Why::of(watching, simulation, grid, start) };
     // The last evaluation that saw it: what is later nobody has seen.
     let end = why.instant(grid.last());
     match (lives.iter().max_by_key(|line| line.resolved.unwrap_or(end).since(line.pending)), before) {
@@ -246,7 +245,7 @@ pub(super) fn unknown_label(
         let AnyRule::Alert(rule) = standing.rule else { return None };
         let grid = since(watching.grid(standing.at, &calendar, simulation.now()), start);
         let asked = Subject::Prometheus(rule).asked(watching);
-        let why = Why { watching, simulation, grid, whole: grid, asked, before: None, start, names: OnceCell::new() };
+        let why = Why { asked, ..Why::of(watching, simulation, grid, start) };
         let sets = why.label_sets(&rule.expression.outline());
         if sets.is_empty() {
             return None;
@@ -276,7 +275,13 @@ pub(super) struct Why<'a> {
     names: OnceCell<Names>,
 }
 
-impl Why<'_> {
+impl<'a> Why<'a> {
+    /// Why an expression is as it is at the instants of a grid, all of which are from the start on.
+    pub(super) fn of(watching: &'a Watching, simulation: &'a Simulation, grid: Grid, start: i64) -> Why<'a> {
+        let (asked, names) = (Asked::default(), OnceCell::new());
+        Why { watching, simulation, grid, whole: grid, asked, before: None, start, names }
+    }
+
     /// The names there are, those included that no rule reads.
     pub(super) fn names(&self) -> &Names {
         self.names.get_or_init(|| Names::of_run(self.simulation, self.watching, self.whole))

@@ -4,6 +4,7 @@ mod asking;
 mod autoscale;
 mod checkpoints;
 mod counted;
+mod ended;
 mod explain;
 mod heard;
 mod judge;
@@ -39,6 +40,7 @@ use crate::scenario::Plan;
 use crate::simulator::{LimitReached, Member, Port, Simulation};
 use crate::time::{Calendar, Instant};
 
+pub use ended::{Ended, ended};
 pub use explain::{Change, Explanation, PartLine, explain};
 pub use heard::{HeardLine, Hearing, TriggerHearing, hearing};
 pub use live::{ActiveAlert, DueAlert};
