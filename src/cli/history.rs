@@ -17,7 +17,7 @@ use crate::history::{END, OpenMetrics, RemoteWrite};
 use crate::monitor::Sink;
 use crate::profile::Profile;
 use crate::random::Seed;
-use crate::run::{Past, Scraping, Watch};
+use crate::run::{self, Scraping, Watch};
 use crate::scenario::{Plan, limits};
 use crate::server::{RemoteWriter, Taker};
 use crate::time::{Calendar, Duration, Instant};
@@ -171,15 +171,15 @@ fn locked<S>(sink: &Shared<S>) -> MutexGuard<'_, S> {
 }
 
 impl Sound {
-    fn past<S: Sink + Send + 'static>(&self, sink: S) -> (Past, Shared<S>) {
+    fn past<S: Sink + Send + 'static>(&self, sink: S) -> (run::Past, Shared<S>) {
         let sink = Arc::new(Mutex::new(sink));
         let span = (self.from, self.to);
-        let past = Past::new(&self.plan, self.seed, self.calendar, &self.watch, span, Box::new(sink.clone()));
+        let past = run::Past::new(&self.plan, self.seed, self.calendar, &self.watch, span, Box::new(sink.clone()));
         (past, sink)
     }
 
     /// Goes through all of it; after each step `look` does something with what has come, and is told when it was the last.
-    fn go(&self, mut past: Past, mut look: impl FnMut(Instant, bool) -> Result<(), Exit>) -> Exit {
+    fn go(&self, mut past: run::Past, mut look: impl FnMut(Instant, bool) -> Result<(), Exit>) -> Exit {
         let whole = self.to.since(self.from).as_seconds_f64().max(1.0);
         let mut shown = 0;
         loop {
@@ -320,6 +320,39 @@ pub(super) struct Remote {
     /// Leave out so many samples that were taken before: a failed export tells how many
     #[arg(long, value_name = "SAMPLES", default_value_t = 0)]
     skip: u64,
+}
+
+/// The past of a cluster that is served: up to the start of its scenario, of a Prometheus that scrapes each 15 s.
+#[derive(Clone, Debug)]
+pub(super) struct Past {
+    /// The scenario.
+    pub(super) scenario: &'static str,
+    /// Version of Kestra, instead of that of the scenario.
+    pub(super) kestra: Option<&'static Profile>,
+    /// The seed.
+    pub(super) seed: Seed,
+    /// How long it is.
+    pub(super) span: Duration,
+    /// The date of the scenario's start.
+    pub(super) until: jiff::Timestamp,
+}
+
+impl Past {
+    /// Gives it to whoever takes remote write; how that went is told.
+    pub(super) fn give(self, url: Taker) -> Exit {
+        let history = History {
+            scenario: self.scenario.to_owned(),
+            extras: load::Extras::default(),
+            kestra: self.kestra,
+            from: When::Before(self.span),
+            until: self.until,
+            ends_at: Some(Duration::ZERO),
+            every: None,
+            prometheus: None,
+            seed: self.seed,
+        };
+        Remote { history, url, headers: Vec::new(), skip: 0 }.run()
+    }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {

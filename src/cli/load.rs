@@ -33,6 +33,9 @@ macro_rules! shipped {
 
 /// The shipped scenarios, family by family.
 pub(super) const SHIPPED: &[Shipped] = shipped! {
+    "demo": [
+        "demo" in "demo/demo.yaml",
+    ]
     "healthy": [
         "healthy" in "healthy.yaml",
         "healthy-cluster" in "healthy-cluster.yaml",

@@ -9,6 +9,7 @@ mod arrange;
 mod beside;
 mod check;
 mod dashboard;
+mod demo;
 mod explain;
 mod fuzz;
 mod healthcheck;
@@ -74,6 +75,8 @@ enum Command {
     /// Serve a scenario: the ports of its members, and a control port
     #[command(after_long_help = beside::text())]
     Serve(serve::Serve),
+    /// A cluster with a morning behind it and a failure to come, and a Prometheus beside it where one is installed
+    Demo(demo::Demo),
     /// Run a scenario in virtual time to its end, as fast as it goes
     Run(simulate::Run),
     /// Run scenarios against alert rules: which alert fires when, and whether that is what is expected
@@ -159,6 +162,7 @@ fn guarded(run: impl FnOnce() -> Exit) -> Exit {
 fn run(command: Command) -> Exit {
     match command {
         Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(),
         Command::Run(run) => run.run(),
         Command::Test(test) => test.run(),
         Command::Explain(explain) => explain.run(),

@@ -39,7 +39,7 @@ pub(super) struct Rules {
 }
 
 /// The shipped rules.
-const SHIPPED_RULES: (&str, &str) = ("kestra.yml", include_str!("../../scenarios/rules/kestra.yml"));
+pub(super) const SHIPPED_RULES: (&str, &str) = ("kestra.yml", include_str!("../../scenarios/rules/kestra.yml"));
 
 /// Files that `rule_files` may name.
 const MAX_FILES: usize = 10_000;

@@ -24,88 +24,88 @@ use crate::time::{Calendar, Duration};
 pub(super) struct Serve {
     /// Scenario, by shipped name or path
     #[arg(default_value = "healthy")]
-    scenario: String,
+    pub(super) scenario: String,
     #[command(flatten)]
-    extras: load::Extras,
+    pub(super) extras: load::Extras,
     /// Version of Kestra, instead of that of the scenario
     #[arg(long, value_parser = super::versions())]
-    kestra: Option<&'static Profile>,
+    pub(super) kestra: Option<&'static Profile>,
     /// First management port; member i has the one 10*i above, the application port is one below; 0 takes any [default:
     /// endpoints.all.port of the scenario's configuration, else 8081]
     #[arg(long)]
-    port: Option<u16>,
+    pub(super) port: Option<u16>,
     /// Control port; 0 takes any
     #[arg(long, default_value_t = 8082)]
-    control: u16,
+    pub(super) control: u16,
     /// Address the members' ports listen on
     #[arg(long, default_value = "127.0.0.1")]
-    bind: IpAddr,
+    pub(super) bind: IpAddr,
     /// Address the control port listens on
     #[arg(long, default_value = "127.0.0.1")]
-    control_bind: IpAddr,
+    pub(super) control_bind: IpAddr,
     /// A name by which the control port may be asked, beside addresses, names without a dot, and those of a cluster or of a
     /// local network; may be given several times
     #[arg(long, value_name = "NAME")]
-    allow_host: Vec<String>,
+    pub(super) allow_host: Vec<String>,
     /// Host under which others reach the members [default: that of --bind]
     #[arg(long)]
-    advertise: Option<String>,
+    pub(super) advertise: Option<String>,
     /// Virtual seconds a second, 0.001 to 100000
     #[arg(long, default_value = "1", value_parser = speed)]
-    speed: f64,
+    pub(super) speed: f64,
     /// Start with time standing still
     #[arg(long)]
-    paused: bool,
+    pub(super) paused: bool,
     /// Members do not let `POST /stop` end them: it is 404, as with `endpoints.stop.enabled: false`
     #[arg(long)]
-    no_stop: bool,
+    pub(super) no_stop: bool,
     /// Seed of all randomness: a number, or `random`
     #[arg(long, default_value = "1", value_parser = super::seed)]
-    seed: Seed,
+    pub(super) seed: Seed,
     /// Date of the scenario's start: a date, or `now` [default: that of the scenario, else now]
     #[arg(long, value_parser = super::start)]
-    start: Option<jiff::Timestamp>,
+    pub(super) start: Option<jiff::Timestamp>,
     /// The cluster has lived so long before now: executions, counters and uptimes have a past [default: the scenario's `age`]
     #[arg(long, value_name = "DURATION", value_parser = super::history::span)]
-    history: Option<Duration>,
+    pub(super) history: Option<Duration>,
     /// Send no notification of a flow: receivers answer as the scenario says, all others take what they get
     #[arg(long, conflicts_with_all = ["webhook_override", "mail_override", "ca_file"])]
-    no_send: bool,
+    pub(super) no_send: bool,
     /// Send all notifications over HTTP to this receiver, and none to those that flows name; the address each was meant for
     /// stands in the header X-Mock-Kestra-Url
     #[arg(long, value_name = "URL")]
-    webhook_override: Option<Receiver>,
+    pub(super) webhook_override: Option<Receiver>,
     /// Send all mails to this server, without TLS and login, and none to those that flows name
     #[arg(long, value_name = "HOST:PORT")]
-    mail_override: Option<MailServer>,
+    pub(super) mail_override: Option<MailServer>,
     /// Believe these authorities too, beside the usual ones, where notifications are sent over TLS: a file in PEM
     #[arg(long, value_name = "FILE")]
-    ca_file: Option<String>,
+    pub(super) ca_file: Option<String>,
     /// The cluster's own Prometheus evaluates these rules as time goes on, and GET /api/alerts lists what fires: a rule file,
     /// manifests, a provisioning file of Grafana, or a folder of them; more may follow [default: no rules are evaluated]
     #[arg(long, value_name = "FILE")]
-    rules: Vec<String>,
+    pub(super) rules: Vec<String>,
     /// A prometheus.yml, or ServiceMonitor and PodMonitor manifests, for the rules: jobs, intervals, rule_files, external labels
     #[arg(long, value_name = "FILE")]
-    prometheus: Option<String>,
+    pub(super) prometheus: Option<String>,
     /// Post alerts to this Alertmanager as Prometheus would. It lives in real time: an alert that began some virtual time ago is
     /// told as begun that long ago divided by --speed, and its end likewise
     #[arg(long, value_name = "URL")]
-    alertmanager_url: Option<Alertmanager>,
+    pub(super) alertmanager_url: Option<Alertmanager>,
     /// State is shown at multiples of this
     #[arg(long, default_value = "100ms", value_parser = tick)]
-    tick: Duration,
+    pub(super) tick: Duration,
     /// Write the ports to this file, as JSON, once they are open
     #[arg(long)]
-    ready_file: Option<PathBuf>,
+    pub(super) ready_file: Option<PathBuf>,
     /// Write the members' logs into this folder: NAME.log as Kestra's console shows it (colours included), NAME.jsonl as
     /// JSON lines; `-` writes JSON lines to standard output
     #[arg(long, value_name = "DIR")]
-    logs: Option<PathBuf>,
+    pub(super) logs: Option<PathBuf>,
     /// Tell each request to a member on standard error: time, member, method, path, status, and of a refused one the header
     /// it is about (`accept` of a 406); twice: all headers too
     #[arg(short, long, action = clap::ArgAction::Count)]
-    verbose: u8,
+    pub(super) verbose: u8,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -134,6 +134,11 @@ impl Default for Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Exit {
+        self.run_beside(&mut |_| Ok(()))
+    }
+
+    /// The same; once all ports are open and people have been told of them, something begins beside it.
+    pub(super) fn run_beside(self, begin: &mut dyn FnMut(&Addresses) -> Result<(), String>) -> Exit {
         let Some(plan) = self.plan() else { return Exit::Input };
         let sending = match self.sending() {
             Ok(sending) => sending,
@@ -175,7 +180,7 @@ impl Serve {
                 write_ports(path, addresses)?;
             }
             say(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
-            Ok(())
+            begin(addresses)
         };
         let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
         match logs.and_then(|logs| serve(session, options, clock, ready, logs)) {

@@ -38,6 +38,12 @@ impl FromStr for Taker {
 }
 
 impl Taker {
+    /// Where it listens, as far as its name is known.
+    #[cfg(feature = "cli")]
+    pub(crate) fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        self.0.socket_addrs(|| None).unwrap_or_default()
+    }
+
     /// Its address as it may be shown: without a password.
     pub(crate) fn shown(&self) -> String {
         let mut url = self.0.clone();
