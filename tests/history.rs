@@ -415,6 +415,72 @@ fn a_real_prometheus_takes_a_day_by_blocks_and_misses_the_markers() {
     }
 }
 
+/// What a VictoriaMetrics has stored of all members; values as it gives them back, which may differ in the last digits.
+fn read_victoria(address: &str) -> Stored {
+    let mut stored = Stored::new();
+    for member in ["webserver-1", "executor-1", "worker-1"] {
+        let path = format!("/api/v1/export?match%5B%5D=%7Binstance%3D%22{member}%3A8081%22%7D");
+        // It ends a line a series by chunks: a client that knows those reads it.
+        let url = format!("http://{address}{path}");
+        let output = std::process::Command::new("curl").args(["-s", &url]).output().expect("curl runs");
+        for line in String::from_utf8(output.stdout).expect("UTF-8").lines() {
+            let series: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let labels = series["metric"].as_object().expect("labels").iter();
+            let key = labels.map(|(key, value)| (key.clone(), value.as_str().expect("text").to_owned())).collect();
+            let numbers = |of: &str| series[of].as_array().expect("a list").clone();
+            let value = |it: &serde_json::Value| match it {
+                serde_json::Value::String(text) => text.parse().unwrap_or(f64::NAN),
+                it => it.as_f64().unwrap_or(f64::NAN),
+            };
+            let (times, values) = (numbers("timestamps"), numbers("values"));
+            let samples = times.iter().map(|it| it.as_i64().expect("a time")).zip(values.iter().map(value));
+            stored.insert(key, samples.collect());
+        }
+    }
+    stored
+}
+
+#[test]
+#[ignore = "needs VictoriaMetrics of Debian stable: .ci/peers fetches it"]
+fn victoria_metrics_takes_a_day_by_remote_write() {
+    let binary =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/victoria-metrics-stable/usr/bin/victoria-metrics");
+    assert!(binary.exists(), "{} is missing: run .ci/peers", binary.display());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let address = free.to_string();
+    let mut server = std::process::Command::new(binary)
+        .arg(format!("-httpListenAddr={address}"))
+        .arg(format!("-storageDataPath={}", scratch("victoria").display()))
+        .args(["-retentionPeriod=100y", "-loggerLevel=ERROR"])
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    eventually("VictoriaMetrics answers", || {
+        common::server::try_ask(&address, "GET", "/health", "").is_ok_and(|answer| answer.status == 200)
+    });
+    let url = format!("http://{address}/api/v1/write");
+    let output = export("remote-write", SCENARIO, &[DAY, &["--url", &url]].concat(), None);
+    let flushed = common::server::ask(&address, "GET", "/internal/force_flush", "").status;
+    let stored = read_victoria(&address);
+    let _ = server.kill();
+    let _ = server.wait();
+    assert!(output.status.success() && flushed == 200, "{flushed}: {}", told(&output));
+    let (mut whole, text) = (Stored::new(), export("openmetrics", SCENARIO, DAY, None).stdout);
+    whole.extend(read_text(&String::from_utf8(text).expect("UTF-8")));
+    assert_eq!(stored.len(), whole.len());
+    for (key, samples) in &whole {
+        let taken: Vec<(i64, f64)> = stored[key].iter().copied().filter(|(_, value)| !value.is_nan()).collect();
+        let wanted: Vec<(i64, f64)> = samples.iter().copied().filter(|(_, value)| !value.is_nan()).collect();
+        assert_eq!(taken.len(), wanted.len(), "{key:?}");
+        for ((at, value), (then, wanted)) in taken.iter().zip(&wanted) {
+            assert_eq!(at, then, "{key:?}");
+            // It keeps decimals, not floats.
+            assert!((value - wanted).abs() <= wanted.abs() * 1e-11, "{key:?} at {at}: {value} and {wanted}");
+        }
+    }
+}
+
 #[test]
 fn an_instant_of_the_scenario_may_stand_at_the_end() {
     let more = ["--from", "-30m", "--every", "1m", "--ends-at", "0s"];
