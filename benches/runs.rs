@@ -6,6 +6,10 @@
 mod common;
 
 use std::hint::black_box;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use common::{row, time};
@@ -33,6 +37,7 @@ fn main() {
     paged();
     crash_loop();
     past();
+    beside_prometheus();
 }
 
 fn plan(text: &str) -> Arc<Plan> {
@@ -262,6 +267,64 @@ fn past() {
         format!("{:.1} M/s", rate / 1e6),
         format!("peak of memory {long:.0} MiB above what was there, of 1 hour {short:.0} MiB"),
     );
+}
+
+/// The same members' samples written by Prometheus itself: a dump of its blocks, and federation of all series. Real ones are
+/// asked where `.ci/peers` has put them.
+fn beside_prometheus() {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
+    let (tool, server) =
+        (peers.join("promtool-unstable/usr/bin"), peers.join("prometheus-unstable/usr/bin/prometheus"));
+    if !tool.exists() || !server.exists() {
+        row("samples written by Prometheus", "-".into(), "it is not there: .ci/peers fetches it".into());
+        return;
+    }
+    let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-tsdb");
+    let _ = std::fs::remove_dir_all(&data);
+    let exported = Command::new(env!("CARGO_BIN_EXE_mock-kestra"))
+        .args(["export", "tsdb", "healthy-cluster", "--from", "-1h", "--out"])
+        .arg(&data)
+        .env("PATH", &tool)
+        .output()
+        .expect("it runs");
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let mut lines = 0;
+    let dumped = time(3, || {
+        let dump = Command::new(tool.join("promtool")).args(["tsdb", "dump"]).arg(&data).output().expect("it runs");
+        lines = dump.stdout.iter().filter(|byte| **byte == b'\n').count();
+    });
+    let figure = |samples: usize, seconds: f64| format!("{:.2} M/s", samples as f64 / seconds / 1e6);
+    row(
+        "samples dumped by `promtool tsdb dump`",
+        figure(lines, dumped),
+        format!("{lines} samples, an hour of ten members"),
+    );
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let configuration = data.join("prometheus.yml");
+    std::fs::write(&configuration, "scrape_configs: []\n").expect("written");
+    let mut child = Command::new(server)
+        .arg(format!("--config.file={}", configuration.display()))
+        .arg(format!("--storage.tsdb.path={}", data.display()))
+        .arg(format!("--web.listen-address={address}"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let ask = |path: &str| -> Option<usize> {
+        let mut stream = TcpStream::connect(address).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        let sample = |line: &&[u8]| line.contains(&b'{') && !line.starts_with(b"#");
+        answer.starts_with(b"HTTP/1.1 200").then(|| answer.split(|byte| *byte == b'\n').filter(sample).count())
+    };
+    while ask("/-/ready").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let mut samples = 0;
+    let federated = time(9, || samples = ask("/federate?match%5B%5D=%7Bjob%3D%22kestra%22%7D").unwrap_or(0));
+    let _ = child.kill();
+    let _ = child.wait();
+    row("samples of one federation of all series", figure(samples, federated), format!("{samples} series"));
 }
 
 /// A past of so long of ten members for a sink; `then` is called on the way.

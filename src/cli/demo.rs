@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration as Real, Instant as Wall};
+use std::time::Duration as Real;
 
 use clap::Args;
 
@@ -62,8 +62,9 @@ pub(super) struct Demo {
 
 /// The scenario that is served.
 const SCENARIO: &str = "demo";
-/// How long a Prometheus may take until it answers.
-const READY: Real = Real::from_secs(60);
+/// A Prometheus is looked for so often until it answers, and as long between two looks: half a minute in all.
+const LOOKS: usize = 300;
+const BETWEEN: Real = Real::from_millis(100);
 
 /// What a Prometheus needs to watch the demo: where the control port is stands in it.
 fn configuration(control: SocketAddr) -> String {
@@ -196,14 +197,14 @@ fn fill(past: Past, taker: Taker) {
 
 /// Waits until somebody listens there.
 fn reached(taker: &Taker) -> bool {
-    let begun = Wall::now();
-    while begun.elapsed() < READY {
-        if taker.addresses().iter().any(|address| TcpStream::connect_timeout(address, Real::from_secs(1)).is_ok()) {
-            return true;
+    (0..LOOKS).any(|_| {
+        let listens = |address| TcpStream::connect_timeout(address, Real::from_secs(1)).is_ok();
+        let found = taker.addresses().iter().any(listens);
+        if !found {
+            std::thread::sleep(BETWEEN);
         }
-        std::thread::sleep(Real::from_millis(200));
-    }
-    false
+        found
+    })
 }
 
 /// A folder of its own, which goes with it.
@@ -250,15 +251,16 @@ impl Prometheus {
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
         let mut started = Prometheus { child, address };
-        let begun = Wall::now();
+        let mut looks = 0;
         while TcpStream::connect_timeout(&address, Real::from_secs(1)).is_err() {
             let ended = started.child.try_wait().is_ok_and(|ended| ended.is_some());
-            if ended || begun.elapsed() > READY {
+            looks += 1;
+            if ended || looks > LOOKS {
                 let log = std::fs::read_to_string(&log).unwrap_or_default();
                 let last = log.lines().next_back().unwrap_or("it says nothing");
                 return Err(format!("{} does not come up: {last}", binary.display()));
             }
-            std::thread::sleep(Real::from_millis(50));
+            std::thread::sleep(BETWEEN);
         }
         Ok(started)
     }
