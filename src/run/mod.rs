@@ -5,11 +5,13 @@ mod autoscale;
 mod checkpoints;
 mod counted;
 mod explain;
+mod foresight;
 mod heard;
 mod judge;
 mod known;
 mod kubernetes;
 mod live;
+mod lived;
 mod lives;
 mod locate;
 mod lost;
@@ -40,8 +42,10 @@ use crate::simulator::{LimitReached, Member, Port, Simulation};
 use crate::time::{Calendar, Instant};
 
 pub use explain::{Change, Explanation, PartLine, explain};
+pub use foresight::Foresight;
 pub use heard::{HeardLine, Hearing, TriggerHearing, hearing};
 pub use live::{ActiveAlert, DueAlert};
+pub use lived::{AlertBar, Band, Condition, Figures, Picture, Reading};
 pub use page::{AlertPath, PageExplanation, explain_page};
 pub use paging::Paging;
 #[cfg(feature = "cli")]
