@@ -17,6 +17,8 @@ const EACH = 1000;
 const view = { back: 900, ahead: 900, at: null, member: null, look: "health", pins: [] };
 let state = null, past = null, ahead = null, picture = null, kinds = null;
 let lines = [], next = 0, resets = -1, firing = new Set();
+/** Why what somebody wanted last was refused. */
+let refusal = null;
 
 /* ---- small helpers ---- */
 
@@ -60,6 +62,9 @@ function read(text) {
   return Number.isFinite(seconds) ? (found[1] ? -seconds : seconds) : null;
 }
 
+/** A sentence of the table of faults: what stands in backquotes is code. */
+const coded = text => text.split("`").map((part, index) => index % 2 ? el("code", null, part) : part);
+
 const bytes = value => value >= 2 ** 30 ? (value / 2 ** 30).toFixed(2) + " GiB" : Math.round(value / 2 ** 20) + " MiB";
 const number = value => Number.isInteger(value) ? String(value) : value.toFixed(1);
 
@@ -82,11 +87,13 @@ async function ask(path, options) {
 async function change(path, body, told, method = "POST") {
   try {
     const answer = await ask(path, { method, body: body === undefined ? undefined : JSON.stringify(body) });
-    trouble(null);
+    refusal = null;
     say(told);
+    if (answer.clock) state = answer;
     return answer;
   } catch (error) {
-    trouble(error.problem ? `${error.message}: ${error.problem.advice}` : "The mock does not answer.");
+    refusal = error.problem ? `${error.message}: ${error.problem.advice}` : "The mock does not answer.";
+    trouble(refusal);
     return null;
   } finally {
     await refresh(true);
@@ -110,7 +117,7 @@ async function refresh(fresh) {
       again = false;
       await update();
     } while (again);
-    trouble(state.limit ? `Nothing moves any more: ${state.limit}. Reset begins anew.` : null);
+    trouble(refusal ?? (state.limit ? `Nothing moves any more: ${state.limit}. Reset begins anew.` : null));
   } catch (error) {
     trouble(error.problem ? `${error.message}: ${error.problem.advice}` : "The mock does not answer.");
     if (!(error instanceof TypeError) && !error.problem) throw error;
@@ -200,7 +207,8 @@ function tell() {
   for (const button of $("speeds").children) button.setAttribute("aria-pressed", Number(button.value) === clock.speed);
   $("again").textContent = `mock-kestra serve ${state.scenario}-session.yaml --seed ${state.seed}`;
   $("export").setAttribute("download", `${state.scenario}-session.yaml`);
-  $("unforeseen").textContent = (picture.unforeseen ?? []).join("; ");
+  const short = picture !== past && picture.to < end() - 1 ? [`what is to come is known up to ${spell(Math.round(picture.to))}`] : [];
+  $("unforeseen").textContent = [...short, ...(picture.unforeseen ?? [])].join("; ");
   show();
   showFaults();
   showAlerts();
@@ -219,7 +227,7 @@ function show() {
 function where() {
   const live = view.at === null, ahead = at() > now();
   $("live").setAttribute("aria-pressed", live);
-  $("where").textContent = live ? "" : `${spell(at())}, ${ahead ? spell(at() - now()) + " ahead" : spell(now() - at()) + " ago"}`;
+  $("where").textContent = live ? "" : `${spell(at())}, ${ahead ? spell(Math.round(at() - now())) + " ahead" : spell(Math.round(now() - at())) + " ago"}`;
   $("where").classList.toggle("looking", !live);
   const scrub = $("scrub");
   scrub.min = Math.floor(begin()); scrub.max = Math.ceil(end());
@@ -263,7 +271,7 @@ function drawLabels(all) {
       if (row.title) return el("span", { class: "title" }, row.title);
       if (row.member) {
         return el("button", { type: "button", "data-member": row.member.name, onclick: () => select(row.member.name, view.at) },
-          el("span", null, row.member.name), el("small"));
+          el("span", null, row.member.name), " ", el("small"));
       }
       if (row.fault) return el("span", { title: row.bands[0].what }, el("span", null, row.fault));
       if (row.alert) return el("span", { title: row.bars[0].alert + " " + labelled(row.bars[0]) }, el("span", null, row.bars[0].alert + " ", el("small", null, labelled(row.bars[0]))));
@@ -276,7 +284,6 @@ function drawLabels(all) {
     const button = $("labels").children[index], condition = conditionAt(row.member, at());
     button.className = condition;
     button.setAttribute("aria-pressed", view.member === row.member.name);
-    button.setAttribute("aria-label", `${row.member.name}: ${CONDITIONS[condition]}. Look at it`);
     button.querySelector("small").textContent = CONDITIONS[condition];
   });
 }
@@ -314,10 +321,9 @@ function drawLanes() {
   const all = rows(), width = $("drawn").clientWidth, height = all.length * ROW + 18, x = scale(width);
   drawLabels(all);
   const top = index => index * ROW + 4, thick = ROW - 8;
-  const bar = (from, to, index, name, title, text) => {
+  const bar = (from, to, index, name, title) => {
     const left = clamp(x(from), -2, width + 2), right = clamp(x(to), -2, width + 2), wide = Math.max(right - left, 2);
-    const words = text && wide > text.length * 6.5 + 8;
-    return draw("g", { class: "span " + name }, draw("title", null, title),
+    return draw("g", { class: name }, draw("title", null, title),
       draw("rect", { class: "barre", x: left, y: top(index), width: wide, height: thick, rx: 3 }));
   };
   const body = () => all.flatMap((row, index) => {
@@ -381,19 +387,21 @@ function perMinute(times, counts) {
   });
 }
 
+/** Threads of a member that run jobs. */
+const threadsOf = member => ["worker", "standalone"].includes(member.role) ? member.threads : 0;
+
 /** Each chart: its name, its lines as [name, class, values], how a value is written, and what it reaches at least. */
 function charts() {
   const { figures, members } = picture, { at } = figures;
   const all = name => at.map((_, index) => sum(figures.members.map(one => one[name][index])));
-  const each = (values, role) => members.map((member, index) => [member, index]).filter(([member]) => role(member))
-    .map(([member, index]) => [member.name, view.member && view.member !== member.name ? "away" : "c" + index % 8, values(member, figures.members[index])]);
-  const threads = sum(members.map(member => ["worker", "standalone"].includes(member.role) ? member.threads : 0));
+  const each = name => members.map((member, index) => [member.name, view.member && view.member !== member.name ? "away" : "c" + index % 8, figures.members[index][name]]);
+  const threads = sum(members.map(threadsOf));
   return [
     ["Executions a minute", [["started", "c0", perMinute(at, figures.created)], ["ended", "c4", perMinute(at, figures.ended)], ["failed", "c2", perMinute(at, figures.failed)]], number, 4],
     ["Jobs in workers", [["running", "c4", all("running")], ["pending", "c3", all("pending")], ["threads", "dim", at.map(() => threads)]], number, 4],
     ["Jobs in the queue", [["waiting", "c5", figures.queued]], number, 4],
-    ["Heap in use", each((member, one) => one.heap, () => true), bytes, 2 ** 28],
-    ["Connections in use", each((member, one) => one.pool, () => true), number, 4],
+    ["Heap in use", each("heap"), bytes, 2 ** 28],
+    ["Connections in use", [["all pools", "c1", all("pool")], ["busiest member", "c3", at.map((_, index) => Math.max(...figures.members.map(one => one.pool[index])))]], number, 4],
   ];
 }
 
@@ -446,7 +454,7 @@ function cells(kind, all) {
 function showTables() {
   const { figures, members } = picture, { at: times } = figures;
   const of = (index, name) => valueAt(times, figures.members[index][name], at());
-  const row = (member, index) => cells("td", [member.name, CONDITIONS[conditionAt(member, at())], of(index, "running"), of(index, "pending"), member.threads, bytes(of(index, "heap")), bytes(member.heap), of(index, "pool")]);
+  const row = (member, index) => cells("td", [member.name, CONDITIONS[conditionAt(member, at())], of(index, "running"), of(index, "pending"), threadsOf(member), bytes(of(index, "heap")), bytes(member.heap), of(index, "pool")]);
   $("then").replaceChildren(el("caption", null, `Members at ${spell(Math.floor(at()))}`),
     el("thead", null, cells("th", ["member", "is", "running", "pending", "threads", "heap", "of", "connections"])),
     el("tbody", null, ...members.map(row)));
@@ -492,6 +500,10 @@ function select(name, seconds) {
 
 /** What a member answers at an instant: its text, or in words that it gives none. */
 async function answer(member, what, seconds) {
+  const lane = picture?.members.find(one => one.name === member), condition = lane && conditionAt(lane, seconds ?? now());
+  if (!lane) return { gone: `no member is called ${member}` };
+  if (["dead", "starting", "closed", "away"].includes(condition)) return { gone: `no connection, it is ${CONDITIONS[condition]}` };
+  if (condition === "hung") return { gone: "no answer, it is hung" };
   const patience = AbortSignal.timeout(3000);
   try {
     const response = await fetch(`members/${member}/${what}${seconds === null ? "" : "?at=" + instant(seconds)}`, { signal: patience });
@@ -633,7 +645,7 @@ const plain = text => text.replace(/^"(.*)"$/, "$1");
 function control(field, id) {
   const words = field.key === "flow" ? kinds.flows : field.key === "member" ? kinds.members : names(field.schema);
   const numeric = field.schema.type === "number" || field.schema.type === "integer";
-  const about = el("small", { id: id + "-doc" }, ` ${field.doc} `, el("code", null, plain(field.example)));
+  const about = el("small", { id: id + "-doc" }, " ", ...coded(field.doc), " ", el("code", null, plain(field.example)));
   const attributes = { id, name: field.key, required: field.required, "aria-describedby": id + "-doc" };
   const alone = words.length && !(field.schema.anyOf ?? []).some(one => one.type === "number");
   const input = alone
@@ -672,7 +684,7 @@ function chooseKind() {
   const kind = kinds.kinds.find(one => one.keyword === $("kind").value);
   const own = controls(kind), beside = kind.beside.map((field, index) => control(field, "beside-" + index));
   form = { kind, own, beside };
-  $("doc").textContent = kind.doc;
+  $("doc").replaceChildren(...coded(kind.doc));
   $("fields").replaceChildren(...own.nodes, ...beside.map(one => one.node));
   $("refused").hidden = true;
 }
