@@ -4,14 +4,15 @@ import { writeFileSync } from "node:fs";
 import { launch, open, serve } from "./mock.mjs";
 
 const [, , file = "page.png"] = process.argv;
-const mock = await serve("database-outage", "--rules", process.env.RULES, "--paused");
+const mock = await serve("worker-killed", "--rules", process.env.RULES, "--paused");
 const browser = await launch();
 try {
-  await mock.ask("api/run-until", { at: "8m", now: true });
-  await mock.ask("api/faults", { kill: "worker-1", for: "3m" });
-  await mock.ask("api/run-until", { at: "11m10s", now: true });
-  const { page } = await open(browser, mock, { width: 1440, height: 960, colorScheme: "light" });
+  await mock.ask("api/run-until", { at: "7m", now: true });
+  await mock.ask("api/faults", { name: "blocked", "no-answer": "webserver-1", for: "95s" });
+  await mock.ask("api/run-until", { at: "11m30s", now: true });
+  const { page } = await open(browser, mock, { width: 1400, height: 1010, colorScheme: "light" });
   await page.waitForFunction(() => document.querySelectorAll("#lanes .ahead rect").length > 5);
+  // Where the machine is slow, what is to come is asked for again.
   await page.waitForTimeout(1500);
   writeFileSync(file, await page.screenshot());
 } finally {
