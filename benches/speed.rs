@@ -302,6 +302,16 @@ fn get(address: &str, path: &str, header: &str) -> Vec<u8> {
     answer
 }
 
+fn post(address: &str, path: &str, body: &str) {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let length = body.len();
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+        .expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
 /// A server of this process that answers every request with the same bytes.
 fn baseline(answer: Vec<u8>) -> String {
     let text = String::from_utf8_lossy(&answer).replace("connection: close\r\n", "");

@@ -291,6 +291,10 @@ impl Lived {
     }
 
     fn begins(&mut self, band: Band) {
+        // One that happens again has no end of its own in between.
+        for open in self.bands.iter_mut().filter(|it| it.to.is_none() && it.name == band.name) {
+            open.to = Some(band.from);
+        }
         self.bands.push_back(band);
         if self.bands.len() > BANDS {
             self.bands.pop_front();

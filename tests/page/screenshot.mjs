@@ -10,7 +10,7 @@ try {
   await mock.ask("api/run-until", { at: "7m", now: true });
   await mock.ask("api/faults", { name: "blocked", "no-answer": "webserver-1", for: "95s" });
   await mock.ask("api/run-until", { at: "11m30s", now: true });
-  const { page } = await open(browser, mock, { width: 1400, height: 1010, colorScheme: "light" });
+  const { page } = await open(browser, mock, { width: 1360, height: 960, colorScheme: "light" });
   await page.waitForFunction(() => document.querySelectorAll("#lanes .ahead rect").length > 5);
   // Where the machine is slow, what is to come is asked for again.
   await page.waitForTimeout(1500);

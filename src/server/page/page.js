@@ -104,8 +104,10 @@ async function change(path, body, told, method = "POST") {
 
 const now = () => state?.seconds ?? 0;
 const at = () => view.at ?? now();
-const begin = () => Math.min(Math.max(now() - view.back, past?.begins ?? 0), at());
-const end = () => Math.max(now() + view.ahead, at(), begin() + 1);
+/** What is drawn reaches a little further than the instant that is looked at. */
+const margin = () => Math.min(view.back + view.ahead, 3600) / 20;
+const begin = () => Math.max(Math.min(now() - view.back, at() - margin()), Math.min(past?.begins ?? 0, at()));
+const end = () => Math.max(now() + view.ahead, view.at === null ? 0 : at() + margin(), begin() + 1);
 const instant = seconds => seconds.toFixed(3) + "s";
 
 let busy = false, again = false;
@@ -127,13 +129,14 @@ async function refresh(fresh) {
 async function update() {
   state = await ask("api/state");
   const points = Math.round(clamp($("drawn").clientWidth / 3, 120, 360));
-  past = await ask(`api/timeline?from=${instant(begin())}&points=${points}`);
+  // A minute more: what is told a minute needs it.
+  past = await ask(`api/timeline?from=${instant(begin() - 60)}&points=${points}`);
   const wanted = end();
   const known = ahead && ahead.version === past.version && ahead.resets === past.resets && ahead.now <= past.now;
   // What is to come stays true until somebody does something: it is asked anew when a quarter of it is over.
   const enough = known && ahead.wanted >= wanted - view.ahead / 4 && past.now < ahead.to;
   if (wanted > past.now + 1 && !enough) {
-    const goal = Math.min(Math.max(wanted + view.ahead / 4, at() + 60), past.now + 86400);
+    const goal = Math.min(wanted + view.ahead / 4, past.now + 86400);
     try {
       ahead = await ask(`api/timeline?from=${instant(past.now)}&to=${instant(goal)}&points=${points}`);
       ahead.wanted = goal;
@@ -548,7 +551,7 @@ async function lookAt(quietly) {
   const name = at => at === null ? "now" : "at " + spell(at);
   const status = one => one.gone ?? `${one.status}`;
   $("answer").textContent = `/${what} ${name(seconds)}: ${status(then)}` + (other ? `; ${name(since)}: ${status(other)}` : "");
-  shown = { then: leaves(then.text ?? ""), other: other && leaves(other.text ?? ""), seconds, since };
+  shown = { then: leaves(then.text ?? ""), other: other && !then.gone ? leaves(other.text ?? "") : null, seconds, since };
   showChanges();
   if (!quietly) say(`${member} ${what} ${name(seconds)}: ${status(then)}`);
 }
