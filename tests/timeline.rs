@@ -170,6 +170,31 @@ fn the_port_tells_past_and_future_and_refuses_what_means_nothing() {
 }
 
 #[test]
+fn what_cannot_be_foreseen_is_told_by_name() {
+    for (name, said) in [("workers/autoscale", Some("autoscalers")), ("worker-killed", None)] {
+        let mock = Local::paused(name);
+        let (_, told) = mock.ask("GET", "/api/timeline?to=2m", "");
+        let unforeseen = told["unforeseen"].as_array().expect("a list");
+        assert_eq!(unforeseen.len(), usize::from(said.is_some()), "{name}: {unforeseen:?}");
+        assert!(said.is_none_or(|said| unforeseen[0].as_str().is_some_and(|it| it.contains(said))), "{unforeseen:?}");
+    }
+}
+
+#[test]
+fn a_fault_that_happens_again_and_again_is_a_band_each_time() {
+    let text = "name: x\nduration: 60m\ncluster: { standalone: 1 }\n\
+                timeline: [ { at: 1m, no-answer: standalone-1, for: 10s, every: 2m, until: 8m } ]\n";
+    let mut session = looked_on(text, None);
+    session.advance(minute(10)).expect("no limit");
+    let picture = session.lived(Instant::START).expect("it is kept");
+    let bands: Vec<_> = picture.bands.iter().map(|it| (it.from, it.to)).collect();
+    let at = |n| (minute(n), Some(minute(n) + Duration::seconds(10)));
+    assert_eq!(bands, [at(1), at(3), at(5), at(7)]);
+    let words: Vec<_> = lane(&picture, 0, (Instant::START, minute(10))).into_iter().map(|it| it.1).collect();
+    assert_eq!(words, ["hung", "serving"].repeat(4));
+}
+
+#[test]
 fn every_fault_has_a_row_from_which_a_form_is_made_and_its_example_is_taken() {
     let mock = Local::paused("healthy-cluster");
     let (_, told) = mock.ask("GET", "/api/fault-kinds", "");
