@@ -11,6 +11,8 @@ const SPEEDS = [0.1, 1, 10, 60, 600];
 const STEPS = ["1s", "15s", "1m", "5m", "1h"];
 const LOOKS = ["health", "worker", "prometheus"];
 const ROW = 26;
+/** Rows of faults and of alerts that are drawn; how many more there are is told. */
+const MOST_FAULTS = 12, MOST_ALERTS = 24;
 const EACH = 1000;
 
 /** What is shown; `at` is the instant that is looked at in seconds, null while it is now. */
@@ -249,13 +251,15 @@ function rows() {
   const all = [{ title: "Members" }, ...picture.members.map(member => ({ member }))];
   const within = one => one.from <= end() && (one.to ?? Infinity) >= begin();
   const faults = new Map();
-  picture.faults.filter(within).slice(-60).forEach(fault => faults.set(fault.name, [...(faults.get(fault.name) ?? []), fault]));
+  picture.faults.filter(within).forEach(fault => faults.set(fault.name, [...(faults.get(fault.name) ?? []), fault]));
   if (faults.size) all.push({ title: "Faults" });
-  [...faults].slice(-12).forEach(([name, bands]) => all.push({ fault: name, bands }));
+  [...faults].slice(-MOST_FAULTS).forEach(([name, bands]) => all.push({ fault: name, bands }));
+  if (faults.size > MOST_FAULTS) all.push({ title: `${faults.size - MOST_FAULTS} earlier` });
   const alerts = new Map();
   (picture.alerts ?? []).filter(bar => bar.pending <= end() && (bar.resolved ?? Infinity) >= begin()).forEach(bar => alerts.set(key(bar), [...(alerts.get(key(bar)) ?? []), bar]));
   if (alerts.size) all.push({ title: "Alerts" });
-  [...alerts].slice(0, 24).forEach(([name, bars]) => all.push({ alert: name, bars }));
+  [...alerts].slice(0, MOST_ALERTS).forEach(([name, bars]) => all.push({ alert: name, bars }));
+  if (alerts.size > MOST_ALERTS) all.push({ title: `${alerts.size - MOST_ALERTS} more` });
   if (picture.notifications.length) all.push({ title: "Notifications" }, { notes: picture.notifications });
   return all;
 }
