@@ -7,7 +7,7 @@ use common::server::{Local, plan, session, shipped};
 use mock_kestra::run::{Condition, Picture, Session, Watch};
 use mock_kestra::server::Options;
 use mock_kestra::time::{Duration, Instant};
-use mock_kestra::{Simulation, read_rules};
+use mock_kestra::{Answering, Command, Delivery, Simulation, read_rules};
 
 fn minute(n: u64) -> Instant {
     Instant::START + Duration::minutes(n)
@@ -39,7 +39,7 @@ fn lane(picture: &Picture, member: usize, (from, to): (Instant, Instant)) -> Vec
 
 #[test]
 fn what_is_foreseen_comes_its_alerts_too() {
-    for name in ["worker-killed", "database-outage", "alert-flows", "jvm/long-gc-pause"] {
+    for name in ["worker-killed", "database-outage", "alert-flows", "jvm/long-gc-pause", "workers/autoscale"] {
         let mut session = looked_on(&shipped(name), Some(&rules()));
         session.advance(minute(9)).expect("no limit");
         let (now, to) = (session.now(), minute(24));
@@ -171,13 +171,16 @@ fn the_port_tells_past_and_future_and_refuses_what_means_nothing() {
 
 #[test]
 fn what_cannot_be_foreseen_is_told_by_name() {
-    for (name, said) in [("workers/autoscale", Some("autoscalers")), ("worker-killed", None)] {
-        let mock = Local::paused(name);
-        let (_, told) = mock.ask("GET", "/api/timeline?to=2m", "");
-        let unforeseen = told["unforeseen"].as_array().expect("a list");
-        assert_eq!(unforeseen.len(), usize::from(said.is_some()), "{name}: {unforeseen:?}");
-        assert!(said.is_none_or(|said| unforeseen[0].as_str().is_some_and(|it| it.contains(said))), "{unforeseen:?}");
-    }
+    let mock = Local::paused("worker-killed");
+    let unforeseen = |to: &str| mock.ask("GET", &format!("/api/timeline?to={to}"), "").1["unforeseen"].clone();
+    assert_eq!(unforeseen("2m"), serde_json::json!([]));
+    let mut session = looked_on(&shipped("alert-flows"), None);
+    session.command(Command::Receivers(Answering::Outside)).expect("it is taken");
+    assert!(session.unforeseen()[0].contains("real receivers"), "{:?}", session.unforeseen());
+    // They are foreseen as the scenario has them.
+    let (foreseen, there) = session.foresight(minute(16)).go(&|| true);
+    assert_eq!((foreseen.to, there.now()), (minute(16), minute(16)));
+    assert!(there.sent().iter().all(|sent| sent.delivery != Delivery::Waiting) && !there.sent().is_empty());
 }
 
 #[test]

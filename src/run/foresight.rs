@@ -1,18 +1,22 @@
 //! What is to come of a session if nobody does anything: lived by a copy of it, its alerts too.
 
+use std::collections::VecDeque;
+
+use super::autoscale::Scaling;
 use super::lived::{AlertBar, Lived, Picture};
 use super::session::{Issued, Session};
 use super::watch::{self, Watching};
 use crate::scenario::Answering;
-use crate::simulator::{Command, Simulation};
+use crate::simulator::{Command, LimitReached, Simulation};
 use crate::time::{Duration, Instant};
 
 /// A copy of a session that can live on while the session itself does.
 #[derive(Debug)]
 pub struct Foresight {
     simulation: Simulation,
-    commands: Vec<Issued>,
+    commands: VecDeque<Issued>,
     watching: Option<Watching>,
+    scaling: Option<Scaling>,
     lived: Lived,
     to: Instant,
 }
@@ -40,13 +44,9 @@ impl Session {
 
     /// What of its future cannot be foreseen, in words.
     pub fn unforeseen(&self) -> Vec<&'static str> {
-        let scales = !self.plan.autoscale.is_empty();
         let outside = self.simulation.answering() != Answering::Scenario;
-        let all = [
-            (scales, "autoscalers decide when their time comes: what they will do is not foreseen"),
-            (outside, "real receivers answer when they are asked: those of the scenario are foreseen in their place"),
-        ];
-        all.iter().filter(|(so, _)| *so).map(|(_, told)| *told).collect()
+        let told = "real receivers answer when they are asked: those of the scenario are foreseen in their place";
+        outside.then_some(told).into_iter().collect()
     }
 
     /// A copy that will live up to an instant.
@@ -62,6 +62,7 @@ impl Session {
         Foresight {
             commands: foreseen.iter().chain(&self.agenda).take_while(|it| it.at <= to).cloned().collect(),
             watching: self.watching.as_ref().filter(|it| it.outbox.is_some()).map(Watching::twin),
+            scaling: self.scaling.as_ref().map(Scaling::twin),
             lived: Lived::from(&simulation, to.since(self.now())),
             simulation,
             to,
@@ -72,26 +73,44 @@ impl Session {
 impl Foresight {
     /// Lives on, as long as `go_on` says so and no limit is reached; the picture tells how far it came.
     pub fn go(mut self, go_on: &dyn Fn() -> bool) -> (Picture, Simulation) {
-        let from = self.simulation.now();
-        for issued in std::mem::take(&mut self.commands).into_iter().map(Some).chain([None]) {
-            let until = issued.as_ref().map_or(self.to, |issued| issued.at);
-            let lived = &mut self.lived;
-            let moved = watch::advance(&mut self.simulation, self.watching.as_mut(), until, &mut |simulation, to| {
-                lived.follow(simulation, to, &mut |_| go_on()).map(|_| ())
-            });
-            let there = moved.is_ok() && self.simulation.now() >= until;
-            let Some(issued) = issued.filter(|_| there) else { break };
+        let (from, calendar) = (self.simulation.now(), self.simulation.calendar());
+        loop {
+            // In the order of a session: autoscalers have their turn before what comes from outside.
+            let turn = self.scaling.as_ref().and_then(Scaling::next);
+            let planned = self.commands.front().map(|it| it.at);
+            let next = turn.into_iter().chain(planned).min().filter(|at| *at <= self.to);
+            let until = next.unwrap_or(self.to);
+            let there = self.move_to(until, go_on).is_ok() && self.simulation.now() >= until;
+            if !there || next.is_none() {
+                break;
+            }
+            let mut commands = Vec::new();
+            if let Some(scaling) = self.scaling.as_mut().filter(|_| turn.is_some_and(|turn| turn <= until)) {
+                let entries = scaling.turns(&self.simulation, self.watching.as_ref(), calendar);
+                commands.extend(entries.into_iter().map(Command::Inject));
+            }
+            commands.extend(self.commands.pop_front_if(|it| it.at <= until).map(|it| it.command));
             // What was done then can be done again.
-            let _ = self.simulation.command(issued.command);
-            if self.simulation.advance(issued.at).is_err() {
+            let done = commands.into_iter().try_for_each(|command| {
+                let _ = self.simulation.command(command);
+                self.simulation.advance(until)
+            });
+            if done.is_err() {
                 break;
             }
         }
         self.lived.notice(&self.simulation);
         let mut picture = self.lived.picture(&self.simulation, from);
-        let calendar = self.simulation.calendar();
         picture.alerts = self.watching.as_ref().map(|watching| watching.bars(&calendar, from));
         (picture, self.simulation)
+    }
+
+    fn move_to(&mut self, until: Instant, go_on: &dyn Fn() -> bool) -> Result<(), LimitReached> {
+        let lived = &mut self.lived;
+        let watching = self.watching.as_mut().or_else(|| self.scaling.as_mut()?.prometheus.as_mut());
+        watch::advance(&mut self.simulation, watching, until, &mut |simulation, to| {
+            lived.follow(simulation, to, &mut |_| go_on()).map(|_| ())
+        })
     }
 }
 

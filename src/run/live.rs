@@ -134,7 +134,7 @@ impl Watching {
             gone: self.gone.clone(),
             sink: None,
             paged: None,
-            outbox: Some(Outbox::default()),
+            outbox: self.outbox.as_ref().map(|_| Outbox::default()),
             over: self.over.clone(),
         }
     }

@@ -39,7 +39,7 @@ pub struct Session {
     /// How it is watched anew after a restart: one that follows a clock.
     pub(super) live: Option<Arc<Watch>>,
     judge: Judge,
-    scaling: Option<Scaling>,
+    pub(super) scaling: Option<Scaling>,
     /// Old happenings make room for new ones.
     endless: bool,
     /// The members' logs are kept.
