@@ -40,7 +40,9 @@ export async function open(browser, mock, { width = 1280, height = 900, colorSch
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"] });
   const page = await context.newPage(), wrong = [], refused = [];
   // What the mock refuses the browser itself writes into the console.
-  const place = text => /status of (400|409|422) /.test(text) ? refused : wrong;
+  const busy = [];
+  // A machine that is slow says so with 503, and is asked again.
+  const place = text => /status of 503 /.test(text) ? busy : /status of (400|409|422) /.test(text) ? refused : wrong;
   page.on("console", message => { if (["error", "warning"].includes(message.type())) place(message.text()).push(message.text()); });
   page.on("pageerror", error => wrong.push(String(error.stack)));
   page.on("request", request => { if (!request.url().startsWith(mock.url) && !request.url().startsWith("data:")) wrong.push("asked " + request.url()); });

@@ -35,7 +35,7 @@ const seconds = async mock => (await state(mock)).seconds;
 
 /** Waits until something is so. */
 async function until(what, is) {
-  for (let tries = 0; tries < 400; tries += 1) {
+  for (let tries = 0; tries < 1200; tries += 1) {
     if (await is()) return;
     await new Promise(done => setTimeout(done, 25));
   }

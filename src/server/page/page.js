@@ -506,7 +506,7 @@ function select(name, seconds) {
 }
 
 /** What a member answers at an instant: its text, or in words that it gives none. */
-async function answer(member, what, seconds) {
+async function answer(member, what, seconds, tries = 5) {
   const lane = picture?.members.find(one => one.name === member), condition = lane && conditionAt(lane, seconds ?? now());
   if (!lane) return { gone: `no member is called ${member}` };
   if (["dead", "starting", "closed", "away"].includes(condition)) return { gone: `no connection, it is ${CONDITIONS[condition]}` };
@@ -516,6 +516,8 @@ async function answer(member, what, seconds) {
     const response = await fetch(`members/${member}/${what}${seconds === null ? "" : "?at=" + instant(seconds)}`, { signal: patience });
     const text = await response.text();
     if (response.headers.get("content-type")?.startsWith("application/problem+json") && [502, 503, 504].includes(response.status)) {
+      // A look far away goes on from where it came to.
+      if (response.status === 503 && tries > 1) return answer(member, what, seconds, tries - 1);
       try { return { gone: JSON.parse(text).detail }; } catch { /* It is the member's own. */ }
     }
     return { status: response.status, text };
