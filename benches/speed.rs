@@ -18,7 +18,7 @@ use common::row;
 use mock_kestra::monitor::read_rules;
 use mock_kestra::profile::Profile;
 use mock_kestra::random::Seed;
-use mock_kestra::run::{Watch, run};
+use mock_kestra::run::{Session, Watch, run};
 use mock_kestra::scenario::{NoFiles, Plan, read};
 use mock_kestra::simulator::Simulation;
 use mock_kestra::time::{Calendar, Duration, Instant};
@@ -30,6 +30,7 @@ fn main() {
     start_up();
     virtual_speed();
     watched();
+    timeline();
     exposition();
     requests();
 }
@@ -48,6 +49,7 @@ fn plan(text: &str) -> Arc<Plan> {
 struct Mock {
     child: Child,
     member: String,
+    control: String,
     first_answer: Span,
 }
 
@@ -72,8 +74,9 @@ impl Mock {
             std::thread::sleep(Span::from_micros(200));
         };
         let member = format!("127.0.0.1:{}", addresses["members"][0]["management"]);
+        let control = addresses["control"].as_str().expect("an address").to_owned();
         get(&member, "/health", "");
-        Mock { child, member, first_answer: begun.elapsed() }
+        Mock { child, member, control, first_answer: begun.elapsed() }
     }
 
     fn resident_kib(&self) -> u64 {
@@ -178,6 +181,50 @@ fn watched() {
     );
 }
 
+/// What the page asks for, of a day of ten members.
+fn timeline() {
+    let plan = plan(include_str!("../scenarios/healthy-cluster.yaml"));
+    let day = Instant::START + Duration::seconds(86_400);
+    let live = |looked_on: bool| {
+        let mut session = Session::new(plan.clone(), Seed(1), Calendar::default()).endless();
+        if looked_on {
+            session.keep_lived(Duration::ZERO);
+        }
+        let begun = Wall::now();
+        session.advance(day).expect("no limit");
+        (begun.elapsed().as_secs_f64(), session)
+    };
+    let (alone, looked_on) = (median(3, || live(false).0), median(3, || live(true).0));
+    row(
+        "a day of 10 members, looked on for the page",
+        format!("{:.0} ms", looked_on * 1e3),
+        format!("{:.2} times the same without it ({:.0} ms)", looked_on / alone, alone * 1e3),
+    );
+    let (_, session) = live(true);
+    let ahead = median(3, || {
+        let begun = Wall::now();
+        black_box(session.foresight(day + Duration::seconds(3_600)).go(&|| true));
+        begun.elapsed().as_secs_f64()
+    });
+    let mock = Mock::start(&["healthy-cluster", "--paused"]);
+    let body = r#"{"at": "24h", "now": true}"#;
+    post(&mock.control, "/api/run-until", body);
+    let ask = |path: &str| {
+        median(9, || {
+            let begun = Wall::now();
+            let answer = get(&mock.control, path, "");
+            assert!(answer.len() > 50_000, "{}", answer.len());
+            begun.elapsed().as_secs_f64()
+        })
+    };
+    let (whole, usual) = (ask("/api/timeline?from=0s&points=720"), ask("/api/timeline?from=0s&points=240"));
+    row(
+        "the page's data for that day, 720 instants",
+        format!("{:.1} ms", whole * 1e3),
+        format!("{:.1} ms with 240; an hour to come takes {:.0} ms", usual * 1e3, ahead * 1e3),
+    );
+}
+
 fn exposition() {
     for version in ["0.20", "1.3", "2.0"] {
         exposition_of(version);
@@ -253,6 +300,16 @@ fn get(address: &str, path: &str, header: &str) -> Vec<u8> {
     stream.read_to_end(&mut answer).expect("read");
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..answer.len().min(200)]));
     answer
+}
+
+fn post(address: &str, path: &str, body: &str) {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let length = body.len();
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+        .expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("read");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 /// A server of this process that answers every request with the same bytes.

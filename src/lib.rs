@@ -203,8 +203,9 @@ pub use promql::{Expression, Semantics};
 pub use random::Seed;
 pub use report::Report;
 pub use run::{
-    ActiveAlert, AlertPath, Change, DueAlert, Explanation, HeardLine, Hearing, PageExplanation, Paging, PartLine,
-    Refused, Remark, Scraping, Session, TriggerHearing, Watch, explain, explain_page, hearing, run,
+    ActiveAlert, AlertBar, AlertPath, Band, Change, Condition, DueAlert, Explanation, Figures, Foresight, HeardLine,
+    Hearing, PageExplanation, Paging, PartLine, Picture, Reading, Refused, Remark, Scraping, Session, TriggerHearing,
+    Watch, explain, explain_page, hearing, run,
 };
 pub use scenario::{
     Answering, FlowFile, Loader, NoFiles, Plan, RealAnswer, TimelineEntry, beside, describe, read as read_scenario,

@@ -245,9 +245,16 @@ fn discovery_metrics_and_page_are_there() {
     assert!(own.contains("mock_kestra_answers_total{code=\"200\",member=\"worker-1\"} 1"), "{own}");
     let page = ask(&mock.control(), "GET", "/", "");
     assert!(page.status == 200 && page.body.contains("<title>mock-kestra</title>"));
+    for (path, kind) in [("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css")] {
+        let file = ask(&mock.control(), "GET", path, "");
+        assert!(file.head.contains(&format!("content-type: {kind}; charset=utf-8\r\n")), "{}", file.head);
+        let policy = file.head.lines().find(|line| line.starts_with("content-security-policy: ")).expect("a policy");
+        assert!(policy.contains("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
+    }
     // It asks for what is new in the journal, and never for all of it again.
-    assert!(page.body.contains("get(\"/api/journal?since=\" + next)"), "{}", page.body);
-    assert!(!page.body.contains("\"/api/journal\")"), "{}", page.body);
+    let script = ask(&mock.control(), "GET", "/page.js", "").body;
+    assert!(script.contains("ask(\"api/journal?since=\" + next)"), "{script}");
+    assert!(!script.contains("\"api/journal\")"), "{script}");
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Surroundings<'_> {
 }
 
 /// The alerts of one rule. Each label set has a number, so that what goes on from one evaluation to the next costs little.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct AlertState {
     /// Numbers of the label sets there were.
     numbers: IndexMap<Labels, usize, FxBuildHasher>,

@@ -65,7 +65,7 @@ pub struct Setup {
 }
 
 /// What is evaluated, and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Monitor {
     groups: Vec<Group>,
     grafana: Vec<GrafanaGroup>,

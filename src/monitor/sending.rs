@@ -61,7 +61,7 @@ impl Sends {
 }
 
 /// What one rule has sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sender {
     who: Sends,
     /// How often the rule is evaluated, in milliseconds.
@@ -72,7 +72,7 @@ pub(super) struct Sender {
     sent: Vec<Sending>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     /// Which of its times it is.
     episode: usize,

@@ -91,7 +91,7 @@ impl Row {
 pub type Vector = Vec<(Labels, f64)>;
 
 /// All series there are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Database {
     series: Vec<Series>,
     by_labels: IndexMap<Labels, u32, FxBuildHasher>,

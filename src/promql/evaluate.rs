@@ -63,7 +63,7 @@ pub(super) struct Window {
 }
 
 /// Evaluates expressions over a database that grows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Evaluator {
     semantics: Semantics,
     /// The step of subqueries that name none, in milliseconds.

@@ -9,7 +9,7 @@ use super::data::{Grid, Row};
 const MOST: usize = 1 << 20;
 
 /// Rows by what they were reckoned from.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Memo {
     /// By the text of the part, which is all that it means: the same words are the same tree.
     rows: BTreeMap<Box<str>, Vec<(Grid, Vec<Row>)>>,

@@ -23,7 +23,7 @@ const PROTOCOLS: &[(&str, &str, bool)] = &[
 ];
 
 /// What a target is asked, and by which connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Asking {
     pub(super) found: Found,
     /// Why a connection fails when no member is behind the address.

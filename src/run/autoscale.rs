@@ -52,6 +52,11 @@ impl Scaling {
         (!all.is_empty()).then(|| Scaling { all, prometheus: Some(own(plan, simulation)) })
     }
 
+    /// Others that go their own way from here on.
+    pub(super) fn twin(&self) -> Scaling {
+        Scaling { all: self.all.clone(), prometheus: self.prometheus.as_ref().map(Watching::twin) }
+    }
+
     /// When one of them has its turn next.
     pub(super) fn next(&self) -> Option<Instant> {
         self.all.iter().map(Autoscaler::next).min()

@@ -3,15 +3,20 @@
 
 use std::collections::VecDeque;
 
+use super::lived::AlertBar;
 use super::paging::{Way, link};
 use super::session::Session;
 use super::watch::{Watch, Watching, instant, milliseconds};
 use crate::monitor::Sending;
 use crate::promql::Grid;
+use crate::report::AlertLine;
 use crate::time::{Calendar, Duration, Instant};
 
 /// Alerts that wait to be posted; of more the oldest are dropped (`--alertmanager.notification-queue-capacity` of Prometheus).
 const QUEUE: usize = 10_000;
+
+/// Alerts that are over and can still be drawn; of more the oldest are forgotten.
+const OVER: usize = 2_000;
 
 /// Old samples and alerts that are over are forgotten this often.
 const FORGETS: Duration = Duration::minutes(1);
@@ -91,8 +96,46 @@ impl Watching {
         }
         if let Some(kept) = self.kept.filter(|_| now >= self.turn) {
             self.turn = now + FORGETS;
+            self.remember_ended(calendar);
             self.monitor.forget_before(milliseconds(calendar, settled.before(kept + Duration::milliseconds(1))));
             self.monitor.forget_ended();
+        }
+    }
+
+    /// Keeps what is told of alerts that are over, for a picture.
+    fn remember_ended(&mut self, calendar: &Calendar) {
+        let ended = self.alerts(calendar).into_iter().filter(|it| it.resolved.is_some()).map(AlertBar::from);
+        for bar in ended {
+            // One that is still sent is there for a while.
+            if !self.over.iter().rev().any(|known| known.is(&bar)) {
+                self.over.push_back(bar);
+            }
+        }
+        while self.over.len() > OVER {
+            self.over.pop_front();
+        }
+    }
+
+    /// Another one that goes its own way from here on: nobody is told of what it finds.
+    pub(super) fn twin(&self) -> Watching {
+        Watching {
+            plain: self.plain,
+            monitor: self.monitor.clone(),
+            lenient: self.lenient,
+            nearest: self.nearest,
+            standings: self.standings,
+            places: self.places.clone(),
+            evaluations: self.evaluations.clone(),
+            grafana: self.grafana.clone(),
+            done: self.done.clone(),
+            kept: self.kept,
+            turn: self.turn,
+            window: self.window,
+            gone: self.gone.clone(),
+            sink: None,
+            paged: None,
+            outbox: self.outbox.as_ref().map(|_| Outbox::default()),
+            over: self.over.clone(),
         }
     }
 
@@ -151,6 +194,20 @@ impl Session {
     pub fn waiting_alerts(&self) -> (usize, u64) {
         let outbox = self.watching.as_ref().and_then(|it| it.outbox.as_ref());
         outbox.map_or((0, 0), |outbox| (outbox.waiting.len(), outbox.dropped))
+    }
+}
+
+impl AlertBar {
+    /// Whether it is the same alert, begun at the same instant.
+    pub(super) fn is(&self, other: &AlertBar) -> bool {
+        (self.pending, &self.alert, &self.labels) == (other.pending, &other.alert, &other.labels)
+    }
+}
+
+impl From<AlertLine> for AlertBar {
+    fn from(line: AlertLine) -> AlertBar {
+        let AlertLine { alert, labels, pending, firing, resolved, .. } = line;
+        AlertBar { alert, labels, pending, firing, resolved }
     }
 }
 

@@ -6,11 +6,13 @@ mod checkpoints;
 mod counted;
 mod ended;
 mod explain;
+mod foresight;
 mod heard;
 mod judge;
 mod known;
 mod kubernetes;
 mod live;
+mod lived;
 mod lives;
 mod locate;
 mod lost;
@@ -42,8 +44,10 @@ use crate::time::{Calendar, Instant};
 
 pub use ended::{Ended, ended};
 pub use explain::{Change, Explanation, PartLine, explain};
+pub use foresight::Foresight;
 pub use heard::{HeardLine, Hearing, TriggerHearing, hearing};
 pub use live::{ActiveAlert, DueAlert};
+pub use lived::{AlertBar, Band, Condition, Figures, Picture, Reading};
 pub use page::{AlertPath, PageExplanation, explain_page};
 pub use paging::Paging;
 #[cfg(feature = "cli")]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::autoscale::{Scaling, is_autoscaled, unread};
 use super::checkpoints::{Checkpoints, advance_in_slices};
 use super::judge::Judge;
+use super::lived::Lived;
 use super::orders::{agenda, order};
 use super::watch::{self, Watch, Watching};
 use super::way::{Passed, Way};
@@ -26,26 +27,28 @@ pub mod limits {
 /// One plan under way. Same plan, seed, calendar and commands give the same bytes of every answer at every instant.
 #[derive(Debug)]
 pub struct Session {
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     seed: Seed,
-    calendar: Calendar,
-    simulation: Simulation,
+    pub(super) calendar: Calendar,
+    pub(super) simulation: Simulation,
     /// What came from outside, in the order it was done.
     commands: Vec<Issued>,
     /// What is still to come, in the order of time.
-    agenda: VecDeque<Issued>,
+    pub(super) agenda: VecDeque<Issued>,
     pub(super) watching: Option<Watching>,
     /// How it is watched anew after a restart: one that follows a clock.
     pub(super) live: Option<Arc<Watch>>,
     judge: Judge,
-    scaling: Option<Scaling>,
+    pub(super) scaling: Option<Scaling>,
     /// Old happenings make room for new ones.
     endless: bool,
     /// The members' logs are kept.
     lines: bool,
     checkpoints: Option<Checkpoints>,
+    /// What it has lived, when somebody wants a picture of it.
+    pub(super) lived: Option<Lived>,
     /// Grows with every command, and with every beginning anew.
-    version: u64,
+    pub(super) version: u64,
 }
 
 /// A command and its instant.
@@ -94,6 +97,7 @@ impl Session {
             watching: None,
             live: None,
             checkpoints: None,
+            lived: None,
             version: 0,
         }
     }
@@ -198,7 +202,11 @@ impl Session {
             Some(watch) => anew.watched(watch),
             None => anew,
         };
+        let looked_on = self.lived.is_some();
         *self = Session { version: self.version + 1, ..anew };
+        if looked_on {
+            self.keep_lived(Instant::START.since(self.simulation.born()));
+        }
     }
 
     /// Moves to `to`, through all events up to and including it, and through what is planned. An instant in the past
@@ -232,15 +240,21 @@ impl Session {
 
     fn go(&mut self, to: Instant) -> Result<(), LimitReached> {
         let commands = self.commands.len();
-        let checkpoints = &mut self.checkpoints;
+        let (checkpoints, lived) = (&mut self.checkpoints, &mut self.lived);
+        let sliced = checkpoints.is_some();
         let watching = self.watching.as_mut().or_else(|| self.scaling.as_mut()?.prometheus.as_mut());
-        watch::advance(&mut self.simulation, watching, to, &mut |simulation, to| match checkpoints {
-            Some(checkpoints) => advance_in_slices(simulation, to, |simulation| {
-                checkpoints.offer(simulation, commands);
+        watch::advance(&mut self.simulation, watching, to, &mut |simulation, to| {
+            let mut each = |simulation: &Simulation| {
+                if let Some(checkpoints) = checkpoints.as_mut() {
+                    checkpoints.offer(simulation, commands);
+                }
                 true
-            })
-            .map(|_| ()),
-            None => simulation.advance(to),
+            };
+            match lived {
+                Some(lived) => lived.follow(simulation, to, &mut each).map(|_| ()),
+                None if sliced => advance_in_slices(simulation, to, each).map(|_| ()),
+                None => simulation.advance(to),
+            }
         })
     }
 

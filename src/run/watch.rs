@@ -2,6 +2,7 @@
 
 use super::asking::{Asking, NoScrape};
 use super::live::Outbox;
+use super::lived::AlertBar;
 use super::locate::Found;
 use super::paging::{Paged, Paging};
 use super::{namespace, targets, turns};
@@ -77,7 +78,7 @@ pub enum Scraping {
 }
 
 /// A target and where it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     asking: Asking,
     /// Host and port, as Prometheus asks them.
@@ -115,11 +116,11 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Watching {
     /// Whether the plan says nothing about how servers are reached.
-    plain: bool,
+    pub(super) plain: bool,
     pub(super) monitor: Monitor,
-    lenient: bool,
-    nearest: bool,
-    standings: bool,
+    pub(super) lenient: bool,
+    pub(super) nearest: bool,
+    pub(super) standings: bool,
     /// By target.
     pub(super) places: Vec<Place>,
     /// By group: its first evaluation.
@@ -136,11 +137,13 @@ pub(super) struct Watching {
     /// Members that relabelling keeps out.
     pub(super) gone: Vec<targets::Gone>,
     /// Whoever takes the samples too.
-    sink: Option<Box<dyn Sink + Send>>,
+    pub(super) sink: Option<Box<dyn Sink + Send>>,
     /// Who is told of the alerts.
     pub(super) paged: Option<Paged>,
     /// What is to be posted, of one that follows a clock.
     pub(super) outbox: Option<Outbox>,
+    /// Alerts that were over before they were forgotten, of one that follows a clock.
+    pub(super) over: std::collections::VecDeque<AlertBar>,
 }
 
 /// How long before the start a Prometheus has watched already, if the cluster is that old.
@@ -285,6 +288,7 @@ impl Watching {
             window: turns::TURN,
             sink: None,
             outbox: watch.live.then(Outbox::default),
+            over: std::collections::VecDeque::new(),
             paged,
             gone,
         }

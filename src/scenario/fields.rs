@@ -146,7 +146,7 @@ pub(super) const AUTOSCALE: &[Field] = &[
 ];
 
 /// Keys of an entry of the timeline beside its fault.
-pub(super) const WHEN: &[Field] = &[
+pub(crate) const WHEN: &[Field] = &[
     Field::new("name", Kind::Text, "worker-oom", "To refer to it."),
     Field::new("at", DURATION, "10m", "When it begins, from the start."),
     Field::new("for", DURATION, "2m", "After this it ends by itself."),

@@ -31,7 +31,11 @@ pub use expectation::*;
 pub(crate) use faults::ROLES;
 #[cfg(feature = "internals")]
 pub use faults::faults_table;
+#[cfg(feature = "server")]
+pub use faults::{AIMS, fault_rows};
 pub use faults::{Amount, DatabaseFault, Fault, FaultKind, Lasts, Target};
+#[cfg(feature = "server")]
+pub(crate) use fields::WHEN;
 #[cfg(feature = "server")]
 pub use fields::fault_schema;
 pub use fields::schema;

@@ -363,7 +363,8 @@ impl World {
         let members = session.plan().cluster.members.len();
         let remembered = (0..members).map(|_| Remembered::default()).collect();
         // Nobody knows how long it is served.
-        let session = session.endless().with_lines();
+        let mut session = session.endless().with_lines();
+        session.keep_lived(Instant::START.since(session.now()));
         // A session that somebody has moved already goes on from there.
         let now = session.now().max(Instant::START);
         clock.jump(now);

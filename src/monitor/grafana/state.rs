@@ -9,7 +9,7 @@ use crate::monitor::sending::Sender;
 use crate::promql::Labels;
 
 /// All instances of one rule.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::monitor) struct States {
     instances: BTreeMap<Labels, Instance>,
     episodes: Vec<Episode>,

@@ -289,6 +289,57 @@ pub(super) fn example(keys: &[&str], plan: &Plan) -> String {
     example.to_string()
 }
 
+#[cfg(feature = "server")]
+/// What there is to say of each fault to somebody who fills in a form: its row, its keys with their schemas, and an example
+/// that can be done to the cluster of a plan.
+pub fn fault_rows(plan: &Plan) -> Vec<Json> {
+    let told = |field: &Field| {
+        json!({
+            "key": field.key,
+            "required": field.required,
+            "doc": field.doc,
+            "example": field.example,
+            "schema": field.kind.schema(),
+        })
+    };
+    let row = |row: &Row| {
+        // That of a role stands beside it.
+        let beside = super::fields::WHEN.iter().filter(|it| row.aim == Aim::Role && it.key == Unit::Members.key());
+        let beside: Vec<Json> = beside.map(|field| told(&Field { required: true, ..*field })).collect();
+        json!({
+            "keyword": row.keyword,
+            "doc": row.doc,
+            "target": row.aim.word(),
+            "lasts": row.lasts != Lasts::No,
+            "value": row.field().kind.schema(),
+            "fields": row.fields.iter().map(told).collect::<Vec<_>>(),
+            "beside": beside,
+            "example": row.example_for(plan),
+        })
+    };
+    ROWS.iter().map(row).collect()
+}
+
+#[cfg(feature = "server")]
+/// What a fault may be done to, in a word.
+pub const AIMS: &[&str] = &["members", "database", "flow", "tasks", "receiver", "role", "queue", "tables"];
+
+#[cfg(feature = "server")]
+impl Aim {
+    const fn word(self) -> &'static str {
+        match self {
+            Aim::Members => "members",
+            Aim::Database => "database",
+            Aim::Flow => "flow",
+            Aim::Tasks => "tasks",
+            Aim::Receiver => "receiver",
+            Aim::Role => "role",
+            Aim::Queue => "queue",
+            Aim::Tables => "tables",
+        }
+    }
+}
+
 /// Roles by their names.
 pub(crate) const ROLES: &[&str] = &{
     let mut names = [""; Role::ALL.len()];

@@ -12,7 +12,9 @@ mod members;
 mod notifications;
 mod openapi;
 mod operations;
+mod page;
 mod problem;
+mod timeline;
 mod visitors;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -362,8 +364,4 @@ async fn discovery(State(shared): App, headers: HeaderMap) -> Answered<Json<Valu
 async fn own_metrics(State(shared): App) -> Answered<Response> {
     let text = shared.metrics.text(&*shared.world()?);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
-}
-
-async fn page() -> Html<&'static str> {
-    Html(include_str!("../page.html"))
 }

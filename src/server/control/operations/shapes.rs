@@ -4,7 +4,8 @@ use super::Form;
 use crate::document::{Field, Kind};
 use crate::flow::State;
 use crate::notify::CHANNELS;
-use crate::scenario::{DURATION, ENDS, HAPPENINGS, ROLES};
+use crate::run::Condition;
+use crate::scenario::{AIMS, DURATION, ENDS, HAPPENINGS, ROLES};
 
 const TEXT: Kind = Kind::String;
 const OR_NONE: Kind = Kind::AnyOf(&[Kind::String, Kind::Null]);
@@ -307,3 +308,127 @@ const TARGET: &[Field] = &[
 pub(super) const TARGETS: Kind = Kind::List(&Kind::Object(TARGET));
 
 pub(super) const HEALTH: Kind = Kind::Object(&[Field::required("status", Kind::Choice(&["UP"]), "UP", "It is well.")]);
+
+const SECONDS: Kind = Kind::Number;
+const SECONDS_OR_NONE: Kind = Kind::AnyOf(&[Kind::Number, Kind::Null]);
+const WHOLES: Kind = Kind::List(&Kind::Whole);
+
+const SPAN: &[Field] = &[
+    Field::required("at", SECONDS, "600", "From when on, in seconds."),
+    Field::required("condition", Kind::Choice(Condition::WORDS), "serving", "In which condition it was."),
+];
+
+const LANE: &[Field] = &[
+    Field::required("name", TEXT, "worker-1", "The member."),
+    Field::required("role", ROLE, "worker", "Its role."),
+    Field::required("threads", Kind::Whole, "8", "Threads of its worker."),
+    Field::required("heap", Kind::Whole, "1073741824", "Bytes of its heap at most."),
+    Field::required(
+        "spans",
+        Kind::List(&Kind::Object(SPAN)),
+        "[]",
+        "Its conditions; the first may begin before `from`.",
+    ),
+];
+
+const BAND: &[Field] = &[
+    NAME,
+    WHAT,
+    Field::required("from", SECONDS, "600", "When it began, in seconds."),
+    Field::required("to", SECONDS_OR_NONE, "720", "When it ended; null while it is in force."),
+];
+
+const BAR: &[Field] = &[
+    Field::required("alert", TEXT, "KestraDown", "Its name."),
+    Field::required("labels", TEXTS, "{ role: worker }", "Its labels."),
+    Field::required("pending", SECONDS, "616", "When its condition began to hold, in seconds."),
+    Field::required("firing", SECONDS_OR_NONE, "676", "When it fired."),
+    Field::required("resolved", SECONDS_OR_NONE, "736", "When it ended; null while it is active."),
+];
+
+const MARK: &[Field] = &[
+    Field::required("number", Kind::Whole, "0", "Its number in /api/notifications."),
+    Field::required("at", SECONDS, "600", "When it was sent, in seconds."),
+    Field::required("flow", OR_NONE, "company.alerts.tell", "The flow that sent it."),
+    Field::required("channel", Kind::AnyOf(&[Kind::Choice(CHANNELS), Kind::Null]), "slack", "How it goes."),
+    Field::required("to", TEXT, "***", "Where it goes, secrets as stars."),
+    Field::required(
+        "delivery",
+        Kind::Choice(&["taken", "lost", "failed", "not-simulated", "waiting"]),
+        "taken",
+        "What became of it.",
+    ),
+];
+
+const OF_MEMBER: &[Field] = &[
+    Field::required("running", WHOLES, "[]", "Jobs that run in its worker."),
+    Field::required("pending", WHOLES, "[]", "Jobs that wait in it."),
+    Field::required("pool", WHOLES, "[]", "Connections of its pool in use."),
+    Field::required("heap", WHOLES, "[]", "Bytes of its heap that are used."),
+];
+
+const FIGURES: &[Field] = &[
+    Field::required("at", Kind::List(&SECONDS), "[]", "When, in seconds."),
+    Field::required("created", WHOLES, "[]", "Executions created since the birth of the cluster."),
+    Field::required("ended", WHOLES, "[]", "Those that ended."),
+    Field::required("failed", WHOLES, "[]", "Of these, those that FAILED."),
+    Field::required("queued", WHOLES, "[]", "Jobs that wait in the queue."),
+    Field::required("members", Kind::List(&Kind::Object(OF_MEMBER)), "[]", "Figures of each member."),
+];
+
+pub(super) const TIMELINE: Kind = Kind::Object(&[
+    Field::required("resets", Kind::Whole, "0", RESETS),
+    Field::required("version", Kind::Whole, "3", "It changes with whatever makes another future."),
+    Field::required("now", SECONDS, "605", "Where the session is: what is later is computed on a copy."),
+    Field::required("from", SECONDS, "0", "From here on, in seconds since the start."),
+    Field::required("to", SECONDS, "1800", "Up to here."),
+    Field::required("begins", SECONDS, "-600", "Where that begins which is kept."),
+    Field::required("unforeseen", Kind::List(&TEXT), "[]", "What of the future cannot be foreseen."),
+    Field::required("members", Kind::List(&Kind::Object(LANE)), "[]", "The members."),
+    Field::required("faults", Kind::List(&Kind::Object(BAND)), "[]", "Faults that were in force."),
+    Field::required(
+        "alerts",
+        Kind::AnyOf(&[Kind::List(&Kind::Object(BAR)), Kind::Null]),
+        "[]",
+        "Alerts that were pending or fired; null without `serve --rules`.",
+    ),
+    Field::required(
+        "notifications",
+        Kind::List(&Kind::Object(MARK)),
+        "[]",
+        "What notification tasks sent, the last 500.",
+    ),
+    Field::required("figures", Kind::Object(FIGURES), "{}", "Figures, one list each, in the order of time."),
+]);
+
+const KEY: &[Field] = &[
+    Field::required("key", TEXT, "share", "The key."),
+    Field::required("required", Kind::Bool, "true", "Whether it must be there."),
+    Field::required("doc", TEXT, "So many fail.", "What it means."),
+    Field::required("example", TEXT, "50%", "An example."),
+    Field::required("schema", Kind::MapOf(&Kind::Any), "{}", "What may stand there, as JSON schema."),
+];
+
+const ROW: &[Field] = &[
+    Field::required("keyword", TEXT, "kill", "Its key in an entry of a timeline."),
+    Field::required("doc", TEXT, "SIGKILL", "What it does."),
+    Field::required("target", Kind::Choice(AIMS), "members", "What it is done to."),
+    Field::required("lasts", Kind::Bool, "true", "Whether `for` means something."),
+    Field::required("value", Kind::MapOf(&Kind::Any), "{}", "Its value, as JSON schema."),
+    Field::required("fields", Kind::List(&Kind::Object(KEY)), "[]", "Keys of its value; none when a target is all."),
+    Field::required("beside", Kind::List(&Kind::Object(KEY)), "[]", "Keys that stand beside it."),
+    Field::required("example", Kind::Any, "worker-1", "A value that can be done to this cluster."),
+];
+
+const OF_TIME: &[Field] = &[
+    Field::required("key", TEXT, "for", "The key."),
+    Field::required("doc", TEXT, "After this it ends by itself.", "What it means."),
+    Field::required("example", TEXT, "2m", "An example."),
+];
+
+pub(super) const FAULT_KINDS: Kind = Kind::Object(&[
+    Field::required("kinds", Kind::List(&Kind::Object(ROW)), "[]", "The faults."),
+    Field::required("when", Kind::List(&Kind::Object(OF_TIME)), "[]", "Keys that any may have."),
+    Field::required("members", Kind::List(&TEXT), "[]", "The members of this cluster."),
+    Field::required("flows", Kind::List(&TEXT), "[]", "Its flows."),
+]);

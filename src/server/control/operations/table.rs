@@ -1,7 +1,7 @@
 //! The table itself.
 
-use super::super::{alerts, events, executions, faults, jump, lines, members, notifications, openapi};
-use super::super::{discovery, health, journal, own_metrics, page, pause, reset, resume, saved, speed, state};
+use super::super::{alerts, events, executions, faults, jump, lines, members, notifications, openapi, page, timeline};
+use super::super::{discovery, health, journal, own_metrics, pause, reset, resume, saved, speed, state};
 use super::shapes as is;
 use super::{Content, Operation, Takes, Told, Verb, problem};
 use crate::document::{Field, Kind};
@@ -75,9 +75,25 @@ pub(in crate::server::control) static OPERATIONS: &[Operation] = &[
     Operation {
         path: "/",
         name: "page",
-        summary: "A page that shows the cluster and has buttons.",
+        summary: "A page that shows the cluster over time and has buttons.",
         own: &[text(&["text/html; charset=utf-8"], "The page.")],
-        serve: |verb| verb.at(page),
+        serve: |verb| verb.at(page::html),
+        ..READ
+    },
+    Operation {
+        path: "/page.js",
+        name: "pageScript",
+        summary: "The page's script.",
+        own: &[text(&["text/javascript; charset=utf-8"], "The script.")],
+        serve: |verb| verb.at(page::script),
+        ..READ
+    },
+    Operation {
+        path: "/page.css",
+        name: "pageStyle",
+        summary: "The page's style.",
+        own: &[text(&["text/css; charset=utf-8"], "The style.")],
+        serve: |verb| verb.at(page::style),
         ..READ
     },
     Operation {
@@ -99,6 +115,31 @@ pub(in crate::server::control) static OPERATIONS: &[Operation] = &[
             problem(503, "The instant is too far away for one request: ask again. Or the model has panicked."),
         ],
         serve: |verb| verb.at(state),
+        ..READ
+    },
+    Operation {
+        path: "/api/timeline",
+        name: "timeline",
+        summary: "Members, faults, alerts, notifications and figures over time: what was lived, and what is to come of it.",
+        query: &[
+            Field::new("from", DURATION, "5m", "From this instant on; the last hour when left out."),
+            Field::new("to", DURATION, "45m", "Up to this one, at most 24h ahead; now when left out."),
+            Field::new("points", Kind::Whole, "240", "So many figures at most, 2 to 720."),
+        ],
+        own: &[
+            json(200, &is::TIMELINE, "The picture; its `to` is earlier where there was no time for more."),
+            GIVEN_UP,
+            problem(503, "Others look ahead already: ask again. Or the model has panicked."),
+        ],
+        serve: |verb| verb.at(timeline::draw),
+        ..READ
+    },
+    Operation {
+        path: "/api/fault-kinds",
+        name: "faultKinds",
+        summary: "The faults there are, with the keys of each: what a form is made from.",
+        own: &[json(200, &is::FAULT_KINDS, "The faults."), BROKEN],
+        serve: |verb| verb.at(page::fault_kinds),
         ..READ
     },
     Operation {

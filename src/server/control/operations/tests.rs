@@ -16,7 +16,7 @@ fn method(verb: Verb) -> &'static str {
 
 /// What is told elsewhere, or by a row of its own.
 fn is_apart(operation: &Operation) -> bool {
-    matches!(operation.path, "/" | "/health") || operation.verb == Verb::Any
+    matches!(operation.path, "/" | "/page.js" | "/page.css" | "/health") || operation.verb == Verb::Any
 }
 
 #[test]
