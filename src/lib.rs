@@ -106,6 +106,8 @@ mod document;
 pub mod execution;
 #[cfg(not(feature = "internals"))]
 mod execution;
+#[cfg(feature = "server")]
+mod files;
 #[cfg(feature = "internals")]
 pub mod flow;
 #[cfg(not(feature = "internals"))]
@@ -134,6 +136,8 @@ mod management;
 pub mod metrics;
 #[cfg(not(feature = "internals"))]
 mod metrics;
+#[cfg(feature = "server")]
+mod mock;
 #[cfg(feature = "internals")]
 pub mod monitor;
 #[cfg(not(feature = "internals"))]
@@ -209,6 +213,8 @@ pub use simulator::{
 };
 pub use time::{Calendar, Duration, Instant};
 
+#[cfg(feature = "server")]
+pub use mock::{MockBuilder, MockError, MockKestra, Until};
 #[cfg(feature = "server")]
 pub use server::{
     Addresses, Alertmanager, Clock, Detail, Hand, LostLog, MailServer, MemberAddress, Options, Receiver, RequestLog,

@@ -31,9 +31,9 @@ pub struct Session {
     calendar: Calendar,
     simulation: Simulation,
     /// What came from outside, in the order it was done.
-    commands: Vec<Issued>,
+    pub(super) commands: Vec<Issued>,
     /// What is still to come, in the order of time.
-    agenda: VecDeque<Issued>,
+    pub(super) agenda: VecDeque<Issued>,
     pub(super) watching: Option<Watching>,
     /// How it is watched anew after a restart: one that follows a clock.
     pub(super) live: Option<Arc<Watch>>,
@@ -550,7 +550,7 @@ impl Session {
 }
 
 /// The fault that a command injects.
-fn injected(issued: &Issued) -> Option<&TimelineEntry> {
+pub(super) fn injected(issued: &Issued) -> Option<&TimelineEntry> {
     match &issued.command {
         Command::Inject(entry) => Some(entry),
         _ => None,

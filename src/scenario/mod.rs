@@ -41,9 +41,11 @@ pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
 pub use read::input_words;
-pub use read::{FlowFile, Loader, NoFiles, beside, read, read_fault, trigger_dialect};
 #[cfg(feature = "cli")]
-pub use read::{missing_secrets, read_as, refused_triggers};
+pub use read::refused_triggers;
+pub use read::{FlowFile, Loader, NoFiles, beside, read, read_fault, trigger_dialect};
+#[cfg(feature = "server")]
+pub use read::{missing_secrets, read_as};
 pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;

@@ -35,7 +35,7 @@ use work::{
 #[cfg(feature = "cli")]
 pub use flows::refused_triggers;
 pub use flows::{input_words, trigger_dialect};
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 pub use traps::missing_secrets;
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
@@ -101,7 +101,7 @@ pub fn read(file_name: &str, text: &str, loader: &dyn Loader) -> (Option<Plan>, 
 }
 
 /// The same with a version of Kestra, whichever it names.
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 pub fn read_as(
     file_name: &str,
     text: &str,

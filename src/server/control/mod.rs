@@ -4,7 +4,7 @@ mod alerts;
 mod body;
 mod events;
 mod executions;
-mod faults;
+pub(super) mod faults;
 mod host;
 mod jump;
 mod lines;
@@ -33,10 +33,12 @@ use crate::simulator::{JournalEntry, Port, Simulation};
 use crate::time::{Duration, Instant};
 use body::{Content, field, keys};
 pub(super) use events::LISTENERS;
+pub(super) use executions::execute;
+pub(super) use jump::{Work, go_there};
 #[cfg(any(feature = "cli", feature = "internals"))]
 pub use openapi::openapi;
 use operations::shapes;
-use problem::{Answered, Refusal};
+pub(super) use problem::{Answered, Refusal};
 
 /// Bytes of a request body.
 const MAX_BODY: usize = 1 << 20;
@@ -199,7 +201,7 @@ async fn at_instant<T: Send + 'static>(
     // A look far away is work for minutes: whoever asks is answered in time, and a few at a time are enough.
     let end = Deadline::after(LOOKS);
     let given_up = |()| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
-    let work = jump::Work::default();
+    let work = Work::default();
     let gone = work.watch();
     let turn = tokio::time::timeout_at(end.instant(), shared.looks.clone().acquire_owned()).await;
     let busy = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "others look at other instants", "ask again");
