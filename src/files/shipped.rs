@@ -4,6 +4,7 @@
 #[derive(Debug)]
 pub(crate) struct Shipped {
     /// What kind of failures it is of: the name of its folder, unless it lies beside those.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only whoever lists them asks for it"))]
     pub(crate) family: &'static str,
     pub(crate) name: &'static str,
     pub(crate) text: &'static str,

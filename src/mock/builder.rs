@@ -162,6 +162,8 @@ impl MockBuilder {
         };
         let running = server::start(session, self.options, self.clock.unwrap_or_else(by_hand))?;
         let core = Core { inside: running.inside(), plan, watch };
+        // What boots is refused from the beginning.
+        core.inside.settle();
         Ok(MockKestra::new(running, core, warnings, self.verifies))
     }
 

@@ -54,12 +54,19 @@ impl Inside {
 
     /// Ends a fault.
     pub(crate) fn clear(&self, name: &str) -> Result<(), Denied> {
-        told(faults::end(&self.0, name))
+        let ended = told(faults::end(&self.0, name));
+        self.settle();
+        ended
     }
 
     /// Starts an execution: its id.
     pub(crate) fn execute(&self, flow: &str, origin: Origin) -> Result<String, Denied> {
         told(super::control::execute(&self.0, flow, origin))
+    }
+
+    /// Waits until every port is open or closed as its member is now.
+    pub(crate) fn settle(&self) {
+        self.0.settle_doors();
     }
 
     /// The session as it is, caught up with the clock.

@@ -215,7 +215,7 @@ fn taken(shared: &Shared, body: &[u8]) -> Answered<Value> {
 /// Takes a fault, if it can be done: its name, and what is told of it.
 pub(in crate::server) fn take(shared: &Shared, body: &[u8]) -> Answered<(String, Value)> {
     let Asked { mut entry, named, now } = read(shared, body)?;
-    shared.change(|world| {
+    let taken = shared.change(|world| {
         let session = &mut world.session;
         if now {
             entry.at = session.now();
@@ -238,7 +238,9 @@ pub(in crate::server) fn take(shared: &Shared, body: &[u8]) -> Answered<(String,
         let answer = accepted(&entry, session);
         session.inject(entry)?;
         Ok((free, answer))
-    })?
+    })?;
+    shared.settle_doors();
+    taken
 }
 
 /// What is wrong with a fault, and a body that would be taken.

@@ -117,6 +117,8 @@ fn go(shared: &Shared, to: Instant, (ended, pauses): (u64, bool), gone: &dyn Fn(
                 let advice = "nothing moves any more; POST /api/reset begins anew";
                 return Err(Refusal::new(StatusCode::CONFLICT, limit, advice));
             }
+            // Who asks a member next finds its port as it is now.
+            shared.settle_doors();
             return Ok(());
         }
     }

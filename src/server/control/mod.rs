@@ -16,7 +16,6 @@ mod problem;
 mod visitors;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request as HttpRequest, State};
@@ -27,6 +26,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::clock::{Deadline, SPEEDS};
+use super::listener::DoorSign;
 use super::world::{Shared, World};
 use crate::scenario::{self, Plan};
 use crate::simulator::{JournalEntry, Port, Simulation};
@@ -170,8 +170,8 @@ fn whole_state(shared: &Shared, world: &World) -> Value {
         "behind": world.behind,
         "lost": world.lost.rounded().to_string(),
     });
-    for (member, taken) in shared.taken.iter().enumerate() {
-        if taken.iter().any(|taken| taken.load(Ordering::Relaxed)) {
+    for (member, doors) in shared.doors.iter().enumerate() {
+        if doors.iter().any(DoorSign::is_lost) {
             state["members"][member]["port"] = json!("taken by another process");
         }
     }
