@@ -10,6 +10,7 @@ mod beside;
 mod check;
 mod explain;
 mod fuzz;
+mod github;
 mod healthcheck;
 mod history;
 mod judge;
@@ -17,6 +18,7 @@ mod lab;
 mod load;
 mod logs;
 mod matrix;
+mod places;
 mod rules;
 mod sensitivity;
 mod serve;
@@ -341,6 +343,12 @@ fn to_terminal(text: &str) {
     if out.is_terminal() {
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
+}
+
+/// Adds a text to the end of a file, which may be there or not.
+fn append(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::File::options().append(true).create(true).open(path)?;
+    file.write_all(plain(text).as_bytes())
 }
 
 /// Writes a file that is not there yet.

@@ -1,6 +1,7 @@
 //! What a run found, as text and JSON: the event timeline, what is true at its end, and what Kestra's counters say of it.
 
 pub(crate) mod junit;
+mod markdown;
 mod paging;
 mod rules;
 mod tables;
@@ -11,6 +12,9 @@ use std::fmt::Write;
 use serde::Serialize;
 
 pub use junit::junit;
+pub(crate) use markdown::escape as markdown_cell;
+#[cfg(feature = "cli")]
+pub(crate) use markdown::{markdown, verdicts};
 pub(crate) use paging::named as named_alert;
 pub use paging::{PageLine, PagedLine, Paging, WithheldLine};
 pub use rules::{

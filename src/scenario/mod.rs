@@ -41,9 +41,9 @@ pub use plan::*;
 #[cfg(feature = "server")]
 pub use read::fault_example;
 pub use read::input_words;
-#[cfg(feature = "cli")]
-pub use read::refused_triggers;
 pub use read::{FlowFile, Loader, NoFiles, beside, read, read_fault, trigger_dialect};
+#[cfg(feature = "cli")]
+pub use read::{expectation_places, refused_triggers};
 #[cfg(feature = "server")]
 pub use read::{missing_secrets, read_as};
 pub use receivers::{Answer, ReceiverName, Secrets};

@@ -127,6 +127,17 @@ fn read_text(
     (plan.filter(|_| !failed), reading.finish())
 }
 
+/// Where each expectation of a scenario stands, in the order of its plan, those of a scenario that it extends included.
+#[cfg(feature = "cli")]
+pub fn expectation_places(file_name: &str, text: &str, loader: &dyn Loader) -> Vec<Place> {
+    let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
+    let root = load(&source, loader, &mut Reading::default(), 0);
+    let Some(Value::Mapping(entries)) = root.map(|root| root.value) else { return Vec::new() };
+    let expect = entries.into_iter().find(|entry| entry.key == "expect").map(|entry| entry.value.value);
+    let Some(Value::Sequence(items)) = expect else { return Vec::new() };
+    items.into_iter().map(|item| item.place.first_line()).collect()
+}
+
 /// Reads a fault from the body of a request, JSON or YAML: an entry of the timeline, in which `at` may be left out and
 /// then is `now`. Whether `at` is past is not judged here.
 ///
