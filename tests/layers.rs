@@ -123,6 +123,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("webpki_roots", &["server"]),
     ("prometheus", &["server"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("snap", &["history"]),
     ("glob", &["files", "cli"]),
     ("granit_parser", &["document"]),

@@ -22,6 +22,7 @@ mod places;
 mod rules;
 mod sensitivity;
 mod serve;
+mod shell;
 mod simulate;
 mod told;
 mod watched;
@@ -104,6 +105,11 @@ enum Command {
     Schema,
     /// Print the OpenAPI document of the control port
     Openapi,
+    /// Print what completes commands and options in a shell
+    #[command(after_help = shell::EXAMPLES)]
+    Completions(shell::Completions),
+    /// Print the manual page, or write those of all commands
+    Man(shell::Man),
     /// Ask a server for its health; exit code 0 when it is well
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -175,6 +181,8 @@ fn run(command: Command) -> Exit {
             print(crate::server::openapi());
             Exit::Ok
         }
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
     }
 }
