@@ -91,6 +91,48 @@ fn what_is_not_met_and_what_judges_nothing_is_shown_beside_its_line() {
 }
 
 #[test]
+fn a_rule_is_found_in_its_group_in_manifests_and_in_texts_within_them() {
+    let folder = workspace();
+    let dead = |alert: &str, expr: &str| format!("{{ alert: {alert}, expr: {expr} }}");
+    let (mine, other) = (dead("Same", "no_such_metric"), dead("Same", "up == 5"));
+    let files = [
+        // The second of the same name.
+        (
+            "groups.yml",
+            format!("groups:\n  - name: a\n    rules:\n      - {other}\n  - name: b\n    rules:\n      - {mine}\n"),
+            7,
+        ),
+        (
+            "manifest.yml",
+            format!(
+                "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {{ name: x }}\nspec:\n  groups:\n  - \
+                 name: a\n    rules:\n    - {mine}\n"
+            ),
+            8,
+        ),
+        (
+            "map.yml",
+            format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: x }}\ndata:\n  rules.yml: |\n    groups:\n    - name: \
+                 a\n      rules:\n      - {mine}\n"
+            ),
+            9,
+        ),
+    ];
+    for (name, text, line) in files {
+        std::fs::write(folder.join("alerts").join(name), text).unwrap();
+        let (code, out, err) = within(&folder, &["test", "--format", "github", "idle", "--rules", name]);
+        assert_eq!(code, Some(0), "{name}: {err}");
+        let begin = format!("::warning file=alerts/{name},line={line},");
+        assert!(commands(&out).iter().any(|it| it.starts_with(&begin)), "{begin} in {:?}", commands(&out));
+    }
+    // An expectation that is not the file's own stands where it stands.
+    std::fs::write(folder.join("more.yaml"), "name: more\nextends: mine.yaml\n").unwrap();
+    let (_, out, _) = within(&folder, &["test", "--format", "github", "../more.yaml", "--rules", "rules.yml"]);
+    assert!(commands(&out)[0].starts_with("::error file=mine.yaml,line=7,"), "{:?}", commands(&out));
+}
+
+#[test]
 fn what_cannot_be_read_is_shown_beside_its_line() {
     let folder = workspace();
     std::fs::write(

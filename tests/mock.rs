@@ -66,7 +66,7 @@ fn said(panic: Box<dyn std::any::Any + Send>) -> String {
 }
 
 fn told(result: Result<MockKestra, MockError>) -> String {
-    result.err().expect("a mistake").to_string()
+    result.expect_err("a mistake").to_string()
 }
 
 #[test]

@@ -55,6 +55,30 @@ pub use until::Until;
 /// [`run_until_async`](MockKestra::run_until_async) and [`verify_async`](MockKestra::verify_async) do not block; all else is
 /// over in a moment and may be called there as it is. Where a receiver of messages lives in the same runtime, time must be moved
 /// by these: whoever moves it waits for the receiver's answers.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mock_kestra::{MockKestra, Until};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(async {
+/// let scenario = "
+/// name: nightly
+/// flows:
+///   - id: load
+///     namespace: company.team
+///     inputs: [ { id: day, type: STRING } ]
+///     tasks: [ { id: work, type: io.kestra.plugin.scripts.shell.Commands } ]
+/// behaviour: [ { flow: load, duration: 30s } ]
+/// ";
+/// let mock = MockKestra::builder().scenario_text(scenario).start_async().await?;
+/// let id = mock.execute_with("load", &std::collections::BTreeMap::from([("day", "monday")]), &[("team", "a")])?;
+/// mock.advance_async(Duration::from_secs(5)).await?;
+/// assert_eq!(mock.execution_state(&id)?, "RUNNING");
+/// mock.run_until_async(Until::execution_ends(&id).within(Duration::from_secs(60))).await?;
+/// assert_eq!(mock.execution_state(&id)?, "SUCCESS");
+/// # Ok::<(), mock_kestra::MockError>(()) }).expect("it goes");
+/// ```
 #[derive(Debug)]
 pub struct MockKestra {
     running: Running,
