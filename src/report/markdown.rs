@@ -1,6 +1,7 @@
 //! Reports as Markdown: the summary of a job.
 
 use super::Report;
+use super::cells::escape;
 use super::rules::{RuleState, over_runs};
 
 /// Reports of several scenarios, `seeds` of each, for the summary of a job: a row for each scenario, then what is not met, what
@@ -79,30 +80,4 @@ pub(crate) fn verdicts(runs: &[Report]) -> Vec<Over<'_>> {
         all.push(Over { scenario: &first.scenario, expectation: &verdict.expectation, met, seen });
     }
     all
-}
-
-/// Text that stays text in a cell of a table.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' => out.push(' '),
-            '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '~' => {
-                out.push('\\');
-                out.push(c);
-            }
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escape;
-
-    #[test]
-    fn nothing_in_a_cell_is_read_as_markdown() {
-        assert_eq!(escape("a|b\nc <d> `e` [f]"), "a\\|b c \\<d\\> \\`e\\` \\[f\\]");
-    }
 }

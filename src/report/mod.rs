@@ -1,6 +1,8 @@
 //! What a run found, as text and JSON: the event timeline, what is true at its end, and what Kestra's counters say of it.
 
+mod cells;
 pub(crate) mod junit;
+#[cfg(feature = "cli")]
 mod markdown;
 mod paging;
 mod rules;
@@ -11,8 +13,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+pub(crate) use cells::escape as markdown_cell;
 pub use junit::junit;
-pub(crate) use markdown::escape as markdown_cell;
 #[cfg(feature = "cli")]
 pub(crate) use markdown::{markdown, verdicts};
 pub(crate) use paging::named as named_alert;
