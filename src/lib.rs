@@ -17,7 +17,8 @@
 //! text format, `management` the pure functions that answer requests. `monitor` is a Prometheus in virtual time: it sees
 //! scraped samples only, and evaluates rules with `promql`. `run` runs a plan to its end and gives a [`report`]; `lab` learns
 //! from many runs; `history` carries what a Prometheus would have stored to another one; `server` puts it on sockets at the
-//! pace of a clock; `cli` is the command line. `document` reads YAML with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
+//! pace of a clock; `mock` is a server that belongs to a test in Rust; `files` has what ships, and reads what others wrote; `cli`
+//! is the command line. `document` reads YAML with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
 //!
 //! # Invariants
 //!
@@ -31,6 +32,26 @@
 //! 7. Every bad input gets a pointed error, several at once; nothing is half applied; nothing panics.
 //! 8. Everything is bounded, and the bounds are named: `simulator::limits`, `scenario::limits`, `document::limits`,
 //!    `pebble::limits`.
+//!
+//! # In a test
+//!
+//! With the feature `server` a `MockKestra` is a whole cluster on ports of its own, which the test moves, breaks and asks:
+//!
+//! ```
+//! # #[cfg(feature = "server")] {
+//! use std::time::Duration;
+//!
+//! use mock_kestra::{MockKestra, Until};
+//!
+//! let mock = MockKestra::builder().scenario("worker-killed").seed(7).start()?;
+//! mock.advance(Duration::from_secs(120))?;
+//! mock.inject("{ kill: executor-1, for: 5m }")?;
+//! mock.run_until(Until::alert_fires("KestraDown"))?;
+//! assert!(mock.alerts()?.iter().any(|alert| alert.labels.contains(&("role".into(), "executor".into()))));
+//! # mock.verify()?;
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # The smallest embedding
 //!
@@ -92,7 +113,7 @@
 //! # Features
 //!
 //! - `cli` (default): the command line, and all the rest.
-//! - `server`: ports; brings axum and tokio. Without it a library user has neither.
+//! - `server`: ports and `MockKestra`; brings axum and tokio. Without it a library user has neither.
 //! - `internals`: the modules of the picture become public, for this crate's own tests and benches. No promise is made of
 //!   them; the doc of this crate with their insides is `cargo doc --features internals`.
 
@@ -110,6 +131,8 @@ mod document;
 pub mod execution;
 #[cfg(not(feature = "internals"))]
 mod execution;
+#[cfg(feature = "server")]
+mod files;
 #[cfg(feature = "internals")]
 pub mod flow;
 #[cfg(not(feature = "internals"))]
@@ -138,6 +161,8 @@ mod management;
 pub mod metrics;
 #[cfg(not(feature = "internals"))]
 mod metrics;
+#[cfg(feature = "server")]
+mod mock;
 #[cfg(feature = "internals")]
 pub mod monitor;
 #[cfg(not(feature = "internals"))]
@@ -217,6 +242,8 @@ pub use simulator::{
 };
 pub use time::{Calendar, Duration, Instant};
 
+#[cfg(feature = "server")]
+pub use mock::{MockBuilder, MockError, MockKestra, Until};
 #[cfg(feature = "server")]
 pub use server::{
     Addresses, Alertmanager, Clock, Detail, Hand, LostLog, MailServer, MemberAddress, Options, Receiver, RequestLog,

@@ -93,6 +93,13 @@ impl Duration {
     }
 }
 
+impl From<std::time::Duration> for Duration {
+    /// The same span; what is longer than can be said is [`Duration::MAX`].
+    fn from(span: std::time::Duration) -> Duration {
+        Duration(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
 impl Add for Duration {
     type Output = Duration;
     fn add(self, other: Duration) -> Duration {

@@ -134,6 +134,33 @@ fn a_server_is_started_moved_by_hand_asked_over_http_and_stopped() {
     assert!(TcpStream::connect(control).is_err(), "its ports are closed");
 }
 
+#[cfg(feature = "server")]
+#[test]
+fn a_mock_is_built_moved_broken_asked_and_judged() {
+    use mock_kestra::report::{Line, MessageLine};
+    use mock_kestra::{ActiveAlert, MockBuilder, MockError, MockKestra, Options, Until};
+
+    let builder: MockBuilder = MockKestra::builder().scenario_text(SCENARIO).rules_text(RULES).seed(7).kestra("2.0");
+    let mock: MockKestra = builder.options(Options::default()).start().expect("a sound mock");
+    let urls =
+        [mock.url("standalone-1").expect("a member"), mock.kestra_url().expect("a webserver"), mock.control_url()];
+    assert!(urls.iter().all(|url| url.starts_with("http://127.0.0.1:")), "{urls:?}");
+    assert_eq!(mock.advance(std::time::Duration::from_secs(60)).expect("it moves"), at(60));
+    let fired: Result<Instant, MockError> = mock.run_until(Until::alert_fires("KestraDown"));
+    assert_eq!(fired.expect("it fires"), mock.now().expect("it is well"));
+    let alerts: Vec<ActiveAlert> = mock.alerts().expect("rules are there");
+    assert_eq!(alerts.len(), 1);
+    let fault = mock.inject("{ hang: standalone-1, at: 8m, for: 10s }").expect("a fault");
+    mock.clear(&fault).expect("it is still to come");
+    let unknown = mock.execute("nothing").expect_err("no flow");
+    assert!(matches!(&unknown, MockError::Denied { what, .. } if what.contains("nothing")), "{unknown}");
+    let (sent, lines): (Vec<MessageLine>, Vec<Line>) =
+        (mock.notifications().expect("well"), mock.journal().expect("well"));
+    assert!(sent.is_empty() && lines.iter().any(|line| line.text == "standalone-1 is killed"));
+    let report: Report = mock.verify().expect("what is expected happens");
+    assert_eq!((report.seed, report.expectations.len(), mock.warnings()), (7, 1, ""));
+}
+
 #[test]
 fn this_file_names_nothing_but_the_root_and_the_report() {
     let text = include_str!("face.rs");

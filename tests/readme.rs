@@ -70,6 +70,24 @@ fn what_it_shows_of_a_command_is_what_the_command_says() {
     }
 }
 
+/// The lines of the example of a mock in a text: from its making to its verdict.
+fn example_of_a_mock<'t>(text: &'t str, prefix: &str) -> Vec<&'t str> {
+    let lines = text.lines().map(|line| line.trim_start_matches(prefix).trim());
+    let lines = lines.skip_while(|line| !line.starts_with("let mock = MockKestra::builder()"));
+    let mut lines: Vec<&str> = lines.take_while(|line| !line.starts_with("# ") && *line != "Ok(())").collect();
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+#[test]
+fn its_test_in_rust_is_the_example_that_runs_with_the_documentation() {
+    let text = std::fs::read_to_string(readme()).expect("readable");
+    let code = std::fs::read_to_string(readme().with_file_name("src/mock/mod.rs")).expect("readable");
+    let shown = example_of_a_mock(&text, "");
+    assert!(shown.len() > 8, "{shown:?}");
+    assert_eq!(shown, example_of_a_mock(&code, "///"));
+}
+
 #[test]
 fn the_help_tells_the_same() {
     let help = |command: &str| {

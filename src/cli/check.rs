@@ -1,6 +1,6 @@
 //! `check`: reads scenario files, tells everything that is wrong, and what was understood.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::told::Told;
 use super::{Exit, load, print};
@@ -19,20 +19,37 @@ pub(super) struct Check {
     /// A warning is exit code 1
     #[arg(long)]
     strict: bool,
+    /// How it is told; github adds annotations that point at lines of files, for GitHub Actions
+    #[arg(long, value_enum, default_value = "text")]
+    format: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Text,
+    Github,
 }
 
 impl Check {
     pub(super) fn run(&self) -> Exit {
-        let (mut exit, mut told) = (Exit::Ok, Told::default());
+        let (mut exit, mut told, mut understood) = (Exit::Ok, Told::default(), String::new());
         for name in &self.scenarios {
             let plan = load::plan(name, &self.extras, &mut told);
             if let Some(plan) = plan.as_ref().filter(|_| !self.quiet) {
-                print(&scenario::describe(plan));
+                let text = scenario::describe(plan);
+                match self.format {
+                    Form::Text => print(&text),
+                    Form::Github => understood += &text,
+                }
             }
             if plan.is_none_or(|plan| !plan.left_out.is_empty()) {
                 exit = Exit::Input;
             }
         }
-        told.exit(self.strict, exit)
+        let exit = told.exit(self.strict, exit);
+        if self.format == Form::Github {
+            told.on_github(&understood, exit);
+        }
+        exit
     }
 }

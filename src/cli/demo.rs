@@ -8,9 +8,9 @@ use std::time::Duration as Real;
 use clap::Args;
 
 use super::history::{self, Past};
-use super::rules::SHIPPED_RULES;
 use super::serve::Serve;
 use super::{Exit, complain, print};
+use crate::files::shipped_rules;
 use crate::profile::Profile;
 use crate::random::Seed;
 use crate::server::Taker;
@@ -74,7 +74,7 @@ fn configuration(control: SocketAddr) -> String {
          rule_files: [ {} ]\n\
          scrape_configs:\n  - job_name: kestra\n    metrics_path: /prometheus\n    \
          http_sd_configs: [ {{ url: \"http://{control}/sd\", refresh_interval: 5s }} ]\n",
-        SHIPPED_RULES.0
+        shipped_rules().name
     )
 }
 
@@ -84,8 +84,9 @@ impl Demo {
             Ok(folder) => folder,
             Err(why) => return cannot(&why),
         };
-        let rules = folder.0.join(SHIPPED_RULES.0);
-        if let Err(error) = std::fs::write(&rules, SHIPPED_RULES.1) {
+        let shipped = shipped_rules();
+        let rules = folder.0.join(&shipped.name);
+        if let Err(error) = std::fs::write(&rules, &shipped.text) {
             return cannot(&format!("cannot write {}: {error}", rules.display()));
         }
         let binary = match self.binary() {

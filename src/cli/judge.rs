@@ -1,14 +1,16 @@
 //! `test`: runs scenarios against alert rules, in virtual time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::alertmanager::{self, Alertmanager};
+use super::places::Places;
 use super::rules::Rules;
 use super::told::Told;
-use super::{Exit, Format, Runs, calendar, complain, load, print};
+use super::{Exit, Runs, calendar, complain, load, print};
+use crate::document::{Place, Severity};
 use crate::lab;
 use crate::profile::Profile;
 use crate::random::Seed;
@@ -48,25 +50,45 @@ pub(super) struct Test {
     /// Tell every life of every alert, every rule and every target, also where many are alike
     #[arg(long)]
     all: bool,
-    /// Form of the report
+    /// Form of the report; github adds annotations to the text that point at lines of files, for GitHub Actions
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: Form,
     /// Write a JUnit report to this file
     #[arg(long)]
     junit: Option<PathBuf>,
+    /// Add a summary in Markdown to the end of this file, such as "$GITHUB_STEP_SUMMARY"
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+    Markdown,
+    Github,
 }
 
 impl Test {
     pub(super) fn run(&self) -> Exit {
-        let mut told = Told::default();
+        let (mut told, mut report) = (Told::default(), String::new());
+        let exit = self.judge(&mut told, &mut report);
+        match self.format {
+            Form::Github => told.on_github(&report, exit),
+            _ => print(&report),
+        }
+        told.exit(self.strict, exit)
+    }
+
+    fn judge(&self, told: &mut Told, report: &mut String) -> Exit {
         // All input is read before anything runs.
-        let Some((watch, _)) = self.rules.watch(&mut told) else { return Exit::Input };
-        let Some(paging) = self.alertmanager.read(&mut told) else { return Exit::Input };
-        let plans = load::plans(&self.scenarios, &self.extras, &self.kestra, load::Unfit::Refuse, &mut told);
+        let Some((watch, rules)) = self.rules.watch(told) else { return Exit::Input };
+        let Some(paging) = self.alertmanager.read(told) else { return Exit::Input };
+        let plans = load::plans(&self.scenarios, &self.extras, &self.kestra, load::Unfit::Refuse, told);
         let Some(plans) = plans else { return Exit::Input };
         let seeds: Vec<Seed> = self.seeds.map_or(vec![self.seed], |seeds| seeds.all().collect());
         let nearest = seeds.len() == 1;
-        alertmanager::unasked(self.alertmanager.is_given(), &plans, &mut told);
+        alertmanager::unasked(self.alertmanager.is_given(), &plans, told);
         let watch = Watch { lenient: self.lenient, nearest, paging, ..watch };
         plans.iter().for_each(|plan| told.remarks(&watch, plan));
         let runs: Vec<(Arc<Plan>, Seed)> =
@@ -76,44 +98,77 @@ impl Test {
             Ok(reports) => reports,
             Err(failed) => return failed_run(&failed),
         };
-        self.print(&reports, seeds.len());
-        if let Some(path) = &self.junit
-            && let Err(error) = std::fs::write(path, report::junit(&reports, self.strict))
-        {
-            complain(&format!("error: cannot write {}: {error}\n", path.display()));
+        *report = self.text(&reports, seeds.len());
+        if let Err(why) = self.write_files(&reports, seeds.len()) {
+            complain(&format!("error: {why}\n"));
             return Exit::Cannot;
         }
+        self.warn(&reports, seeds.len(), &rules, told);
+        let failed = reports.iter().any(Report::failed);
+        if failed { Exit::Found } else { Exit::Ok }
+    }
+
+    /// The files that are asked for.
+    fn write_files(&self, reports: &[Report], seeds: usize) -> Result<(), String> {
+        let told = |path: &Path, error: std::io::Error| format!("cannot write {}: {error}", path.display());
+        if let Some(path) = &self.junit {
+            std::fs::write(path, report::junit(reports, self.strict)).map_err(|error| told(path, error))?;
+        }
+        if let Some(path) = &self.summary {
+            super::append(path, &report::markdown(reports, seeds)).map_err(|error| told(path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Tells what a verdict may lack; and for annotations where it stands, and where what is not met stands.
+    fn warn(&self, reports: &[Report], seeds: usize, rules: &[String], told: &mut Told) {
+        let places = (self.format == Form::Github).then(|| Places::of(&self.scenarios, rules));
+        if let Some(places) = &places {
+            for runs in reports.chunks(seeds.max(1)) {
+                for (index, it) in report::verdicts(runs).iter().enumerate().filter(|(_, it)| it.met == Some(false)) {
+                    let what = format!("{}: not met: {}: {}", it.scenario, it.expectation, it.seen);
+                    told.annotate(places.expectation(it.scenario, index), Severity::Error, &what);
+                }
+            }
+        }
+        let warnings = [report::doubts(reports), report::expectation_warnings(reports)].concat();
+        warnings.iter().for_each(|warning| told.warning(warning));
+        // The table has told of them.
+        let of_rules = report::over_runs(reports);
+        let of_rules = of_rules.iter().filter(|rule| rule.warns()).map(|rule| rule.line);
+        let of_rules = of_rules.map(|line| places.as_ref()?.rule(&line.rule, Some(&line.group)));
+        let of_rules: Vec<(String, Option<Place>)> = report::rule_warnings(reports).into_iter().zip(of_rules).collect();
+        for (what, place) in of_rules {
+            match self.strict {
+                true => told.warned_of(&what, place),
+                false => told.annotate(place, Severity::Warning, &what),
+            }
+        }
+        if self.strict {
+            let targets = reports.chunks(seeds.max(1)).flat_map(report::target_warnings);
+            targets.for_each(|warning| told.warning(&warning));
+        }
+    }
+
+    fn text(&self, reports: &[Report], seeds: usize) -> String {
+        let detail = if self.all { Detail::All } else { Detail::Short };
+        let text = match self.format {
+            Form::Json => return format!("{}\n", report::json(reports)),
+            Form::Markdown => return report::markdown(reports, seeds),
+            Form::Text | Form::Github if seeds == 1 => {
+                let texts: Vec<String> = reports.iter().map(|report| report.text_with(detail)).collect();
+                texts.join("\n")
+            }
+            Form::Text | Form::Github => {
+                reports.chunks(seeds).map(|of_plan| report::over_seeds(of_plan, detail)).collect()
+            }
+        };
         let count = |met: Option<bool>| {
             reports.iter().flat_map(|report| &report.expectations).filter(|verdict| verdict.met == met).count()
         };
         let (met, failed, unjudged) = (count(Some(true)), count(Some(false)), count(None));
-        if matches!(self.format, Format::Text) {
-            let unjudged = if unjudged > 0 { format!(", {unjudged} not judged") } else { String::new() };
-            print(&format!("\n{met} expectations met, {failed} not met{unjudged}\n"));
-        }
-        let warnings = [report::doubts(&reports), report::expectation_warnings(&reports)].concat();
-        warnings.iter().for_each(|warning| told.warning(warning));
-        // The table has told of them.
-        if self.strict {
-            report::rule_warnings(&reports).iter().for_each(|warning| told.warning(warning));
-            let targets = reports.chunks(seeds.len().max(1)).flat_map(report::target_warnings);
-            targets.for_each(|warning| told.warning(&warning));
-        }
-        told.exit(self.strict, if failed > 0 { Exit::Found } else { Exit::Ok })
-    }
-
-    fn print(&self, reports: &[Report], seeds: usize) {
-        let detail = if self.all { Detail::All } else { Detail::Short };
-        match self.format {
-            Format::Text if seeds == 1 => {
-                let texts: Vec<String> = reports.iter().map(|report| report.text_with(detail)).collect();
-                print(&texts.join("\n"));
-            }
-            Format::Text => {
-                reports.chunks(seeds).for_each(|of_plan| print(&report::over_seeds(of_plan, detail)));
-            }
-            Format::Json => print(&format!("{}\n", report::json(reports))),
-        }
+        let unjudged = if unjudged > 0 { format!(", {unjudged} not judged") } else { String::new() };
+        format!("{text}\n{met} expectations met, {failed} not met{unjudged}\n")
     }
 }
 

@@ -1,15 +1,17 @@
 //! `matrix`: every scenario against every rule.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::alertmanager::Alertmanager;
 use super::judge::failed_run;
 use super::load::{self, Unfit};
+use super::places::Places;
 use super::rules::Rules;
 use super::told::Told;
 use super::{Exit, Runs, calendar, complain, print};
+use crate::document::Severity;
 use crate::lab;
 use crate::profile::Profile;
 use crate::run::Watch;
@@ -57,7 +59,8 @@ pub(super) struct Matrix {
     /// A warning is exit code 1: also a rule that is dead in every run or that failed, and a target that never answered
     #[arg(long)]
     strict: bool,
-    /// Form of the report; markdown is for the summary of a job, html one page with timelines
+    /// Form of the report; markdown is for the summary of a job, html one page with timelines; github adds annotations to the
+    /// text that point at lines of files, for GitHub Actions
     #[arg(long, value_enum, default_value = "text")]
     format: Form,
     /// As text the whole grid, however wide
@@ -66,29 +69,42 @@ pub(super) struct Matrix {
     /// Write a JUnit report to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Add the report in Markdown to the end of this file, such as "$GITHUB_STEP_SUMMARY"
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Form {
     Text,
     Json,
     Markdown,
     Html,
+    Github,
 }
 
 impl Matrix {
     pub(super) fn run(&self) -> Exit {
-        let mut told = Told::default();
+        let (mut told, mut report) = (Told::default(), String::new());
+        let exit = self.judge(&mut told, &mut report);
+        match self.format {
+            Form::Github => told.on_github(&report, exit),
+            _ => print(&report),
+        }
+        told.exit(self.strict, exit)
+    }
+
+    fn judge(&self, told: &mut Told, report: &mut String) -> Exit {
         if self.wide && !matches!(self.format, Form::Text) {
             complain("error: --wide is for --format text\n");
             return Exit::Input;
         }
         // All input is read before anything runs.
-        let Some((watch, _)) = self.rules.watch(&mut told) else { return Exit::Input };
-        let Some(paging) = self.alertmanager.read(&mut told) else { return Exit::Input };
+        let Some((watch, rules)) = self.rules.watch(told) else { return Exit::Input };
+        let Some(paging) = self.alertmanager.read(told) else { return Exit::Input };
         let Some(names) = self.names() else { return Exit::Input };
         let unfit = if self.scenarios.is_empty() { Unfit::LeaveOut } else { Unfit::Refuse };
-        let Some(plans) = load::plans(&names, &self.extras, &self.kestra, unfit, &mut told) else {
+        let Some(plans) = load::plans(&names, &self.extras, &self.kestra, unfit, told) else {
             return Exit::Input;
         };
         let runs = plans.len() as u64 * self.seeds.count();
@@ -114,7 +130,20 @@ impl Matrix {
             Ok(matrix) => matrix,
             Err(failed) => return failed_run(&failed),
         };
-        self.tell(&matrix, told)
+        *report = self.text(&matrix);
+        if let Err(why) = self.write_files(&matrix) {
+            complain(&format!("error: {why}\n"));
+            return Exit::Cannot;
+        }
+        if self.format == Form::Github {
+            annotate(&matrix, self.strict, &Places::of(&names, &rules), told);
+        }
+        matrix.doubts.iter().for_each(|warning| told.warning(warning));
+        // The tables have told of rules that do nothing; that counts when somebody asks for it.
+        if self.strict {
+            matrix.warnings.iter().for_each(|warning| told.warning(warning));
+        }
+        if matrix.found() { Exit::Found } else { Exit::Ok }
     }
 
     /// The names of the scenarios, each once.
@@ -125,25 +154,37 @@ impl Matrix {
         load::all_scenarios("--scenarios", &self.scenarios)
     }
 
-    fn tell(&self, matrix: &lab::Matrix, mut told: Told) -> Exit {
+    fn text(&self, matrix: &lab::Matrix) -> String {
         match (self.format, self.wide) {
-            (Form::Text, false) => print(&matrix.text()),
-            (Form::Text, true) => print(&matrix.wide()),
-            (Form::Json, _) => print(&format!("{}\n", matrix.json())),
-            (Form::Markdown, _) => print(&matrix.markdown()),
-            (Form::Html, _) => print(&matrix.html()),
+            (Form::Text, true) => matrix.wide(),
+            (Form::Text | Form::Github, _) => matrix.text(),
+            (Form::Json, _) => format!("{}\n", matrix.json()),
+            (Form::Markdown, _) => matrix.markdown(),
+            (Form::Html, _) => matrix.html(),
         }
-        if let Some(path) = &self.junit
-            && let Err(error) = std::fs::write(path, matrix.junit(self.strict))
-        {
-            complain(&format!("error: cannot write {}: {error}\n", path.display()));
-            return Exit::Cannot;
+    }
+
+    /// The files that are asked for.
+    fn write_files(&self, matrix: &lab::Matrix) -> Result<(), String> {
+        let told = |path: &Path, error: std::io::Error| format!("cannot write {}: {error}", path.display());
+        if let Some(path) = &self.junit {
+            std::fs::write(path, matrix.junit(self.strict)).map_err(|error| told(path, error))?;
         }
-        matrix.doubts.iter().for_each(|warning| told.warning(warning));
-        // The tables have told of rules that do nothing; that counts when somebody asks for it.
-        if self.strict {
-            matrix.warnings.iter().for_each(|warning| told.warning(warning));
+        if let Some(path) = &self.summary {
+            super::append(path, &matrix.markdown()).map_err(|error| told(path, error))?;
         }
-        told.exit(self.strict, if matrix.found() { Exit::Found } else { Exit::Ok })
+        Ok(())
+    }
+}
+
+/// Where it stands what nobody notices, and which rules cry wolf.
+fn annotate(matrix: &lab::Matrix, strict: bool, places: &Places, told: &mut Told) {
+    for finding in matrix.findings(strict) {
+        let place = match &finding.rule {
+            Some(rule) => places.rule(rule, None).or_else(|| places.failure(finding.scenario)),
+            None => places.failure(finding.scenario),
+        };
+        let rule = finding.rule.as_ref().map(|rule| format!("{rule}: ")).unwrap_or_default();
+        told.annotate(place, Severity::Error, &format!("{}: {rule}{}", finding.scenario, finding.told));
     }
 }

@@ -12,6 +12,7 @@ mod dashboard;
 mod demo;
 mod explain;
 mod fuzz;
+mod github;
 mod healthcheck;
 mod history;
 mod judge;
@@ -19,9 +20,11 @@ mod lab;
 mod load;
 mod logs;
 mod matrix;
+mod places;
 mod rules;
 mod sensitivity;
 mod serve;
+mod shell;
 mod simulate;
 mod told;
 mod watched;
@@ -109,6 +112,11 @@ enum Command {
     Schema,
     /// Print the OpenAPI document of the control port
     Openapi,
+    /// Print what completes commands and options in a shell
+    #[command(after_help = shell::EXAMPLES)]
+    Completions(shell::Completions),
+    /// Print the manual page, or write those of all commands
+    Man(shell::Man),
     /// Ask a server for its health; exit code 0 when it is well
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -182,6 +190,8 @@ fn run(command: Command) -> Exit {
             print(crate::server::openapi());
             Exit::Ok
         }
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
     }
 }
@@ -350,6 +360,12 @@ fn to_terminal(text: &str) {
     if out.is_terminal() {
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
+}
+
+/// Adds a text to the end of a file, which may be there or not.
+fn append(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::File::options().append(true).create(true).open(path)?;
+    file.write_all(plain(text).as_bytes())
 }
 
 /// Writes a file that is not there yet.

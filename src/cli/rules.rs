@@ -8,6 +8,7 @@ use clap::{Args, Parser};
 use super::told::Told;
 use super::{complain, load};
 use crate::document::{Severity, Source};
+use crate::files::{self, CannotRead};
 use crate::monitor::{self, Configuration, GrafanaVersion, Outside, PathPart, RuleSet, Surrounds};
 use crate::promql::Semantics;
 use crate::run::{Scraping, Watch};
@@ -38,11 +39,8 @@ pub(super) struct Rules {
     evaluation_interval: Option<Duration>,
 }
 
-/// The shipped rules.
-pub(super) const SHIPPED_RULES: (&str, &str) = ("kestra.yml", include_str!("../../scenarios/rules/kestra.yml"));
-
 /// Files that `rule_files` may name.
-const MAX_FILES: usize = 10_000;
+const MAX_FILES: usize = files::RULE_FILES;
 
 fn semantics(text: &str) -> Result<Semantics, String> {
     let found = Semantics::NAMES.iter().find(|(name, _)| *name == text).map(|(_, semantics)| *semantics);
@@ -89,8 +87,7 @@ impl Rules {
         }
         let files = sources.iter().map(|source| source.name.clone()).collect();
         if sources.is_empty() && configuration.is_none() {
-            let (name, text) = SHIPPED_RULES;
-            sources.push(Source { name: name.to_owned(), text: text.to_owned() });
+            sources.push(files::shipped_rules());
         }
         let rules = self.rule_set(&sources, told)?;
         let refused = rules.refused_by(self.semantics);
@@ -250,75 +247,8 @@ fn rule_files(configuration: &str, pattern: &str, told: &mut Told) -> Option<Vec
 
 /// A file of rules, or all of a folder.
 fn given(path: &str) -> Option<Vec<Source>> {
-    let mut files = vec![PathBuf::from(path)];
-    if Path::new(path).is_dir() {
-        files.clear();
-        if let Err(why) = in_folder(Path::new(path), MAX_DEPTH, &mut files) {
-            complain(&cannot(path, &why));
-            return None;
-        }
-        files.sort();
-        if files.is_empty() {
-            complain(&cannot(path, "the folder holds no .yml, .yaml or .json file"));
-            return None;
-        }
-    }
-    let found = !files.is_empty();
-    let read = |file: PathBuf| {
-        let name = file.display().to_string();
-        load::file(&name).map_err(|why| complain(&cannot(&name, &why))).ok()
-    };
-    let mut sources: Vec<Source> = files.into_iter().map(read).collect::<Option<_>>()?;
-    if Path::new(path).is_dir() {
-        sources.retain(|source| {
-            let kept = !source.name.ends_with(".json") || monitor::provisions(&source.text);
-            if !kept {
-                complain(&format!(
-                    "note: {}: neither rules nor provisioning of Grafana: it is passed over\n",
-                    source.name
-                ));
-            }
-            kept
-        });
-        if found && sources.is_empty() {
-            complain(&cannot(path, "the folder holds no rules"));
-            return None;
-        }
-    }
-    Some(sources)
-}
-
-/// Folders inside folders.
-const MAX_DEPTH: usize = 20;
-
-/// The YAML and JSON files of a folder and of those in it. What begins with a dot is hidden: so are the copies that Kubernetes keeps
-/// beside the files of a ConfigMap.
-fn in_folder(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
-    if depth == 0 {
-        return Err(format!("`{}` lies too deep", folder.display()));
-    }
-    let told = |error: std::io::Error| format!("{}: {error}", folder.display());
-    for entry in std::fs::read_dir(folder).map_err(told)? {
-        let path = entry.map_err(told)?.path();
-        if path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.')) {
-            continue;
-        }
-        if path.is_dir() {
-            in_folder(&path, depth - 1, files)?;
-        } else if path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml" || ext == "json") {
-            files.push(path);
-        } else if path
-            .extension()
-            .is_some_and(|ext| ["rules", "rule", "yml", "yaml", "json"].iter().any(|it| ext.eq_ignore_ascii_case(it)))
-        {
-            complain(&format!(
-                "note: {}: passed over: of a folder the .yml, .yaml and .json files are read\n",
-                path.display()
-            ));
-        }
-        if files.len() > MAX_FILES {
-            return Err(format!("there are more than {MAX_FILES} files"));
-        }
-    }
-    Ok(())
+    let mut notes = Vec::new();
+    let read = files::rule_sources(Path::new(path), &mut notes);
+    notes.iter().for_each(|note| complain(&format!("note: {note}\n")));
+    read.map_err(|CannotRead { file, why }| complain(&cannot(&file, &why))).ok()
 }

@@ -1,7 +1,8 @@
 //! What was told on standard error, so that `--strict` can count it.
 
+use super::github::{self, Annotation};
 use super::{Exit, complain};
-use crate::document::{self, Diagnostic, Severity};
+use crate::document::{self, Diagnostic, Place, Severity};
 use crate::run::Watch;
 use crate::scenario::Plan;
 
@@ -9,6 +10,8 @@ use crate::scenario::Plan;
 #[derive(Debug, Default)]
 pub(super) struct Told {
     warnings: usize,
+    /// The same for annotations, errors and notes included.
+    annotations: Vec<Annotation>,
 }
 
 impl Told {
@@ -16,12 +19,34 @@ impl Told {
     pub(super) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
         complain(&document::render(diagnostics));
         self.warnings += diagnostics.iter().map(|it| it.warnings).sum::<usize>();
+        self.annotations.extend(diagnostics.iter().map(Annotation::of));
     }
 
     /// Tells a warning without a place.
     pub(super) fn warning(&mut self, what: &str) {
+        self.warned_of(what, None);
+    }
+
+    /// The same of what stands somewhere.
+    pub(super) fn warned_of(&mut self, what: &str, place: Option<Place>) {
         complain(&format!("warning: {what}\n"));
         self.warnings += 1;
+        self.annotate(place, Severity::Warning, what);
+    }
+
+    /// Keeps something for annotations only.
+    pub(super) fn annotate(&mut self, place: Option<Place>, severity: Severity, what: &str) {
+        self.annotations.push(Annotation { place, ..Annotation::of_job(severity, what) });
+    }
+
+    /// Prints a report with all annotations.
+    pub(super) fn on_github(&mut self, report: &str, exit: Exit) {
+        let told = self.annotations.iter().any(|it| it.severity == Severity::Error);
+        if matches!(exit, Exit::Input | Exit::Cannot) && !told {
+            let what = if exit == Exit::Input { "the input is wrong" } else { "it cannot be done" };
+            self.annotate(None, Severity::Error, &format!("{what}: the log of this step tells why"));
+        }
+        github::tell(report, &self.annotations);
     }
 
     /// Tells what of a watch means nothing in a scenario.

@@ -154,7 +154,7 @@ impl Pager {
         &self.withheld
     }
 
-    /// How many notifications and reasons were dropped because [`limits`] were reached.
+    /// How many notifications and reasons were dropped because there were too many.
     pub fn lost(&self) -> u64 {
         self.lost
     }

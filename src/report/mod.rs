@@ -1,6 +1,9 @@
 //! What a run found, as text and JSON: the event timeline, what is true at its end, and what Kestra's counters say of it.
 
+mod cells;
 pub(crate) mod junit;
+#[cfg(feature = "cli")]
+mod markdown;
 mod paging;
 mod rules;
 mod tables;
@@ -10,7 +13,10 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+pub(crate) use cells::escape as markdown_cell;
 pub use junit::junit;
+#[cfg(feature = "cli")]
+pub(crate) use markdown::{markdown, verdicts};
 pub(crate) use paging::named as named_alert;
 pub use paging::{PageLine, PagedLine, Paging, WithheldLine};
 pub use rules::{

@@ -1,5 +1,7 @@
 //! One run of a plan, in virtual time: a [`Session`]. Pure: used by the command line, the server and tests alike.
 
+#[cfg(feature = "server")]
+mod again;
 mod asking;
 mod autoscale;
 mod checkpoints;

@@ -32,7 +32,7 @@ pub struct Session {
     pub(super) calendar: Calendar,
     pub(super) simulation: Simulation,
     /// What came from outside, in the order it was done.
-    commands: Vec<Issued>,
+    pub(super) commands: Vec<Issued>,
     /// What is still to come, in the order of time.
     pub(super) agenda: VecDeque<Issued>,
     pub(super) watching: Option<Watching>,
@@ -564,7 +564,7 @@ impl Session {
 }
 
 /// The fault that a command injects.
-fn injected(issued: &Issued) -> Option<&TimelineEntry> {
+pub(super) fn injected(issued: &Issued) -> Option<&TimelineEntry> {
     match &issued.command {
         Command::Inject(entry) => Some(entry),
         _ => None,

@@ -47,7 +47,9 @@ pub use read::fault_example;
 pub use read::input_words;
 pub use read::{FlowFile, Loader, NoFiles, beside, read, read_fault, trigger_dialect};
 #[cfg(feature = "cli")]
-pub use read::{missing_secrets, read_as, refused_triggers};
+pub use read::{expectation_places, refused_triggers};
+#[cfg(feature = "server")]
+pub use read::{missing_secrets, read_as};
 pub use receivers::{Answer, ReceiverName, Secrets};
 #[cfg(feature = "cli")]
 pub use reference::expectations;

@@ -2,17 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration as Real;
 
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use super::clock::Deadline;
 use super::connection;
 use super::world::Shared;
 use crate::management::Listener;
-use crate::simulator::Port;
+use crate::simulator::{Member, Port};
 
 /// Connections of one port at the same time, those included that hang.
 const MAX_CONNECTIONS: usize = 1000;
@@ -20,6 +21,10 @@ const MAX_CONNECTIONS: usize = 1000;
 const BACKLOG: i32 = 1024;
 /// How long it takes until what failed is tried again: a port that is taken, or a connection for which there is no place.
 const AGAIN: Real = Real::from_millis(50);
+/// How long it is waited for ports to open and close.
+const SETTLES: Real = Real::from_secs(2);
+/// How often it is looked meanwhile.
+const LOOK: Real = Real::from_micros(200);
 /// Descriptors that are for none of the members' connections: those of the control port, files, and what a runtime needs.
 const RESERVED: usize = 256;
 /// Descriptors of a process when it is not known how many there may be.
@@ -42,6 +47,60 @@ enum Door {
     Held(Socket),
     /// Another process has it.
     Lost,
+}
+
+/// How a door was left, for all to see.
+#[derive(Debug, Default)]
+pub(super) struct DoorSign(AtomicU8);
+
+impl DoorSign {
+    const OPEN: u8 = 0;
+    const HELD: u8 = 1;
+    const LOST: u8 = 2;
+
+    fn put(&self, door: &Door) {
+        let sign = match door {
+            Door::Open(_) => DoorSign::OPEN,
+            Door::Held(_) => DoorSign::HELD,
+            Door::Lost => DoorSign::LOST,
+        };
+        self.0.store(sign, Ordering::Release);
+    }
+
+    /// Whether another process has taken the port while the member was dead.
+    pub(super) fn is_lost(&self) -> bool {
+        self.0.load(Ordering::Acquire) == DoorSign::LOST
+    }
+
+    /// Whether it is as it should be, or cannot be.
+    fn is_settled(&self, refused: bool) -> bool {
+        match self.0.load(Ordering::Acquire) {
+            DoorSign::OPEN => !refused,
+            DoorSign::HELD => refused,
+            _ => true,
+        }
+    }
+}
+
+impl Shared {
+    /// Whether every port is open or closed as its member is now.
+    fn doors_settled(&self) -> bool {
+        let Ok(world) = self.world() else { return true };
+        let members = world.session.simulation().members().iter().zip(&self.doors);
+        let settled = |(member, signs): (&Member, &[DoorSign; 2])| {
+            signs.iter().all(|sign| sign.is_settled(member.port() == Port::Refused))
+        };
+        members.into_iter().all(settled)
+    }
+
+    /// Waits, on a thread that may be blocked, until every port is open or closed as its member is now: whoever has moved time
+    /// finds it so. Not for ever: nobody looks after doors any more where the server ends.
+    pub(super) fn settle_doors(&self) {
+        let patience = Deadline::after(SETTLES);
+        while !self.doors_settled() && self.serving() && !patience.is_over() {
+            std::thread::sleep(LOOK);
+        }
+    }
 }
 
 impl Door {
@@ -91,8 +150,8 @@ pub(super) async fn run(shared: Arc<Shared>, member: usize, which: Listener, soc
             (false, door @ (Door::Held(_) | Door::Lost)) => door.open(address),
             (_, door) => door,
         };
-        if let Some(taken) = shared.taken.get(member) {
-            taken[usize::from(which == Listener::Application)].store(matches!(door, Door::Lost), Ordering::Relaxed);
+        if let Some(signs) = shared.doors.get(member) {
+            signs[usize::from(which == Listener::Application)].put(&door);
         }
         let Door::Open(listener) = &door else {
             let again = tokio::time::sleep(if matches!(door, Door::Lost) { AGAIN } else { Real::from_secs(3600) });

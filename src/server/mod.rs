@@ -10,6 +10,7 @@ mod clock;
 mod connection;
 mod control;
 mod delivery;
+mod inside;
 mod listener;
 mod log;
 mod own_metrics;
@@ -39,6 +40,7 @@ pub use alerts::Alertmanager;
 pub use clock::{Clock, Hand};
 #[cfg(any(feature = "cli", feature = "internals"))]
 pub use control::openapi;
+pub(crate) use inside::{Denied, Inside, aside};
 pub use log::{Detail, RequestLog};
 pub use post::LostLog;
 #[cfg(feature = "cli")]

@@ -1,7 +1,6 @@
 //! The one session that is served, what it is asked, and what is remembered of its answers.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::{Semaphore, watch};
@@ -10,7 +9,7 @@ use super::alerts::Alerts;
 use super::clock::{Clock, Deadline, Steps};
 use super::connection::Encoded;
 use super::control::LISTENERS;
-use super::listener::descriptors;
+use super::listener::{DoorSign, descriptors};
 use super::own_metrics::OwnMetrics;
 use super::post::Post;
 use super::{Addresses, Options};
@@ -41,8 +40,8 @@ pub(super) struct Shared {
     pub(super) listeners: Arc<Semaphore>,
     /// Connections to members, of all of them together.
     pub(super) connections: Arc<Semaphore>,
-    /// By member and port: another process has taken it while the member was dead.
-    pub(super) taken: Vec<[AtomicBool; 2]>,
+    /// By member and port: how its door was left.
+    pub(super) doors: Vec<[DoorSign; 2]>,
     /// How it goes with the server.
     pub(super) phase: watch::Sender<Phase>,
     world: Mutex<World>,
@@ -178,7 +177,7 @@ impl Shared {
         Shared {
             plan: world.session.plan().clone(),
             connections: Arc::new(Semaphore::new(descriptors(addresses.members.len()))),
-            taken: addresses.members.iter().map(|_| <[AtomicBool; 2]>::default()).collect(),
+            doors: addresses.members.iter().map(|_| <[DoorSign; 2]>::default()).collect(),
             options,
             addresses,
             metrics: OwnMetrics::new(),

@@ -252,7 +252,7 @@ pub(super) fn constant<'t>(task: &'t Task, key: &str) -> Option<&'t str> {
 }
 
 impl Simulation {
-    /// From now on the lines of the members' logs are kept, the last [`limits::LINES`] of each.
+    /// From now on the lines of the members' logs are kept, the last 10,000 of each.
     pub fn keep_lines(&mut self) {
         if self.cx.lines.is_some() {
             return;

@@ -333,7 +333,7 @@ impl Simulation {
         self.executor.keep_executions();
     }
 
-    /// The executions that have not ended, at most [`limits::LISTED`] of them, and the last [`limits::ENDED`] that have, where
+    /// The executions that have not ended, at most 10,000 of them, and the last 1,000 that have, where
     /// they are kept; the oldest first.
     pub fn executions(&self) -> Vec<ExecutionSeen> {
         self.executor.seen_executions(&self.cx)

@@ -3,6 +3,17 @@
 use super::{Cell, Matrix, Outcome, Row};
 use crate::report::junit::{Case, HEAD, TAIL, suite};
 
+/// Something of a matrix that is wrong.
+#[cfg(feature = "cli")]
+pub(crate) struct FoundWrong<'m> {
+    /// In which scenario.
+    pub(crate) scenario: &'m str,
+    /// Of which rule; none when it is of all of them.
+    pub(crate) rule: Option<String>,
+    /// In words.
+    pub(crate) told: String,
+}
+
 impl Matrix {
     /// As JUnit's XML: of each scenario a case that its failure is noticed (or that nothing fires, where nothing is wrong), and
     /// a case for each rule, which fails where it cries wolf, or with `strict` where it could not be evaluated, or is dead in
@@ -20,6 +31,27 @@ impl Matrix {
             suite(&row.scenario, row.duration, &cases)
         };
         HEAD.to_owned() + &self.scenarios.iter().map(of).collect::<String>() + TAIL
+    }
+
+    /// What of it is found to be wrong, one by one: the cases that fail.
+    #[cfg(feature = "cli")]
+    pub(crate) fn findings(&self, strict: bool) -> Vec<FoundWrong<'_>> {
+        let mut found = Vec::new();
+        for row in &self.scenarios {
+            let mut add = |case: &Case<'_>, rule| {
+                if case.met == Some(false) {
+                    let told = if rule { case.seen.clone() } else { format!("not so: {}: {}", case.name, case.seen) };
+                    let rule = rule.then(|| case.name.to_owned());
+                    found.push(FoundWrong { scenario: &row.scenario, rule, told });
+                }
+            };
+            add(&self.whole_case(row), false);
+            for cell in row.cells.iter().filter(|cell| cell.outcome != Outcome::Absent) {
+                // That it is dead everywhere a warning tells.
+                add(&self.rule_case(row, cell, strict, false), true);
+            }
+        }
+        found
     }
 
     fn whole_case(&self, row: &Row) -> Case<'static> {

@@ -1,6 +1,7 @@
 //! A matrix as Markdown: the summary of a job.
 
 use super::{Matrix, Outcome, Row};
+use crate::report::markdown_cell as escape;
 
 impl Matrix {
     /// For a CI's summary: a row for each scenario, then coverage.
@@ -42,31 +43,5 @@ impl Matrix {
             format!("{} ({word}{})", cell.detection.alert, self.cell_words(row, cell))
         });
         told.collect::<Vec<String>>().join(", ")
-    }
-}
-
-/// Text that stays text in a cell of a table.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' => out.push(' '),
-            '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '~' => {
-                out.push('\\');
-                out.push(c);
-            }
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escape;
-
-    #[test]
-    fn nothing_in_a_cell_is_read_as_markdown() {
-        assert_eq!(escape("a|b\nc <d> `e` [f]"), "a\\|b c \\<d\\> \\`e\\` \\[f\\]");
     }
 }

@@ -42,7 +42,7 @@ pub struct Configuration {
 
 /// What surrounds a configuration: the files it names, and the environment.
 pub trait Surrounds {
-    /// The files and folders that a path means, a pattern as [`path_parts`] reads it.
+    /// The files and folders that a path means, a pattern as Go's `filepath.Glob` reads it.
     fn find(&self, path: &str) -> Vec<String>;
     /// Whether a path that was found is a folder.
     fn is_folder(&self, _path: &str) -> bool {

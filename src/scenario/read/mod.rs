@@ -35,7 +35,7 @@ use work::{
 #[cfg(feature = "cli")]
 pub use flows::refused_triggers;
 pub use flows::{input_words, trigger_dialect};
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 pub use traps::missing_secrets;
 
 /// Reads what a scenario names: flow files, and scenarios it extends.
@@ -101,7 +101,7 @@ pub fn read(file_name: &str, text: &str, loader: &dyn Loader) -> (Option<Plan>, 
 }
 
 /// The same with a version of Kestra, whichever it names.
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 pub fn read_as(
     file_name: &str,
     text: &str,
@@ -125,6 +125,17 @@ fn read_text(
     // A flow file that is refused is no reason to refuse the scenario.
     reading.extend(refused.unwrap_or_default().finish());
     (plan.filter(|_| !failed), reading.finish())
+}
+
+/// Where each expectation of a scenario stands, in the order of its plan, those of a scenario that it extends included.
+#[cfg(feature = "cli")]
+pub fn expectation_places(file_name: &str, text: &str, loader: &dyn Loader) -> Vec<Place> {
+    let source = Arc::new(Source { name: file_name.to_owned(), text: text.to_owned() });
+    let root = load(&source, loader, &mut Reading::default(), 0);
+    let Some(Value::Mapping(entries)) = root.map(|root| root.value) else { return Vec::new() };
+    let expect = entries.into_iter().find(|entry| entry.key == "expect").map(|entry| entry.value.value);
+    let Some(Value::Sequence(items)) = expect else { return Vec::new() };
+    items.into_iter().map(|item| item.place.first_line()).collect()
 }
 
 /// Reads a fault from the body of a request, JSON or YAML: an entry of the timeline, in which `at` may be left out and

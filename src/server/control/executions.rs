@@ -45,7 +45,13 @@ pub(super) async fn create(State(shared): App, Content(body): Content) -> Answer
         inputs: object(&body, "inputs", &shapes::EXECUTE)?,
         ..Origin::default()
     });
-    let created = shared.change(|world| {
+    let (_, created, ignored) = begin(&shared, name, origin)?;
+    Ok((StatusCode::CREATED, Json(with_ignored(created, ignored))).into_response())
+}
+
+/// Starts an execution: its id, what is told of it, and the inputs that are left out because nobody has declared them.
+fn begin(shared: &super::Shared, name: &str, origin: Arc<Origin>) -> Answered<(String, Value, Vec<String>)> {
+    shared.change(|world| {
         let session = &mut world.session;
         let unknown = |(what, advice)| Refusal::new(StatusCode::NOT_FOUND, what, advice);
         let flow = session.plan().flow_named(name).map_err(unknown)?;
@@ -59,9 +65,21 @@ pub(super) async fn create(State(shared): App, Content(body): Content) -> Answer
         session.command(command)?;
         let name = session.plan().flows.get(flow).map(Flow::name);
         let told = json!({ "id": id, "flow": name, "at": session.now().to_string() });
-        Ok::<_, Refusal>(with_ignored(told, ignored))
-    })??;
-    Ok((StatusCode::CREATED, Json(created)).into_response())
+        Ok((id, told, ignored))
+    })?
+}
+
+/// The same for whoever embeds the server. An input that nobody has declared is a mistake there.
+pub(in crate::server) fn execute(shared: &super::Shared, name: &str, origin: Origin) -> Answered<String> {
+    let plan = shared.plan.clone();
+    let unknown = |(what, advice)| Refusal::new(StatusCode::NOT_FOUND, what, advice);
+    let flow = plan.flow_named(name).map_err(unknown)?;
+    let declared: Vec<&str> = plan.flows.get(flow).into_iter().flat_map(Flow::inputs).map(|input| input.id).collect();
+    if let Some(given) = origin.inputs.keys().find(|given| !declared.contains(&given.as_str())) {
+        let advice = document::instead(given, declared.iter().copied());
+        return Err(Refusal::bad(format!("the flow `{name}` declares no input `{given}`"), advice));
+    }
+    begin(shared, name, Arc::new(origin)).map(|(id, ..)| id)
 }
 
 /// An answer that says which inputs nobody has declared, if any: as in Kestra they are left out.

@@ -209,8 +209,13 @@ fn read(shared: &Shared, body: &[u8]) -> Answered<Asked> {
 
 /// Takes a fault, if it can be done, and tells of it.
 fn taken(shared: &Shared, body: &[u8]) -> Answered<Value> {
+    Ok(take(shared, body)?.1)
+}
+
+/// Takes a fault, if it can be done: its name, and what is told of it.
+pub(in crate::server) fn take(shared: &Shared, body: &[u8]) -> Answered<(String, Value)> {
     let Asked { mut entry, named, now } = read(shared, body)?;
-    shared.change(|world| {
+    let taken = shared.change(|world| {
         let session = &mut world.session;
         if now {
             entry.at = session.now();
@@ -229,11 +234,13 @@ fn taken(shared: &Shared, body: &[u8]) -> Answered<Value> {
             let advice = format!("name it `{free}`, or leave `name` out: it gets one");
             return Err(Refusal::new(StatusCode::CONFLICT, message, advice));
         }
-        entry.name = free;
+        entry.name = free.clone();
         let answer = accepted(&entry, session);
         session.inject(entry)?;
-        Ok(answer)
-    })?
+        Ok((free, answer))
+    })?;
+    shared.settle_doors();
+    taken
 }
 
 /// What is wrong with a fault, and a body that would be taken.
@@ -258,13 +265,18 @@ fn numbered<'a>(all: impl Iterator<Item = &'a str>) -> String {
 
 /// Ends a fault in force, or takes back an injected one that is still to come.
 pub(super) async fn clear(State(shared): App, Named(name): Named) -> Answered<Json<Value>> {
+    end(&shared, &name)?;
+    Ok(Json(json!({ "cleared": name })))
+}
+
+/// Ends a fault, or takes it back.
+pub(in crate::server) fn end(shared: &Shared, name: &str) -> Answered<()> {
     shared.change(|world| {
-        world.session.clear(&name).map_err(|why| match why {
-            Refused::Impossible(CommandError::NoFault(_)) => not_there(&name, &world.session),
+        world.session.clear(name).map_err(|why| match why {
+            Refused::Impossible(CommandError::NoFault(_)) => not_there(name, &world.session),
             other => other.into(),
         })
-    })??;
-    Ok(Json(json!({ "cleared": name })))
+    })?
 }
 
 /// Why there is nothing to clear, and what there is.

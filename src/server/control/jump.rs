@@ -24,11 +24,11 @@ const RECEIVER: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Work of a client that is over when the client is gone.
 #[derive(Debug, Default)]
-pub(super) struct Work(Arc<AtomicBool>);
+pub(in crate::server) struct Work(Arc<AtomicBool>);
 
 impl Work {
     /// Whether its client is gone.
-    pub(super) fn watch(&self) -> impl Fn() -> bool + Send + 'static {
+    pub(in crate::server) fn watch(&self) -> impl Fn() -> bool + Send + 'static {
         let gone = self.0.clone();
         move || gone.load(Ordering::Relaxed)
     }
@@ -82,40 +82,69 @@ async fn jump(
     let way = move || {
         let _turn = turn;
         let to = target(&*shared.world()?, to)?;
-        let mut steps = Steps::new();
-        loop {
-            let over = || gone() || !shared.serving();
-            // Step by step, so that others are answered meanwhile.
-            let way = steps.take(|step| {
-                shared.step(|world| {
-                    if world.jumps_ended != ended || over() {
-                        world.jump = None;
-                        return Err(cut_short(to, world.session.now()));
-                    }
-                    let way = world.jump_on(to, step);
-                    if way == Way::There && pauses {
-                        world.clock.pause();
-                    }
-                    Ok(way)
-                })
-            })??;
-            if way == Way::Waits {
-                std::thread::sleep(RECEIVER);
-            }
-            if way == Way::There {
-                shared.change(|_| ())?;
-                if let Some(limit) = shared.world()?.limit.clone() {
-                    return Err(Refusal::new(
-                        StatusCode::CONFLICT,
-                        limit,
-                        "nothing moves any more; POST /api/reset begins anew",
-                    ));
-                }
-                return state_now(&shared);
-            }
-        }
+        go(&shared, to, (ended, pauses), &gone)?;
+        state_now(&shared)
     };
     tokio::task::spawn_blocking(way).await.map_err(|_| given_up(()))?
+}
+
+/// Goes all the way to an instant, on a thread that may be blocked. It is cut short when jumps are ended, or when whoever
+/// wanted it is gone.
+fn go(shared: &Shared, to: Instant, (ended, pauses): (u64, bool), gone: &dyn Fn() -> bool) -> Answered<()> {
+    let mut steps = Steps::new();
+    loop {
+        let over = || gone() || !shared.serving();
+        // Step by step, so that others are answered meanwhile.
+        let way = steps.take(|step| {
+            shared.step(|world| {
+                if world.jumps_ended != ended || over() {
+                    world.jump = None;
+                    return Err(cut_short(to, world.session.now()));
+                }
+                let way = world.jump_on(to, step);
+                if way == Way::There && pauses {
+                    world.clock.pause();
+                }
+                Ok(way)
+            })
+        })??;
+        if way == Way::Waits {
+            std::thread::sleep(RECEIVER);
+        }
+        if way == Way::There {
+            shared.change(|_| ())?;
+            if let Some(limit) = shared.world()?.limit.clone() {
+                let advice = "nothing moves any more; POST /api/reset begins anew";
+                return Err(Refusal::new(StatusCode::CONFLICT, limit, advice));
+            }
+            // Who asks a member next finds its port as it is now.
+            shared.settle_doors();
+            return Ok(());
+        }
+    }
+}
+
+/// The same for whoever embeds the server: after a jump that somebody else is on, and on the caller's own thread.
+pub(in crate::server) fn go_there(
+    shared: &Shared,
+    to: impl FnOnce(&World) -> Instant,
+    gone: &dyn Fn() -> bool,
+) -> Answered<Instant> {
+    let ended = shared.world()?.jumps_ended;
+    let turn = loop {
+        match shared.jumping.clone().try_acquire_owned() {
+            Ok(turn) => break turn,
+            Err(_) if gone() || !shared.serving() => {
+                let now = shared.world()?.session.now();
+                return Err(cut_short(now, now));
+            }
+            Err(_) => std::thread::sleep(RECEIVER),
+        }
+    };
+    let to = target(&*shared.world()?, to)?;
+    go(shared, to, (ended, false), gone)?;
+    drop(turn);
+    Ok(shared.world()?.session.now())
 }
 
 /// Where a jump leads, if it can.

@@ -4,7 +4,7 @@ mod alerts;
 mod body;
 mod events;
 mod executions;
-mod faults;
+pub(super) mod faults;
 mod host;
 mod jump;
 mod lines;
@@ -18,7 +18,6 @@ mod timeline;
 mod visitors;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request as HttpRequest, State};
@@ -29,16 +28,19 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::clock::{Deadline, SPEEDS};
+use super::listener::DoorSign;
 use super::world::{Shared, World};
 use crate::scenario::{self, Plan};
 use crate::simulator::{JournalEntry, Port, Simulation};
 use crate::time::{Duration, Instant};
 use body::{Content, field, keys};
 pub(super) use events::LISTENERS;
+pub(super) use executions::execute;
+pub(super) use jump::{Work, go_there};
 #[cfg(any(feature = "cli", feature = "internals"))]
 pub use openapi::openapi;
 use operations::shapes;
-use problem::{Answered, Refusal};
+pub(super) use problem::{Answered, Refusal};
 
 /// Bytes of a request body.
 const MAX_BODY: usize = 1 << 20;
@@ -170,8 +172,8 @@ fn whole_state(shared: &Shared, world: &World) -> Value {
         "behind": world.behind,
         "lost": world.lost.rounded().to_string(),
     });
-    for (member, taken) in shared.taken.iter().enumerate() {
-        if taken.iter().any(|taken| taken.load(Ordering::Relaxed)) {
+    for (member, doors) in shared.doors.iter().enumerate() {
+        if doors.iter().any(DoorSign::is_lost) {
             state["members"][member]["port"] = json!("taken by another process");
         }
     }
@@ -201,7 +203,7 @@ async fn at_instant<T: Send + 'static>(
     // A look far away is work for minutes: whoever asks is answered in time, and a few at a time are enough.
     let end = Deadline::after(LOOKS);
     let given_up = |()| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
-    let work = jump::Work::default();
+    let work = Work::default();
     let gone = work.watch();
     let turn = tokio::time::timeout_at(end.instant(), shared.looks.clone().acquire_owned()).await;
     let busy = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "others look at other instants", "ask again");

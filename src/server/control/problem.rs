@@ -37,7 +37,7 @@ pub(super) const PROBLEM: Kind = Kind::Object(&[
 
 /// What is wrong with a request: always the same shape.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(in crate::server) struct Refusal {
     status: StatusCode,
     message: String,
     advice: String,
@@ -46,11 +46,16 @@ pub(super) struct Refusal {
 }
 
 /// The answer to a request, or what is wrong with it.
-pub(super) type Answered<T> = Result<T, Refusal>;
+pub(in crate::server) type Answered<T> = Result<T, Refusal>;
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, message: impl Display, advice: impl Display) -> Refusal {
         Refusal { status, message: message.to_string(), advice: advice.to_string(), errors: Vec::new() }
+    }
+
+    /// What is wrong, and what to do instead.
+    pub(in crate::server) fn words(&self) -> (&str, &str) {
+        (&self.message, &self.advice)
     }
 
     pub(super) fn bad(message: impl Display, advice: impl Display) -> Refusal {

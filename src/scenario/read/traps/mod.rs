@@ -18,7 +18,7 @@ use crate::scenario::{Plan, trigger_dialect};
 use reach::{Asking, Candidate, Candidates, Index, Known, constant, misspelt, never};
 use words::says;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 pub use templates::missing_secrets;
 
 /// Tells of traps in the flows of a plan.

@@ -9,7 +9,7 @@ use crate::flow::trigger::{Condition, Dialect, Era, FlowTrigger, add_texts};
 use crate::flow::{Flow, TriggerAction};
 use crate::notify;
 use crate::pebble::{self, Host, Kind, Template, truthy};
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 use crate::scenario::Plan;
 
 /// Variables that templates of a Schedule may ask for: there is no execution yet.
@@ -243,7 +243,7 @@ fn decidable(text: &str, language: &'static pebble::Dialect) -> Option<Template>
 }
 
 /// The texts of a trigger that may be templates.
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 fn texts_of(trigger: &crate::flow::Trigger) -> Vec<&str> {
     let mut texts: Vec<&str> = trigger.limits.conditions.iter().flat_map(Condition::texts).collect();
     texts.extend(trigger.limits.when.as_deref());
@@ -257,7 +257,7 @@ fn texts_of(trigger: &crate::flow::Trigger) -> Vec<&str> {
 
 /// The secrets that templates of triggers, and of tasks that tell somebody something, ask for and nobody gives, each with who
 /// asks. Those of flows that the scenario expects never to succeed are meant to be missing.
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 pub fn missing_secrets(plan: &Plan) -> Vec<(String, String)> {
     let Some(language) = pebble::Dialect::named(plan.kestra.language().name()) else { return Vec::new() };
     let has = |secret: &str| plan.secrets.names().any(|name| name.eq_ignore_ascii_case(secret));
