@@ -371,7 +371,7 @@ fn the_same_seed_and_calls_give_the_same_bytes() {
 fn what_is_wrong_is_told_with_its_place_and_what_to_write_instead() {
     let scenario = |name: &str| told(MockKestra::builder().scenario(name).start());
     assert_eq!(scenario("worker-kiled"), "no scenario ships as `worker-kiled`; did you mean `worker-killed`?");
-    assert!(scenario("zzzzzzzz").contains("those that ship are healthy, "), "{}", scenario("zzzzzzzz"));
+    assert!(scenario("zzzzzzzz").contains("those that ship are demo, healthy, "), "{}", scenario("zzzzzzzz"));
     assert!(scenario("my/outage.yaml").ends_with("a file is given by `scenario_file`"));
     assert!(scenario("name: x\n").ends_with("a text is given by `scenario_text`"));
     let text = told(MockKestra::builder().scenario_text("name: x\ntimelin: []\n").start());

@@ -21,6 +21,7 @@ fn node(arguments: &[&str]) -> String {
         .current_dir(&peers)
         .env("MOCK_KESTRA", env!("CARGO_BIN_EXE_mock-kestra"))
         .env("RULES", root.join("scenarios/rules/kestra.yml"))
+        .env("DASHBOARD", root.join("scenarios/dashboards/overview.json"))
         .output()
         .expect("node is there; .ci/page installs it");
     let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -36,18 +37,22 @@ fn the_page_does_what_it_says_in_a_browser() {
     assert!(passed.parse::<u32>().is_ok_and(|passed| passed >= 16), "{told}");
 }
 
-/// The README's picture can be made anew: it is a PNG of the size that is shown, and no larger than it may be.
+/// The README's pictures can be made anew: each is a PNG of the size that is shown, and no larger than it may be.
 #[test]
 #[ignore = "needs Chromium and Node: .ci/page"]
-fn the_picture_of_the_readme_is_made_by_a_script() {
-    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page.png");
-    node(&["screenshot.mjs", made.to_str().expect("text")]);
-    let shown = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/screenshots/page.png");
-    let size = |path: &Path| {
-        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(bytes.starts_with(b"\x89PNG") && bytes.len() <= 200_000, "{}: {} bytes", path.display(), bytes.len());
-        // Width and height stand first in a PNG.
-        bytes.get(16..24).map(<[u8]>::to_vec)
-    };
-    assert_eq!(size(&made), size(&shown));
+fn the_pictures_of_the_readme_are_made_by_a_script() {
+    for kind in ["page", "dashboard"] {
+        let name = format!("{kind}.png");
+        let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
+        node(&["screenshot.mjs", kind, made.to_str().expect("text")]);
+        let shown = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/screenshots").join(name);
+        let size = |path: &Path| {
+            let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let fits = bytes.starts_with(b"\x89PNG") && bytes.len() <= 200_000;
+            assert!(fits, "{}: {} bytes", path.display(), bytes.len());
+            // Width and height stand first in a PNG.
+            bytes.get(16..24).map(<[u8]>::to_vec)
+        };
+        assert_eq!(size(&made), size(&shown));
+    }
 }
