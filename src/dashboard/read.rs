@@ -4,12 +4,16 @@
 use std::sync::Arc;
 
 use super::{ALL, Dashboard, From, Panel, Query, Variable, limits};
-use crate::document::{self, Diagnostic, Node, Reading, Source, Value};
+use crate::document::{self, Diagnostic, Node, Place, Reading, Source, Value};
 
 /// Reads a dashboard. Without one the diagnostics say why.
 pub fn read(source: &Arc<Source>) -> (Option<Dashboard>, Vec<Diagnostic>) {
-    let (root, told) = document::parse(source);
     let mut reading = Reading::default();
+    if source.text.trim().is_empty() {
+        reading.error(&Place { source: source.clone(), range: 0..0 }, "the file is empty", EXPORTED);
+        return (None, reading.finish());
+    }
+    let (root, told) = document::parse(source);
     reading.extend(told);
     let Some(root) = root else { return (None, reading.finish()) };
     let dashboard = dashboard(&root, &mut reading).filter(|_| !reading.failed());
@@ -45,9 +49,21 @@ fn items(node: Option<&Node>) -> &[Node] {
     }
 }
 
+/// What to give instead of what is no dashboard.
+const EXPORTED: &str = "give the JSON of a dashboard, as Grafana exports it; rules are for `--rules`";
+
+/// Tells of what must be a list and is none.
+fn check_lists(node: &Node, reading: &mut Reading) {
+    let lists = ["panels", "rows", "variables"].map(|key| (key, get(node, key)));
+    for (key, of) in lists.into_iter().filter_map(|(key, of)| Some((key, of?))) {
+        reading.list(of, &format!("`{key}`"));
+    }
+}
+
 fn dashboard(root: &Node, reading: &mut Reading) -> Option<Dashboard> {
     // The API answers with the dashboard beside words about it; a manifest has it behind `spec`.
     let node = get(root, "dashboard").or_else(|| get(root, "spec")).unwrap_or(root);
+    check_lists(node, reading);
     let title = text(node, "title").unwrap_or("without a title").to_owned();
     let (panels, variables) = match get(node, "elements") {
         Some(elements) => {
@@ -63,12 +79,8 @@ fn dashboard(root: &Node, reading: &mut Reading) -> Option<Dashboard> {
             (panels, items(deep(node, &["templating", "list"])).iter().filter_map(variable).collect::<Vec<Variable>>())
         }
         None => {
-            let advice = "give the JSON of a dashboard, as Grafana exports it; rules are for `--rules`";
-            reading.error(
-                &root.place.first_line(),
-                "this is no dashboard: it has neither `panels` nor `elements`",
-                advice,
-            );
+            let what = "this is no dashboard: it has neither `panels` nor `elements`";
+            reading.error(&root.place.first_line(), what, EXPORTED);
             return None;
         }
     };
@@ -435,6 +447,10 @@ mod tests {
     fn what_is_no_dashboard_is_told() {
         let (dashboard, told) = of("{ \"groups\": [] }");
         assert!(dashboard.is_none() && told[0].what.contains("no dashboard"), "{told:?}");
+        for (text, what) in [("", "the file is empty"), ("{ \"panels\": {} }", "`panels` must be a list")] {
+            let (dashboard, told) = of(text);
+            assert!(dashboard.is_none() && told[0].what.contains(what), "{told:?}");
+        }
         let (dashboard, told) = of("{ \"panels\": [ }");
         assert!(dashboard.is_none() && !told.is_empty());
     }
