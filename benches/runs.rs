@@ -288,17 +288,6 @@ fn beside_prometheus() {
         .output()
         .expect("it runs");
     assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
-    let mut lines = 0;
-    let dumped = time(3, || {
-        let dump = Command::new(tool.join("promtool")).args(["tsdb", "dump"]).arg(&data).output().expect("it runs");
-        lines = dump.stdout.iter().filter(|byte| **byte == b'\n').count();
-    });
-    let figure = |samples: usize, seconds: f64| format!("{:.2} M/s", samples as f64 / seconds / 1e6);
-    row(
-        "samples dumped by `promtool tsdb dump`",
-        figure(lines, dumped),
-        format!("{lines} samples, an hour of ten members"),
-    );
     let address = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
     let configuration = data.join("prometheus.yml");
     std::fs::write(&configuration, "scrape_configs: []\n").expect("written");
@@ -324,7 +313,19 @@ fn beside_prometheus() {
     let federated = time(9, || samples = ask("/federate?match%5B%5D=%7Bjob%3D%22kestra%22%7D").unwrap_or(0));
     let _ = child.kill();
     let _ = child.wait();
+    let figure = |samples: usize, seconds: f64| format!("{:.2} M/s", samples as f64 / seconds / 1e6);
     row("samples of one federation of all series", figure(samples, federated), format!("{samples} series"));
+    // A dump wants the folder of the log that a Prometheus has made beside the blocks.
+    let mut lines = 0;
+    let dumped = time(3, || {
+        let dump = Command::new(tool.join("promtool")).args(["tsdb", "dump"]).arg(&data).output().expect("it runs");
+        lines = dump.stdout.iter().filter(|byte| **byte == b'\n').count();
+    });
+    row(
+        "samples dumped by `promtool tsdb dump`",
+        figure(lines, dumped),
+        format!("{lines} samples, an hour of ten members"),
+    );
 }
 
 /// A past of so long of ten members for a sink; `then` is called on the way.

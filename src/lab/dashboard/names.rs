@@ -84,8 +84,12 @@ mod tests {
             let mut names = BTreeSet::new();
             words(text, &mut names).map(|()| names.into_iter().map(str::to_owned).collect::<Vec<String>>())
         };
-        let sum = "sum by (job) (rate(kestra_x_total{job=\"$job\", a=\"it's\"}[$__rate_interval])) / 2";
-        assert_eq!(of(sum), Some(["a", "by", "job", "kestra_x_total", "rate", "sum"].map(str::to_owned).to_vec()));
+        let sum =
+            "sum by (job) (rate(kestra_worker_ended_count_total{job=\"$job\", a=\"it's\"}[$__rate_interval])) / 2";
+        assert_eq!(
+            of(sum),
+            Some(["a", "by", "job", "kestra_worker_ended_count_total", "rate", "sum"].map(str::to_owned).to_vec())
+        );
         assert_eq!(of("topk($n, up)"), None);
         assert_eq!(of("kestra_${what}_total"), None);
         assert_eq!(of("{__name__=~\"kestra.*\"}"), None);
