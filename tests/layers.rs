@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("metrics", &["profile", "random", "time"]),
     ("simulator", &["scenario", "flow", "execution", "notify", "profile", "metrics", "random", "time", "pebble"]),
     ("promql", &["time"]),
-    ("dashboard", &["document"]),
+    ("dashboard", &["document", "monitor", "time"]),
     ("gotemplate", &["promql", "time"]),
     ("monitor", &["document", "gotemplate", "promql", "time"]),
     ("pager", &["document", "gotemplate", "monitor", "promql", "time"]),

@@ -12,6 +12,8 @@ use super::rules::{self, Rules};
 use super::told::Told;
 use super::{Exit, calendar, complain, print};
 use crate::dashboard::{self, Dashboard as Read};
+use crate::document;
+use crate::files;
 use crate::lab::{self, DashboardReport, DashboardRuns, Shown};
 use crate::profile::Profile;
 use crate::random::Seed;
@@ -75,15 +77,6 @@ enum Form {
     Html,
 }
 
-/// The shipped dashboards: name and text.
-const SHIPPED: &[(&str, &str)] = &[
-    ("overview.json", include_str!("../../scenarios/dashboards/overview.json")),
-    ("executions.json", include_str!("../../scenarios/dashboards/executions.json")),
-    ("workers.json", include_str!("../../scenarios/dashboards/workers.json")),
-    ("runtime.json", include_str!("../../scenarios/dashboards/runtime.json")),
-    ("alerting.json", include_str!("../../scenarios/dashboards/alerting.json")),
-];
-
 fn variable(text: &str) -> Result<(String, Vec<String>), String> {
     let (name, values) = text.split_once('=').ok_or("write NAME=VALUE, such as `instance=worker-1:8081`")?;
     Ok((name.trim_start_matches('$').to_owned(), values.split(',').map(str::to_owned).collect()))
@@ -113,24 +106,15 @@ impl Dashboard {
 
     /// The dashboards; none when something is wrong: it has been told.
     fn read(&self, told: &mut Told) -> Option<Vec<(String, Read)>> {
-        let mut sources = Vec::new();
+        let mut sources = if self.files.is_empty() { files::shipped_dashboards() } else { Vec::new() };
         for file in &self.files {
-            match Path::new(file).is_dir() {
-                true => sources.extend(of_folder(file)?),
-                false => match load::file(file) {
-                    Ok(source) => sources.push(source),
-                    Err(why) => {
-                        complain(&format!("error: {file}: {why}\n"));
-                        return None;
-                    }
-                },
+            match files::dashboards(Path::new(file)) {
+                Ok(found) => sources.extend(found),
+                Err(why) => {
+                    complain(&format!("error: {file}: {why}\n"));
+                    return None;
+                }
             }
-        }
-        if self.files.is_empty() {
-            let shipped = SHIPPED
-                .iter()
-                .map(|(name, text)| crate::document::Source { name: (*name).to_owned(), text: (*text).to_owned() });
-            sources.extend(shipped);
         }
         let mut all = Vec::new();
         let mut sound = true;
@@ -152,7 +136,7 @@ impl Dashboard {
             dashboards.iter().flat_map(|(_, it)| &it.variables).map(|variable| variable.name.as_str()).collect();
         for (name, _) in &self.variables {
             if !known.contains(name.as_str()) {
-                let advice = crate::document::instead(name, known.iter().copied());
+                let advice = document::instead(name, known.iter().copied());
                 complain(&format!("error: --var: no dashboard has a variable `{name}`; {advice}\n"));
                 return None;
             }
@@ -179,34 +163,4 @@ impl Dashboard {
         let found = partly || reports.iter().any(DashboardReport::found);
         told.exit(self.strict, if found { Exit::Found } else { Exit::Ok })
     }
-}
-
-/// The dashboards of a folder: its JSON files that are no other provisioning.
-fn of_folder(folder: &str) -> Option<Vec<crate::document::Source>> {
-    let entries = std::fs::read_dir(folder).map_err(|error| error.to_string());
-    let entries = entries.and_then(|all| all.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string()));
-    let mut paths: Vec<PathBuf> = match entries {
-        Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
-        Err(why) => {
-            complain(&format!("error: {folder}: {why}\n"));
-            return None;
-        }
-    };
-    paths.retain(|path| path.extension().is_some_and(|it| it == "json") && path.is_file());
-    paths.sort();
-    if paths.is_empty() {
-        complain(&format!("error: {folder}: it has no JSON file\n"));
-        return None;
-    }
-    let mut sources = Vec::new();
-    for path in paths {
-        match load::file(&path.display().to_string()) {
-            Ok(source) => sources.push(source),
-            Err(why) => {
-                complain(&format!("error: {}: {why}\n", path.display()));
-                return None;
-            }
-        }
-    }
-    Some(sources)
 }

@@ -13,6 +13,7 @@ use super::{Exit, complain, print};
 use crate::files::shipped_rules;
 use crate::profile::Profile;
 use crate::random::Seed;
+use crate::scenario::Plan;
 use crate::server::Taker;
 use crate::time::Duration;
 
@@ -117,6 +118,7 @@ impl Demo {
         };
         let (port, to) = (self.prometheus_port, self.remote_write.clone());
         let mut prometheus: Option<Prometheus> = None;
+        let Some(plan) = serve.plan() else { return Exit::Input };
         let exit = serve.run_beside(&mut |addresses| {
             let control = reachable(addresses.control);
             let watched = match (&binary, to.clone()) {
@@ -131,7 +133,7 @@ impl Demo {
                 }
                 (None, None) => None,
             };
-            print(&what_to_watch(control, watched.map(|it| it.address)));
+            print(&what_to_watch(&plan, control, watched.map(|it| it.address)));
             Ok(())
         });
         drop(prometheus);
@@ -168,21 +170,25 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// What people are told, once all runs.
-fn what_to_watch(control: SocketAddr, prometheus: Option<SocketAddr>) -> String {
+/// What people are told, once all runs: where to look, and what will happen.
+fn what_to_watch(plan: &Plan, control: SocketAddr, prometheus: Option<SocketAddr>) -> String {
     let mut text = format!("\nWhat to watch:\n  http://{control}/  the cluster as it lives, and buttons to break it\n");
     text += &match prometheus {
         Some(address) => format!(
             "  http://{address}/alerts  the shipped alerts\n  \
-             http://{address}/graph?g0.expr=kestra_worker_job_running&g0.tab=0&g0.range_input=1h  the workers' jobs\n"
+             http://{address}/graph?g0.expr=up&g0.tab=0&g0.range_input=1h  who answers\n"
         ),
         None => {
             "  no Prometheus runs beside it: put one on the PATH, or start your own with the lines above\n".to_owned()
         }
     };
-    text + "\nIn five minutes worker-1 is killed. KestraWorkerDown fires a minute and a quarter later, jobs wait for the other\n\
-            worker, and KestraJobsResubmitted tells when it gets them. Four minutes after its end worker-1 is back.\n\
-            The dashboards of scenarios/dashboards/ show it in a Grafana; scenarios/demo/compose.yml has all in containers.\n"
+    text += "\nWhat will happen:\n";
+    for entry in &plan.timeline {
+        let lasts = entry.lasts.map_or(String::new(), |duration| format!(", for {duration}"));
+        text += &format!("  in {}  {}{lasts}\n", entry.at, entry.fault.sentence(plan));
+    }
+    text + "\nThe page foresees which alerts fire, and when. The dashboards of scenarios/dashboards/ show it in a Grafana;\n\
+            scenarios/demo/compose.yml has all in containers.\n"
 }
 
 /// Gives the past to a Prometheus, while the present goes on.

@@ -9,7 +9,7 @@ use super::alertmanager::{self, Alertmanager};
 use super::places::Places;
 use super::rules::Rules;
 use super::told::Told;
-use super::{Exit, Runs, calendar, complain, load, print};
+use super::{Exit, Runs, calendar, complain, load};
 use crate::document::{Place, Severity};
 use crate::lab;
 use crate::profile::Profile;
@@ -73,11 +73,7 @@ impl Test {
     pub(super) fn run(&self) -> Exit {
         let (mut told, mut report) = (Told::default(), String::new());
         let exit = self.judge(&mut told, &mut report);
-        match self.format {
-            Form::Github => told.on_github(&report, exit),
-            _ => print(&report),
-        }
-        told.exit(self.strict, exit)
+        told.closing(&report, self.format == Form::Github, self.strict, exit)
     }
 
     fn judge(&self, told: &mut Told, report: &mut String) -> Exit {

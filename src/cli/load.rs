@@ -11,7 +11,7 @@ use clap::Args;
 use super::complain;
 use super::told::Told;
 use crate::document::{self, Diagnostic, Place, Severity, Source};
-use crate::files::{Files, Shipped, fitting, flow_files, in_folder, names, scenario_source};
+use crate::files::{Files, Shipped, YAML, fitting, flow_files, in_folder, names, scenario_source};
 pub(super) use crate::files::{SHIPPED, file, shipped};
 use crate::profile::Profile;
 use crate::scenario::{self, Plan};
@@ -38,7 +38,7 @@ pub(super) fn scenarios(word: &str) -> Result<Vec<String>, String> {
         return if named.is_empty() { fitting(word).and_then(of_scenarios) } else { Ok(owned(named)) };
     }
     if path.is_dir() {
-        return in_folder(path).and_then(of_scenarios);
+        return in_folder(path, YAML).and_then(of_scenarios);
     }
     if !path.exists() {
         let families = SHIPPED.iter().map(|it| it.family);

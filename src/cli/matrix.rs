@@ -10,7 +10,7 @@ use super::load::{self, Unfit};
 use super::places::Places;
 use super::rules::Rules;
 use super::told::Told;
-use super::{Exit, Runs, calendar, complain, print};
+use super::{Exit, Runs, calendar, complain};
 use crate::document::Severity;
 use crate::lab;
 use crate::profile::Profile;
@@ -87,11 +87,7 @@ impl Matrix {
     pub(super) fn run(&self) -> Exit {
         let (mut told, mut report) = (Told::default(), String::new());
         let exit = self.judge(&mut told, &mut report);
-        match self.format {
-            Form::Github => told.on_github(&report, exit),
-            _ => print(&report),
-        }
-        told.exit(self.strict, exit)
+        told.closing(&report, self.format == Form::Github, self.strict, exit)
     }
 
     fn judge(&self, told: &mut Told, report: &mut String) -> Exit {

@@ -221,7 +221,7 @@ impl Serve {
 
     /// What is served: with `--history` a cluster that has lived as long as is asked for. None when something is wrong: it has
     /// been told.
-    fn plan(&self) -> Option<Plan> {
+    pub(super) fn plan(&self) -> Option<Plan> {
         let mut plan = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut Told::default())?;
         if let Some(history) = self.history {
             if plan.cluster.booting {

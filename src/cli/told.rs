@@ -1,7 +1,7 @@
 //! What was told on standard error, so that `--strict` can count it.
 
 use super::github::{self, Annotation};
-use super::{Exit, complain};
+use super::{Exit, complain, print};
 use crate::document::{self, Diagnostic, Place, Severity};
 use crate::run::Watch;
 use crate::scenario::Plan;
@@ -37,6 +37,15 @@ impl Told {
     /// Keeps something for annotations only.
     pub(super) fn annotate(&mut self, place: Option<Place>, severity: Severity, what: &str) {
         self.annotations.push(Annotation { place, ..Annotation::of_job(severity, what) });
+    }
+
+    /// Prints a report, on GitHub with all annotations, and gives the exit code.
+    pub(super) fn closing(&mut self, report: &str, github: bool, strict: bool, exit: Exit) -> Exit {
+        match github {
+            true => self.on_github(report, exit),
+            false => print(report),
+        }
+        self.exit(strict, exit)
     }
 
     /// Prints a report with all annotations.

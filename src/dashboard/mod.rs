@@ -6,10 +6,11 @@ mod span;
 mod variables;
 
 use crate::document::Place;
+use crate::time::Duration;
 
 pub use read::read;
-pub use span::{Span, milliseconds};
-pub use variables::{Chosen, Options, fill};
+pub use span::Span;
+pub use variables::{Chosen, Filled, Options, fill};
 
 /// Bounds of what is read.
 pub mod limits {
@@ -51,8 +52,8 @@ pub struct Panel {
     pub queries: Vec<Query>,
     /// The variable of whose values it has a copy each.
     pub repeat: Option<String>,
-    /// The shortest step that it allows, as it is written.
-    pub interval: Option<String>,
+    /// The shortest step that it allows.
+    pub interval: Option<Duration>,
     /// How many points it draws at most; none where the file leaves it to the width of the screen.
     pub points: Option<u32>,
     /// Its unit, such as `percentunit`.
@@ -76,8 +77,8 @@ pub struct Query {
     pub hidden: bool,
     /// It is asked for the last instant alone.
     pub instant: bool,
-    /// Its own shortest step, as it is written; variables may be in it.
-    pub interval: Option<String>,
+    /// Its own shortest step; none where the file names a variable for it.
+    pub interval: Option<Duration>,
     /// Who else than a Prometheus is asked, if so.
     pub other: Option<String>,
 }

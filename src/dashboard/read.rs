@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::{ALL, Dashboard, From, Panel, Query, Variable, limits};
 use crate::document::{self, Diagnostic, Node, Place, Reading, Source, Value};
+use crate::monitor::grafana_interval;
+use crate::time::Duration;
 
 /// Reads a dashboard. Without one the diagnostics say why.
 pub fn read(source: &Arc<Source>) -> (Option<Dashboard>, Vec<Diagnostic>) {
@@ -20,33 +22,26 @@ pub fn read(source: &Arc<Source>) -> (Option<Dashboard>, Vec<Diagnostic>) {
     (dashboard, reading.finish())
 }
 
-fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    let Value::Mapping(entries) = &node.value else { return None };
-    let found = entries.iter().find(|entry| entry.key == key)?;
-    Some(&found.value).filter(|node| node.value != Value::Null)
-}
-
 /// What lies behind some keys, one in the other.
 fn deep<'n>(node: &'n Node, keys: &[&str]) -> Option<&'n Node> {
-    keys.iter().try_fold(node, |node, key| get(node, key))
+    keys.iter().try_fold(node, |node, key| node.get(key))
 }
 
 fn text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
-    match &get(node, key)?.value {
-        Value::Scalar { text, .. } => Some(text),
-        _ => None,
-    }
+    node.get(key).and_then(Node::text)
 }
 
 fn is(node: &Node, key: &str) -> bool {
     text(node, key) == Some("true")
 }
 
+/// The shortest step that something allows; none where it is left open, or left to a variable.
+fn interval(node: &Node) -> Option<Duration> {
+    grafana_interval(text(node, "interval")?).ok().filter(|interval| !interval.is_zero())
+}
+
 fn items(node: Option<&Node>) -> &[Node] {
-    match node.map(|node| &node.value) {
-        Some(Value::Sequence(items)) => items,
-        _ => &[],
-    }
+    node.map_or(&[], Node::items)
 }
 
 /// What to give instead of what is no dashboard.
@@ -54,7 +49,7 @@ const EXPORTED: &str = "give the JSON of a dashboard, as Grafana exports it; rul
 
 /// Tells of what must be a list and is none.
 fn check_lists(node: &Node, reading: &mut Reading) {
-    let lists = ["panels", "rows", "variables"].map(|key| (key, get(node, key)));
+    let lists = ["panels", "rows", "variables"].map(|key| (key, node.get(key)));
     for (key, of) in lists.into_iter().filter_map(|(key, of)| Some((key, of?))) {
         reading.list(of, &format!("`{key}`"));
     }
@@ -62,18 +57,18 @@ fn check_lists(node: &Node, reading: &mut Reading) {
 
 fn dashboard(root: &Node, reading: &mut Reading) -> Option<Dashboard> {
     // The API answers with the dashboard beside words about it; a manifest has it behind `spec`.
-    let node = get(root, "dashboard").or_else(|| get(root, "spec")).unwrap_or(root);
+    let node = root.get("dashboard").or_else(|| root.get("spec")).unwrap_or(root);
     check_lists(node, reading);
     let title = text(node, "title").unwrap_or("without a title").to_owned();
-    let (panels, variables) = match get(node, "elements") {
+    let (panels, variables) = match node.get("elements") {
         Some(elements) => {
-            (of_elements(elements), items(get(node, "variables")).iter().filter_map(new_variable).collect())
+            (of_elements(elements), items(node.get("variables")).iter().filter_map(new_variable).collect())
         }
-        None if get(node, "panels").is_some() || get(node, "rows").is_some() => {
+        None if node.get("panels").is_some() || node.get("rows").is_some() => {
             let mut panels = Vec::new();
-            of_list(items(get(node, "panels")), None, &mut panels);
-            for row in items(get(node, "rows")) {
-                of_list(items(get(row, "panels")), text(row, "title"), &mut panels);
+            of_list(items(node.get("panels")), None, &mut panels);
+            for row in items(node.get("rows")) {
+                of_list(items(row.get("panels")), text(row, "title"), &mut panels);
             }
             panels.extend(items(deep(node, &["annotations", "list"])).iter().filter_map(annotation));
             (panels, items(deep(node, &["templating", "list"])).iter().filter_map(variable).collect::<Vec<Variable>>())
@@ -108,7 +103,7 @@ fn of_list(list: &[Node], row: Option<&str>, panels: &mut Vec<Panel>) {
     for node in list {
         if text(node, "type") == Some("row") {
             row = text(node, "title").filter(|title| !title.is_empty()).map(str::to_owned);
-            of_list(items(get(node, "panels")), row.as_deref(), panels);
+            of_list(items(node.get("panels")), row.as_deref(), panels);
         } else {
             panels.push(panel(node, row.clone()));
         }
@@ -116,10 +111,10 @@ fn of_list(list: &[Node], row: Option<&str>, panels: &mut Vec<Panel>) {
 }
 
 fn panel(node: &Node, row: Option<String>) -> Panel {
-    let source = get(node, "datasource");
-    let targets = items(get(node, "targets")).iter().enumerate();
+    let source = node.get("datasource");
+    let targets = items(node.get("targets")).iter().enumerate();
     let queries = targets.filter_map(|(index, target)| query(target, index, source)).collect::<Vec<Query>>();
-    let unjudged = match get(node, "libraryPanel") {
+    let unjudged = match node.get("libraryPanel") {
         Some(of) => {
             Some(format!("it is the library panel `{}`, which is not in this file", text(of, "name").unwrap_or("?")))
         }
@@ -131,7 +126,7 @@ fn panel(node: &Node, row: Option<String>) -> Panel {
         kind: text(node, "type").unwrap_or("panel").to_owned(),
         queries,
         repeat: text(node, "repeat").filter(|name| !name.is_empty()).map(str::to_owned),
-        interval: text(node, "interval").filter(|it| !it.is_empty()).map(str::to_owned),
+        interval: interval(node),
         points: text(node, "maxDataPoints").and_then(|points| points.parse().ok()),
         unit: deep(node, &["fieldConfig", "defaults"]).and_then(|it| text(it, "unit")).map(str::to_owned),
         unjudged,
@@ -154,26 +149,18 @@ fn none_asked(queries: &[Query]) -> Option<String> {
 }
 
 fn query(target: &Node, index: usize, of_panel: Option<&Node>) -> Option<Query> {
-    let source = get(target, "datasource").or(of_panel);
-    let other = source.and_then(|source| other(source, of_panel));
-    let expr = get(target, "expr");
-    let text_of = |node: &Node| matches!(&node.value, Value::Scalar { text, .. } if !text.trim().is_empty());
-    let expr = match (expr.filter(|node| text_of(node)), &other) {
-        (Some(expr), _) => expr,
-        // Who else is asked has questions of another kind.
-        (None, Some(_)) => target,
-        (None, None) => return None,
-    };
+    let source = target.get("datasource").or(of_panel);
+    let other = source.and_then(other);
+    let expr = target.get("expr").filter(|node| node.text().is_some_and(|text| !text.trim().is_empty()));
+    // Who else is asked has questions of another kind.
+    let expr = expr.or(other.is_some().then_some(target))?;
     Some(Query {
         name: text(target, "refId").map_or_else(|| letter(index), str::to_owned),
-        text: match &expr.value {
-            Value::Scalar { text, .. } => text.clone(),
-            _ => String::new(),
-        },
+        text: expr.text().unwrap_or_default().to_owned(),
         place: expr.place.clone(),
         hidden: is(target, "hide"),
         instant: is(target, "instant") && !is(target, "range"),
-        interval: text(target, "interval").filter(|it| !it.is_empty()).map(str::to_owned),
+        interval: interval(target),
         other,
     })
 }
@@ -184,32 +171,25 @@ fn letter(index: usize) -> String {
 }
 
 /// Who is asked, if that is no Prometheus. One that is known by its name or its uid only is taken for one.
-fn other(source: &Node, of_panel: Option<&Node>) -> Option<String> {
-    let kind = match &source.value {
-        Value::Scalar { text, .. } => return mixed_or_grafana(text, of_panel),
-        _ => text(source, "type").or_else(|| text(source, "group")).unwrap_or("prometheus"),
-    };
-    match kind {
-        kind if kind.contains("prometheus") => None,
-        "__expr__" => Some("an expression of Grafana itself, which is not judged".to_owned()),
-        "datasource" | "grafana" => Some("Grafana itself".to_owned()),
-        other => Some(format!("a data source of the type `{other}`")),
-    }
-}
-
-fn mixed_or_grafana(name: &str, _: Option<&Node>) -> Option<String> {
-    match name {
-        "-- Grafana --" | "-- Dashboard --" => Some("Grafana itself".to_owned()),
-        "__expr__" => Some("an expression of Grafana itself, which is not judged".to_owned()),
+fn other(source: &Node) -> Option<String> {
+    let kind = text(source, "type").or_else(|| text(source, "group"));
+    match (source.text(), kind) {
+        (Some("__expr__"), _) | (_, Some("__expr__")) => {
+            Some("an expression of Grafana itself, which is not judged".to_owned())
+        }
+        (Some("-- Grafana --" | "-- Dashboard --"), _) | (_, Some("datasource" | "grafana")) => {
+            Some("Grafana itself".to_owned())
+        }
+        (_, Some(kind)) if !kind.contains("prometheus") => Some(format!("a data source of the type `{kind}`")),
         _ => None,
     }
 }
 
 /// An annotation that asks a Prometheus.
 fn annotation(node: &Node) -> Option<Panel> {
-    let target = get(node, "target").unwrap_or(node);
+    let target = node.get("target").unwrap_or(node);
     let asked =
-        query(target, 0, get(node, "datasource")).filter(|query| query.other.is_none() && !query.text.is_empty())?;
+        query(target, 0, node.get("datasource")).filter(|query| query.other.is_none() && !query.text.is_empty())?;
     let name = text(node, "name").unwrap_or("without a name");
     let off = text(node, "enable") == Some("false");
     Some(Panel {
@@ -227,15 +207,8 @@ fn annotation(node: &Node) -> Option<Panel> {
 }
 
 fn list_of_texts(node: Option<&Node>) -> Vec<String> {
-    let of = |node: &Node| match &node.value {
-        Value::Scalar { text, .. } => Some(text.clone()),
-        _ => None,
-    };
-    match node {
-        Some(Node { value: Value::Sequence(all), .. }) => all.iter().filter_map(of).collect(),
-        Some(node) => of(node).into_iter().collect(),
-        None => Vec::new(),
-    }
+    let texts = |node: &Node| node.items().iter().chain([node]).filter_map(Node::text).map(str::to_owned).collect();
+    node.map_or_else(Vec::new, texts)
 }
 
 /// The values of a list that is written as one text: `a, b : c, d\,e`.
@@ -259,27 +232,26 @@ fn listed(text: &str) -> Vec<String> {
 }
 
 fn variable(node: &Node) -> Option<Variable> {
-    of_parts(node, node, text(node, "type").unwrap_or("query"), get(node, "query"))
+    of_parts(node, node, text(node, "type").unwrap_or("query"), node.get("query"))
 }
 
 /// A variable of the new schema: `{ kind: QueryVariable, spec: { .. } }`.
 fn new_variable(node: &Node) -> Option<Variable> {
-    let spec = get(node, "spec")?;
+    let spec = node.get("spec")?;
     let kind = text(node, "kind").unwrap_or_default();
     let kind = kind.strip_suffix("Variable").unwrap_or(kind).to_lowercase();
-    let query = get(spec, "query");
-    let asked = query.and_then(|it| get(it, "spec")).or(query);
+    let query = spec.get("query");
+    let asked = query.and_then(|it| it.get("spec")).or(query);
     of_parts(node, spec, &kind, asked)
 }
 
 fn of_parts(node: &Node, spec: &Node, kind: &str, query: Option<&Node>) -> Option<Variable> {
-    let asked = match query {
-        Some(Node { value: Value::Scalar { text, .. }, .. }) => Some(text.as_str()),
-        Some(query) => text(query, "query").or_else(|| text(query, "__legacyStringValue")),
-        None => None,
+    let worded = |query: &'_ Node| -> Option<String> {
+        let words = query.text().or_else(|| text(query, "query")).or_else(|| text(query, "__legacyStringValue"));
+        words.map(str::to_owned)
     };
-    let asked = asked.or_else(|| text(spec, "definition")).unwrap_or_default().to_owned();
-    let source = get(spec, "datasource").or_else(|| get(spec, "query")).and_then(|it| other(it, None));
+    let asked = query.and_then(worded).or_else(|| text(spec, "definition").map(str::to_owned)).unwrap_or_default();
+    let source = spec.get("datasource").or_else(|| spec.get("query")).and_then(other);
     let current = list_of_texts(deep(spec, &["current", "value"]));
     let from = match kind {
         "query" => source.map_or(From::Query(asked), From::Other),
@@ -309,17 +281,17 @@ fn of_elements(elements: &Node) -> Vec<Panel> {
 }
 
 fn element(node: &Node) -> Option<Panel> {
-    let spec = get(node, "spec")?;
+    let spec = node.get("spec")?;
     let title = text(spec, "title").filter(|title| !title.is_empty()).unwrap_or("without a title").to_owned();
     let data = deep(spec, &["data", "spec"]);
-    let options = data.and_then(|data| get(data, "queryOptions"));
-    let asked = items(data.and_then(|data| get(data, "queries"))).iter().enumerate();
-    let queries: Vec<Query> = asked.filter_map(|(index, query)| new_query(get(query, "spec")?, index)).collect();
+    let options = data.and_then(|data| data.get("queryOptions"));
+    let asked = items(data.and_then(|data| data.get("queries"))).iter().enumerate();
+    let queries: Vec<Query> = asked.filter_map(|(index, query)| new_query(query.get("spec")?, index)).collect();
     let unjudged = match text(node, "kind") {
         Some("LibraryPanel") => Some("it is a library panel, which is not in this file".to_owned()),
         _ => none_asked(&queries),
     };
-    let shown = get(spec, "vizConfig");
+    let shown = spec.get("vizConfig");
     let kind = shown.and_then(|it| text(it, "group").or_else(|| text(it, "kind"))).unwrap_or("panel").to_owned();
     let defaults = shown.and_then(|it| deep(it, &["spec", "fieldConfig", "defaults"]));
     Some(Panel {
@@ -328,7 +300,7 @@ fn element(node: &Node) -> Option<Panel> {
         kind,
         queries,
         repeat: None,
-        interval: options.and_then(|it| text(it, "interval")).map(str::to_owned),
+        interval: options.and_then(interval),
         points: options.and_then(|it| text(it, "maxDataPoints")).and_then(|points| points.parse().ok()),
         unit: defaults.and_then(|it| text(it, "unit")).map(str::to_owned),
         unjudged,
@@ -339,23 +311,20 @@ fn element(node: &Node) -> Option<Panel> {
 /// `{ refId, hidden, query: { kind: DataQuery, group: prometheus, spec: { expr, .. } } }`; before Grafana 12.2 the kind itself
 /// is that of the data source.
 fn new_query(spec: &Node, index: usize) -> Option<Query> {
-    let asked = get(spec, "query")?;
+    let asked = spec.get("query")?;
     let kind = text(asked, "group").or_else(|| text(asked, "kind").filter(|kind| *kind != "DataQuery"));
     let foreign = kind.filter(|kind| !kind.contains("prometheus"));
-    let inner = get(asked, "spec")?;
-    let expr = get(inner, "expr");
-    let text_of = match expr.map(|it| &it.value) {
-        Some(Value::Scalar { text, .. }) if !text.trim().is_empty() => text.clone(),
-        _ if foreign.is_some() => String::new(),
-        _ => return None,
-    };
+    let inner = asked.get("spec")?;
+    let expr = inner.get("expr");
+    let asked = expr.and_then(Node::text).filter(|text| !text.trim().is_empty());
+    let asked = asked.or(foreign.is_some().then_some(""))?;
     Some(Query {
         name: text(spec, "refId").map_or_else(|| letter(index), str::to_owned),
-        text: text_of,
+        text: asked.to_owned(),
         place: expr.unwrap_or(inner).place.clone(),
         hidden: is(spec, "hidden"),
         instant: is(inner, "instant") && !is(inner, "range"),
-        interval: text(inner, "interval").filter(|it| !it.is_empty()).map(str::to_owned),
+        interval: interval(inner),
         other: foreign.map(|kind| format!("a data source of the type `{kind}`")),
     })
 }
@@ -401,7 +370,7 @@ mod tests {
         ];
         assert_eq!(panels, expected);
         let asked = &dashboard.panels[0];
-        assert_eq!((asked.points, asked.interval.as_deref()), (Some(100), Some("1m")));
+        assert_eq!((asked.points, asked.interval), (Some(100), Some(Duration::minutes(1))));
         let of_query = |it: &Query| (it.name.clone(), it.instant, it.hidden, it.other.is_some());
         let queries: Vec<(String, bool, bool, bool)> = asked.queries.iter().map(of_query).collect();
         let row = |name: &str, instant, hidden, other| (name.to_owned(), instant, hidden, other);

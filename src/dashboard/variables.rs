@@ -1,7 +1,5 @@
 //! Variables: what stands for them in an expression, and which values there are to choose from.
 
-use std::collections::BTreeMap;
-
 use regex::Regex;
 
 use super::limits;
@@ -26,11 +24,11 @@ pub struct Filled {
     pub unknown: Vec<String>,
 }
 
-/// Fills variables in: `$name`, `${name}`, `${name:format}`, `[[name]]`.
+/// Fills variables in: `$name`, `${name}`, `${name:format}`, `[[name]]`; `chosen` knows what is chosen of each.
 ///
 /// # Errors
 /// A form of a value that is not known here, or an expression that is too long.
-pub fn fill(text: &str, variables: &BTreeMap<String, Chosen>) -> Result<Filled, String> {
+pub fn fill<'c>(text: &str, chosen: &dyn Fn(&str) -> Option<&'c Chosen>) -> Result<Filled, String> {
     let mut filled = Filled::default();
     let mut rest = text;
     while let Some(at) = rest.find(['$', '[']) {
@@ -42,7 +40,7 @@ pub fn fill(text: &str, variables: &BTreeMap<String, Chosen>) -> Result<Filled, 
             rest = &rest[sign..];
             continue;
         };
-        match variables.get(name) {
+        match chosen(name) {
             Some(chosen) => filled.text.push_str(&written(name, chosen, format)?),
             None => {
                 filled.text.push_str(&rest[..length]);
@@ -217,6 +215,8 @@ fn pattern(text: &str) -> Result<Regex, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn variables() -> BTreeMap<String, Chosen> {
@@ -240,6 +240,7 @@ mod tests {
 
     #[test]
     fn variables_are_filled_in_as_the_data_source_does() {
+        let variables = variables();
         for (text, expected) in [
             ("up{job=\"$job\"}", "up{job=\"kestra\"}"),
             ("up{job=\"${job}\"}", "up{job=\"kestra\"}"),
@@ -258,13 +259,13 @@ mod tests {
             ("a{b=~\"x$\"} [[:alpha:]] $ ${ ${} [", "a{b=~\"x$\"} [[:alpha:]] $ ${ ${} ["),
             ("é$jobé", "ékestraé"),
         ] {
-            let filled = fill(text, &variables()).expect(text);
+            let filled = fill(text, &|name| variables.get(name)).expect(text);
             assert_eq!((filled.text.as_str(), filled.unknown.len()), (expected, 0), "{text}");
         }
-        let filled = fill("$nobody $1 ${nobody} [[other]]", &variables()).expect("filled");
+        let filled = fill("$nobody $1 ${nobody} [[other]]", &|name| variables.get(name)).expect("filled");
         assert_eq!(filled.text, "$nobody $1 ${nobody} [[other]]");
         assert_eq!(filled.unknown, ["nobody", "other"]);
-        assert!(fill("${job:lucene}", &variables()).is_err_and(|why| why.contains("lucene")));
+        assert!(fill("${job:lucene}", &|name| variables.get(name)).is_err_and(|why| why.contains("lucene")));
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub(crate) fn flow_files(path: &Path) -> Result<Vec<FlowFile>, String> {
     if !path.is_dir() {
         return Ok(vec![read_flow(path)?]);
     }
-    flows_of(in_folder(path)?)
+    flows_of(in_folder(path, YAML)?)
 }
 
 /// The files that fit a pattern, in the order of their paths.
@@ -129,13 +129,17 @@ pub(crate) fn fitting(pattern: &str) -> Result<Vec<PathBuf>, String> {
     if files.is_empty() { Err("no file fits it".into()) } else { Ok(files) }
 }
 
-/// The `.yml` and `.yaml` files of a folder and of those in it, in the order of their paths, so that nothing depends on the
-/// order of the disk.
-pub(crate) fn in_folder(path: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut folder = Folder::default();
+/// What files of YAML are called.
+pub(crate) const YAML: &[&str] = &["yml", "yaml"];
+
+/// The files of a folder and of those in it whose names end in one of some ways, in the order of their paths, so that nothing
+/// depends on the order of the disk.
+pub(crate) fn in_folder(path: &Path, endings: &'static [&'static str]) -> Result<Vec<PathBuf>, String> {
+    let mut folder = Folder { endings, ..Folder::default() };
     folder.walk(path, 0)?;
     folder.files.sort();
-    if folder.files.is_empty() { Err("the folder holds no .yml or .yaml file".into()) } else { Ok(folder.files) }
+    let none = || format!("the folder holds no .{} file", endings.join(" or ."));
+    if folder.files.is_empty() { Err(none()) } else { Ok(folder.files) }
 }
 
 /// Folders in folders.
@@ -148,6 +152,8 @@ const BYTES: usize = 256 << 20;
 /// The files of a folder and of those in it.
 #[derive(Default)]
 struct Folder {
+    /// How the names of files end that are looked for.
+    endings: &'static [&'static str],
     files: Vec<PathBuf>,
     entries: usize,
     /// Folders as they are without links: one that leads to a folder above it does not end.
@@ -155,7 +161,7 @@ struct Folder {
 }
 
 impl Folder {
-    /// Looks for `.yml` and `.yaml` files. What begins with a dot is not looked at: it belongs to tools.
+    /// Looks for files. What begins with a dot is not looked at: it belongs to tools.
     fn walk(&mut self, folder: &Path, depth: usize) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
         if !self.seen.insert(folder.canonicalize().map_err(failed)?) {
@@ -175,7 +181,7 @@ impl Folder {
             }
             if path.is_dir() {
                 self.walk(&path, depth + 1)?;
-            } else if path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml") {
+            } else if path.extension().is_some_and(|ext| self.endings.iter().any(|it| ext == *it)) {
                 self.files.push(path);
             }
         }

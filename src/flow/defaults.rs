@@ -29,7 +29,7 @@ const NOW: &str = "io.kestra.plugin.core.";
 /// A flow with its defaults filled in, and behind them those that are for all flows; none when there are none.
 pub(super) fn filled(flow: &Node, of_all: &[Node]) -> Option<Node> {
     let (mut plain, mut forced) = (Vec::new(), Vec::new());
-    for item in KEYS.iter().filter_map(|key| get(flow, key)).flat_map(items).chain(of_all) {
+    for item in KEYS.iter().filter_map(|key| get(flow, key)).flat_map(Node::items).chain(of_all) {
         let Some(Node { value: Value::Scalar { text: kind, .. }, .. }) = get(item, "type") else { continue };
         let Some(Node { value: Value::Mapping(values), .. }) = get(item, "values") else { continue };
         let is_forced = get(item, "forced").map(jackson::json) == Some(serde_json::Value::Bool(true));
@@ -49,13 +49,6 @@ pub(super) fn filled(flow: &Node, of_all: &[Node]) -> Option<Node> {
         }
     });
     Some(Node { value: Value::Mapping(entries.collect()), place: flow.place.clone() })
-}
-
-fn items(node: &Node) -> &[Node] {
-    match &node.value {
-        Value::Sequence(items) => items,
-        _ => &[],
-    }
 }
 
 /// A value in which every mapping with a `type` has what defaults say of that: what is within, first. As deep as a file may

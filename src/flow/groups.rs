@@ -179,10 +179,7 @@ fn cases(node: &Node) -> Vec<String> {
 }
 
 fn items(node: Option<&Node>) -> &[Node] {
-    match node.map(|node| &node.value) {
-        Some(Value::Sequence(items)) => items,
-        _ => &[],
-    }
+    node.map_or(&[], Node::items)
 }
 
 /// The tasks of a Dag after which each of them runs, by their places; none when one is not there, or waits for itself.

@@ -52,11 +52,7 @@ pub(super) fn word<T: Copy>(reading: &mut Reading, node: &Node, what: &str, word
 
 /// The value of a key of a mapping, unless it is nothing.
 pub(super) fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    match &node.value {
-        Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
-        _ => None,
-    }
-    .filter(|node| node.value != Value::Null)
+    node.get(key)
 }
 
 /// Tells that a key is missing.

@@ -157,7 +157,7 @@ impl Lists {
     /// Tasks that a task holds: they do not run here, and have ids of their own all the same.
     pub(super) fn held(&mut self, reading: &mut Reading, node: &Node) {
         for key in ["tasks", "then", "else", "defaults", "errors", "finally"] {
-            for item in get(node, key).map_or(&[][..], items) {
+            for item in get(node, key).map_or(&[][..], Node::items) {
                 // The tasks of a Dag are each below a key.
                 let held = get(item, "task").unwrap_or(item);
                 if get(held, "type").is_some() {
@@ -166,7 +166,7 @@ impl Lists {
             }
         }
         if let Some(Node { value: Value::Mapping(cases), .. }) = get(node, "cases") {
-            for item in cases.iter().flat_map(|case| items(&case.value)) {
+            for item in cases.iter().flat_map(|case| case.value.items()) {
                 self.task(reading, item, false);
             }
         }
@@ -204,13 +204,6 @@ fn properties(object: &Object<'_>) -> Arc<serde_json::Map<String, serde_json::Va
 
 /// Keys below which a task holds others.
 const HOLDING: [&str; 9] = ["tasks", "then", "else", "cases", "defaults", "errors", "finally", "onPause", "onResume"];
-
-fn items(node: &Node) -> &[Node] {
-    match &node.value {
-        Value::Sequence(items) => items,
-        _ => &[],
-    }
-}
 
 /// A key that is almost one of Kestra's own is probably meant to be that.
 fn likely_typos(reading: &mut Reading, entries: &[Entry], fields: &[Field]) {

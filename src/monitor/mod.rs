@@ -27,8 +27,10 @@ pub use configuration::{Configuration, Discovered, Discovery, Dropped, Job, Kube
 pub use configuration::{OptionStanding, options as scrape_options};
 #[cfg(feature = "cli")]
 pub use configuration::{PathPart, path_parts};
+pub(crate) use grafana::round_step;
 pub use grafana::{
-    Environment, GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources, provisions,
+    Environment, GrafanaRule, GrafanaVersion, Group as GrafanaGroup, Node, NodeKind, Outside, data_sources,
+    grafana_interval, provisions,
 };
 pub use relabel::AlertRelabel;
 pub use rules::{AlertRule, Group, RecordRule, Rule, RuleSet, read as read_rules, read_with as read_rules_with};

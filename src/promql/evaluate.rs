@@ -38,6 +38,17 @@ pub enum Table {
     Text(String),
 }
 
+impl Table {
+    /// Its series; a number is one without labels, a text is none.
+    pub fn into_rows(self) -> Vec<Row> {
+        match self {
+            Table::Rows(rows) => rows,
+            Table::Scalar(values) => vec![Row { labels: Vec::new().into(), values }],
+            Table::Text(_) => Vec::new(),
+        }
+    }
+}
+
 /// Why there is no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -9,8 +9,8 @@ use super::session::{Issued, Session, injected};
 use super::watch::Watch;
 use crate::random::Seed;
 use crate::report::{MessageLine, Report};
-use crate::scenario::{Answering, Plan};
-use crate::simulator::{Command, LimitReached};
+use crate::scenario::Plan;
+use crate::simulator::LimitReached;
 use crate::time::{Calendar, Instant};
 
 /// Plan, seed and commands of a session as they are now: it can be gone through once more while the session itself goes on.
@@ -28,11 +28,6 @@ impl Session {
     /// What it takes to go through it once more. What waits for an answer from outside after now will be answered as the scenario
     /// says.
     pub(crate) fn again(&self) -> Again {
-        let asked = (self.simulation().answering() != Answering::Scenario).then(|| Issued {
-            at: self.now(),
-            command: Command::Receivers(Answering::Scenario),
-            planned: false,
-        });
         // What autoscalers decided they decide again.
         let scaled = |it: &&Issued| it.planned && injected(it).is_some_and(|it| is_autoscaled(self.plan(), &it.name));
         let done = self.commands.iter().filter(|it| !scaled(it));
@@ -41,7 +36,7 @@ impl Session {
             seed: self.seed(),
             calendar: self.calendar(),
             now: self.now(),
-            agenda: done.cloned().chain(asked).chain(self.agenda.iter().cloned()).collect(),
+            agenda: done.cloned().chain(self.answered_by_scenario()).chain(self.agenda.iter().cloned()).collect(),
         }
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::explain::{Why, since};
 use super::session::Session;
 use super::watch::{Watch, Watching, milliseconds};
-use crate::promql::{Expression, Grid, Row, Table};
+use crate::promql::{Expression, Grid, Row};
 use crate::random::Seed;
 use crate::scenario::Plan;
 use crate::simulator::{LimitReached, Simulation};
-use crate::time::{Calendar, Instant};
+use crate::time::{Calendar, Duration, Instant};
 
 /// A run that is over.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ impl Ended {
         self.end
     }
 
-    /// The instants from the start to the end of the run, so many milliseconds apart.
-    pub fn grid(&self, step: i64) -> Grid {
-        let step = step.max(1);
+    /// The instants from the start to the end of the run, so far apart.
+    pub fn grid(&self, step: Duration) -> Grid {
+        let step = step.as_milliseconds().max(1) as i64;
         Grid { first: self.start, step, count: ((self.end - self.start).max(0) / step) as usize + 1 }
     }
 
@@ -56,11 +56,7 @@ impl Ended {
     /// # Errors
     /// Why it cannot be evaluated.
     pub fn rows(&self, expression: &Expression, grid: Grid) -> Result<Vec<Row>, String> {
-        Ok(match self.watching.ask_over(expression, grid)? {
-            Table::Rows(rows) => rows,
-            Table::Scalar(values) => vec![Row { labels: Vec::new().into(), values }],
-            Table::Text(_) => Vec::new(),
-        })
+        Ok(self.watching.ask_over(expression, grid)?.into_rows())
     }
 
     /// The first thing that keeps an expression from having a value, in words.

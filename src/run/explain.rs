@@ -13,7 +13,7 @@ use super::session::Session;
 use super::watch::{Watch, Watching};
 use crate::document;
 use crate::monitor::{AlertRule, AnyRule, GrafanaRule, Group, Node, NodeKind, Standing};
-use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row, Table};
+use crate::promql::{Expression, Grid, Labels, Part, PartKind, Row};
 use crate::random::Seed;
 use crate::report::{AlertLine, TargetLine, write_targets};
 use crate::scenario::Plan;
@@ -298,11 +298,7 @@ impl<'a> Why<'a> {
     /// The rows of an expression at the evaluations of a grid, as the group of the rule asks them.
     pub(super) fn rows_over(&self, text: &str, grid: Grid) -> Result<Vec<Row>, String> {
         let grid = Grid { first: grid.first - self.asked.offset, ..grid };
-        match self.watching.ask_over(&Expression::parse(text)?, grid)? {
-            Table::Rows(rows) => Ok(rows),
-            Table::Scalar(values) => Ok(vec![Row { labels: Vec::new().into(), values }]),
-            Table::Text(_) => Ok(Vec::new()),
-        }
+        Ok(self.watching.ask_over(&Expression::parse(text)?, grid)?.into_rows())
     }
 
     /// The label sets that a part could give, whatever its thresholds.

@@ -49,16 +49,21 @@ impl Session {
         outside.then_some(told).into_iter().collect()
     }
 
+    /// The command by which receivers answer as the scenario says from now on; none where they do.
+    pub(super) fn answered_by_scenario(&self) -> Option<Issued> {
+        (self.simulation.answering() != Answering::Scenario).then(|| Issued {
+            at: self.now(),
+            command: Command::Receivers(Answering::Scenario),
+            planned: false,
+        })
+    }
+
     /// A copy that will live up to an instant.
     pub fn foresight(&self, to: Instant) -> Foresight {
         let mut simulation = self.simulation.clone();
         simulation.stop_at_messages(false);
         // What nobody has sent yet nobody has answered: what is to come is seen as the scenario has it.
-        let foreseen = (simulation.answering() != Answering::Scenario).then(|| Issued {
-            at: self.now(),
-            command: Command::Receivers(Answering::Scenario),
-            planned: false,
-        });
+        let foreseen = self.answered_by_scenario();
         Foresight {
             commands: foreseen.iter().chain(&self.agenda).take_while(|it| it.at <= to).cloned().collect(),
             watching: self.watching.as_ref().filter(|it| it.outbox.is_some()).map(Watching::twin),

@@ -40,21 +40,13 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// All of their words, in their order.
+    pub const WORDS: &[&str] = &["away", "dead", "starting", "serving", "draining", "hung", "closed"];
+
     /// For programs.
     pub const fn word(self) -> &'static str {
-        match self {
-            Condition::Away => "away",
-            Condition::Dead => "dead",
-            Condition::Starting => "starting",
-            Condition::Serving => "serving",
-            Condition::Draining => "draining",
-            Condition::Hung => "hung",
-            Condition::Closed => "closed",
-        }
+        Condition::WORDS[self as usize]
     }
-
-    /// All of their words.
-    pub const WORDS: &[&str] = &["away", "dead", "starting", "serving", "draining", "hung", "closed"];
 
     /// That of a member now.
     fn of(member: &Member) -> Condition {

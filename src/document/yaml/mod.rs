@@ -60,6 +60,31 @@ impl Value {
     }
 }
 
+impl Node {
+    /// The value of a key of a mapping, unless it is nothing.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let Value::Mapping(entries) = &self.value else { return None };
+        let found = entries.iter().find(|entry| entry.key == key)?;
+        Some(&found.value).filter(|node| node.value != Value::Null)
+    }
+
+    /// The text of a scalar.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; of anything else none.
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::Sequence(items) => items,
+            _ => &[],
+        }
+    }
+}
+
 /// Reads one document. Without one the diagnostics say why.
 pub fn parse(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
     first(read(source, Way::One))

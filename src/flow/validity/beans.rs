@@ -45,17 +45,11 @@ impl What<'_> {
 }
 
 pub(super) fn text<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
-    match get(node, key).map(|node| &node.value) {
-        Some(Value::Scalar { text, .. }) => Some(text),
-        _ => None,
-    }
+    get(node, key).and_then(Node::text)
 }
 
 pub(super) fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    match get(node, key).map(|node| &node.value) {
-        Some(Value::Sequence(items)) => items,
-        _ => &[],
-    }
+    get(node, key).map_or(&[], Node::items)
 }
 
 /// All objects of a flow.

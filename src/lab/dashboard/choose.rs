@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Choice, Judge, VariableReport, one};
-use crate::dashboard::{ALL, Chosen, Dashboard, From, Options, Variable, fill};
-use crate::promql::{Expression, Row};
+use crate::dashboard::{ALL, Chosen, Dashboard, From, Options, Variable};
+use crate::promql::{Expression, Grid, Row};
 
 impl Judge<'_> {
     /// The variables of a dashboard, each after those before it.
@@ -13,8 +13,7 @@ impl Judge<'_> {
         dashboard: &Dashboard,
         given: &BTreeMap<String, Vec<String>>,
     ) -> (Vec<VariableReport>, Choice) {
-        let step = self.span.step(None, None);
-        let mut choice: Choice = self.built_in(step, None).into();
+        let mut choice = Choice::new();
         let mut reports = Vec::new();
         for variable in &dashboard.variables {
             let (chosen, told) = match given.get(&variable.name) {
@@ -66,13 +65,12 @@ impl Judge<'_> {
         if let (true, Some(first)) = (gone, values.first()) {
             told = Some(format!("what is stored, `{}`, is not there: `{first}` is taken", variable.current.join(", ")));
         }
-        // A list of values that was stored without being one of many is taken whole.
         (Chosen { values, several, all: None }, told)
     }
 
     /// The values that there are to choose from.
     fn options(&self, text: &str, choice: &Choice) -> Result<Vec<String>, String> {
-        let filled = fill(text, choice)?.text;
+        let filled = self.wide(choice).fill(text)?.text;
         let labels = |text: &str, label: &str| -> Result<Vec<String>, String> {
             let of = |row: Row| row.labels.iter().find(|(key, _)| &**key == label).map(|(_, value)| value.to_string());
             let mut values: Vec<String> = self.series(text)?.into_iter().filter_map(of).collect();
@@ -99,7 +97,7 @@ impl Judge<'_> {
             }
             Options::Result(of) => {
                 let last = |row: &Row| (0..row.values.len()).rev().find_map(|index| row.at(index));
-                let grid = self.ended.grid(self.span.step(None, None));
+                let grid = self.whole();
                 let text = |row: &Row| Some(format!("{} {} {}", series(row), last(row)?, grid.last()));
                 Ok(self.series(of)?.iter().filter_map(text).collect())
             }
@@ -107,10 +105,15 @@ impl Judge<'_> {
         }
     }
 
+    /// The instants at which there is looked for values.
+    fn whole(&self) -> Grid {
+        self.ended.grid(self.span.step(None, None))
+    }
+
     /// The series of an expression, at any instant of the run.
     fn series(&self, text: &str) -> Result<Vec<Row>, String> {
         let expression = Expression::parse(text).map_err(|error| format!("`{text}` cannot be read: {error}"))?;
-        self.ended.rows(&expression, self.ended.grid(self.span.step(None, None)))
+        self.ended.rows(&expression, self.whole())
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::parallel::RunFailed;
-use crate::dashboard::{Chosen, Dashboard, Panel, Query, Span, fill, limits, milliseconds};
+use crate::dashboard::{Chosen, Dashboard, Filled, Panel, Query, Span, fill, limits};
 use crate::promql::{Expression, Grid, Row};
 use crate::random::Seed;
 use crate::report::junit;
@@ -185,8 +185,7 @@ pub fn judge_dashboards(
     let watch = Watch { also, ..watch.clone() };
     let ended = ended(plan, seed, calendar, &watch).map_err(|limit| failed(limit.to_string()))?;
     let Some(ended) = ended else { return Ok(Vec::new()) };
-    let scrape = runs.scrape.unwrap_or(scrape).as_milliseconds() as i64;
-    let span = Span { from: ended.start(), to: ended.end(), scrape };
+    let span = Span { from: ended.start(), to: ended.end(), scrape: runs.scrape.unwrap_or(scrape) };
     Ok(runs
         .dashboards
         .iter()
@@ -220,56 +219,78 @@ fn one(value: impl Into<String>) -> Chosen {
     Chosen { values: vec![value.into()], several: false, all: None }
 }
 
-impl Judge<'_> {
+/// What stands for the variables of one query.
+struct Scope<'a> {
+    chosen: &'a Choice,
+    /// The variable by which its panel is repeated, and its value in this copy.
+    copy: Option<(&'a str, Chosen)>,
     /// What Grafana itself gives: the time that is shown, and the step.
-    fn built_in(&self, step: i64, shortest: Option<i64>) -> [(String, Chosen); 9] {
+    built_in: BTreeMap<&'static str, Chosen>,
+}
+
+impl Scope<'_> {
+    fn get(&self, name: &str) -> Option<&Chosen> {
+        let copy = self.copy.as_ref().filter(|(of, _)| *of == name).map(|(_, value)| value);
+        let found = self.built_in.get(name).or(copy).or_else(|| self.chosen.get(name))?;
+        // One choice of a length of time is the step.
+        let auto = found.values.first().is_some_and(|value| value.starts_with("$__auto"));
+        if auto { self.built_in.get("__interval") } else { Some(found) }
+    }
+
+    fn fill(&self, text: &str) -> Result<Filled, String> {
+        fill(text, &|name| self.get(name))
+    }
+}
+
+impl Judge<'_> {
+    fn scope<'c>(&self, chosen: &'c Choice, step: Duration, shortest: Option<Duration>) -> Scope<'c> {
         let Span { from, to, .. } = self.span;
-        let (range, rate) = (self.span.length(), self.span.rate_interval(step, shortest));
-        [
-            ("__interval", length(step)),
-            ("__interval_ms", step.to_string()),
-            ("__rate_interval", length(rate)),
-            ("__rate_interval_ms", rate.to_string()),
+        let (range, rate) = (self.span.length().as_milliseconds(), self.span.rate_interval(step, shortest));
+        let built_in = [
+            ("__interval", step.to_prometheus()),
+            ("__interval_ms", step.as_milliseconds().to_string()),
+            ("__rate_interval", rate.to_prometheus()),
+            ("__rate_interval_ms", rate.as_milliseconds().to_string()),
             ("__range", format!("{}s", (range + 500) / 1_000)),
             ("__range_s", ((range + 500) / 1_000).to_string()),
             ("__range_ms", range.to_string()),
             ("__from", from.to_string()),
             ("__to", to.to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), one(value)))
+        ];
+        Scope { chosen, copy: None, built_in: built_in.map(|(name, value)| (name, one(value))).into() }
+    }
+
+    /// The scope of a whole dashboard.
+    fn wide<'c>(&self, chosen: &'c Choice) -> Scope<'c> {
+        self.scope(chosen, self.span.step(None, None), None)
     }
 
     fn panel(&self, panel: &Panel, chosen: &Choice) -> PanelReport {
-        let mut copies: Vec<Choice> = vec![chosen.clone()];
-        // A panel that is repeated has a copy for each value.
-        if let Some((name, of)) = panel.repeat.as_ref().and_then(|name| chosen.get_key_value(name)) {
-            let values = of.values.iter().take(limits::REPEATS);
-            let copy = |value: &String| {
-                let mut copy = chosen.clone();
-                copy.insert(name.clone(), one(value));
-                copy
-            };
-            copies = values.map(copy).collect();
-        }
         let asked = || panel.queries.iter().filter(|query| !query.hidden && query.other.is_none());
-        let queries: Vec<QueryReport> = match panel.unjudged {
-            Some(_) => Vec::new(),
-            None => copies.iter().flat_map(|copy| asked().map(|query| self.query(panel, query, copy))).collect(),
+        let repeated = panel.repeat.as_ref().and_then(|name| chosen.get_key_value(name));
+        let queries: Vec<QueryReport> = match (&panel.unjudged, repeated) {
+            (Some(_), _) => Vec::new(),
+            (None, None) => asked().map(|query| self.query(panel, query, chosen, None)).collect(),
+            // It has a copy for each value.
+            (None, Some((name, of))) => {
+                let copies = of.values.iter().take(limits::REPEATS);
+                let copy = |value: &String| Some((name.as_str(), one(value)));
+                copies.flat_map(|value| asked().map(move |it| self.query(panel, it, chosen, copy(value)))).collect()
+            }
         };
         let shown = match (queries.iter().map(|it| it.shown).max(), queries.iter().any(|it| it.shown == Shown::Data)) {
             (Some(Shown::Empty), true) => Shown::Partly,
             (Some(worst), _) => worst,
             (None, _) => Shown::Unjudged,
         };
-        let told = panel.unjudged.clone().or_else(|| {
-            let other = || panel.queries.iter().find_map(|query| query.other.as_ref());
-            queries
-                .is_empty()
-                .then(|| "its variable has no value".to_owned())
-                .or_else(|| Some(format!("it also asks {}", other()?)))
-        });
+        let other = panel.queries.iter().find_map(|query| query.other.as_ref());
+        let told = match (&panel.unjudged, shown, other) {
+            (Some(why), ..) => Some(why.clone()),
+            (None, Shown::Unjudged, _) => Some("its variable has no value".to_owned()),
+            (None, _, other) => other.map(|other| format!("it also asks {other}")),
+        };
         PanelReport {
-            title: fill(&panel.title, chosen).map_or_else(|_| panel.title.clone(), |filled| filled.text),
+            title: self.wide(chosen).fill(&panel.title).map_or_else(|_| panel.title.clone(), |filled| filled.text),
             row: panel.row.clone(),
             kind: panel.kind.clone(),
             unit: panel.unit.clone(),
@@ -279,21 +300,15 @@ impl Judge<'_> {
         }
     }
 
-    fn query(&self, panel: &Panel, query: &Query, chosen: &Choice) -> QueryReport {
-        let shortest = query.interval.as_ref().or(panel.interval.as_ref()).filter(|it| !it.contains('$'));
-        let shortest = shortest.and_then(|it| milliseconds(it));
+    fn query(&self, panel: &Panel, query: &Query, chosen: &Choice, copy: Option<(&str, Chosen)>) -> QueryReport {
+        let shortest = query.interval.or(panel.interval);
         let step = self.span.step(panel.points, shortest);
-        let mut chosen = chosen.clone();
-        for auto in chosen.values_mut().flat_map(|it| &mut it.values).filter(|it| it.starts_with("$__auto")) {
-            *auto = length(step);
-        }
-        chosen.extend(self.built_in(step, shortest));
         let grid = self.ended.grid(step);
         let mut report = QueryReport {
             name: query.name.clone(),
             line: query.place.line_and_column().0,
             expr: query.text.clone(),
-            step: step as f64 / 1e3,
+            step: step.as_seconds_f64(),
             shown: Shown::Fails,
             told: None,
             series: 0,
@@ -302,7 +317,7 @@ impl Judge<'_> {
             drawn: Vec::new(),
             grid,
         };
-        match self.asked(&query.text, &chosen) {
+        match self.asked(&query.text, &Scope { copy, ..self.scope(chosen, step, shortest) }) {
             Err((text, why)) => {
                 report.expr = text.unwrap_or(report.expr);
                 report.told = Some(why);
@@ -316,8 +331,8 @@ impl Judge<'_> {
     }
 
     /// An expression with its variables filled in, or as far as that went and what is wrong with it.
-    fn asked(&self, text: &str, chosen: &Choice) -> Result<Expression, (Option<String>, String)> {
-        let filled = fill(text, chosen).map_err(|why| (None, why))?;
+    fn asked(&self, text: &str, scope: &Scope<'_>) -> Result<Expression, (Option<String>, String)> {
+        let filled = scope.fill(text).map_err(|why| (None, why))?;
         let unknown = match filled.unknown.as_slice() {
             [] => String::new(),
             [name, ..] => format!("; the dashboard has no variable `{name}`"),
@@ -355,16 +370,6 @@ impl Judge<'_> {
         report.first = Some((grid.time(*first) - self.ended.start()) as f64 / 1e3);
         report.share = seen.len() as f64 / grid.count.max(1) as f64;
         report.drawn = rows.into_iter().take(DRAWN).collect();
-    }
-}
-
-/// A length of time as Grafana writes it in expressions.
-fn length(milliseconds: i64) -> String {
-    match milliseconds {
-        it if it % 3_600_000 == 0 => format!("{}h", it / 3_600_000),
-        it if it % 60_000 == 0 => format!("{}m", it / 60_000),
-        it if it % 1_000 == 0 => format!("{}s", it / 1_000),
-        it => format!("{it}ms"),
     }
 }
 

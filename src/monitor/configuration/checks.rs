@@ -18,17 +18,11 @@ fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
 
 /// A text that is not empty.
 pub(super) fn text_of<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
-    match get(node, key).map(|node| &node.value) {
-        Some(Value::Scalar { text, .. }) if !text.is_empty() => Some(text),
-        _ => None,
-    }
+    get(node, key).and_then(Node::text).filter(|text| !text.is_empty())
 }
 
 pub(super) fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    match get(node, key).map(|node| &node.value) {
-        Some(Value::Sequence(items)) => items,
-        _ => &[],
-    }
+    get(node, key).map_or(&[], Node::items)
 }
 
 /// A duration that is more than none.

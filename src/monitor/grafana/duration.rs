@@ -46,7 +46,7 @@ pub(super) fn of_rule(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// What to write instead.
-pub(super) fn of_model(text: &str) -> Result<Duration, String> {
+pub fn of_model(text: &str) -> Result<Duration, String> {
     let wrong = || "write an interval such as 15s, 1m or 2h".to_owned();
     let text = text.replacen('<', "", 1).replacen('>', "", 1);
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

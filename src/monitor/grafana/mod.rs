@@ -9,13 +9,16 @@ mod model;
 mod nodes;
 mod outside;
 mod read;
+mod round;
 mod state;
 
 use std::sync::Arc;
 
+pub use duration::of_model as grafana_interval;
 pub(super) use nodes::{Outcome, numbers_of};
 pub use outside::{Environment, GrafanaVersion, Outside, data_sources, provisions};
 pub(super) use read::document_groups;
+pub(crate) use round::round_step;
 pub(super) use state::{States, Turn};
 
 use crate::gotemplate::prometheus::Template;

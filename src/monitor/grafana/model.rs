@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::duration::of_model;
 use super::math::Formula;
 use super::outside::{Outside, child, words};
+use super::round::round_step;
 use super::{Condition, Evaluator, NodeKind, NonNumbers, Reducer};
 use crate::document::{Field, Kind, Node, Object, Reading, Value};
 use crate::promql::Expression;
@@ -286,30 +287,7 @@ fn step(span: Duration, least: Duration, points: u64) -> Duration {
     if wanted <= least {
         return least.max(Duration::milliseconds(1));
     }
-    const ROUND: &[(u64, u64)] = &[
-        (1_500, 1_000),
-        (3_500, 2_000),
-        (7_500, 5_000),
-        (12_500, 10_000),
-        (17_500, 15_000),
-        (25_000, 20_000),
-        (45_000, 30_000),
-        (90_000, 60_000),
-        (210_000, 120_000),
-        (450_000, 300_000),
-        (750_000, 600_000),
-        (1_050_000, 900_000),
-        (1_500_000, 1_200_000),
-        (2_700_000, 1_800_000),
-        (5_400_000, 3_600_000),
-        (9_000_000, 7_200_000),
-        (16_200_000, 10_800_000),
-        (32_400_000, 21_600_000),
-        (86_400_000, 43_200_000),
-    ];
-    let milliseconds = wanted.as_milliseconds();
-    let round = ROUND.iter().find(|(below, _)| milliseconds < *below).map_or(86_400_000, |(_, round)| *round);
-    Duration::milliseconds(round).max(least)
+    round_step(wanted).max(least)
 }
 
 /// The node that an expression reads.

@@ -144,10 +144,7 @@ pub(super) fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
 
 /// The text of a key, when it has one.
 pub(super) fn words<'n>(node: &'n Node, key: &str) -> Option<&'n str> {
-    match child(node, key).map(|node| &node.value) {
-        Some(Value::Scalar { text, .. }) => Some(text),
-        _ => None,
-    }
+    child(node, key).and_then(Node::text)
 }
 
 /// A text with its variables replaced.

@@ -106,24 +106,17 @@ pub(super) const fn older(key: &'static str, takes: Takes) -> Row {
 
 /// What stands at a key; nothing where that is null.
 pub(super) fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    let Value::Mapping(entries) = &node.value else { return None };
-    entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value).filter(|it| it.value != Value::Null)
+    node.get(key)
 }
 
 /// The text that stands at a key; empty where there is none.
 pub(super) fn text<'n>(node: &'n Node, key: &str) -> &'n str {
-    match get(node, key).map(|it| &it.value) {
-        Some(Value::Scalar { text, .. }) => text,
-        _ => "",
-    }
+    get(node, key).and_then(Node::text).unwrap_or_default()
 }
 
 /// The items of the list that stands at a key.
 pub(super) fn items<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    match get(node, key).map(|it| &it.value) {
-        Some(Value::Sequence(items)) => items,
-        _ => &[],
-    }
+    get(node, key).map_or(&[], Node::items)
 }
 
 /// The entries of the mapping that stands at a key.

@@ -289,9 +289,9 @@ pub(super) fn example(keys: &[&str], plan: &Plan) -> String {
     example.to_string()
 }
 
-#[cfg(feature = "server")]
 /// What there is to say of each fault to somebody who fills in a form: its row, its keys with their schemas, and an example
 /// that can be done to the cluster of a plan.
+#[cfg(feature = "server")]
 pub fn fault_rows(plan: &Plan) -> Vec<Json> {
     let told = |field: &Field| {
         json!({
@@ -320,23 +320,14 @@ pub fn fault_rows(plan: &Plan) -> Vec<Json> {
     ROWS.iter().map(row).collect()
 }
 
+/// What a fault may be done to, in a word each, in the order of [`Aim`].
 #[cfg(feature = "server")]
-/// What a fault may be done to, in a word.
 pub const AIMS: &[&str] = &["members", "database", "flow", "tasks", "receiver", "role", "queue", "tables"];
 
 #[cfg(feature = "server")]
 impl Aim {
     const fn word(self) -> &'static str {
-        match self {
-            Aim::Members => "members",
-            Aim::Database => "database",
-            Aim::Flow => "flow",
-            Aim::Tasks => "tasks",
-            Aim::Receiver => "receiver",
-            Aim::Role => "role",
-            Aim::Queue => "queue",
-            Aim::Tables => "tables",
-        }
+        AIMS[self as usize]
     }
 }
 

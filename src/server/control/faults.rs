@@ -265,18 +265,21 @@ fn numbered<'a>(all: impl Iterator<Item = &'a str>) -> String {
 
 /// Ends a fault in force, or takes back an injected one that is still to come.
 pub(super) async fn clear(State(shared): App, Named(name): Named) -> Answered<Json<Value>> {
-    end(&shared, &name)?;
-    Ok(Json(json!({ "cleared": name })))
+    let ended = tokio::task::spawn_blocking(move || end(&shared, &name).map(|()| name)).await;
+    let given_up = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the fault was given up", "send it again");
+    Ok(Json(json!({ "cleared": ended.map_err(given_up)?? })))
 }
 
 /// Ends a fault, or takes it back.
 pub(in crate::server) fn end(shared: &Shared, name: &str) -> Answered<()> {
-    shared.change(|world| {
+    let ended = shared.change(|world| {
         world.session.clear(name).map_err(|why| match why {
             Refused::Impossible(CommandError::NoFault(_)) => not_there(name, &world.session),
             other => other.into(),
         })
-    })?
+    })?;
+    shared.settle_doors();
+    ended
 }
 
 /// Why there is nothing to clear, and what there is.
