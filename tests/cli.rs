@@ -55,6 +55,14 @@ fn list_check_schema_and_run_do_what_they_say() {
         assert!(out.starts_with(&format!("{name}: ")), "{out}");
     }
     assert!(run(&["schema"]).1.contains("\"$schema\""));
+    for (name, folder) in [("worker-killed.yaml", ""), ("kestra.yml", "rules"), ("overview.json", "dashboards")] {
+        let there = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(folder).join(name);
+        let (code, shown, _) = run(&["show", name.strip_suffix(".yaml").unwrap_or(name)]);
+        assert_eq!((code, shown), (Some(0), std::fs::read_to_string(there).expect("it ships")), "{name}");
+    }
+    let (code, shown, err) = run(&["show", "worker-kiled"]);
+    assert_eq!((code, shown.as_str()), (Some(2), ""));
+    assert!(err.contains("did you mean `worker-killed`?"), "{err}");
     let (code, report, _) = run(&["run", "worker-killed"]);
     assert_eq!(code, Some(0));
     assert!(report.contains("worker-1 is DISCONNECTED"), "{report}");

@@ -39,6 +39,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use crate::files::{shipped_dashboards, shipped_rules};
 use crate::profile::Profile;
 use crate::random::Seed;
 use crate::scenario::{self, Plan};
@@ -108,6 +109,11 @@ enum Command {
     Check(check::Check),
     /// List the shipped scenarios
     List,
+    /// Print a shipped scenario, the shipped rules or a shipped dashboard
+    Show {
+        /// A scenario as `list` names it, `kestra.yml` for the rules, or the file of a dashboard such as `overview.json`
+        name: String,
+    },
     /// Print the JSON Schema of scenario files
     Schema,
     /// Print the OpenAPI document of the control port
@@ -182,6 +188,7 @@ fn run(command: Command) -> Exit {
         Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
+        Command::Show { name } => show(&name),
         Command::Schema => {
             print(&format!("{:#}\n", scenario::schema()));
             Exit::Ok
@@ -210,6 +217,24 @@ fn list() -> Exit {
     }
     print(&text);
     Exit::Ok
+}
+
+/// A file that ships inside the binary, to begin one's own with.
+fn show(name: &str) -> Exit {
+    let scenarios = load::SHIPPED.iter().map(|it| (it.name.to_owned(), it.text.to_owned()));
+    let others = std::iter::once(shipped_rules()).chain(shipped_dashboards());
+    let all: Vec<(String, String)> = scenarios.chain(others.map(|it| (it.name, it.text))).collect();
+    match all.iter().find(|(own, _)| own == name) {
+        Some((_, text)) => {
+            print(text);
+            Exit::Ok
+        }
+        None => {
+            let instead = crate::document::instead(name, all.iter().map(|(own, _)| own.as_str()));
+            complain(&format!("error: nothing that ships is called `{name}`: {instead}\n"));
+            Exit::Input
+        }
+    }
 }
 
 /// Whether something could not be written to standard output.

@@ -20,6 +20,9 @@ use crate::server::{
 };
 use crate::time::{Calendar, Duration};
 
+/// So much of the past is gone through for rules, at most.
+const LOOKED_AT: Duration = Duration::minutes(24 * 60);
+
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// Scenario, by shipped name or path
@@ -148,6 +151,10 @@ impl Serve {
             }
         };
         let Ok(watch) = self.watch(&plan) else { return Exit::Input };
+        // Whoever waits for the file must not find that of an earlier run.
+        if let Some(path) = self.ready_file.as_deref().filter(|path| path.is_file()) {
+            let _ = std::fs::remove_file(path);
+        }
         let start = self.start.or(plan.start).map_or_else(|| super::start("now"), Ok);
         let Ok(start) = start else { return Exit::Cannot };
         // Whole seconds, so that dates are easy to read.
@@ -216,7 +223,9 @@ impl Serve {
             ));
             return Err(());
         }
-        Ok(Some(Watch { live: true, ..watch }))
+        // Rules that look back for hours find what there is of them.
+        let before = self.history.map_or(watch.before, |history| history.clamp(watch.before, LOOKED_AT));
+        Ok(Some(Watch { live: true, before, ..watch }))
     }
 
     /// What is served: with `--history` a cluster that has lived as long as is asked for. None when something is wrong: it has

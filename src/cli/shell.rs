@@ -54,7 +54,7 @@ impl Man {
         let mut all = Arguments::command().disable_help_subcommand(true);
         all.build();
         if let Some(folder) = &self.dir {
-            return match write_pages(&all, folder) {
+            return match std::fs::create_dir_all(folder).and_then(|()| write_pages(&all, folder)) {
                 Ok(()) => Exit::Ok,
                 Err(why) => {
                     complain(&format!("error: cannot write into {}: {why}\n", folder.display()));

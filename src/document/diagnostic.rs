@@ -87,6 +87,9 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// Words that are told where none is like the one that is not known.
+const LISTED: usize = 24;
+
 /// What to write instead of a word that is not known: the candidate most like it, or which there are.
 pub fn instead<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     // A number is no misspelling of another one.
@@ -95,10 +98,16 @@ pub fn instead<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone)
     {
         return format!("did you mean `{candidate}`?");
     }
-    let known: Vec<&str> = known.into_iter().take(24).collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    let more = match known.len().saturating_sub(LISTED) {
+        // One more takes no more room than to say so.
+        0 | 1 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed = if more.is_empty() { &known[..] } else { &known[..LISTED] };
     match known.is_empty() {
         true => "there is none".to_owned(),
-        false => format!("known are {}", known.join(", ")),
+        false => format!("known are {}{more}", listed.join(", ")),
     }
 }
 

@@ -328,6 +328,10 @@ impl Reading {
         word: &str,
         known: impl IntoIterator<Item = &'c str> + Clone,
     ) {
+        // What there is none of because it could not be read has been told of.
+        if self.failed() && known.clone().into_iter().next().is_none() {
+            return;
+        }
         self.error(place, format!("`{word}` is no {what}"), instead(word, known));
     }
 

@@ -119,6 +119,15 @@ impl Monitor {
         self.nothing_for(&expression.outline(), 0)
     }
 
+    /// Whether any target has a label as it is asked for; none when no target has such a label at all.
+    pub fn some_target_has(&self, asked: &AskedLabel) -> Option<bool> {
+        let matchers = asked.alone.find('{').and_then(|at| asked.alone.get(at..))?;
+        let wanted = Expression::parse(&format!("up{matchers}")).ok()?.outline();
+        let targets = || self.database.of_name("up").map(|series| &series.labels);
+        let labelled = targets().any(|labels| labels.iter().any(|(key, _)| *key == *asked.label));
+        labelled.then(|| targets().any(|labels| wanted.selects(labels)))
+    }
+
     /// Of an expression that could have a value: sides of `or`, and what `unless` takes away, that can have none; each by the
     /// selector without which it has none.
     pub fn dead_branches(&self, expression: &Expression) -> Vec<Unselected> {

@@ -219,8 +219,9 @@ impl Rules<'_> {
         if let Some(gone) = self.watching.gone_of(name, asked, self.simulation) {
             return (RuleState::Dead, format!("{why}; {gone}"));
         }
-        // A meter that events raise may get such a series yet.
-        let waits = !there.is_empty() && meant(asked, there).is_none() && self.rises(name);
+        // A meter that events raise may get such a series yet, but none with a label that its target would have to have.
+        let possible = self.watching.monitor.some_target_has(asked) != Some(false);
+        let waits = !there.is_empty() && possible && meant(asked, there).is_none() && self.rises(name);
         (if waits { RuleState::Quiet } else { RuleState::Dead }, why)
     }
 

@@ -47,6 +47,8 @@ pub struct Watch {
     pub paging: Option<Paging>,
     /// Rules are evaluated as time goes on, for whoever looks on and posts what is due; nobody asks at the end.
     pub live: bool,
+    /// How long before the start it has watched already, if the cluster is that old.
+    pub before: Duration,
 }
 
 impl Default for Watch {
@@ -64,6 +66,7 @@ impl Default for Watch {
             standings: true,
             paging: None,
             live: false,
+            before: BEFORE,
         }
     }
 }
@@ -146,7 +149,7 @@ pub(super) struct Watching {
     pub(super) over: std::collections::VecDeque<AlertBar>,
 }
 
-/// How long before the start a Prometheus has watched already, if the cluster is that old.
+/// How long before the start a Prometheus has watched already, unless it is said otherwise.
 pub(super) const BEFORE: Duration = Duration::minutes(10);
 
 impl Watch {
@@ -229,7 +232,7 @@ fn every(member: usize, interval: Duration, plan: &Plan) -> (Found, Located) {
 
 impl Watching {
     pub(super) fn new(watch: &Watch, plan: &Plan, simulation: &Simulation) -> Watching {
-        Watching::from(watch, plan, simulation, simulation.born().max(Instant::START.before(BEFORE)))
+        Watching::from(watch, plan, simulation, simulation.born().max(Instant::START.before(watch.before)))
     }
 
     /// A watch whose Prometheus has begun then.

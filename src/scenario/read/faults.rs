@@ -356,7 +356,8 @@ fn database(node: &Node, reading: &mut Reading) -> Option<DatabaseFault> {
     let text = reading.text(node, "`database`")?;
     // `slow: 10x` in quotes is what people write as well.
     if let Some(times) = text.strip_prefix("slow").map(|rest| rest.trim_start_matches([':', ' '])) {
-        return reading.parsed(node, "`database`", |_| units::times(times)).map(DatabaseFault::Slow);
+        let factor = |_: &str| units::times(times).map_err(|_| "write `{ slow: 10x }`, for example".to_owned());
+        return reading.parsed(node, "`database`", factor).map(DatabaseFault::Slow);
     }
     let found = STATES.iter().find(|(word, _)| *word == text).map(|(_, fault)| *fault);
     if found.is_none() {
