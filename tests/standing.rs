@@ -81,6 +81,8 @@ fn a_rule_that_can_do_nothing_is_dead_and_one_that_waits_for_an_event_is_quiet()
         ("{__name__=~\"nothing.*\"} > 0", RuleState::Dead, "no series is like `{__name__=~\"nothing.*\"}`"),
         ("up > scalar(node_load1)", RuleState::Dead, "no version of Kestra"),
         ("dead > 0", RuleState::Dead, "no version of Kestra"),
+        // An event brings series with labels of its own, and those of the target: no target is of this job.
+        ("rate(kestra_executor_execution_end_count_total{job=\"exec\"}[5m]) > 9", RuleState::Dead, "job"),
         // A side of `or` is enough, and what is taken away need not be there.
         ("node_load1 > 3 or up > 1", RuleState::Quiet, ""),
         ("up > 1 unless node_load1", RuleState::Quiet, "nearest to > 1 is 1"),
