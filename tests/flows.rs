@@ -252,11 +252,6 @@ fn flows_that_nothing_starts_are_told_and_the_plan_claims_nothing_else() {
     let never = "nothing starts the flow n.f: ";
     for (yaml, what, plan) in [
         (
-            of("type: io.kestra.plugin.kafka.RealtimeTrigger"),
-            "not simulated: the trigger `s`: a realtime trigger",
-            "s (a realtime trigger) not simulated; nothing starts it",
-        ),
-        (
             of("type: io.kestra.plugin.core.trigger.ScheduleOnDates, dates: []"),
             "not simulated: the trigger `s`: ScheduleOnDates",
             "s (ScheduleOnDates) not simulated; nothing starts it",

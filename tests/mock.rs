@@ -411,7 +411,7 @@ fn files_are_read_and_what_they_tell_is_kept() {
     );
     let more = write(
         "more.yml",
-        "id: more\nnamespace: a.b\ntriggers: [ { id: r, type: io.kestra.plugin.kafka.RealtimeTrigger } ]\n\
+        "id: more\nnamespace: a.b\ntriggers: [ { id: r, type: io.kestra.plugin.core.trigger.ScheduleOnDates, dates: [] } ]\n\
         tasks: [ { id: t, type: io.kestra.plugin.core.log.Log, message: \"{{ secret('KEY') }}\" } ]\n",
     );
     let rules = write("rules.yml", RULES);

@@ -78,6 +78,7 @@ pub(crate) const SHIPPED: &[Shipped] = shipped! {
         "paused-backfill" in "triggers/paused-backfill.yaml",
         "scheduled-twice" in "triggers/scheduled-twice.yaml",
         "trigger-load" in "triggers/trigger-load.yaml",
+        "realtime-stuck" in "triggers/realtime-stuck.yaml",
     ]
     "flows": [
         "alert-flows" in "alert-flows.yaml",

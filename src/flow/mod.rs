@@ -318,7 +318,7 @@ pub enum TriggerAction {
     Webhook,
     /// `io.kestra.plugin.core.trigger.Flow`: fires when another execution changes state.
     Flow(Box<FlowTrigger>),
-    /// A realtime trigger: runs on a worker for as long as the flow exists.
+    /// A realtime trigger: a worker's thread listens for as long as the worker lives, and each message starts an execution.
     Realtime,
     /// `io.kestra.plugin.core.trigger.ScheduleOnDates`: fires on the dates it lists.
     Dates,

@@ -301,10 +301,10 @@ impl TriggerAction {
     /// What a trigger is that is not simulated.
     pub fn unsimulated(&self) -> Option<&'static str> {
         match self {
-            TriggerAction::Realtime => Some("a realtime trigger"),
             TriggerAction::Dates => Some("ScheduleOnDates"),
             TriggerAction::Schedule(_)
             | TriggerAction::Poll { .. }
+            | TriggerAction::Realtime
             | TriggerAction::Webhook
             | TriggerAction::Flow(_) => None,
         }
@@ -312,11 +312,11 @@ impl TriggerAction {
 
     /// Whether a scheduler looks at it when it is due.
     pub fn is_due(&self) -> bool {
-        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. })
+        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. } | TriggerAction::Realtime)
     }
 
     /// Whether it starts executions by itself, or because of others.
     pub fn starts(&self) -> bool {
-        matches!(self, TriggerAction::Schedule(_) | TriggerAction::Poll { .. } | TriggerAction::Flow(_))
+        self.is_due() || matches!(self, TriggerAction::Flow(_))
     }
 }

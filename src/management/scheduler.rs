@@ -44,8 +44,9 @@ pub(super) fn get(context: &Context<'_>) -> Handled {
 /// Whether 2.0 lists a trigger now: it never listed a schedule, and others only around their date (standalone/activity and
 /// sleep20, six answers).
 fn due(context: &Context<'_>, schedulable: &Schedulable, definition: &Trigger) -> bool {
-    let schedule = matches!(definition.action, TriggerAction::Schedule(_));
-    !schedule && schedulable.next.is_some_and(|next| next <= context.simulation.now() + ALMOST)
+    // Nobody has seen what it makes of one that a worker listens to all the time.
+    let seldom = matches!(definition.action, TriggerAction::Schedule(_) | TriggerAction::Realtime);
+    !seldom && schedulable.next.is_some_and(|next| next <= context.simulation.now() + ALMOST)
 }
 
 /// A trigger's definition as Kestra prints it, without values that are the default. Properties of plugins are not known

@@ -66,6 +66,12 @@ words! {
         /// What somebody asks of an execution is done by an executor, so that Flow triggers hear of it (2.0); before, by the
         /// webserver, and they hear nothing of the state that it sets (1.3/alerting/FIRED.tsv).
         OrdersHeard = "orders-heard",
+        /// A realtime trigger that has started an execution counts as one that is over: when its worker is gone, nobody runs it
+        /// again (up to 1.3.29; kestra-io/kestra#14990, PR#17779).
+        ForgetsRealtime = "forgets-realtime",
+        /// A realtime trigger of a worker that stops in good order is run again by nobody, whether it has started an execution
+        /// or not (up to 1.3.13; kestra-io/kestra PR#17779).
+        LeavesRealtime = "leaves-realtime",
     }
 
     /// How flows are understood: their triggers, conditions and templates. As recorded of one of these (captures/core).

@@ -116,6 +116,7 @@ fn describe_flow(flow: &Flow, started: &Started, plan: &Plan) -> String {
                 zone => format!("at {} in {zone}", schedule.cron),
             },
             (TriggerAction::Poll { interval }, _) => format!("every {interval}"),
+            (TriggerAction::Realtime, _) => "for each message".to_owned(),
             (TriggerAction::Flow(_), _) => "after other flows".to_owned(),
             _ => "when called".to_owned(),
         };

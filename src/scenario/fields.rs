@@ -84,7 +84,7 @@ pub(super) const DISTRIBUTION: &[Field] = &[
 pub(super) const BEHAVIOUR: &[Field] = &[
     Field::new("namespace", Kind::Text, "company", "Tasks of this namespace and those below it."),
     Field::new("flow", Kind::Text, "company.team.ingest", "Tasks of this flow."),
-    Field::new("task", Kind::Text, "load", "Tasks, or polling triggers, with this id."),
+    Field::new("task", Kind::Text, "load", "Tasks, or triggers that workers evaluate, with this id."),
     Field::new("type", Kind::Text, "io.kestra.plugin.core.http.Request", "Tasks of this type."),
     Field::new(
         "duration",
@@ -96,6 +96,7 @@ pub(super) const BEHAVIOUR: &[Field] = &[
     Field::new("warns", SHARE, "1%", "Share of attempts that end in a warning."),
     Field::new("logs", Kind::Number, "10", "Log lines of an attempt."),
     Field::new("fires", SHARE, "20%", "Of polling triggers: share of evaluations that create an execution."),
+    Field::new("messages", RATE, "30/min", "Of realtime triggers: messages, each of which creates an execution."),
     Field::new(
         "outputs",
         Kind::MapOf(&Kind::Any),

@@ -302,6 +302,8 @@ pub struct Behaviour {
     pub logs: Option<u32>,
     /// `fires`: for polling triggers, the share of evaluations that create an execution, 0 to 1.
     pub fires: Option<f64>,
+    /// `messages`: for realtime triggers, how many come a second, as a Poisson process.
+    pub messages: Option<f64>,
     /// `outputs`: what a run of the task puts out, or the variables of the trigger.
     pub outputs: Option<Map<String, Json>>,
 }

@@ -270,6 +270,7 @@ fn behaviour(behaviour: &Behaviour) -> Value {
     set(&mut object, "warns", behaviour.warns.map(share));
     set(&mut object, "logs", behaviour.logs);
     set(&mut object, "fires", behaviour.fires.map(share));
+    set(&mut object, "messages", behaviour.messages.map(rate));
     set(&mut object, "outputs", behaviour.outputs.clone());
     object.into()
 }

@@ -97,6 +97,8 @@ pub(super) struct TaskModel {
     pub(super) logs: u32,
     /// Share of evaluations of a polling trigger that create an execution.
     pub(super) fires: f64,
+    /// Messages a second that come to a realtime trigger.
+    pub(super) messages: f64,
     /// How long it takes is worked out when it begins.
     rendered: bool,
     /// What faults make of it.
@@ -206,7 +208,7 @@ fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
 /// The model of each trigger of a flow.
 fn triggers(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
     let poll = DurationDistribution { median: Duration::milliseconds(80), p99: Duration::milliseconds(600) };
-    let base = TaskModel { duration: poll, fires: 0.1, logs: 1, ..by_type("") };
+    let base = TaskModel { duration: poll, fires: 0.1, messages: 0.1, logs: 1, ..by_type("") };
     flow.triggers.iter().map(|trigger| overlay(base, plan, flow, &trigger.id, &trigger.kind)).collect()
 }
 
@@ -223,11 +225,12 @@ fn by_type(kind: &str) -> TaskModel {
         }
         _ => (DurationDistribution { median: Duration::seconds(2), p99: Duration::seconds(8) }, 0.0),
     };
-    TaskModel { duration, fails, warns: 0.0, logs: 1, fires: 0.0, rendered: false, faults: Disturbance::default() }
+    let faults = Disturbance::default();
+    TaskModel { duration, fails, warns: 0.0, logs: 1, fires: 0.0, messages: 0.0, rendered: false, faults }
 }
 
 fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str) -> TaskModel {
-    for Behaviour { select, duration, fails, warns, logs, fires, .. } in &plan.behaviour {
+    for Behaviour { select, duration, fails, warns, logs, fires, messages, .. } in &plan.behaviour {
         if select.selects(flow, id, kind) {
             model.duration = duration.unwrap_or(model.duration);
             model.rendered &= duration.is_none();
@@ -235,6 +238,7 @@ fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str)
             model.warns = warns.unwrap_or(model.warns);
             model.logs = logs.unwrap_or(model.logs);
             model.fires = fires.unwrap_or(model.fires);
+            model.messages = messages.unwrap_or(model.messages);
         }
     }
     model

@@ -17,6 +17,8 @@ pub(super) enum Event {
     Deliver(QueueKind),
     /// A job ends in a worker.
     JobEnd { member: u32, life: u32, turn: u64 },
+    /// A message comes to a realtime trigger that a worker listens for.
+    Message { member: u32, life: u32, trigger: u32 },
     /// A trigger is due.
     TriggerDue { trigger: u32, generation: u32 },
     /// A loop of the scheduler finds a paused backfill of a trigger, if none has begun or ended since.

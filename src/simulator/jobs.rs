@@ -1,6 +1,6 @@
 //! Jobs in workers: how they are handed out, what they will come to, and what is told and counted of them.
 
-use super::behaviour::{Fate, TaskModel};
+use super::behaviour::{Attempt, Fate, TaskModel};
 use super::cluster::Cluster;
 use super::context::Context;
 use super::event::Event;
@@ -15,6 +15,9 @@ use crate::profile::{Quirk, Role};
 use crate::random::noise;
 use crate::scenario::RealAnswer;
 use crate::time::Duration;
+
+/// How long a job takes that ends with its process: longer than anything here lasts.
+const ENDLESS: Duration = Duration::minutes(60 * 24 * 365 * 100);
 
 /// A thread in which a task of a WorkingDirectory has just ended.
 #[derive(Clone, Debug)]
@@ -80,10 +83,16 @@ impl Cluster {
                 self.log(cx, member, LineKind::TaskStarted, about);
                 self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, flow, number, run, attempt });
             }
-            Work::Trigger { flow, index, .. } => {
+            Work::Trigger { trigger, flow, index, realtime, .. } => {
                 let subject = Subject::Trigger(flow, index);
                 self.count(cx, member, Meter::TriggerStarted, subject);
                 self.count(cx, member, Meter::TriggerRunning, subject);
+                if realtime.is_some() {
+                    self.produce(cx, member, Class::Trigger, 1);
+                    self.index(cx, member, Class::Trigger, 1);
+                    self.write_logs(cx, member, 1);
+                    self.awaits_message(cx, member, trigger);
+                }
             }
         }
         self.pace(cx, member);
@@ -248,6 +257,62 @@ impl Cluster {
         self.send(cx, QueueKind::WorkerTriggerResult, Message::TriggerEvaluated { trigger, fires });
     }
 
+    /// When the next message comes to a realtime trigger.
+    fn awaits_message(&mut self, cx: &mut Context, member: usize, trigger: u32) {
+        let life = self.members[member].life();
+        let process = self.members[member].process.as_mut();
+        let Some((job, _)) = process.and_then(|process| process.worker.listening(trigger)) else { return };
+        let Work::Trigger { flow, index, realtime: Some(realtime), .. } = job.order.work else { return };
+        let model = &cx.flows[flow as usize];
+        let rate = model.triggers[index as usize].messages;
+        // Each worker that listens has draws of its own.
+        let key = model.key ^ (u64::from(index) + 1).wrapping_mul(0xa076_1d64_78bd_642f);
+        let mut draws = cx.seed.numbered(key ^ job.started.as_nanoseconds() as u64, realtime.messages);
+        if rate > 0.0 {
+            let pause = Duration::from_seconds_f64(draws.exponential() / rate);
+            cx.after(pause, Event::Message { member: member as u32, life, trigger });
+        }
+    }
+
+    /// A message comes to a realtime trigger, if a worker still listens: an execution is asked for (source of 1.3). While the
+    /// process stands still or cannot write, the message stays where it comes from, and is not counted.
+    pub(super) fn message(&mut self, cx: &mut Context, member: usize, trigger: u32) {
+        let can_report = self.can_report(cx, member);
+        let process = self.members[member].process.as_mut();
+        let Some((job, moves)) = process.and_then(|process| process.worker.listening(trigger)) else { return };
+        let Work::Trigger { flow, index, .. } = job.order.work else { return };
+        if let Some(realtime) = job.order.work.realtime() {
+            realtime.messages += u64::from(moves && can_report);
+        }
+        if moves && can_report {
+            self.count(cx, member, Meter::TriggerExecution, Subject::Trigger(flow, index));
+            self.produce(cx, member, Class::WorkerTriggerResult, 1);
+            self.send(cx, QueueKind::WorkerTriggerResult, Message::TriggerEmitted { trigger });
+            self.members[member].work(0.6e6, 0.005, cx.now);
+        }
+        self.awaits_message(cx, member, trigger);
+    }
+
+    /// A worker is told to stop: its realtime triggers end at once, and are the cluster's again.
+    pub(super) fn stop_listening(&mut self, cx: &mut Context, member: usize) -> Vec<JobOrder> {
+        let process = self.members[member].process.as_mut().filter(|process| process.came_up());
+        let stopped = process.map(|process| process.worker.stop_listening(cx.now)).unwrap_or_default();
+        for job in &stopped {
+            let Work::Trigger { flow, index, .. } = job.order.work else { continue };
+            let subject = Subject::Trigger(flow, index);
+            self.count(cx, member, Meter::TriggerEnded, subject);
+            self.count_many(cx, member, Meter::TriggerRunning, subject, -1.0);
+            self.time(cx, member, Meter::TriggerDuration, subject, cx.now.since(job.started));
+            self.write_logs(cx, member, 1);
+        }
+        let orders: Vec<JobOrder> = stopped.into_iter().map(|job| job.order).collect();
+        if cx.profile.has(Quirk::LeavesRealtime) {
+            cx.truth.polls_ended += orders.len() as u64;
+            return Vec::new();
+        }
+        known(cx, orders)
+    }
+
     /// The receiver of a message has answered: the job that waits for it, if there is still one, comes to that.
     pub(super) fn answered(&mut self, cx: &mut Context, message: u64, answer: RealAnswer) {
         let Some((at, outcome)) = cx.outbox.answered(message, answer) else { return };
@@ -282,6 +347,16 @@ impl Cluster {
     }
 }
 
+/// Of the jobs of a process that is gone, those that the cluster knows of.
+pub(super) fn known(cx: &mut Context, mut orders: Vec<JobOrder>) -> Vec<JobOrder> {
+    if cx.profile.has(Quirk::ForgetsRealtime) {
+        let before = orders.len();
+        orders.retain(|order| !order.work.has_started());
+        cx.truth.polls_ended += (before - orders.len()) as u64;
+    }
+    orders
+}
+
 /// What a job will come to.
 fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
     let (attempt, logs, fires, timeout) = match *work {
@@ -304,8 +379,11 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
             let key = model.key ^ (u64::from(index) + 1).wrapping_mul(0xd1b5_4a32_d192_ed03);
             let mut draws = cx.seed.numbered(key, evaluation);
             let behaviour = model.triggers[index as usize];
-            let attempt = behaviour.attempt(&mut draws);
+            let mut attempt = behaviour.attempt(&mut draws);
             let fires = draws.chance(behaviour.fires) && !attempt.fails;
+            if work.is_realtime() {
+                attempt = Attempt { duration: ENDLESS, fails: false, warns: false };
+            }
             (attempt, behaviour.logs, fires, None)
         }
     };

@@ -7,11 +7,13 @@ use super::database::{self, Database, Loss};
 use super::event::{Event, ExitCause};
 use super::grid::next_on_grid;
 use super::happening::Happening;
+use super::jobs::known;
 use super::jvm::Jvm;
 use super::lines::LineAbout;
 use super::member::AfterExit;
 use super::process::{Cause, Effect};
-use super::queue::QueueKind;
+use super::queue::{Message, QueueKind};
+use super::worker::JobOrder;
 use crate::profile::LineKind;
 use crate::profile::{Quirk, Role};
 use crate::random::{name_key, noise};
@@ -156,7 +158,12 @@ impl Simulation {
         if let Some(process) = &mut self.cluster.members[member].process {
             process.after = after;
         }
+        let stopped = self.cluster.stop_listening(&mut self.cx, member);
         self.comes(member, Cause::Terminated { by_endpoint });
+        for order in stopped {
+            let again = Message::Job(JobOrder { resubmitted: true, ..order });
+            self.cluster.send(&mut self.cx, QueueKind::WorkerJob, again);
+        }
     }
 
     /// A process that shuts down and has no job left closes.
@@ -215,7 +222,7 @@ impl Simulation {
         let Some((mut process, pause)) = it.end(now) else { return };
         let new_life = it.life();
         self.cx.truth.exits += 1;
-        let orphans = process.worker.take_all();
+        let orphans = known(&mut self.cx, process.worker.take_all());
         if process.came_up() {
             self.cluster.unregister_worker(&self.cx, member);
             self.controller_changed();

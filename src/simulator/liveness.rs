@@ -6,6 +6,7 @@ use super::context::Context;
 use super::event::Event;
 use super::grid::next_on_grid;
 use super::happening::Happening;
+use super::jobs::known;
 use super::lines::LineAbout;
 use super::meters::{Class, Meter, Subject};
 use super::queue::{Message, QueueKind};
@@ -185,7 +186,7 @@ impl Liveness {
         if !service.gone
             && let Some(process) = &mut cluster.members[member].process
         {
-            orphans.extend(process.worker.take_all());
+            orphans.extend(known(cx, process.worker.take_all()));
         }
         let mut jobs = 0;
         if cluster.members[member].role().runs(Role::Worker) && !orphans.is_empty() {

@@ -207,6 +207,7 @@ impl Simulation {
             Event::Start { member, life }
             | Event::Comes { member, life, .. }
             | Event::JobEnd { member, life, .. }
+            | Event::Message { member, life, .. }
             | Event::Poll { member, life, .. }
             | Event::TriggerLoop { member, life, .. }
             | Event::HeapFull { member, life, .. } => {
@@ -227,6 +228,7 @@ impl Simulation {
             Event::TriggerLoop { turn, .. } => self.loops(member, turn),
             Event::HeapFull { forecast, .. } => self.heap_full(member, forecast),
             Event::JobEnd { turn, .. } => self.job_ends(member, turn),
+            Event::Message { trigger, .. } => self.cluster.message(&mut self.cx, member, trigger),
             _ => {}
         }
     }
@@ -306,6 +308,10 @@ impl Simulation {
             }
             Message::TriggerEvaluated { trigger, fires } => {
                 scheduler.evaluated(cx, cluster, executor, consumer, (trigger, fires));
+                None
+            }
+            Message::TriggerEmitted { trigger } => {
+                scheduler.emitted(cx, (cluster, executor), consumer, trigger);
                 None
             }
             Message::Logs(lines) => {

@@ -81,6 +81,8 @@ pub(super) enum Message {
     TaskEnded { slot: u32, number: u64, end: super::worker::TaskEnd },
     /// A polling trigger was evaluated.
     TriggerEvaluated { trigger: u32, fires: bool },
+    /// A message came to a realtime trigger.
+    TriggerEmitted { trigger: u32 },
     /// Log lines, as many as it says.
     Logs(u32),
     /// One that nobody can digest.
@@ -122,6 +124,7 @@ impl Waiting {
             | Message::Asked { .. }
             | Message::Child { .. }
             | Message::TaskStarted { .. }
+            | Message::TriggerEmitted { .. }
             | Message::Poison => None,
         }
     }

@@ -15,7 +15,7 @@ use super::meters::{Class, Meter, QueueName, Subject};
 use super::origin::Origin;
 use super::queue::{Message, QueueKind};
 use super::scheduled::{self, Gate};
-use super::worker::{JobOrder, Work};
+use super::worker::{JobOrder, Realtime, Work};
 use crate::execution::Toggle;
 use crate::execution::trigger::{Look, Next, Why};
 use crate::flow::{Recover, Schedule, State, Trigger, TriggerAction};
@@ -65,6 +65,8 @@ struct TriggerState {
     told: bool,
     /// A second scheduler does not see that a date of it was taken.
     twice: bool,
+    /// A worker listens for it all the time: it is locked as long as one does, and by no execution.
+    realtime: bool,
 }
 
 /// While a trigger is due and its execution still runs, the wait is recorded this often (recorded: 14 in 140 s).
@@ -85,9 +87,9 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 TriggerAction::Poll { interval } => {
                     next_on_grid(now, *interval, noise(index as u64, flow_index as u64))
                 }
-                TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Realtime | TriggerAction::Dates => {
-                    continue;
-                }
+                // One that is new is evaluated at once (source).
+                TriggerAction::Realtime => now,
+                TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Dates => continue,
             };
             triggers.push(TriggerState {
                 place: (flow_index as u32, index as u32),
@@ -106,6 +108,7 @@ fn triggers(plan: &Plan, calendar: &Calendar, now: Instant) -> Vec<TriggerState>
                 turns: 0,
                 told: false,
                 twice: false,
+                realtime: matches!(trigger.action, TriggerAction::Realtime),
             });
         }
     }
@@ -137,6 +140,15 @@ fn given(cx: &Context, (flow, index): (u32, u32)) -> Option<Arc<Origin>> {
     Some(Arc::new(Origin { labels, trigger: Some(variables.as_ref().clone()), ..Origin::default() }))
 }
 
+/// How long after one evaluation of a trigger that workers evaluate the next one may come; a realtime trigger whose
+/// conditions do not hold is looked at each second (source).
+fn interval(action: &TriggerAction) -> Duration {
+    match action {
+        TriggerAction::Poll { interval } => *interval,
+        _ => Duration::seconds(1),
+    }
+}
+
 /// The trigger at a place.
 fn found(plan: &Plan, (flow, index): (u32, u32)) -> Option<&Trigger> {
     plan.flows.get(flow as usize)?.triggers.get(index as usize)
@@ -150,10 +162,7 @@ fn create(
     ((flow, index), due, waits): ((u32, u32), Instant, Option<u32>),
     origin: Option<Arc<Origin>>,
 ) {
-    let number = cx.next_number(flow);
-    if let Some(origin) = origin.or_else(|| given(cx, (flow, index))) {
-        executor.origins.insert((flow, number), origin);
-    }
+    let number = numbered(cx, executor, (flow, index), origin);
     cluster.count(cx, scheduler, Meter::SchedulerTrigger, Subject::FlowState(flow, State::Created));
     // Counted by 1.3 and 2.0, not by 0.20 (recorded: 22 more lines of 22 triggers, 16 of 16, none of 13).
     let about = LineAbout::Trigger { flow, index, since: due, number: Some(number) };
@@ -161,6 +170,15 @@ fn create(
     cluster.log(cx, scheduler, LineKind::Scheduled, about);
     executor.create(cx, cluster, scheduler, (flow, number), (waits, 0));
     cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
+}
+
+/// The number of a new execution of a trigger at a place, which is kept with what it is started with.
+fn numbered(cx: &mut Context, executor: &mut Executor, place: (u32, u32), origin: Option<Arc<Origin>>) -> u64 {
+    let number = cx.next_number(place.0);
+    if let Some(origin) = origin.or_else(|| given(cx, place)) {
+        executor.origins.insert((place.0, number), origin);
+    }
+    number
 }
 
 /// A scheduler creates an execution that is FAILED from the start, for which nobody waits.
@@ -264,7 +282,7 @@ impl Scheduler {
     /// Plans the look of the loop that will find a trigger due.
     fn plan(&mut self, cx: &mut Context, trigger: u32) {
         let state = &mut self.triggers[trigger as usize];
-        if state.next == Instant::NEVER || state.off {
+        if state.next == Instant::NEVER || state.off || state.realtime && state.locked {
             return;
         }
         state.generation += 1;
@@ -316,20 +334,21 @@ impl Scheduler {
             TriggerAction::Schedule(schedule) => {
                 self.at_date(cx, (cluster, executor), scheduler, trigger, (it, schedule));
             }
-            TriggerAction::Poll { interval } => {
+            TriggerAction::Poll { .. } | TriggerAction::Realtime => {
+                let interval = interval(&it.action);
                 let (due, gates) = (cx.calendar.date(self.triggers[trigger as usize].next), self.gates.clone());
                 let gate = gates.get(trigger as usize).and_then(Option::as_ref);
                 match gate.map_or(Look::Lets, |gate| gate.look(cx, due)) {
-                    Look::Lets => self.ask_worker(cx, cluster, scheduler, trigger, *interval),
+                    Look::Lets => self.ask_worker(cx, cluster, scheduler, trigger, interval),
                     look => {
-                        self.triggers[trigger as usize].next = now + *interval;
+                        self.triggers[trigger as usize].next = now + interval;
                         if let (Look::Fails(_), Some(gate)) = (look, gate) {
                             self.fail(cx, (cluster, executor), scheduler, trigger, gate);
                         }
                     }
                 }
             }
-            TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Realtime | TriggerAction::Dates => return,
+            TriggerAction::Webhook | TriggerAction::Flow(_) | TriggerAction::Dates => return,
         }
         self.plan(cx, trigger);
     }
@@ -503,7 +522,8 @@ impl Scheduler {
         cluster.log(cx, scheduler, LineKind::TriggerSent, about);
         cx.truth.polls += 1;
         cluster.produce(cx, scheduler, Class::WorkerJob, 1);
-        let work = Work::Trigger { trigger, flow, index, evaluation };
+        let realtime = state.realtime.then_some(Realtime { messages: 0 });
+        let work = Work::Trigger { trigger, flow, index, evaluation, realtime };
         let order = JobOrder { work, created: cx.now, resubmitted: false, within: None };
         cluster.send(cx, QueueKind::WorkerJob, Message::Job(order));
     }
@@ -523,6 +543,23 @@ impl Scheduler {
             true => self.fire(cx, cluster, executor, scheduler, trigger, None),
             false => self.unlock(cx, trigger),
         }
+    }
+
+    /// A message came to a realtime trigger: it creates an execution and does not wait for it. That counts neither as an
+    /// evaluation nor as a trigger (source of 1.3).
+    pub(super) fn emitted(
+        &mut self,
+        cx: &mut Context,
+        (cluster, executor): (&mut Cluster, &mut Executor),
+        scheduler: usize,
+        trigger: u32,
+    ) {
+        cluster.consumed(cx, scheduler, QueueName::TriggerEvent);
+        let Some(state) = self.triggers.get(trigger as usize).filter(|it| !it.off) else { return };
+        let place = state.place;
+        let number = numbered(cx, executor, place, None);
+        executor.create(cx, cluster, scheduler, (place.0, number), (None, 0));
+        cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
     }
 
     /// A trigger creates an execution, and waits for it.

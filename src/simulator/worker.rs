@@ -32,8 +32,35 @@ pub(super) struct Directory {
 pub(super) enum Work {
     /// An attempt of a task run of an execution.
     Task { slot: u32, number: u64, flow: u32, task: u32, run: u32, attempt: u32 },
-    /// An evaluation of a polling trigger: its number among all, its flow, its index there.
-    Trigger { trigger: u32, flow: u32, index: u32, evaluation: u64 },
+    /// An evaluation of a trigger: its number among all, its flow, its index there.
+    Trigger { trigger: u32, flow: u32, index: u32, evaluation: u64, realtime: Option<Realtime> },
+}
+
+/// What is known of the evaluation of a realtime trigger, which ends with its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Realtime {
+    /// Messages that came to it.
+    pub(super) messages: u64,
+}
+
+impl Work {
+    /// What is known of it, if it is a realtime trigger.
+    pub(super) fn realtime(&mut self) -> Option<&mut Realtime> {
+        match self {
+            Work::Trigger { realtime, .. } => realtime.as_mut(),
+            Work::Task { .. } => None,
+        }
+    }
+
+    /// Whether it is a realtime trigger.
+    pub(super) fn is_realtime(&self) -> bool {
+        matches!(self, Work::Trigger { realtime: Some(_), .. })
+    }
+
+    /// Whether it is a realtime trigger that has started an execution.
+    pub(super) fn has_started(&self) -> bool {
+        matches!(self, Work::Trigger { realtime: Some(realtime), .. } if realtime.messages > 0)
+    }
 }
 
 /// How an attempt of a task ended.
@@ -183,6 +210,22 @@ impl Worker {
         self.turns += 1;
         (job.ends, job.turn) = (ends, self.turns);
         Some(Some((ends, self.turns)))
+    }
+
+    /// The job of a realtime trigger, and whether it moves.
+    pub(super) fn listening(&mut self, trigger: u32) -> Option<(&mut RunningWork, bool)> {
+        let is = |work: &Work| matches!(work, Work::Trigger { trigger: own, realtime: Some(_), .. } if *own == trigger);
+        let job = self.running.iter_mut().find(|job| is(&job.order.work))?;
+        let moves = job.left.is_none();
+        Some((job, moves))
+    }
+
+    /// Takes the jobs of realtime triggers: they end when they are told to.
+    pub(super) fn stop_listening(&mut self, now: Instant) -> Vec<RunningWork> {
+        let stopped: Vec<RunningWork> = self.running.extract_if(.., |job| job.order.work.is_realtime()).collect();
+        self.completed += stopped.len() as u64;
+        self.busy = stopped.iter().fold(self.busy, |busy, job| busy + now.since(job.started));
+        stopped
     }
 
     /// A job ends.

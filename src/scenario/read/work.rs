@@ -197,6 +197,7 @@ pub(super) fn behaviour(node: &Node, plan: &Plan, reading: &mut Reading) -> Opti
         fails: share(reading, "fails"),
         warns: share(reading, "warns"),
         fires: share(reading, "fires"),
+        messages: object.get("messages").and_then(|node| reading.parsed(node, "`messages`", units::read_rate)),
         outputs: object.get("outputs").and_then(|node| mapping(node, "outputs", "{ rows: 120 }", reading)),
         logs: object.get("logs").and_then(|node| reading.count(node, "`logs`", 0..=10_000)).map(|logs| logs as u32),
         select,
