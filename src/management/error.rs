@@ -231,6 +231,7 @@ mod tests {
                 &crate::management::Request::get("/nope?x=1", crate::time::Instant::START),
                 jiff::Timestamp::UNIX_EPOCH,
                 answers,
+                &crate::management::Packer::default(),
             );
             let Body::Sized(body) = answer.body else { panic!("a body") };
             (answer.headers.len(), String::from_utf8(body).unwrap())

@@ -16,6 +16,7 @@ mod health;
 mod kafka;
 mod loggers;
 mod metrics;
+mod packing;
 mod reply;
 mod route;
 mod scheduler;
@@ -25,6 +26,7 @@ mod version;
 mod worker;
 
 pub use credentials::basic_auth;
+pub use packing::Packer;
 pub use reply::{Malformed, malformed};
 
 use crate::profile::{Answers, Handler, Profile, Quirk, Role, Says};
@@ -138,19 +140,47 @@ type Handled = Result<Reply, Refusal>;
 /// A request that has to wait (a stalled database, a stop-the-world pause) gets [`Outcome::Wait`]; ask again then with
 /// the same request, its `arrived` unchanged.
 pub fn answer(request: &Request, simulation: &Simulation, member: usize) -> Outcome {
-    let state = match reachable(simulation, member) {
-        Ok(state) => state,
-        Err(outcome) => return outcome,
-    };
+    match draft(request, simulation, member) {
+        Ok(draft) => Outcome::Answer(Box::new(draft.finish(request, &Packer::default()))),
+        Err(outcome) => outcome,
+    }
+}
+
+/// An answer but for its form: what is left to do asks the cluster nothing more.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    reply: Reply,
+    date: jiff::Timestamp,
+    answers: &'static Answers,
+}
+
+impl Draft {
+    /// The answer to the request that it was made for: with all headers, and compressed where the client wants that.
+    pub fn finish(self, request: &Request, packer: &Packer) -> Answer {
+        self.reply.finish(request, self.date, self.answers, packer)
+    }
+
+    /// What the request changes on the server.
+    pub fn command(&self) -> Option<&Command> {
+        self.reply.command.as_ref()
+    }
+}
+
+/// The same as [`answer`], with what takes long left to do: compression.
+///
+/// # Errors
+/// What a client gets instead of an answer.
+pub fn draft(request: &Request, simulation: &Simulation, member: usize) -> Result<Draft, Outcome> {
+    let state = reachable(simulation, member)?;
     let profile = state.profile();
     let reply = match reply_to(request, simulation, member, profile) {
         Ok(reply) => reply,
         Err(Refusal::Error(error)) => error.reply(profile.answers(), request.method == "HEAD", || {
             simulation.request_id(&request.target, request.arrived)
         }),
-        Err(Refusal::Unanswered(outcome)) => return outcome,
+        Err(Refusal::Unanswered(outcome)) => return Err(outcome),
     };
-    Outcome::Answer(Box::new(reply.finish(request, simulation.calendar().date(simulation.now()), profile.answers())))
+    Ok(Draft { reply, date: simulation.calendar().date(simulation.now()), answers: profile.answers() })
 }
 
 /// How long a client without a word of its own waits for an answer: the timeout of a scrape.

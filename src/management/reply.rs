@@ -1,18 +1,10 @@
 //! The forms of an answer: which headers in which order, HEAD, compression.
 
-use std::cell::RefCell;
-use std::io::Write;
-
-use flate2::write::ZlibEncoder;
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
-
 use super::error::{Error, Kind};
+use super::packing::Packer;
 use super::{Answer, Body, Request, date, version};
 use crate::profile::{Answers, Fixed, Profile};
 use crate::simulator::Command;
-
-/// Bodies from this size on are compressed (Micronaut's default; 419 bytes of /health never were).
-const COMPRESSION_THRESHOLD: usize = 1024;
 
 /// What an endpoint replies, before HEAD, compression and the connection have their say.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +87,7 @@ impl Reply {
     }
 
     /// The answer of a version to this very request.
-    pub fn finish(self, request: &Request, date: jiff::Timestamp, answers: &Answers) -> Answer {
+    pub fn finish(self, request: &Request, date: jiff::Timestamp, answers: &Answers, packer: &Packer) -> Answer {
         let Reply { status, reason, headers, written, mut body, chunked, command } = self;
         let chunked = chunked && !request.http10;
         let dated = |(name, value): (&str, String)| match name {
@@ -111,7 +103,7 @@ impl Reply {
             if chunked {
                 headers.push(("transfer-encoding".to_owned(), "chunked".to_owned()));
             }
-            if let Some((encoding, compressed)) = compress(request, status, &body) {
+            if let Some((encoding, compressed)) = packer.compress(request, status, &body) {
                 headers.push(("content-encoding".to_owned(), encoding.to_owned()));
                 body = compressed;
             }
@@ -130,71 +122,6 @@ impl Reply {
         };
         Answer { status, reason, headers, body, close: head || asked || request.http10, command }
     }
-}
-
-/// gzip and deflate as the recorded server picks them; it knows neither br nor zstd.
-fn compress(request: &Request, status: u16, body: &[u8]) -> Option<(&'static str, Vec<u8>)> {
-    if status != 200 || body.len() < COMPRESSION_THRESHOLD {
-        return None;
-    }
-    let (mut any, mut gzip, mut deflate) = (None, None, None);
-    for entry in request.list("accept-encoding") {
-        let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
-        let quality = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.trim().parse().ok()).unwrap_or(0.0);
-        match name.trim() {
-            "*" => any = Some(quality),
-            name if name.eq_ignore_ascii_case("gzip") => gzip = Some(quality),
-            name if name.eq_ignore_ascii_case("deflate") => deflate = Some(quality),
-            _ => {}
-        }
-    }
-    let none = -1.0_f64;
-    let (gzip, deflate) = (gzip.or(any).unwrap_or(none), deflate.or(any).unwrap_or(none));
-    // Writing to a Vec cannot fail; should it, the body goes out as it is.
-    if gzip > 0.0 && gzip >= deflate {
-        Some(("gzip", zipped(body)?))
-    } else if deflate > 0.0 {
-        let mut encoder = ZlibEncoder::new(Vec::new(), LEVEL);
-        encoder.write_all(body).ok()?;
-        Some(("deflate", encoder.finish().ok()?))
-    } else {
-        None
-    }
-}
-
-/// The recorded server takes level 6. Every Prometheus asks for gzip at each scrape, and an exposition of 200 kB takes six
-/// times as long with it as at this one, to be a third smaller.
-const LEVEL: Compression = Compression::fast();
-
-/// What stands before the body: no file name, no time, no word of the level, operating system 0, as the recorded server sends.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0];
-
-thread_local! {
-    /// What a thread compresses with: its tables, larger than most bodies, are made once and not for each answer.
-    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(LEVEL, false));
-}
-
-/// A body as gzip; none should the library not be able to.
-fn zipped(body: &[u8]) -> Option<Vec<u8>> {
-    // An exposition comes to an eighth.
-    let more = body.len() / 7 + 1024;
-    let mut out = Vec::with_capacity(GZIP_HEADER.len() + more);
-    out.extend_from_slice(&GZIP_HEADER);
-    DEFLATE.with_borrow_mut(|deflate| {
-        deflate.reset();
-        loop {
-            let rest = body.get(usize::try_from(deflate.total_in()).ok()?..)?;
-            match deflate.compress_vec(rest, &mut out, FlushCompress::Finish).ok()? {
-                Status::StreamEnd => return Some(()),
-                Status::Ok | Status::BufError => out.reserve(more),
-            }
-        }
-    })?;
-    let mut check = Crc::new();
-    check.update(body);
-    out.extend_from_slice(&check.sum().to_le_bytes());
-    out.extend_from_slice(&check.amount().to_le_bytes());
-    Some(out)
 }
 
 /// A request that never became one; the edge finds out, this says what the recorded server answers (idle/wire).
@@ -227,42 +154,4 @@ pub fn malformed(what: Malformed<'_>, profile: &Profile) -> Answer {
     }
     let Reply { status, reason, body, .. } = reply;
     Answer { status, reason, headers, body: Body::Sized(body), close: true, command: None }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read;
-
-    use flate2::read::MultiGzDecoder;
-
-    use super::*;
-
-    #[test]
-    fn gzip_unpacks_to_the_same_bytes_one_body_after_another() {
-        // Numbers that look like chance (xorshift).
-        let mut state = 88_172_645_463_325_252_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
-        };
-        for kind in (0..400).map(|index| index % 4) {
-            let length = (next() % 120_000) as usize;
-            // One byte again and again, few bytes, lines with numbers, and what cannot be made smaller.
-            let body: Vec<u8> = match kind {
-                0 => vec![b'a'; length],
-                1 => (0..length).map(|_| b"ab\n{"[(next() % 4) as usize]).collect(),
-                2 => (0..length / 20)
-                    .flat_map(|_| format!("name_total{{a=\"b\"}} {}.0\n", next() % 1000).into_bytes())
-                    .collect(),
-                _ => (0..length).map(|_| next() as u8).collect(),
-            };
-            let packed = zipped(&body).expect("packed");
-            let mut unpacked = Vec::new();
-            MultiGzDecoder::new(&packed[..]).read_to_end(&mut unpacked).expect("gzip");
-            assert_eq!(packed[..10], GZIP_HEADER);
-            assert!(unpacked == body, "{} bytes of kind {kind}", body.len());
-        }
-    }
 }

@@ -210,7 +210,7 @@ impl Registry {
 
     /// Writes everything in the Prometheus text format, as recorded from Micrometer 1.15 with the 1.3 client.
     pub fn render(&self, look: &Look, out: &mut Vec<u8>) {
-        out.reserve(160 * 1024);
+        out.reserve(256 * 1024);
         let form = self.profile().text();
         let first = &self.origin.layout;
         for family in Families::new(first, 0..first.families.len() as u32, &self.own) {

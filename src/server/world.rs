@@ -13,7 +13,7 @@ use super::listener::{DoorSign, descriptors};
 use super::own_metrics::OwnMetrics;
 use super::post::Post;
 use super::{Addresses, Options};
-use crate::management::{self, Answer, Body, Outcome, Request};
+use crate::management::{self, Answer, Body, Outcome, Packer, Request};
 use crate::run::{Refused, Session};
 use crate::scenario::Plan;
 use crate::simulator::{DatabaseView, LimitReached, Port};
@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) listeners: Arc<Semaphore>,
     /// Connections to members, of all of them together.
     pub(super) connections: Arc<Semaphore>,
+    /// By member.
+    packers: Vec<Packer>,
     /// By member and port: how its door was left.
     pub(super) doors: Vec<[DoorSign; 2]>,
     /// How it goes with the server.
@@ -178,6 +180,7 @@ impl Shared {
             plan: world.session.plan().clone(),
             connections: Arc::new(Semaphore::new(descriptors(addresses.members.len()))),
             doors: addresses.members.iter().map(|_| <[DoorSign; 2]>::default()).collect(),
+            packers: addresses.members.iter().map(|_| Packer::default()).collect(),
             options,
             addresses,
             metrics: OwnMetrics::new(),
@@ -271,23 +274,26 @@ impl Shared {
     }
 
     fn try_answer(&self, member: usize, request: &Request) -> Result<Reply, Broken> {
-        let mut world = self.world()?;
+        let world = self.world()?;
         if let Some(encoded) = world.remembered(member, request) {
             return Ok(Reply::Send(encoded));
         }
-        let answer = match management::answer(request, world.session.simulation(), member) {
-            Outcome::Refused | Outcome::Reset => return Ok(Reply::Reset),
-            Outcome::Hang => return Ok(Reply::Later(None)),
-            Outcome::Wait(at) => return Ok(Reply::Later(world.clock.real_time_until(at))),
-            Outcome::Answer(answer) => answer,
+        let draft = match management::draft(request, world.session.simulation(), member) {
+            Ok(draft) => draft,
+            Err(Outcome::Hang) => return Ok(Reply::Later(None)),
+            Err(Outcome::Wait(at)) => return Ok(Reply::Later(world.clock.real_time_until(at))),
+            Err(_) => return Ok(Reply::Reset),
         };
-        let command = answer.command.clone();
-        let encoded = Arc::new(Encoded::new(*answer, request.http10));
+        let moment = world.moment();
+        let command = draft.command().cloned();
+        // Others need not wait while it is compressed.
+        drop(world);
+        let Some(packer) = self.packers.get(member) else { return Ok(Reply::Reset) };
+        let encoded = Arc::new(Encoded::new(draft.finish(request, packer), request.http10));
         let Some(command) = command else {
-            world.remember(member, request, &encoded);
+            self.hold()?.remember(moment, member, request, &encoded);
             return Ok(Reply::Send(encoded));
         };
-        drop(world);
         let done = self.change(|world| world.session.command(command))?;
         Ok(Reply::Send(done.map_or_else(|why| Arc::new(Encoded::new(full(&why), request.http10)), |()| encoded)))
     }
@@ -532,11 +538,18 @@ impl World {
         remembered.answers.iter().find(|(known, _)| same(known)).map(|(_, encoded)| encoded.clone())
     }
 
-    fn remember(&mut self, member: usize, request: &Request, encoded: &Arc<Encoded>) {
-        let (now, generation) = (self.session.now(), self.generation);
-        let Some(remembered) = self.remembered.get_mut(member) else { return };
-        if remembered.at != now || remembered.generation != generation {
-            *remembered = Remembered { at: now, generation, answers: Vec::new() };
+    /// What tells whether an answer still holds: the instant, and a number that grows with each command.
+    fn moment(&self) -> (Instant, u64) {
+        (self.session.now(), self.generation)
+    }
+
+    /// Remembers an answer that was made at a moment, when it is still that.
+    fn remember(&mut self, moment: (Instant, u64), member: usize, request: &Request, encoded: &Arc<Encoded>) {
+        let same = moment == self.moment();
+        let Some(remembered) = self.remembered.get_mut(member).filter(|_| same) else { return };
+        let (at, generation) = moment;
+        if remembered.at != at || remembered.generation != generation {
+            *remembered = Remembered { at, generation, answers: Vec::new() };
         }
         if remembered.answers.len() < REMEMBERED {
             remembered.answers.push((request.clone(), encoded.clone()));
