@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::judge::failed_run;
+use super::lab::overwrites;
 use super::load::{self, Unfit};
 use super::rules::{self, Rules};
 use super::told::Told;
@@ -88,6 +89,11 @@ impl Dashboard {
         // All input is read before anything runs.
         let Some(dashboards) = self.read(&mut told) else { return Exit::Input };
         let Some(chosen) = self.chosen(&dashboards) else { return Exit::Input };
+        let inputs: Vec<PathBuf> = self.files.iter().map(PathBuf::from).collect();
+        if let Some(why) = self.junit.iter().find_map(|path| overwrites(path, &inputs)) {
+            complain(&format!("error: --junit: {why}\n"));
+            return Exit::Input;
+        }
         let Some((watch, _)) = self.rules.watch(&mut told) else { return Exit::Input };
         let Some(names) = load::all_scenarios("--scenario", &self.scenarios) else { return Exit::Input };
         let plans = load::plans(&names, &self.extras, &self.kestra, Unfit::Refuse, &mut told);

@@ -8,6 +8,7 @@ use std::time::Duration as Real;
 use clap::Args;
 
 use super::history::{self, Past};
+use super::rules::SHIPPED;
 use super::serve::Serve;
 use super::{Exit, complain, print};
 use crate::files::shipped_rules;
@@ -81,15 +82,6 @@ fn configuration(control: SocketAddr) -> String {
 
 impl Demo {
     pub(super) fn run(self) -> Exit {
-        let folder = match Folder::new() {
-            Ok(folder) => folder,
-            Err(why) => return cannot(&why),
-        };
-        let shipped = shipped_rules();
-        let rules = folder.0.join(&shipped.name);
-        if let Err(error) = std::fs::write(&rules, &shipped.text) {
-            return cannot(&format!("cannot write {}: {error}", rules.display()));
-        }
         let binary = match self.binary() {
             Ok(binary) => binary,
             Err(why) => {
@@ -112,28 +104,34 @@ impl Demo {
             start: Some(start),
             history: Some(self.history),
             no_send: true,
-            rules: vec![rules.display().to_string()],
+            rules: vec![SHIPPED.to_owned()],
             ready_file: self.ready_file.clone(),
             ..Serve::default()
+        };
+        // Only a Prometheus of its own needs one: an image of the binary alone has no place for it.
+        let folder = match binary.as_ref().map(|_| Folder::new()).transpose() {
+            Ok(folder) => folder,
+            Err(why) => return cannot(&why),
         };
         let (port, to) = (self.prometheus_port, self.remote_write.clone());
         let mut prometheus: Option<Prometheus> = None;
         let Some(plan) = serve.plan() else { return Exit::Input };
         let exit = serve.run_beside(&mut |addresses| {
             let control = reachable(addresses.control);
-            let watched = match (&binary, to.clone()) {
-                (_, Some(taker)) => {
+            let watched = match (&binary, &folder, to.clone()) {
+                (_, _, Some(taker)) => {
+                    let told = Watched::Other(taker.shown());
                     fill(past.clone(), taker);
-                    None
+                    told
                 }
-                (Some(binary), None) => {
+                (Some(binary), Some(folder), None) => {
                     let started = Prometheus::start(binary, &folder.0, port, control)?;
                     fill(past.clone(), started.taker()?);
-                    Some(&*prometheus.insert(started))
+                    Watched::Here(prometheus.insert(started).address)
                 }
-                (None, None) => None,
+                _ => Watched::Nobody,
             };
-            print(&what_to_watch(&plan, control, watched.map(|it| it.address)));
+            print(&what_to_watch(&plan, control, &watched));
             Ok(())
         });
         drop(prometheus);
@@ -151,10 +149,30 @@ impl Demo {
             None => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 let found = std::env::split_paths(&path).map(|folder| folder.join("prometheus"));
-                Ok(found.into_iter().find(|path| path.is_file()))
+                Ok(found.into_iter().find(|path| can_run(path)))
             }
         }
     }
+}
+
+/// Whether a file can be run, as a shell looks for it.
+fn can_run(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        path.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+    }
+    #[cfg(not(unix))]
+    path.is_file()
+}
+
+/// Which Prometheus watches the demo.
+enum Watched {
+    /// The one that was started, at this address.
+    Here(SocketAddr),
+    /// One that runs elsewhere, and is given the past here.
+    Other(String),
+    Nobody,
 }
 
 fn cannot(why: &str) -> Exit {
@@ -171,14 +189,15 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// What people are told, once all runs: where to look, and what will happen.
-fn what_to_watch(plan: &Plan, control: SocketAddr, prometheus: Option<SocketAddr>) -> String {
+fn what_to_watch(plan: &Plan, control: SocketAddr, prometheus: &Watched) -> String {
     let mut text = format!("\nWhat to watch:\n  http://{control}/  the cluster as it lives, and buttons to break it\n");
     text += &match prometheus {
-        Some(address) => format!(
+        Watched::Other(to) => format!("  your Prometheus, which is given the past at {to}\n"),
+        Watched::Here(address) => format!(
             "  http://{address}/alerts  the shipped alerts\n  \
              http://{address}/graph?g0.expr=up&g0.tab=0&g0.range_input=1h  who answers\n"
         ),
-        None => {
+        Watched::Nobody => {
             "  no Prometheus runs beside it: put one on the PATH, or start your own with the lines above\n".to_owned()
         }
     };
@@ -245,10 +264,13 @@ struct Prometheus {
 impl Prometheus {
     fn start(binary: &Path, folder: &Path, port: u16, control: SocketAddr) -> Result<Prometheus, String> {
         let address = free(port)?;
+        let rules = shipped_rules();
         let file = folder.join("prometheus.yml");
         let log = folder.join("prometheus.log");
         let told = |what: &Path, error: std::io::Error| format!("cannot write {}: {error}", what.display());
         std::fs::write(&file, configuration(control)).map_err(|error| told(&file, error))?;
+        let rules_file = folder.join(&rules.name);
+        std::fs::write(&rules_file, &rules.text).map_err(|error| told(&rules_file, error))?;
         let output = std::fs::File::create(&log).map_err(|error| told(&log, error))?;
         let child = Command::new(binary)
             .arg(format!("--config.file={}", file.display()))

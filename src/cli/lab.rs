@@ -226,10 +226,7 @@ pub(super) fn overwrites(path: &Path, inputs: &[PathBuf]) -> Option<String> {
     let written = path.canonicalize().ok()?;
     let is_read = inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == written));
     is_read.then(|| {
-        format!(
-            "{} would be written, and it is one of the files that were read; name another one with --out",
-            path.display()
-        )
+        format!("{} would be written, and it is one of the files that were read; name another one", path.display())
     })
 }
 

@@ -18,7 +18,7 @@ use crate::time::Duration;
 #[derive(Debug, Args)]
 pub(super) struct Rules {
     /// A rule file of Prometheus, manifests that hold rules, a provisioning file of Grafana, or a folder of them; more may
-    /// follow [default: the shipped rules]
+    /// follow; `shipped` are the shipped rules [default: the shipped rules]
     #[arg(long, value_name = "FILE")]
     rules: Vec<String>,
     /// Grafana that reads and evaluates its rules, such as 13 or 12.4; its files take variables from the environment
@@ -38,6 +38,9 @@ pub(super) struct Rules {
     #[arg(long, value_parser = interval)]
     evaluation_interval: Option<Duration>,
 }
+
+/// The word for the rules that ship.
+pub(super) const SHIPPED: &str = "shipped";
 
 /// Files that `rule_files` may name.
 const MAX_FILES: usize = files::RULE_FILES;
@@ -247,6 +250,9 @@ fn rule_files(configuration: &str, pattern: &str, told: &mut Told) -> Option<Vec
 
 /// A file of rules, or all of a folder.
 fn given(path: &str) -> Option<Vec<Source>> {
+    if path == SHIPPED && !Path::new(path).exists() {
+        return Some(vec![files::shipped_rules()]);
+    }
     let mut notes = Vec::new();
     let read = files::rule_sources(Path::new(path), &mut notes);
     notes.iter().for_each(|note| complain(&format!("note: {note}\n")));

@@ -348,19 +348,21 @@ async fn written(running: &Running, logs: &mut Option<Logs>) -> String {
     std::future::pending().await
 }
 
-/// Begins to listen for SIGINT and SIGTERM, so that none is missed from here on; the future is done when one has come.
+/// Begins to listen for SIGINT, SIGTERM and SIGHUP, so that none is missed from here on; the future is done when one has come.
 fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        [signal(SignalKind::interrupt()), signal(SignalKind::terminate())]
+        // A terminal that is closed ends it in good order, too: what was started beside it must not be left.
+        [signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup())]
     };
     async move {
         #[cfg(unix)]
-        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
+        if let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             return;
         }

@@ -10,7 +10,7 @@ use crate::time::Duration;
 
 pub use read::read;
 pub use span::Span;
-pub use variables::{Chosen, Filled, Options, fill};
+pub use variables::{Chosen, Filled, Options, fill, names};
 
 /// Bounds of what is read.
 pub mod limits {
@@ -100,6 +100,8 @@ pub struct Variable {
     pub current: Vec<String>,
     /// Which of the values there are to choose from, as it is written: `/^prod-(.*)/`.
     pub regex: Option<String>,
+    /// In which order they stand.
+    pub sort: Option<Sort>,
     /// Where it stands.
     pub place: Place,
 }
@@ -111,14 +113,39 @@ pub enum From {
     Query(String),
     /// From the file: these.
     Listed(Vec<String>),
-    /// From the file, as lengths of time; the step of a panel may be one of them.
-    Intervals(Vec<String>),
+    /// From the file, as lengths of time.
+    Intervals {
+        /// These.
+        values: Vec<String>,
+        /// What `auto` comes to: so many steps of the time that is shown, and none shorter.
+        auto: (u32, Duration),
+    },
     /// It is written by whoever looks: this stands there at first.
     Text(String),
     /// It picks a data source: nothing of an expression.
     Source,
     /// From somewhere else, which is named.
     Other(String),
+}
+
+/// In which order the values of a variable stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// By what.
+    pub by: By,
+    /// The last first.
+    pub falling: bool,
+}
+
+/// By what values are put in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Letter by letter.
+    Text,
+    /// By the first number in them.
+    Number,
+    /// Letter by letter, small and capital ones alike.
+    AnyCase,
 }
 
 /// The value that stands for all values of a variable in the file.

@@ -1,9 +1,10 @@
 //! Reads dashboards: as Grafana exports and stores them, as its API answers with them, and as manifests (`kind: Dashboard`) of
 //! the old schema and of the new one (`elements`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ALL, Dashboard, From, Panel, Query, Variable, limits};
+use super::{ALL, By, Dashboard, From, Panel, Query, Sort, Variable, limits};
 use crate::document::{self, Diagnostic, Node, Place, Reading, Source, Value};
 use crate::monitor::grafana_interval;
 use crate::time::Duration;
@@ -60,15 +61,17 @@ fn dashboard(root: &Node, reading: &mut Reading) -> Option<Dashboard> {
     let node = root.get("dashboard").or_else(|| root.get("spec")).unwrap_or(root);
     check_lists(node, reading);
     let title = text(node, "title").unwrap_or("without a title").to_owned();
-    let (panels, variables) = match node.get("elements") {
+    let (mut panels, mut variables) = match node.get("elements") {
         Some(elements) => {
-            (of_elements(elements), items(node.get("variables")).iter().filter_map(new_variable).collect())
+            let mut repeats = BTreeMap::new();
+            node.get("layout").into_iter().for_each(|layout| repeated(layout, None, DEPTH, &mut repeats));
+            (of_elements(elements, &repeats), items(node.get("variables")).iter().filter_map(new_variable).collect())
         }
         None if node.get("panels").is_some() || node.get("rows").is_some() => {
             let mut panels = Vec::new();
-            of_list(items(node.get("panels")), None, &mut panels);
+            of_list(items(node.get("panels")), Row::default(), &mut panels);
             for row in items(node.get("rows")) {
-                of_list(items(row.get("panels")), text(row, "title"), &mut panels);
+                of_list(items(row.get("panels")), Row::of(row), &mut panels);
             }
             panels.extend(items(deep(node, &["annotations", "list"])).iter().filter_map(annotation));
             (panels, items(deep(node, &["templating", "list"])).iter().filter_map(variable).collect::<Vec<Variable>>())
@@ -79,6 +82,9 @@ fn dashboard(root: &Node, reading: &mut Reading) -> Option<Dashboard> {
             return None;
         }
     };
+    let inputs = items(root.get("__inputs"));
+    variables.extend(inputs.iter().filter_map(constant));
+    ask_others(&mut panels, &data_sources(node, inputs));
     for (what, count, most) in
         [("panels", panels.len(), limits::PANELS), ("variables", variables.len(), limits::VARIABLES)]
     {
@@ -97,20 +103,92 @@ fn dashboard(root: &Node, reading: &mut Reading) -> Option<Dashboard> {
     Some(Dashboard { title, panels, variables })
 }
 
+/// A row: its title, and the variable of whose values it has a copy each.
+#[derive(Clone, Default)]
+struct Row {
+    title: Option<String>,
+    repeat: Option<String>,
+}
+
+impl Row {
+    fn of(node: &Node) -> Row {
+        let said = |key: &str| text(node, key).filter(|text| !text.is_empty()).map(str::to_owned);
+        Row { title: said("title"), repeat: said("repeat") }
+    }
+}
+
 /// Panels, and those inside of rows that are folded; a row that is open has its panels behind it.
-fn of_list(list: &[Node], row: Option<&str>, panels: &mut Vec<Panel>) {
-    let mut row = row.map(str::to_owned);
+fn of_list(list: &[Node], mut row: Row, panels: &mut Vec<Panel>) {
     for node in list {
         if text(node, "type") == Some("row") {
-            row = text(node, "title").filter(|title| !title.is_empty()).map(str::to_owned);
-            of_list(items(node.get("panels")), row.as_deref(), panels);
+            row = Row::of(node);
+            of_list(items(node.get("panels")), row.clone(), panels);
         } else {
             panels.push(panel(node, row.clone()));
         }
     }
 }
 
-fn panel(node: &Node, row: Option<String>) -> Panel {
+/// How deep layouts may lie in each other.
+const DEPTH: usize = 16;
+
+/// The elements of a layout that are repeated, by their keys, each by a variable: its own, or that of what it lies in.
+fn repeated<'n>(node: &'n Node, by: Option<&'n str>, depth: usize, found: &mut BTreeMap<&'n str, &'n str>) {
+    let Some(spec) = node.get("spec").filter(|_| depth > 0) else { return };
+    let by = deep(spec, &["repeat", "value"]).and_then(Node::text).or(by);
+    if let (Some(element), Some(by)) = (deep(spec, &["element", "name"]).and_then(Node::text), by) {
+        found.insert(element, by);
+    }
+    let inside = ["items", "rows", "tabs"].into_iter().flat_map(|key| items(spec.get(key)));
+    inside.chain(spec.get("layout")).for_each(|inside| repeated(inside, by, depth - 1, found));
+}
+
+/// What stands for a data source: the name of a variable, or of an input that is asked for when the file is imported, and the
+/// type.
+fn data_sources<'n>(node: &'n Node, inputs: &'n [Node]) -> BTreeMap<&'n str, &'n str> {
+    let old = items(deep(node, &["templating", "list"])).iter();
+    let old = old
+        .filter(|it| text(it, "type") == Some("datasource"))
+        .filter_map(|it| Some((text(it, "name")?, text(it, "query")?)));
+    let new = items(node.get("variables")).iter().filter(|it| text(it, "kind") == Some("DatasourceVariable"));
+    let new = new.filter_map(|it| it.get("spec")).filter_map(|it| Some((text(it, "name")?, text(it, "pluginId")?)));
+    let inputs = inputs.iter().filter_map(|it| Some((text(it, "name")?, text(it, "pluginId")?)));
+    old.chain(new).chain(inputs).collect()
+}
+
+/// Tells of queries whose data source is a variable whether somebody else than a Prometheus is asked.
+fn ask_others(panels: &mut [Panel], kinds: &BTreeMap<&str, &str>) {
+    for panel in panels {
+        for query in &mut panel.queries {
+            let Some(name) = query.other.as_deref().and_then(|other| other.strip_prefix('$')) else { continue };
+            let kind = kinds.get(name.trim_matches(['{', '}'])).filter(|kind| !kind.contains("prometheus"));
+            query.other = kind.map(|kind| format!("a data source of the type `{kind}`"));
+        }
+        panel.queries.retain(|query| query.other.is_some() || !query.text.is_empty());
+        if panel.kind != "annotation" && panel.unjudged.as_deref().is_none_or(|why| why.starts_with("it asks ")) {
+            panel.unjudged = none_asked(&panel.queries);
+        }
+    }
+}
+
+/// A constant that is asked for when the file is imported: its value is that of the variable of its name.
+fn constant(node: &Node) -> Option<Variable> {
+    let is_constant = text(node, "type") == Some("constant");
+    let value = text(node, "value").filter(|_| is_constant)?;
+    Some(Variable {
+        name: text(node, "name")?.to_owned(),
+        from: From::Text(value.to_owned()),
+        multi: false,
+        include_all: false,
+        all: None,
+        current: Vec::new(),
+        regex: None,
+        sort: None,
+        place: node.place.clone(),
+    })
+}
+
+fn panel(node: &Node, row: Row) -> Panel {
     let source = node.get("datasource");
     let targets = items(node.get("targets")).iter().enumerate();
     let queries = targets.filter_map(|(index, target)| query(target, index, source)).collect::<Vec<Query>>();
@@ -122,10 +200,10 @@ fn panel(node: &Node, row: Option<String>) -> Panel {
     };
     Panel {
         title: text(node, "title").filter(|title| !title.is_empty()).unwrap_or("without a title").to_owned(),
-        row,
+        row: row.title,
         kind: text(node, "type").unwrap_or("panel").to_owned(),
         queries,
-        repeat: text(node, "repeat").filter(|name| !name.is_empty()).map(str::to_owned),
+        repeat: text(node, "repeat").filter(|name| !name.is_empty()).map(str::to_owned).or(row.repeat),
         interval: interval(node),
         points: text(node, "maxDataPoints").and_then(|points| points.parse().ok()),
         unit: deep(node, &["fieldConfig", "defaults"]).and_then(|it| text(it, "unit")).map(str::to_owned),
@@ -170,8 +248,13 @@ fn letter(index: usize) -> String {
     char::from(b'A' + (index % 26) as u8).to_string()
 }
 
-/// Who is asked, if that is no Prometheus. One that is known by its name or its uid only is taken for one.
+/// Who is asked, if that is no Prometheus. One that is known by its name or its uid only is taken for one; a variable stands for
+/// itself until it is known what of.
 fn other(source: &Node) -> Option<String> {
+    let uid = source.text().or_else(|| text(source, "uid"));
+    if let Some(variable) = uid.filter(|uid| uid.starts_with('$') && text(source, "type").is_none()) {
+        return Some(variable.to_owned());
+    }
     let kind = text(source, "type").or_else(|| text(source, "group"));
     match (source.text(), kind) {
         (Some("__expr__"), _) | (_, Some("__expr__")) => {
@@ -188,8 +271,9 @@ fn other(source: &Node) -> Option<String> {
 /// An annotation that asks a Prometheus.
 fn annotation(node: &Node) -> Option<Panel> {
     let target = node.get("target").unwrap_or(node);
-    let asked =
-        query(target, 0, node.get("datasource")).filter(|query| query.other.is_none() && !query.text.is_empty())?;
+    let asked = query(target, 0, node.get("datasource"))
+        .filter(|it| !it.text.is_empty())
+        .filter(|it| it.other.as_deref().is_none_or(|other| other.starts_with('$')))?;
     let name = text(node, "name").unwrap_or("without a name");
     let off = text(node, "enable") == Some("false");
     Some(Panel {
@@ -254,11 +338,16 @@ fn of_parts(node: &Node, spec: &Node, kind: &str, query: Option<&Node>) -> Optio
     let source = spec.get("datasource").or_else(|| spec.get("query")).and_then(other);
     let current = list_of_texts(deep(spec, &["current", "value"]));
     let from = match kind {
-        "query" => source.map_or(From::Query(asked), From::Other),
+        "query" => source.filter(|it| !it.starts_with('$')).map_or(From::Query(asked), From::Other),
+        "custom" if text(spec, "valuesFormat") == Some("json") => From::Listed(listed_as_json(&asked)),
         "custom" => From::Listed(listed(&asked)),
         "constant" => From::Text(asked),
-        "textbox" | "text" => From::Text(current.first().cloned().unwrap_or(asked)),
-        "interval" => From::Intervals(listed(&asked)),
+        "textbox" | "text" => From::Text(current.first().filter(|it| !it.is_empty()).cloned().unwrap_or(asked)),
+        "switch" => {
+            From::Text(text(spec, "current").map(str::to_owned).or(current.first().cloned()).unwrap_or_default())
+        }
+        "interval" => From::Intervals { values: listed(&asked), auto: auto(spec) },
+        "adhoc" => From::Other("a set of ad hoc filters, which are not applied".to_owned()),
         "datasource" => From::Source,
         other => From::Other(format!("a variable of the type `{other}`")),
     };
@@ -270,14 +359,47 @@ fn of_parts(node: &Node, spec: &Node, kind: &str, query: Option<&Node>) -> Optio
         all: text(spec, "allValue").filter(|all| !all.is_empty()).map(str::to_owned),
         current: if current.iter().any(|value| value == ALL) { vec![ALL.to_owned()] } else { current },
         regex: text(spec, "regex").filter(|regex| !regex.is_empty()).map(str::to_owned),
+        sort: text(spec, "sort").filter(|_| kind == "query").and_then(sort),
         place: node.place.clone(),
     })
 }
 
+/// What `auto` of an interval comes to: thirty steps, none shorter than ten seconds, if nothing else is said.
+fn auto(spec: &Node) -> (u32, Duration) {
+    let count = text(spec, "auto_count").or_else(|| text(spec, "autoCount")).and_then(|count| count.parse().ok());
+    let least = text(spec, "auto_min").or_else(|| text(spec, "autoMin")).and_then(|least| grafana_interval(least).ok());
+    (count.unwrap_or(30), least.unwrap_or(Duration::seconds(10)))
+}
+
+/// Values that are written as JSON: texts, or objects with a `value`.
+fn listed_as_json(written: &str) -> Vec<String> {
+    let Ok(serde_json::Value::Array(items)) = serde_json::from_str(written) else { return Vec::new() };
+    let value = |item: &serde_json::Value| item.get("value").unwrap_or(item).as_str().map(str::to_owned);
+    items.iter().filter_map(value).collect()
+}
+
+/// An order by its number, or by its word of the new schema; natural ones go by the first number.
+fn sort(word: &str) -> Option<Sort> {
+    let (by, falling) = match word {
+        "1" | "alphabeticalAsc" => (By::Text, false),
+        "2" | "alphabeticalDesc" => (By::Text, true),
+        "3" | "numericalAsc" | "7" | "naturalAsc" => (By::Number, false),
+        "4" | "numericalDesc" | "8" | "naturalDesc" => (By::Number, true),
+        "5" | "alphabeticalCaseInsensitiveAsc" => (By::AnyCase, false),
+        "6" | "alphabeticalCaseInsensitiveDesc" => (By::AnyCase, true),
+        _ => return None,
+    };
+    Some(Sort { by, falling })
+}
+
 /// Panels of the new schema, in the order of their keys' appearance.
-fn of_elements(elements: &Node) -> Vec<Panel> {
+fn of_elements(elements: &Node, repeats: &BTreeMap<&str, &str>) -> Vec<Panel> {
     let Value::Mapping(entries) = &elements.value else { return Vec::new() };
-    entries.iter().filter_map(|entry| element(&entry.value)).collect()
+    let repeated = |entry: &'_ document::Entry| {
+        let repeat = repeats.get(entry.key.as_str()).map(|by| (*by).to_owned());
+        Some(Panel { repeat, ..element(&entry.value)? })
+    };
+    entries.iter().filter_map(repeated).collect()
 }
 
 fn element(node: &Node) -> Option<Panel> {

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::limits;
+use super::{By, Sort, limits};
 
 /// What is chosen of a variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,11 @@ pub fn fill<'c>(text: &str, chosen: &dyn Fn(&str) -> Option<&'c Chosen>) -> Resu
     Ok(filled)
 }
 
+/// What looks like a variable in a text.
+pub fn names(text: &str) -> Vec<String> {
+    fill(text, &|_| None).map_or_else(|_| Vec::new(), |filled| filled.unknown)
+}
+
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
@@ -110,6 +115,10 @@ fn written(name: &str, chosen: &Chosen, format: Option<&str>) -> Result<String, 
         Some("glob") => each(same).join(","),
         Some("singlequote") => each(|value| format!("'{}'", escaped(value, "'", "\\"))).join(","),
         Some("doublequote") => each(|value| format!("\"{}\"", escaped(value, "\"", "\\"))).join(","),
+        // Of `__from` and `__to`.
+        Some("date:seconds") => {
+            each(|value| value.parse::<i64>().map_or(value.to_owned(), |it| (it / 1_000).to_string())).join(",")
+        }
         Some("json") => serde_json::to_string(&chosen.values).unwrap_or_default(),
         Some(other) => return Err(format!("`${{{name}:{other}}}`: a form of a value that is not known here")),
     })
@@ -181,7 +190,7 @@ impl<'q> Options<'q> {
     ///
     /// # Errors
     /// The regular expression is none.
-    pub fn chosen_by(values: Vec<String>, regex: Option<&str>) -> Result<Vec<String>, String> {
+    pub fn chosen_by(values: Vec<String>, regex: Option<&str>, sort: Option<Sort>) -> Result<Vec<String>, String> {
         let mut all: Vec<String> = Vec::new();
         let regex = regex.map(pattern).transpose()?;
         for value in values {
@@ -196,8 +205,26 @@ impl<'q> Options<'q> {
                 all.push(value);
             }
         }
+        if let Some(Sort { by, falling }) = sort {
+            match by {
+                By::Text => all.sort(),
+                By::AnyCase => all.sort_by_key(|value| value.to_lowercase()),
+                By::Number => all.sort_by(|one, other| first_number(one).total_cmp(&first_number(other))),
+            }
+            if falling {
+                all.reverse();
+            }
+        }
         Ok(all)
     }
+}
+
+/// The first number in a text; what has none comes first.
+fn first_number(text: &str) -> f64 {
+    let from = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = &text[from..];
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().unwrap_or(-1.0)
 }
 
 /// A regular expression of JavaScript, between slashes with letters behind them or without.
@@ -287,12 +314,25 @@ mod tests {
     #[test]
     fn a_regex_says_what_there_is_to_choose() {
         let values = || ["prod-a", "prod-b", "dev-a", "prod-a"].map(str::to_owned).to_vec();
-        let chosen = |regex: Option<&str>| Options::chosen_by(values(), regex);
+        let chosen = |regex: Option<&str>| Options::chosen_by(values(), regex, None);
         assert_eq!(chosen(None), Ok(["prod-a", "prod-b", "dev-a"].map(str::to_owned).to_vec()));
         assert_eq!(chosen(Some("/^prod-(.*)$/")), Ok(["a", "b"].map(str::to_owned).to_vec()));
         assert_eq!(chosen(Some("/PROD/i")), Ok(["prod-a", "prod-b"].map(str::to_owned).to_vec()));
         assert_eq!(chosen(Some("dev")), Ok(vec!["dev-a".to_owned()]));
         assert_eq!(chosen(Some("/(?<text>.*)-(?<value>.*)/")), Ok(["a", "b"].map(str::to_owned).to_vec()));
         assert!(chosen(Some("/(?=x)/")).is_err());
+    }
+
+    #[test]
+    fn a_variable_says_in_which_order_its_values_stand() {
+        let sorted = |by: By, falling: bool| {
+            let values = ["w-10", "W-9", "a", "w-2"].map(str::to_owned).to_vec();
+            Options::chosen_by(values, None, Some(Sort { by, falling })).unwrap()
+        };
+        assert_eq!(sorted(By::Text, false), ["W-9", "a", "w-10", "w-2"]);
+        assert_eq!(sorted(By::Text, true), ["w-2", "w-10", "a", "W-9"]);
+        assert_eq!(sorted(By::AnyCase, false), ["a", "w-10", "w-2", "W-9"]);
+        assert_eq!(sorted(By::Number, false), ["a", "w-2", "W-9", "w-10"]);
+        assert_eq!(names("up{a=\"$b\", c=\"${d:regex}\"}[$__interval]"), ["b", "d", "__interval"]);
     }
 }

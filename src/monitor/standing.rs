@@ -123,8 +123,8 @@ impl Monitor {
     pub fn some_target_has(&self, asked: &AskedLabel) -> Option<bool> {
         let matchers = asked.alone.find('{').and_then(|at| asked.alone.get(at..))?;
         let wanted = Expression::parse(&format!("up{matchers}")).ok()?.outline();
-        let targets = || self.database.of_name("up").map(|series| &series.labels);
-        let labelled = targets().any(|labels| labels.iter().any(|(key, _)| *key == *asked.label));
+        let targets = || self.database.of_name(Some("up")).map(|series| &series.labels);
+        let labelled = targets().any(|labels| labels.iter().any(|(key, _)| **key == *asked.label));
         labelled.then(|| targets().any(|labels| wanted.selects(labels)))
     }
 

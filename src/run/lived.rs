@@ -253,7 +253,10 @@ impl Lived {
                 }
                 what => {
                     if let (Some(member), Some(condition)) = (what.member(), Condition::after(what)) {
-                        self.turns(member, line.at, condition);
+                        // The end of one whose place is not wanted any more has no happening of its own.
+                        let away = simulation.members().get(member).is_some_and(Member::is_away);
+                        let gone = condition == Condition::Dead && away;
+                        self.turns(member, line.at, if gone { Condition::Away } else { condition });
                     }
                 }
             }

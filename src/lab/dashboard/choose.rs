@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Choice, Judge, VariableReport, one};
-use crate::dashboard::{ALL, Chosen, Dashboard, From, Options, Variable};
+use crate::dashboard::{ALL, Chosen, Dashboard, From, Options, Variable, names};
 use crate::promql::{Expression, Grid, Row};
 
 impl Judge<'_> {
@@ -14,17 +14,21 @@ impl Judge<'_> {
         given: &BTreeMap<String, Vec<String>>,
     ) -> (Vec<VariableReport>, Choice) {
         let mut choice = Choice::new();
-        let mut reports = Vec::new();
-        for variable in &dashboard.variables {
-            let (chosen, told) = match given.get(&variable.name) {
+        let mut reports: Vec<(usize, VariableReport)> = Vec::new();
+        for (place, variable) in in_order(&dashboard.variables) {
+            let (chosen, told) = match given.get(&variable.name).map(Vec::as_slice) {
+                Some([all]) if all == ALL => {
+                    self.chosen(&Variable { current: vec![ALL.to_owned()], ..variable.clone() }, &choice)
+                }
                 Some(values) => (self.given(variable, values), None),
                 None => self.chosen(variable, &choice),
             };
             let values = chosen.all.as_ref().map_or_else(|| chosen.values.clone(), |all| vec![all.clone()]);
-            reports.push(VariableReport { name: variable.name.clone(), values, told });
+            reports.push((place, VariableReport { name: variable.name.clone(), values, told }));
             choice.insert(variable.name.clone(), chosen);
         }
-        (reports, choice)
+        reports.sort_by_key(|(place, _)| *place);
+        (reports.into_iter().map(|(_, report)| report).collect(), choice)
     }
 
     fn given(&self, variable: &Variable, values: &[String]) -> Chosen {
@@ -38,12 +42,16 @@ impl Judge<'_> {
             From::Source => return (one(variable.current.first().map_or("prometheus", String::as_str)), None),
             From::Other(what) => {
                 let stored = self.given(variable, &variable.current);
-                return (stored, Some(format!("it is {what}: what is stored in the file is taken")));
+                let taken = if stored.values.is_empty() { "" } else { ": what is stored in the file is taken" };
+                return (stored, Some(format!("it is {what}{taken}")));
             }
-            From::Listed(values) | From::Intervals(values) => Ok(values.clone()),
+            From::Intervals { auto: (count, least), .. } if is_auto(variable) => {
+                return (one(self.span.step(Some(*count), Some(*least)).to_prometheus()), None);
+            }
+            From::Listed(values) | From::Intervals { values, .. } => Ok(values.clone()),
             From::Query(text) => self.options(text, choice),
         };
-        let options = options.and_then(|options| Options::chosen_by(options, variable.regex.as_deref()));
+        let options = options.and_then(|options| Options::chosen_by(options, variable.regex.as_deref(), variable.sort));
         let (options, mut told) = match options {
             Ok(options) => (options, None),
             Err(why) => (Vec::new(), Some(why)),
@@ -51,9 +59,7 @@ impl Judge<'_> {
         if options.is_empty() && told.is_none() {
             told = Some("no series of this run gives one".to_owned());
         }
-        let auto = |value: &String| value.starts_with("$__auto") && matches!(variable.from, From::Intervals(_));
-        let there = |value: &&String| options.contains(value) || auto(value);
-        let stored: Vec<String> = variable.current.iter().filter(there).cloned().collect();
+        let stored: Vec<String> = variable.current.iter().filter(|value| options.contains(value)).cloned().collect();
         let several = variable.multi || variable.include_all;
         // Nothing stored, or nothing of it there: the first choice of the list, which is all where that is one.
         let all = variable.current.iter().any(|value| value == ALL) || (stored.is_empty() && variable.include_all);
@@ -115,6 +121,31 @@ impl Judge<'_> {
         let expression = Expression::parse(text).map_err(|error| format!("`{text}` cannot be read: {error}"))?;
         self.ended.rows(&expression, self.whole())
     }
+}
+
+/// Whether an interval is chosen by Grafana.
+fn is_auto(variable: &Variable) -> bool {
+    variable.current.first().is_some_and(|value| value.starts_with("$__auto"))
+}
+
+/// Variables with their places in the file, each behind those that it asks for; in the order of the file where they ask for each
+/// other.
+fn in_order(variables: &[Variable]) -> Vec<(usize, &Variable)> {
+    let asks = |variable: &Variable| match &variable.from {
+        From::Query(text) => names(text),
+        _ => Vec::new(),
+    };
+    let mut left: Vec<(usize, &Variable)> = variables.iter().enumerate().collect();
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let waits = |one: &Variable| {
+            let asked = asks(one);
+            left.iter().any(|(_, other)| other.name != one.name && asked.contains(&other.name))
+        };
+        let next = left.iter().position(|(_, variable)| !waits(variable)).unwrap_or(0);
+        ordered.push(left.remove(next));
+    }
+    ordered
 }
 
 /// A series as text: its name, and its labels in braces.

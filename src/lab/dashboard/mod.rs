@@ -231,10 +231,7 @@ struct Scope<'a> {
 impl Scope<'_> {
     fn get(&self, name: &str) -> Option<&Chosen> {
         let copy = self.copy.as_ref().filter(|(of, _)| *of == name).map(|(_, value)| value);
-        let found = self.built_in.get(name).or(copy).or_else(|| self.chosen.get(name))?;
-        // One choice of a length of time is the step.
-        let auto = found.values.first().is_some_and(|value| value.starts_with("$__auto"));
-        if auto { self.built_in.get("__interval") } else { Some(found) }
+        self.built_in.get(name).or(copy).or_else(|| self.chosen.get(name))
     }
 
     fn fill(&self, text: &str) -> Result<Filled, String> {
@@ -317,7 +314,8 @@ impl Judge<'_> {
             drawn: Vec::new(),
             grid,
         };
-        match self.asked(&query.text, &Scope { copy, ..self.scope(chosen, step, shortest) }) {
+        let scope = Scope { copy, ..self.scope(chosen, step, shortest) };
+        match self.asked(&query.text, &scope) {
             Err((text, why)) => {
                 report.expr = text.unwrap_or(report.expr);
                 report.told = Some(why);
@@ -325,6 +323,10 @@ impl Judge<'_> {
             Ok(expression) => {
                 report.expr = expression.text().to_owned();
                 self.answered(&expression, grid, &mut report);
+                let unknown = scope.fill(&query.text).ok().and_then(|filled| filled.unknown.into_iter().next());
+                if let (Shown::Empty, Some(name), Some(told)) = (report.shown, unknown, &mut report.told) {
+                    *told += &format!("; the dashboard has no variable `{name}`");
+                }
             }
         }
         report

@@ -25,7 +25,8 @@ pub fn asked_names<'d>(dashboards: impl Iterator<Item = &'d Dashboard>) -> Optio
 
 /// All words of an expression that could be names of series; none where a name may come of a variable or of a pattern.
 fn words<'t>(text: &'t str, names: &mut BTreeSet<&'t str>) -> Option<()> {
-    if text.contains("__name__") {
+    // Old variables, names in quotes, and selectors that name nothing.
+    if text.contains("__name__") || text.contains("[[") || has_bare_braces(text) {
         return None;
     }
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
@@ -33,6 +34,7 @@ fn words<'t>(text: &'t str, names: &mut BTreeSet<&'t str>) -> Option<()> {
     while let Some(sign) = rest.chars().next() {
         let length = match sign {
             '"' | '\'' | '`' => quoted(rest, sign)?,
+            '#' => rest.find('\n').unwrap_or(rest.len()),
             '[' => {
                 range += 1;
                 1
@@ -59,6 +61,14 @@ fn words<'t>(text: &'t str, names: &mut BTreeSet<&'t str>) -> Option<()> {
         rest = &rest[length..];
     }
     Some(())
+}
+
+/// Whether braces may be a selector without a name in front, or have it inside: those that no word is glued to, and those
+/// that begin with quotes.
+fn has_bare_braces(text: &str) -> bool {
+    let glued = |before: &str| before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '$'));
+    text.match_indices('{')
+        .any(|(at, _)| !glued(&text[..at]) || text[at + 1..].trim_start().starts_with(['"', '\'', '`']))
 }
 
 /// The length of a text in quotes at the beginning; none of one that does not end.
@@ -95,5 +105,9 @@ mod tests {
         assert_eq!(of("{__name__=~\"kestra.*\"}"), None);
         assert_eq!(of("up{a=\"\\\"\"} > 1"), Some(["a", "up"].map(str::to_owned).to_vec()));
         assert_eq!(of("up{a=\"x"), None);
+        for everything in ["kestra_[[what]]_total", "sum({\"up\"})", "count({job=\"a\"})", "up or {job=\"a\"}"] {
+            assert_eq!(of(everything), None, "{everything}");
+        }
+        assert_eq!(of("# of [5m\nup"), Some(vec!["up".to_owned()]));
     }
 }
