@@ -354,15 +354,22 @@ fn stop_signal() -> impl Future<Output = ()> {
     let signals = {
         use tokio::signal::unix::{SignalKind, signal};
         // A terminal that is closed ends it in good order, too: what was started beside it must not be left.
-        [signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup())]
+        let hangup = heeds_hangup().then(|| signal(SignalKind::hangup()).ok()).flatten();
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), hangup)
     };
     async move {
         #[cfg(unix)]
-        if let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals {
+        if let (Ok(mut interrupt), Ok(mut terminate), hangup) = signals {
+            let hung_up = async {
+                match hangup {
+                    Some(mut hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
+                _ = hung_up => {}
             }
             return;
         }
@@ -371,6 +378,14 @@ fn stop_signal() -> impl Future<Output = ()> {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Whether the end of the terminal is its end: `nohup` has had it ignored.
+#[cfg(unix)]
+fn heeds_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 0)
 }
 
 /// What a user needs to know: members, control port, seed, and what to paste into prometheus.yml.
