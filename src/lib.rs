@@ -119,6 +119,10 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(all(feature = "cli", feature = "internals"))]
+pub mod contract;
+#[cfg(all(feature = "cli", not(feature = "internals")))]
+mod contract;
 #[cfg(feature = "internals")]
 pub mod dashboard;
 #[cfg(not(feature = "internals"))]

@@ -8,6 +8,7 @@ mod alertmanager;
 mod arrange;
 mod beside;
 mod check;
+mod contract;
 mod dashboard;
 mod demo;
 mod explain;
@@ -101,6 +102,9 @@ enum Command {
     /// Which panels of Grafana's dashboards have data over scenarios, which expressions fail or stay empty, and why
     #[command(after_long_help = dashboard::MEANING)]
     Dashboard(dashboard::Dashboard),
+    /// A live Kestra beside the profile of a version: what differs, and which of your rules would go quiet on it
+    #[command(after_long_help = contract::MEANING)]
+    Contract(contract::Contract),
     /// Carry a run out of here, for other tools
     Export(lab::Export),
     /// Check scenario files, and say what was understood
@@ -179,6 +183,7 @@ fn run(command: Command) -> Exit {
         Command::Sensitivity(sensitivity) => sensitivity.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Dashboard(dashboard) => dashboard.run(),
+        Command::Contract(contract) => contract.run(),
         Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
