@@ -115,9 +115,7 @@ impl Contract {
         // All input is read before anybody is asked.
         let rules = match self.rules.is_empty() {
             true => None,
-            false => {
-                Some(Rules::of(self.rules.clone(), None).watch(told).ok_or_else(|| (Exit::Input, String::new()))?)
-            }
+            false => Some(Rules::of(self.rules.clone(), None).watch(told).ok_or_else(|| (Exit::Input, String::new()))?),
         };
         let outsides = self.outsides()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

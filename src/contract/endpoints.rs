@@ -44,8 +44,7 @@ const RUNS: Duration = Duration::seconds(150);
 impl Stead {
     /// Of a standalone, or of a cluster with a process of each role.
     fn new(profile: &'static Profile, standalone: bool) -> Option<Stead> {
-        let roles: Vec<Role> =
-            profile.roles().filter(|role| (*role == Role::Standalone) == standalone).collect();
+        let roles: Vec<Role> = profile.roles().filter(|role| (*role == Role::Standalone) == standalone).collect();
         let members: Vec<String> = roles.iter().map(|role| format!("{}: 1", role.name())).collect();
         let text = format!(
             "name: contract\nkestra: \"{profile}\"\ncluster: {{ members: {{ {} }} }}\nflows:\n  - id: long\n    namespace: contract\n    \
@@ -83,7 +82,7 @@ pub(super) fn compare(profile: &'static Profile, servers: &[Server], names: &[St
         [true, false].into_iter().filter(|it| wanted(*it)).filter_map(|it| Stead::new(profile, it)).collect();
     for (server, name) in servers.iter().zip(names) {
         let Some(stead) = steads.iter().find(|it| it.roles.contains(&server.role())) else {
-            found.note(format!("{name}: {profile} has no {}: its endpoints were not compared", server.role().name()));
+            found.note_of(name, format!("{profile} has no {}: its endpoints were not compared", server.role().name()));
             continue;
         };
         for (path, answered) in &server.answers {
@@ -118,7 +117,7 @@ fn one(path: &str, expected: &Answered, answered: &Answered, name: &str, found: 
     let json = answered.json();
     let is_down = json.as_ref().is_some_and(|body| body.get("status").is_some_and(|it| it == "DOWN"));
     if path.starts_with(HEALTH) && is_down {
-        found.note(format!("{name}: {path} is DOWN now: its answer was not compared"));
+        found.note_of(name, format!("{path} is DOWN now: its answer was not compared"));
         return;
     }
     if expected.status != answered.status {

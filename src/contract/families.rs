@@ -178,7 +178,7 @@ impl<'a> Comparison<'a> {
     /// What servers of one role should show from the start on, and none of them does.
     fn lacking(&mut self, members: &[usize], found: &mut Found) {
         let Some(first) = members.first() else { return };
-        let (server, expected) = (&self.servers[*first], &self.expected[*first]);
+        let expected = &self.expected[*first];
         let of = |at: &usize| self.servers[*at].exposition.families.iter().map(|family| family.name.as_str());
         let there: BTreeSet<&str> = members.iter().flat_map(of).collect();
         let mut gone: Vec<(&Meter, Vec<String>)> = Vec::new();
@@ -193,7 +193,7 @@ impl<'a> Comparison<'a> {
             }
         }
         let on = self.all(members);
-        let (role, mut explained) = (server.role().name(), Vec::new());
+        let mut explained = Vec::new();
         for (meter, names) in gone {
             let Some(name) = names.first().cloned() else { continue };
             if by_event(meter) && BROUGHT.iter().any(|(brought, _)| *brought == meter.origin()) {
@@ -201,7 +201,7 @@ impl<'a> Comparison<'a> {
                 continue;
             }
             let heirs = self.heirs(meter, None);
-            let why = format!("{} has it on every {role} from the start on", self.profile);
+            let why = format!("{} has it from the start on", self.profile);
             found.differs(gone_or_renamed(&name, &heirs, &why, on.clone()));
             explained.extend(heirs);
         }
@@ -222,6 +222,9 @@ impl<'a> Comparison<'a> {
         let mut explained = Vec::new();
         for (_, meter) in self.profile.meters().filter(|(_, meter)| by_event(meter)) {
             let name = server.name_of(meter);
+            if of_plugins(&name, server.prefix().unwrap_or("kestra")) {
+                continue;
+            }
             let at_start = |it: &BTreeMap<String, Expected<'_>>| it.get(&name).is_some_and(|it| it.start.is_some());
             if self.seen.contains(name.as_str()) || self.expected.iter().any(at_start) {
                 continue;
@@ -245,9 +248,11 @@ impl<'a> Comparison<'a> {
     /// What a server shows, family by family.
     fn shown(&self, at: usize, found: &mut Found) {
         let (server, name, expected) = (&self.servers[at], &self.names[at], &self.expected[at]);
-        let described = server.exposition.families.iter().any(|it| it.help.as_ref().is_some_and(|it| !it.trim().is_empty()));
+        let described =
+            server.exposition.families.iter().any(|it| it.help.as_ref().is_some_and(|it| !it.trim().is_empty()));
         if !described {
-            found.note(format!("{name}: no family has a help text (micronaut.metrics.export.prometheus.descriptions)"));
+            found
+                .note_of(name, format!("no family has a help text (micronaut.metrics.export.prometheus.descriptions)"));
         }
         for family in server.exposition.families.iter().filter(|family| !family.samples.is_empty()) {
             let Some(expected) = expected.get(&family.name) else {
@@ -267,14 +272,21 @@ impl<'a> Comparison<'a> {
                     allowed: false,
                 });
             };
-            if expected.start.is_none() && !by_event(expected.meter) {
-                let roles = roles_of(expected.meter);
+            let roles = roles_of(expected.meter);
+            // What a process carries of another one it shows when that has begun to work.
+            let carries = roles.iter().any(|part| server.role().runs(*part));
+            if expected.start.is_none() && !by_event(expected.meter) && !carries {
+                let roles: Vec<&str> = roles.into_iter().map(Role::name).collect();
                 let (has, here) = (roles.join(", "), server.role().name());
                 differs(Kind::More, has.clone(), here.to_owned(), format!("the profile has it on {has} only"));
             }
             if family.kind != expected.kind {
                 let (is, was) = (family.kind.name(), expected.kind.name());
                 differs(Kind::Type, was.to_owned(), is.to_owned(), format!("is a {is}, in the profile a {was}"));
+            }
+            // A maximum has the help text and the labels of what it is the maximum of.
+            if family.name.strip_suffix("_max").is_some_and(|base| server.exposition.family(base).is_some()) {
+                continue;
             }
             let help = family.help.as_deref().unwrap_or_default().trim();
             if described && help != expected.help() {
@@ -314,11 +326,17 @@ impl<'a> Comparison<'a> {
 
     fn flow_labels(&self, at: usize, found: &mut Found) {
         let samples = self.servers[at].exposition.samples();
-        let keys: BTreeSet<&str> =
-            samples.flat_map(|it| &it.labels).map(|(key, _)| key.as_str()).filter(|it| it.starts_with(OF_FLOWS)).collect();
+        let keys: BTreeSet<&str> = samples
+            .flat_map(|it| &it.labels)
+            .map(|(key, _)| key.as_str())
+            .filter(|it| it.starts_with(OF_FLOWS))
+            .collect();
         if !keys.is_empty() {
             let keys: Vec<&str> = keys.into_iter().collect();
-            found.note(format!("{}: {} come from labels of flows (kestra.metrics.labels)", self.names[at], keys.join(", ")));
+            found.note_of(
+                &self.names[at],
+                format!("{} come from labels of flows (kestra.metrics.labels)", keys.join(", ")),
+            );
         }
     }
 
@@ -377,31 +395,37 @@ impl<'a> Comparison<'a> {
         }
         for ((key, gone, others), families) in missing {
             let Some((subject, more)) = families.split_first() else { continue };
-            let (gone, others) = (gone.join(", "), others.join(", "));
-            let has = if others.is_empty() { String::new() } else { format!("; it has {others}") };
-            let more = if more.is_empty() { String::new() } else { format!(" (so have {})", more.join(", ")) };
+            let has = if others.is_empty() { String::new() } else { format!("; it has {}", few(&others)) };
+            let pools = self.pools(*first, &gone, &others);
+            let more = if more.is_empty() { String::new() } else { format!("; so it is with {}", more.join(", ")) };
             found.differs(Difference {
                 area: Area::Family,
                 kind: Kind::Values,
                 subject: (*subject).to_owned(),
-                told: format!("has no {key}={gone}{has}{more}"),
-                expected: gone,
-                found: others,
+                told: format!("has no {key}={}{has}{pools}{more}", few(&gone)),
+                expected: gone.join(", "),
+                found: others.join(", "),
                 on: self.all(members),
                 allowed: false,
             });
         }
     }
 
+    /// Pools of threads that go on under another name, in words.
+    fn pools(&self, at: usize, gone: &[String], others: &[String]) -> String {
+        let (own, there) = (self.profile.answers(), self.servers[at].profile().answers());
+        [(&own.worker_thread, &there.worker_thread), (&own.queue_thread, &there.queue_thread)]
+            .into_iter()
+            .filter(|(own, there)| gone.contains(own) && others.contains(there))
+            .map(|(own, there)| format!("; {own} is {there} there"))
+            .collect()
+    }
+
     /// What no server was asked for, since none has the role.
     fn not_asked(&self, roles: &BTreeMap<Role, Vec<usize>>, found: &mut Found) {
         let asked = |role: &Role| roles.keys().any(|asked| asked.runs(*role));
-        let left: Vec<&str> = self
-            .profile
-            .roles()
-            .filter(|role| *role != Role::Standalone && !asked(role))
-            .map(Role::name)
-            .collect();
+        let left: Vec<&str> =
+            self.profile.roles().filter(|role| *role != Role::Standalone && !asked(role)).map(Role::name).collect();
         if !left.is_empty() {
             found.note(format!("no {} was asked: what only these show was not compared", left.join(", no ")));
         }
@@ -411,15 +435,24 @@ impl<'a> Comparison<'a> {
 /// What labels of flows begin with.
 const OF_FLOWS: &str = "label_";
 
+/// Values that are told of many.
+const VALUES: usize = 6;
+
+fn few(values: &[String]) -> String {
+    let more = values.len().saturating_sub(VALUES);
+    let few = values.iter().take(VALUES).cloned().collect::<Vec<String>>().join(", ");
+    if more > 0 { format!("{few} and {more} more") } else { few }
+}
+
 fn quoted(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { format!("\"{text}\"") }
 }
 
-fn roles_of(meter: &Meter) -> Vec<&'static str> {
+fn roles_of(meter: &Meter) -> Vec<Role> {
     let mut roles: Vec<Role> = meter.start.iter().flat_map(|start| start.roles.iter().copied()).collect();
     roles.sort_unstable();
     roles.dedup();
-    roles.into_iter().map(Role::name).collect()
+    roles
 }
 
 /// A family that is not there, and what there is in its place.

@@ -126,7 +126,8 @@ struct Found {
     endpoints: Vec<String>,
     unseen: Vec<String>,
     unjudged: std::collections::BTreeSet<String>,
-    notes: Vec<String>,
+    /// Each with the servers that it is about; with none, it is about all of it.
+    notes: Vec<(String, Vec<String>)>,
 }
 
 impl Found {
@@ -142,8 +143,14 @@ impl Found {
     }
 
     fn note(&mut self, note: String) {
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
+        self.notes.push((note, Vec::new()));
+    }
+
+    /// The same about one server; what is alike of another is told once.
+    fn note_of(&mut self, name: &str, note: String) {
+        match self.notes.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, on)) => on.push(name.to_owned()),
+            None => self.notes.push((note, vec![name.to_owned()])),
         }
     }
 }
@@ -159,6 +166,11 @@ pub fn compare(profile: &'static Profile, servers: &[Server], allowed: impl Fn(&
         difference.allowed = allowed(&difference.subject);
     }
     found.differences.sort_by(|a, b| (a.area, a.kind).cmp(&(b.area, b.kind)).then_with(|| a.subject.cmp(&b.subject)));
+    let note = |(note, on): (String, Vec<String>)| match on.is_empty() || on.len() == servers.len() {
+        true => note,
+        false => format!("{}: {note}", on.join(", ")),
+    };
+    let notes = found.notes.into_iter().map(note).collect();
     Contract {
         kestra: profile.name(),
         servers: server::lines(servers, &names),
@@ -167,7 +179,7 @@ pub fn compare(profile: &'static Profile, servers: &[Server], allowed: impl Fn(&
         endpoints: found.endpoints,
         unseen: found.unseen,
         unjudged: found.unjudged.into_iter().collect(),
-        notes: found.notes,
+        notes,
     }
 }
 
@@ -180,6 +192,11 @@ impl Contract {
 
 /// A server of another version than it is held against.
 fn versions(profile: &'static Profile, servers: &[Server], names: &[String], found: &mut Found) {
+    let builds: std::collections::BTreeSet<&str> = servers.iter().filter_map(Server::version).collect();
+    if builds.len() > 1 {
+        let builds: Vec<&str> = builds.into_iter().collect();
+        found.note(format!("the servers are of several builds: {}", builds.join(", ")));
+    }
     for (server, name) in servers.iter().zip(names) {
         let own = server.profile();
         let said = server.version();
@@ -188,22 +205,23 @@ fn versions(profile: &'static Profile, servers: &[Server], names: &[String], fou
             found.differs(Difference {
                 area: Area::Server,
                 kind: Kind::Version,
-                subject: "version".to_owned(),
+                subject: format!("Kestra {profile}"),
                 expected: profile.name().to_owned(),
                 found: seen.clone(),
-                told: format!("it is Kestra {seen}, not {profile}"),
+                told: format!("it is {seen}"),
                 on: vec![name.clone()],
                 allowed: false,
             });
         } else if let Some(said) = said.filter(|_| !server.is_exact()) {
-            found.note(format!("{name} is Kestra {said}, of which there is no profile: that of {own} stands in for it"));
+            found
+                .note(format!("{name} is Kestra {said}, of which there is no profile: that of {own} stands in for it"));
         }
         if let Some(prefix) = server.prefix().filter(|prefix| *prefix != "kestra") {
-            found.note(format!("{name}: the meters of Kestra begin with `{prefix}_` (kestra.metrics.prefix)"));
+            found.note_of(name, format!("the meters of Kestra begin with `{prefix}_` (kestra.metrics.prefix)"));
         }
         if !server.common().is_empty() {
             let all: Vec<String> = server.common().iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
-            found.note(format!("{name}: every series has {} (micronaut.metrics.tags)", all.join(", ")));
+            found.note_of(name, format!("every series has {} (micronaut.metrics.tags)", all.join(", ")));
         }
     }
 }

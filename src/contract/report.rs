@@ -63,7 +63,10 @@ impl Contract {
         };
         let allowed = if allowed > 0 { format!(" and {allowed} that are allowed") } else { String::new() };
         let (families, endpoints) = (self.families.len(), self.endpoints.len());
-        format!("{families} families and {endpoints} endpoints held against Kestra {}: {differences}{allowed}", self.kestra)
+        format!(
+            "{families} families and {endpoints} endpoints held against Kestra {}: {differences}{allowed}",
+            self.kestra
+        )
     }
 
     /// For people; `all` names what has not been seen yet, too.

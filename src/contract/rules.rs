@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::ServerLine;
 use super::families::{by_event, of_plugins};
 use super::server::{self, Server};
-use super::ServerLine;
 use crate::document;
 use crate::monitor::{Rule, RuleSet};
 use crate::profile::{Meter, Profile, Role};
@@ -112,8 +112,12 @@ enum Comes {
 /// What is to be said of parts beside what the whole comes to.
 #[derive(Default)]
 struct Remarks {
-    dead: Vec<String>,
-    always: Vec<String>,
+    dead: BTreeSet<String>,
+    always: BTreeSet<String>,
+}
+
+fn joined(all: BTreeSet<String>) -> String {
+    all.into_iter().collect::<Vec<String>>().join("; ")
 }
 
 struct Judge<'a> {
@@ -177,12 +181,11 @@ impl<'a> Judge<'a> {
 
     fn rule<'e>(&self, expressions: impl Iterator<Item = &'e Expression>) -> (Standing, String) {
         let mut remarks = Remarks::default();
-        let all: Vec<Comes> =
-            expressions.filter_map(|it| self.part(&it.outline(), &mut remarks, 0)).collect();
+        let all: Vec<Comes> = expressions.filter_map(|it| self.part(&it.outline(), &mut remarks, 0)).collect();
         match all_of(all) {
             Some(Comes::Never(why)) => (Standing::Quiet, why),
-            _ if !remarks.always.is_empty() => (Standing::Always, remarks.always.join("; ")),
-            _ if !remarks.dead.is_empty() => (Standing::Partly, remarks.dead.join("; ")),
+            _ if !remarks.always.is_empty() => (Standing::Always, joined(remarks.always)),
+            _ if !remarks.dead.is_empty() => (Standing::Partly, joined(remarks.dead)),
             Some(Comes::Waits(why)) => (Standing::Waits, why),
             Some(Comes::Foreign(why)) => (Standing::Unjudged, why),
             None => (Standing::Unjudged, "it asks for no series".to_owned()),
@@ -203,7 +206,7 @@ impl<'a> Judge<'a> {
                     "or" => either(left, right, sides, remarks),
                     _ => {
                         if let Some(Comes::Never(why)) = &sides.1 {
-                            remarks.dead.push(format!("`{}` takes nothing away: {why}", right.text));
+                            remarks.dead.insert(format!("`{}` takes nothing away: {why}", right.text));
                         }
                         sides.0
                     }
@@ -211,7 +214,7 @@ impl<'a> Judge<'a> {
             }
             (PartKind::Call(name), [of]) if name.starts_with("absent") => match self.part(of, remarks, depth)? {
                 Comes::Never(why) => {
-                    remarks.always.push(format!("`{}` always holds: {why}", part.text));
+                    remarks.always.insert(format!("`{}` always holds: {why}", part.text));
                     Some(Comes::Has)
                 }
                 Comes::Foreign(why) => Some(Comes::Foreign(why)),
@@ -276,9 +279,8 @@ impl<'a> Judge<'a> {
 
     /// A label keeps all series of a name out: for ever, where they have no such label or its values are those of the code.
     fn kept_out(&self, name: &str, series: &[Labels], asked: &AskedLabel) -> Comes {
-        let value = |labels: &Labels| {
-            labels.iter().find(|(key, _)| **key == *asked.label).map(|(_, value)| value.to_string())
-        };
+        let value =
+            |labels: &Labels| labels.iter().find(|(key, _)| **key == *asked.label).map(|(_, value)| value.to_string());
         let there: BTreeSet<String> = series.iter().filter_map(value).collect();
         let there: Vec<String> = there.into_iter().collect();
         let why = kept_out(name, series.len(), asked, &there);
@@ -308,7 +310,8 @@ impl<'a> Judge<'a> {
         }
         if name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_')) {
             let all = self.known.keys().map(String::as_str).chain(self.shown.keys().copied());
-            let meant = document::nearest(name, all).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let meant =
+                document::nearest(name, all).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             return Comes::Never(format!("no version of Kestra has a series called `{name}`{meant}"));
         }
         Comes::Foreign(format!("`{name}` is none of Kestra's series"))
@@ -317,9 +320,10 @@ impl<'a> Judge<'a> {
     /// A series that the version of a server has, and no server shows.
     fn not_there(&self, name: &str, profile: &Profile, meter: &Meter, asked: &[AskedLabel]) -> Comes {
         let none: Labels = Arc::from([(Arc::from("__name__"), Arc::from(name))]);
-        let unknown = self.own(name, &[], asked).into_iter().find(|asked| {
-            !meter.keys.contains(&asked.label) && !fits(asked, &none)
-        });
+        let unknown = self
+            .own(name, &[], asked)
+            .into_iter()
+            .find(|asked| !meter.keys.contains(&asked.label) && !fits(asked, &none));
         if let Some(AskedLabel { label, .. }) = unknown {
             let keys = meter.keys.join(", ");
             return Comes::Never(format!("`{name}` has no label `{label}` in Kestra {profile}: its labels are {keys}"));
@@ -331,7 +335,9 @@ impl<'a> Judge<'a> {
         let roles: Vec<&str> = profile.roles().filter(shows).map(Role::name).collect();
         let on = roles.join(", ");
         match self.servers.iter().any(|server| shows(&server.role())) {
-            true => Comes::Never(format!("no server shows `{name}`, which Kestra {profile} has on {on} from the start on")),
+            true => {
+                Comes::Never(format!("no server shows `{name}`, which Kestra {profile} has on {on} from the start on"))
+            }
             false => Comes::Waits(format!("only {on} show `{name}`, and none was asked")),
         }
     }
@@ -371,13 +377,8 @@ fn all_of(parts: Vec<Comes>) -> Option<Comes> {
 }
 
 /// What `or` comes to.
-fn either(
-    left: &Part,
-    right: &Part,
-    sides: (Option<Comes>, Option<Comes>),
-    remarks: &mut Remarks,
-) -> Option<Comes> {
-    let mut dead = |part: &Part, why: &str| remarks.dead.push(format!("`{}` has nothing: {why}", part.text));
+fn either(left: &Part, right: &Part, sides: (Option<Comes>, Option<Comes>), remarks: &mut Remarks) -> Option<Comes> {
+    let mut dead = |part: &Part, why: &str| remarks.dead.insert(format!("`{}` has nothing: {why}", part.text));
     match sides {
         (Some(Comes::Never(a)), Some(Comes::Never(b))) if a == b => Some(Comes::Never(a)),
         (Some(Comes::Never(a)), Some(Comes::Never(b))) => Some(Comes::Never(format!("{a}; {b}"))),

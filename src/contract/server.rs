@@ -121,9 +121,8 @@ impl Server {
             _ => name.to_owned(),
         };
         let names: Vec<String> = exposition.samples().map(|sample| plain(&sample.name)).collect();
-        let recognised = recognise(names.iter().zip(exposition.samples()).map(|(name, sample)| {
-            (name.as_str(), sample.labels())
-        }));
+        let recognised =
+            recognise(names.iter().zip(exposition.samples()).map(|(name, sample)| (name.as_str(), sample.labels())));
         let by_word = said.as_ref().and_then(|said| shipped(&said.version));
         let Some((profile, exact)) = by_word.or(recognised.as_ref().map(|it| (it.profile, true))) else {
             let few = exposition.families.iter().map(|family| family.name.clone()).take(3);

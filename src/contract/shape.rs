@@ -177,6 +177,9 @@ mod tests {
         assert_eq!(differ(own.clone(), json!({ "all": { "y": { "n": 2 } }, "free": {} }), &open), Vec::<String>::new());
         assert_eq!(differ(own, json!({ "all": { "y": {} }, "free": {} }), &open), ["has no all.*.n"]);
         let loose = [Open::Loose("*")];
-        assert_eq!(differ(json!([{ "a": 1, "b": 1 }]), json!([{ "b": "x" }]), &loose), ["*.b is a text, in the profile a number"]);
+        assert_eq!(
+            differ(json!([{ "a": 1, "b": 1 }]), json!([{ "b": "x" }]), &loose),
+            ["*.b is a text, in the profile a number"]
+        );
     }
 }
