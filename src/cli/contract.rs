@@ -31,7 +31,7 @@ A server is asked with GET only: /prometheus, /version, and every endpoint that 
 anything. What comes with its first event and is not there yet is no difference. With several servers each role is
 judged by all servers that have it. With --rules nothing but the rules is judged.
 
-Exit codes: 0 no difference (or only such as --allow knows), no rule goes quiet; 1 there is one; 2 wrong input, or servers
+Exit codes: 0 no difference and no rule that goes quiet, but such as --allow knows; 1 there is one; 2 wrong input, or servers
 of several versions without --kestra; 3 a server does not answer, lets nobody in, or is no Kestra.
 
 Examples:
@@ -55,9 +55,9 @@ pub(super) struct Contract {
     kestra: Option<&'static Profile>,
     /// Instead: which of these rules would go quiet there; a rule file of Prometheus, manifests, a provisioning file of
     /// Grafana, or a folder of them; more may follow
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["kestra", "allow"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "kestra")]
     rules: Vec<String>,
-    /// A difference that is known: the family, or `GET /path`, or a pattern of them such as `jvm_*`; it is told and does not count
+    /// What is known: a family, `GET /path`, a rule, or a pattern of them such as `jvm_*`; it is told and does not count
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     allow: Vec<glob::Pattern>,
     /// Name and password for basic auth, NAME:PASSWORD [default: what MOCK_KESTRA_USER holds, or what the URL has]
@@ -121,9 +121,10 @@ impl Contract {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|why| (Exit::Cannot, why.to_string()))?;
         let servers = runtime.block_on(ask(&outsides, rules.is_none()))?;
+        let allowed = |subject: &str| self.allow.iter().any(|pattern| pattern.matches(subject));
         match rules {
             Some((watch, files)) => {
-                let judged = contract::judge_rules(&watch.rules, &servers);
+                let judged = contract::judge_rules(&watch.rules, &servers, allowed);
                 annotate_rules(&judged, &files, told);
                 *report = self.form(&judged, || judged.text(self.all), || judged.markdown());
                 self.write(&judged.junit())?;
@@ -131,7 +132,6 @@ impl Contract {
             }
             None => {
                 let profile = self.kestra.map_or_else(|| one_version(&servers), Ok)?;
-                let allowed = |subject: &str| self.allow.iter().any(|pattern| pattern.matches(subject));
                 let compared = contract::compare(profile, &servers, allowed);
                 annotate(&compared, told);
                 *report = self.form(&compared, || compared.text(self.all), || compared.markdown());
@@ -244,6 +244,7 @@ fn annotate_rules(judged: &RulesReport, files: &[String], told: &mut Told) {
     let places = Places::of(&[], files);
     for rule in &judged.rules {
         let severity = match rule.standing {
+            Standing::Quiet | Standing::Always if rule.allowed => Severity::Note,
             Standing::Quiet | Standing::Always => Severity::Error,
             Standing::Partly => Severity::Warning,
             _ => continue,

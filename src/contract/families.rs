@@ -121,6 +121,9 @@ fn values(family: &Family) -> Values {
     values
 }
 
+/// A label, its values that are missing, and those that are there and not expected.
+type Missing = (String, Vec<String>, Vec<String>);
+
 /// All there is to know for one comparison.
 struct Comparison<'a> {
     profile: &'static Profile,
@@ -251,8 +254,7 @@ impl<'a> Comparison<'a> {
         let described =
             server.exposition.families.iter().any(|it| it.help.as_ref().is_some_and(|it| !it.trim().is_empty()));
         if !described {
-            found
-                .note_of(name, format!("no family has a help text (micronaut.metrics.export.prometheus.descriptions)"));
+            found.note_of(name, NO_HELP.to_owned());
         }
         for family in server.exposition.families.iter().filter(|family| !family.samples.is_empty()) {
             let Some(expected) = expected.get(&family.name) else {
@@ -378,7 +380,7 @@ impl<'a> Comparison<'a> {
     fn fixed_values(&self, members: &[usize], found: &mut Found) {
         let Some(first) = members.first() else { return };
         // Families that miss the same values of the same label, of which there are others instead.
-        let mut missing: BTreeMap<(String, Vec<String>, Vec<String>), Vec<&str>> = BTreeMap::new();
+        let mut missing: BTreeMap<Missing, Vec<&str>> = BTreeMap::new();
         for (name, expected) in &self.expected[*first] {
             let Some(start) = &expected.start else { continue };
             let shown = members.iter().filter_map(|at| self.servers[*at].exposition.family(name)).map(values);
@@ -431,6 +433,9 @@ impl<'a> Comparison<'a> {
         }
     }
 }
+
+/// What is said of a server that was told to say nothing of its meters.
+const NO_HELP: &str = "no family has a help text (micronaut.metrics.export.prometheus.descriptions)";
 
 /// What labels of flows begin with.
 const OF_FLOWS: &str = "label_";

@@ -90,13 +90,13 @@ impl Contract {
             let _ = writeln!(out, "  {note}");
         }
         for (names, what) in [
-            (&self.unseen, "come with their first event and were not seen yet"),
-            (&self.unjudged, "are those of plugins, which no profile has"),
+            (&self.unseen, "not seen yet, which an event brings"),
+            (&self.unjudged, "not judged, which are those of plugins"),
         ] {
             match (names.len(), all) {
                 (0, _) => {}
-                (count, false) => _ = writeln!(out, "\n{count} families {what} (--all names them)"),
-                (count, true) => _ = writeln!(out, "\n{count} families {what}:\n  {}", names.join("\n  ")),
+                (count, false) => _ = writeln!(out, "\nFamilies {what}: {count} (--all names them)"),
+                (count, true) => _ = writeln!(out, "\nFamilies {what}: {count}\n  {}", names.join("\n  ")),
             }
         }
         let _ = writeln!(out, "\n{}", self.total());
@@ -200,7 +200,8 @@ impl RulesReport {
                 continue;
             }
             for rule in rules {
-                let _ = writeln!(out, "  {} ({}): {}", rule.rule, rule.group, rule.told);
+                let allowed = if rule.allowed { "  [allowed]" } else { "" };
+                let _ = writeln!(out, "  {} ({}): {}{allowed}", rule.rule, rule.group, rule.told);
             }
         }
         let _ = writeln!(out, "\n{}", self.total());
@@ -215,8 +216,8 @@ impl RulesReport {
             .map(|rule| Case {
                 name: &rule.rule,
                 met: match rule.standing {
-                    Standing::Quiet | Standing::Always => Some(false),
-                    Standing::Waits | Standing::Unjudged => None,
+                    Standing::Quiet | Standing::Always if !rule.allowed => Some(false),
+                    Standing::Quiet | Standing::Always | Standing::Waits | Standing::Unjudged => None,
                     Standing::Partly | Standing::Well => Some(true),
                 },
                 seen: format!("{}: {}", rule.standing.name(), rule.told).trim_end_matches(": ").to_owned(),

@@ -60,6 +60,8 @@ pub struct RuleVerdict {
     pub standing: Standing,
     /// Why.
     pub told: String,
+    /// It is known and does not count (`--allow`).
+    pub allowed: bool,
 }
 
 /// What would become of all rules.
@@ -77,9 +79,9 @@ impl RulesReport {
         self.rules.iter().filter(|rule| rule.standing == standing).count()
     }
 
-    /// Whether a rule is of no use any more.
+    /// Whether a rule is of no use any more, and that is not known.
     pub fn found(&self) -> bool {
-        self.count(Standing::Quiet) + self.count(Standing::Always) > 0
+        self.rules.iter().any(|rule| matches!(rule.standing, Standing::Quiet | Standing::Always) && !rule.allowed)
     }
 }
 
@@ -131,22 +133,28 @@ struct Judge<'a> {
     records: BTreeMap<&'a str, &'a Expression>,
 }
 
-/// Judges the rules of a set.
-pub fn judge_rules(set: &RuleSet, servers: &[Server]) -> RulesReport {
+/// Judges the rules of a set. `allowed` says of which rules it is known that they are of no use.
+pub fn judge_rules(set: &RuleSet, servers: &[Server], allowed: impl Fn(&str) -> bool) -> RulesReport {
     let judge = Judge::new(set, servers);
+    let verdict = |rule: &str, group: &str, kind: RuleKind, (standing, told): (Standing, String)| RuleVerdict {
+        rule: rule.to_owned(),
+        group: group.to_owned(),
+        kind,
+        standing,
+        told,
+        allowed: allowed(rule),
+    };
     let mut rules = Vec::new();
     for group in &set.groups {
         for rule in &group.rules {
             let kind = if matches!(rule, Rule::Alert(_)) { RuleKind::Alert } else { RuleKind::Record };
-            let (standing, told) = judge.rule(std::iter::once(rule.expression()));
-            rules.push(RuleVerdict { rule: rule.name().to_owned(), group: group.name.clone(), kind, standing, told });
+            let stands = judge.rule(std::iter::once(rule.expression()));
+            rules.push(verdict(rule.name(), &group.name, kind, stands));
         }
     }
     for group in &set.grafana {
         for rule in &group.rules {
-            let (standing, told) = judge.rule(rule.expressions());
-            let (rule, group) = (rule.title.clone(), group.name.clone());
-            rules.push(RuleVerdict { rule, group, kind: RuleKind::Grafana, standing, told });
+            rules.push(verdict(&rule.title, &group.name, RuleKind::Grafana, judge.rule(rule.expressions())));
         }
     }
     RulesReport { servers: server::lines(servers, &server::names(servers)), rules }
@@ -265,7 +273,8 @@ impl<'a> Judge<'a> {
     fn among(&self, name: &str, series: &[Labels], asked: &[AskedLabel]) -> Comes {
         let mut left: Vec<&Labels> = series.iter().collect();
         for asked in self.own(name, series, asked) {
-            let fits = |labels: &&Labels| fits(asked, labels);
+            let fits = fits(asked);
+            let fits = |labels: &&Labels| fits(labels);
             if !series.iter().any(|labels| fits(&labels)) {
                 return self.kept_out(name, series, asked);
             }
@@ -323,7 +332,7 @@ impl<'a> Judge<'a> {
         let unknown = self
             .own(name, &[], asked)
             .into_iter()
-            .find(|asked| !meter.keys.contains(&asked.label) && !fits(asked, &none));
+            .find(|asked| !meter.keys.contains(&asked.label) && !fits(asked)(&none));
         if let Some(AskedLabel { label, .. }) = unknown {
             let keys = meter.keys.join(", ");
             return Comes::Never(format!("`{name}` has no label `{label}` in Kestra {profile}: its labels are {keys}"));
@@ -361,8 +370,9 @@ fn series_of(server: &Server, meter: &Meter) -> Vec<String> {
 }
 
 /// Whether a series has what is asked of one label.
-fn fits(asked: &AskedLabel, labels: &Labels) -> bool {
-    Expression::parse(&asked.alone).is_ok_and(|alone| alone.selects(labels))
+fn fits(asked: &AskedLabel) -> impl Fn(&Labels) -> bool {
+    let alone = Expression::parse(&asked.alone).ok();
+    move |labels| alone.as_ref().is_some_and(|alone| alone.selects(labels))
 }
 
 /// What parts come to that all must be there.
