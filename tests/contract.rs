@@ -411,6 +411,9 @@ fn what_2_0_renames_is_told_of_its_mock_beside_the_profile_of_1_3() {
             it.unwrap_or_else(|| panic!("{name}: {kind} {subject} in {out}"))
         };
         assert_eq!(one("version", "Kestra 1.3")["found"], "2.0.0-oss");
+        // 1.3 knows no controller: nobody can say what one lacks.
+        let of_controller = |it: &&Value| it["on"] == serde_json::json!(["controller"]) && it["kind"] == "lacks";
+        assert_eq!(found.iter().find(of_controller), None);
         for (old, new) in RENAMES {
             assert_eq!(one("renamed", old)["found"], new.join(", "), "{name}");
             // What is told as a new name is not told as new.
@@ -464,6 +467,10 @@ fn what_is_no_sound_kestra_is_a_clear_error() {
         assert_eq!((code, out.as_str()), (Some(3), ""), "{words}: {err}");
         assert!(err.starts_with(&format!("error: {}", server.url())) && err.contains(words), "{words} in {err}");
     }
+    // What is wrong with each of several is told.
+    let servers = [only(metrics(node)), only(metrics("a 1"))];
+    let (code, _, err) = run(&["contract", &servers[0].url(), &servers[1].url()]);
+    assert_eq!((code, err.lines().filter(|line| line.starts_with("error: http://")).count()), (Some(3), 2), "{err}");
     let url = format!("http://{gone}");
     let (code, out, err) = run(&["contract", &url]);
     assert_eq!((code, out.as_str()), (Some(3), ""), "{err}");

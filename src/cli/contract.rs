@@ -188,19 +188,25 @@ impl Contract {
     }
 }
 
-/// Asks all servers. Which of several does not answer first does not matter: the first of the command line is told.
+/// Asks all servers. What is wrong with any of them is told, each on a line of its own.
 async fn ask(outsides: &[Outside], whole: bool) -> Result<Vec<Server>, Ends> {
     let asked = stream::iter(outsides.iter().map(|outside| ask_one(outside, whole)));
-    let servers: Vec<Result<Server, Ends>> = asked.buffered(AT_ONCE).collect().await;
-    servers.into_iter().collect()
+    let asked: Vec<Result<Server, String>> = asked.buffered(AT_ONCE).collect().await;
+    let (mut servers, mut wrong) = (Vec::new(), Vec::new());
+    for server in asked {
+        match server {
+            Ok(server) => servers.push(server),
+            Err(why) => wrong.push(why),
+        }
+    }
+    if wrong.is_empty() { Ok(servers) } else { Err((Exit::Cannot, wrong.join("\nerror: "))) }
 }
 
-async fn ask_one(outside: &Outside, whole: bool) -> Result<Server, Ends> {
-    let cannot = |why: String| (Exit::Cannot, why);
-    let prometheus = outside.get("prometheus").await.map_err(|why| cannot(why.to_string()))?;
+async fn ask_one(outside: &Outside, whole: bool) -> Result<Server, String> {
+    let prometheus = outside.get("prometheus").await.map_err(|why| why.to_string())?;
     let version = outside.get("version").await.ok().map(answered);
     let read = Server::read(outside.shown(), &answered(prometheus), version.as_ref());
-    let server = read.map_err(|why| cannot(format!("{}: {why}", outside.shown())))?;
+    let server = read.map_err(|why| format!("{}: {why}", outside.shown()))?;
     if !whole {
         return Ok(server);
     }

@@ -1,7 +1,7 @@
 //! The command line: one file a command.
 //!
 //! Exit codes: 0 all is well; 1 an expectation of the scenario was not met, with `--strict` also that something was warned of,
-//! or a server is not healthy; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
+//! a server is not healthy, or differs from its profile; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
 //! reached).
 
 mod alertmanager;

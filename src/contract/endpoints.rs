@@ -82,7 +82,10 @@ pub(super) fn compare(profile: &'static Profile, servers: &[Server], names: &[St
         [true, false].into_iter().filter(|it| wanted(*it)).filter_map(|it| Stead::new(profile, it)).collect();
     for (server, name) in servers.iter().zip(names) {
         let Some(stead) = steads.iter().find(|it| it.roles.contains(&server.role())) else {
-            found.note_of(name, format!("{profile} has no {}: its endpoints were not compared", server.role().name()));
+            found.note_of(
+                name,
+                format!("{profile} has no {}: what it should show and answer was not compared", server.role().name()),
+            );
             continue;
         };
         for (path, answered) in &server.answers {

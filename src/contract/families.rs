@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::server::Server;
+use super::server::{self, Server};
 use super::{Area, Difference, Found, Kind};
 use crate::exposition::{self, Family, Kind as FamilyKind};
 use crate::metrics::{Common, Look, Registry};
@@ -131,19 +131,32 @@ struct Comparison<'a> {
     names: &'a [String],
     /// By server.
     expected: Vec<BTreeMap<String, Expected<'a>>>,
+    /// By server and name.
+    families: Vec<BTreeMap<&'a str, &'a Family>>,
     /// Families of any server.
     seen: BTreeSet<&'a str>,
+    /// Families of all versions that ship: the first that has one.
+    versions: BTreeMap<String, &'static Profile>,
     /// Families that are another one's new name.
     explained: BTreeSet<String>,
 }
 
 pub(super) fn compare(profile: &'static Profile, servers: &[Server], names: &[String], found: &mut Found) {
-    let seen = servers.iter().flat_map(|it| &it.exposition.families).map(|it| it.name.as_str()).collect();
-    let expected = servers.iter().map(|server| expected(profile, server)).collect();
-    let explained = BTreeSet::new();
-    let mut comparison = Comparison { profile, servers, names, expected, seen, explained };
+    let mut comparison = Comparison {
+        profile,
+        servers,
+        names,
+        expected: servers.iter().map(|server| expected(profile, server)).collect(),
+        families: servers.iter().map(by_name).collect(),
+        seen: servers.iter().flat_map(|it| &it.exposition.families).map(|it| it.name.as_str()).collect(),
+        versions: all_versions(servers),
+        explained: BTreeSet::new(),
+    };
     let mut roles: BTreeMap<Role, Vec<usize>> = BTreeMap::new();
     servers.iter().enumerate().for_each(|(at, server)| roles.entry(server.role()).or_default().push(at));
+    let asked = roles.clone();
+    // What a role shows that the version does not have nobody knows.
+    roles.retain(|role, _| profile.roles().any(|known| known == *role));
     for members in roles.values() {
         comparison.lacking(members, found);
     }
@@ -154,7 +167,23 @@ pub(super) fn compare(profile: &'static Profile, servers: &[Server], names: &[St
     for members in roles.values() {
         comparison.fixed_values(members, found);
     }
-    comparison.not_asked(&roles, found);
+    comparison.not_asked(&asked, found);
+}
+
+fn by_name(server: &Server) -> BTreeMap<&str, &Family> {
+    server.exposition.families.iter().map(|family| (family.name.as_str(), family)).collect()
+}
+
+/// The families of all versions, as the servers would call them.
+fn all_versions(servers: &[Server]) -> BTreeMap<String, &'static Profile> {
+    let mut all = BTreeMap::new();
+    let Some(lead) = server::lead(servers) else { return all };
+    for version in Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok()) {
+        for family in version.meters().flat_map(|(_, meter)| families_of(lead, meter)) {
+            all.entry(family).or_insert(version);
+        }
+    }
+    all
 }
 
 impl<'a> Comparison<'a> {
@@ -165,7 +194,7 @@ impl<'a> Comparison<'a> {
     /// The other names of a meter that are seen: in whichever version.
     fn heirs(&self, meter: &Meter, only: Option<&'static Profile>) -> Vec<String> {
         let versions = Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok());
-        let Some(server) = self.servers.first() else { return Vec::new() };
+        let Some(server) = server::lead(self.servers) else { return Vec::new() };
         let mut heirs: Vec<String> = Vec::new();
         for version in versions.filter(|version| only.is_none_or(|only| only == *version)) {
             for heir in version.heirs(meter) {
@@ -221,7 +250,7 @@ impl<'a> Comparison<'a> {
     /// What only an event brings, and nobody shows: it may still come, unless the version that a server says it is has
     /// nothing of the name.
     fn never_seen(&mut self, found: &mut Found) {
-        let Some(server) = self.servers.first() else { return };
+        let Some(server) = server::lead(self.servers) else { return };
         let mut explained = Vec::new();
         for (_, meter) in self.profile.meters().filter(|(_, meter)| by_event(meter)) {
             let name = server.name_of(meter);
@@ -287,7 +316,7 @@ impl<'a> Comparison<'a> {
                 differs(Kind::Type, was.to_owned(), is.to_owned(), format!("is a {is}, in the profile a {was}"));
             }
             // A maximum has the help text and the labels of what it is the maximum of.
-            if family.name.strip_suffix("_max").is_some_and(|base| server.exposition.family(base).is_some()) {
+            if family.name.strip_suffix("_max").is_some_and(|base| self.families[at].contains_key(base)) {
                 continue;
             }
             let help = family.help.as_deref().unwrap_or_default().trim();
@@ -353,14 +382,10 @@ impl<'a> Comparison<'a> {
             return;
         }
         // A maximum is told of with what it is the maximum of.
-        if family.name.strip_suffix("_max").is_some_and(|base| server.exposition.family(base).is_some()) {
+        if family.name.strip_suffix("_max").is_some_and(|base| self.families[at].contains_key(base)) {
             return;
         }
-        let has = |version: &&'static Profile| {
-            version.meters().any(|(_, meter)| families_of(server, meter).contains(&family.name))
-        };
-        let mut versions = Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok());
-        let told = match versions.find(has) {
+        let told = match self.versions.get(&family.name) {
             Some(version) => format!("{} has no such family, Kestra {version} has", self.profile),
             None => "no version that is known here has such a family".to_owned(),
         };
@@ -383,7 +408,8 @@ impl<'a> Comparison<'a> {
         let mut missing: BTreeMap<Missing, Vec<&str>> = BTreeMap::new();
         for (name, expected) in &self.expected[*first] {
             let Some(start) = &expected.start else { continue };
-            let shown = members.iter().filter_map(|at| self.servers[*at].exposition.family(name)).map(values);
+            let shown =
+                members.iter().filter_map(|at| self.families[*at].get(name.as_str())).map(|family| values(family));
             let mut seen = Values::new();
             shown.flatten().for_each(|(key, values)| seen.entry(key).or_default().extend(values));
             for (key, wanted) in start.iter().filter(|(key, _)| FIXED.contains(&key.as_str())) {

@@ -13,6 +13,8 @@ mod rules;
 mod server;
 mod shape;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use crate::profile::Profile;
@@ -121,11 +123,12 @@ pub struct Contract {
 /// Gathers what is found.
 #[derive(Debug, Default)]
 struct Found {
-    differences: Vec<Difference>,
-    families: std::collections::BTreeSet<String>,
+    /// By what makes two of them one: area, kind, subject and words.
+    differences: BTreeMap<(Area, Kind, String, String), Difference>,
+    families: BTreeSet<String>,
     endpoints: Vec<String>,
     unseen: Vec<String>,
-    unjudged: std::collections::BTreeSet<String>,
+    unjudged: BTreeSet<String>,
     /// Each with the servers that it is about; with none, it is about all of it.
     notes: Vec<(String, Vec<String>)>,
 }
@@ -133,12 +136,10 @@ struct Found {
 impl Found {
     /// Adds a difference; one that is alike on another server is the same.
     fn differs(&mut self, new: Difference) {
-        let alike = |it: &&mut Difference| {
-            (it.area, it.kind, &it.subject, &it.told) == (new.area, new.kind, &new.subject, &new.told)
-        };
-        match self.differences.iter_mut().find(alike) {
+        let key = (new.area, new.kind, new.subject.clone(), new.told.clone());
+        match self.differences.get_mut(&key) {
             Some(known) => known.on.extend(new.on),
-            None => self.differences.push(new),
+            None => _ = self.differences.insert(key, new),
         }
     }
 
@@ -162,10 +163,7 @@ pub fn compare(profile: &'static Profile, servers: &[Server], allowed: impl Fn(&
     versions(profile, servers, &names, &mut found);
     families::compare(profile, servers, &names, &mut found);
     endpoints::compare(profile, servers, &names, &mut found);
-    for difference in &mut found.differences {
-        difference.allowed = allowed(&difference.subject);
-    }
-    found.differences.sort_by(|a, b| (a.area, a.kind).cmp(&(b.area, b.kind)).then_with(|| a.subject.cmp(&b.subject)));
+    let known = |it: Difference| Difference { allowed: allowed(&it.subject), ..it };
     let note = |(note, on): (String, Vec<String>)| match on.is_empty() || on.len() == servers.len() {
         true => note,
         false => format!("{}: {note}", on.join(", ")),
@@ -174,7 +172,7 @@ pub fn compare(profile: &'static Profile, servers: &[Server], allowed: impl Fn(&
     Contract {
         kestra: profile.name(),
         servers: server::lines(servers, &names),
-        differences: found.differences,
+        differences: found.differences.into_values().map(known).collect(),
         families: found.families.into_iter().collect(),
         endpoints: found.endpoints,
         unseen: found.unseen,
@@ -192,7 +190,7 @@ impl Contract {
 
 /// A server of another version than it is held against.
 fn versions(profile: &'static Profile, servers: &[Server], names: &[String], found: &mut Found) {
-    let builds: std::collections::BTreeSet<&str> = servers.iter().filter_map(Server::version).collect();
+    let builds: BTreeSet<&str> = servers.iter().filter_map(Server::version).collect();
     if builds.len() > 1 {
         let builds: Vec<&str> = builds.into_iter().collect();
         found.note(format!("the servers are of several builds: {}", builds.join(", ")));

@@ -174,7 +174,7 @@ impl<'a> Judge<'a> {
         let own: Vec<&Profile> = servers.iter().map(Server::profile).collect();
         for profile in Profile::NAMES.iter().filter_map(|name| Profile::named(name).ok()) {
             for (_, meter) in profile.meters() {
-                for series in servers.first().into_iter().flat_map(|server| series_of(server, meter)) {
+                for series in server::lead(servers).into_iter().flat_map(|server| series_of(server, meter)) {
                     keys.entry(series.clone()).or_default().extend(meter.keys.iter().map(String::as_str));
                     if own.contains(&profile) {
                         known.entry(series).or_insert((profile, meter));
@@ -303,7 +303,7 @@ impl<'a> Judge<'a> {
         if let Some((profile, meter)) = self.known.get(name) {
             return self.not_there(name, profile, meter, asked);
         }
-        let prefix = self.servers.iter().find_map(Server::prefix).unwrap_or("kestra");
+        let prefix = server::lead(self.servers).and_then(Server::prefix).unwrap_or("kestra");
         if of_plugins(name, prefix) {
             return Comes::Waits(format!("`{name}` is made by a plugin's task when it runs"));
         }
@@ -355,7 +355,7 @@ impl<'a> Judge<'a> {
     fn elsewhere(&self, name: &str, prefix: &str) -> Option<String> {
         let rest = |name: &str, from: &str| name.strip_prefix(from)?.strip_prefix('_').map(str::to_owned);
         let plain = rest(name, prefix).map_or(name.to_owned(), |rest| format!("kestra_{rest}"));
-        let server = self.servers.first()?;
+        let server = server::lead(self.servers)?;
         let (version, same) = server.profile().elsewhere(&plain)?;
         let same = same.map(|same| rest(&same, "kestra").map_or(same.clone(), |rest| format!("{prefix}_{rest}")));
         let same = same.map(|same| format!("; here `{same}` tells the same")).unwrap_or_default();

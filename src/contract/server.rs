@@ -185,6 +185,11 @@ impl Server {
     }
 }
 
+/// The server that says what meters of Kestra are called: some roles have none.
+pub(super) fn lead(servers: &[Server]) -> Option<&Server> {
+    servers.iter().find(|server| server.prefix.is_some()).or(servers.first())
+}
+
 /// How servers are called in a report: by their roles, and by their addresses where several have the same.
 pub(super) fn names(servers: &[Server]) -> Vec<String> {
     let name = |server: &Server| {
