@@ -276,6 +276,10 @@ fn a_mock_that_is_configured_is_as_its_profile_says() {
     let (code, out, err) = contract(&mock, &["--allow", "jvm_*", "--allow", "GET /env", "--allow", "GET /metrics/*"]);
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(out.contains("[allowed]"), "{out}");
+    // By kind, too.
+    let (code, out, err) = contract(&mock, &["--allow", "lacks:*", "--allow", "status:GET /*"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(contract(&mock, &["--allow", "more:*", "--allow", "status:*"]).0, Some(1));
 }
 
 /// The recorded worker with changes to its text.
@@ -499,7 +503,7 @@ fn what_is_wrong_on_the_command_line_is_told_before_anybody_is_asked() {
         (&["http://me:s3cret@127.0.0.1:9", gone], "http://127.0.0.1:9 is there twice"),
         (&[gone, "--user", "s3cret"], "--user: write NAME:PASSWORD"),
         (&[gone, "--kestra", "3.0"], "'3.0' for '--kestra"),
-        (&[gone, "--allow", "["], "write a name, or a pattern such as jvm_*"),
+        (&[gone, "--allow", "["], "write a name, or a pattern such as jvm_* or more:*"),
         (&[gone, "--timeout", "0s"], "write a duration from 1ms to 10m"),
         (&[gone, "--rules", &rules], "rules.yml:1:"),
         (&[gone, "--rules", "no-such.yml"], "cannot read the rules `no-such.yml`"),

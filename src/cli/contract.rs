@@ -57,7 +57,8 @@ pub(super) struct Contract {
     /// Grafana, or a folder of them; more may follow
     #[arg(long, value_name = "FILE", conflicts_with = "kestra")]
     rules: Vec<String>,
-    /// What is known: a family, `GET /path`, a rule, or a pattern of them such as `jvm_*`; it is told and does not count
+    /// What is known: a family, `GET /path`, a rule, or a pattern of them such as `jvm_*`, with a kind of differences in front
+    /// if need be, as in `more:*`; it is told and does not count
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     allow: Vec<glob::Pattern>,
     /// Name and password for basic auth, NAME:PASSWORD [default: what MOCK_KESTRA_USER holds, or what the URL has]
@@ -86,7 +87,7 @@ enum Form {
 }
 
 fn pattern(text: &str) -> Result<glob::Pattern, String> {
-    glob::Pattern::new(text).map_err(|why| format!("{why}; write a name, or a pattern such as jvm_*"))
+    glob::Pattern::new(text).map_err(|why| format!("{why}; write a name, or a pattern such as jvm_* or more:*"))
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -127,7 +128,7 @@ impl Contract {
                 let judged = contract::judge_rules(&watch.rules, &servers, allowed);
                 annotate_rules(&judged, &files, told);
                 *report = self.form(&judged, || judged.text(self.all), || judged.markdown());
-                self.write(&judged.junit())?;
+                self.write(|| judged.junit())?;
                 Ok(if judged.found() { Exit::Found } else { Exit::Ok })
             }
             None => {
@@ -135,7 +136,7 @@ impl Contract {
                 let compared = contract::compare(profile, &servers, allowed);
                 annotate(&compared, told);
                 *report = self.form(&compared, || compared.text(self.all), || compared.markdown());
-                self.write(&compared.junit())?;
+                self.write(|| compared.junit())?;
                 Ok(if compared.differs() { Exit::Found } else { Exit::Ok })
             }
         }
@@ -154,10 +155,10 @@ impl Contract {
         }
     }
 
-    fn write(&self, junit: &str) -> Result<(), Ends> {
+    fn write(&self, junit: impl FnOnce() -> String) -> Result<(), Ends> {
         let Some(path) = &self.junit else { return Ok(()) };
         let told = |error| (Exit::Cannot, format!("cannot write {}: {error}", path.display()));
-        std::fs::write(path, junit).map_err(told)
+        std::fs::write(path, junit()).map_err(told)
     }
 
     /// The servers, by their addresses.

@@ -156,14 +156,18 @@ impl Found {
     }
 }
 
-/// Holds servers against the profile of a version. `allowed` says of which subjects differences are known.
+/// Holds servers against the profile of a version. `allowed` says what is known: of a subject such as `jvm_info`, or of one
+/// with the kind of the difference in front, such as `help:jvm_info`.
 pub fn compare(profile: &'static Profile, servers: &[Server], allowed: impl Fn(&str) -> bool) -> Contract {
     let names = server::names(servers);
     let mut found = Found::default();
     versions(profile, servers, &names, &mut found);
     families::compare(profile, servers, &names, &mut found);
     endpoints::compare(profile, servers, &names, &mut found);
-    let known = |it: Difference| Difference { allowed: allowed(&it.subject), ..it };
+    let known = |it: Difference| {
+        let of_kind = format!("{}:{}", it.kind.name(), it.subject);
+        Difference { allowed: allowed(&it.subject) || allowed(&of_kind), ..it }
+    };
     let note = |(note, on): (String, Vec<String>)| match on.is_empty() || on.len() == servers.len() {
         true => note,
         false => format!("{}: {note}", on.join(", ")),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use indexmap::IndexMap;
+
 use super::{Area, Contract, Difference, Kind, RulesReport, ServerLine, Standing};
 use crate::report::junit::{Case, HEAD, TAIL, suite};
 use crate::report::markdown_cell;
@@ -111,14 +113,12 @@ impl Contract {
             (Area::Family, "families", &self.families[..]),
             (Area::Endpoint, "endpoints", &self.endpoints[..]),
         ] {
-            let of_area: Vec<&Difference> = self.differences.iter().filter(|it| it.area == area).collect();
-            let mut subjects: Vec<&str> = compared.iter().map(String::as_str).collect();
-            of_area.iter().for_each(|it| {
-                if !subjects.contains(&it.subject.as_str()) {
-                    subjects.push(&it.subject);
-                }
-            });
-            let mut cases: Vec<Case<'_>> = subjects.iter().map(|subject| case(subject, &of_area)).collect();
+            let mut subjects: IndexMap<&str, Vec<&Difference>> =
+                compared.iter().map(|subject| (subject.as_str(), Vec::new())).collect();
+            for it in self.differences.iter().filter(|it| it.area == area) {
+                subjects.entry(&it.subject).or_default().push(it);
+            }
+            let mut cases: Vec<Case<'_>> = subjects.iter().map(|(subject, of_it)| case(subject, of_it)).collect();
             if area == Area::Family {
                 let seen = "it comes with its first event, and was not seen yet";
                 let unseen = self.unseen.iter().map(|name| Case { name, met: None, seen: seen.to_owned() });
@@ -148,10 +148,9 @@ impl Contract {
 
 /// How a subject stands.
 fn case<'r>(subject: &'r str, differences: &[&Difference]) -> Case<'r> {
-    let of_it = || differences.iter().filter(|it| it.subject == subject);
     let seen: Vec<String> =
-        of_it().map(|it| format!("{}: {} ({})", it.kind.name(), it.told, it.on.join(", "))).collect();
-    let met = match (of_it().any(|it| !it.allowed), seen.is_empty()) {
+        differences.iter().map(|it| format!("{}: {} ({})", it.kind.name(), it.told, it.on.join(", "))).collect();
+    let met = match (differences.iter().any(|it| !it.allowed), seen.is_empty()) {
         (true, _) => Some(false),
         (false, true) => Some(true),
         (false, false) => None,
