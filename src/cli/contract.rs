@@ -27,17 +27,18 @@ Each difference says in which direction it goes:
   values    a label whose values the code fixes (pools, queues, memory) has not all of them
   status, shape        an endpoint answers with another status, or with a body of another shape
 
-A server is asked with GET only: /prometheus, /version, and every endpoint that a version has, but none that changes
-anything. What comes with its first event and is not there yet is no difference. With several servers each role is
+A server is asked with GET only: /prometheus, /version, and every endpoint that a version has, but none that changes \
+anything. What comes with its first event and is not there yet is no difference. With several servers each role is \
 judged by all servers that have it. With --rules nothing but the rules is judged.
 
-Exit codes: 0 no difference and no rule that goes quiet, but such as --allow knows; 1 there is one; 2 wrong input, or servers
+Exit codes: 0 no difference and no rule that goes quiet, but such as --allow knows; 1 there is one; 2 wrong input, or servers \
 of several versions without --kestra; 3 a server does not answer, lets nobody in, or is no Kestra.
 
 Examples:
   mock-kestra contract http://kestra-0:8081
-  mock-kestra contract http://kestra-0:8081 http://kestra-1:8081 --kestra 1.3 --allow 'jvm_*' --junit contract.xml
-  MOCK_KESTRA_USER=prom:secret mock-kestra contract https://staging/management --rules alerts.yml --rules grafana.yaml";
+  mock-kestra contract http://kestra-0:8081 http://kestra-1:8081 --kestra 1.3 --junit contract.xml
+  mock-kestra contract http://kestra-0:8081 --allow 'jvm_*' --allow 'more:*'
+  MOCK_KESTRA_USER=prom:secret mock-kestra contract https://staging/management --rules alerts.yml";
 
 /// Name and password by the environment, where others of the machine cannot read them.
 const USER: &str = "MOCK_KESTRA_USER";
