@@ -16,7 +16,7 @@
 //! the forms of `java`. What differs between Kestra versions is data: a `profile`. `metrics` is Micrometer's registry and its
 //! text format, `management` the pure functions that answer requests. `monitor` is a Prometheus in virtual time: it sees
 //! scraped samples only, and evaluates rules with `promql`. `run` runs a plan to its end and gives a [`report`]; `lab` learns
-//! from many runs; `history` carries what a Prometheus would have stored to another one; `server` puts it on sockets at the
+//! from many runs; `contract` holds what a live Kestra says against a profile; `history` carries what a Prometheus would have stored to another one; `server` puts it on sockets at the
 //! pace of a clock; `mock` is a server that belongs to a test in Rust; `files` has what ships, and reads what others wrote; `cli`
 //! is the command line. `document` reads YAML with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
 //!
@@ -119,6 +119,10 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(all(feature = "cli", feature = "internals"))]
+pub mod contract;
+#[cfg(all(feature = "cli", not(feature = "internals")))]
+mod contract;
 #[cfg(feature = "internals")]
 pub mod dashboard;
 #[cfg(not(feature = "internals"))]

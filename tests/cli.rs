@@ -23,6 +23,7 @@ fn help_names_every_command_and_the_exit_codes() {
         "matrix",
         "sensitivity",
         "fuzz",
+        "contract",
         "export",
         "check",
         "list",

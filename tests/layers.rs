@@ -51,6 +51,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("history", &["monitor", "promql"]),
     (
+        "contract",
+        &[
+            "document",
+            "exposition",
+            "profile",
+            "promql",
+            "monitor",
+            "metrics",
+            "management",
+            "scenario",
+            "simulator",
+            "report",
+            "run",
+            "random",
+            "time",
+        ],
+    ),
+    (
         "lab",
         &["dashboard", "parallel", "scenario", "simulator", "monitor", "promql", "report", "run", "random", "time"],
     ),
@@ -74,6 +92,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "contract",
             "dashboard",
             "document",
             "exposition",

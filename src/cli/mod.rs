@@ -1,13 +1,14 @@
 //! The command line: one file a command.
 //!
 //! Exit codes: 0 all is well; 1 an expectation of the scenario was not met, with `--strict` also that something was warned of,
-//! or a server is not healthy; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
+//! a server is not healthy, or differs from its profile; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
 //! reached).
 
 mod alertmanager;
 mod arrange;
 mod beside;
 mod check;
+mod contract;
 mod dashboard;
 mod demo;
 mod explain;
@@ -102,6 +103,9 @@ enum Command {
     /// Which panels of Grafana's dashboards have data over scenarios, which expressions fail or stay empty, and why
     #[command(after_long_help = dashboard::MEANING)]
     Dashboard(dashboard::Dashboard),
+    /// A live Kestra beside the profile of a version: what differs, and which of your rules would go quiet on it
+    #[command(after_long_help = contract::MEANING)]
+    Contract(contract::Contract),
     /// Carry a run out of here, for other tools
     Export(lab::Export),
     /// Check scenario files, and say what was understood
@@ -185,6 +189,7 @@ fn run(command: Command) -> Exit {
         Command::Sensitivity(sensitivity) => sensitivity.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Dashboard(dashboard) => dashboard.run(),
+        Command::Contract(contract) => contract.run(),
         Command::Export(export) => export.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),

@@ -259,6 +259,11 @@ impl Profile {
         self.meters.get_index(id.0 as usize).map(|(_, meter)| meter)
     }
 
+    /// Meters that tell what a meter of another version told, or told what it tells.
+    pub fn heirs<'p>(&'p self, of: &'p Meter) -> impl Iterator<Item = &'p Meter> {
+        self.meters.values().filter(|here| here.was.contains(&of.name) || of.was.contains(&here.name))
+    }
+
     /// What is to be said of a metric, by a name that Prometheus sees, which this version does not have and another one has:
     /// which one, and the metric that tells the same here, if there is one.
     pub fn elsewhere(&self, metric: &str) -> Option<(&'static str, Option<String>)> {
@@ -278,12 +283,13 @@ impl Profile {
         let mut found =
             names.into_iter().filter_map(|name| Some((name, named(name, metric)?.into_iter().find(|it| is(&it))?)));
         let (other, meter) = found.next()?;
-        let same = |here: &&Meter| here.was.contains(&meter.name) || meter.was.contains(&here.name);
         let here = |here: &Meter| {
             let suffix = of(&meter).filter(|suffix| here.suffixes().contains(suffix));
             format!("{}{}", here.prometheus_name(), suffix.or(here.suffixes().first().copied()).unwrap_or_default())
         };
-        Some((other, self.meters.values().find(same).map(here)))
+        // Of several the one that moves tells more.
+        let still = |here: &&Meter| !here.start.iter().any(|start| start.source.moves());
+        Some((other, self.heirs(&meter).min_by_key(still).map(here)))
     }
 
     /// The names that Prometheus sees of all series of its meters.

@@ -40,6 +40,16 @@ pub(super) enum NoLinear<'t> {
     Number(&'t str),
 }
 
+impl Source {
+    /// Whether it is more than a number.
+    pub(super) fn moves(&self) -> bool {
+        match self {
+            Source::Plain(it) => it.probe.is_some(),
+            Source::Timer { count, sum, max, .. } => [count, sum, max].iter().any(|it| it.probe.is_some()),
+        }
+    }
+}
+
 impl Linear {
     /// A constant.
     pub const fn constant(value: f64) -> Linear {

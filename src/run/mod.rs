@@ -56,6 +56,8 @@ pub use paging::Paging;
 pub use past::Past;
 pub use session::{Refused, Session};
 pub use watch::{Remark, Scraping, Watch};
+#[cfg(feature = "cli")]
+pub(crate) use why::kept_out;
 
 use watch::Watching;
 

@@ -12,7 +12,7 @@ pub(super) fn meant<'t>(asked: &AskedLabel, there: &'t [String]) -> Option<&'t s
 }
 
 /// Which label keeps all series of a name out, with the values there are of it.
-pub(super) fn kept_out(name: &str, series: usize, asked: &AskedLabel, there: &[String]) -> String {
+pub(crate) fn kept_out(name: &str, series: usize, asked: &AskedLabel, there: &[String]) -> String {
     let AskedLabel { label, op, value, .. } = asked;
     let few = || there.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
     match (*op, there) {
