@@ -131,6 +131,10 @@ mod document;
 pub mod execution;
 #[cfg(not(feature = "internals"))]
 mod execution;
+#[cfg(all(feature = "cli", feature = "internals"))]
+pub mod exposition;
+#[cfg(all(feature = "cli", not(feature = "internals")))]
+mod exposition;
 #[cfg(feature = "server")]
 mod files;
 #[cfg(feature = "internals")]

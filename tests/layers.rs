@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("random", &["time"]),
     ("document", &[]),
     ("parallel", &[]),
+    ("exposition", &[]),
     ("java", &[]),
     ("pebble", &["java", "time"]),
     ("flow", &["document", "java", "time"]),
@@ -75,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "dashboard",
             "document",
+            "exposition",
             "pager",
             "scenario",
             "flow",

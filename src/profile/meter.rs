@@ -104,6 +104,12 @@ impl Meter {
         }
     }
 
+    /// The names of its series: that name with each of the suffixes.
+    pub(super) fn series(&self) -> impl Iterator<Item = String> {
+        let name = self.prometheus_name();
+        self.suffixes().iter().map(move |suffix| format!("{name}{suffix}"))
+    }
+
     /// The same of another dotted name, for meters that are registered under one.
     pub fn prometheus_name_of(&self, dotted: &str) -> String {
         let mut name = String::with_capacity(dotted.len() + 16);

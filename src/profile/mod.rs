@@ -13,6 +13,8 @@ mod meter;
 mod probe;
 mod quirk;
 mod read;
+#[cfg(feature = "cli")]
+mod recognise;
 mod role;
 mod shipped;
 mod source;
@@ -37,6 +39,8 @@ pub use lines::{LineDate, LineForm, LineKind, LineLevel};
 pub use meter::{Kind, Meter, MeterId, Start};
 pub use probe::Probe;
 pub use quirk::{Language, Quirk, TextForm};
+#[cfg(feature = "cli")]
+pub use recognise::{Recognised, recognise};
 pub use role::Role;
 pub use source::{Linear, Source};
 
@@ -284,13 +288,7 @@ impl Profile {
 
     /// The names that Prometheus sees of all series of its meters.
     fn series(&self) -> &FxHashSet<String> {
-        self.series.get_or_init(|| {
-            let of = |meter: &Meter| {
-                let name = meter.prometheus_name();
-                meter.suffixes().iter().map(move |suffix| format!("{name}{suffix}"))
-            };
-            self.meters.values().flat_map(of).collect()
-        })
+        self.series.get_or_init(|| self.meters.values().flat_map(Meter::series).collect())
     }
 }
 

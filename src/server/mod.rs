@@ -13,6 +13,8 @@ mod delivery;
 mod inside;
 mod listener;
 mod log;
+#[cfg(feature = "cli")]
+mod outside;
 mod own_metrics;
 mod post;
 #[cfg(feature = "cli")]
@@ -42,6 +44,8 @@ pub use clock::{Clock, Hand};
 pub use control::openapi;
 pub(crate) use inside::{Denied, Inside, aside};
 pub use log::{Detail, RequestLog};
+#[cfg(feature = "cli")]
+pub(crate) use outside::{Credentials, Outside, Reply, Unanswered};
 pub use post::LostLog;
 #[cfg(feature = "cli")]
 pub(crate) use remote_write::{RemoteWriter, Taker};
