@@ -193,6 +193,10 @@ mod promql;
 pub mod random;
 #[cfg(not(feature = "internals"))]
 mod random;
+#[cfg(all(feature = "cli", feature = "internals"))]
+pub mod record;
+#[cfg(all(feature = "cli", not(feature = "internals")))]
+mod record;
 pub mod report;
 #[cfg(feature = "internals")]
 pub mod run;
