@@ -21,6 +21,7 @@ mod load;
 mod logs;
 mod matrix;
 mod places;
+mod record;
 mod rules;
 mod sensitivity;
 mod serve;
@@ -103,6 +104,9 @@ enum Command {
     Dashboard(dashboard::Dashboard),
     /// Carry a run out of here, for other tools
     Export(lab::Export),
+    /// Write a scenario of a cluster that is there: from its management ports, or from what a Prometheus has stored
+    #[command(after_long_help = record::MEANING)]
+    Record(record::Record),
     /// Check scenario files, and say what was understood
     #[command(after_long_help = scenario::expectations())]
     Check(check::Check),
@@ -180,6 +184,7 @@ fn run(command: Command) -> Exit {
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Dashboard(dashboard) => dashboard.run(),
         Command::Export(export) => export.run(),
+        Command::Record(record) => record.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
         Command::Schema => {

@@ -1,6 +1,7 @@
 //! The HTTP API of Prometheus: what is asked of it, and what its answers say.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value as Json;
 
@@ -39,6 +40,12 @@ impl std::str::FromStr for Selector {
             true => Err(format!("the names of series are none of its matchers: {advice}")),
             false => Ok(Selector(inside.to_owned())),
         }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{{{}}}", self.0)
     }
 }
 
@@ -87,7 +94,7 @@ impl Window {
     /// The request for an expression.
     fn request(self, query: &str) -> String {
         let (from, until, step) = (seconds(self.from), seconds(self.until), seconds(self.step));
-        format!("/api/v1/query_range?query={}&start={from}&end={until}&step={step}", escaped(query))
+        format!("api/v1/query_range?query={}&start={from}&end={until}&step={step}", escaped(query))
     }
 }
 
@@ -114,7 +121,7 @@ impl Selector {
     pub fn series(&self, window: Window, (job, instance): (&str, &str)) -> String {
         let all = format!("{{{},job={},instance={}}}", self.0, quoted(job), quoted(instance));
         let (from, until) = (seconds(window.from), seconds(window.until));
-        format!("/api/v1/series?match[]={}&start={from}&end={until}", escaped(&all))
+        format!("api/v1/series?match[]={}&start={from}&end={until}", escaped(&all))
     }
 
     /// What asks for the samples of the series that are of use, of names and how many series each has.
@@ -250,6 +257,11 @@ impl Told {
         &self.series
     }
 
+    /// All that was told.
+    pub fn done(self) -> Observed {
+        self.observed
+    }
+
     /// What was seen so far.
     pub fn observed(&self) -> &Observed {
         &self.observed
@@ -302,7 +314,7 @@ mod tests {
         let query = r#"a{b="c d"}"#;
         assert_eq!(
             Window { from: 0, until: 1_500, step: 500 }.request(query),
-            "/api/v1/query_range?query=a%7Bb%3D%22c%20d%22%7D&start=0.000&end=1.500&step=0.500"
+            "api/v1/query_range?query=a%7Bb%3D%22c%20d%22%7D&start=0.000&end=1.500&step=0.500"
         );
     }
 }

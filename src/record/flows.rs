@@ -191,8 +191,13 @@ fn tasks(
         }
         kinds.push((kind, count, rise.amount));
     }
-    // Who comes first is reached by the most: what fails does not reach the next one.
-    kinds.sort_by(|a, b| (b.2 / b.1).total_cmp(&(a.2 / a.1)).then_with(|| a.0.cmp(b.0)));
+    // Who comes first has begun most often at any time: what fails or still runs has not reached the next one.
+    let ahead = |(kind, count, _): &(&String, f64, f64)| {
+        observed.standing(What::WorkerStarted, |key| is_of(key, name) && key.label("task_type") == Some(kind)) / count
+    };
+    let mut kinds: Vec<_> = kinds.into_iter().map(|kind| (ahead(&kind), kind)).collect();
+    kinds.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let kinds = kinds.into_iter().map(|(_, kind)| kind);
     for (kind, count, runs) in kinds {
         let of_kind = |key: &Key| is_of(key, name) && key.label("task_type") == Some(kind);
         let wait = observed.times(What::WorkerWait, of_kind).mean().unwrap_or(0.0);

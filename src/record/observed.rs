@@ -79,11 +79,19 @@ impl Seen {
     pub fn look(&mut self, at: i64, exposition: &Exposition) {
         let first = self.looks.is_empty();
         self.looks.insert(at);
+        // Series of one name stand together: each name is looked up once.
+        let (mut name, mut news, mut wanted) = ("", false, false);
         for sample in exposition.samples() {
-            if first || !self.shown.contains_key(&sample.name) {
-                self.shows(&sample.name, &sample.labels);
+            if sample.name != name {
+                name = &sample.name;
+                (news, wanted) = (first || !self.shown.contains_key(name), meters::of(name).is_some());
             }
-            self.sample(&sample.name, &sample.labels, &[(at, sample.value)]);
+            if news {
+                self.shows(name, &sample.labels);
+            }
+            if wanted {
+                self.sample(name, &sample.labels, &[(at, sample.value)]);
+            }
         }
     }
 

@@ -63,6 +63,15 @@ impl Seen {
 }
 
 impl Observed {
+    /// What counters that are as `wanted` show, on average over all looks and together for all members.
+    pub(super) fn standing(&self, what: What, wanted: impl Fn(&Key) -> bool) -> f64 {
+        let of = |member: &Seen| {
+            let tracks = member.of(what, Part::Value).filter(|(key, _)| wanted(key));
+            tracks.map(|(_, track)| track.values().sum::<f64>()).sum::<f64>() / member.looks.len().max(1) as f64
+        };
+        self.members.iter().map(of).sum()
+    }
+
     /// How much the series of a kind rose, each added to what `place` makes of its labels.
     pub(super) fn each(&self, what: What, part: Part, mut place: impl FnMut(&Key, Rise)) {
         let window = self.span();

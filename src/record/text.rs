@@ -38,10 +38,10 @@ pub(super) fn write(observed: &Observed, topology: &Topology, flows: &[Flow], wo
     text += &format!("duration: {}\n", length(observed));
     text += &cluster(topology);
     text += &flow_lines(&named);
-    text += &list(
-        "polled_by",
-        polled.iter().flatten().map(|it| (Vec::new(), json!({ "path": it.path, "every": span(it.every) }))),
-    );
+    text += if polled.iter().flatten().next().is_some() { "polled_by:\n" } else { "" };
+    for it in polled.iter().flatten() {
+        text += &format!("  - {{ path: {}, every: {} }}\n", it.path, span(it.every));
+    }
     if polled.as_ref().is_some_and(Vec::is_empty) {
         text += "polled_by: []\n";
     }
@@ -260,7 +260,7 @@ fn behaviour(named: &Named<'_>) -> Vec<(Vec<String>, Value)> {
         let mut object = Object::from_iter([("flow".to_owned(), json!(named.name())), ("task".to_owned(), json!(id))]);
         taken.iter().for_each(|it| _ = object.insert("duration".to_owned(), duration(*it)));
         for (key, share) in shares.iter().filter_map(|(key, share)| Some((key, (*share)?))) {
-            object.insert((*key).to_owned(), json!(percent(share)));
+            object.insert((*key).to_owned(), percent(share));
         }
         if object.len() > 2 {
             entries.push((comments, object.into()));
@@ -327,8 +327,9 @@ fn rate(per_second: f64) -> String {
     format!("{}/{unit}", rounded(per_second * seconds, 4))
 }
 
-fn percent(share: f64) -> String {
-    format!("{}%", libm::round(share * 10_000.0) / 100.0)
+fn percent(share: f64) -> Value {
+    let percent = libm::round(share * 10_000.0) / 100.0;
+    if percent == 0.0 { json!(0) } else { json!(format!("{percent}%")) }
 }
 
 /// Bytes in the largest unit of which they are a whole number.
