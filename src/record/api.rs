@@ -259,7 +259,7 @@ impl Told {
 
     /// All that was told.
     pub fn done(self) -> Observed {
-        self.observed
+        Observed { one_clock: true, ..self.observed }
     }
 
     /// What was seen so far.

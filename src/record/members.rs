@@ -51,25 +51,20 @@ pub(super) struct Topology {
     pub(super) foreign: Vec<String>,
 }
 
-/// A member whose last look lies further back than this share of all time is gone.
-const GONE: f64 = 0.05;
-/// And further back than this, in milliseconds: two scrapes and more.
-const GONE_LEAST: i64 = 60_000;
-
 impl Topology {
     pub(super) fn of(observed: &Observed) -> Result<Topology, NotRecorded> {
-        let last = observed.members.iter().filter_map(|member| member.looks.last()).max().copied();
-        let last = last.ok_or(NotRecorded::Nothing)?;
-        let patience = GONE_LEAST.max((observed.span() * 1000.0 * GONE) as i64);
+        if observed.members.iter().all(|member| member.looks.is_empty()) {
+            return Err(NotRecorded::Nothing);
+        }
         let (mut members, mut gone, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
         for seen in &observed.members {
             let Some(member) = Member::of(seen) else {
                 foreign.push(seen.instance.clone());
                 continue;
             };
-            match seen.looks.last().is_some_and(|at| last - at <= patience) {
-                true => members.push(member),
-                false => gone.push(seen.instance.clone()),
+            match observed.is_gone(seen) {
+                false => members.push(member),
+                true => gone.push(seen.instance.clone()),
             }
         }
         let Some(profile) = most(members.iter().map(|member| member.profile.name())) else {

@@ -12,11 +12,20 @@ use crate::profile::{Recognised, recognise};
 /// Samples of one recording.
 pub const SAMPLES: usize = 20_000_000;
 
+/// A member whose last look lies further back than this share of all time is gone.
+const GONE: f64 = 0.05;
+/// And further back than this, in milliseconds: two scrapes and more.
+const GONE_LEAST: i64 = 60_000;
+/// Who did not answer so many looks at the end is gone.
+const SILENT: u64 = 3;
+
 /// All that was seen.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The members, in the order in which they were met.
     pub members: Vec<Seen>,
+    /// All looks are by one clock, that of who looked: else each member has its own.
+    pub one_clock: bool,
 }
 
 /// Labels of a series.
@@ -41,7 +50,9 @@ pub struct Seen {
     /// Requests of the one who looked that its counters have counted, between the first look and the last, by path.
     pub own: BTreeMap<String, u64>,
     /// Looks at which it did not answer.
-    pub missed: u64,
+    pub(super) missed: u64,
+    /// Those of them at the end.
+    pub(super) silent: u64,
 }
 
 /// A series.
@@ -79,6 +90,7 @@ impl Seen {
     pub fn look(&mut self, at: i64, exposition: &Exposition) {
         let first = self.looks.is_empty();
         self.looks.insert(at);
+        self.silent = 0;
         // Series of one name stand together: each name is looked up once.
         let (mut name, mut news, mut wanted) = ("", false, false);
         for sample in exposition.samples() {
@@ -93,6 +105,12 @@ impl Seen {
                 self.sample(name, &sample.labels, &[(at, sample.value)]);
             }
         }
+    }
+
+    /// It did not answer.
+    pub fn miss(&mut self) {
+        self.missed += 1;
+        self.silent += 1;
     }
 
     /// Samples of one of its series.
@@ -163,12 +181,25 @@ impl Observed {
 
     /// From the first look at anybody to the last one, in seconds.
     pub(super) fn span(&self) -> f64 {
+        if !self.one_clock {
+            return self.members.iter().map(Seen::span).fold(0.0, f64::max);
+        }
         let first = self.members.iter().filter_map(|member| member.looks.first()).min();
         let last = self.members.iter().filter_map(|member| member.looks.last()).max();
         match (first, last) {
             (Some(first), Some(last)) => (last - first) as f64 / 1000.0,
             _ => 0.0,
         }
+    }
+
+    /// Whether a member was not there any more at the end.
+    pub(super) fn is_gone(&self, member: &Seen) -> bool {
+        if !self.one_clock {
+            return member.silent >= SILENT;
+        }
+        let last = self.members.iter().filter_map(|member| member.looks.last()).max();
+        let patience = GONE_LEAST.max((self.span() * 1000.0 * GONE) as i64);
+        last.zip(member.looks.last()).is_some_and(|(last, at)| last - at > patience)
     }
 
     /// Whether there is more than is kept.

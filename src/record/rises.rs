@@ -99,7 +99,7 @@ mod tests {
     fn rise(samples: &[(i64, f64)], more: &[(&str, &[(i64, f64)])]) -> f64 {
         let mut all = vec![("kestra_scheduler_trigger_count_total", samples)];
         all.extend(more);
-        let observed = Observed { members: vec![seen(&all)] };
+        let observed = Observed { members: vec![seen(&all)], ..Observed::default() };
         let mut rise = 0.0;
         observed.each(What::Triggered, Part::Value, |_, it| rise += it.amount);
         rise

@@ -223,7 +223,10 @@ mod tests {
                     label.split_once('=').map(|(a, b)| (a.into(), b.into())).into_iter().collect();
                 seen.sample(&format!("kestra_worker_ended_duration_seconds{suffix}"), &labels, samples);
             }
-            Observed { members: vec![seen] }.times(What::WorkerTime, |_| true).taken(0.0).expect("something ended")
+            Observed { members: vec![seen], ..Observed::default() }
+                .times(What::WorkerTime, |_| true)
+                .taken(0.0)
+                .expect("something ended")
         };
         let (count, sum): (&[(i64, f64)], &[(i64, f64)]) = (&[(0, 0.0), (9, 100.0)], &[(0, 0.0), (9, 500.0)]);
         let found = of(&[
