@@ -134,7 +134,7 @@ fn drawn(number: u64) -> String {
             flows += &format!("      - {{ id: task-{task}, type: {} }}\n", types[(first + task) % types.len()]);
             let (longest, spreads, shares) = if scheduled { (500, 3, 2) } else { (4_000, 5, 4) };
             let median = 500 + draws.below(longest);
-            let spread = [1.0, 2.0, 3.0, 5.0, 8.0][draws.below(spreads) as usize];
+            let spread = [1.0, 2.0, 3.0, 4.0, 6.0][draws.below(spreads) as usize];
             let fails = [0, 1, 5, 12][draws.below(shares) as usize];
             behaviour += &format!(
                 "  - {{ flow: {namespace}.flow-{flow}, task: task-{task}, duration: {{ median: {median}ms, p99: {}ms }}, fails: {fails}% }}\n",
@@ -211,7 +211,11 @@ fn differences(made: &Plan, found: &Plan, documents: bool) -> Vec<String> {
                 check(false, format!("tasks of {}: {}", flow.name(), others.len()));
                 continue;
             };
-            check(!documents || others[at].id == task.id, format!("id {} {}", task.id, others[at].id));
+            // What is short may not run at any look.
+            check(
+                !documents || !flow.triggers.is_empty() || others[at].id == task.id,
+                format!("id {} {}", task.id, others[at].id),
+            );
             let (wanted, got) = (behaves(made, number, place), behaves(found, other, at));
             let name = format!("{}.{}", flow.name(), task.id);
             check((got.0 / wanted.0 - 1.0).abs() < 0.10, format!("median of {name}: {} {}", wanted.0, got.0));
@@ -222,7 +226,7 @@ fn differences(made: &Plan, found: &Plan, documents: bool) -> Vec<String> {
     wrong
 }
 
-/// For 30 scenarios by chance: two hours of them, looked at each 30 s, give back what they were made with. A flow has 3,600
+/// For 30 scenarios by chance: two hours of them, looked at each 45 s, give back what they were made with. A flow has 3,600
 /// to 9,600 executions in that time, or 480 by a schedule: one standard deviation of a rate is 1.0 to 1.7 % (a Poisson
 /// process), of a share less than a point, of a median, by the spread of the sums from look to look, up to 4 %.
 #[test]
@@ -240,7 +244,7 @@ fn thirty_scenarios_by_chance_come_back_within_the_tolerances() {
                     let text = drawn(number);
                     let made = Arc::new(plan(&text));
                     let documents = documents(number);
-                    let observed = observe(&made, number, Duration::seconds(30), 240, documents);
+                    let observed = observe(&made, number, Duration::seconds(45), 160, documents);
                     let recorded = recorded(&observed);
                     let found = differences(&made, &plan(&recorded.text), documents);
                     if !found.is_empty() {
@@ -290,7 +294,7 @@ arrivals: [ { flow: n.f, rate: 60/min } ]
 timeline: [ { at: 20m, restart: executor-1 }, { at: 40m, restart: worker-1 }, { at: 70m, restart: executor-2 }, { at: 90m, restart: worker-2 } ]
 ";
     let made = Arc::new(plan(text));
-    let observed = observe(&made, 3, Duration::seconds(30), 240, true);
+    let observed = observe(&made, 3, Duration::seconds(60), 120, true);
     let wrong = differences(&made, &plan(&recorded(&observed).text), true);
     assert!(wrong.is_empty(), "{wrong:?}");
 }
@@ -311,7 +315,7 @@ fn recorded_role(version: &str, role: &str) -> Seen {
 #[test]
 fn of_recorded_servers_the_version_the_roles_the_threads_and_the_heaps_are_told() {
     let roles = ["webserver", "executor", "scheduler", "worker", "indexer"];
-    for (version, heap) in [("0.20", 1024), ("1.3", 1024), ("2.0", 600)] {
+    for version in ["0.20", "1.3", "2.0"] {
         let controller = if version == "2.0" { &["controller"] as &[&str] } else { &[] };
         let all = roles.iter().chain(controller);
         let observed = looked_at(all.clone().map(|role| recorded_role(version, role)).collect());
@@ -323,7 +327,12 @@ fn of_recorded_servers_the_version_the_roles_the_threads_and_the_heaps_are_told(
         assert_eq!(found, wanted, "{version}");
         for member in &plan.cluster.members {
             assert!(member.role != Role::Worker || member.threads == 4, "{version}: {}", member.threads);
-            assert_eq!(member.heap >> 20, heap, "{version} {}", member.name);
+            let capture = capture_of(version, &format!("roles/{}/GET_prometheus.http", member.role.name()));
+            let old = capture
+                .lines()
+                .find_map(|line| line.strip_prefix("jvm_memory_max_bytes{area=\"heap\",id=\"G1 Old Gen\""));
+            let bytes: f64 = old.and_then(|rest| rest.rsplit(' ').next()?.parse().ok()).expect("a heap");
+            assert_eq!(member.heap, bytes as u64, "{version} {}", member.name);
         }
     }
 }
