@@ -323,7 +323,8 @@ fn of_recorded_servers_the_version_the_roles_the_threads_and_the_heaps_are_told(
         assert_eq!(plan.kestra.name(), version);
         let mut found: Vec<&str> = plan.cluster.members.iter().map(|it| it.role.name()).collect();
         let mut wanted: Vec<&str> = all.copied().collect();
-        (found.sort_unstable(), wanted.sort_unstable());
+        found.sort_unstable();
+        wanted.sort_unstable();
         assert_eq!(found, wanted, "{version}");
         for member in &plan.cluster.members {
             assert!(member.role != Role::Worker || member.threads == 4, "{version}: {}", member.threads);
@@ -419,7 +420,7 @@ arrivals: [ { flow: payroll, rate: 30/min }, { flow: ledger, rate: 30/min } ]
         assert!(!text.contains(name), "{name} is left:\n{text}");
     }
     let (kept, replaced) = (plan(&recorded(&observed).text), plan(&text));
-    let shape = |plan: &mock_kestra::Plan| -> Vec<(usize, usize, usize)> {
+    let shape = |plan: &Plan| -> Vec<(usize, usize, usize)> {
         plan.flows.iter().map(|it| (it.namespace.split('.').count(), it.all_tasks().len(), it.triggers.len())).collect()
     };
     assert_eq!(shape(&kept), shape(&replaced));
@@ -485,6 +486,10 @@ fn a_wrong_command_line_is_told() {
         let told = fails(arguments, 2);
         assert!(told.contains(words), "{arguments:?}: {told}");
     }
+    let token = scratch("token");
+    std::fs::write(&token, "\n").expect("written");
+    let told = fails(&[url, "--token-file", token.to_str().expect("a path")], 2);
+    assert!(told.ends_with("token is empty\n"), "{told}");
     let (code, _, told) = run(&["record", url, "-o", "/nowhere/at/all.yaml"]);
     assert_eq!((code, told.as_str()), (Some(2), "error: --out: there is no folder /nowhere/at\n"));
 }

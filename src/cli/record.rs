@@ -22,9 +22,9 @@ Examples:
   mock-kestra record --prometheus http://prometheus:9090 --match '{job=\"kestra\"}' --from -6h -o kestra.yaml
   mock-kestra check kestra.yaml && mock-kestra test kestra.yaml --rules rules.yml
 
-Without --for each port is asked once, and rates are those since the process began: durations are means then. What could not be
-known stands in the comments of the file, beside what stands in its place. Reading changes nothing on the server but the
-loggers it has never heard of: there are none in what is asked (/prometheus, /version, /info, /health, /scheduler, /worker).
+Without --for each port is asked once, and rates are those since the process began: durations are means then. Ctrl-C ends a
+recording early, and what was seen until then is written. What could not be known stands in the comments of the file, beside
+what stands in its place. Asked are /prometheus, /version, /info, /health, /scheduler and /worker, which changes nothing there.
 Of /scheduler only ids, types, cron expressions and intervals are taken, of /worker only ids and types: no other property of a
 flow gets into the file, and no address, user or password.
 
@@ -57,6 +57,9 @@ pub(super) struct Record {
     /// Name and password for basic auth, NAME:PASSWORD [default: what MOCK_KESTRA_USER holds, or what the URL has]
     #[arg(long, value_name = "NAME:PASSWORD")]
     user: Option<String>,
+    /// File with a token for `Authorization: Bearer`, instead
+    #[arg(long, value_name = "FILE", conflicts_with = "user")]
+    token_file: Option<PathBuf>,
     /// How long a server may take for an answer
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = patience)]
     timeout: Duration,
@@ -150,6 +153,16 @@ impl Record {
     }
 
     fn credentials(&self) -> Result<Option<Credentials>, Failed> {
+        if let Some(file) = &self.token_file {
+            let place = file.display();
+            let text = super::load::file(&file.to_string_lossy())
+                .map_err(|why| (Exit::Input, format!("--token-file: {place}: {why}")))?
+                .text;
+            return match text.trim() {
+                "" => Err((Exit::Input, format!("--token-file: {place} is empty"))),
+                token => Ok(Some(Credentials::Bearer(token.to_owned()))),
+            };
+        }
         let of_environment = || std::env::var(USER).ok().filter(|it| !it.is_empty()).map(|it| (USER, it));
         let Some((from, text)) = self.user.clone().map(|it| ("--user", it)).or_else(of_environment) else {
             return Ok(None);

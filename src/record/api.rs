@@ -34,8 +34,11 @@ impl std::str::FromStr for Selector {
         if inside.is_empty() {
             return Err(format!("it means every series there is: {advice}"));
         }
-        // What may stand there beside matchers is refused by this: names, ranges, other expressions.
-        Expression::parse(&format!("{{__name__=~\".+\",{inside}}}")).map_err(|why| format!("{why}: {advice}"))?;
+        // Names, ranges and other expressions that might stand there are none of which a range can be taken.
+        let all = format!("{{__name__=~\".+\",{inside}}}");
+        for query in [format!("last_over_time({all}[1m])"), all] {
+            Expression::parse(&query).map_err(|_| format!("these are no matchers: {advice}"))?;
+        }
         match inside.contains("__name__") {
             true => Err(format!("the names of series are none of its matchers: {advice}")),
             false => Ok(Selector(inside.to_owned())),

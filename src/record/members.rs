@@ -149,14 +149,14 @@ fn threads(seen: &Seen) -> Option<u32> {
     let of = |group: Option<&str>| seen.newest(What::Threads, |key| key.label("worker_group") == group);
     let any = || seen.newest(What::Threads, |key| key.label("worker_group") != Some("system"));
     let threads = of(None).or_else(|| of(Some("default"))).or_else(any)?;
-    (threads >= 1.0 && threads < 1e6).then_some(threads as u32)
+    (1.0..1e6).contains(&threads).then_some(threads as u32)
 }
 
 /// What the heap may grow to: parts that have no bound of their own say -1.
 fn heap(seen: &Seen) -> Option<u64> {
     let of_heap = seen.of(What::Heap, Part::Value).filter(|(key, _)| key.label("area") == Some("heap"));
     let bytes: f64 = of_heap.filter_map(|(_, track)| track.last_key_value()).map(|(_, value)| value.max(0.0)).sum();
-    (bytes >= 1.0 && bytes < 1e15).then_some(bytes as u64)
+    (1.0..1e15).contains(&bytes).then_some(bytes as u64)
 }
 
 /// What the database is, by what `/health` says, else by the dialect of its queries.
@@ -221,7 +221,8 @@ pub(super) fn pollers(observed: &Observed) -> Option<Vec<Poller>> {
             let path = key.label("uri").filter(|path| path.starts_with('/') && !path.starts_with("/api"));
             let Some(path) = path.filter(|path| *path == PROBES || !path.contains('{')) else { continue };
             if key.label("method") == Some("GET") {
-                *asked.entry(path).or_default() += seen.rises(track).iter().map(|(_, rise)| rise).sum::<f64>();
+                *asked.entry(path).or_default() +=
+                    observed.rises(seen, track).iter().map(|(_, rise)| rise).sum::<f64>();
             }
         }
         for (path, count) in asked {

@@ -26,7 +26,7 @@ impl std::ops::AddAssign for Rise {
 
 impl Seen {
     /// Between which looks, by the time of the later one, the process began anew.
-    fn restarts(&self) -> Vec<i64> {
+    pub(super) fn restarts(&self) -> Vec<i64> {
         let Some((_, began)) = self.of(What::Began, Part::Value).next() else { return Vec::new() };
         let pairs = began.iter().zip(began.iter().skip(1));
         pairs
@@ -39,20 +39,22 @@ impl Seen {
     pub(super) fn uptime(&self) -> Option<f64> {
         self.newest(What::Uptime, |_| true).filter(|it| *it > 0.0)
     }
+}
 
-    /// By how much a counter rose from look to look, with the time of the later one. With one look only it is all that was
-    /// counted since the start of the process.
+impl Observed {
+    /// By how much a counter of a member rose from look to look, with the time of the later one. Where everybody was looked
+    /// at once only it is all that was counted since the start of the process.
     ///
     /// A series that was not there at the look before has begun at nothing: meters come with their first event. One that
     /// fell, or whose process began anew, did too.
-    pub(super) fn rises(&self, track: &BTreeMap<i64, f64>) -> Vec<(i64, f64)> {
-        if self.looks.len() < 2 {
+    pub(super) fn rises(&self, member: &Seen, track: &BTreeMap<i64, f64>) -> Vec<(i64, f64)> {
+        if self.at_once() {
             return track.iter().map(|(at, value)| (*at, *value)).collect();
         }
-        let restarts = self.restarts();
-        let mut last = track.first_key_value().filter(|(at, _)| self.looks.first() == Some(at));
+        let (restarts, first) = (member.restarts(), member.looks.first());
+        let mut last = track.first_key_value().filter(|(at, _)| first == Some(at));
         let mut rises = Vec::new();
-        for (at, value) in track.iter().filter(|(at, _)| self.looks.first() != Some(at)) {
+        for (at, value) in track.iter().filter(|(at, _)| first != Some(at)) {
             let anew = |before: i64| restarts.iter().any(|restart| *restart > before && restart <= at);
             let before = last.filter(|(before, it)| !anew(**before) && *it <= value).map_or(0.0, |(_, value)| *value);
             rises.push((*at, value - before));
@@ -60,9 +62,7 @@ impl Seen {
         }
         rises
     }
-}
 
-impl Observed {
     /// What counters that are as `wanted` show, on average over all looks and together for all members.
     pub(super) fn standing(&self, what: What, wanted: impl Fn(&Key) -> bool) -> f64 {
         let of = |member: &Seen| {
@@ -78,7 +78,7 @@ impl Observed {
         for member in &self.members {
             let seconds = if self.at_once() { member.uptime().unwrap_or(0.0) } else { window };
             for (key, track) in member.of(what, part) {
-                let amount: f64 = member.rises(track).iter().map(|(_, rise)| rise).sum();
+                let amount: f64 = self.rises(member, track).iter().map(|(_, rise)| rise).sum();
                 let per_second = if seconds > 0.0 { amount / seconds } else { 0.0 };
                 place(key, Rise { amount, per_second });
             }
@@ -117,5 +117,8 @@ mod tests {
         assert_eq!(rise(&[(0, 3.0), (10, 4.0), (20, 6.0), (30, 6.0)], &[anew]), 7.0, "more than before, but anew");
         assert_eq!(rise(&[(0, 3.0), (30, 5.0)], &[up]), 2.0, "nobody saw it in between");
         assert_eq!(rise(&[(0, 3.0)], &[]), 3.0, "one look tells all since the start");
+        let (once, often) = (seen(&[("kestra_scheduler_trigger_count_total", &[(0, 3.0)])]), seen(&[up]));
+        let observed = Observed { members: vec![once, often], ..Observed::default() };
+        observed.each(What::Triggered, Part::Value, |_, it| assert_eq!(it.amount, 0.0, "but not beside others"));
     }
 }

@@ -148,10 +148,10 @@ fn head(topology: &Topology, unknown: &[String], wording: &Wording) -> String {
 }
 
 fn summary(topology: &Topology, flows: usize) -> String {
-    let roles: Vec<String> =
-        topology.groups.iter().map(|group| format!("{} {}", group.count, group.role.name())).collect();
-    let flows = if flows == 1 { "1 flow".to_owned() } else { format!("{flows} flows") };
-    format!("Kestra {} with {}, and {flows}", topology.versions().join(" and "), roles.join(", "))
+    let some = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let roles: Vec<String> = topology.groups.iter().map(|group| some(group.count, group.role.name())).collect();
+    let versions = topology.versions().join(" and ");
+    format!("Kestra {versions} with {}, and {}", roles.join(", "), some(flows, "flow"))
 }
 
 /// As long as it was looked at, in whole minutes: not less than ten, not more than a day.
@@ -382,6 +382,10 @@ fn of_cluster(observed: &Observed, topology: &Topology, names: Names) -> Vec<Str
     }
     if !topology.foreign.is_empty() {
         lines.push(format!("these show no series of Kestra, and are left out: {}", list(&topology.foreign)));
+    }
+    let anew: usize = observed.members.iter().map(|member| member.restarts().len()).sum();
+    if anew > 0 {
+        lines.push(format!("processes began anew {anew} times: no `timeline` tells of it here"));
     }
     let missed: u64 = observed.members.iter().map(|member| member.missed).sum();
     if missed > 0 {

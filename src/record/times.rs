@@ -51,12 +51,12 @@ pub(super) enum From {
 
 impl Times {
     /// Adds the series of a timer of a member that are as `wanted`.
-    pub(super) fn add(&mut self, member: &Seen, what: What, wanted: impl Fn(&Key) -> bool) {
+    fn add(&mut self, observed: &Observed, member: &Seen, what: What, wanted: impl Fn(&Key) -> bool) {
         for (key, counts) in member.of(what, Part::Count).filter(|(key, _)| wanted(key)) {
             let sum = Key { part: Part::Sum, ..key.clone() };
             let Some(sums) = member.series.get(&sum) else { continue };
-            let sums: BTreeMap<i64, f64> = member.rises(sums).into_iter().collect();
-            for (at, count) in member.rises(counts) {
+            let sums: BTreeMap<i64, f64> = observed.rises(member, sums).into_iter().collect();
+            for (at, count) in observed.rises(member, counts) {
                 let Some(sum) = sums.get(&at).filter(|_| count > 0.0) else { continue };
                 (self.count, self.sum) = (self.count + count, self.sum + sum);
                 self.steps.push((count, *sum));
@@ -64,7 +64,7 @@ impl Times {
         }
         for (key, track) in member.of(what, Part::Bucket).filter(|(key, _)| wanted(key)) {
             let Some(bound) = key.label("le").and_then(|bound| bound.parse::<f64>().ok()) else { continue };
-            let rise: f64 = member.rises(track).iter().map(|(_, rise)| rise).sum();
+            let rise: f64 = observed.rises(member, track).iter().map(|(_, rise)| rise).sum();
             *self.buckets.entry(bound.max(0.0).to_bits()).or_default() += rise;
         }
         for (key, track) in member.of(what, Part::Value).filter(|(key, _)| wanted(key)) {
@@ -170,7 +170,7 @@ impl Observed {
     /// All series of a timer that are as `wanted`.
     pub(super) fn times(&self, what: What, wanted: impl Fn(&Key) -> bool) -> Times {
         let mut times = Times::default();
-        self.members.iter().for_each(|member| times.add(member, what, &wanted));
+        self.members.iter().for_each(|member| times.add(self, member, what, &wanted));
         times
     }
 }
