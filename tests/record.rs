@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use common::peers::Prometheus;
 use common::server::{plan, run, scratch};
-use common::{body, capture_of, exposition, families, labels};
+use common::{body, capture_of, exposition, families, labels, scenario_files};
 use mock_kestra::exposition;
 use mock_kestra::profile::Role;
 use mock_kestra::random::{Seed, Stream};
 use mock_kestra::record::{self, Names, NotRecorded, Observed, Recorded, Seen, Wording, own_time};
 use mock_kestra::run::Session;
-use mock_kestra::scenario::{Plan, TaskSelector};
+use mock_kestra::scenario::{NoFiles, Plan, TaskSelector};
 use mock_kestra::time::{Calendar, Duration, Instant};
 use mock_kestra::{Body, Outcome, Request, answer};
 use proptest::prelude::*;
@@ -299,6 +299,31 @@ timeline: [ { at: 20m, restart: executor-1 }, { at: 40m, restart: worker-1 }, { 
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// Whatever runs and breaks in the scenarios that ship, and however they are configured: what is recorded of ten minutes of
+/// them is a scenario with their members, or they have renamed all of their series.
+#[test]
+fn every_shipped_scenario_is_recorded_as_a_sound_one() {
+    let mut recordings = 0;
+    for file in scenario_files() {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        let (Some(made), _) = mock_kestra::scenario::read(&file.display().to_string(), &text, &NoFiles) else {
+            continue;
+        };
+        let prefixed = made.settings.metrics_prefix.is_some();
+        let observed = observe(&Arc::new(made.clone()), 1, Duration::seconds(100), 6, true);
+        match record::scenario(&observed, &wording()) {
+            Ok(recorded) => {
+                let found = plan(&recorded.text);
+                assert!(!prefixed && found.cluster.members.len() <= made.cluster.members.len(), "{}", file.display());
+                assert!(made.versions().contains(&found.kestra), "{}", file.display());
+                recordings += 1;
+            }
+            Err(why) => assert!(prefixed, "{}: {why}", file.display()),
+        }
+    }
+    assert!(recordings > 30, "{recordings}");
+}
+
 /// A member by a recorded exposition.
 fn seen(instance: &str, text: &str) -> Seen {
     let shown = exposition::read(text).unwrap_or_else(|why| panic!("{instance}: {why}"));
@@ -448,7 +473,7 @@ proptest! {
             } ] }));
         }
         let recorded = recorded(&looked_at(vec![member]));
-        let (read, told) = mock_kestra::scenario::read("a.yaml", &recorded.text, &mock_kestra::scenario::NoFiles);
+        let (read, told) = mock_kestra::scenario::read("a.yaml", &recorded.text, &NoFiles);
         prop_assert!(read.is_some(), "{}\n{}", mock_kestra::document::render(&told), recorded.text);
     }
 }

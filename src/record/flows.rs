@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::meters::{Part, What};
 use super::observed::{Key, Observed};
 use super::rises::Rise;
+use super::text;
 use super::times::{Taken, Times};
 use super::triggers::{self, Known, Trigger};
 use crate::profile::{Profile, Quirk};
@@ -99,16 +100,16 @@ fn count(observed: &Observed) -> BTreeMap<Name, Counted> {
     each(What::Queued, |flow, _, rise| flow.queued += rise.amount);
     each(What::Delayed, |flow, _, rise| flow.delayed += rise.amount);
     each(What::Triggered, |flow, _, rise| flow.triggered += rise);
-    each(What::TaskRuns, |flow, key, rise| *flow.states.entry(text(key, "state")).or_default() += rise.amount);
-    each(What::WorkerStarted, |flow, key, rise| *flow.begun.entry(text(key, "task_type")).or_default() += rise);
-    each(What::Polls, |flow, key, rise| flow.polls.entry(text(key, "trigger_type")).or_default().0 += rise);
+    each(What::TaskRuns, |flow, key, rise| *flow.states.entry(value(key, "state")).or_default() += rise.amount);
+    each(What::WorkerStarted, |flow, key, rise| *flow.begun.entry(value(key, "task_type")).or_default() += rise);
+    each(What::Polls, |flow, key, rise| flow.polls.entry(value(key, "trigger_type")).or_default().0 += rise);
     each(What::PollsFired, |flow, key, rise| {
-        flow.polls.entry(text(key, "trigger_type")).or_default().1 += rise.amount;
+        flow.polls.entry(value(key, "trigger_type")).or_default().1 += rise.amount;
     });
     flows
 }
 
-fn text(key: &Key, label: &str) -> String {
+fn value(key: &Key, label: &str) -> String {
     key.label(label).unwrap_or_default().to_owned()
 }
 
@@ -150,14 +151,14 @@ fn flow(
     let polls: Vec<triggers::Polls> = polls.collect();
     let none = BTreeMap::new();
     triggers::set(&mut flow, known.unwrap_or(&none), &polls, (counted.triggered, seconds));
+    let some = |count: f64| text::counted(count, "execution");
     if counted.queued > 0.0 {
-        flow.remarks
-            .push(format!("{} executions waited for a concurrency limit, which no metric tells", counted.queued));
+        flow.remarks.push(format!("{} waited for a concurrency limit, which no metric tells", some(counted.queued)));
     }
     if counted.delayed > 0.0 {
         flow.remarks.push(format!(
-            "{} executions waited to be tried again or to go on: what `retry` says is not told",
-            counted.delayed
+            "{} waited to be tried again or to go on: what `retry` says is not told",
+            some(counted.delayed)
         ));
     }
     flow

@@ -8,7 +8,7 @@ use super::NotRecorded;
 use super::meters::{Part, What};
 use super::observed::{Observed, Seen};
 use super::times::middle;
-use crate::profile::{Profile, Role};
+use crate::profile::{Port, Profile, Role};
 use crate::scenario::DatabaseKind;
 
 /// A member, recognised.
@@ -210,7 +210,9 @@ const SELDOM: f64 = 600.0;
 pub(super) const PROBES: &str = "/health/{selector}";
 
 /// Who asks, by what members have counted; none where they count no requests.
-pub(super) fn pollers(observed: &Observed) -> Option<Vec<Poller>> {
+pub(super) fn pollers(observed: &Observed, profile: &Profile) -> Option<Vec<Poller>> {
+    // Requests to the port of the application are counted too, and are nobody's here.
+    let is_there = |path: &str| profile.endpoints().iter().any(|it| it.path == path && it.port != Port::Application);
     let mut rates: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut counted = false;
     for seen in &observed.members {
@@ -218,8 +220,8 @@ pub(super) fn pollers(observed: &Observed) -> Option<Vec<Poller>> {
         let mut asked: BTreeMap<&str, f64> = BTreeMap::new();
         for (key, track) in seen.of(What::Requests, Part::Count) {
             counted = true;
-            let path = key.label("uri").filter(|path| path.starts_with('/') && !path.starts_with("/api"));
-            let Some(path) = path.filter(|path| *path == PROBES || !path.contains('{')) else { continue };
+            let asked_for = |path: &&str| *path == PROBES || is_there(path) && !path.contains('{');
+            let Some(path) = key.label("uri").filter(asked_for) else { continue };
             if key.label("method") == Some("GET") {
                 *asked.entry(path).or_default() +=
                     observed.rises(seen, track).iter().map(|(_, rise)| rise).sum::<f64>();

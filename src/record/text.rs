@@ -23,7 +23,7 @@ pub(super) fn write(observed: &Observed, topology: &Topology, flows: &[Flow], wo
     let named: Vec<Named> = sound.iter().take(limits::FLOWS).map(|flow| Named::new(flow, wording.names)).collect();
     let mut unknown = of_cluster(observed, topology, wording.names);
     let warnings = unknown.clone();
-    let polled = pollers(observed);
+    let polled = pollers(observed, topology.profile);
     unknown.extend(of_flows(observed, topology, &sound, polled.is_none()));
     if !odd.is_empty() {
         unknown.push(format!("{} flows are left out: their names are none that Kestra takes", odd.len()));
@@ -147,11 +147,16 @@ fn head(topology: &Topology, unknown: &[String], wording: &Wording) -> String {
     text
 }
 
+/// So many of something.
+pub(super) fn counted(count: f64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1.0 { "" } else { "s" })
+}
+
 fn summary(topology: &Topology, flows: usize) -> String {
-    let some = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    let roles: Vec<String> = topology.groups.iter().map(|group| some(group.count, group.role.name())).collect();
+    let roles: Vec<String> =
+        topology.groups.iter().map(|group| counted(group.count as f64, group.role.name())).collect();
     let versions = topology.versions().join(" and ");
-    format!("Kestra {versions} with {}, and {}", roles.join(", "), some(flows, "flow"))
+    format!("Kestra {versions} with {}, and {}", roles.join(", "), counted(flows as f64, "flow"))
 }
 
 /// As long as it was looked at, in whole minutes: not less than ten, not more than a day.
@@ -225,13 +230,17 @@ fn list(key: &str, items: impl Iterator<Item = (Vec<String>, Value)>) -> String 
 /// What was seen of a flow, in a sentence.
 fn told(flow: &Flow) -> String {
     let (count, rate) = (libm::round(flow.executions.amount), rate(flow.executions.per_second));
-    let what = if flow.by_tasks { "executions, by the runs of a task: no executor was seen" } else { "executions" };
-    let failed =
-        if flow.ended > 0.0 { format!("; of {} task runs {} failed", flow.ended, flow.failed) } else { String::new() };
+    let executions = counted(count, "execution");
+    let by = if flow.by_tasks { ", by the runs of a task: no executor was seen" } else { "" };
+    let failed = if flow.ended > 0.0 {
+        format!("; {} of {} failed", flow.failed, counted(flow.ended, "task run"))
+    } else {
+        String::new()
+    };
     if count == 0.0 {
         format!("None of its executions was seen{failed}.")
     } else {
-        format!("{count} {what} ({rate}){failed}.")
+        format!("{executions} ({rate}){by}{failed}.")
     }
 }
 
@@ -314,8 +323,8 @@ fn rounded(value: f64, digits: i32) -> f64 {
 
 /// Seconds as a scenario writes them.
 fn span(seconds: f64) -> String {
-    let rounded = Duration::from_seconds_f64(rounded(seconds, 4));
-    let whole = if rounded >= Duration::seconds(1) { rounded.rounded() } else { rounded };
+    let whole = Duration::from_seconds_f64(rounded(seconds, if seconds < 0.1 { 3 } else { 4 }));
+    let whole = if whole >= Duration::milliseconds(100) { whole.rounded() } else { whole };
     // Whoever takes no time at all takes this long.
     whole.max(Duration::microseconds(100)).to_string()
 }
@@ -385,11 +394,14 @@ fn of_cluster(observed: &Observed, topology: &Topology, names: Names) -> Vec<Str
     }
     let anew: usize = observed.members.iter().map(|member| member.restarts().len()).sum();
     if anew > 0 {
-        lines.push(format!("processes began anew {anew} times: no `timeline` tells of it here"));
+        lines.push(format!("processes began anew ({}): no `timeline` tells of it here", counted(anew as f64, "time")));
     }
     let missed: u64 = observed.members.iter().map(|member| member.missed).sum();
     if missed > 0 {
-        lines.push(format!("{missed} looks at members were not answered: what was counted then may be missing"));
+        lines.push(format!(
+            "not answered: {} at members; what was counted then may be missing",
+            counted(missed as f64, "look")
+        ));
     }
     lines
 }
@@ -432,7 +444,8 @@ fn of_flows(observed: &Observed, topology: &Topology, flows: &[&Flow], unpolled:
         "executions that no scheduler started are `arrivals` over the API, also those of webhooks, Flow triggers and subflows",
     );
     say(unpolled, "members count no requests: pollers are the usual ones");
-    let probed = pollers(observed).is_some_and(|all| all.iter().any(|it| it.path == "/health/liveness"));
+    let probed =
+        pollers(observed, topology.profile).is_some_and(|all| all.iter().any(|it| it.path == "/health/liveness"));
     say(probed, &format!("{PROBES} counts /health/liveness and /health/readiness as one: taken to be asked alike"));
     lines
 }

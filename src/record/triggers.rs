@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::flows::{Flow, Name, free, is_id, is_type, word};
 use super::observed::{Observed, Seen};
 use super::rises::Rise;
+use super::text::counted;
 use super::times::{Taken, Times};
 use crate::time::Duration;
 
@@ -158,13 +159,14 @@ pub(super) fn set(
                 let when = When::Cron { cron, with_seconds, timezone: None };
                 let id = free("schedule".to_owned(), &mut ids);
                 flow.triggers.push(Trigger { id, kind: SCHEDULE.to_owned(), when, told: false, polls: None });
-                flow.remarks
-                    .push(format!("a scheduler started {scheduled} executions: its cron expression is a guess"));
+                let started = counted(scheduled, "execution");
+                flow.remarks.push(format!("a scheduler started {started}: its cron expression is a guess"));
             }
             None => {
                 explained = fired;
+                let started = counted(scheduled, "execution");
                 flow.remarks.push(format!(
-                    "a scheduler started {scheduled} executions, by dates that its counters do not give away: they are arrivals here"
+                    "a scheduler started {started}, by dates that its counters do not give away: they are arrivals here"
                 ));
             }
         }
