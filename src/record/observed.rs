@@ -12,10 +12,8 @@ use crate::profile::{Recognised, recognise};
 /// Samples of one recording.
 pub const SAMPLES: usize = 20_000_000;
 
-/// A member whose last look lies further back than this share of all time is gone.
-const GONE: f64 = 0.05;
-/// And further back than this, in milliseconds: two scrapes and more.
-const GONE_LEAST: i64 = 60_000;
+/// A member whose last look lies further back than this, in milliseconds, and than two looks, is gone.
+const GONE: i64 = 60_000;
 /// Who did not answer so many looks at the end is gone.
 const SILENT: u64 = 3;
 
@@ -198,7 +196,8 @@ impl Observed {
             return member.silent >= SILENT;
         }
         let last = self.members.iter().filter_map(|member| member.looks.last()).max();
-        let patience = GONE_LEAST.max((self.span() * 1000.0 * GONE) as i64);
+        let gaps = self.members.iter().flat_map(|it| it.looks.iter().zip(it.looks.iter().skip(1)));
+        let patience = gaps.map(|(before, at)| (at - before) * 2).min().unwrap_or(0).max(GONE);
         last.zip(member.looks.last()).is_some_and(|(last, at)| last - at > patience)
     }
 
@@ -222,4 +221,26 @@ pub fn requests(exposition: &Exposition, path: &str) -> f64 {
         .samples()
         .filter(|it| meters::of(&it.name) == Some((What::Requests, Part::Count)) && it.label("uri") == Some(path));
     counted.map(|it| it.value).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_not_there_at_the_last_looks_is_gone() {
+        let with = |looks: &[i64]| Seen { looks: looks.iter().copied().collect(), ..Seen::default() };
+        let all = |members: Vec<Seen>, one_clock| {
+            let observed = Observed { members, one_clock };
+            observed.members.iter().map(|member| observed.is_gone(member)).collect::<Vec<bool>>()
+        };
+        let minutes = |from: i64, to: i64| with(&(from..=to).map(|minute| minute * 60_000).collect::<Vec<i64>>());
+        assert_eq!(
+            all(vec![minutes(0, 60), minutes(0, 58), minutes(0, 57), minutes(50, 60)], true),
+            [false, false, true, false]
+        );
+        // By clocks of their own nobody can be compared: who did not answer at the end is gone.
+        let silent = Seen { silent: SILENT, ..minutes(0, 60) };
+        assert_eq!(all(vec![minutes(0, 60), minutes(0, 3), silent], false), [false, false, true]);
+    }
 }
