@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration as Real;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::history::{Place, When, when};
 use super::{Exit, complain};
@@ -37,7 +38,7 @@ pub(super) struct Record {
     #[arg(value_name = "URL", required_unless_present = "prometheus", conflicts_with = "prometheus")]
     urls: Vec<String>,
     /// Look at the ports for so long, and not once only
-    #[arg(long = "for", value_name = "DURATION", value_parser = span)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = span, conflicts_with = "prometheus")]
     lasts: Option<Duration>,
     /// From one look to the next [default: 15s; of a Prometheus as many as make 1,000 looks, not less than 15s]
     #[arg(long, value_name = "DURATION", value_parser = super::rules::interval)]
@@ -46,13 +47,13 @@ pub(super) struct Record {
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
     /// The series of the cluster in it
-    #[arg(long = "match", value_name = "MATCHERS", default_value = "{job=\"kestra\"}")]
+    #[arg(long = "match", value_name = "MATCHERS", default_value = "{job=\"kestra\"}", requires = "prometheus")]
     matchers: record::api::Selector,
     /// From when on: so long before --until, such as -6h, or a date
-    #[arg(long, default_value = "-6h", value_parser = when, allow_hyphen_values = true)]
+    #[arg(long, default_value = "-6h", value_parser = when, allow_hyphen_values = true, requires = "prometheus")]
     from: When,
     /// Up to when: a date, or `now`
-    #[arg(long, default_value = "now", value_parser = super::start)]
+    #[arg(long, default_value = "now", value_parser = super::start, requires = "prometheus")]
     until: jiff::Timestamp,
     /// Name and password for basic auth, NAME:PASSWORD [default: what MOCK_KESTRA_USER holds, or what the URL has]
     #[arg(long, value_name = "NAME:PASSWORD")]
@@ -67,7 +68,7 @@ pub(super) struct Record {
     #[arg(long)]
     anonymize: bool,
     /// What the scenario is called
-    #[arg(long, default_value = "recorded")]
+    #[arg(long, default_value = "recorded", value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The scenario file [default: standard output]
     #[arg(short, long, value_name = "FILE")]
