@@ -504,7 +504,7 @@ fn a_wrong_command_line_is_told() {
         (&[url, "--user", "s3cret"], "--user: write NAME:PASSWORD"),
         (&[url, "--prometheus", url], "cannot be used with"),
         (&["--prometheus", url, "--for", "5m"], "cannot be used with"),
-        (&[url, "--from", "-1h"], "--prometheus"),
+        (&[url, "--from", "-1h"], "cannot be used with"),
         (&[url, "--name", ""], "--name"),
         (&["--prometheus", url, "--match", "kestra"], "write matchers in braces"),
         (&["--prometheus", url, "--from", "yesterday"], "--from"),

@@ -47,13 +47,13 @@ pub(super) struct Record {
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
     /// The series of the cluster in it
-    #[arg(long = "match", value_name = "MATCHERS", default_value = "{job=\"kestra\"}", requires = "prometheus")]
+    #[arg(long = "match", value_name = "MATCHERS", default_value = "{job=\"kestra\"}", conflicts_with = "urls")]
     matchers: record::api::Selector,
     /// From when on: so long before --until, such as -6h, or a date
-    #[arg(long, default_value = "-6h", value_parser = when, allow_hyphen_values = true, requires = "prometheus")]
+    #[arg(long, default_value = "-6h", value_parser = when, allow_hyphen_values = true, conflicts_with = "urls")]
     from: When,
     /// Up to when: a date, or `now`
-    #[arg(long, default_value = "now", value_parser = super::start, requires = "prometheus")]
+    #[arg(long, default_value = "now", value_parser = super::start, conflicts_with = "urls")]
     until: jiff::Timestamp,
     /// Name and password for basic auth, NAME:PASSWORD [default: what MOCK_KESTRA_USER holds, or what the URL has]
     #[arg(long, value_name = "NAME:PASSWORD")]

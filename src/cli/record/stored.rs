@@ -68,7 +68,11 @@ impl Stored {
         let shown = self.outside.shown();
         let cannot = |why: String| (Exit::Cannot, why);
         // The query is long, and none of the one who reads this has written it.
-        let reply = self.outside.get(path).await.map_err(|why| cannot(why.to_string().replace(path, "")))?;
+        let reply = self
+            .outside
+            .get(path)
+            .await
+            .map_err(|why| cannot(why.to_string().replace(&format!("/{}", path.trim_start_matches('/')), "")))?;
         if matches!(reply.status, 401 | 403) {
             let hint = "it wants a name and a password (--user, or MOCK_KESTRA_USER)";
             return Err(cannot(format!("{shown} answers {}: {hint}", reply.status)));
