@@ -146,7 +146,7 @@ fn without_a_prometheus_it_serves_and_says_so() {
 fn a_demo_begins_at_rest_also_for_rules_that_look_back_for_hours() {
     let demo = Demo::start("demo-at-rest", &["--no-prometheus"]);
     let alerts: Value = serde_json::from_str(&ask(&demo.control(), "GET", "/api/alerts", "").body).expect("JSON");
-    assert_eq!(alerts["alerts"].as_array().map(Vec::len), Some(0), "{alerts:#}");
+    assert_eq!(alerts["data"]["alerts"].as_array().map(Vec::len), Some(0), "{alerts:#}");
 }
 
 #[test]

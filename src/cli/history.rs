@@ -70,12 +70,12 @@ pub(super) struct History {
 
 /// `--from`.
 #[derive(Clone, Copy, Debug)]
-enum When {
+pub(super) enum When {
     Before(Duration),
     Date(jiff::Timestamp),
 }
 
-fn when(text: &str) -> Result<When, String> {
+pub(super) fn when(text: &str) -> Result<When, String> {
     let before = text.strip_prefix('-').map(str::parse);
     match before {
         Some(Ok(span)) => Ok(When::Before(span)),
@@ -232,14 +232,14 @@ pub(super) struct OpenMetricsExport {
 }
 
 /// Where text goes: standard output, or a file that is whole when it has its name.
-struct Place {
-    out: Box<dyn Write>,
+pub(super) struct Place {
+    pub(super) out: Box<dyn Write>,
     /// What is written, and what it is called when nothing is missing any more.
     aside: Option<(PathBuf, PathBuf)>,
 }
 
 impl Place {
-    fn at(path: &Path) -> std::io::Result<Place> {
+    pub(super) fn at(path: &Path) -> std::io::Result<Place> {
         if path.as_os_str() == "-" {
             return Ok(Place { out: Box::new(std::io::stdout().lock()), aside: None });
         }
@@ -254,7 +254,7 @@ impl Place {
     }
 
     /// All of it is written.
-    fn finish(&mut self) -> std::io::Result<()> {
+    pub(super) fn finish(&mut self) -> std::io::Result<()> {
         self.aside.take().map_or(Ok(()), |(aside, path)| std::fs::rename(aside, path))
     }
 }

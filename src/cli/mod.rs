@@ -22,6 +22,7 @@ mod load;
 mod logs;
 mod matrix;
 mod places;
+mod record;
 mod rules;
 mod sensitivity;
 mod serve;
@@ -108,6 +109,9 @@ enum Command {
     Contract(contract::Contract),
     /// Carry a run out of here, for other tools
     Export(lab::Export),
+    /// Write a scenario of a cluster that is there: from its management ports, or from what a Prometheus has stored
+    #[command(after_long_help = record::MEANING)]
+    Record(record::Record),
     /// Check scenario files, and say what was understood
     #[command(after_long_help = scenario::expectations())]
     Check(check::Check),
@@ -191,6 +195,7 @@ fn run(command: Command) -> Exit {
         Command::Dashboard(dashboard) => dashboard.run(),
         Command::Contract(contract) => contract.run(),
         Command::Export(export) => export.run(),
+        Command::Record(record) => record.run(),
         Command::Check(check) => check.run(),
         Command::List => list(),
         Command::Show { name } => show(&name),

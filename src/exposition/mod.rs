@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn what_is_none_is_told_by_line_and_column() {
         assert_eq!(error("a 1\nb 2"), "line 2, column 4: the text ends within a line: it was cut off");
-        assert_eq!(error("a{b=\"c\n"), "line 1, column 8: the value of `b` has no end: write `\"` there");
+        assert_eq!(error("a{b=\"c\n"), "line 1, column 7: the value of `b` has no end: write `\"` there");
         assert_eq!(error("a{b=c} 1\n"), "line 1, column 5: the value of `b` does not begin with `\"`");
         assert_eq!(error("a{b=\"\\x\"} 1\n"), "line 1, column 6: only `\\\\`, `\\\"` and `\\n` can follow a `\\`");
         assert_eq!(error("a{b=\"1\" c=\"2\"} 1\n"), "line 1, column 9: after a label stands `,` or `}`");

@@ -1,0 +1,235 @@
+//! `record`: a scenario of a cluster that is there.
+
+mod scrape;
+mod stored;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration as Real;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+use super::history::{Place, When, when};
+use super::{Exit, complain};
+use crate::record::{self, Names, NotRecorded, Observed, Recorded, Wording};
+use crate::server::{Credentials, Outside};
+use crate::time::Duration;
+use stored::Stored;
+
+/// What stands at the end of the long help.
+pub(super) const MEANING: &str = "\
+Examples:
+  mock-kestra record http://kestra-0:8081 http://kestra-1:8081 --for 30m -o kestra.yaml
+  mock-kestra record --prometheus http://prometheus:9090 --match '{job=\"kestra\"}' --from -6h -o kestra.yaml
+  mock-kestra check kestra.yaml && mock-kestra test kestra.yaml --rules rules.yml
+
+Without --for each port is asked once, and rates are those since the process began: durations are means then. Ctrl-C ends a
+recording early, and what was seen until then is written. What could not be known stands in the comments of the file, beside
+what stands in its place. Asked are /prometheus, /version, /info, /health, /scheduler and /worker, which changes nothing there.
+Of /scheduler only ids, types, cron expressions and intervals are taken, of /worker only ids and types: no other property of a
+flow gets into the file, and no address, user or password.
+
+--anonymize makes words of their digests: the same name gives the same word in every run, so that files can be laid side by
+side, and a namespace stays within the one above it. Who guesses a name can tell whether he guessed right.";
+
+#[derive(Debug, Args)]
+pub(super) struct Record {
+    /// Management ports of the members, such as http://kestra-0:8081, with what is set as endpoints.all.path behind it
+    #[arg(value_name = "URL", required_unless_present = "prometheus", conflicts_with = "prometheus")]
+    urls: Vec<String>,
+    /// Look at the ports for so long, and not once only
+    #[arg(long = "for", value_name = "DURATION", value_parser = span, conflicts_with = "prometheus")]
+    lasts: Option<Duration>,
+    /// From one look to the next [default: 15s; of a Prometheus as many as make 1,000 looks, not less than 15s]
+    #[arg(long, value_name = "DURATION", value_parser = super::rules::interval)]
+    every: Option<Duration>,
+    /// Ask a Prometheus instead, for what it has stored of the cluster
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
+    /// The series of the cluster in it
+    #[arg(long = "match", value_name = "MATCHERS", default_value = "{job=\"kestra\"}", conflicts_with = "urls")]
+    matchers: record::api::Selector,
+    /// From when on: so long before --until, such as -6h, or a date
+    #[arg(long, default_value = "-6h", value_parser = when, allow_hyphen_values = true, conflicts_with = "urls")]
+    from: When,
+    /// Up to when: a date, or `now`
+    #[arg(long, default_value = "now", value_parser = super::start, conflicts_with = "urls")]
+    until: jiff::Timestamp,
+    /// Name and password for basic auth, NAME:PASSWORD [default: what MOCK_KESTRA_USER holds, or what the URL has]
+    #[arg(long, value_name = "NAME:PASSWORD")]
+    user: Option<String>,
+    /// File with a token for `Authorization: Bearer`, instead
+    #[arg(long, value_name = "FILE", conflicts_with = "user")]
+    token_file: Option<PathBuf>,
+    /// How long a server may take for an answer
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = patience)]
+    timeout: Duration,
+    /// Replace the names of namespaces, flows, tasks, triggers and instances, always in the same way
+    #[arg(long)]
+    anonymize: bool,
+    /// What the scenario is called
+    #[arg(long, default_value = "recorded", value_parser = NonEmptyStringValueParser::new())]
+    name: String,
+    /// The scenario file [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Why nothing was recorded, and the exit code.
+pub(super) type Failed = (Exit, String);
+
+/// The variable that holds name and password.
+const USER: &str = "MOCK_KESTRA_USER";
+
+/// The longest recording.
+const LONGEST: Duration = Duration::seconds(7 * 86_400);
+
+fn span(text: &str) -> Result<Duration, String> {
+    let span: Duration = text.parse()?;
+    let fits = !span.is_zero() && span <= LONGEST;
+    if fits { Ok(span) } else { Err("write a duration up to 7d".to_owned()) }
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    let span: Duration = text.parse()?;
+    let fits = span >= Duration::milliseconds(10) && span <= Duration::minutes(10);
+    if fits { Ok(span) } else { Err("write a duration from 10ms to 10m".to_owned()) }
+}
+
+impl Record {
+    pub(super) fn run(&self) -> Exit {
+        match self.recorded().and_then(|recorded| self.write(&recorded)) {
+            Ok(()) => Exit::Ok,
+            Err((exit, why)) => {
+                complain(&format!("error: {why}\n"));
+                exit
+            }
+        }
+    }
+
+    fn recorded(&self) -> Result<Recorded, Failed> {
+        self.place_is_there()?;
+        let credentials = self.credentials()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| (Exit::Cannot, format!("cannot start: {error}")))?;
+        let (observed, from) = match &self.prometheus {
+            Some(url) => {
+                let outside = self.outside("--prometheus", url, &[], credentials.as_ref())?;
+                let stored = Stored::new(outside, self.matchers.clone(), self.window()?);
+                (runtime.block_on(stored.observe())?, stored.told())
+            }
+            None => {
+                let ports = self.ports(credentials.as_ref())?;
+                let looks = scrape::Looks::new(self.lasts, self.every).map_err(|why| (Exit::Input, why))?;
+                runtime.block_on(scrape::observe(ports, looks))?
+            }
+        };
+        self.scenario(&observed, from)
+    }
+
+    fn scenario(&self, observed: &Observed, from: Vec<String>) -> Result<Recorded, Failed> {
+        let names = if self.anonymize { Names::Replaced } else { Names::Kept };
+        let wording = Wording { name: self.name.clone(), names, from };
+        let recorded = record::scenario(observed, &wording).map_err(|why| {
+            let hint = match why {
+                NotRecorded::NoKestra(_) => ": the management port is 8081 as it ships, not 8080",
+                _ => "",
+            };
+            (Exit::Cannot, format!("{why}{hint}"))
+        })?;
+        recorded.warnings.iter().for_each(|warning| complain(&format!("note: {warning}\n")));
+        Ok(recorded)
+    }
+
+    /// The part of the past that is asked for.
+    fn window(&self) -> Result<record::api::Window, Failed> {
+        let until = self.until.as_millisecond();
+        let from = match self.from {
+            When::Before(span) => until.saturating_sub(span.as_milliseconds() as i64),
+            When::Date(date) => date.as_millisecond(),
+        };
+        let step = self.every.map(|every| every.as_milliseconds() as i64);
+        record::api::Window::new(from, until, step)
+            .map_err(|why| (Exit::Input, format!("--from, --until, --every: {why}")))
+    }
+
+    fn credentials(&self) -> Result<Option<Credentials>, Failed> {
+        if let Some(file) = &self.token_file {
+            let place = file.display();
+            let text = super::load::file(&file.to_string_lossy())
+                .map_err(|why| (Exit::Input, format!("--token-file: {place}: {why}")))?
+                .text;
+            return match text.trim() {
+                "" => Err((Exit::Input, format!("--token-file: {place} is empty"))),
+                token => Ok(Some(Credentials::Bearer(token.to_owned()))),
+            };
+        }
+        let of_environment = || std::env::var(USER).ok().filter(|it| !it.is_empty()).map(|it| (USER, it));
+        let Some((from, text)) = self.user.clone().map(|it| ("--user", it)).or_else(of_environment) else {
+            return Ok(None);
+        };
+        match text.split_once(':') {
+            Some((user, password)) => {
+                Ok(Some(Credentials::Basic { user: user.to_owned(), password: password.to_owned() }))
+            }
+            // It may be a password: it is not repeated.
+            None => Err((Exit::Input, format!("{from}: write NAME:PASSWORD"))),
+        }
+    }
+
+    /// A server; the address may hold a password, so that it is called by its place.
+    fn outside(
+        &self,
+        place: &str,
+        url: &str,
+        ends: &[&str],
+        credentials: Option<&Credentials>,
+    ) -> Result<Outside, Failed> {
+        let url = url.trim_end_matches('/');
+        let base = ends.iter().find_map(|end| url.strip_suffix(end)).unwrap_or(url);
+        let within = Real::from_nanos(self.timeout.as_nanoseconds());
+        Outside::new(base, credentials, within).map_err(|why| (Exit::Input, format!("{place}: {why}")))
+    }
+
+    fn ports(&self, credentials: Option<&Credentials>) -> Result<Vec<Outside>, Failed> {
+        let mut ports: Vec<Outside> = Vec::new();
+        for (number, url) in self.urls.iter().enumerate() {
+            // Who copies it from a prometheus.yml has the whole path.
+            let port = self.outside(&format!("URL {}", number + 1), url, &["/prometheus"], credentials)?;
+            if ports.iter().any(|other| other.shown() == port.shown()) {
+                return Err((Exit::Input, format!("{} is there twice", port.shown())));
+            }
+            ports.push(port);
+        }
+        Ok(ports)
+    }
+
+    /// A long recording should not fail at its end for a folder that is not there.
+    fn place_is_there(&self) -> Result<(), Failed> {
+        let Some(out) = &self.out else { return Ok(()) };
+        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let what = match (folder.is_dir(), out.is_dir()) {
+            (false, _) => format!("there is no folder {}", folder.display()),
+            (_, true) => format!("{} is a folder", out.display()),
+            (true, false) => return Ok(()),
+        };
+        Err((Exit::Input, format!("--out: {what}")))
+    }
+
+    /// Writes all of it, or nothing.
+    fn write(&self, recorded: &Recorded) -> Result<(), Failed> {
+        let Some(out) = &self.out else {
+            super::print(&recorded.text);
+            complain(&format!("{}\n", recorded.summary));
+            return Ok(());
+        };
+        let written = Place::at(out).and_then(|mut place| {
+            place.out.write_all(super::plain(&recorded.text).as_bytes())?;
+            place.out.flush()?;
+            place.finish()
+        });
+        written.map_err(|error| (Exit::Cannot, format!("cannot write to {}: {error}", out.display())))?;
+        complain(&format!("{}: {}\n", out.display(), recorded.summary));
+        Ok(())
+    }
+}
