@@ -116,6 +116,7 @@ impl Sample {
 
 impl Exposition {
     /// A family by its name.
+    #[cfg(any(test, feature = "internals"))]
     pub fn family(&self, name: &str) -> Option<&Family> {
         self.families.iter().find(|family| family.name == name)
     }

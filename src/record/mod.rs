@@ -21,7 +21,9 @@ use crate::document::{Severity, limits, render};
 use crate::scenario::{NoFiles, read};
 
 pub use names::Names;
-pub use observed::{Documents, Observed, SAMPLES, Seen, own_time, requests};
+#[cfg(feature = "internals")]
+pub use observed::Documents;
+pub use observed::{Observed, SAMPLES, Seen, own_time, requests};
 
 /// What is said beside what was seen.
 #[derive(Clone, Debug)]

@@ -45,7 +45,7 @@ pub use control::openapi;
 pub(crate) use inside::{Denied, Inside, aside};
 pub use log::{Detail, RequestLog};
 #[cfg(feature = "cli")]
-pub(crate) use outside::{Credentials, Outside, Reply, Unanswered};
+pub(crate) use outside::{Credentials, Outside, Reply};
 pub use post::LostLog;
 #[cfg(feature = "cli")]
 pub(crate) use remote_write::{RemoteWriter, Taker};
