@@ -665,7 +665,10 @@ mod tests {
         let jobs = world.cluster.drain(QueueKind::WorkerJob);
         let expected = matches!(
             jobs.as_slice(),
-            [Message::Job(JobOrder { work: Work::Trigger { trigger: 0, flow: 0, index: 0, evaluation: 1, realtime: None }, .. })]
+            [Message::Job(JobOrder {
+                work: Work::Trigger { trigger: 0, flow: 0, index: 0, evaluation: 1, realtime: None },
+                ..
+            })]
         );
         assert!(expected, "{jobs:?}");
         let World { cx, cluster, executor, scheduler } = &mut world;
