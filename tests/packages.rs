@@ -80,8 +80,13 @@ fn there_is_a_manual_page_for_every_command() {
     assert!(run(&["man", "export", "promtool"]).1.contains("promtool"));
     let (code, _, err) = run(&["man", "tset"]);
     assert_eq!((code, err.as_str()), (Some(2), "error: `tset` is no command: did you mean `test`?\n"));
-    let (code, _, err) = run(&["man", "--dir", "/no/such/folder"]);
-    assert!(code == Some(3) && err.starts_with("error: cannot write into /no/such/folder: "), "{err}");
+    // A folder that is not there is made; one that cannot be is told.
+    let made = folder.join("share/man1");
+    assert_eq!(run(&["man", "--dir", made.to_str().expect("UTF-8")]).0, Some(0));
+    assert!(made.join("mock-kestra.1").is_file());
+    let below_a_file = folder.join("mock-kestra.1/man1").display().to_string();
+    let (code, _, err) = run(&["man", "--dir", &below_a_file]);
+    assert!(code == Some(3) && err.starts_with(&format!("error: cannot write into {below_a_file}: ")), "{err}");
 }
 
 #[test]
