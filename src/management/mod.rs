@@ -161,6 +161,7 @@ impl Draft {
     }
 
     /// What the request changes on the server.
+    #[cfg(feature = "server")]
     pub fn command(&self) -> Option<&Command> {
         self.reply.command.as_ref()
     }

@@ -216,7 +216,9 @@ mod tests {
 
     #[test]
     fn quantiles_and_buckets_win_over_sums() {
-        let of = |samples: &[(&str, &str, &[(i64, f64)])]| {
+        /// Time and value.
+        type Samples<'a> = &'a [(i64, f64)];
+        let of = |samples: &[(&str, &str, Samples<'_>)]| {
             let mut seen = Seen::new("a");
             for (suffix, label, samples) in samples {
                 let labels: Vec<(String, String)> =
@@ -228,7 +230,7 @@ mod tests {
                 .taken(0.0)
                 .expect("something ended")
         };
-        let (count, sum): (&[(i64, f64)], &[(i64, f64)]) = (&[(0, 0.0), (9, 100.0)], &[(0, 0.0), (9, 500.0)]);
+        let (count, sum): (Samples<'_>, Samples<'_>) = (&[(0, 0.0), (9, 100.0)], &[(0, 0.0), (9, 500.0)]);
         let found = of(&[
             ("_count", "", count),
             ("_sum", "", sum),
