@@ -7,11 +7,11 @@ COPY src ./src
 COPY scenarios ./scenarios
 COPY benches ./benches
 COPY tests/face ./tests/face
-RUN cargo build --locked --release --bin mock-kestra
+RUN cargo build --locked --profile dist --bin mock-kestra
 
 # The image: the binary alone, as nobody.
 FROM scratch
-COPY --from=build /src/target/release/mock-kestra /usr/local/bin/mock-kestra
+COPY --from=build /src/target/dist/mock-kestra /usr/local/bin/mock-kestra
 COPY LICENSE THIRD-PARTY.txt /usr/share/doc/mock-kestra/
 USER 65534:65534
 # Application port, management port of the first member, control port; further members lie 10 above each other.

@@ -134,6 +134,27 @@ fn messages_wait_while_the_worker_stands_still_or_has_no_database() {
     }
 }
 
+#[test]
+fn one_whose_conditions_do_not_hold_is_not_listened_for() {
+    for (version, limit) in [
+        ("1.3", "conditions: [ { type: io.kestra.plugin.core.condition.Expression, expression: \"{{ false }}\" } ]"),
+        ("2.0", "when: \"{{ false }}\""),
+    ] {
+        let held = plan(version, "60/min", "[]");
+        let mut text = Plan::clone(&held);
+        assert!(sum(&at(&held, 1, 60), RUNNING) == Some(1.0));
+        let yaml = format!(
+            "name: x\nkestra: \"{version}\"\nflows:\n  - id: orders\n    namespace: n\n    triggers: [ {{ id: listen, type: \
+             io.kestra.plugin.kafka.RealtimeTrigger, {limit} }} ]\n    tasks: [ {{ id: log, type: \
+             io.kestra.plugin.core.log.Log, message: x }} ]\n"
+        );
+        let (plan, told) = read("x.yaml", &yaml, &NoFiles);
+        text.flows = plan.unwrap_or_else(|| panic!("{}", document::render(&told))).flows;
+        let simulation = at(&Arc::new(text), 1, 300);
+        assert_eq!((sum(&simulation, RUNNING), sum(&simulation, EXECUTIONS)), (None, None), "{version}");
+    }
+}
+
 proptest! {
     #![proptest_config(common::config(24))]
     #[test]

@@ -302,6 +302,20 @@ timeline: [ { at: 20m, restart: executor-1 }, { at: 40m, restart: worker-1 }, { 
 /// Whatever runs and breaks in the scenarios that ship, and however they are configured: what is recorded of ten minutes of
 /// them is a scenario with their members, or they have renamed all of their series.
 #[test]
+fn what_workers_listen_for_is_told_with_how_many_messages_came() {
+    let text = std::fs::read_to_string("scenarios/triggers/realtime-stuck.yaml").expect("it ships");
+    let plan = plan(&text);
+    // Up to the rollout. Without /scheduler the one that never had a message is not there.
+    for (documents, triggers) in [(true, 2), (false, 1)] {
+        let found = recorded(&observe(&plan, 1, Duration::seconds(60), 50, documents)).text;
+        assert_eq!(found.matches("RealtimeTrigger").count(), triggers, "{found}");
+        let messages = found.split("messages: ").nth(1).and_then(|it| it.split('/').next()).expect("a rate");
+        assert!((16.0..24.0).contains(&messages.parse::<f64>().expect("a number")), "{found}");
+        assert!(!found.contains("arrivals:\n  - { flow: company.shop.orders"), "{found}");
+    }
+}
+
+#[test]
 fn every_shipped_scenario_is_recorded_as_a_sound_one() {
     let mut recordings = 0;
     for file in scenario_files() {

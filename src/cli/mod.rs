@@ -234,7 +234,8 @@ fn show(name: &str) -> Exit {
     let scenarios = load::SHIPPED.iter().map(|it| (it.name.to_owned(), it.text.to_owned()));
     let others = std::iter::once(shipped_rules()).chain(shipped_dashboards());
     let all: Vec<(String, String)> = scenarios.chain(others.map(|it| (it.name, it.text))).collect();
-    match all.iter().find(|(own, _)| own == name) {
+    let wanted = if name == rules::SHIPPED { "kestra.yml" } else { name.strip_suffix(".yaml").unwrap_or(name) };
+    match all.iter().find(|(own, _)| own == wanted) {
         Some((_, text)) => {
             print(text);
             Exit::Ok

@@ -211,7 +211,11 @@ impl Record {
         let what = match (folder.is_dir(), out.is_dir()) {
             (false, _) => format!("there is no folder {}", folder.display()),
             (_, true) => format!("{} is a folder", out.display()),
-            (true, false) => return Ok(()),
+            (true, false) => {
+                // It is made, and goes again.
+                let made = Place::at(out).map(drop);
+                return made.map_err(|why| (Exit::Cannot, format!("cannot write to {}: {why}", out.display())));
+            }
         };
         Err((Exit::Input, format!("--out: {what}")))
     }

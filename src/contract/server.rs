@@ -246,7 +246,7 @@ fn prefix(exposition: &Exposition) -> Option<String> {
         .iter()
         .filter_map(|name| Profile::named(name).ok())
         .flat_map(Profile::meters)
-        .filter(|(_, meter)| meter.name.starts_with("kestra.") && !meter.start.is_empty())
+        .filter(|(_, meter)| meter.name.starts_with("kestra."))
         .filter_map(|(_, meter)| meter.prometheus_name().strip_prefix("kestra").map(str::to_owned))
         .collect();
     let mut votes: BTreeMap<&str, usize> = BTreeMap::new();

@@ -64,7 +64,7 @@ struct Counted {
     triggered: Rise,
     states: BTreeMap<String, f64>,
     begun: BTreeMap<String, Rise>,
-    polls: BTreeMap<String, (Rise, f64)>,
+    polls: BTreeMap<String, (Rise, Rise)>,
 }
 
 /// All flows, those that run most often first.
@@ -104,7 +104,7 @@ fn count(observed: &Observed) -> BTreeMap<Name, Counted> {
     each(What::WorkerStarted, |flow, key, rise| *flow.begun.entry(value(key, "task_type")).or_default() += rise);
     each(What::Polls, |flow, key, rise| flow.polls.entry(value(key, "trigger_type")).or_default().0 += rise);
     each(What::PollsFired, |flow, key, rise| {
-        flow.polls.entry(value(key, "trigger_type")).or_default().1 += rise.amount;
+        flow.polls.entry(value(key, "trigger_type")).or_default().1 += rise;
     });
     flows
 }

@@ -258,6 +258,7 @@ fn trigger(it: &Trigger, id: &str, names: Names) -> Value {
             timezone.iter().for_each(|zone| put("timezone", json!(zone)));
         }
         When::Every(interval) => put("interval", json!(interval.iso())),
+        When::Messages => {}
     }
     object.into()
 }
@@ -282,6 +283,12 @@ fn behaviour(named: &Named<'_>) -> Vec<(Vec<String>, Value)> {
     for (it, id) in named.flow.triggers.iter().zip(&named.triggers) {
         if let Some((fires, taken)) = &it.polls {
             entry(id, *taken, &[("fires", Some(*fires))], Vec::new());
+        }
+    }
+    for (it, id) in named.flow.triggers.iter().zip(&named.triggers) {
+        if let Some(messages) = it.messages {
+            let entry = json!({ "flow": named.name(), "task": id, "messages": rate(messages) });
+            entries.push((Vec::new(), entry));
         }
     }
     entries

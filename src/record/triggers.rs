@@ -24,6 +24,8 @@ pub(super) struct Trigger {
     pub(super) told: bool,
     /// Of a polling trigger: the share of evaluations that start an execution, and how long they take.
     pub(super) polls: Option<(f64, Option<Taken>)>,
+    /// Of a realtime trigger: messages a second.
+    pub(super) messages: Option<f64>,
 }
 
 /// When a trigger is evaluated.
@@ -33,6 +35,8 @@ pub(super) enum When {
     Cron { cron: String, with_seconds: bool, timezone: Option<String> },
     /// Again and again.
     Every(Duration),
+    /// A worker listens all the time.
+    Messages,
 }
 
 /// A trigger of `/scheduler`. Its other properties stay there: they may hold what is nobody's business.
@@ -50,7 +54,7 @@ pub(super) type Triggers = BTreeMap<Name, BTreeMap<String, Known>>;
 pub(super) struct Polls {
     pub(super) kind: String,
     pub(super) evaluations: Rise,
-    pub(super) fired: f64,
+    pub(super) fired: Rise,
     pub(super) took: Times,
 }
 
@@ -94,8 +98,15 @@ fn known_of(trigger: &Json) -> Option<Known> {
     let flag = |key: &str| trigger.get(key).and_then(Json::as_bool).unwrap_or(false);
     let cron =
         text("cron").map(|cron| When::Cron { cron, with_seconds: flag("withSeconds"), timezone: text("timezone") });
+    let kind = text("type")?;
     let every = || text("interval")?.parse().ok().map(When::Every);
-    Some(Known { kind: text("type")?, when: cron.or_else(every)?, disabled: flag("disabled") })
+    let listens = || is_realtime(&kind).then_some(When::Messages);
+    Some(Known { when: cron.or_else(every).or_else(listens)?, kind, disabled: flag("disabled") })
+}
+
+/// Whether a type is that of a realtime trigger, by its name as all plugins have it.
+fn is_realtime(kind: &str) -> bool {
+    kind.rsplit('.').next().is_some_and(|name| name.contains("Realtime"))
 }
 
 /// The triggers that schedulers told.
@@ -129,15 +140,34 @@ pub(super) fn set(
     (triggered, seconds): (Rise, f64),
 ) {
     let mut ids: BTreeSet<String> = flow.tasks.iter().map(|task| task.id.clone()).collect();
-    let fired: f64 = polls.iter().map(|polls| polls.fired).sum();
+    // What a realtime trigger starts no scheduler counts.
+    let started = |realtime: bool| -> f64 {
+        polls.iter().filter(|it| is_realtime(&it.kind) == realtime).map(|it| it.fired.amount).sum()
+    };
+    let (fired, messages) = (started(false), started(true));
     for (id, it) in known.iter().filter(|(_, it)| !it.disabled && is_type(&it.kind)) {
-        let of = polls.iter().find(|polls| polls.kind == it.kind && matches!(it.when, When::Every(_)));
-        let polls = of.map(|polls| (fires(polls), polls.took.taken(0.0)));
+        let of = polls.iter().find(|polls| polls.kind == it.kind);
+        let polled = of.filter(|_| matches!(it.when, When::Every(_)));
+        let polls = polled.map(|polls| (fires(polls), polls.took.taken(0.0)));
+        let listens = matches!(it.when, When::Messages);
+        let messages = listens.then(|| of.map_or(0.0, |polls| polls.fired.per_second));
         ids.insert(id.clone());
-        flow.triggers.push(Trigger { id: id.clone(), kind: it.kind.clone(), when: it.when.clone(), told: true, polls });
+        let (kind, when) = (it.kind.clone(), it.when.clone());
+        flow.triggers.push(Trigger { id: id.clone(), kind, when, told: true, polls, messages });
     }
     let told = |kind: &str| known.values().any(|it| it.kind == kind);
-    for polls in polls.iter().filter(|it| !told(&it.kind) && is_type(&it.kind) && it.evaluations.per_second > 0.0) {
+    for polls in polls.iter().filter(|it| !told(&it.kind) && is_type(&it.kind) && is_realtime(&it.kind)) {
+        flow.triggers.push(Trigger {
+            id: free(word(&polls.kind), &mut ids),
+            kind: polls.kind.clone(),
+            when: When::Messages,
+            told: false,
+            polls: None,
+            messages: Some(polls.fired.per_second),
+        });
+    }
+    let guessed = |it: &&Polls| !told(&it.kind) && is_type(&it.kind) && !is_realtime(&it.kind);
+    for polls in polls.iter().filter(guessed).filter(|it| it.evaluations.per_second > 0.0) {
         let every = Duration::from_seconds_f64(libm::round(1.0 / polls.evaluations.per_second).max(1.0));
         let id = free(word(&polls.kind), &mut ids);
         let behaves = Some((fires(polls), polls.took.taken(0.0)));
@@ -147,6 +177,7 @@ pub(super) fn set(
             when: When::Every(every),
             told: false,
             polls: behaves,
+            messages: None,
         });
         flow.remarks
             .push(format!("its trigger {} was seen by its evaluations only: its interval is a guess", polls.kind));
@@ -158,7 +189,14 @@ pub(super) fn set(
             Some((cron, with_seconds)) => {
                 let when = When::Cron { cron, with_seconds, timezone: None };
                 let id = free("schedule".to_owned(), &mut ids);
-                flow.triggers.push(Trigger { id, kind: SCHEDULE.to_owned(), when, told: false, polls: None });
+                flow.triggers.push(Trigger {
+                    id,
+                    kind: SCHEDULE.to_owned(),
+                    when,
+                    told: false,
+                    polls: None,
+                    messages: None,
+                });
                 let started = counted(scheduled, "execution");
                 flow.remarks.push(format!("a scheduler started {started}: its cron expression is a guess"));
             }
@@ -171,6 +209,7 @@ pub(super) fn set(
             }
         }
     }
+    explained += messages;
     let rest = flow.executions.amount - explained;
     if rest > if explained > 0.0 { EDGE + EDGE_SHARE * flow.executions.amount } else { 0.0 } {
         flow.arrivals = Some(flow.executions.per_second * rest / flow.executions.amount);
@@ -178,7 +217,7 @@ pub(super) fn set(
 }
 
 fn fires(polls: &Polls) -> f64 {
-    if polls.evaluations.amount > 0.0 { (polls.fired / polls.evaluations.amount).clamp(0.0, 1.0) } else { 0.0 }
+    if polls.evaluations.amount > 0.0 { (polls.fired.amount / polls.evaluations.amount).clamp(0.0, 1.0) } else { 0.0 }
 }
 
 /// Periods of schedules that people write, in seconds, and their cron expressions.

@@ -3,6 +3,7 @@
 use std::time::Duration as Real;
 
 use serde_json::Value as Json;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -63,17 +64,28 @@ pub(super) async fn observe(ports: Vec<Outside>, looks: Looks) -> Result<(Observ
     for port in all.drain(..) {
         ports.push(port?);
     }
-    let mut made = 0;
-    let mut next = Instant::now();
-    while made < looks.more {
-        next += looks.every;
+    let (mut made, mut number) = (0, 0_u64);
+    let begun = Instant::now();
+    let mut stopped = stop();
+    loop {
+        // Looks that a slow server has missed are not made up for.
+        let passed = begun.elapsed().as_nanos() / looks.every.as_nanos().max(1);
+        number = u64::try_from(passed).unwrap_or(u64::MAX).max(number).saturating_add(1);
+        let Some(number) = u32::try_from(number).ok().filter(|number| u64::from(*number) <= looks.more) else { break };
         tokio::select! {
-            () = sleep_until(next) => {}
-            _ = tokio::signal::ctrl_c() => break,
+            () = sleep_until(begun + looks.every.saturating_mul(number)) => {}
+            _ = stopped.changed() => break,
         }
-        ports = each(ports, |mut port| async {
-            port.look().await;
-            port
+        ports = each(ports, |mut port| {
+            let mut stopped = stopped.clone();
+            async move {
+                // One that does not answer holds nobody up who has seen enough.
+                tokio::select! {
+                    () = port.look() => {}
+                    _ = stopped.changed() => {}
+                }
+                port
+            }
         })
         .await;
         made += 1;
@@ -90,6 +102,19 @@ pub(super) async fn observe(ports: Vec<Outside>, looks: Looks) -> Result<(Observ
     let often =
         format!("Recorded by `mock-kestra record` from {ports} management ports, each looked at {times} times.");
     Ok((Observed { members, one_clock: false }, vec![if made == 0 { once } else { often }]))
+}
+
+/// Changes with Ctrl-C.
+fn stop() -> watch::Receiver<bool> {
+    let (tell, hear) = watch::channel(false);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = tell.send(true);
+        }
+        // Without a word nothing changes.
+        tell.closed().await;
+    });
+    hear
 }
 
 /// Does something with each of them at once; they stay in their order.

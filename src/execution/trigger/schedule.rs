@@ -85,7 +85,7 @@ pub struct Dates {
 }
 
 impl Scheduled {
-    /// A Schedule or a polling trigger; none of another kind.
+    /// A Schedule, or a trigger that workers evaluate; none of another kind.
     pub fn new(
         flow: &Flow,
         trigger: &Trigger,
@@ -94,7 +94,7 @@ impl Scheduled {
     ) -> Option<Scheduled> {
         let dates = match &trigger.action {
             TriggerAction::Schedule(schedule) => Some((schedule.clone(), trigger.gives.clone())),
-            TriggerAction::Poll { .. } => None,
+            TriggerAction::Poll { .. } | TriggerAction::Realtime => None,
             _ => return None,
         };
         let limits = trigger.limits.clone();
