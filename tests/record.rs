@@ -304,7 +304,7 @@ timeline: [ { at: 20m, restart: executor-1 }, { at: 40m, restart: worker-1 }, { 
 #[test]
 fn what_workers_listen_for_is_told_with_how_many_messages_came() {
     let text = std::fs::read_to_string("scenarios/triggers/realtime-stuck.yaml").expect("it ships");
-    let plan = plan(&text);
+    let plan = Arc::new(plan(&text));
     // Up to the rollout. Without /scheduler the one that never had a message is not there.
     for (documents, triggers) in [(true, 2), (false, 1)] {
         let found = recorded(&observe(&plan, 1, Duration::seconds(60), 50, documents)).text;
