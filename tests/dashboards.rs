@@ -258,3 +258,76 @@ fn the_command_says_by_its_exit_code_whether_panels_are_alive() {
     assert_eq!(code, Some(0), "{out}");
     assert!(out.contains("$instance is worker-1:8081"), "{out}");
 }
+
+#[test]
+fn variables_stand_behind_those_that_they_ask_for_in_the_order_that_they_say() {
+    let plan = plan(include_str!("../scenarios/healthy-cluster.yaml"), "1.3");
+    let of = |name: &str, query: &str, more: Value| {
+        let mut variable = json!({ "name": name, "type": "query", "query": query });
+        let all = variable.as_object_mut().expect("an object");
+        all.extend(more.as_object().expect("an object").clone());
+        variable
+    };
+    let variables = json!([
+        of("instance", "label_values(up{role=\"$role\"}, instance)", json!({ "sort": 2 })),
+        of("role", "label_values(up, role)", json!({ "current": { "value": "worker" } })),
+        { "name": "step", "type": "interval", "query": "1m,1h", "auto": true, "auto_count": 30, "auto_min": "10s",
+          "current": { "value": "$__auto_interval_step" } },
+        { "name": "empty", "type": "textbox", "query": ".*", "current": { "value": "" } },
+    ]);
+    let expressions = [
+        "up{instance=\"$instance\", job=~\"$empty\"}",
+        "rate(jvm_gc_pause_seconds_count[$step])",
+        "count({job=\"kestra\"})",
+        "sum({\"up\"})",
+        "# of [5m\nup",
+    ];
+    let report = of_expressions(&plan, &expressions, variables);
+    let values: Vec<(&str, &str)> =
+        report.variables.iter().map(|it| (it.name.as_str(), it.values[0].as_str())).collect();
+    assert_eq!(values[..2], [("instance", "worker-3:8081"), ("role", "worker")]);
+    for panel in &report.panels {
+        assert_eq!(panel.shown, Shown::Data, "{}: {:?}", panel.title, panel.queries);
+    }
+}
+
+#[test]
+fn rows_repeat_their_panels_and_a_data_source_may_be_a_variable() {
+    let plan = plan(include_str!("../scenarios/healthy-cluster.yaml"), "1.3");
+    let up = json!([ { "refId": "A", "expr": "up{instance=\"$instance\"}" } ]);
+    let loki =
+        |source: Value| json!({ "title": "logs", "datasource": source, "targets": [ { "expr": "{a=\"b\"} | json" } ] });
+    let instance = json!({ "name": "instance", "type": "query", "query": "label_values(up, instance)",
+        "multi": true, "includeAll": true, "current": { "value": ["$__all"] } });
+    let source = json!({ "name": "logs", "type": "datasource", "query": "loki" });
+    let old = json!({ "title": "old", "templating": { "list": [instance, source] },
+        "__inputs": [ { "name": "DS_LOKI", "type": "datasource", "pluginId": "loki" },
+                      { "name": "VAR_JOB", "type": "constant", "value": "kestra" } ],
+        "panels": [
+            { "type": "row", "title": "each", "repeat": "instance" },
+            { "title": "open", "targets": up },
+            { "type": "row", "title": "folded", "repeat": "instance", "panels": [ { "title": "inside", "targets": up } ] },
+            { "type": "row", "title": "others" },
+            loki(json!("$logs")), loki(json!({ "uid": "${DS_LOKI}" })),
+            { "title": "constant", "targets": [ { "expr": "up{job=\"${VAR_JOB}\"}" } ] },
+        ] });
+    let element = json!({ "kind": "Panel", "spec": { "title": "new", "data": { "spec": { "queries": [ { "spec": {
+        "refId": "A", "query": { "kind": "DataQuery", "group": "prometheus",
+                                 "spec": { "expr": "up{instance=\"$instance\"}" } } } } ] } } } });
+    let new = json!({ "title": "new", "elements": { "one": element },
+        "variables": [ { "kind": "QueryVariable", "spec": { "name": "instance", "multi": true, "includeAll": true,
+            "query": { "group": "prometheus", "spec": { "query": "label_values(up, instance)" } },
+            "current": { "value": ["$__all"] } } } ],
+        "layout": { "kind": "RowsLayout", "spec": { "rows": [ { "kind": "RowsLayoutRow", "spec": {
+            "repeat": { "mode": "variable", "value": "instance" },
+            "layout": { "kind": "GridLayout", "spec": { "items": [ { "kind": "GridLayoutItem", "spec": {
+                "element": { "kind": "ElementReference", "name": "one" } } } ] } } } } ] } } });
+    let boards = [old, new].map(|it| ("d.json".to_owned(), dashboard(&it.to_string()))).to_vec();
+    let reports = judged(&plan, boards);
+    for panel in reports.iter().flat_map(|report| &report.panels) {
+        let expected = if panel.title == "logs" { Shown::Unjudged } else { Shown::Data };
+        assert_eq!(panel.shown, expected, "{}: {:?} {:?}", panel.title, panel.told, panel.queries);
+        let copies = if ["open", "inside", "new"].contains(&panel.title.as_str()) { 10 } else { 1 };
+        assert!(panel.queries.len() == copies || panel.title == "logs", "{}: {}", panel.title, panel.queries.len());
+    }
+}
