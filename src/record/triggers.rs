@@ -145,64 +145,26 @@ pub(super) fn set(
         polls.iter().filter(|it| is_realtime(&it.kind) == realtime).map(|it| it.fired.amount).sum()
     };
     let (fired, messages) = (started(false), started(true));
-    for (id, it) in known.iter().filter(|(_, it)| !it.disabled && is_type(&it.kind)) {
-        let of = polls.iter().find(|polls| polls.kind == it.kind);
-        let polled = of.filter(|_| matches!(it.when, When::Every(_)));
-        let polls = polled.map(|polls| (fires(polls), polls.took.taken(0.0)));
-        let listens = matches!(it.when, When::Messages);
-        let messages = listens.then(|| of.map_or(0.0, |polls| polls.fired.per_second));
-        ids.insert(id.clone());
-        let (kind, when) = (it.kind.clone(), it.when.clone());
-        flow.triggers.push(Trigger { id: id.clone(), kind, when, told: true, polls, messages });
-    }
-    let told = |kind: &str| known.values().any(|it| it.kind == kind);
-    for polls in polls.iter().filter(|it| !told(&it.kind) && is_type(&it.kind) && is_realtime(&it.kind)) {
-        flow.triggers.push(Trigger {
-            id: free(word(&polls.kind), &mut ids),
-            kind: polls.kind.clone(),
-            when: When::Messages,
-            told: false,
-            polls: None,
-            messages: Some(polls.fired.per_second),
-        });
-    }
-    let guessed = |it: &&Polls| !told(&it.kind) && is_type(&it.kind) && !is_realtime(&it.kind);
-    for polls in polls.iter().filter(guessed).filter(|it| it.evaluations.per_second > 0.0) {
-        let every = Duration::from_seconds_f64(libm::round(1.0 / polls.evaluations.per_second).max(1.0));
-        let id = free(word(&polls.kind), &mut ids);
-        let behaves = Some((fires(polls), polls.took.taken(0.0)));
-        flow.triggers.push(Trigger {
-            id,
-            kind: polls.kind.clone(),
-            when: When::Every(every),
-            told: false,
-            polls: behaves,
-            messages: None,
-        });
-        flow.remarks
-            .push(format!("its trigger {} was seen by its evaluations only: its interval is a guess", polls.kind));
-    }
+    told(flow, known, polls, &mut ids);
+    seen_at_work(flow, known, polls, &mut ids);
     let scheduled = triggered.amount - fired;
     let mut explained = triggered.amount;
     if scheduled >= 1.0 && !known.values().any(|it| matches!(it.when, When::Cron { .. })) {
+        let started = counted(scheduled, "execution");
         match regular(scheduled, seconds) {
             Some((cron, with_seconds)) => {
-                let when = When::Cron { cron, with_seconds, timezone: None };
-                let id = free("schedule".to_owned(), &mut ids);
                 flow.triggers.push(Trigger {
-                    id,
+                    id: free("schedule".to_owned(), &mut ids),
                     kind: SCHEDULE.to_owned(),
-                    when,
+                    when: When::Cron { cron, with_seconds, timezone: None },
                     told: false,
                     polls: None,
                     messages: None,
                 });
-                let started = counted(scheduled, "execution");
                 flow.remarks.push(format!("a scheduler started {started}: its cron expression is a guess"));
             }
             None => {
                 explained = fired;
-                let started = counted(scheduled, "execution");
                 flow.remarks.push(format!(
                     "a scheduler started {started}, by dates that its counters do not give away: they are arrivals here"
                 ));
@@ -213,6 +175,38 @@ pub(super) fn set(
     let rest = flow.executions.amount - explained;
     if rest > if explained > 0.0 { EDGE + EDGE_SHARE * flow.executions.amount } else { 0.0 } {
         flow.arrivals = Some(flow.executions.per_second * rest / flow.executions.amount);
+    }
+}
+
+/// The triggers that a scheduler told, with what workers have counted of them.
+fn told(flow: &mut Flow, known: &BTreeMap<String, Known>, polls: &[Polls], ids: &mut BTreeSet<String>) {
+    for (id, it) in known.iter().filter(|(_, it)| !it.disabled && is_type(&it.kind)) {
+        let of = polls.iter().find(|polls| polls.kind == it.kind);
+        let polled = of.filter(|_| matches!(it.when, When::Every(_)));
+        let polls = polled.map(|polls| (fires(polls), polls.took.taken(0.0)));
+        let listens = matches!(it.when, When::Messages);
+        let messages = listens.then(|| of.map_or(0.0, |polls| polls.fired.per_second));
+        ids.insert(id.clone());
+        let (kind, when) = (it.kind.clone(), it.when.clone());
+        flow.triggers.push(Trigger { id: id.clone(), kind, when, told: true, polls, messages });
+    }
+}
+
+/// The triggers that only workers have counted.
+fn seen_at_work(flow: &mut Flow, known: &BTreeMap<String, Known>, polls: &[Polls], ids: &mut BTreeSet<String>) {
+    let told = |kind: &str| known.values().any(|it| it.kind == kind);
+    for polls in polls.iter().filter(|it| !told(&it.kind) && is_type(&it.kind)) {
+        let (kind, evaluated) = (polls.kind.clone(), polls.evaluations.per_second);
+        let (when, behaves, messages) = if is_realtime(&kind) {
+            (When::Messages, None, Some(polls.fired.per_second))
+        } else if evaluated > 0.0 {
+            let every = Duration::from_seconds_f64(libm::round(1.0 / evaluated).max(1.0));
+            flow.remarks.push(format!("its trigger {kind} was seen by its evaluations only: its interval is a guess"));
+            (When::Every(every), Some((fires(polls), polls.took.taken(0.0))), None)
+        } else {
+            continue;
+        };
+        flow.triggers.push(Trigger { id: free(word(&kind), ids), kind, when, told: false, polls: behaves, messages });
     }
 }
 
