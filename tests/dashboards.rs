@@ -300,7 +300,8 @@ fn rows_repeat_their_panels_and_a_data_source_may_be_a_variable() {
     let instance = json!({ "name": "instance", "type": "query", "query": "label_values(up, instance)",
         "multi": true, "includeAll": true, "current": { "value": ["$__all"] } });
     let source = json!({ "name": "logs", "type": "datasource", "query": "loki" });
-    let old = json!({ "title": "old", "templating": { "list": [instance, source] },
+    let constant = json!({ "name": "job", "type": "constant", "query": "${VAR_JOB}" });
+    let old = json!({ "title": "old", "templating": { "list": [instance, source, constant] },
         "__inputs": [ { "name": "DS_LOKI", "type": "datasource", "pluginId": "loki" },
                       { "name": "VAR_JOB", "type": "constant", "value": "kestra" } ],
         "panels": [
@@ -309,7 +310,7 @@ fn rows_repeat_their_panels_and_a_data_source_may_be_a_variable() {
             { "type": "row", "title": "folded", "repeat": "instance", "panels": [ { "title": "inside", "targets": up } ] },
             { "type": "row", "title": "others" },
             loki(json!("$logs")), loki(json!({ "uid": "${DS_LOKI}" })),
-            { "title": "constant", "targets": [ { "expr": "up{job=\"${VAR_JOB}\"}" } ] },
+            { "title": "constant", "targets": [ { "expr": "up{job=\"${VAR_JOB}\", job=~\"$job\"}" } ] },
         ] });
     let element = json!({ "kind": "Panel", "spec": { "title": "new", "data": { "spec": { "queries": [ { "spec": {
         "refId": "A", "query": { "kind": "DataQuery", "group": "prometheus",

@@ -38,7 +38,11 @@ impl Judge<'_> {
 
     fn chosen(&self, variable: &Variable, choice: &Choice) -> (Chosen, Option<String>) {
         let options = match &variable.from {
-            From::Text(text) => return (one(text), None),
+            // One that is asked for when the file is imported stands in others.
+            From::Text(text) => {
+                let filled = self.wide(choice).fill(text).map_or_else(|_| text.clone(), |filled| filled.text);
+                return (one(filled), None);
+            }
             From::Source => return (one(variable.current.first().map_or("prometheus", String::as_str)), None),
             From::Other(what) => {
                 let stored = self.given(variable, &variable.current);
@@ -132,7 +136,7 @@ fn is_auto(variable: &Variable) -> bool {
 /// other.
 fn in_order(variables: &[Variable]) -> Vec<(usize, &Variable)> {
     let asks = |variable: &Variable| match &variable.from {
-        From::Query(text) => names(text),
+        From::Query(text) | From::Text(text) => names(text),
         _ => Vec::new(),
     };
     let mut left: Vec<(usize, &Variable)> = variables.iter().enumerate().collect();
