@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("scenario", &["document", "flow", "notify", "pager", "parallel", "pebble", "profile", "promql", "time"]),
     ("metrics", &["profile", "random", "time"]),
     ("simulator", &["scenario", "flow", "execution", "notify", "profile", "metrics", "random", "time", "pebble"]),
-    ("record", &["document", "exposition", "profile", "promql", "random", "scenario", "time"]),
+    ("record", &["document", "exposition", "flow", "profile", "promql", "random", "scenario", "time"]),
     ("promql", &["time"]),
     ("dashboard", &["document", "monitor", "time"]),
     ("gotemplate", &["promql", "time"]),

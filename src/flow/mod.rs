@@ -28,6 +28,8 @@ pub use body::{Body, How, Listener, Loop, Pause, Span, Subflow, Then, Until};
 pub use fields::FLOW_FIELDS;
 pub use given::{InputWords, given, is_true, refused, secret_inputs, secretive, unsealed};
 pub use jackson::json;
+#[cfg(feature = "cli")]
+pub use read::is_realtime;
 #[cfg(feature = "internals")]
 pub use read::read;
 pub use read::read_with;

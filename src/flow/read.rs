@@ -402,7 +402,7 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
             TriggerAction::Webhook
         }
         "Flow" => TriggerAction::Flow(Box::new(trigger::flow_trigger(reading, object))),
-        _ if kind.rsplit('.').next().is_some_and(|name| name.contains("Realtime")) => TriggerAction::Realtime,
+        _ if is_realtime(&kind) => TriggerAction::Realtime,
         _ => TriggerAction::Poll { interval: interval(reading, object) },
     };
     let limits = limits(reading, object, &action);
@@ -412,6 +412,11 @@ fn trigger(reading: &mut Reading, object: &Object<'_>) -> Option<Trigger> {
         _ => Given::default(),
     };
     Some(Trigger { id: id?, kind, action, disabled, limits, gives })
+}
+
+/// Whether a type is that of a realtime trigger: plugins tell it by its name only.
+pub fn is_realtime(kind: &str) -> bool {
+    kind.rsplit('.').next().is_some_and(|name| name.contains("Realtime"))
 }
 
 /// What a Schedule or a Webhook gives to its executions.

@@ -9,6 +9,7 @@ use super::observed::{Observed, Seen};
 use super::rises::Rise;
 use super::text::counted;
 use super::times::{Taken, Times};
+use crate::flow::is_realtime;
 use crate::time::Duration;
 
 /// The type of a Schedule.
@@ -102,11 +103,6 @@ fn known_of(trigger: &Json) -> Option<Known> {
     let every = || text("interval")?.parse().ok().map(When::Every);
     let listens = || is_realtime(&kind).then_some(When::Messages);
     Some(Known { when: cron.or_else(every).or_else(listens)?, kind, disabled: flag("disabled") })
-}
-
-/// Whether a type is that of a realtime trigger, by its name as all plugins have it.
-fn is_realtime(kind: &str) -> bool {
-    kind.rsplit('.').next().is_some_and(|name| name.contains("Realtime"))
 }
 
 /// The triggers that schedulers told.

@@ -121,6 +121,7 @@ impl Watching {
         Watching {
             plain: self.plain,
             monitor: self.monitor.clone(),
+            begin: self.begin,
             lenient: self.lenient,
             nearest: self.nearest,
             standings: self.standings,

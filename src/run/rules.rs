@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::explain::words;
 use super::known::{Known, Names};
 use super::lives;
-use super::watch::{BEFORE, Watching, instant};
+use super::watch::{Watching, instant};
 use super::why::{kept_out, meant};
 use crate::monitor::{AnyRule, Episode, Group, Standing, Unselected};
 use crate::profile::Profile;
@@ -73,8 +73,7 @@ impl Rules<'_> {
     /// What of a rule does nothing: sides of its expression that read what nobody knows, and what lies before all samples.
     fn doubts(&self, standing: &Standing<'_>) -> Vec<String> {
         let (rule, grid) = (standing.rule.name(), self.grid(standing));
-        let first = self.simulation.born().max(Instant::START.before(BEFORE));
-        let span = self.simulation.now().since(first);
+        let span = self.simulation.now().since(self.watching.begin);
         let mut doubts = Vec::new();
         for expression in standing.rule.expressions() {
             for Unselected { name, others, .. } in self.watching.monitor.dead_branches(expression) {

@@ -121,6 +121,8 @@ pub(super) struct Watching {
     /// Whether the plan says nothing about how servers are reached.
     pub(super) plain: bool,
     pub(super) monitor: Monitor,
+    /// When its Prometheus has begun.
+    pub(super) begin: Instant,
     pub(super) lenient: bool,
     pub(super) nearest: bool,
     pub(super) standings: bool,
@@ -275,10 +277,10 @@ impl Watching {
             .collect();
         let kept = turns::kept(plan, watch, &monitor);
         let paged = watch.paging.as_ref().map(|it| Paged::new(it, watch, plan, &calendar, begin));
-        let plain = simulation.plan().settings == Settings::default();
         Watching {
-            plain,
+            plain: simulation.plan().settings == Settings::default(),
             monitor,
+            begin,
             lenient: watch.lenient,
             nearest: watch.nearest,
             standings: watch.standings,

@@ -295,7 +295,9 @@ impl Cluster {
 
     /// A worker is told to stop: its realtime triggers end at once, and are the cluster's again.
     pub(super) fn stop_listening(&mut self, cx: &mut Context, member: usize) -> Vec<JobOrder> {
-        let process = self.members[member].process.as_mut().filter(|process| process.came_up());
+        // One that stands still hears nothing.
+        let hears = self.members[member].moves();
+        let process = self.members[member].process.as_mut().filter(|process| hears && process.came_up());
         let stopped = process.map(|process| process.worker.stop_listening(cx.now)).unwrap_or_default();
         for job in &stopped {
             let Work::Trigger { flow, index, .. } = job.order.work else { continue };
