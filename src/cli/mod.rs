@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 all is well; 1 an expectation of the scenario was not met, with `--strict` also that something was warned of,
 //! a server is not healthy, or differs from its profile; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
-//! reached).
+//! reached); 130 it was interrupted in the middle of a work that nobody has any part of.
 
 mod alertmanager;
 mod arrange;
@@ -28,6 +28,7 @@ mod sensitivity;
 mod serve;
 mod shell;
 mod simulate;
+mod stop;
 mod told;
 mod watched;
 
@@ -59,6 +60,8 @@ pub enum Exit {
     Input = 2,
     /// It cannot be done here and now.
     Cannot = 3,
+    /// It was interrupted, and has put away what was not finished.
+    Interrupted = 130,
 }
 
 /// A fake Kestra for testing: a simulated cluster behind the real management port, that fails on cue.
@@ -69,7 +72,7 @@ pub enum Exit {
     name = "mock-kestra",
     version,
     max_term_width = 110,
-    after_help = "Exit codes: 0 well, 1 an expectation was not met (with --strict: or a warning), 2 wrong input, 3 cannot (port taken, limit reached)."
+    after_help = "Exit codes: 0 well, 1 an expectation was not met (with --strict: or a warning), 2 wrong input, 3 cannot (port taken, limit reached), 130 interrupted."
 )]
 struct Arguments {
     #[command(subcommand)]

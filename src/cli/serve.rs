@@ -307,7 +307,7 @@ fn serve(
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let running: Running = runtime.block_on(async {
         // Before anybody knows of a port: whoever ends it right after the start is heard.
-        let stop = stop_signal();
+        let stop = super::stop::signal();
         let running = server::start(session, options, clock).map_err(told)?;
         ready(running.addresses())?;
         let ended = tokio::select! {
@@ -346,46 +346,6 @@ async fn written(running: &Running, logs: &mut Option<Logs>) -> String {
         }
     }
     std::future::pending().await
-}
-
-/// Begins to listen for SIGINT, SIGTERM and SIGHUP, so that none is missed from here on; the future is done when one has come.
-fn stop_signal() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let signals = {
-        use tokio::signal::unix::{SignalKind, signal};
-        // A terminal that is closed ends it in good order, too: what was started beside it must not be left.
-        let hangup = heeds_hangup().then(|| signal(SignalKind::hangup()).ok()).flatten();
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), hangup)
-    };
-    async move {
-        #[cfg(unix)]
-        if let (Ok(mut interrupt), Ok(mut terminate), hangup) = signals {
-            let hung_up = async {
-                match hangup {
-                    Some(mut hangup) => hangup.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hung_up => {}
-            }
-            return;
-        }
-        // Without a way to hear of signals the default of the system ends the process.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// Whether the end of the terminal is its end: `nohup` has had it ignored.
-#[cfg(unix)]
-fn heeds_hangup() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 0)
 }
 
 /// What a user needs to know: members, control port, seed, and what to paste into prometheus.yml.

@@ -48,7 +48,7 @@ pub use log::{Detail, RequestLog};
 pub(crate) use outside::{Credentials, Outside, Reply};
 pub use post::LostLog;
 #[cfg(feature = "cli")]
-pub(crate) use remote_write::{RemoteWriter, Taker};
+pub(crate) use remote_write::{NotSent, RemoteWriter, Taker};
 pub use sending::{MailServer, Receiver, Sending, authorities};
 
 /// Where and how to serve a session.

@@ -97,52 +97,78 @@ impl RemoteWriter {
         Ok(RemoteWriter { runtime, client, taker, headers, reached: false })
     }
 
-    /// Sends a request until it is taken; `tell` hears of every try that failed.
+    /// Sends a request until it is taken, or until it shall end; `tell` hears of every try that failed.
     ///
     /// # Errors
-    /// It is not taken, in words: nobody is there, it is refused, or it has been tried often enough.
-    pub(crate) fn send(&mut self, body: &[u8], tell: &mut dyn FnMut(&str)) -> Result<(), String> {
-        let mut wait = FIRST_WAIT;
-        for tries in 1..=TRIES {
-            let (why, after) = match self.tried(body) {
-                Tried::Taken => return Ok(()),
-                Tried::Refused(why) => return Err(why),
-                Tried::Later(why, _) if tries == TRIES => return Err(format!("{why}, {TRIES} times")),
-                Tried::Later(why, after) => (why, after.unwrap_or(wait).min(LONGEST_WAIT)),
-            };
-            tell(&format!("{why}: try {} in {} ms", tries + 1, after.as_millis()));
-            std::thread::sleep(after);
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-        Err("it was not taken".to_owned())
-    }
-
-    fn tried(&mut self, body: &[u8]) -> Tried {
+    /// It is not taken.
+    pub(crate) fn send(
+        &mut self,
+        body: &[u8],
+        tell: &mut dyn FnMut(&str),
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), NotSent> {
         let request = self.client.post(self.taker.0.clone()).headers(self.headers.clone()).body(body.to_vec());
-        let (tried, reached) = self.runtime.block_on(tried(request, self.reached));
-        self.reached = reached;
-        tried
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = stop => Err(NotSent::Stopped),
+                sent = sent(&request, &mut self.reached, tell) => sent.map_err(NotSent::Failed),
+            }
+        })
     }
 }
 
-/// One try, and whether somebody has ever answered.
-async fn tried(request: reqwest::RequestBuilder, reached: bool) -> (Tried, bool) {
+/// Why a request is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotSent {
+    /// Nobody wants it any more.
+    Stopped,
+    /// In words: nobody is there, it is refused, or it has been tried often enough.
+    Failed(String),
+}
+
+/// Tries again and again.
+async fn sent(
+    request: &reqwest::RequestBuilder,
+    reached: &mut bool,
+    tell: &mut dyn FnMut(&str),
+) -> Result<(), String> {
+    let mut wait = FIRST_WAIT;
+    for tries in 1..=TRIES {
+        // It can be had again, since its body is no stream.
+        let Some(again) = request.try_clone() else { break };
+        let tried = tried(again, reached).await;
+        let (why, after) = match tried {
+            Tried::Taken => return Ok(()),
+            Tried::Refused(why) => return Err(why),
+            Tried::Later(why, _) if tries == TRIES => return Err(format!("{why}, {TRIES} times")),
+            Tried::Later(why, after) => (why, after.unwrap_or(wait).min(LONGEST_WAIT)),
+        };
+        tell(&format!("{why}: try {} in {} ms", tries + 1, after.as_millis()));
+        tokio::time::sleep(after).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+    Err("it was not taken".to_owned())
+}
+
+/// One try, which tells whether somebody has ever answered.
+async fn tried(request: reqwest::RequestBuilder, reached: &mut bool) -> Tried {
     let answer = match request.send().await {
         Ok(answer) => answer,
         // Nobody was ever there: the address is wrong, or nothing runs.
-        Err(error) if error.is_connect() && !reached => return (Tried::Refused(told(error)), false),
-        Err(error) => return (Tried::Later(told(error), None), reached),
+        Err(error) if error.is_connect() && !*reached => return Tried::Refused(told(error)),
+        Err(error) => return Tried::Later(told(error), None),
     };
+    *reached = true;
     let status = answer.status();
     if status.is_success() {
-        return (Tried::Taken, true);
+        return Tried::Taken;
     }
     let after = answer.headers().get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.trim().parse().ok());
     let words = words(answer).await;
     let why = if words.is_empty() { status.to_string() } else { format!("{status}: {words}") };
     let later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-    let tried = if later { Tried::Later(why, after.map(Real::from_secs)) } else { Tried::Refused(why) };
-    (tried, true)
+    if later { Tried::Later(why, after.map(Real::from_secs)) } else { Tried::Refused(why) }
 }
 
 /// The beginning of an answer, in one line.
