@@ -27,7 +27,9 @@ What it tells of a rule in a scenario:
   false alarm  before the failure, or in a scenario in which nothing is done to the cluster
   pending      its condition held, and not long enough
   quiet, dead  it had nothing to tell; what it reads is not there
-Flows that send messages are rules too (`notification: FLOW`): what the receiver took was noticed; and so are the
+Flows that send messages because something failed are rules too (`notification: FLOW`): by `errors`, by a Flow trigger
+that hears of FAILED, WARNING, KILLED or CANCELLED, or of a label of an `sla`, or by a `runIf` that names such a state.
+What the receiver took was noticed; what a flow sends as its ordinary work is no alarm and no notice. And so are the
 receivers of --alertmanager (`page: RECEIVER`): what they were told that they did not know.
 
 What it finds, with exit code 1: a failure that nobody notices, unless the scenario expects that itself with

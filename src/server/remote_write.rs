@@ -128,11 +128,7 @@ pub(crate) enum NotSent {
 }
 
 /// Tries again and again.
-async fn sent(
-    request: &reqwest::RequestBuilder,
-    reached: &mut bool,
-    tell: &mut dyn FnMut(&str),
-) -> Result<(), String> {
+async fn sent(request: &reqwest::RequestBuilder, reached: &mut bool, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
     let mut wait = FIRST_WAIT;
     for tries in 1..=TRIES {
         // It can be had again, since its body is no stream.
