@@ -6,7 +6,7 @@ mod common;
 use std::net::TcpListener;
 use std::process::Command;
 
-use common::server::{Mock, binary, run, scratch};
+use common::server::{Mock, binary, eventually, run, scratch};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock as Answer, MockServer, ResponseTemplate};
 
@@ -462,6 +462,39 @@ fn an_interrupt_ends_it_at_once_even_while_requests_hang() {
         assert_eq!(mock.wait(), Some(0), "{signal}");
         drop(held);
     }
+}
+
+#[test]
+fn serve_tells_what_will_happen() {
+    let told = |arguments: &[&str]| {
+        let (ready, log) = (scratch("ready.json"), scratch("log"));
+        let mut command = binary();
+        command.arg("serve").args(arguments).args(["--port", "0", "--control", "0", "--ready-file"]).arg(&ready);
+        let mut child = command.stdout(std::fs::File::create(&log).expect("a file")).spawn().expect("it starts");
+        let words = || std::fs::read_to_string(&log).expect("readable");
+        eventually("it is up", || words().contains("Ctrl-C ends it."));
+        child.kill().expect("it ends");
+        child.wait().expect("it ends");
+        words()
+    };
+    let words = told(&["worker-killed"]);
+    assert!(words.starts_with("mock-kestra: worker-killed"), "{words}");
+    assert!(
+        words.ends_with("\n\nWhat will happen:\n  in 10m    kill worker-1, for 2m\n\nCtrl-C ends it.\n"),
+        "{words}"
+    );
+    assert!(!told(&["healthy"]).contains("What will happen"));
+    let entries: String = (1..=9).rev().map(|at| format!("  - {{ at: {at}m, restart: standalone-1 }}\n")).collect();
+    let file = scratch("many.yaml");
+    let often = "  - { at: 30s, kill: standalone-1, for: 10s, every: 1h, until: 3h }\n";
+    std::fs::write(&file, format!("name: many\nduration: 20m\ntimeline:\n{entries}{often}")).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let words = told(&[file, "--speed", "10"]);
+    let coming = words.split("What will happen, in the scenario's time:\n").nth(1).expect("it is told");
+    let lines: Vec<&str> = coming.lines().collect();
+    assert_eq!(lines[0], "  in 30s    kill standalone-1, for 10s, every 1h, until 3h");
+    assert!(lines[6].starts_with("  in 6m "), "{coming}");
+    assert_eq!(lines[7], format!("  ... 3 more: mock-kestra check {file}"));
 }
 
 #[cfg(unix)]

@@ -106,7 +106,7 @@ impl Demo {
         eventually("the demo is ready", || {
             let text = std::fs::read_to_string(&ready).unwrap_or_default();
             demo.ready = serde_json::from_str(&text).unwrap_or_default();
-            !demo.ready.is_null() && demo.words().contains("What will happen")
+            !demo.ready.is_null() && demo.words().contains("scenarios/demo/compose.yml")
         });
         demo
     }
@@ -135,7 +135,7 @@ impl Drop for Demo {
 fn without_a_prometheus_it_serves_and_says_so() {
     let demo = Demo::start("demo-alone", &["--no-prometheus", "--history", "30m"]);
     let words = demo.words();
-    assert!(words.contains("no Prometheus runs beside it") && words.contains("  in 5m  kill worker-1"), "{words}");
+    assert!(words.contains("no Prometheus runs beside it") && words.contains("  in 5m     kill worker-1"), "{words}");
     let state: Value = serde_json::from_str(&ask(&demo.control(), "GET", "/api/state", "").body).expect("JSON");
     assert_eq!(state["scenario"], "demo");
     let alerts = ask(&demo.control(), "GET", "/api/alerts", "").body;

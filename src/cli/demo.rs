@@ -14,7 +14,6 @@ use super::{Exit, complain, print};
 use crate::files::shipped_rules;
 use crate::profile::Profile;
 use crate::random::Seed;
-use crate::scenario::Plan;
 use crate::server::Taker;
 use crate::time::Duration;
 
@@ -115,7 +114,6 @@ impl Demo {
         };
         let (port, to) = (self.prometheus_port, self.remote_write.clone());
         let mut prometheus: Option<Prometheus> = None;
-        let Some(plan) = serve.plan() else { return Exit::Input };
         let exit = serve.run_beside(&mut |addresses| {
             let control = reachable(addresses.control);
             let watched = match (&binary, &folder, to.clone()) {
@@ -131,7 +129,7 @@ impl Demo {
                 }
                 _ => Watched::Nobody,
             };
-            print(&what_to_watch(&plan, control, &watched));
+            print(&what_to_watch(control, &watched));
             Ok(())
         });
         drop(prometheus);
@@ -188,8 +186,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// What people are told, once all runs: where to look, and what will happen.
-fn what_to_watch(plan: &Plan, control: SocketAddr, prometheus: &Watched) -> String {
+/// What people are told, once all runs: where to look.
+fn what_to_watch(control: SocketAddr, prometheus: &Watched) -> String {
     let mut text = format!("\nWhat to watch:\n  http://{control}/  the cluster as it lives, and buttons to break it\n");
     text += &match prometheus {
         Watched::Other(to) => format!("  your Prometheus, which is given the past at {to}\n"),
@@ -201,11 +199,6 @@ fn what_to_watch(plan: &Plan, control: SocketAddr, prometheus: &Watched) -> Stri
             "  no Prometheus runs beside it: put one on the PATH, or start your own with the lines above\n".to_owned()
         }
     };
-    text += "\nWhat will happen:\n";
-    for entry in &plan.timeline {
-        let lasts = entry.lasts.map_or(String::new(), |duration| format!(", for {duration}"));
-        text += &format!("  in {}  {}{lasts}\n", entry.at, entry.fault.sentence(plan));
-    }
     text + "\nThe page foresees which alerts fire, and when. The dashboards of scenarios/dashboards/ show it in a Grafana;\n\
             scenarios/demo/compose.yml has all in containers.\n"
 }

@@ -13,7 +13,7 @@ use super::{Exit, complain, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::{Session, Watch};
-use crate::scenario::Plan;
+use crate::scenario::{Plan, TimelineEntry};
 use crate::server::{
     self, Addresses, Alertmanager, Clock, Detail, LostLog, MailServer, Options, Receiver, RequestLog, Running, Sending,
     ServeError,
@@ -186,7 +186,9 @@ impl Serve {
             if let Some(path) = &self.ready_file {
                 write_ports(path, addresses)?;
             }
-            say(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
+            say(&(block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str()))
+                + &coming(&plan, &self.scenario, speed)
+                + "Ctrl-C ends it.\n"));
             begin(addresses)
         };
         let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
@@ -378,7 +380,38 @@ fn block(plan: &Plan, addresses: &Addresses, (seed, speed): (Seed, f64), notes: 
         control.port(),
         targets.join(", ")
     );
-    text + "Ctrl-C ends it.\n"
+    text
+}
+
+/// Lines of what will happen, at most.
+const COMING: usize = 8;
+
+/// What the timeline of a scenario has in store, and where all of it stands when that is long.
+fn coming(plan: &Plan, scenario: &str, speed: f64) -> String {
+    let mut entries: Vec<&TimelineEntry> = plan.timeline.iter().collect();
+    entries.sort_by_key(|entry| entry.at);
+    if entries.is_empty() {
+        return String::new();
+    }
+    let clock = if speed == 1.0 { "" } else { ", in the scenario's time" };
+    let shown = if entries.len() > COMING { COMING - 1 } else { COMING };
+    let mut text = format!("What will happen{clock}:\n");
+    for entry in entries.iter().take(shown) {
+        let more = |word: &str, span: Option<String>| span.map(|span| format!(", {word} {span}")).unwrap_or_default();
+        text += &format!(
+            "  in {:<6} {}{}{}{}\n",
+            entry.at.rounded().to_string(),
+            entry.fault.sentence(plan),
+            more("for", entry.lasts.map(|it| it.to_string())),
+            more("every", entry.every.map(|it| it.to_string())),
+            more("until", entry.until.map(|it| it.rounded().to_string())),
+        );
+    }
+    if entries.len() > shown {
+        let command = if load::SHIPPED.iter().any(|it| it.name == scenario) { "show" } else { "check" };
+        text += &format!("  ... {} more: mock-kestra {command} {scenario}\n", entries.len() - shown);
+    }
+    text + "\n"
 }
 
 /// A text in quotes, as YAML takes it.
