@@ -4,6 +4,7 @@
 //! a server is not healthy, or differs from its profile; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
 //! reached); 130 it was interrupted in the middle of a work that nobody has any part of.
 
+mod access;
 mod alertmanager;
 mod arrange;
 mod beside;
@@ -319,6 +320,9 @@ struct Seeds {
 const MAX_RUNS: u64 = 100_000;
 
 impl Seeds {
+    fn one(seed: Seed) -> Seeds {
+        Seeds { first: seed.0, last: seed.0 }
+    }
     fn all(self) -> impl Iterator<Item = Seed> {
         (self.first..=self.last).map(Seed)
     }

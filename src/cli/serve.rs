@@ -259,8 +259,7 @@ impl Serve {
             ..Sending::default()
         };
         if let Some(path) = &self.ca_file {
-            let text = load::file(path).map_err(|why| format!("--ca-file: cannot read `{path}`: {why}"))?.text;
-            sending.authorities = server::authorities(&text).map_err(|why| format!("--ca-file: `{path}`: {why}"))?;
+            sending.authorities = super::access::authorities(path)?;
         }
         Ok(Some(sending))
     }

@@ -6,6 +6,7 @@
 //! because an HTTP library would not write headers as the recorded server does.
 
 mod alerts;
+mod believed;
 mod clock;
 mod connection;
 mod control;
@@ -45,10 +46,12 @@ pub use control::openapi;
 pub(crate) use inside::{Denied, Inside, aside};
 pub use log::{Detail, RequestLog};
 #[cfg(feature = "cli")]
-pub(crate) use outside::{Credentials, Outside, Reply};
+pub(crate) use outside::{Asking, Credentials, Outside, Reply};
 pub use post::LostLog;
 #[cfg(feature = "cli")]
 pub(crate) use remote_write::{NotSent, RemoteWriter, Taker};
+#[cfg(feature = "cli")]
+pub(crate) use sending::Authority;
 pub use sending::{MailServer, Receiver, Sending, authorities};
 
 /// Where and how to serve a session.

@@ -91,7 +91,7 @@ impl RemoteWriter {
             let Some((key, value)) = parsed else { return Err(format!("`{name}` cannot be a header")) };
             headers.insert(key, value);
         }
-        let client = client(WITHIN)?;
+        let client = client(WITHIN, &[])?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
         Ok(RemoteWriter { runtime, client, taker, headers, reached: false })

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod alertmanager;
+pub mod asked;
 pub mod contract;
 pub mod exchange;
 pub mod executions;
@@ -10,6 +11,7 @@ pub mod pager;
 pub mod peers;
 pub mod server;
 pub mod table;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

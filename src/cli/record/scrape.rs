@@ -54,6 +54,7 @@ struct Port {
     lists: Vec<&'static str>,
 }
 
+const VERSION: &str = "/version";
 const SCHEDULER: &str = "/scheduler";
 const WORKER: &str = "/worker";
 
@@ -126,17 +127,16 @@ impl Port {
         let cannot = |why: String| (Exit::Cannot, why);
         let before = exposed(&outside).await.map_err(cannot)?;
         let mut seen = Seen::new(outside.instance());
-        for (path, place) in [
-            ("/version", &mut seen.documents.version),
-            ("/info", &mut seen.documents.info),
-            ("/health", &mut seen.documents.health),
-        ] {
+        if let Some(version) = document(&outside, VERSION).await {
+            seen.says_version(version);
+        }
+        for (path, place) in [("/info", &mut seen.documents.info), ("/health", &mut seen.documents.health)] {
             *place = document(&outside, path).await;
         }
         // Whether it counts who looks is seen by what nobody else asks for.
         let shown = exposed(&outside).await.map_err(cannot)?;
         let asked = |path| requests(&shown, path) > requests(&before, path);
-        let counts = asked("/version") || asked("/info");
+        let counts = asked(VERSION) || asked("/info");
         seen.look(time_of(&shown), &shown);
         if !seen.is_kestra() {
             let shown = outside.shown();
@@ -153,8 +153,13 @@ impl Port {
     async fn look(&mut self) {
         match exposed(&self.outside).await {
             Ok(shown) => {
-                self.seen.look(time_of(&shown), &shown);
+                let anew = self.seen.look(time_of(&shown), &shown);
                 self.asked("/prometheus");
+                // Another process may be of another version.
+                if anew && let Some(version) = document(&self.outside, VERSION).await {
+                    self.seen.says_version(version);
+                    self.asked(VERSION);
+                }
                 self.lists().await;
             }
             Err(_) => self.seen.miss(),
