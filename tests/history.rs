@@ -348,8 +348,8 @@ async fn who_refuses_or_is_not_there_ends_it_and_it_can_go_on() {
     assert_eq!(requests[0].headers["authorization"], "Basic bWU6c2VjcmV0");
     // The second request is refused; what was taken and what comes with --skip is all of it.
     let (whole, first) = (receiver(&[(204, u64::MAX)]).await, receiver(&[(204, 1), (400, 1)]).await);
-    let output = send(format!("{}/api/v1/write", whole.uri()), &[]).await;
-    assert!(output.status.success(), "{}", told(&output));
+    let whole_told = send(format!("{}/api/v1/write", whole.uri()), &[]).await;
+    assert!(whole_told.status.success(), "{}", told(&whole_told));
     let output = send(format!("{}/api/v1/write", first.uri()), &[]).await;
     assert_eq!(output.status.code(), Some(3));
     let line = told(&output);
@@ -359,6 +359,18 @@ async fn who_refuses_or_is_not_there_ends_it_and_it_can_go_on() {
     let more: &'static [&'static str] = vec!["--skip", String::leak(skip)].leak();
     let output = send(format!("{}/api/v1/write", rest.uri()), more).await;
     assert!(output.status.success(), "{}", told(&output));
+    // Nobody can have taken more than there is.
+    let output = send(format!("{}/api/v1/write", rest.uri()), &["--skip", "999999999"]).await;
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    let count: u64 = told(&whole_told)
+        .split_once("/write: ")
+        .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
+        .expect("how many");
+    assert!(
+        told(&output).contains(&format!("--skip 999999999: this past has {count} samples in all")),
+        "{}",
+        told(&output)
+    );
     let (mut all, mut both) = (Stored::new(), Stored::new());
     for request in whole.received_requests().await.expect("kept") {
         read_request(&request.body, &mut all);

@@ -419,7 +419,16 @@ impl Remote {
             Ok(())
         });
         let own = taken - self.skip.min(taken);
+        let whole = locked(&sink).taken();
         match exit {
+            Exit::Ok if whole < self.skip => {
+                complain(&format!(
+                    "error: --skip {}: this past has {whole} samples in all; nothing was sent: say the same again with which a part \
+                     of it was taken, and the --skip that was told then\n",
+                    self.skip
+                ));
+                return Exit::Input;
+            }
             Exit::Ok => complain(&format!("{to}: {own} samples in {requests} requests\n")),
             Exit::Interrupted => {
                 interrupted(&format!("{to} has taken {own} samples in {requests} requests, and not all of them"));
