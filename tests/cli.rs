@@ -264,11 +264,14 @@ fn a_scenario_is_run_and_judged_as_another_version_of_kestra() {
     let (code, out, err) = test("1.3,2.0");
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.starts_with("healthy with Kestra 1.3: ") && out.contains("\nhealthy with Kestra 2.0: "), "{out}");
+    let (code, out, err) = run(&["check", "worker-killed", "--kestra", "2.0"]);
+    assert!(code == Some(0) && out.contains("Kestra 2.0"), "{out}{err}");
     for (command, wrong, told) in [
         ("run", "3.0", "3.0"),
         ("test", "1.3,nine", "nine"),
         ("run", "1.3", "Kestra 1.3 has no controller, and the scenario controlled asks for one"),
         ("test", "2.0,1.3", "Kestra 1.3 has no controller, and the scenario controlled asks for one"),
+        ("check", "1.3", "Kestra 1.3 has no controller, and the scenario controlled asks for one"),
     ] {
         let file = scratch("controlled.yaml");
         let text = "name: controlled\nkestra: \"2.0\"\ncluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 1, controller: 1 } }\n";
@@ -378,6 +381,24 @@ fn many_seeds_are_judged_together_on_any_number_of_threads() {
         ),
         "{out}"
     );
+}
+
+#[test]
+fn a_sweep_and_a_matrix_take_one_seed_as_well() {
+    let (code, one, err) = run(&["sweep", "worker-killed", "--seed", "7"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(one.starts_with("worker-killed: 1 run, seed 7, delays from kill-worker-1 at 10m\n"), "{one}");
+    assert_eq!(run(&["sweep", "worker-killed", "--seeds", "7..7"]).1, one);
+    let matrix = |more: &[&str]| run(&[&["matrix", "--scenarios", "worker-killed"] as &[&str], more].concat());
+    let (code, one, err) = matrix(&["--seed", "7"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(one.contains("(seed 7)"), "{one}");
+    assert_eq!(matrix(&["--seeds", "7..7"]).1, one);
+    // One that is drawn is told, so that it can be had again.
+    let (_, drawn, _) = matrix(&["--seed", "random"]);
+    let seed = drawn.rsplit_once("(seed ").and_then(|(_, rest)| rest.split_once(')')).expect("a seed").0;
+    assert_eq!(matrix(&["--seed", seed]).1, drawn);
+    assert_eq!(matrix(&["--seed", "7", "--seeds", "3"]).0, Some(2));
 }
 
 #[test]

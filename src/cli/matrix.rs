@@ -14,6 +14,7 @@ use super::{Exit, Runs, calendar, complain};
 use crate::document::Severity;
 use crate::lab;
 use crate::profile::Profile;
+use crate::random::Seed;
 use crate::run::Watch;
 use crate::time::Duration;
 
@@ -53,6 +54,9 @@ pub(super) struct Matrix {
     /// Seeds for each scenario: how many from 1 on, or from one to another
     #[arg(long, value_name = "N|A..B", default_value = "1", value_parser = super::seeds)]
     seeds: super::Seeds,
+    /// One seed instead: a number, or `random`
+    #[arg(long, value_parser = super::seed, conflicts_with = "seeds")]
+    seed: Option<Seed>,
     #[command(flatten)]
     runs: Runs,
     /// What fires later than this after the failure began is late [default: only what fires when the failure is over]
@@ -105,21 +109,22 @@ impl Matrix {
         let Some(plans) = load::plans(&names, &self.extras, &self.kestra, unfit, told) else {
             return Exit::Input;
         };
-        let runs = plans.len() as u64 * self.seeds.count();
+        let seeds = self.seed.map_or(self.seeds, super::Seeds::one);
+        let runs = plans.len() as u64 * seeds.count();
         if runs > super::MAX_RUNS {
             complain(&format!(
                 "error: {} scenarios with {} seeds each are {runs} runs; at most {} go\n",
                 plans.len(),
-                self.seeds.count(),
+                seeds.count(),
                 super::MAX_RUNS
             ));
             return Exit::Input;
         }
-        let watch = Watch { nearest: self.seeds.count() == 1, paging, ..watch };
+        let watch = Watch { nearest: seeds.count() == 1, paging, ..watch };
         plans.iter().for_each(|plan| told.remarks(&watch, plan));
         let which = lab::MatrixRuns {
-            first: self.seeds.first(),
-            count: self.seeds.count() as usize,
+            first: seeds.first(),
+            count: seeds.count() as usize,
             jobs: self.runs.jobs(),
             limit: self.late,
         };
