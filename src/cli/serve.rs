@@ -8,6 +8,7 @@ use clap::{Args, Parser};
 
 use super::logs::Logs;
 use super::rules::Rules;
+use super::stop::Stop;
 use super::told::Told;
 use super::{Exit, complain, load, print};
 use crate::profile::Profile;
@@ -137,11 +138,12 @@ impl Default for Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Exit {
-        self.run_beside(&mut |_| Ok(()))
+        self.run_beside(&mut |_, _| Ok(()))
     }
 
-    /// The same; once all ports are open and people have been told of them, something begins beside it.
-    pub(super) fn run_beside(self, begin: &mut dyn FnMut(&Addresses) -> Result<(), String>) -> Exit {
+    /// The same; once all ports are open and people have been told of them, something begins beside it, which ends at once when
+    /// all of it shall.
+    pub(super) fn run_beside(self, begin: &mut dyn FnMut(&Addresses, &Stop) -> Result<(), String>) -> Exit {
         let Some(plan) = self.plan() else { return Exit::Input };
         let sending = match self.sending() {
             Ok(sending) => sending,
@@ -182,14 +184,14 @@ impl Serve {
         let speed = if self.paused { 0.0 } else { self.speed };
         // Where the logs go to standard output nothing else does.
         let say = if self.logs.as_deref() == Some(Path::new("-")) { complain } else { print };
-        let ready = |addresses: &Addresses| {
+        let ready = |addresses: &Addresses, stop: &Stop| {
             if let Some(path) = &self.ready_file {
                 write_ports(path, addresses)?;
             }
             say(&(block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str()))
                 + &coming(&plan, &self.scenario, speed)
                 + "Ctrl-C ends it.\n"));
-            begin(addresses)
+            begin(addresses, stop)
         };
         let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
         match logs.and_then(|logs| serve(session, options, clock, ready, logs)) {
@@ -300,7 +302,7 @@ fn serve(
     session: Session,
     options: Options,
     clock: Clock,
-    ready: impl FnOnce(&Addresses) -> Result<(), String>,
+    ready: impl FnOnce(&Addresses, &Stop) -> Result<(), String>,
     mut logs: Option<Logs>,
 ) -> Result<(), String> {
     let told = |error: ServeError| error.to_string();
@@ -308,11 +310,11 @@ fn serve(
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let running: Running = runtime.block_on(async {
         // Before anybody knows of a port: whoever ends it right after the start is heard.
-        let stop = super::stop::signal();
+        let stop = Stop::listen();
         let running = server::start(session, options, clock).map_err(told)?;
-        ready(running.addresses())?;
+        ready(running.addresses(), &stop)?;
         let ended = tokio::select! {
-            () = stop => Ok(false),
+            () = stop.wait() => Ok(false),
             () = running.ended() => Ok(true),
             why = written(&running, &mut logs) => Err(why),
         }?;

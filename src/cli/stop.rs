@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 /// Begins to listen for SIGINT, SIGTERM and SIGHUP, so that none is missed from here on; the future is done when one has come.
 /// Within a runtime of tokio.
-pub(super) fn signal() -> impl Future<Output = ()> + Send + 'static {
+fn signal() -> impl Future<Output = ()> + Send + 'static {
     #[cfg(unix)]
     let signals = {
         use tokio::signal::unix::{SignalKind, signal};
