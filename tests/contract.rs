@@ -12,13 +12,12 @@ use std::thread::JoinHandle;
 
 use common::asked::{contract, mock, of_version, urls};
 use common::exchange::recorded;
-use common::server::{plan, run, scratch, session, shipped};
+use common::server::{run, scratch};
 use common::{body, capture, capture_of};
 use mock_kestra::contract::{Answered, Kind, Server, compare, paths};
 use mock_kestra::metrics::{Look, Registry};
 use mock_kestra::profile::{Profile, Role};
-use mock_kestra::server::Options;
-use mock_kestra::time::{Duration, Instant};
+use mock_kestra::time::Instant;
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -61,10 +61,10 @@ impl FlowTrigger {
         }
         let filters = self.preconditions.iter().flat_map(|it| &it.filters).flat_map(|it| &it.filters);
         let own = self.states.as_ref().map(|states| has_failure(states)).into_iter();
-        let asked = own.chain(self.conditions.iter().filter_map(states_of)).chain(filters.filter_map(state_of));
+        let mut asked = own.chain(self.conditions.iter().filter_map(states_of)).chain(filters.filter_map(state_of));
         let mut upstream = self.upstream().map(|it| it.states.as_ref().is_none_or(|states| has_failure(states)));
         let of_one = upstream.next().is_none_or(|first| first || upstream.any(|it| it));
-        of_one && asked.fold(true, |all, it| all && it)
+        of_one && asked.all(|it| it)
     }
 
     /// The executions that it waits for by name.
