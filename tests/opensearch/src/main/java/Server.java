@@ -19,8 +19,8 @@ import org.opensearch.transport.Netty4Plugin;
  * Standard output has one line, {@code listening on http://127.0.0.1:PORT}, once HTTP answers.
  */
 public final class Server extends Node {
-    private static Path home;
-    private static Server server;
+    private static volatile Path home;
+    private static volatile Server server;
 
     /** Only a subclass can hand plugins of the class path to a node. */
     private Server(Settings settings) {
