@@ -10,6 +10,7 @@ mod beside;
 mod check;
 mod contract;
 mod dashboard;
+mod documents;
 mod demo;
 mod explain;
 mod fuzz;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use clap::{Args, Parser};
 
+use super::documents::Following;
 use super::logs::Logs;
 use super::rules::Rules;
 use super::told::Told;
-use super::{Exit, complain, load, print};
+use super::{Exit, complain, documents, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::{Session, Watch};
@@ -105,6 +106,8 @@ pub(super) struct Serve {
     /// JSON lines; `-` writes JSON lines to standard output
     #[arg(long, value_name = "DIR")]
     pub(super) logs: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) elasticsearch: documents::Live,
     /// Tell each request to a member on standard error: time, member, method, path, status, and of a refused one the header
     /// it is about (`accept` of a 406); twice: all headers too
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -151,6 +154,13 @@ impl Serve {
             }
         };
         let Ok(watch) = self.watch(&plan) else { return Exit::Input };
+        let following = match self.elasticsearch.following() {
+            Ok(following) => following,
+            Err(why) => {
+                complain(&format!("error: {why}\n"));
+                return Exit::Input;
+            }
+        };
         // Whoever waits for the file must not find that of an earlier run.
         if let Some(path) = self.ready_file.as_deref().filter(|path| path.is_file()) {
             let _ = std::fs::remove_file(path);
@@ -190,7 +200,8 @@ impl Serve {
             begin(addresses)
         };
         let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
-        match logs.and_then(|logs| serve(session, options, clock, ready, logs)) {
+        let session = if following.is_some() { session.with_entries() } else { session };
+        match logs.and_then(|logs| serve(session, (options, clock), ready, (logs, following))) {
             Ok(()) => Exit::Ok,
             Err(why) => {
                 complain(&format!("error: {why}\n"));
@@ -297,10 +308,9 @@ fn request_log(verbose: u8) -> Option<RequestLog> {
 /// Serves until SIGINT or SIGTERM, or until the model breaks.
 fn serve(
     session: Session,
-    options: Options,
-    clock: Clock,
+    (options, clock): (Options, Clock),
     ready: impl FnOnce(&Addresses) -> Result<(), String>,
-    mut logs: Option<Logs>,
+    (mut logs, mut following): (Option<Logs>, Option<Following>),
 ) -> Result<(), String> {
     let told = |error: ServeError| error.to_string();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -314,9 +324,13 @@ fn serve(
             () = stop => Ok(false),
             () = running.ended() => Ok(true),
             why = written(&running, &mut logs) => Err(why),
+            why = followed(&running, &mut following) => Err(why),
         }?;
         // What came since the last look.
         write(&running, &mut logs).unwrap_or(Ok(()))?;
+        if let Some(following) = &mut following {
+            following.write(&running).await.unwrap_or(Ok(()))?;
+        }
         if !ended {
             running.stop();
         }
@@ -346,6 +360,19 @@ async fn written(running: &Running, logs: &mut Option<Logs>) -> String {
         }
     }
     std::future::pending().await
+}
+
+/// Writes what comes into a store, as long as it can; then why it cannot. It waits for ever when nobody wants it.
+async fn followed(running: &Running, following: &mut Option<Following>) -> String {
+    let why = match following {
+        Some(following) => following.follow(running).await,
+        None => None,
+    };
+    match why {
+        Some(why) => why,
+        // Whoever waits for the end tells it.
+        None => std::future::pending().await,
+    }
 }
 
 /// Begins to listen for SIGINT, SIGTERM and SIGHUP, so that none is missed from here on; the future is done when one has come.

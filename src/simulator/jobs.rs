@@ -3,6 +3,7 @@
 use super::behaviour::{Attempt, Fate, TaskModel};
 use super::cluster::Cluster;
 use super::context::Context;
+use super::entries::{EntryAbout, polled};
 use super::event::Event;
 use super::lines::LineAbout;
 use super::meters::{Class, Meter, QueueName, Subject};
@@ -78,7 +79,6 @@ impl Cluster {
                 self.time(cx, member, Meter::WorkerQueued, subject, now.since(order.created));
                 self.count(cx, member, Meter::WorkerRunning, subject);
                 self.produce(cx, member, Class::WorkerTaskResult, 1);
-                self.write_logs(cx, member, 1);
                 let about = LineAbout::TaskRun { flow, task, number, run, attempt, end: None };
                 self.log(cx, member, LineKind::TaskStarted, about);
                 self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, flow, number, run, attempt });
@@ -87,10 +87,10 @@ impl Cluster {
                 let subject = Subject::Trigger(flow, index);
                 self.count(cx, member, Meter::TriggerStarted, subject);
                 self.count(cx, member, Meter::TriggerRunning, subject);
+                self.write_logs(cx, member, (flow, 1), |_| EntryAbout::TriggerStarted { index });
                 if realtime.is_some() {
                     self.produce(cx, member, Class::Trigger, 1);
                     self.index(cx, member, Class::Trigger, 1);
-                    self.write_logs(cx, member, 1);
                     self.awaits_message(cx, member, trigger);
                 }
             }
@@ -207,10 +207,10 @@ impl Cluster {
         if fate != Fate::Lost {
             self.produce(cx, member, Class::WorkerTaskResult, 1);
         }
-        self.write_logs(cx, member, 1 + job.outcome.logs);
         let mut state = job.outcome.state;
         let end = Some((state, cx.now.since(job.started)));
         let about = LineAbout::TaskRun { flow, task, number, run, attempt, end };
+        self.write_own_logs(cx, member, job.outcome.logs, &about);
         self.log_own(cx, member, &about);
         self.log(cx, member, LineKind::TaskEnded, about);
         match fate {
@@ -252,7 +252,9 @@ impl Cluster {
         self.produce(cx, member, Class::WorkerTriggerResult, 1);
         self.produce(cx, member, Class::Trigger, 1);
         self.index(cx, member, Class::Trigger, 1);
-        self.write_logs(cx, member, job.outcome.logs);
+        let (took, failed) = (cx.now.since(job.started), job.outcome.state == State::Failed);
+        let about = EntryAbout::TriggerEnded { index, took, failed };
+        self.write_logs(cx, member, (flow, 1 + job.outcome.logs), |_| about);
         let fires = job.outcome.fires;
         self.send(cx, QueueKind::WorkerTriggerResult, Message::TriggerEvaluated { trigger, fires });
     }
@@ -305,7 +307,8 @@ impl Cluster {
             self.count(cx, member, Meter::TriggerEnded, subject);
             self.count_many(cx, member, Meter::TriggerRunning, subject, -1.0);
             self.time(cx, member, Meter::TriggerDuration, subject, cx.now.since(job.started));
-            self.write_logs(cx, member, 1);
+            let about = EntryAbout::TriggerEnded { index, took: cx.now.since(job.started), failed: false };
+            self.write_logs(cx, member, (flow, 1), |_| about);
         }
         let orders: Vec<JobOrder> = stopped.into_iter().map(|job| job.order).collect();
         if cx.profile.has(Quirk::LeavesRealtime) {
@@ -374,7 +377,7 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
             if (limited || behaviour.is_rendered()) && spans().failed {
                 attempt.duration = Duration::ZERO;
             }
-            (attempt, behaviour.logs, false, timeout(cx, work))
+            (attempt, behaviour.logs.unwrap_or(1), false, timeout(cx, work))
         }
         Work::Trigger { flow, index, evaluation, .. } => {
             let model = &cx.flows[flow as usize];
@@ -386,7 +389,8 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
             if work.is_realtime() {
                 attempt = Attempt { duration: ENDLESS, fails: false, warns: false };
             }
-            (attempt, behaviour.logs, fires, None)
+            let logs = behaviour.logs.unwrap_or_else(|| polled(cx.profile, attempt.fails));
+            (attempt, logs, fires, None)
         }
     };
     let disk_full = disk_full && needs_disk(cx, work);
@@ -437,7 +441,7 @@ fn needs_disk(cx: &Context, work: &Work) -> bool {
 
 fn describe(cx: &Context, job: &RunningWork) -> RunningJob {
     match job.order.work {
-        Work::Task { number, flow, task, attempt, .. } => {
+        Work::Task { number, flow, task, run, .. } => {
             let mut history = vec![("CREATED", job.order.created)];
             // Handed to a worker some 40 ms before it starts when a thread is free (recorded).
             let submitted = (job.order.created + Duration::milliseconds(30)).min(job.started);
@@ -452,7 +456,7 @@ fn describe(cx: &Context, job: &RunningWork) -> RunningJob {
                 flow: flow as usize,
                 job: Job::Task {
                     task: task as usize,
-                    task_run: cx.id("task run", flow, number, (task << 8) | attempt),
+                    task_run: cx.task_run_id(flow, number, run),
                     execution: cx.id("execution", flow, number, 0),
                     history,
                 },
