@@ -63,8 +63,8 @@ pub(super) struct Export {
     /// What the names of the indices begin with
     #[arg(long, default_value = Documents::PREFIX, value_parser = prefix)]
     prefix: String,
-    /// Write what makes the indices (INDEX.json, a body for `PUT /INDEX`) and the saved queries (query-NAME.json) into this
-    /// folder too
+    /// Write what makes the indices (INDEX.json, a body for `PUT /INDEX`) and the saved queries (query-NAME.json, and what each
+    /// tells in README.md) into this folder too
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
 }
@@ -74,7 +74,9 @@ pub(super) fn prefix(text: &str) -> Result<String, String> {
     let fits = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || "_-.".contains(sign);
     match text.chars().all(fits) && !text.starts_with(['_', '-', '.']) && text.len() <= 200 {
         true => Ok(text.to_owned()),
-        false => Err("write small letters, digits and `_`, `-` or `.`, the first of them a letter or a digit".to_owned()),
+        false => {
+            Err("write small letters, digits and `_`, `-` or `.`, the first of them a letter or a digit".to_owned())
+        }
     }
 }
 
@@ -206,7 +208,13 @@ fn write_files(folder: &Path, prefix: &str) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| cannot(folder, &error))?;
     let indices = INDICES.iter().map(|index| (format!("{prefix}{}.json", index.name()), index.body()));
     let queries = QUERIES.iter().map(|query| (format!("query-{}.json", query.name), query.body));
-    for (name, text) in indices.chain(queries) {
+    let told = QUERIES.iter().map(|query| {
+        let index = query.index.name();
+        format!("- query-{}.json, of {prefix}{index}: {}\n", query.name, query.tells)
+    });
+    let told = format!("Bodies of `PUT /INDEX` and of `POST /INDEX/_search`:\n\n{}", told.collect::<String>());
+    let files = indices.chain(queries).map(|(name, text)| (name, text.to_owned()));
+    for (name, text) in files.chain([("README.md".to_owned(), told)]) {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|error| cannot(&path, &error))?;
     }
@@ -236,6 +244,9 @@ impl Writing {
     }
 
     async fn write(&mut self, bulk: &Bulk) -> Result<(), String> {
+        if bulk.is_empty() {
+            return Ok(());
+        }
         let shown = &self.shown;
         let mut tell = |why: &str| complain(&format!("{shown}: {why}\n"));
         for (request, documents) in bulk.requests(REQUEST.0, REQUEST.1) {

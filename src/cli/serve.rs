@@ -146,21 +146,14 @@ impl Serve {
     /// The same; once all ports are open and people have been told of them, something begins beside it.
     pub(super) fn run_beside(self, begin: &mut dyn FnMut(&Addresses) -> Result<(), String>) -> Exit {
         let Some(plan) = self.plan() else { return Exit::Input };
-        let sending = match self.sending() {
-            Ok(sending) => sending,
+        let (sending, following) = match self.outside() {
+            Ok(outside) => outside,
             Err(why) => {
                 complain(&format!("error: {why}\n"));
                 return Exit::Input;
             }
         };
         let Ok(watch) = self.watch(&plan) else { return Exit::Input };
-        let following = match self.elasticsearch.following() {
-            Ok(following) => following,
-            Err(why) => {
-                complain(&format!("error: {why}\n"));
-                return Exit::Input;
-            }
-        };
         // Whoever waits for the file must not find that of an earlier run.
         if let Some(path) = self.ready_file.as_deref().filter(|path| path.is_file()) {
             let _ = std::fs::remove_file(path);
@@ -255,6 +248,11 @@ impl Serve {
             plan.settings.disable("stop");
         }
         Some(plan)
+    }
+
+    /// Where notifications are sent, if anywhere, and who gets documents.
+    fn outside(&self) -> Result<(Option<Sending>, Option<Following>), String> {
+        Ok((self.sending()?, self.elasticsearch.following()?))
     }
 
     /// Where notifications are sent, if anywhere.

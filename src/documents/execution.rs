@@ -134,7 +134,8 @@ fn without_empty(value: Json) -> Json {
         Json::String(text) if text.is_empty() => Json::Null,
         Json::Array(values) if values.is_empty() => Json::Null,
         Json::Object(fields) => {
-            let kept = fields.into_iter().map(|(key, value)| (key, without_empty(value))).filter(|(_, it)| !it.is_null());
+            let kept =
+                fields.into_iter().map(|(key, value)| (key, without_empty(value))).filter(|(_, it)| !it.is_null());
             let kept: Map<String, Json> = kept.collect();
             if kept.is_empty() { Json::Null } else { Json::Object(kept) }
         }

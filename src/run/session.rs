@@ -191,8 +191,9 @@ impl Session {
     }
 
     /// The same, keeping log entries: [`Simulation::entries`]. To be said at the beginning.
+    #[cfg(feature = "cli")]
     #[must_use]
-    pub fn with_entries(mut self) -> Session {
+    pub(crate) fn with_entries(mut self) -> Session {
         self.keeps.entries = true;
         self.keeps.begin(&mut self.simulation);
         self

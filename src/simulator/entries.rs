@@ -1,6 +1,8 @@
 //! Log entries: the lines of executions and triggers that Kestra stores, not those of its processes. All of them are counted,
 //! and go through a queue to an indexer; what they say is kept only where somebody reads them.
 
+#![cfg_attr(not(feature = "cli"), allow(dead_code, reason = "what they say only the command line writes somewhere"))]
+
 use super::cluster::Cluster;
 use super::context::Context;
 use super::lines::LineAbout;
@@ -150,24 +152,24 @@ const FAILURE: &str = "(what went wrong mock-kestra does not know)";
 
 impl Simulation {
     /// From now on log entries are kept, the last 100,000 that were written together.
-    pub fn keep_entries(&mut self) {
+    pub(crate) fn keep_entries(&mut self) {
         let mut entries = Log::new(limits::ENTRIES);
         entries.drop_oldest();
         self.cx.entries.get_or_insert(entries);
     }
 
     /// The entries that are kept; none before [`Simulation::keep_entries`].
-    pub fn entries(&self) -> Option<&Log<Entry>> {
+    pub(crate) fn entries(&self) -> Option<&Log<Entry>> {
         self.cx.entries.as_ref()
     }
 
     /// Whether an indexer has taken entries: they are in the repository, and not before.
-    pub fn is_indexed(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_indexed(&self, entry: &Entry) -> bool {
         entry.through <= self.cx.truth.log_lines_indexed
     }
 
     /// Entries one by one, as they are stored; secrets are stars.
-    pub fn seen_entries<'s>(&'s self, entry: &'s Entry) -> impl Iterator<Item = EntrySeen> + 's {
+    pub(crate) fn seen_entries<'s>(&'s self, entry: &'s Entry) -> impl Iterator<Item = EntrySeen> + 's {
         let lines = self.words(entry);
         (0..entry.lines as usize).map(move |index| {
             let (level, message) = lines.line(index, entry.lines as usize);
@@ -176,7 +178,7 @@ impl Simulation {
     }
 
     /// The id of a line of an entry: always the same for the same run.
-    pub fn entry_id(&self, entry: &Entry, line: usize) -> String {
+    pub(crate) fn entry_id(&self, entry: &Entry, line: usize) -> String {
         let number = entry.through - u64::from(entry.lines) + line as u64;
         self.cx.seed.numbered(name_key("log entry"), number).id()
     }
@@ -217,6 +219,7 @@ impl Simulation {
                 execution: execution(number),
                 task: model.and_then(|model| model.task(of as usize)).map(|task| task.id.clone()),
                 task_run: task_run(number, run),
+                attempt: Some(0),
                 thread: thread(LineKind::FlowStarted, 0),
                 ..none
             },
@@ -241,7 +244,8 @@ impl Simulation {
             let trigger = flow.and_then(|flow| flow.triggers.get(index as usize));
             let (Some(flow), Some(trigger)) = (flow, trigger) else { return String::new() };
             let tenant = if entry.profile.has(Quirk::TersePolls) { "" } else { "[tenant: main] " };
-            let place = format!("{tenant}[namespace: {}] [flow: {}] [trigger: {}]", flow.namespace, flow.id, trigger.id);
+            let place =
+                format!("{tenant}[namespace: {}] [flow: {}] [trigger: {}]", flow.namespace, flow.id, trigger.id);
             format!("{place} Type {} {what}", trigger.kind)
         };
         let (first, last, failed) = match &entry.about {

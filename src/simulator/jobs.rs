@@ -15,7 +15,7 @@ use crate::profile::LineKind;
 use crate::profile::{Quirk, Role};
 use crate::random::noise;
 use crate::scenario::RealAnswer;
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 /// How long a job takes that ends with its process: longer than anything here lasts.
 const ENDLESS: Duration = Duration::minutes(60 * 24 * 365 * 100);
@@ -32,6 +32,8 @@ pub(super) struct Thread {
     pub(super) ended: Message,
     /// The next one has begun.
     goes_on: bool,
+    /// The one that has ended.
+    task: u32,
 }
 
 impl Cluster {
@@ -175,14 +177,32 @@ impl Cluster {
     /// What a job of a WorkingDirectory came to has been looked at: unless the next one has begun, its thread is free. Its own
     /// end is counted then, and its beginning never is (source of 0.20, 1.3 and 2.0).
     pub(super) fn leave_thread(&mut self, cx: &mut Context) {
-        let Some(Thread { member, key: (flow, _), within, goes_on, .. }) = self.thread.take() else { return };
-        if !goes_on {
+        let Some(Thread { member, key: (flow, number), within, goes_on, task, .. }) = self.thread.take() else {
+            return;
+        };
+        let next = if within.again { next_again(cx, (flow, number), within, task) } else { None };
+        if let Some(order) = next {
+            cx.truth.attempts += 1;
+            self.start_job(cx, member, order);
+        } else if !goes_on {
             let subject = Subject::Task(flow, within.task);
             self.count(cx, member, Meter::WorkerEnded, subject);
             self.time(cx, member, Meter::WorkerDuration, subject, cx.now.since(within.created));
+            self.stays(cx, member, (flow, number), within);
         }
         self.fill_threads(cx, member);
         self.pace(cx, member);
+    }
+
+    /// A WorkingDirectory is over, and a cluster that does not delete its row believes that it runs here.
+    fn stays(&mut self, cx: &Context, member: usize, key: (u32, u64), within: Directory) {
+        let first = cx.flows.get(key.0 as usize).and_then(|flow| flow.tree.directory(within.task).first().copied());
+        if let (Some(first), true) = (first, cx.profile.has(Quirk::DirectoriesStay))
+            && let Some(process) = &mut self.members[member].process
+        {
+            let within = Directory { created: cx.now, again: true, ..within };
+            process.worker.leave_row(again(cx.now, key, within, (first, 0)));
+        }
     }
 
     fn task_ends(&mut self, cx: &mut Context, member: usize, job: &RunningWork) {
@@ -231,7 +251,8 @@ impl Cluster {
         let executor = job.order.within.and_then(|within| Some((within, self.pick(cx, Role::Executor, number)?)));
         match executor {
             Some((within, executor)) => {
-                self.thread = Some(Thread { member, key: (flow, number), within, executor, ended, goes_on: false });
+                self.thread =
+                    Some(Thread { member, key: (flow, number), within, executor, ended, goes_on: false, task });
             }
             None => self.send(cx, QueueKind::WorkerTaskResult, ended),
         }
@@ -360,6 +381,21 @@ pub(super) fn known(cx: &mut Context, mut orders: Vec<JobOrder>) -> Vec<JobOrder
         cx.truth.polls_ended += (before - orders.len()) as u64;
     }
     orders
+}
+
+/// A task of a WorkingDirectory whose execution has ended, by its place there: the task runs of the tasks were created behind
+/// that of the WorkingDirectory.
+fn again(now: Instant, (flow, number): (u32, u64), within: Directory, (task, place): (u32, u32)) -> JobOrder {
+    // Nothing is in this slot any more, and whatever may be there is another execution.
+    let work = Work::Task { slot: u32::MAX, number, flow, task, run: within.run + 1 + place, attempt: 1 };
+    JobOrder { work, created: now, resubmitted: true, within: Some(within) }
+}
+
+/// The task behind one of a WorkingDirectory that is done again.
+fn next_again(cx: &Context, key: (u32, u64), within: Directory, task: u32) -> Option<JobOrder> {
+    let tasks = cx.flows.get(key.0 as usize)?.tree.directory(within.task);
+    let place = 1 + tasks.iter().position(|it| *it == task)?;
+    Some(again(cx.now, key, within, (*tasks.get(place)?, place as u32)))
 }
 
 /// What a job will come to.

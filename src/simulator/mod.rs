@@ -65,7 +65,8 @@ mod worker;
 use std::sync::Arc;
 
 pub use changes::StateChange;
-pub use entries::{Entry, EntrySeen};
+#[cfg(feature = "cli")]
+pub(crate) use entries::EntrySeen;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
 pub use lines::Lines;
@@ -79,11 +80,12 @@ pub use origin::Origin;
 pub use outbox::{Delivery, Sent};
 pub use streams::{Store, Stream, StreamState};
 pub use truth::Truth;
-pub use view::{RunState, TaskRunSeen};
 pub use view::{
     Backlog, Command, CommandError, DatabaseView, ExecutionSeen, Job, Level, LimitReached, Port, RunningJob,
     Schedulable,
 };
+#[cfg(feature = "cli")]
+pub use view::{RunState, TaskRunSeen};
 #[cfg(feature = "internals")]
 pub use wording::Line;
 
@@ -350,7 +352,8 @@ impl Simulation {
 
     /// Executions that ended, or were changed after their end, since a turn, the first of which is 0; how many more did of
     /// which nothing is kept any more; and the next turn to ask with.
-    pub fn ended_since(&self, turn: u64) -> (Vec<ExecutionSeen>, u64, u64) {
+    #[cfg(feature = "cli")]
+    pub(crate) fn ended_since(&self, turn: u64) -> (Vec<ExecutionSeen>, u64, u64) {
         self.executor.ended_since(&self.cx, turn)
     }
 

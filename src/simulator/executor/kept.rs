@@ -217,11 +217,11 @@ impl Executor {
 
     /// Those that ended, or were changed after their end, since a turn; how many did that are not kept any more; and the turn
     /// from which on others follow.
+    #[cfg(feature = "cli")]
     pub(in super::super) fn ended_since(&self, cx: &Context, turn: u64) -> (Vec<ExecutionSeen>, u64, u64) {
         let new = self.kept.iter().filter(|kept| kept.turn > turn);
-        let seen = |it: &Arc<Kept>| {
-            seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, it.origin.as_deref()))
-        };
+        let seen =
+            |it: &Arc<Kept>| seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, it.origin.as_deref()));
         (new.map(seen).collect(), self.kept.gone.saturating_sub(turn), self.kept.turns)
     }
 

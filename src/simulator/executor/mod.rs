@@ -394,7 +394,12 @@ impl Executor {
     fn directory(&self, cx: &Context, slot: u32, run: u32) -> Option<Directory> {
         let Execution { flow, ref it, .. } = *self.executions.get(slot)?;
         let run = it.directory(&cx.flows.get(flow as usize)?.tree, run)?;
-        it.run(run).map(|&execution::TaskRun { node: task, created, .. }| Directory { run, task, created })
+        it.run(run).map(|&execution::TaskRun { node: task, created, .. }| Directory {
+            run,
+            task,
+            created,
+            again: false,
+        })
     }
 
     /// A worker says that it runs an attempt of a task run.
