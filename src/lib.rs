@@ -17,7 +17,7 @@
 //! text format, `management` the pure functions that answer requests. `monitor` is a Prometheus in virtual time: it sees
 //! scraped samples only, and evaluates rules with `promql`. `run` runs a plan to its end and gives a [`report`]; `lab` learns
 //! from many runs; `contract` holds what a live Kestra says against a profile, `record` makes a scenario of it; `history`
-//! carries what a Prometheus would have stored to another one; `server` puts it on sockets at the
+//! carries what a Prometheus would have stored to another one, `documents` what an Elasticsearch would; `server` puts it on sockets at the
 //! pace of a clock; `mock` is a server that belongs to a test in Rust; `files` has what ships, and reads what others wrote; `cli`
 //! is the command line. `document` reads YAML with positions and says what is wrong with it. `tests/layers.rs` holds who may use whom.
 //!
@@ -132,6 +132,10 @@ mod dashboard;
 pub mod document;
 #[cfg(not(feature = "internals"))]
 mod document;
+#[cfg(all(feature = "cli", feature = "internals"))]
+pub mod documents;
+#[cfg(all(feature = "cli", not(feature = "internals")))]
+mod documents;
 #[cfg(feature = "internals")]
 pub mod execution;
 #[cfg(not(feature = "internals"))]

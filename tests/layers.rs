@@ -51,6 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("history", &["monitor", "promql"]),
+    ("documents", &["flow", "scenario", "simulator", "time"]),
     (
         "contract",
         &[
@@ -108,6 +109,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "contract",
             "dashboard",
             "document",
+            "documents",
             "exposition",
             "pager",
             "scenario",

@@ -212,7 +212,7 @@ impl Sound {
 }
 
 /// Tells that something cannot be done.
-fn cannot(why: &str) -> Exit {
+pub(super) fn cannot(why: &str) -> Exit {
     told_enough();
     complain(&format!("error: {why}\n"));
     Exit::Cannot
@@ -380,7 +380,7 @@ impl Past {
     }
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or_else(|| "write NAME: VALUE".to_owned())?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }

@@ -10,7 +10,7 @@ use super::judge::failed_run;
 use super::rules::Rules;
 use super::told::Told;
 use super::watched::Watched;
-use super::{Exit, Format, Runs, calendar, complain, history, load, print};
+use super::{Exit, Format, Runs, calendar, complain, documents, history, load, print};
 use crate::document::{self, Source, Value};
 use crate::lab;
 use crate::random::Seed;
@@ -94,6 +94,9 @@ enum What {
     /// The past of the cluster by remote write, into Prometheus, Mimir, VictoriaMetrics and others
     #[command(after_long_help = history::MEANING)]
     RemoteWrite(history::Remote),
+    /// Executions and log entries as documents in the bulk format, for Elasticsearch, OpenSearch and what lies on them
+    #[command(after_long_help = documents::MEANING)]
+    Elasticsearch(documents::Export),
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +122,7 @@ impl Export {
             What::Openmetrics(export) => export.run(),
             What::Tsdb(export) => export.run(),
             What::RemoteWrite(export) => export.run(),
+            What::Elasticsearch(export) => export.run(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod check;
 mod contract;
 mod dashboard;
 mod demo;
+mod documents;
 mod explain;
 mod fuzz;
 mod github;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use clap::{Args, Parser};
 
+use super::documents::Following;
 use super::logs::Logs;
 use super::rules::Rules;
 use super::stop::Stop;
 use super::told::Told;
-use super::{Exit, complain, load, print};
+use super::{Exit, complain, documents, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::{Session, Watch};
@@ -106,6 +107,8 @@ pub(super) struct Serve {
     /// JSON lines; `-` writes JSON lines to standard output
     #[arg(long, value_name = "DIR")]
     pub(super) logs: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) elasticsearch: documents::Live,
     /// Tell each request to a member on standard error: time, member, method, path, status, and of a refused one the header
     /// it is about (`accept` of a 406); twice: all headers too
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -145,8 +148,8 @@ impl Serve {
     /// all of it shall.
     pub(super) fn run_beside(self, begin: &mut dyn FnMut(&Addresses, &Stop) -> Result<(), String>) -> Exit {
         let Some(plan) = self.plan() else { return Exit::Input };
-        let sending = match self.sending() {
-            Ok(sending) => sending,
+        let (sending, following) = match self.outside() {
+            Ok(outside) => outside,
             Err(why) => {
                 complain(&format!("error: {why}\n"));
                 return Exit::Input;
@@ -194,7 +197,8 @@ impl Serve {
             begin(addresses, stop)
         };
         let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
-        match logs.and_then(|logs| serve(session, options, clock, ready, logs)) {
+        let session = if following.is_some() { session.with_entries() } else { session };
+        match logs.and_then(|logs| serve(session, (options, clock), ready, (logs, following))) {
             Ok(()) => Exit::Ok,
             Err(why) => {
                 complain(&format!("error: {why}\n"));
@@ -250,6 +254,11 @@ impl Serve {
         Some(plan)
     }
 
+    /// Where notifications are sent, if anywhere, and who gets documents.
+    fn outside(&self) -> Result<(Option<Sending>, Option<Following>), String> {
+        Ok((self.sending()?, self.elasticsearch.following()?))
+    }
+
     /// Where notifications are sent, if anywhere.
     fn sending(&self) -> Result<Option<Sending>, String> {
         if self.no_send {
@@ -300,10 +309,9 @@ fn request_log(verbose: u8) -> Option<RequestLog> {
 /// Serves until SIGINT or SIGTERM, or until the model breaks.
 fn serve(
     session: Session,
-    options: Options,
-    clock: Clock,
+    (options, clock): (Options, Clock),
     ready: impl FnOnce(&Addresses, &Stop) -> Result<(), String>,
-    mut logs: Option<Logs>,
+    (mut logs, mut following): (Option<Logs>, Option<Following>),
 ) -> Result<(), String> {
     let told = |error: ServeError| error.to_string();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -317,9 +325,13 @@ fn serve(
             () = stop.wait() => Ok(false),
             () = running.ended() => Ok(true),
             why = written(&running, &mut logs) => Err(why),
+            why = followed(&running, &mut following) => Err(why),
         }?;
         // What came since the last look.
         write(&running, &mut logs).unwrap_or(Ok(()))?;
+        if let Some(following) = &mut following {
+            following.write(&running).await.unwrap_or(Ok(()))?;
+        }
         if !ended {
             running.stop();
         }
@@ -349,6 +361,19 @@ async fn written(running: &Running, logs: &mut Option<Logs>) -> String {
         }
     }
     std::future::pending().await
+}
+
+/// Writes what comes into a store, as long as it can; then why it cannot. It waits for ever when nobody wants it.
+async fn followed(running: &Running, following: &mut Option<Following>) -> String {
+    let why = match following {
+        Some(following) => following.follow(running).await,
+        None => None,
+    };
+    match why {
+        Some(why) => why,
+        // Whoever waits for the end tells it.
+        None => std::future::pending().await,
+    }
 }
 
 /// What a user needs to know: members, control port, seed, and what to paste into prometheus.yml.

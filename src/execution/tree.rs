@@ -181,6 +181,16 @@ impl Tree {
         matches!(self.node(node).map(|node| &node.does), Some(Does::Group(Held { how: How::Directory, .. })))
     }
 
+    /// The tasks that a task has done in one thread of one worker, in their order; none of any other task.
+    pub fn directory(&self, node: u32) -> &[u32] {
+        match self.node(node).map(|node| &node.does) {
+            Some(Does::Group(Held { how: How::Directory, lists, .. })) => {
+                lists.branches.first().map_or(&[], Vec::as_slice)
+            }
+            _ => &[],
+        }
+    }
+
     /// A task.
     pub fn node(&self, node: u32) -> Option<&Node> {
         self.nodes.get(node as usize)

@@ -36,6 +36,7 @@ pub(crate) const SHIPPED: &[Shipped] = shipped! {
         "autoscale" in "workers/autoscale.yaml",
         "disk-full" in "workers/disk-full.yaml",
         "worker-refused" in "workers/worker-refused.yaml",
+        "ended-runs-again" in "workers/ended-runs-again.yaml",
         "sla-crash" in "workers/sla-crash.yaml",
         "killed-runs-on" in "workers/killed-runs-on.yaml",
         "native-memory" in "workers/native-memory.yaml",

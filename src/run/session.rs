@@ -40,10 +40,7 @@ pub struct Session {
     pub(super) live: Option<Arc<Watch>>,
     judge: Judge,
     pub(super) scaling: Option<Scaling>,
-    /// Old happenings make room for new ones.
-    endless: bool,
-    /// The members' logs are kept.
-    lines: bool,
+    keeps: Keeps,
     checkpoints: Option<Checkpoints>,
     /// What it has lived, when somebody wants a picture of it.
     pub(super) lived: Option<Lived>,
@@ -79,6 +76,32 @@ pub enum Refused {
     },
 }
 
+/// What is kept of a simulation for those who look at it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keeps {
+    /// Old happenings make room for new ones.
+    endless: bool,
+    /// The members' logs.
+    lines: bool,
+    /// Log entries.
+    entries: bool,
+}
+
+impl Keeps {
+    /// A simulation that begins keeps that.
+    fn begin(self, simulation: &mut Simulation) {
+        if self.endless {
+            simulation.forget_old_happenings();
+        }
+        if self.lines {
+            simulation.keep_lines();
+        }
+        if self.entries {
+            simulation.keep_entries();
+        }
+    }
+}
+
 impl Session {
     /// A cluster at the beginning of its life; nothing has moved yet.
     pub fn new(plan: Arc<Plan>, seed: Seed, calendar: Calendar) -> Session {
@@ -88,8 +111,7 @@ impl Session {
             simulation,
             agenda: agenda(&plan),
             judge: Judge::new(&plan),
-            endless: false,
-            lines: false,
+            keeps: Keeps::default(),
             plan,
             seed,
             calendar,
@@ -155,28 +177,32 @@ impl Session {
     /// The same for as long as it may be: what happened long ago is forgotten, instead of an end when there is too much of it.
     #[must_use]
     pub fn endless(mut self) -> Session {
-        self.endless = true;
-        self.simulation.forget_old_happenings();
+        self.keeps.endless = true;
+        self.keeps.begin(&mut self.simulation);
         self
     }
 
     /// The same, keeping the lines of the members' logs: [`Simulation::lines`]. To be said at the beginning.
     #[must_use]
     pub fn with_lines(mut self) -> Session {
-        self.lines = true;
-        self.simulation.keep_lines();
+        self.keeps.lines = true;
+        self.keeps.begin(&mut self.simulation);
+        self
+    }
+
+    /// The same, keeping log entries: [`Simulation::entries`]. To be said at the beginning.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn with_entries(mut self) -> Session {
+        self.keeps.entries = true;
+        self.keeps.begin(&mut self.simulation);
         self
     }
 
     /// The cluster at its beginning.
     fn beginning(&self) -> Simulation {
         let mut simulation = Simulation::new(self.plan.clone(), self.seed, self.calendar);
-        if self.endless {
-            simulation.forget_old_happenings();
-        }
-        if self.lines {
-            simulation.keep_lines();
-        }
+        self.keeps.begin(&mut simulation);
         simulation
     }
 
@@ -196,8 +222,8 @@ impl Session {
     /// that follow the clock begin anew.
     pub fn restart(&mut self) {
         let anew = Session::new(self.plan.clone(), self.seed, self.calendar);
-        let anew = if self.endless { anew.endless() } else { anew };
-        let anew = if self.lines { anew.with_lines() } else { anew };
+        let mut anew = Session { keeps: self.keeps, ..anew };
+        anew.keeps.begin(&mut anew.simulation);
         let anew = match &self.live {
             Some(watch) => anew.watched(watch),
             None => anew,

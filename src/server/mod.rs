@@ -11,6 +11,8 @@ mod clock;
 mod connection;
 mod control;
 mod delivery;
+#[cfg(feature = "cli")]
+mod elasticsearch;
 mod inside;
 mod listener;
 mod log;
@@ -20,6 +22,8 @@ mod own_metrics;
 mod post;
 #[cfg(feature = "cli")]
 mod remote_write;
+#[cfg(feature = "cli")]
+mod sender;
 mod sending;
 mod world;
 
@@ -43,6 +47,8 @@ pub use alerts::Alertmanager;
 pub use clock::{Clock, Hand};
 #[cfg(any(feature = "cli", feature = "internals"))]
 pub use control::openapi;
+#[cfg(feature = "cli")]
+pub(crate) use elasticsearch::{Indexer, Store};
 pub(crate) use inside::{Denied, Inside, aside};
 pub use log::{Detail, RequestLog};
 #[cfg(feature = "cli")]

@@ -152,7 +152,7 @@ fn with_advice(why: String) -> String {
 }
 
 /// An address of HTTP, as a folder.
-fn address(text: &str) -> Result<Url, String> {
+pub(super) fn address(text: &str) -> Result<Url, String> {
     // The text may hold a password: it is not repeated.
     let advice = "write an address such as http://127.0.0.1:8081";
     let mut url = Url::parse(text).map_err(|error| format!("this is no address: {error}; {advice}"))?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value as Json};
 
-use crate::execution::Tree;
+use crate::execution::{self, Tree};
 use crate::flow::{self, Body, Flow, Span};
 use crate::random::{Stream, name_key};
 use crate::scenario::{Behaviour, DurationDistribution, Plan};
@@ -93,8 +93,8 @@ pub(super) struct TaskModel {
     duration: DurationDistribution,
     fails: f64,
     warns: f64,
-    /// Log lines an attempt writes.
-    pub(super) logs: u32,
+    /// Log lines an attempt writes, where that is said or known by its nature.
+    pub(super) logs: Option<u32>,
     /// Share of evaluations of a polling trigger that create an execution.
     pub(super) fires: f64,
     /// Messages a second that come to a realtime trigger.
@@ -195,6 +195,10 @@ fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
                 // Its condition says.
                 model.fails = 0.0;
             }
+            if matches!(flow::core(&task.kind), Some("Log" | "Echo")) {
+                // A line for each message.
+                model.logs = u32::try_from(execution::messages(&task.properties).len()).ok().filter(|lines| *lines > 0);
+            }
             match task.sleep {
                 Some(Span::Written(sleep)) => model.duration = DurationDistribution { median: sleep, p99: sleep },
                 Some(Span::Rendered(_)) => model.rendered = true,
@@ -208,7 +212,7 @@ fn tasks(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
 /// The model of each trigger of a flow.
 fn triggers(plan: &Plan, flow: &Flow) -> Vec<TaskModel> {
     let poll = DurationDistribution { median: Duration::milliseconds(80), p99: Duration::milliseconds(600) };
-    let base = TaskModel { duration: poll, fires: 0.1, messages: 0.1, logs: 1, ..by_type("") };
+    let base = TaskModel { duration: poll, fires: 0.1, messages: 0.1, ..by_type("") };
     flow.triggers.iter().map(|trigger| overlay(base, plan, flow, &trigger.id, &trigger.kind)).collect()
 }
 
@@ -226,7 +230,7 @@ fn by_type(kind: &str) -> TaskModel {
         _ => (DurationDistribution { median: Duration::seconds(2), p99: Duration::seconds(8) }, 0.0),
     };
     let faults = Disturbance::default();
-    TaskModel { duration, fails, warns: 0.0, logs: 1, fires: 0.0, messages: 0.0, rendered: false, faults }
+    TaskModel { duration, fails, warns: 0.0, logs: None, fires: 0.0, messages: 0.0, rendered: false, faults }
 }
 
 fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str) -> TaskModel {
@@ -236,7 +240,7 @@ fn overlay(mut model: TaskModel, plan: &Plan, flow: &Flow, id: &str, kind: &str)
             model.rendered &= duration.is_none();
             model.fails = fails.unwrap_or(model.fails);
             model.warns = warns.unwrap_or(model.warns);
-            model.logs = logs.unwrap_or(model.logs);
+            model.logs = logs.or(model.logs);
             model.fires = fires.unwrap_or(model.fires);
             model.messages = messages.unwrap_or(model.messages);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::behaviour::FlowModel;
 use super::changes::{Changes, StateChange};
 use super::database::Database;
+use super::entries::Entry;
 use super::event::{Event, EventQueue};
 use super::happening::{Happening, Journal, JournalEntry};
 use super::lines::Lines;
@@ -39,6 +40,8 @@ pub(super) struct Context {
     pub(super) journal: Journal,
     /// Lines of the members' logs, when somebody reads them.
     pub(super) lines: Option<Lines>,
+    /// Log entries, when somebody reads them.
+    pub(super) entries: Option<Log<Entry>>,
     pub(super) changes: Changes,
     pub(super) outbox: Outbox,
     /// What templates may ask for.
@@ -78,6 +81,7 @@ impl Context {
             truth: Truth::default(),
             journal: Journal::new(limits::JOURNAL),
             lines: None,
+            entries: None,
             changes: Changes::new(&plan),
             outbox: Outbox::new(),
             secrets: Arc::new(secrets(&plan)),
@@ -154,5 +158,10 @@ impl Context {
     pub(super) fn id(&self, what: &str, flow: u32, number: u64, part: u32) -> String {
         let key = name_key(what) ^ self.flow_key(flow);
         self.seed.numbered(key, number ^ (u64::from(part) << 40)).id()
+    }
+
+    /// The id of a task run: all its attempts have it (recorded: log entries of 0.20.7).
+    pub(super) fn task_run_id(&self, flow: u32, number: u64, run: u32) -> String {
+        self.id("task run", flow, number, run)
     }
 }

@@ -3,6 +3,7 @@
 use super::behaviour::{Attempt, Fate, TaskModel};
 use super::cluster::Cluster;
 use super::context::Context;
+use super::entries::{EntryAbout, polled};
 use super::event::Event;
 use super::lines::LineAbout;
 use super::meters::{Class, Meter, QueueName, Subject};
@@ -14,7 +15,7 @@ use crate::profile::LineKind;
 use crate::profile::{Quirk, Role};
 use crate::random::noise;
 use crate::scenario::RealAnswer;
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 /// How long a job takes that ends with its process: longer than anything here lasts.
 const ENDLESS: Duration = Duration::minutes(60 * 24 * 365 * 100);
@@ -31,6 +32,8 @@ pub(super) struct Thread {
     pub(super) ended: Message,
     /// The next one has begun.
     goes_on: bool,
+    /// The one that has ended.
+    task: u32,
 }
 
 impl Cluster {
@@ -78,7 +81,6 @@ impl Cluster {
                 self.time(cx, member, Meter::WorkerQueued, subject, now.since(order.created));
                 self.count(cx, member, Meter::WorkerRunning, subject);
                 self.produce(cx, member, Class::WorkerTaskResult, 1);
-                self.write_logs(cx, member, 1);
                 let about = LineAbout::TaskRun { flow, task, number, run, attempt, end: None };
                 self.log(cx, member, LineKind::TaskStarted, about);
                 self.send(cx, QueueKind::WorkerTaskResult, Message::TaskStarted { slot, flow, number, run, attempt });
@@ -87,10 +89,10 @@ impl Cluster {
                 let subject = Subject::Trigger(flow, index);
                 self.count(cx, member, Meter::TriggerStarted, subject);
                 self.count(cx, member, Meter::TriggerRunning, subject);
+                self.write_logs(cx, member, (flow, 1), |_| EntryAbout::TriggerStarted { index });
                 if realtime.is_some() {
                     self.produce(cx, member, Class::Trigger, 1);
                     self.index(cx, member, Class::Trigger, 1);
-                    self.write_logs(cx, member, 1);
                     self.awaits_message(cx, member, trigger);
                 }
             }
@@ -175,14 +177,32 @@ impl Cluster {
     /// What a job of a WorkingDirectory came to has been looked at: unless the next one has begun, its thread is free. Its own
     /// end is counted then, and its beginning never is (source of 0.20, 1.3 and 2.0).
     pub(super) fn leave_thread(&mut self, cx: &mut Context) {
-        let Some(Thread { member, key: (flow, _), within, goes_on, .. }) = self.thread.take() else { return };
-        if !goes_on {
+        let Some(Thread { member, key: (flow, number), within, goes_on, task, .. }) = self.thread.take() else {
+            return;
+        };
+        let next = if within.again { next_again(cx, (flow, number), within, task) } else { None };
+        if let Some(order) = next {
+            cx.truth.attempts += 1;
+            self.start_job(cx, member, order);
+        } else if !goes_on {
             let subject = Subject::Task(flow, within.task);
             self.count(cx, member, Meter::WorkerEnded, subject);
             self.time(cx, member, Meter::WorkerDuration, subject, cx.now.since(within.created));
+            self.stays(cx, member, (flow, number), within);
         }
         self.fill_threads(cx, member);
         self.pace(cx, member);
+    }
+
+    /// A WorkingDirectory is over, and a cluster that does not delete its row believes that it runs here.
+    fn stays(&mut self, cx: &Context, member: usize, key: (u32, u64), within: Directory) {
+        let first = cx.flows.get(key.0 as usize).and_then(|flow| flow.tree.directory(within.task).first().copied());
+        if let (Some(first), true) = (first, cx.profile.has(Quirk::DirectoriesStay))
+            && let Some(process) = &mut self.members[member].process
+        {
+            let within = Directory { created: cx.now, again: true, ..within };
+            process.worker.leave_row(again(cx.now, key, within, (first, 0)));
+        }
     }
 
     fn task_ends(&mut self, cx: &mut Context, member: usize, job: &RunningWork) {
@@ -207,10 +227,10 @@ impl Cluster {
         if fate != Fate::Lost {
             self.produce(cx, member, Class::WorkerTaskResult, 1);
         }
-        self.write_logs(cx, member, 1 + job.outcome.logs);
         let mut state = job.outcome.state;
         let end = Some((state, cx.now.since(job.started)));
         let about = LineAbout::TaskRun { flow, task, number, run, attempt, end };
+        self.write_own_logs(cx, member, job.outcome.logs, &about);
         self.log_own(cx, member, &about);
         self.log(cx, member, LineKind::TaskEnded, about);
         match fate {
@@ -231,7 +251,8 @@ impl Cluster {
         let executor = job.order.within.and_then(|within| Some((within, self.pick(cx, Role::Executor, number)?)));
         match executor {
             Some((within, executor)) => {
-                self.thread = Some(Thread { member, key: (flow, number), within, executor, ended, goes_on: false });
+                self.thread =
+                    Some(Thread { member, key: (flow, number), within, executor, ended, goes_on: false, task });
             }
             None => self.send(cx, QueueKind::WorkerTaskResult, ended),
         }
@@ -252,7 +273,9 @@ impl Cluster {
         self.produce(cx, member, Class::WorkerTriggerResult, 1);
         self.produce(cx, member, Class::Trigger, 1);
         self.index(cx, member, Class::Trigger, 1);
-        self.write_logs(cx, member, job.outcome.logs);
+        let (took, failed) = (cx.now.since(job.started), job.outcome.state == State::Failed);
+        let about = EntryAbout::TriggerEnded { index, took, failed };
+        self.write_logs(cx, member, (flow, 1 + job.outcome.logs), |_| about);
         let fires = job.outcome.fires;
         self.send(cx, QueueKind::WorkerTriggerResult, Message::TriggerEvaluated { trigger, fires });
     }
@@ -305,7 +328,8 @@ impl Cluster {
             self.count(cx, member, Meter::TriggerEnded, subject);
             self.count_many(cx, member, Meter::TriggerRunning, subject, -1.0);
             self.time(cx, member, Meter::TriggerDuration, subject, cx.now.since(job.started));
-            self.write_logs(cx, member, 1);
+            let about = EntryAbout::TriggerEnded { index, took: cx.now.since(job.started), failed: false };
+            self.write_logs(cx, member, (flow, 1), |_| about);
         }
         let orders: Vec<JobOrder> = stopped.into_iter().map(|job| job.order).collect();
         if cx.profile.has(Quirk::LeavesRealtime) {
@@ -359,6 +383,21 @@ pub(super) fn known(cx: &mut Context, mut orders: Vec<JobOrder>) -> Vec<JobOrder
     orders
 }
 
+/// A task of a WorkingDirectory whose execution has ended, by its place there: the task runs of the tasks were created behind
+/// that of the WorkingDirectory.
+fn again(now: Instant, (flow, number): (u32, u64), within: Directory, (task, place): (u32, u32)) -> JobOrder {
+    // Nothing is in this slot any more, and whatever may be there is another execution.
+    let work = Work::Task { slot: u32::MAX, number, flow, task, run: within.run + 1 + place, attempt: 1 };
+    JobOrder { work, created: now, resubmitted: true, within: Some(within) }
+}
+
+/// The task behind one of a WorkingDirectory that is done again.
+fn next_again(cx: &Context, key: (u32, u64), within: Directory, task: u32) -> Option<JobOrder> {
+    let tasks = cx.flows.get(key.0 as usize)?.tree.directory(within.task);
+    let place = 1 + tasks.iter().position(|it| *it == task)?;
+    Some(again(cx.now, key, within, (*tasks.get(place)?, place as u32)))
+}
+
 /// What a job will come to.
 fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
     let (attempt, logs, fires, timeout) = match *work {
@@ -374,7 +413,7 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
             if (limited || behaviour.is_rendered()) && spans().failed {
                 attempt.duration = Duration::ZERO;
             }
-            (attempt, behaviour.logs, false, timeout(cx, work))
+            (attempt, behaviour.logs.unwrap_or(1), false, timeout(cx, work))
         }
         Work::Trigger { flow, index, evaluation, .. } => {
             let model = &cx.flows[flow as usize];
@@ -386,7 +425,8 @@ fn outcome(cx: &Context, work: &Work, disk_full: bool) -> Outcome {
             if work.is_realtime() {
                 attempt = Attempt { duration: ENDLESS, fails: false, warns: false };
             }
-            (attempt, behaviour.logs, fires, None)
+            let logs = behaviour.logs.unwrap_or_else(|| polled(cx.profile, attempt.fails));
+            (attempt, logs, fires, None)
         }
     };
     let disk_full = disk_full && needs_disk(cx, work);
@@ -437,7 +477,7 @@ fn needs_disk(cx: &Context, work: &Work) -> bool {
 
 fn describe(cx: &Context, job: &RunningWork) -> RunningJob {
     match job.order.work {
-        Work::Task { number, flow, task, attempt, .. } => {
+        Work::Task { number, flow, task, run, .. } => {
             let mut history = vec![("CREATED", job.order.created)];
             // Handed to a worker some 40 ms before it starts when a thread is free (recorded).
             let submitted = (job.order.created + Duration::milliseconds(30)).min(job.started);
@@ -452,7 +492,7 @@ fn describe(cx: &Context, job: &RunningWork) -> RunningJob {
                 flow: flow as usize,
                 job: Job::Task {
                     task: task as usize,
-                    task_run: cx.id("task run", flow, number, (task << 8) | attempt),
+                    task_run: cx.task_run_id(flow, number, run),
                     execution: cx.id("execution", flow, number, 0),
                     history,
                 },

@@ -222,11 +222,17 @@ impl Simulation {
         let Some((mut process, pause)) = it.end(now) else { return };
         let new_life = it.life();
         self.cx.truth.exits += 1;
-        let orphans = known(&mut self.cx, process.worker.take_all());
+        let mut orphans = known(&mut self.cx, process.worker.take_all());
         if process.came_up() {
             self.cluster.unregister_worker(&self.cx, member);
             self.controller_changed();
             let said_so = process.shutdown().is_some();
+            if !said_so {
+                // Attempts that nobody has asked for.
+                let rows = orphans.len();
+                orphans.extend(process.worker.take_rows());
+                self.cx.truth.attempts += (orphans.len() - rows) as u64;
+            }
             self.liveness.ended(&mut self.cx, &self.cluster, (member, life), orphans, said_so);
         }
         self.frees_connections(process.kept_connections.at(now));

@@ -22,6 +22,10 @@ pub const REASONS: usize = 1_000_000;
 pub const SENT: usize = 100_000;
 /// Active faults.
 pub const FAULTS: usize = 10_000;
+/// Log entries that were written together and are kept; older ones are dropped.
+pub const ENTRIES: usize = 100_000;
+/// Task runs of a WorkingDirectory that are over and that the cluster believes to run in a worker; the oldest are forgotten.
+pub const ROWS: usize = 10_000;
 /// Loggers that somebody set or asked for, in one process.
 pub const LOGGERS: usize = 10_000;
 /// Executions that have ended and are kept.

@@ -45,8 +45,8 @@ pub(super) enum LineAbout {
     Execution { flow: u32, number: u64, end: Option<(State, Duration)> },
     /// A task run, by its number and attempt, in a thread; how it ended.
     TaskRun { flow: u32, task: u32, number: u64, run: u32, attempt: u32, end: Option<(State, Duration)> },
-    /// What a task run says itself.
-    Own { flow: u32, task: u32, number: u64, run: u32, attempt: u32, words: Arc<str> },
+    /// What a task run says itself, in whatever attempt.
+    Own { flow: u32, task: u32, number: u64, run: u32, words: Arc<str> },
     /// Another process, silent for so long.
     Process { member: usize, life: u32, silence: Duration },
     /// A trigger, and the instant that it is about; the execution that it starts.
@@ -198,7 +198,7 @@ impl Cluster {
 
     /// What a task run has said itself by its end. No meter sees it (recorded), so nobody needs it who does not read.
     pub(super) fn log_own(&mut self, cx: &mut Context, member: usize, about: &LineAbout) {
-        let &LineAbout::TaskRun { flow, task, number, run, attempt, end } = about else { return };
+        let &LineAbout::TaskRun { flow, task, number, run, end, .. } = about else { return };
         if cx.lines.is_none() {
             return;
         }
@@ -208,7 +208,7 @@ impl Cluster {
         let least = constant(of, "logLevel").and_then(LineLevel::named).unwrap_or(LineLevel::Trace);
         for (level, words) in cx.outbox.said((flow, number), run, of, failed) {
             if level >= least {
-                let about = LineAbout::Own { flow, task, number, run, attempt, words: words.into() };
+                let about = LineAbout::Own { flow, task, number, run, words: words.into() };
                 self.write(cx, member, (LineKind::Own, level, false), about);
             }
         }

@@ -187,6 +187,9 @@ impl Liveness {
             && let Some(process) = &mut cluster.members[member].process
         {
             orphans.extend(known(cx, process.worker.take_all()));
+            let asked = orphans.len();
+            orphans.extend(process.worker.take_rows());
+            cx.truth.attempts += (orphans.len() - asked) as u64;
         }
         let mut jobs = 0;
         if cluster.members[member].role().runs(Role::Worker) && !orphans.is_empty() {

@@ -4,7 +4,6 @@
 use super::cluster::Cluster;
 use super::context::Context;
 use super::meters::{Class, Meter, QueueName, Subject};
-use super::queue::{Message, QueueKind};
 use crate::profile::{Quirk, Role};
 use crate::time::Duration;
 
@@ -127,14 +126,5 @@ impl Cluster {
         self.count_many(cx, member, Meter::IndexerOut, subject, f64::from(rows));
         self.count(cx, member, Meter::IndexerRequest, subject);
         self.time(cx, member, Meter::IndexerDuration, subject, time);
-    }
-
-    /// A member's process writes log lines of an execution.
-    pub(super) fn write_logs(&mut self, cx: &mut Context, member: usize, lines: u32) {
-        if lines > 0 {
-            cx.truth.log_lines += u64::from(lines);
-            self.produce(cx, member, Class::LogEntry, lines);
-            self.send(cx, QueueKind::LogEntry, Message::Logs(lines));
-        }
     }
 }

@@ -17,6 +17,7 @@ mod commands;
 mod context;
 mod controller;
 mod database;
+mod entries;
 mod event;
 mod executor;
 mod faults;
@@ -64,6 +65,8 @@ mod worker;
 use std::sync::Arc;
 
 pub use changes::StateChange;
+#[cfg(feature = "cli")]
+pub(crate) use entries::EntrySeen;
 pub use faults::ActiveFault;
 pub use happening::{Happening, Journal, JournalEntry};
 pub use lines::Lines;
@@ -81,6 +84,8 @@ pub use view::{
     Backlog, Command, CommandError, DatabaseView, ExecutionSeen, Job, Level, LimitReached, Port, RunningJob,
     Schedulable,
 };
+#[cfg(feature = "cli")]
+pub use view::{RunState, TaskRunSeen};
 #[cfg(feature = "internals")]
 pub use wording::Line;
 
@@ -343,6 +348,13 @@ impl Simulation {
     /// they are kept; the oldest first.
     pub fn executions(&self) -> Vec<ExecutionSeen> {
         self.executor.seen_executions(&self.cx)
+    }
+
+    /// Executions that ended, or were changed after their end, since a turn, the first of which is 0; how many more did of
+    /// which nothing is kept any more; and the next turn to ask with.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ended_since(&self, turn: u64) -> (Vec<ExecutionSeen>, u64, u64) {
+        self.executor.ended_since(&self.cx, turn)
     }
 
     /// The one of them that has an id.

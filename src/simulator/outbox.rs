@@ -13,7 +13,7 @@ use super::lines::constant;
 use super::log::Log;
 use super::worker::{Outcome, Work};
 use crate::execution::{self, Done};
-use crate::flow::{self, State, Task};
+use crate::flow::{self, Span, State, Task};
 use crate::notify::{Message, Request};
 use crate::profile::LineLevel;
 use crate::scenario::{Answer, Answering, RealAnswer};
@@ -286,6 +286,9 @@ impl Outbox {
             };
             // A level that only a template knows is not worked out.
             said.extend(level.into_iter().flat_map(|level| messages.iter().map(move |it| (level, it.clone()))));
+        }
+        if let Some(Span::Written(sleep)) = task.sleep {
+            said.push((LineLevel::Info, format!("Waiting for {}", sleep.iso())));
         }
         let errors = done
             .into_iter()

@@ -168,7 +168,8 @@ fn create(
     let about = LineAbout::Trigger { flow, index, since: due, number: Some(number) };
     cluster.log(cx, scheduler, LineKind::TriggerEvaluated, about.clone());
     cluster.log(cx, scheduler, LineKind::Scheduled, about);
-    executor.create(cx, cluster, scheduler, (flow, number), (waits, 0));
+    let slot = executor.create(cx, cluster, scheduler, (flow, number), (waits, 0));
+    executor.is_triggered(slot, index);
     cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
 }
 
@@ -558,7 +559,8 @@ impl Scheduler {
         let Some(state) = self.triggers.get(trigger as usize).filter(|it| !it.off) else { return };
         let place = state.place;
         let number = numbered(cx, executor, place, None);
-        executor.create(cx, cluster, scheduler, (place.0, number), (None, 0));
+        let slot = executor.create(cx, cluster, scheduler, (place.0, number), (None, 0));
+        executor.is_triggered(slot, place.1);
         cluster.members[scheduler].work(0.6e6, 0.005, cx.now);
     }
 

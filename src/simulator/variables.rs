@@ -30,7 +30,7 @@ pub(super) fn of_run(
             context.insert("inputs".into(), inputs.into());
         }
         if let Some(run) = run {
-            let id = |run: u32| task_run_id(cx, of, run);
+            let id = |run: u32| cx.task_run_id(of.flow, of.number, run);
             let date = |at| instant(cx.calendar.date(at));
             let naming = Naming { id: &id, date: &date };
             context.extend(of.it.variables((&model.tree, dialect), run, &naming));
@@ -47,12 +47,6 @@ pub(super) fn of_run(
         context.insert("vars".into(), vars.clone().into());
     }
     context
-}
-
-/// The id of a task run: another one for each attempt.
-fn task_run_id(cx: &Context, of: &Heard<'_>, run: u32) -> String {
-    let attempt = of.it.run(run).map_or(1, |run| run.attempt);
-    cx.id("task run", of.flow, of.number, (run << 8) | attempt)
 }
 
 /// What the templates of an execution ask of the world.

@@ -221,6 +221,10 @@ pub struct ExecutionSeen {
     pub inputs: Map<String, Json>,
     /// Its task runs, in the order in which they were created.
     pub task_runs: Vec<TaskRunSeen>,
+    /// The trigger that started it, an index of its flow; none where that is not kept.
+    pub trigger: Option<usize>,
+    /// The variables of the trigger that started it, or of the Subflow.
+    pub variables: Option<Map<String, Json>>,
     /// The id of the execution that it repeats.
     pub original: Option<String>,
     /// The id of the execution that started it, by a Subflow or by a Flow trigger that heard of it.
@@ -232,12 +236,29 @@ pub struct ExecutionSeen {
 pub struct TaskRunSeen {
     /// Id of the task.
     pub task: String,
+    /// Its id, 22 characters.
+    pub id: String,
+    /// The id of the task run that holds it.
+    pub parent: Option<String>,
+    /// The states it came into, the oldest first; empty where that is not kept.
+    pub history: Vec<RunState>,
     /// The value that it is for, of a task that runs for several.
     pub value: Option<String>,
     /// What it is.
     pub state: State,
     /// Its attempts, the one that runs included.
     pub attempts: u32,
+}
+
+/// A state that a task run came into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunState {
+    /// When an executor learnt of it.
+    pub at: Instant,
+    /// Which.
+    pub state: State,
+    /// In which attempt, from 1 on.
+    pub attempt: u32,
 }
 
 /// A trigger, as `/scheduler` lists it.

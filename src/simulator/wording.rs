@@ -166,12 +166,12 @@ impl Words<'_> {
             LineAbout::Itself => self.of_process(name, (self.event.member, self.event.life), Duration::milliseconds(2)),
             &LineAbout::Process { member, life, silence } => self.of_process(name, (member, life), silence),
             &LineAbout::Execution { flow, number, end } => self.of_execution(name, (flow, number), end),
-            &LineAbout::TaskRun { flow, task, number, run, attempt, end } => {
-                self.of_task_run(name, (flow, number), (task, run, attempt), end)
+            &LineAbout::TaskRun { flow, task, number, run, end, .. } => {
+                self.of_task_run(name, (flow, number), (task, run), end)
             }
             LineAbout::Own { words, .. } if name == "message" => Some(words.to_string()),
-            &LineAbout::Own { flow, task, number, run, attempt, .. } => {
-                self.of_task_run(name, (flow, number), (task, run, attempt), None)
+            &LineAbout::Own { flow, task, number, run, .. } => {
+                self.of_task_run(name, (flow, number), (task, run), None)
             }
             &LineAbout::Trigger { flow, index, since, number } => self.of_trigger(name, (flow, index), since, number),
             LineAbout::Due(due) => match name {
@@ -210,14 +210,14 @@ impl Words<'_> {
         &self,
         name: &str,
         execution: (u32, u64),
-        (task, run, attempt): (u32, u32, u32),
+        (task, run): (u32, u32),
         end: Option<(State, Duration)>,
     ) -> Option<String> {
         let (flow, number) = execution;
         match name {
             "task" => self.task(flow, task).map(|task| task.id.clone()),
             "type" => self.task(flow, task).map(|it| it.kind.rsplit('.').next().unwrap_or(&it.kind).to_owned()),
-            "taskrun" => Some(self.cx.id("task run", flow, number, (run << 8) | attempt)),
+            "taskrun" => Some(self.cx.task_run_id(flow, number, run)),
             "slot" => Some((number % self.plan(self.event.member)?.threads.max(1) as u64).to_string()),
             _ => self.of_execution(name, execution, end),
         }
@@ -344,7 +344,7 @@ fn zoned(date: Timestamp) -> String {
 }
 
 /// `00:00:20.104`.
-fn clock(took: Duration) -> String {
+pub(super) fn clock(took: Duration) -> String {
     let ms = took.as_milliseconds();
     let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
     format!("{hours:02}:{minutes:02}:{seconds:02}.{:03}", ms % 1000)

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::limits;
 use crate::flow::State;
 use crate::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub(super) struct Directory {
     pub(super) task: u32,
     /// When it was created.
     pub(super) created: Instant,
+    /// Its execution has ended, and a worker does it again: it goes from task to task by itself.
+    pub(super) again: bool,
 }
 
 /// The work of a job.
@@ -117,6 +120,8 @@ pub(super) struct Worker {
     pool: usize,
     completed: u64,
     busy: Duration,
+    /// What the cluster believes to run here, and is over: the first task of each.
+    rows: VecDeque<JobOrder>,
 }
 
 impl Worker {
@@ -129,7 +134,21 @@ impl Worker {
             pool: 0,
             completed: 0,
             busy: Duration::ZERO,
+            rows: VecDeque::new(),
         }
+    }
+
+    /// Something is over, and the cluster goes on to believe that it runs here.
+    pub(super) fn leave_row(&mut self, first: JobOrder) {
+        if self.rows.len() >= limits::ROWS {
+            self.rows.pop_front();
+        }
+        self.rows.push_back(first);
+    }
+
+    /// Takes what the cluster believes to run here, and is over.
+    pub(super) fn take_rows(&mut self) -> impl Iterator<Item = JobOrder> + use<> {
+        std::mem::take(&mut self.rows).into_iter()
     }
 
     /// The job that has just ended is one part of what its thread does: the next one begins.
@@ -265,7 +284,7 @@ impl Worker {
 
     /// Bytes of its jobs.
     pub(super) fn bytes(&self) -> usize {
-        self.running.len() * size_of::<RunningWork>() + self.pending.len() * size_of::<JobOrder>()
+        self.running.len() * size_of::<RunningWork>() + (self.pending.len() + self.rows.len()) * size_of::<JobOrder>()
     }
 
     /// Jobs that run, oldest first.

@@ -9,6 +9,7 @@ pub mod executions;
 pub mod expressions;
 pub mod pager;
 pub mod peers;
+pub mod searches;
 pub mod server;
 pub mod table;
 pub mod tls;

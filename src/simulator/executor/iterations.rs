@@ -10,6 +10,7 @@ use super::super::context::Context;
 use super::super::heard::labels;
 use super::super::origin::{By, Origin, Starter};
 use super::asked::Asked;
+use super::kept::History;
 use super::{Coming, Execution, Executor, Parent};
 use crate::execution::{self, Broken, Does};
 use crate::flow::{How, Loop, State};
@@ -46,9 +47,9 @@ impl Executor {
         };
         let Some(new) = it.iteration((run, index), state, created, outputs) else { return };
         let history = match (self.kept.keeps(), state) {
-            (true, State::Created) => vec![(created, State::Created)],
-            (true, _) => history.clone(),
-            (false, _) => Vec::new(),
+            (true, State::Created) => History::beginning(created, State::Created),
+            (true, _) => history.of_itself(),
+            (false, _) => History::default(),
         };
         let id = cx.id("execution", flow, number, 0);
         let own = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| &flow.labels);

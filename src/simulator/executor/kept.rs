@@ -9,7 +9,7 @@ use super::super::context::Context;
 use super::super::heard::labels;
 use super::super::limits;
 use super::super::origin::{Origin, Starter};
-use super::super::view::{ExecutionSeen, TaskRunSeen};
+use super::super::view::{ExecutionSeen, RunState, TaskRunSeen};
 use super::Executor;
 use crate::execution;
 use crate::flow::State;
@@ -22,6 +22,10 @@ pub(super) struct Keeping {
     keeps: bool,
     /// The oldest first.
     ended: VecDeque<Arc<Kept>>,
+    /// How many ever ended, or were changed after their end.
+    turns: u64,
+    /// The turn of the last that made room for others.
+    gone: u64,
 }
 
 /// An execution that has ended.
@@ -30,16 +34,63 @@ pub(super) struct Kept {
     pub(super) flow: u32,
     pub(super) number: u64,
     pub(super) created: Instant,
-    pub(super) history: Vec<(Instant, State)>,
+    pub(super) history: History,
     pub(super) it: execution::Execution,
     pub(super) origin: Option<Arc<Origin>>,
+    /// The how manieth that ended, or was changed after its end.
+    turn: u64,
+}
+
+/// The states that an execution came into, and those of its task runs, where that is kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    /// Of itself, the oldest first.
+    pub(super) states: Vec<(Instant, State)>,
+    /// Of each task run.
+    runs: Vec<Vec<RunState>>,
+    /// The trigger that started it: its place in the flow.
+    trigger: Option<u32>,
+}
+
+impl History {
+    /// Of one that begins in a state.
+    pub(super) fn beginning(at: Instant, state: State) -> History {
+        History { states: vec![(at, state)], ..History::default() }
+    }
+
+    /// The same without what became of its task runs.
+    pub(super) fn of_itself(&self) -> History {
+        History { states: self.states.clone(), ..History::default() }
+    }
+
+    /// It goes on in a state. What its task runs came into stays, as far as there are so many.
+    pub(super) fn going_on(mut self, at: Instant, state: State, it: &execution::Execution) -> History {
+        self.states.push((at, state));
+        self.runs.truncate(it.runs.len());
+        self
+    }
+
+    /// Keeps what has changed of task runs.
+    pub(super) fn look(&mut self, now: Instant, it: &execution::Execution) {
+        self.runs.resize_with(it.runs.len().max(self.runs.len()), Vec::new);
+        for (states, run) in self.runs.iter_mut().zip(&it.runs) {
+            let (state, attempt) = (run.shown(), run.attempt);
+            if states.last().is_some_and(|last| (last.state, last.attempt) == (state, attempt)) {
+                continue;
+            }
+            if states.is_empty() && state != State::Created {
+                states.push(RunState { at: run.created.min(now), state: State::Created, attempt });
+            }
+            states.push(RunState { at: now, state, attempt });
+        }
+    }
 }
 
 impl Keeping {
     /// Somebody asks for executions in the commands of the plan, or nobody does.
     pub(super) fn new(plan: &Plan) -> Keeping {
         let asks = plan.commands.iter().any(|command| matches!(command.order, Order::Ask { .. }));
-        Keeping { keeps: asks, ended: VecDeque::new() }
+        Keeping { keeps: asks, ended: VecDeque::new(), turns: 0, gone: 0 }
     }
 
     pub(super) fn keeps(&self) -> bool {
@@ -47,8 +98,8 @@ impl Keeping {
     }
 
     /// The states of an execution that is created now.
-    pub(super) fn beginning(&self, now: Instant) -> Vec<(Instant, State)> {
-        if self.keeps { vec![(now, State::Created)] } else { Vec::new() }
+    pub(super) fn beginning(&self, now: Instant) -> History {
+        if self.keeps { History::beginning(now, State::Created) } else { History::default() }
     }
 
     /// Those that are kept, the oldest first.
@@ -64,7 +115,10 @@ impl Keeping {
     /// One of them, to be changed.
     pub(super) fn get_mut(&mut self, (flow, number): (u32, u64)) -> Option<&mut Kept> {
         let found = self.ended.iter_mut().rev().find(|kept| (kept.flow, kept.number) == (flow, number));
-        found.map(Arc::make_mut)
+        let found = found.map(Arc::make_mut)?;
+        self.turns += 1;
+        found.turn = self.turns;
+        Some(found)
     }
 
     /// Takes one of them out.
@@ -79,9 +133,11 @@ impl Keeping {
         self.ended.iter().rev().find(by)
     }
 
-    fn keep(&mut self, kept: Kept) {
+    fn keep(&mut self, mut kept: Kept) {
+        self.turns += 1;
+        kept.turn = self.turns;
         if self.ended.len() >= limits::ENDED {
-            self.ended.pop_front();
+            self.gone = self.ended.pop_front().map_or(self.gone, |kept| kept.turn);
         }
         self.ended.push_back(Arc::new(kept));
     }
@@ -98,6 +154,13 @@ impl Executor {
         self.kept.keeps = true;
     }
 
+    /// A trigger has started an execution: it is kept where executions are.
+    pub(in super::super) fn is_triggered(&mut self, slot: u32, trigger: u32) {
+        if let Some(execution) = self.executions.get_mut(slot).filter(|_| self.kept.keeps) {
+            execution.history.trigger = Some(trigger);
+        }
+    }
+
     /// Nothing will happen any more to an execution that has ended.
     pub(super) fn remove(&mut self, cx: &mut Context, slot: u32) {
         let Some((execution, origin)) = self.forget(cx, slot) else { return };
@@ -105,7 +168,7 @@ impl Executor {
         self.ended -= 1;
         if self.kept.keeps {
             let super::Execution { flow, number, created, history, it, .. } = execution;
-            self.kept.keep(Kept { flow, number, created, history, it, origin });
+            self.kept.keep(Kept { flow, number, created, history, it, origin, turn: 0 });
         }
     }
 
@@ -152,6 +215,16 @@ impl Executor {
         all
     }
 
+    /// Those that ended, or were changed after their end, since a turn; how many did that are not kept any more; and the turn
+    /// from which on others follow.
+    #[cfg(feature = "cli")]
+    pub(in super::super) fn ended_since(&self, cx: &Context, turn: u64) -> (Vec<ExecutionSeen>, u64, u64) {
+        let new = self.kept.iter().filter(|kept| kept.turn > turn);
+        let seen =
+            |it: &Arc<Kept>| seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, it.origin.as_deref()));
+        (new.map(seen).collect(), self.kept.gone.saturating_sub(turn), self.kept.turns)
+    }
+
     /// One of them, by its id.
     pub(in super::super) fn seen_execution(&self, cx: &Context, id: &str) -> Option<ExecutionSeen> {
         let key = self.named_execution(cx, id)?;
@@ -172,14 +245,18 @@ impl Executor {
 fn seen(
     cx: &Context,
     (flow, number): (u32, u64),
-    (created, history): (Instant, &[(Instant, State)]),
+    (created, history): (Instant, &History),
     (it, origin): (&execution::Execution, Option<&Origin>),
 ) -> ExecutionSeen {
     let id = cx.id("execution", flow, number, 0);
     let tree = cx.flows.get(flow as usize).map(|flow| &flow.tree);
     let own = cx.plan.flows.get(flow as usize).map_or(&[][..], |flow| &flow.labels);
     let given = origin.map_or(own, |origin| &origin.labels);
-    let task_runs = it.runs.iter().map(|run| TaskRunSeen {
+    let run_id = |run: u32| cx.task_run_id(flow, number, run);
+    let task_runs = it.runs.iter().enumerate().map(|(index, run)| TaskRunSeen {
+        id: run_id(index as u32),
+        parent: it.run(run.parent).map(|_| run_id(run.parent)),
+        history: history.runs.get(index).cloned().unwrap_or_default(),
         task: tree.and_then(|tree| tree.node(run.node)).map(|node| node.id.clone()).unwrap_or_default(),
         value: it.value_of(run).map(|value| cx.secrets.mask(&value)),
         state: run.shown(),
@@ -195,11 +272,13 @@ fn seen(
         number,
         created,
         state: it.state,
-        history: history.to_vec(),
+        history: history.states.clone(),
         labels: labels(given, &it.labels, &id, trigger_dialect(cx.plan.kestra)).into_iter().map(masked).collect(),
         inputs: origin.map(|origin| inputs(&origin.inputs)).unwrap_or_default(),
         task_runs: task_runs.collect(),
         original: origin.and_then(|origin| origin.original.clone()),
+        trigger: history.trigger.map(|trigger| trigger as usize),
+        variables: origin.and_then(|origin| origin.trigger.as_ref()).map(inputs),
         started_by: starter.map(|starter| cx.id("execution", starter.flow, starter.number, 0)),
         id,
     }

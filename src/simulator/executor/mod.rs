@@ -48,7 +48,7 @@ use crate::time::{Duration, Instant};
 use asked::{Asked, dialect};
 use batches::Batches;
 use counting::Counting;
-use kept::Keeping;
+use kept::{History, Keeping};
 use orders::{Key, Meant};
 use outputs::Told;
 use places::Places;
@@ -108,7 +108,7 @@ struct Execution {
     /// What its task runs logged as ERROR, as far as somebody reads it.
     errors: Vec<ErrorLog>,
     /// The states it came into, where that is kept.
-    history: Vec<(Instant, State)>,
+    history: History,
 }
 
 /// A task run of an execution, a Subflow, that started another one.
@@ -137,9 +137,6 @@ struct Coming {
     /// What has run of it, with the states it came into, when it goes on where another one was.
     from: Option<Box<(execution::Execution, History)>>,
 }
-
-/// The states that an execution came into, and when.
-type History = Vec<(Instant, State)>;
 
 /// A trigger whose execution has ended, and how: it may fire again.
 pub(super) type Freed = Option<(u32, State)>;
@@ -297,6 +294,9 @@ impl Executor {
         self.commands.clear();
         let fits = execution.it.next(how, event, &mut asked, &mut self.scratch, &mut self.commands);
         self.resumes.append(&mut asked.resumes);
+        if self.kept.keeps() {
+            execution.history.look(cx.now, &execution.it);
+        }
         fits
     }
 
@@ -341,7 +341,7 @@ impl Executor {
                     self.iterate(cx, cluster, executor, slot, (run, index, state))
                 }
                 Command::Kill { run } => self.kill_job(cx, cluster, slot, run),
-                Command::Violated { sla } => self.violated(cx, slot, sla),
+                Command::Violated { sla } => self.violated(cx, cluster, executor, slot, sla),
                 Command::Again { after } => self.retry_execution(cx, cluster, executor, slot, after),
                 Command::End(state) => self.finish(cx, cluster, executor, slot, state),
                 Command::Cut(state) => self.is_cut(cx, cluster, executor, slot, state),
@@ -394,7 +394,12 @@ impl Executor {
     fn directory(&self, cx: &Context, slot: u32, run: u32) -> Option<Directory> {
         let Execution { flow, ref it, .. } = *self.executions.get(slot)?;
         let run = it.directory(&cx.flows.get(flow as usize)?.tree, run)?;
-        it.run(run).map(|&execution::TaskRun { node: task, created, .. }| Directory { run, task, created })
+        it.run(run).map(|&execution::TaskRun { node: task, created, .. }| Directory {
+            run,
+            task,
+            created,
+            again: false,
+        })
     }
 
     /// A worker says that it runs an attempt of a task run.
@@ -505,8 +510,8 @@ impl Executor {
         (fired, upstream, reasons): Started,
     ) {
         reasons.into_iter().for_each(|reason| cx.reasons(reason));
-        for Fired { flow: alert, trigger, labels, inputs, variables, failed, .. } in fired {
-            let starter = starter(cx, of, (alert, trigger));
+        for Fired { flow: alert, trigger: index, labels, inputs, variables, failed, .. } in fired {
+            let starter = starter(cx, of, (alert, index));
             let flow = alert as u32;
             let number = cx.next_number(flow);
             let failed = failed.is_some();
@@ -516,7 +521,8 @@ impl Executor {
             let trigger = Some(variables);
             let origin = Origin { labels, inputs, trigger, upstream, failed, starter, ..Origin::default() };
             self.origins.insert((flow, number), Arc::new(origin));
-            self.create(cx, cluster, executor, (flow, number), (None, 0));
+            let slot = self.create(cx, cluster, executor, (flow, number), (None, 0));
+            self.is_triggered(slot, index as u32);
         }
     }
 
@@ -535,7 +541,7 @@ impl Executor {
         let keeps = self.kept.keeps();
         let Some(execution) = self.executions.get_mut(slot) else { return };
         if keeps {
-            execution.history.push((cx.now, state));
+            execution.history.states.push((cx.now, state));
         }
         let key = (execution.flow, execution.number);
         if stays {

@@ -338,11 +338,11 @@ impl Executor {
             None => None,
             Some(task) => {
                 let new = it.again_from(&tree, run_of(it, &tree, task)?)?;
-                let mut history = match found {
+                let history = match found {
                     Found::Live(_, it) => it.history.clone(),
                     Found::Ended(it) => it.history.clone(),
                 };
-                history.push((cx.now, State::Restarted));
+                let history = history.going_on(cx.now, State::Restarted, &new);
                 Some(Box::new((new, history)))
             }
         };
@@ -367,7 +367,7 @@ impl Executor {
         let now = cx.now;
         let kept = self.kept.get_mut(key)?;
         let was = std::mem::replace(&mut kept.it.state, state);
-        kept.history.push((now, state));
+        kept.history.states.push((now, state));
         cx.truth.ended[was as usize] = cx.truth.ended[was as usize].saturating_sub(1);
         cx.truth.ended[state as usize] += 1;
         cx.changed(key.0, key.1, state);
@@ -437,8 +437,7 @@ impl Executor {
         (it, parent): (execution::Execution, Option<Parent>),
     ) -> Option<Key> {
         let kept = self.kept.take(key)?;
-        let mut history = kept.history.clone();
-        history.push((cx.now, State::Restarted));
+        let history = kept.history.clone().going_on(cx.now, State::Restarted, &it);
         let was = kept.it.state as usize;
         cx.truth.ended[was] = cx.truth.ended[was].saturating_sub(1);
         cx.truth.live += 1;

@@ -137,7 +137,7 @@ fn entry(cx: &Context, (flow, number): (u32, u64), (run, node, attempt): (u32, u
     let node = cx.flows.get(flow as usize).and_then(|model| model.tree.node(node));
     ErrorLog {
         task_id: node.map_or_else(String::new, |node| node.id.clone()),
-        task_run_id: cx.id("task run", flow, number, (run << 8) | attempt),
+        task_run_id: cx.task_run_id(flow, number, run),
         attempt: attempt.saturating_sub(1),
         at: cx.calendar.date(cx.now),
         thread: "worker".to_owned(),

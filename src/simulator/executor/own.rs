@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::cluster::Cluster;
 use super::super::context::Context;
+use super::super::entries::{EntryAbout, child_said};
 use super::super::event::Event;
 use super::super::inputs;
 use super::super::meters::{Class, Meter, Subject};
@@ -128,6 +129,10 @@ impl Executor {
         self.origins.insert(key, origin);
         self.coming.insert(key, Coming { begun: cx.now, parent: wait.then_some(parent), from: None });
         self.create(cx, cluster, executor, key, (None, 0));
+        let Parent { flow, number, run, .. } = parent;
+        let task = self.of(parent.slot, (flow, number)).and_then(|it| it.it.run(run)).map_or(0, |run| run.node);
+        let about = |cx: &Context| EntryAbout::Child { number, task, run, said: child_said(cx, key) };
+        cluster.write_logs(cx, executor, (flow, 1), about);
         key
     }
 
@@ -188,7 +193,7 @@ impl Executor {
         // As captures/core/end-to-end.*.jsonl show them.
         let trigger = json!({
             "executionId": cx.id("execution", flow, number, 0),
-            "taskRunId": cx.id("task run", flow, number, (run << 8) | task_run.attempt),
+            "taskRunId": cx.task_run_id(flow, number, run),
             "flowId": flow_here.id,
             "taskId": node.id,
             "flowRevision": 1,

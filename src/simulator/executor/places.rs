@@ -6,12 +6,13 @@ use std::collections::VecDeque;
 
 use super::super::cluster::Cluster;
 use super::super::context::Context;
+use super::super::entries::EntryAbout;
 use super::super::messages::Moment;
 use super::super::meters::{Class, Meter, Subject};
 use super::super::queue::{Message, QueueKind};
 use super::{Execution, Executor, Freed};
 use crate::flow::{ConcurrencyBehavior, State};
-use crate::profile::Quirk;
+use crate::profile::{LineLevel, Quirk};
 
 /// The places of a flow.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +46,15 @@ impl Executor {
                 None
             }
             ConcurrencyBehavior::Cancel => self.refused(cx, cluster, executor, slot, State::Cancelled),
-            ConcurrencyBehavior::Fail => self.refused(cx, cluster, executor, slot, State::Failed),
+            ConcurrencyBehavior::Fail => {
+                // Recorded: 0.20.7, in the label `sql`; since 1.3 in other words (source).
+                cluster.write_logs(cx, executor, (flow, 1), |cx| {
+                    let what = if cx.profile.has(Quirk::TersePolls) { "Flow" } else { "Execution" };
+                    let said = format!("{what} is FAILED due to concurrency limit exceeded");
+                    EntryAbout::Execution { number, said: vec![(LineLevel::Error, said)] }
+                });
+                self.refused(cx, cluster, executor, slot, State::Failed)
+            }
         }
     }
 

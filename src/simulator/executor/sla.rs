@@ -47,7 +47,7 @@ impl Executor {
         // Also of one that ends nothing (1.3/NOTES.md).
         cluster.count(cx, executor, Meter::SlaExpired, Subject::FlowState(flow, state));
         let ends = cx.plan.flows.get(flow as usize)?.slas.get(sla as usize)?.ends;
-        self.violated(cx, slot, sla);
+        self.violated(cx, cluster, executor, slot, sla);
         // With the state after it.
         cluster.count(cx, executor, Meter::SlaViolated, Subject::FlowState(flow, ends.unwrap_or(state)));
         let event = Step::Cut { state: ends? };
@@ -73,11 +73,13 @@ impl Executor {
     }
 
     /// An execution does not keep to an entry: it gets the labels of it.
-    pub(super) fn violated(&mut self, cx: &Context, slot: u32, sla: u32) {
+    pub(super) fn violated(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, sla: u32) {
         let Some(execution) = self.executions.get(slot) else { return };
         let key = (execution.flow, execution.number);
-        let Some(flow) = cx.plan.flows.get(execution.flow as usize) else { return };
+        let (age, plan) = (cx.now.since(execution.created), cx.plan.clone());
+        let Some(flow) = plan.flows.get(execution.flow as usize) else { return };
         let Some(sla) = flow.slas.get(sla as usize) else { return };
+        cluster.write_violation(cx, executor, key, (sla, age));
         let origin = self.origins.get(key);
         let has = origin.map_or(&flow.labels, |origin| &origin.labels);
         // An assertion that ends nothing is looked at again and again.
