@@ -85,7 +85,7 @@ struct Arguments {
 enum Command {
     /// Serve a scenario: the ports of its members, and a control port
     #[command(after_long_help = beside::text())]
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// A cluster with a morning behind it and a failure to come, and a Prometheus beside it where one is installed
     Demo(demo::Demo),
     /// Run a scenario in virtual time to its end, as fast as it goes
@@ -171,7 +171,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Input } else { Exit::Ok };
         }
     };
-    let command = arguments.command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));
+    let command = arguments.command.unwrap_or_else(|| Command::Serve(Box::default()));
     match guarded(|| run(command)) {
         Exit::Ok | Exit::Found if UNWRITTEN.load(Ordering::Relaxed) => Exit::Cannot,
         exit => exit,
