@@ -6,7 +6,7 @@ mod common;
 use std::net::TcpListener;
 use std::process::Command;
 
-use common::server::{Mock, binary, run, scratch};
+use common::server::{Mock, binary, eventually, run, scratch};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock as Answer, MockServer, ResponseTemplate};
 
@@ -264,11 +264,14 @@ fn a_scenario_is_run_and_judged_as_another_version_of_kestra() {
     let (code, out, err) = test("1.3,2.0");
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.starts_with("healthy with Kestra 1.3: ") && out.contains("\nhealthy with Kestra 2.0: "), "{out}");
+    let (code, out, err) = run(&["check", "worker-killed", "--kestra", "2.0"]);
+    assert!(code == Some(0) && out.contains("Kestra 2.0"), "{out}{err}");
     for (command, wrong, told) in [
         ("run", "3.0", "3.0"),
         ("test", "1.3,nine", "nine"),
         ("run", "1.3", "Kestra 1.3 has no controller, and the scenario controlled asks for one"),
         ("test", "2.0,1.3", "Kestra 1.3 has no controller, and the scenario controlled asks for one"),
+        ("check", "1.3", "Kestra 1.3 has no controller, and the scenario controlled asks for one"),
     ] {
         let file = scratch("controlled.yaml");
         let text = "name: controlled\nkestra: \"2.0\"\ncluster: { members: { webserver: 1, executor: 1, scheduler: 1, worker: 1, controller: 1 } }\n";
@@ -381,6 +384,24 @@ fn many_seeds_are_judged_together_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_sweep_and_a_matrix_take_one_seed_as_well() {
+    let (code, one, err) = run(&["sweep", "worker-killed", "--seed", "7"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(one.starts_with("worker-killed: 1 run, seed 7, delays from kill-worker-1 at 10m\n"), "{one}");
+    assert_eq!(run(&["sweep", "worker-killed", "--seeds", "7..7"]).1, one);
+    let matrix = |more: &[&str]| run(&[&["matrix", "--scenarios", "worker-killed"] as &[&str], more].concat());
+    let (code, one, err) = matrix(&["--seed", "7"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(one.contains("(seed 7)"), "{one}");
+    assert_eq!(matrix(&["--seeds", "7..7"]).1, one);
+    // One that is drawn is told, so that it can be had again.
+    let (_, drawn, _) = matrix(&["--seed", "random"]);
+    let seed = drawn.rsplit_once("(seed ").and_then(|(_, rest)| rest.split_once(')')).expect("a seed").0;
+    assert_eq!(matrix(&["--seed", seed]).1, drawn);
+    assert_eq!(matrix(&["--seed", "7", "--seeds", "3"]).0, Some(2));
+}
+
+#[test]
 fn a_sweep_tells_of_dead_and_failed_rules_and_strict_counts_them() {
     let file = scratch("dead.yml");
     let rules = file.to_str().expect("UTF-8");
@@ -462,6 +483,39 @@ fn an_interrupt_ends_it_at_once_even_while_requests_hang() {
         assert_eq!(mock.wait(), Some(0), "{signal}");
         drop(held);
     }
+}
+
+#[test]
+fn serve_tells_what_will_happen() {
+    let told = |arguments: &[&str]| {
+        let (ready, log) = (scratch("ready.json"), scratch("log"));
+        let mut command = binary();
+        command.arg("serve").args(arguments).args(["--port", "0", "--control", "0", "--ready-file"]).arg(&ready);
+        let mut child = command.stdout(std::fs::File::create(&log).expect("a file")).spawn().expect("it starts");
+        let words = || std::fs::read_to_string(&log).expect("readable");
+        eventually("it is up", || words().contains("Ctrl-C ends it."));
+        child.kill().expect("it ends");
+        child.wait().expect("it ends");
+        words()
+    };
+    let words = told(&["worker-killed"]);
+    assert!(words.starts_with("mock-kestra: worker-killed"), "{words}");
+    assert!(
+        words.ends_with("\n\nWhat will happen:\n  in 10m    kill worker-1, for 2m\n\nCtrl-C ends it.\n"),
+        "{words}"
+    );
+    assert!(!told(&["healthy"]).contains("What will happen"));
+    let entries: String = (1..=9).rev().map(|at| format!("  - {{ at: {at}m, restart: standalone-1 }}\n")).collect();
+    let file = scratch("many.yaml");
+    let often = "  - { at: 30s, kill: standalone-1, for: 10s, every: 1h, until: 3h }\n";
+    std::fs::write(&file, format!("name: many\nduration: 20m\ntimeline:\n{entries}{often}")).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let words = told(&[file, "--speed", "10"]);
+    let coming = words.split("What will happen, in the scenario's time:\n").nth(1).expect("it is told");
+    let lines: Vec<&str> = coming.lines().collect();
+    assert_eq!(lines[0], "  in 30s    kill standalone-1, for 10s, every 1h, until 3h");
+    assert!(lines[6].starts_with("  in 6m "), "{coming}");
+    assert_eq!(lines[7], format!("  ... 3 more: mock-kestra check {file}"));
 }
 
 #[cfg(unix)]

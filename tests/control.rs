@@ -227,6 +227,17 @@ fn any_instant_can_be_looked_at_and_nothing_changes_by_it() {
         now,
         "the present is an instant too"
     );
+    // Before its life there is nothing to see.
+    assert_eq!(mock.ask("GET", "/api/state?at=-10m", "").0, 200);
+    refused(
+        &mock,
+        "GET",
+        "/api/state?at=-10m1s",
+        "",
+        400,
+        "-10m1s is before the life of this cluster, which began at -10m",
+    );
+    refused(&mock, "GET", "/members/worker-1/health?at=-30d", "", 400, "-30d is before the life of this cluster");
     // What was done in this session is part of its past, and of its future.
     mock.post("/api/faults", r#"{"kill": "executor-1", "for": "1m"}"#);
     let executor = |at: &str| ask(&control, "GET", &format!("/members/executor-1/health?at={at}"), "").status;

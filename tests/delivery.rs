@@ -13,12 +13,12 @@ use std::time::Duration;
 use common::server::{
     Answer, Local, Mock as Process, ask, binary, eventually, plan, run as run_binary, scratch, session, shipped,
 };
+use common::tls::{authority, secured};
 use mock_kestra::notify::SERVICES;
 use mock_kestra::run::Session;
 use mock_kestra::server::{Clock, LostLog, Options, Sending, authorities, start};
 use mock_kestra::simulator::Delivery;
 use mock_kestra::time::Instant;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -546,25 +546,6 @@ fn services_that_only_a_type_names_are_known() {
     hosts.sort();
     hosts.dedup();
     assert_eq!(hosts, SERVICES);
-}
-
-/// An authority, and a server's configuration with a certificate of it for `localhost`.
-fn authority() -> (String, Arc<rustls::ServerConfig>) {
-    let (key, own) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let pem = params.self_signed(&key).unwrap().pem();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = certificate.signed_by(&own, &Issuer::from_params(&params, &key)).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let own = rustls::pki_types::PrivateKeyDer::try_from(own.serialize_der()).unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], own).unwrap();
-    (pem, Arc::new(config))
-}
-
-fn secured(config: &Arc<rustls::ServerConfig>, stream: TcpStream) -> impl Talk + use<> {
-    rustls::StreamOwned::new(rustls::ServerConnection::new(config.clone()).unwrap(), stream)
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Demo {
         eventually("the demo is ready", || {
             let text = std::fs::read_to_string(&ready).unwrap_or_default();
             demo.ready = serde_json::from_str(&text).unwrap_or_default();
-            !demo.ready.is_null() && demo.words().contains("What will happen")
+            !demo.ready.is_null() && demo.words().contains("scenarios/demo/compose.yml")
         });
         demo
     }
@@ -135,7 +135,7 @@ impl Drop for Demo {
 fn without_a_prometheus_it_serves_and_says_so() {
     let demo = Demo::start("demo-alone", &["--no-prometheus", "--history", "30m"]);
     let words = demo.words();
-    assert!(words.contains("no Prometheus runs beside it") && words.contains("  in 5m  kill worker-1"), "{words}");
+    assert!(words.contains("no Prometheus runs beside it") && words.contains("  in 5m     kill worker-1"), "{words}");
     let state: Value = serde_json::from_str(&ask(&demo.control(), "GET", "/api/state", "").body).expect("JSON");
     assert_eq!(state["scenario"], "demo");
     let alerts = ask(&demo.control(), "GET", "/api/alerts", "").body;
@@ -147,6 +147,66 @@ fn a_demo_begins_at_rest_also_for_rules_that_look_back_for_hours() {
     let demo = Demo::start("demo-at-rest", &["--no-prometheus"]);
     let alerts: Value = serde_json::from_str(&ask(&demo.control(), "GET", "/api/alerts", "").body).expect("JSON");
     assert_eq!(alerts["data"]["alerts"].as_array().map(Vec::len), Some(0), "{alerts:#}");
+}
+
+/// A program in place of a Prometheus.
+#[cfg(unix)]
+fn pretended(name: &str, script: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = scratch(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("it can be run");
+    path
+}
+
+/// A demo with a program in place of its Prometheus: what it says on standard error goes into a file.
+#[cfg(unix)]
+fn demo_with(prometheus: &Path) -> (Child, PathBuf) {
+    let told = scratch("demo.log");
+    let mut command = binary();
+    command.args(["demo", "--port", "0", "--control", "0", "--prometheus-port", "0", "--history", "0s"]);
+    command.arg("--prometheus-binary").arg(prometheus);
+    let file = std::fs::File::create(&told).expect("a file");
+    let child = command.stdout(file.try_clone().expect("a file")).stderr(file).spawn().expect("it starts");
+    (child, told)
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_at_once_while_its_prometheus_comes_up() {
+    let here = scratch("here");
+    let (mut demo, told) = demo_with(&pretended("silent", &format!("touch {}; exec sleep 600", here.display())));
+    eventually("it waits for its Prometheus", || here.exists());
+    Command::new("kill").args(["-INT", &demo.id().to_string()]).status().expect("kill");
+    // Without an ear for it this is an error, half a minute later.
+    let status = demo.wait().expect("it ends");
+    let told = std::fs::read_to_string(&told).expect("readable");
+    assert_eq!(status.code(), Some(0), "{told}");
+    assert!(!told.contains("What to watch") && !told.contains("error"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_end_of_its_prometheus_is_told() {
+    // This test listens where it is told to, and then it ends with a word.
+    let (at, go) = (scratch("at"), scratch("go"));
+    let script = format!(
+        "for it in \"$@\"; do case $it in --web.listen-address=*) echo ${{it#*=}} > {at}.new; mv {at}.new {at};; esac; done\n\
+         until [ -e {go} ]; do sleep 0.05; done\necho no space left >&2\nexit 1",
+        at = at.display(),
+        go = go.display()
+    );
+    let (mut demo, told) = demo_with(&pretended("short", &script));
+    eventually("it is started", || at.exists());
+    let _up = std::net::TcpListener::bind(std::fs::read_to_string(&at).expect("readable").trim()).expect("its port");
+    let words = || std::fs::read_to_string(&told).expect("readable");
+    eventually("it is up", || words().contains("What to watch"));
+    std::fs::write(&go, "").expect("written");
+    eventually("its end is told", || words().contains("has ended"));
+    assert!(words().contains("has ended (exit status: 1): no space left; the cluster goes on"), "{}", words());
+    assert_eq!(demo.try_wait().expect("a child"), None);
+    Command::new("kill").arg(demo.id().to_string()).status().expect("kill");
+    assert_eq!(demo.wait().expect("it ends").code(), Some(0));
 }
 
 #[test]

@@ -181,6 +181,53 @@ fn a_file_that_was_read_is_not_overwritten_and_one_that_is_there_is_whole() {
     assert!(run(Path::new("/dev/null")).status.success());
 }
 
+/// Starts an export of a long past in a folder of its own, ends it as Ctrl-C does once something is there, and tells what is
+/// left beside the scenario.
+#[cfg(unix)]
+fn interrupted(more: &[&str], path: Option<&Path>, begun: impl Fn(&Path) -> bool) -> (Output, Vec<String>) {
+    let file = scratch("long.yaml");
+    let folder = file.parent().expect("a folder");
+    std::fs::write(&file, SCENARIO).expect("written");
+    let mut command = binary();
+    command.args(["export", more[0]]).arg(&file).args(["--until", UNTIL, "--from", "-300d"]).args(&more[1..]);
+    if let Some(path) = path {
+        command.env("PATH", path);
+    }
+    let piped = std::process::Stdio::piped;
+    let child = command.current_dir(folder).stdout(piped()).stderr(piped()).spawn().expect("the binary runs");
+    eventually("the export has begun", || begun(folder));
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    let output = child.wait_with_output().expect("it ends");
+    let left = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let mut left: Vec<String> = left.map(|name| name.to_string_lossy().into_owned()).collect();
+    left.retain(|name| name != "long.yaml");
+    (output, left)
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_that_is_interrupted_says_what_is_left_and_leaves_nothing_half_done() {
+    use std::os::unix::fs::PermissionsExt;
+    let (output, left) =
+        interrupted(&["openmetrics", "--out", "out.om"], None, |folder| folder.join("out.om.new").exists());
+    assert_eq!(output.status.code(), Some(130), "{}", told(&output));
+    assert!(told(&output).contains("interrupted: nothing is written to out.om"), "{}", told(&output));
+    assert!(left.is_empty(), "{left:?}");
+    // In place of promtool stands what takes all there is.
+    let tools = scratch("promtool");
+    std::fs::write(&tools, "#!/bin/sh\n").expect("written");
+    std::fs::set_permissions(&tools, std::fs::Permissions::from_mode(0o755)).expect("it can be run");
+    let has_text = |folder: &Path| {
+        let files = std::fs::read_dir(folder.join("data")).into_iter().flatten().flatten();
+        files.map(|it| it.file_name()).any(|name| name.to_string_lossy().ends_with(".om"))
+    };
+    let (output, _) = interrupted(&["tsdb", "--out", "data"], tools.parent(), has_text);
+    assert_eq!(output.status.code(), Some(130), "{}", told(&output));
+    assert!(told(&output).contains("interrupted: "), "{}", told(&output));
+    assert!(told(&output).contains("data has ") || told(&output).contains("no block is in data"), "{}", told(&output));
+}
+
 /// The parts of a message: number of the field and what is in it; numbers as their bytes.
 fn parts(mut message: &[u8]) -> Vec<(u64, Vec<u8>)> {
     fn varint(message: &mut &[u8]) -> u64 {
@@ -301,8 +348,8 @@ async fn who_refuses_or_is_not_there_ends_it_and_it_can_go_on() {
     assert_eq!(requests[0].headers["authorization"], "Basic bWU6c2VjcmV0");
     // The second request is refused; what was taken and what comes with --skip is all of it.
     let (whole, first) = (receiver(&[(204, u64::MAX)]).await, receiver(&[(204, 1), (400, 1)]).await);
-    let output = send(format!("{}/api/v1/write", whole.uri()), &[]).await;
-    assert!(output.status.success(), "{}", told(&output));
+    let whole_told = send(format!("{}/api/v1/write", whole.uri()), &[]).await;
+    assert!(whole_told.status.success(), "{}", told(&whole_told));
     let output = send(format!("{}/api/v1/write", first.uri()), &[]).await;
     assert_eq!(output.status.code(), Some(3));
     let line = told(&output);
@@ -312,6 +359,18 @@ async fn who_refuses_or_is_not_there_ends_it_and_it_can_go_on() {
     let more: &'static [&'static str] = vec!["--skip", String::leak(skip)].leak();
     let output = send(format!("{}/api/v1/write", rest.uri()), more).await;
     assert!(output.status.success(), "{}", told(&output));
+    // Nobody can have taken more than there is.
+    let output = send(format!("{}/api/v1/write", rest.uri()), &["--skip", "999999999"]).await;
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    let count: u64 = told(&whole_told)
+        .split_once("/write: ")
+        .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
+        .expect("how many");
+    assert!(
+        told(&output).contains(&format!("--skip 999999999: this past has {count} samples in all")),
+        "{}",
+        told(&output)
+    );
     let (mut all, mut both) = (Stored::new(), Stored::new());
     for request in whole.received_requests().await.expect("kept") {
         read_request(&request.body, &mut all);
@@ -325,6 +384,33 @@ async fn who_refuses_or_is_not_there_ends_it_and_it_can_go_on() {
         stored.iter().map(|(key, samples)| (key.clone(), row(samples))).collect()
     };
     assert!(bits(&all) == bits(&both));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn remote_write_that_is_interrupted_says_how_to_go_on() {
+    // The third request is never answered: it is not waited for.
+    let server = receiver(&[(204, 2)]).await;
+    let never = ResponseTemplate::new(204).set_delay(std::time::Duration::from_secs(600));
+    Mock::given(method("POST")).respond_with(never).mount(&server).await;
+    let url = format!("{}/api/v1/write", server.uri());
+    let (asked, wait) = std::sync::mpsc::channel();
+    let export = tokio::task::spawn_blocking(move || {
+        let more = ["remote-write", "--seed", "7", "--url", &url];
+        interrupted(&more, None, move |_| wait.try_recv().is_ok())
+    });
+    while server.received_requests().await.expect("they are kept").len() < 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    asked.send(()).expect("it is waited for");
+    let (output, _) = export.await.expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{}", told(&output));
+    let requests = server.received_requests().await.expect("they are kept");
+    let mut stored = Stored::new();
+    let taken: u64 = requests[..2].iter().map(|it| read_request(&it.body, &mut stored)).sum();
+    let told = told(&output);
+    assert!(told.contains(&format!("has taken {taken} samples in 2 requests, and not all of them")), "{told}");
+    assert!(told.contains(&format!("say the same again with --seed 7 --until {UNTIL} --skip {taken}")), "{told}");
 }
 
 #[test]

@@ -72,7 +72,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "lab",
-        &["dashboard", "parallel", "scenario", "simulator", "monitor", "promql", "report", "run", "random", "time"],
+        &[
+            "dashboard",
+            "parallel",
+            "notify",
+            "scenario",
+            "simulator",
+            "monitor",
+            "promql",
+            "report",
+            "run",
+            "random",
+            "time",
+        ],
     ),
     (
         "server",

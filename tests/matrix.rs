@@ -212,6 +212,50 @@ fn a_message_that_is_taken_is_a_notice_and_a_lost_one_is_none() {
 }
 
 #[test]
+fn only_a_message_that_something_failed_is_an_alarm() {
+    const SLACK: &str =
+        "type: io.kestra.plugin.slack.SlackIncomingWebhook, url: \"https://hooks.slack.com/x\", messageText: hi";
+    const FLOW: &str = "triggers: [ { id: t, type: io.kestra.plugin.core.trigger.Flow";
+    let noticers = |flow: &str, more: &str, work: &str| {
+        let text = format!(
+            "name: n\nkestra: \"1.3\"\nduration: 3m\nflows:\n  - id: work\n    namespace: a\n    tasks: [ {{ id: w, {work} }} ]\n  \
+             - id: post\n    namespace: b\n{flow}commands: [ {{ at: 1m, execute: {more} }} ]\n"
+        );
+        let matrix = all_of(&[of_text(&text)], &watch(&rule("A", "up == 2", "0s")), ONE);
+        let alarms: u64 =
+            matrix.scenarios[0].cells.iter().map(|cell| cell.detection.before + cell.detection.fired).sum();
+        (matrix.rules.len() - 1, alarms)
+    };
+    let (log, fail) = ("type: io.kestra.plugin.core.log.Log", "type: io.kestra.plugin.core.execution.Fail");
+    // What a flow posts as its work, before it fails or behind another one that has ended well, is none.
+    let own = format!("    tasks: [ {{ id: s, {SLACK} }} ]\n");
+    assert_eq!(noticers(&own, "post", log), (0, 0));
+    let after = |trigger: &str| format!("    {FLOW}{trigger} }} ]\n    tasks: [ {{ id: s, {SLACK} }} ]\n");
+    assert_eq!(noticers(&after(", states: [ SUCCESS ]"), "work", log), (0, 0));
+    let status = |key: &str, state: &str| {
+        format!(", conditions: [ {{ type: io.kestra.plugin.core.condition.ExecutionStatus, {key}: [ {state} ] }} ]")
+    };
+    assert_eq!(noticers(&after(&status("in", "SUCCESS")), "work", log), (0, 0));
+    // What it posts because something failed is one.
+    assert_eq!(noticers(&after(", states: [ SUCCESS, FAILED ]"), "work", fail), (1, 1));
+    assert_eq!(noticers(&after(&status("in", "FAILED, WARNING")), "work", fail), (1, 1));
+    assert_eq!(noticers(&after(&status("notIn", "SUCCESS")), "work", fail), (1, 1));
+    assert_eq!(noticers(&after(""), "work", fail), (1, 1));
+    let errors = format!("    tasks: [ {{ id: w, {fail} }} ]\n    errors: [ {{ id: s, {SLACK} }} ]\n");
+    assert_eq!(noticers(&errors, "post", log), (1, 1));
+    let then = format!(
+        "    tasks: [ {{ id: w, {fail} }} ]\n    afterExecution:\n      \
+         - {{ id: s, {SLACK}, runIf: \"{{{{ execution.state == 'FAILED' }}}}\" }}\n      - {{ id: always, {SLACK} }}\n"
+    );
+    assert_eq!(noticers(&then, "post", log), (1, 1));
+    // A label that an `sla` gives says that something is wrong, whatever the state.
+    let label = ", states: [ SUCCESS ], conditions: [ { type: io.kestra.plugin.core.condition.ExecutionLabels, labels: { sla: missed } } ]";
+    let sla = "sla: [ { id: q, type: MAX_DURATION, behavior: NONE, duration: PT1S, labels: { sla: missed } } ]";
+    let slow = format!("{log} }} ]\n    {sla}\n    outputs: [ {{ id: o, type: STRING, value: x");
+    assert_eq!(noticers(&after(label), "work", &slow).0, 1);
+}
+
+#[test]
 fn its_forms_tell_the_same_and_need_nothing_else() {
     let file = scratch("odd.yaml");
     std::fs::write(&file, KILLED.replace("name: x", "name: \"<b>|odd\"")).expect("written");

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::told::Told;
 use super::{Exit, load, print};
+use crate::profile::Profile;
 use crate::scenario;
 
 #[derive(Debug, Args)]
@@ -13,6 +14,9 @@ pub(super) struct Check {
     scenarios: Vec<String>,
     #[command(flatten)]
     extras: load::Extras,
+    /// Version of Kestra, instead of those of the scenarios
+    #[arg(long, value_parser = super::versions())]
+    kestra: Option<&'static Profile>,
     /// Say nothing of what was understood
     #[arg(short, long)]
     quiet: bool,
@@ -34,7 +38,7 @@ impl Check {
     pub(super) fn run(&self) -> Exit {
         let (mut exit, mut told, mut understood) = (Exit::Ok, Told::default(), String::new());
         for name in &self.scenarios {
-            let plan = load::plan(name, &self.extras, &mut told);
+            let plan = load::plan_of(name, &self.extras, self.kestra, &mut told);
             if let Some(plan) = plan.as_ref().filter(|_| !self.quiet) {
                 let text = scenario::describe(plan);
                 match self.format {

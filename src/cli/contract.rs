@@ -1,11 +1,11 @@
 //! `contract`: a live Kestra beside the profile of a version, and which rules would go quiet on it.
 
 use std::path::PathBuf;
-use std::time::Duration as Real;
 
 use clap::{Args, ValueEnum};
 use futures_util::{StreamExt, stream};
 
+use super::access::{Access, Failed};
 use super::places::Places;
 use super::rules::Rules;
 use super::told::Told;
@@ -13,8 +13,7 @@ use super::{Exit, complain};
 use crate::contract::{self, Answered, Contract as Compared, RulesReport, Server, Standing};
 use crate::document::Severity;
 use crate::profile::Profile;
-use crate::server::{Credentials, Outside, Reply};
-use crate::time::Duration;
+use crate::server::{Outside, Reply};
 
 /// What the words of its reports mean.
 pub(super) const MEANING: &str = "\
@@ -40,9 +39,6 @@ Examples:
   mock-kestra contract http://kestra-0:8081 --allow 'jvm_*' --allow 'more:*'
   MOCK_KESTRA_USER=prom:secret mock-kestra contract https://staging/management --rules alerts.yml";
 
-/// Name and password by the environment, where others of the machine cannot read them.
-const USER: &str = "MOCK_KESTRA_USER";
-
 /// Servers that are asked at once.
 const AT_ONCE: usize = 8;
 
@@ -62,12 +58,8 @@ pub(super) struct Contract {
     /// if need be, as in `more:*`; it is told and does not count
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     allow: Vec<glob::Pattern>,
-    /// Name and password for basic auth, NAME:PASSWORD [default: what MOCK_KESTRA_USER holds, or what the URL has]
-    #[arg(long, value_name = "NAME:PASSWORD", hide_default_value = true)]
-    user: Option<String>,
-    /// How long a server may take for an answer
-    #[arg(long, default_value = "10s", value_parser = timeout)]
-    timeout: Duration,
+    #[command(flatten)]
+    access: Access,
     /// Name also what was not seen yet, what is not judged, and why
     #[arg(long)]
     all: bool,
@@ -91,15 +83,6 @@ fn pattern(text: &str) -> Result<glob::Pattern, String> {
     glob::Pattern::new(text).map_err(|why| format!("{why}; write a name, or a pattern such as jvm_* or more:*"))
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
-    let timeout: Duration = text.parse()?;
-    let fits = timeout >= Duration::milliseconds(1) && timeout <= Duration::minutes(10);
-    if fits { Ok(timeout) } else { Err("write a duration from 1ms to 10m".to_owned()) }
-}
-
-/// What ends the command before it has a report: the exit code, and why, in words.
-type Ends = (Exit, String);
-
 impl Contract {
     pub(super) fn run(&self) -> Exit {
         let (mut told, mut report) = (Told::default(), String::new());
@@ -113,13 +96,13 @@ impl Contract {
         told.closing(&report, self.format == Form::Github, false, exit)
     }
 
-    fn judge(&self, told: &mut Told, report: &mut String) -> Result<Exit, Ends> {
+    fn judge(&self, told: &mut Told, report: &mut String) -> Result<Exit, Failed> {
         // All input is read before anybody is asked.
         let rules = match self.rules.is_empty() {
             true => None,
             false => Some(Rules::of(self.rules.clone(), None).watch(told).ok_or_else(|| (Exit::Input, String::new()))?),
         };
-        let outsides = self.outsides()?;
+        let outsides = self.access.ports(&self.urls)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|why| (Exit::Cannot, why.to_string()))?;
         let servers = runtime.block_on(ask(&outsides, rules.is_none()))?;
@@ -156,42 +139,15 @@ impl Contract {
         }
     }
 
-    fn write(&self, junit: impl FnOnce() -> String) -> Result<(), Ends> {
+    fn write(&self, junit: impl FnOnce() -> String) -> Result<(), Failed> {
         let Some(path) = &self.junit else { return Ok(()) };
         let told = |error| (Exit::Cannot, format!("cannot write {}: {error}", path.display()));
         std::fs::write(path, junit()).map_err(told)
     }
-
-    /// The servers, by their addresses.
-    fn outsides(&self) -> Result<Vec<Outside>, Ends> {
-        let wrong = |why: String| (Exit::Input, why);
-        let from = std::env::var(USER).ok().filter(|it| !it.is_empty()).map(|it| (USER, it));
-        let user = self.user.clone().map(|it| ("--user", it)).or(from);
-        let credentials = user.map(|(from, text)| match text.split_once(':') {
-            Some((user, password)) => Ok(Credentials::Basic { user: user.to_owned(), password: password.to_owned() }),
-            None => Err(wrong(format!("{from}: write NAME:PASSWORD"))),
-        });
-        let credentials = credentials.transpose()?;
-        let within = Real::from_nanos(self.timeout.as_nanoseconds());
-        let mut outsides: Vec<Outside> = Vec::new();
-        for (number, url) in self.urls.iter().enumerate() {
-            // Who copies it from a prometheus.yml has the whole path.
-            let base = url.trim_end_matches('/');
-            let base = base.strip_suffix("/prometheus").unwrap_or(base);
-            let outside = Outside::new(base, credentials.as_ref(), within);
-            // The address may hold a password: it is called by its place.
-            let outside = outside.map_err(|why| wrong(format!("URL {}: {why}", number + 1)))?;
-            if outsides.iter().any(|other| other.shown() == outside.shown()) {
-                return Err(wrong(format!("{} is there twice", outside.shown())));
-            }
-            outsides.push(outside);
-        }
-        Ok(outsides)
-    }
 }
 
 /// Asks all servers. What is wrong with any of them is told, each on a line of its own.
-async fn ask(outsides: &[Outside], whole: bool) -> Result<Vec<Server>, Ends> {
+async fn ask(outsides: &[Outside], whole: bool) -> Result<Vec<Server>, Failed> {
     let asked = stream::iter(outsides.iter().map(|outside| ask_one(outside, whole)));
     let asked: Vec<Result<Server, String>> = asked.buffered(AT_ONCE).collect().await;
     let (mut servers, mut wrong) = (Vec::new(), Vec::new());
@@ -227,7 +183,7 @@ fn answered(reply: Reply) -> Answered {
 }
 
 /// The profile of all servers.
-fn one_version(servers: &[Server]) -> Result<&'static Profile, Ends> {
+fn one_version(servers: &[Server]) -> Result<&'static Profile, Failed> {
     let Some(first) = servers.first() else { return Err((Exit::Input, "no server was named".to_owned())) };
     match servers.iter().find(|server| server.profile() != first.profile()) {
         None => Ok(first.profile()),

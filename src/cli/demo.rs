@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration as Real;
 
 use clap::Args;
@@ -10,11 +11,11 @@ use clap::Args;
 use super::history::{self, Past};
 use super::rules::SHIPPED;
 use super::serve::Serve;
+use super::stop::Stop;
 use super::{Exit, complain, print};
 use crate::files::shipped_rules;
 use crate::profile::Profile;
 use crate::random::Seed;
-use crate::scenario::Plan;
 use crate::server::Taker;
 use crate::time::Duration;
 
@@ -115,8 +116,7 @@ impl Demo {
         };
         let (port, to) = (self.prometheus_port, self.remote_write.clone());
         let mut prometheus: Option<Prometheus> = None;
-        let Some(plan) = serve.plan() else { return Exit::Input };
-        let exit = serve.run_beside(&mut |addresses| {
+        let exit = serve.run_beside(&mut |addresses, stop| {
             let control = reachable(addresses.control);
             let watched = match (&binary, &folder, to.clone()) {
                 (_, _, Some(taker)) => {
@@ -125,13 +125,16 @@ impl Demo {
                     told
                 }
                 (Some(binary), Some(folder), None) => {
-                    let started = Prometheus::start(binary, &folder.0, port, control)?;
+                    // Without one it is over.
+                    let Some(started) = Prometheus::start(binary, &folder.0, port, control, stop)? else {
+                        return Ok(());
+                    };
                     fill(past.clone(), started.taker()?);
                     Watched::Here(prometheus.insert(started).address)
                 }
                 _ => Watched::Nobody,
             };
-            print(&what_to_watch(&plan, control, &watched));
+            print(&what_to_watch(control, &watched));
             Ok(())
         });
         drop(prometheus);
@@ -188,8 +191,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// What people are told, once all runs: where to look, and what will happen.
-fn what_to_watch(plan: &Plan, control: SocketAddr, prometheus: &Watched) -> String {
+/// What people are told, once all runs: where to look.
+fn what_to_watch(control: SocketAddr, prometheus: &Watched) -> String {
     let mut text = format!("\nWhat to watch:\n  http://{control}/  the cluster as it lives, and buttons to break it\n");
     text += &match prometheus {
         Watched::Other(to) => format!("  your Prometheus, which is given the past at {to}\n"),
@@ -201,11 +204,6 @@ fn what_to_watch(plan: &Plan, control: SocketAddr, prometheus: &Watched) -> Stri
             "  no Prometheus runs beside it: put one on the PATH, or start your own with the lines above\n".to_owned()
         }
     };
-    text += "\nWhat will happen:\n";
-    for entry in &plan.timeline {
-        let lasts = entry.lasts.map_or(String::new(), |duration| format!(", for {duration}"));
-        text += &format!("  in {}  {}{lasts}\n", entry.at, entry.fault.sentence(plan));
-    }
     text + "\nThe page foresees which alerts fire, and when. The dashboards of scenarios/dashboards/ show it in a Grafana;\n\
             scenarios/demo/compose.yml has all in containers.\n"
 }
@@ -257,12 +255,20 @@ impl Drop for Folder {
 
 /// A Prometheus beside the cluster, which ends with it.
 struct Prometheus {
-    child: Child,
+    /// None once it is ended from here.
+    child: Arc<Mutex<Option<Child>>>,
     address: SocketAddr,
 }
 
 impl Prometheus {
-    fn start(binary: &Path, folder: &Path, port: u16, control: SocketAddr) -> Result<Prometheus, String> {
+    /// One that is up; none when it shall end before that.
+    fn start(
+        binary: &Path,
+        folder: &Path,
+        port: u16,
+        control: SocketAddr,
+        stop: &Stop,
+    ) -> Result<Option<Prometheus>, String> {
         let address = free(port)?;
         let rules = shipped_rules();
         let file = folder.join("prometheus.yml");
@@ -282,32 +288,68 @@ impl Prometheus {
             .stderr(output)
             .spawn()
             .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
-        let mut started = Prometheus { child, address };
+        let started = Prometheus { child: Arc::new(Mutex::new(Some(child))), address };
         let mut looks = 0;
         while TcpStream::connect_timeout(&address, Real::from_secs(1)).is_err() {
-            let ended = started.child.try_wait().is_ok_and(|ended| ended.is_some());
+            if stop.heard() {
+                return Ok(None);
+            }
             looks += 1;
-            if ended || looks > LOOKS {
-                let log = std::fs::read_to_string(&log).unwrap_or_default();
-                let last = log.lines().next_back().unwrap_or("it says nothing");
-                return Err(format!("{} does not come up: {last}", binary.display()));
+            if ended(&started.child).is_some_and(|ended| ended.is_some()) || looks > LOOKS {
+                return Err(format!("{} does not come up: {}", binary.display(), last_words(&log)));
             }
             std::thread::sleep(BETWEEN);
         }
-        Ok(started)
+        started.tell_its_end(log, stop.clone());
+        Ok(Some(started))
     }
 
     /// Where it takes a past.
     fn taker(&self) -> Result<Taker, String> {
         format!("http://{}/api/v1/write", self.address).parse()
     }
+
+    /// Tells when it ends by itself.
+    fn tell_its_end(&self, log: PathBuf, stop: Stop) {
+        let child = Arc::clone(&self.child);
+        std::thread::spawn(move || {
+            while let Some(how) = ended(&child) {
+                std::thread::sleep(BETWEEN);
+                let Some(how) = how else { continue };
+                // Ctrl-C is for both.
+                if !stop.heard() {
+                    complain(&format!(
+                        "warning: the Prometheus beside it has ended ({how}): {}; the cluster goes on, and nobody watches it: \
+                         Ctrl-C, and begin anew\n",
+                        last_words(&log)
+                    ));
+                }
+                return;
+            }
+        });
+    }
+}
+
+/// Whether and how a process has ended; none when it was ended from here.
+fn ended(child: &Mutex<Option<Child>>) -> Option<Option<ExitStatus>> {
+    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+    child.as_mut().map(|child| child.try_wait().ok().flatten())
+}
+
+/// What a log says last.
+fn last_words(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    log.lines().next_back().unwrap_or("it says nothing").to_owned()
 }
 
 impl Drop for Prometheus {
     fn drop(&mut self) {
-        // Its data go with the folder: it need not put them away.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut child) = child {
+            // Its data go with the folder: it need not put them away.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

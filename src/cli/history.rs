@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::lab::overwrites;
 use super::rules::{self, Rules};
+use super::stop::Stop;
 use super::told::Told;
 use super::{Exit, complain, load, to_terminal, told_enough};
 use crate::document::Severity;
@@ -19,7 +20,7 @@ use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::{self, Scraping, Watch};
 use crate::scenario::{Plan, limits};
-use crate::server::{RemoteWriter, Taker};
+use crate::server::{NotSent, RemoteWriter, Taker};
 use crate::time::{Calendar, Duration, Instant};
 
 pub(super) use blocks::Tsdb;
@@ -178,8 +179,9 @@ impl Sound {
         (past, sink)
     }
 
-    /// Goes through all of it; after each step `look` does something with what has come, and is told when it was the last.
-    fn go(&self, mut past: run::Past, mut look: impl FnMut(Instant, bool) -> Result<(), Exit>) -> Exit {
+    /// Goes through all of it, unless it is stopped; after each step `look` does something with what has come, and is told when
+    /// it was the last.
+    fn go(&self, mut past: run::Past, stop: &Stop, mut look: impl FnMut(Instant, bool) -> Result<(), Exit>) -> Exit {
         let whole = self.to.since(self.from).as_seconds_f64().max(1.0);
         let mut shown = 0;
         loop {
@@ -190,6 +192,9 @@ impl Sound {
                     return Exit::Cannot;
                 }
             };
+            if stop.heard() {
+                return Exit::Interrupted;
+            }
             if let Err(exit) = look(past.now(), !more) {
                 return exit;
             }
@@ -211,6 +216,12 @@ pub(super) fn cannot(why: &str) -> Exit {
     told_enough();
     complain(&format!("error: {why}\n"));
     Exit::Cannot
+}
+
+/// Tells what is left of what was interrupted.
+pub(super) fn interrupted(left: &str) {
+    told_enough();
+    complain(&format!("interrupted: {left}\n"));
 }
 
 /// What the form leaves out.
@@ -253,6 +264,14 @@ impl Place {
         Ok(Place { out: Box::new(file), aside: Some((aside.into(), path.to_owned())) })
     }
 
+    /// What is there of a text that is not finished.
+    pub(super) fn left(&self, place: &str) -> String {
+        match &self.aside {
+            Some(_) => format!("nothing is written to {place}"),
+            None => format!("what is written to {place} has no end"),
+        }
+    }
+
     /// All of it is written.
     pub(super) fn finish(&mut self) -> std::io::Result<()> {
         self.aside.take().map_or(Ok(()), |(aside, path)| std::fs::rename(aside, path))
@@ -279,6 +298,7 @@ impl OpenMetricsExport {
             complain(&format!("error: {why}\n"));
             return Exit::Input;
         }
+        let stop = Stop::listen();
         let to_stdout = self.out.as_os_str() == "-";
         let place = if to_stdout { "standard output".to_owned() } else { self.out.display().to_string() };
         let mut to = match Place::at(&self.out) {
@@ -287,7 +307,7 @@ impl OpenMetricsExport {
         };
         let (past, sink) = sound.past(OpenMetrics::new(sound.first));
         let mut gone = false;
-        let exit = sound.go(past, |_, last| {
+        let exit = sound.go(past, &stop, |_, last| {
             let texts = locked(&sink).take();
             let end = if last { END } else { "" };
             let written = texts.values().try_for_each(|text| to.out.write_all(text));
@@ -299,9 +319,13 @@ impl OpenMetricsExport {
                 if gone { Exit::Ok } else { cannot(&format!("cannot write to {place}: {error}")) }
             })
         });
-        if exit == Exit::Ok && !gone {
-            left_out(locked(&sink).markers());
-            complain(&format!("{place}: {} samples\n", locked(&sink).samples()));
+        match exit {
+            Exit::Ok if !gone => {
+                left_out(locked(&sink).markers());
+                complain(&format!("{place}: {} samples\n", locked(&sink).samples()));
+            }
+            Exit::Interrupted => interrupted(&to.left(&place)),
+            _ => {}
         }
         exit
     }
@@ -351,7 +375,8 @@ impl Past {
             prometheus: None,
             seed: self.seed,
         };
-        Remote { history, url, headers: Vec::new(), skip: 0 }.run()
+        // Whoever serves it hears of the end.
+        Remote { history, url, headers: Vec::new(), skip: 0 }.run_until(&Stop::never())
     }
 }
 
@@ -362,6 +387,10 @@ pub(super) fn header(text: &str) -> Result<(String, String), String> {
 
 impl Remote {
     pub(super) fn run(&self) -> Exit {
+        self.run_until(&Stop::listen())
+    }
+
+    fn run_until(&self, stop: &Stop) -> Exit {
         let Some(sound) = self.history.read() else { return Exit::Input };
         let mut writer = match RemoteWriter::new(self.url.clone(), &self.headers) {
             Ok(writer) => writer,
@@ -374,20 +403,38 @@ impl Remote {
         let external = sound.watch.external_labels.clone();
         let (past, sink) = sound.past(RemoteWrite::new(sound.first, self.skip, external));
         let (mut taken, mut requests) = (self.skip, 0u64);
-        let exit = sound.go(past, |_, last| {
+        let exit = sound.go(past, stop, |_, last| {
             let mut sink = locked(&sink);
             if sink.waiting() < REQUEST && !last {
                 return Ok(());
             }
             let Some(body) = sink.request().map_err(|why| cannot(&why))? else { return Ok(()) };
-            let sent = writer.send(body, &mut |why| complain(&format!("{to}: {why}\n")));
-            sent.map_err(|why| self.failed(&to, &why, taken))?;
+            let sent = writer.send(body, &mut |why| complain(&format!("{to}: {why}\n")), stop.wait());
+            sent.map_err(|not| match not {
+                NotSent::Stopped => Exit::Interrupted,
+                NotSent::Failed(why) => self.failed(&to, &why, taken),
+            })?;
             taken = sink.taken();
             requests += 1;
             Ok(())
         });
-        if exit == Exit::Ok {
-            complain(&format!("{to}: {} samples in {requests} requests\n", taken - self.skip.min(taken)));
+        let own = taken - self.skip.min(taken);
+        let whole = locked(&sink).taken();
+        match exit {
+            Exit::Ok if whole < self.skip => {
+                complain(&format!(
+                    "error: --skip {}: this past has {whole} samples in all; nothing was sent: say the same again with which a part \
+                     of it was taken, and the --skip that was told then\n",
+                    self.skip
+                ));
+                return Exit::Input;
+            }
+            Exit::Ok => complain(&format!("{to}: {own} samples in {requests} requests\n")),
+            Exit::Interrupted => {
+                interrupted(&format!("{to} has taken {own} samples in {requests} requests, and not all of them"));
+                self.how_to_go_on(taken);
+            }
+            _ => {}
         }
         exit
     }
@@ -403,13 +450,23 @@ impl Remote {
                 "hint: a Prometheus that has newer samples takes old ones with storage.tsdb.out_of_order_time_window only\n",
             );
         }
-        if taken > 0 {
-            let until = self.history.until.as_second();
-            let until = jiff::Timestamp::from_second(until).unwrap_or(self.history.until);
-            complain(&format!(
-                "{taken} samples were taken: to go on, say the same again with --until {until} --skip {taken}\n"
-            ));
-        }
+        self.how_to_go_on(taken);
         exit
+    }
+
+    fn how_to_go_on(&self, taken: u64) {
+        if taken == 0 {
+            return;
+        }
+        let until = self.history.until.as_second();
+        let until = jiff::Timestamp::from_second(until).unwrap_or(self.history.until);
+        // One that was drawn would be drawn anew.
+        let seed = match self.history.seed {
+            Seed(1) => String::new(),
+            Seed(seed) => format!("--seed {seed} "),
+        };
+        complain(&format!(
+            "{taken} samples were taken: to go on, say the same again with {seed}--until {until} --skip {taken}\n"
+        ));
     }
 }

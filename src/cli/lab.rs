@@ -26,6 +26,9 @@ pub(super) struct Sweep {
     /// Seeds: how many from 1 on, or from one to another
     #[arg(long, value_name = "N|A..B", default_value = "200", value_parser = super::seeds)]
     seeds: super::Seeds,
+    /// One seed instead: a number, or `random`
+    #[arg(long, value_parser = super::seed, conflicts_with = "seeds")]
+    seed: Option<Seed>,
     #[command(flatten)]
     runs: Runs,
     /// Entry of the timeline that delays count from [default: the first one]
@@ -58,8 +61,8 @@ impl Sweep {
             },
         };
         let calendar = calendar(&plan);
-        let runs =
-            lab::Runs { first: self.seeds.first(), count: self.seeds.count() as usize, jobs: self.runs.jobs(), from };
+        let seeds = self.seed.map_or(self.seeds, super::Seeds::one);
+        let runs = lab::Runs { first: seeds.first(), count: seeds.count() as usize, jobs: self.runs.jobs(), from };
         let progress = self.runs.progress(runs.count);
         match lab::sweep(&Arc::new(plan), calendar, &watch, &runs, progress) {
             Ok(sweep) => {

@@ -14,6 +14,7 @@ use super::{Exit, Runs, calendar, complain};
 use crate::document::Severity;
 use crate::lab;
 use crate::profile::Profile;
+use crate::random::Seed;
 use crate::run::Watch;
 use crate::time::Duration;
 
@@ -27,7 +28,9 @@ What it tells of a rule in a scenario:
   false alarm  before the failure, or in a scenario in which nothing is done to the cluster
   pending      its condition held, and not long enough
   quiet, dead  it had nothing to tell; what it reads is not there
-Flows that send messages are rules too (`notification: FLOW`): what the receiver took was noticed; and so are the
+Flows that send messages because something failed are rules too (`notification: FLOW`): by `errors`, by a Flow trigger
+that hears of FAILED, WARNING, KILLED or CANCELLED, or of a label of an `sla`, or by a `runIf` that names such a state.
+What the receiver took was noticed; what a flow sends as its ordinary work is no alarm and no notice. And so are the
 receivers of --alertmanager (`page: RECEIVER`): what they were told that they did not know.
 
 What it finds, with exit code 1: a failure that nobody notices, unless the scenario expects that itself with
@@ -51,6 +54,9 @@ pub(super) struct Matrix {
     /// Seeds for each scenario: how many from 1 on, or from one to another
     #[arg(long, value_name = "N|A..B", default_value = "1", value_parser = super::seeds)]
     seeds: super::Seeds,
+    /// One seed instead: a number, or `random`
+    #[arg(long, value_parser = super::seed, conflicts_with = "seeds")]
+    seed: Option<Seed>,
     #[command(flatten)]
     runs: Runs,
     /// What fires later than this after the failure began is late [default: only what fires when the failure is over]
@@ -103,21 +109,22 @@ impl Matrix {
         let Some(plans) = load::plans(&names, &self.extras, &self.kestra, unfit, told) else {
             return Exit::Input;
         };
-        let runs = plans.len() as u64 * self.seeds.count();
+        let seeds = self.seed.map_or(self.seeds, super::Seeds::one);
+        let runs = plans.len() as u64 * seeds.count();
         if runs > super::MAX_RUNS {
             complain(&format!(
                 "error: {} scenarios with {} seeds each are {runs} runs; at most {} go\n",
                 plans.len(),
-                self.seeds.count(),
+                seeds.count(),
                 super::MAX_RUNS
             ));
             return Exit::Input;
         }
-        let watch = Watch { nearest: self.seeds.count() == 1, paging, ..watch };
+        let watch = Watch { nearest: seeds.count() == 1, paging, ..watch };
         plans.iter().for_each(|plan| told.remarks(&watch, plan));
         let which = lab::MatrixRuns {
-            first: self.seeds.first(),
-            count: self.seeds.count() as usize,
+            first: seeds.first(),
+            count: seeds.count() as usize,
             jobs: self.runs.jobs(),
             limit: self.late,
         };

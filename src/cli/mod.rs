@@ -2,8 +2,9 @@
 //!
 //! Exit codes: 0 all is well; 1 an expectation of the scenario was not met, with `--strict` also that something was warned of,
 //! a server is not healthy, or differs from its profile; 2 the input or the command line is wrong; 3 it cannot be done (a port is taken, a limit is
-//! reached).
+//! reached); 130 it was interrupted in the middle of a work that nobody has any part of.
 
+mod access;
 mod alertmanager;
 mod arrange;
 mod beside;
@@ -29,6 +30,7 @@ mod sensitivity;
 mod serve;
 mod shell;
 mod simulate;
+mod stop;
 mod told;
 mod watched;
 
@@ -60,6 +62,8 @@ pub enum Exit {
     Input = 2,
     /// It cannot be done here and now.
     Cannot = 3,
+    /// It was interrupted, and has put away what was not finished.
+    Interrupted = 130,
 }
 
 /// A fake Kestra for testing: a simulated cluster behind the real management port, that fails on cue.
@@ -70,7 +74,7 @@ pub enum Exit {
     name = "mock-kestra",
     version,
     max_term_width = 110,
-    after_help = "Exit codes: 0 well, 1 an expectation was not met (with --strict: or a warning), 2 wrong input, 3 cannot (port taken, limit reached)."
+    after_help = "Exit codes: 0 well, 1 an expectation was not met (with --strict: or a warning), 2 wrong input, 3 cannot (port taken, limit reached), 130 interrupted."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -317,6 +321,9 @@ struct Seeds {
 const MAX_RUNS: u64 = 100_000;
 
 impl Seeds {
+    fn one(seed: Seed) -> Seeds {
+        Seeds { first: seed.0, last: seed.0 }
+    }
     fn all(self) -> impl Iterator<Item = Seed> {
         (self.first..=self.last).map(Seed)
     }

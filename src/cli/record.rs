@@ -4,15 +4,14 @@ mod scrape;
 mod stored;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration as Real;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::access::{Access, Failed};
 use super::history::{Place, When, when};
 use super::{Exit, complain};
 use crate::record::{self, Names, NotRecorded, Observed, Recorded, Wording};
-use crate::server::{Credentials, Outside};
 use crate::time::Duration;
 use stored::Stored;
 
@@ -55,15 +54,8 @@ pub(super) struct Record {
     /// Up to when: a date, or `now`
     #[arg(long, default_value = "now", value_parser = super::start, conflicts_with = "urls")]
     until: jiff::Timestamp,
-    /// Name and password for basic auth, NAME:PASSWORD [default: what MOCK_KESTRA_USER holds, or what the URL has]
-    #[arg(long, value_name = "NAME:PASSWORD")]
-    user: Option<String>,
-    /// File with a token for `Authorization: Bearer`, instead
-    #[arg(long, value_name = "FILE", conflicts_with = "user")]
-    token_file: Option<PathBuf>,
-    /// How long a server may take for an answer
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = patience)]
-    timeout: Duration,
+    #[command(flatten)]
+    access: Access,
     /// Replace the names of namespaces, flows, tasks, triggers and instances, always in the same way
     #[arg(long)]
     anonymize: bool,
@@ -75,12 +67,6 @@ pub(super) struct Record {
     out: Option<PathBuf>,
 }
 
-/// Why nothing was recorded, and the exit code.
-pub(super) type Failed = (Exit, String);
-
-/// The variable that holds name and password.
-const USER: &str = "MOCK_KESTRA_USER";
-
 /// The longest recording.
 const LONGEST: Duration = Duration::seconds(7 * 86_400);
 
@@ -88,12 +74,6 @@ fn span(text: &str) -> Result<Duration, String> {
     let span: Duration = text.parse()?;
     let fits = !span.is_zero() && span <= LONGEST;
     if fits { Ok(span) } else { Err("write a duration up to 7d".to_owned()) }
-}
-
-fn patience(text: &str) -> Result<Duration, String> {
-    let span: Duration = text.parse()?;
-    let fits = span >= Duration::milliseconds(10) && span <= Duration::minutes(10);
-    if fits { Ok(span) } else { Err("write a duration from 10ms to 10m".to_owned()) }
 }
 
 impl Record {
@@ -109,17 +89,16 @@ impl Record {
 
     fn recorded(&self) -> Result<Recorded, Failed> {
         self.place_is_there()?;
-        let credentials = self.credentials()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| (Exit::Cannot, format!("cannot start: {error}")))?;
         let (observed, from) = match &self.prometheus {
             Some(url) => {
-                let outside = self.outside("--prometheus", url, &[], credentials.as_ref())?;
+                let outside = self.access.server("--prometheus", url)?;
                 let stored = Stored::new(outside, self.matchers.clone(), self.window()?);
                 (runtime.block_on(stored.observe())?, stored.told())
             }
             None => {
-                let ports = self.ports(credentials.as_ref())?;
+                let ports = self.access.ports(&self.urls)?;
                 let looks = scrape::Looks::new(self.lasts, self.every).map_err(|why| (Exit::Input, why))?;
                 runtime.block_on(scrape::observe(ports, looks))?
             }
@@ -151,57 +130,6 @@ impl Record {
         let step = self.every.map(|every| every.as_milliseconds() as i64);
         record::api::Window::new(from, until, step)
             .map_err(|why| (Exit::Input, format!("--from, --until, --every: {why}")))
-    }
-
-    fn credentials(&self) -> Result<Option<Credentials>, Failed> {
-        if let Some(file) = &self.token_file {
-            let place = file.display();
-            let text = super::load::file(&file.to_string_lossy())
-                .map_err(|why| (Exit::Input, format!("--token-file: {place}: {why}")))?
-                .text;
-            return match text.trim() {
-                "" => Err((Exit::Input, format!("--token-file: {place} is empty"))),
-                token => Ok(Some(Credentials::Bearer(token.to_owned()))),
-            };
-        }
-        let of_environment = || std::env::var(USER).ok().filter(|it| !it.is_empty()).map(|it| (USER, it));
-        let Some((from, text)) = self.user.clone().map(|it| ("--user", it)).or_else(of_environment) else {
-            return Ok(None);
-        };
-        match text.split_once(':') {
-            Some((user, password)) => {
-                Ok(Some(Credentials::Basic { user: user.to_owned(), password: password.to_owned() }))
-            }
-            // It may be a password: it is not repeated.
-            None => Err((Exit::Input, format!("{from}: write NAME:PASSWORD"))),
-        }
-    }
-
-    /// A server; the address may hold a password, so that it is called by its place.
-    fn outside(
-        &self,
-        place: &str,
-        url: &str,
-        ends: &[&str],
-        credentials: Option<&Credentials>,
-    ) -> Result<Outside, Failed> {
-        let url = url.trim_end_matches('/');
-        let base = ends.iter().find_map(|end| url.strip_suffix(end)).unwrap_or(url);
-        let within = Real::from_nanos(self.timeout.as_nanoseconds());
-        Outside::new(base, credentials, within).map_err(|why| (Exit::Input, format!("{place}: {why}")))
-    }
-
-    fn ports(&self, credentials: Option<&Credentials>) -> Result<Vec<Outside>, Failed> {
-        let mut ports: Vec<Outside> = Vec::new();
-        for (number, url) in self.urls.iter().enumerate() {
-            // Who copies it from a prometheus.yml has the whole path.
-            let port = self.outside(&format!("URL {}", number + 1), url, &["/prometheus"], credentials)?;
-            if ports.iter().any(|other| other.shown() == port.shown()) {
-                return Err((Exit::Input, format!("{} is there twice", port.shown())));
-            }
-            ports.push(port);
-        }
-        Ok(ports)
     }
 
     /// A long recording should not fail at its end for a folder that is not there.

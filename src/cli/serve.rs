@@ -9,12 +9,13 @@ use clap::{Args, Parser};
 use super::documents::Following;
 use super::logs::Logs;
 use super::rules::Rules;
+use super::stop::Stop;
 use super::told::Told;
 use super::{Exit, complain, documents, load, print};
 use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::{Session, Watch};
-use crate::scenario::Plan;
+use crate::scenario::{Plan, TimelineEntry};
 use crate::server::{
     self, Addresses, Alertmanager, Clock, Detail, LostLog, MailServer, Options, Receiver, RequestLog, Running, Sending,
     ServeError,
@@ -140,11 +141,12 @@ impl Default for Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Exit {
-        self.run_beside(&mut |_| Ok(()))
+        self.run_beside(&mut |_, _| Ok(()))
     }
 
-    /// The same; once all ports are open and people have been told of them, something begins beside it.
-    pub(super) fn run_beside(self, begin: &mut dyn FnMut(&Addresses) -> Result<(), String>) -> Exit {
+    /// The same; once all ports are open and people have been told of them, something begins beside it, which ends at once when
+    /// all of it shall.
+    pub(super) fn run_beside(self, begin: &mut dyn FnMut(&Addresses, &Stop) -> Result<(), String>) -> Exit {
         let Some(plan) = self.plan() else { return Exit::Input };
         let (sending, following) = match self.outside() {
             Ok(outside) => outside,
@@ -185,12 +187,14 @@ impl Serve {
         let speed = if self.paused { 0.0 } else { self.speed };
         // Where the logs go to standard output nothing else does.
         let say = if self.logs.as_deref() == Some(Path::new("-")) { complain } else { print };
-        let ready = |addresses: &Addresses| {
+        let ready = |addresses: &Addresses, stop: &Stop| {
             if let Some(path) = &self.ready_file {
                 write_ports(path, addresses)?;
             }
-            say(&block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str())));
-            begin(addresses)
+            say(&(block(&plan, addresses, (self.seed, speed), tells.then_some(notes.as_str()))
+                + &coming(&plan, &self.scenario, speed)
+                + "Ctrl-C ends it.\n"));
+            begin(addresses, stop)
         };
         let logs = self.logs.as_deref().map(|place| Logs::to(place, &plan)).transpose();
         let session = if following.is_some() { session.with_entries() } else { session };
@@ -266,8 +270,7 @@ impl Serve {
             ..Sending::default()
         };
         if let Some(path) = &self.ca_file {
-            let text = load::file(path).map_err(|why| format!("--ca-file: cannot read `{path}`: {why}"))?.text;
-            sending.authorities = server::authorities(&text).map_err(|why| format!("--ca-file: `{path}`: {why}"))?;
+            sending.authorities = super::access::authorities(path)?;
         }
         Ok(Some(sending))
     }
@@ -307,7 +310,7 @@ fn request_log(verbose: u8) -> Option<RequestLog> {
 fn serve(
     session: Session,
     (options, clock): (Options, Clock),
-    ready: impl FnOnce(&Addresses) -> Result<(), String>,
+    ready: impl FnOnce(&Addresses, &Stop) -> Result<(), String>,
     (mut logs, mut following): (Option<Logs>, Option<Following>),
 ) -> Result<(), String> {
     let told = |error: ServeError| error.to_string();
@@ -315,11 +318,11 @@ fn serve(
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let running: Running = runtime.block_on(async {
         // Before anybody knows of a port: whoever ends it right after the start is heard.
-        let stop = stop_signal();
+        let stop = Stop::listen();
         let running = server::start(session, options, clock).map_err(told)?;
-        ready(running.addresses())?;
+        ready(running.addresses(), &stop)?;
         let ended = tokio::select! {
-            () = stop => Ok(false),
+            () = stop.wait() => Ok(false),
             () = running.ended() => Ok(true),
             why = written(&running, &mut logs) => Err(why),
             why = followed(&running, &mut following) => Err(why),
@@ -373,46 +376,6 @@ async fn followed(running: &Running, following: &mut Option<Following>) -> Strin
     }
 }
 
-/// Begins to listen for SIGINT, SIGTERM and SIGHUP, so that none is missed from here on; the future is done when one has come.
-fn stop_signal() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let signals = {
-        use tokio::signal::unix::{SignalKind, signal};
-        // A terminal that is closed ends it in good order, too: what was started beside it must not be left.
-        let hangup = heeds_hangup().then(|| signal(SignalKind::hangup()).ok()).flatten();
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), hangup)
-    };
-    async move {
-        #[cfg(unix)]
-        if let (Ok(mut interrupt), Ok(mut terminate), hangup) = signals {
-            let hung_up = async {
-                match hangup {
-                    Some(mut hangup) => hangup.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hung_up => {}
-            }
-            return;
-        }
-        // Without a way to hear of signals the default of the system ends the process.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// Whether the end of the terminal is its end: `nohup` has had it ignored.
-#[cfg(unix)]
-fn heeds_hangup() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 0)
-}
-
 /// What a user needs to know: members, control port, seed, and what to paste into prometheus.yml.
 fn block(plan: &Plan, addresses: &Addresses, (seed, speed): (Seed, f64), notes: Option<&str>) -> String {
     let mut text = format!("mock-kestra: {}, Kestra {}, seed {}\n", plan.name, plan.kestra, seed.0);
@@ -443,7 +406,38 @@ fn block(plan: &Plan, addresses: &Addresses, (seed, speed): (Seed, f64), notes: 
         control.port(),
         targets.join(", ")
     );
-    text + "Ctrl-C ends it.\n"
+    text
+}
+
+/// Lines of what will happen, at most.
+const COMING: usize = 8;
+
+/// What the timeline of a scenario has in store, and where all of it stands when that is long.
+fn coming(plan: &Plan, scenario: &str, speed: f64) -> String {
+    let mut entries: Vec<&TimelineEntry> = plan.timeline.iter().collect();
+    entries.sort_by_key(|entry| entry.at);
+    if entries.is_empty() {
+        return String::new();
+    }
+    let clock = if speed == 1.0 { "" } else { ", in the scenario's time" };
+    let shown = if entries.len() > COMING { COMING - 1 } else { COMING };
+    let mut text = format!("What will happen{clock}:\n");
+    for entry in entries.iter().take(shown) {
+        let more = |word: &str, span: Option<String>| span.map(|span| format!(", {word} {span}")).unwrap_or_default();
+        text += &format!(
+            "  in {:<6} {}{}{}{}\n",
+            entry.at.rounded().to_string(),
+            entry.fault.sentence(plan),
+            more("for", entry.lasts.map(|it| it.to_string())),
+            more("every", entry.every.map(|it| it.to_string())),
+            more("until", entry.until.map(|it| it.rounded().to_string())),
+        );
+    }
+    if entries.len() > shown {
+        let command = if load::SHIPPED.iter().any(|it| it.name == scenario) { "show" } else { "check" };
+        text += &format!("  ... {} more: mock-kestra {command} {scenario}\n", entries.len() - shown);
+    }
+    text + "\n"
 }
 
 /// A text in quotes, as YAML takes it.

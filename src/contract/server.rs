@@ -1,13 +1,13 @@
 //! A server as its answers show it: what it exposes, which version and role it is, and how its metrics are configured.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
 
 use super::ServerLine;
 use crate::exposition::{self, Exposition, Sample, Unread};
-use crate::profile::{Meter, Profile, Role, recognise};
+use crate::profile::{Meter, Profile, Role, plain, prefix, recognise};
 
 /// An answer to a GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,16 +111,9 @@ impl Server {
         let text = std::str::from_utf8(&prometheus.body).map_err(|_| Unfit::NoText("bytes that are no text".into()))?;
         let exposition = exposition::read(text).map_err(Unfit::Unread)?;
         let said = version.and_then(said);
-        let prefix = prefix(&exposition);
-        // Profiles know names without the prefix that is set.
-        let plain = |name: &str| match prefix.as_deref() {
-            Some(prefix) if prefix != "kestra" => {
-                let rest = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
-                rest.map_or_else(|| name.to_owned(), |rest| format!("kestra_{rest}"))
-            }
-            _ => name.to_owned(),
-        };
-        let names: Vec<String> = exposition.samples().map(|sample| plain(&sample.name)).collect();
+        let prefix = prefix(exposition.families.iter().map(|family| family.name.as_str()));
+        let names: Vec<String> =
+            exposition.samples().map(|sample| plain(&sample.name, prefix.as_deref()).into_owned()).collect();
         let recognised =
             recognise(names.iter().zip(exposition.samples()).map(|(name, sample)| (name.as_str(), sample.labels())));
         let by_word = said.as_ref().and_then(|said| shipped(&said.version));
@@ -232,33 +225,6 @@ fn shipped(version: &str) -> Option<(&'static Profile, bool)> {
     let before = known.iter().filter(|(_, own)| *own <= wanted).max_by_key(|(_, own)| *own);
     let (name, own) = before.or(known.first())?;
     Some((Profile::named(name).ok()?, *own == wanted))
-}
-
-/// So many meters must have the same beginning for it to be a prefix.
-const VOTES: usize = 3;
-
-/// What stands in place of `kestra` at the beginning of its own meters; none when it has none of them.
-fn prefix(exposition: &Exposition) -> Option<String> {
-    if exposition.families.iter().any(|family| family.name.starts_with("kestra_")) {
-        return Some("kestra".to_owned());
-    }
-    let ends: BTreeSet<String> = Profile::NAMES
-        .iter()
-        .filter_map(|name| Profile::named(name).ok())
-        .flat_map(Profile::meters)
-        .filter(|(_, meter)| meter.name.starts_with("kestra."))
-        .filter_map(|(_, meter)| meter.prometheus_name().strip_prefix("kestra").map(str::to_owned))
-        .collect();
-    let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
-    for family in &exposition.families {
-        // The longest end that fits leaves the shortest beginning.
-        let fits = ends.iter().filter_map(|end| family.name.strip_suffix(end.as_str()).filter(|it| !it.is_empty()));
-        if let Some(beginning) = fits.min_by_key(|it| it.len()) {
-            *votes.entry(beginning).or_default() += 1;
-        }
-    }
-    let (beginning, count) = votes.into_iter().max_by_key(|(_, count)| *count)?;
-    (count >= VOTES).then(|| beginning.to_owned())
 }
 
 /// Labels that every sample has, with the same value.

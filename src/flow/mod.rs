@@ -3,6 +3,7 @@
 mod body;
 mod cron;
 mod defaults;
+mod failure;
 mod fields;
 mod given;
 mod groups;

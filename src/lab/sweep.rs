@@ -46,6 +46,8 @@ pub struct Sweep {
     pub from: String,
     /// Runs.
     pub runs: u64,
+    /// The first seed; the others follow it.
+    pub seed: u64,
     /// Every alert of the rules, in the order of the rules; then each receiver of Alertmanager (`page: RECEIVER`).
     pub detections: Vec<Detection>,
     /// Rules that the figures lack: dead in every run, or not evaluated in one, and parts that are dead; in words.
@@ -63,7 +65,11 @@ impl Sweep {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "{}: {} runs, delays from {}\n", self.scenario, self.runs, self.from)?;
+        let runs = match self.runs {
+            1 => format!("1 run, seed {}", self.seed),
+            many => format!("{many} runs"),
+        };
+        writeln!(out, "{}: {runs}, delays from {}\n", self.scenario, self.from)?;
         writeln!(out, "  alert                            fires   before       p50       p95       p99       max")?;
         for it in &self.detections {
             let share = |count: u64| format!("{:.1}%", 100.0 * count as f64 / self.runs.max(1) as f64);
@@ -135,6 +141,7 @@ pub fn sweep(
         scenario: plan.name.clone(),
         from: runs.from.to_string(),
         runs: runs.count as u64,
+        seed: runs.first,
         detections: alerts.chain(pages).collect(),
         warnings,
     })

@@ -10,6 +10,8 @@ mod binder;
 mod endpoint;
 mod lines;
 mod meter;
+#[cfg(feature = "cli")]
+mod prefix;
 mod probe;
 mod quirk;
 mod read;
@@ -37,6 +39,8 @@ pub use binder::Binder;
 pub use endpoint::{Endpoint, Fixed, Handler, Method, Port, Says};
 pub use lines::{LineDate, LineForm, LineKind, LineLevel};
 pub use meter::{Kind, Meter, MeterId, Start};
+#[cfg(feature = "cli")]
+pub use prefix::{plain, prefix};
 pub use probe::Probe;
 pub use quirk::{Language, Quirk, TextForm};
 #[cfg(feature = "cli")]

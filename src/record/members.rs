@@ -45,6 +45,8 @@ pub(super) struct Topology {
     pub(super) groups: Vec<Group>,
     pub(super) profile: &'static Profile,
     pub(super) database: Option<DatabaseKind>,
+    /// What meters begin with (`kestra.metrics.prefix`), where that is not what ships.
+    pub(super) prefix: Option<String>,
     /// Instances that were there once, and not at the end.
     pub(super) gone: Vec<String>,
     /// Instances that are no Kestra, or were never up.
@@ -72,7 +74,10 @@ impl Topology {
         };
         let profile = Profile::named(profile).unwrap_or(members[0].profile);
         let groups = Role::ALL.into_iter().filter_map(|role| Group::of(role, &members)).collect();
-        Ok(Topology { groups, profile, database: database(observed), members, gone, foreign })
+        let prefix =
+            most(observed.members.iter().filter_map(|seen| seen.prefix.as_deref())).filter(|it| *it != "kestra");
+        let prefix = prefix.map(str::to_owned);
+        Ok(Topology { groups, profile, database: database(observed), prefix, members, gone, foreign })
     }
 
     /// The versions of its members, each once.

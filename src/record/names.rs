@@ -40,6 +40,11 @@ impl Names {
         self.word("trigger", name)
     }
 
+    /// What meters begin with.
+    pub(super) fn prefix(self, name: &str) -> String {
+        self.word("prefix", name)
+    }
+
     /// A host and port, or the label `instance`.
     pub(super) fn instance(self, name: &str) -> String {
         self.word("instance", name)

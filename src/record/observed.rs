@@ -1,13 +1,15 @@
 //! What was seen of a cluster, whoever looked: members with series over time, and what some of their endpoints said.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use super::meters::{self, Part, What};
+use super::rises::is_another;
 use super::triggers::{TaskIds, Triggers};
 use crate::exposition::Exposition;
-use crate::profile::{Recognised, recognise};
+use crate::profile::{Recognised, plain, prefix, recognise};
 
 /// Samples of one recording.
 pub const SAMPLES: usize = 20_000_000;
@@ -34,6 +36,10 @@ pub(super) type Labels = Vec<(String, String)>;
 pub struct Seen {
     /// What it is called where it was seen: an address, or the label `instance`.
     pub instance: String,
+    /// What its own meters begin with, once any of them has been seen.
+    pub(super) prefix: Option<String>,
+    /// The versions that it has said it is, in order, each as often as it changed.
+    pub(super) versions: Vec<String>,
     /// Its series, by which version and role are told: name, and labels of those that were there at the first look.
     pub(super) shown: BTreeMap<String, Vec<Labels>>,
     /// When it answered, in milliseconds since 1970.
@@ -84,25 +90,43 @@ impl Seen {
         Seen { instance: instance.into(), ..Seen::default() }
     }
 
-    /// It showed this at an instant, in milliseconds since 1970.
-    pub fn look(&mut self, at: i64, exposition: &Exposition) {
+    /// It showed this at an instant, in milliseconds since 1970. Tells whether its process has begun anew since the look before.
+    pub fn look(&mut self, at: i64, exposition: &Exposition) -> bool {
+        let before = self.newest(What::Began, |_| true);
         let first = self.looks.is_empty();
         self.looks.insert(at);
         self.silent = 0;
+        if self.prefix.is_none() {
+            self.prefix = prefix(exposition.families.iter().map(|family| family.name.as_str()));
+        }
+        let begins = self.prefix.clone();
         // Series of one name stand together: each name is looked up once.
-        let (mut name, mut news, mut wanted) = ("", false, false);
+        let (mut name, mut known, mut news, mut wanted) = ("", Cow::Borrowed(""), false, false);
         for sample in exposition.samples() {
             if sample.name != name {
                 name = &sample.name;
-                (news, wanted) = (first || !self.shown.contains_key(name), meters::of(name).is_some());
+                known = plain(name, begins.as_deref());
+                (news, wanted) = (first || !self.shown.contains_key(&*known), meters::of(&known).is_some());
             }
             if news {
-                self.shows(name, &sample.labels);
+                self.shows(&known, &sample.labels);
             }
             if wanted {
-                self.sample(name, &sample.labels, &[(at, sample.value)]);
+                self.sample(&known, &sample.labels, &[(at, sample.value)]);
             }
         }
+        let began = self.newest(What::Began, |_| true);
+        before.zip(began).is_some_and(|(before, began)| is_another(before, began))
+    }
+
+    /// It answered this to `/version`.
+    pub fn says_version(&mut self, document: Json) {
+        if let Some(version) = document.get("version").and_then(Json::as_str)
+            && self.versions.last().is_none_or(|before| before != version)
+        {
+            self.versions.push(version.to_owned());
+        }
+        self.documents.version = Some(document);
     }
 
     /// It did not answer.

@@ -24,15 +24,17 @@ impl std::ops::AddAssign for Rise {
     }
 }
 
+/// Whether a process that began at one instant is not the one that began at another, in seconds since 1970.
+pub(super) fn is_another(before: f64, after: f64) -> bool {
+    (after - before).abs() > SAME_START
+}
+
 impl Seen {
     /// Between which looks, by the time of the later one, the process began anew.
     pub(super) fn restarts(&self) -> Vec<i64> {
         let Some((_, began)) = self.of(What::Began, Part::Value).next() else { return Vec::new() };
         let pairs = began.iter().zip(began.iter().skip(1));
-        pairs
-            .filter(|((_, before), (_, after))| (*after - *before).abs() > SAME_START)
-            .map(|(_, (at, _))| *at)
-            .collect()
+        pairs.filter(|((_, before), (_, after))| is_another(**before, **after)).map(|(_, (at, _))| *at).collect()
     }
 
     /// How long the process has run at the last look, in seconds.

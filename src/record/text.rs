@@ -36,6 +36,10 @@ pub(super) fn write(observed: &Observed, topology: &Topology, flows: &[Flow], wo
     text += &format!("summary: {}\n", plain(&json!(summary(topology, named.len()))));
     text += &format!("kestra: \"{}\"\n", topology.profile.name());
     text += &format!("duration: {}\n", length(observed));
+    if let Some(prefix) = &topology.prefix {
+        let prefix = plain(&json!(wording.names.prefix(prefix)));
+        text += &format!("configuration: {{ kestra: {{ metrics: {{ prefix: {prefix} }} }} }}\n");
+    }
     text += &cluster(topology);
     text += &flow_lines(&named);
     text += if polled.iter().flatten().next().is_some() { "polled_by:\n" } else { "" };
@@ -357,28 +361,8 @@ fn size(bytes: u64) -> String {
 
 /// What is not known of the cluster, or not as simple as the file says it. Names of members are replaced where names are.
 fn of_cluster(observed: &Observed, topology: &Topology, names: Names) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = of_versions(observed, topology, names);
     let list = |of: &[String]| of.iter().map(|name| names.instance(name)).collect::<Vec<_>>().join(", ");
-    let versions = topology.versions();
-    if versions.len() > 1 {
-        let of = |version: &str| topology.members.iter().filter(|it| it.profile.name() == version).count();
-        let counts: Vec<String> = versions.iter().map(|version| format!("{} of {version}", of(version))).collect();
-        lines.push(format!(
-            "the members have different versions ({}): the cluster has {}, a role that of most of its members",
-            counts.join(", "),
-            topology.profile.name()
-        ));
-    }
-    for member in topology.members.iter().filter(|member| !member.certain).take(1) {
-        lines.push(match &member.version {
-            Some(version) => {
-                format!("of Kestra {version} there is no profile: {} shows the same names", member.profile.name())
-            }
-            None => {
-                format!("the version is {} by its series; other versions show the same ones", member.profile.name())
-            }
-        });
-    }
     for member in topology.members.iter().filter(|member| !member.perhaps.is_empty()) {
         let others: Vec<&str> = member.perhaps.iter().map(|role| role.name()).collect();
         let instance = names.instance(&member.instance);
@@ -408,6 +392,40 @@ fn of_cluster(observed: &Observed, topology: &Topology, names: Names) -> Vec<Str
         lines.push(format!(
             "not answered: {} at members; what was counted then may be missing",
             counted(missed as f64, "look")
+        ));
+    }
+    lines
+}
+
+/// What is not known of its versions.
+fn of_versions(observed: &Observed, topology: &Topology, names: Names) -> Vec<String> {
+    let mut lines = Vec::new();
+    let versions = topology.versions();
+    if versions.len() > 1 {
+        let of = |version: &str| topology.members.iter().filter(|it| it.profile.name() == version).count();
+        let counts: Vec<String> = versions.iter().map(|version| format!("{} of {version}", of(version))).collect();
+        lines.push(format!(
+            "the members have different versions ({}): the cluster has {}, a role that of most of its members",
+            counts.join(", "),
+            topology.profile.name()
+        ));
+    }
+    for member in topology.members.iter().filter(|member| !member.certain).take(1) {
+        lines.push(match &member.version {
+            Some(version) => {
+                format!("of Kestra {version} there is no profile: {} shows the same names", member.profile.name())
+            }
+            None => {
+                format!("the version is {} by its series; other versions show the same ones", member.profile.name())
+            }
+        });
+    }
+    for seen in observed.members.iter().filter(|seen| seen.versions.len() > 1) {
+        lines.push(format!(
+            "{} became another version while it was looked at ({}): no `timeline` tells of it here, the last one stands here, and \
+             what changed its name with it may be missing",
+            names.instance(&seen.instance),
+            seen.versions.join(", then ")
         ));
     }
     lines

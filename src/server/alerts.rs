@@ -145,7 +145,7 @@ fn exponent(value: f64) -> String {
 
 /// Posts what is due until the server ends.
 pub(super) async fn run(shared: Arc<Shared>, to: Alertmanager) {
-    let client = client(WITHIN);
+    let client = client(WITHIN, &[]);
     let Ok(wakes) = shared.world().map(|world| world.alerts.wakes.clone()) else { return };
     loop {
         let Ok(batch) = shared.world().map(|mut world| world.batch()) else { return };

@@ -16,11 +16,12 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use reqwest::header::CONTENT_ENCODING;
 use reqwest::{Method, Url, redirect};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::sending::Sending;
+use super::believed::tls;
+use super::sending::{Authority, Sending};
 use crate::notify::{Http, Mail, Message, Request, SERVICES, Transport};
 use crate::scenario::Plan;
 
@@ -101,7 +102,7 @@ impl Way {
     }
 
     fn tls(&self) -> Result<ClientConfig, String> {
-        self.tls.get_or_init(|| tls(&self.sending)).clone()
+        self.tls.get_or_init(|| tls(&self.sending.authorities)).clone()
     }
 
     async fn post(&self, http: &Http, message: &Message) -> Result<(u16, String), String> {
@@ -258,28 +259,13 @@ fn connect(http: &Http) -> Duration {
     http.connect_timeout_ms.map_or(CONNECT, Duration::from_millis)
 }
 
-fn tls(sending: &Sending) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    for authority in sending.authorities.iter() {
-        roots.add(authority.clone()).map_err(|error| error.to_string())?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// TLS with the usual authorities.
-fn bundled() -> Result<ClientConfig, String> {
-    tls(&Sending::default())
-}
-
 /// A client that goes where it is told and nowhere else: no redirect, no proxy of the environment.
 ///
 /// # Errors
 /// Why there is none, in words.
-pub(super) fn client(within: Duration) -> Result<reqwest::Client, String> {
+pub(super) fn client(within: Duration, authorities: &[Authority]) -> Result<reqwest::Client, String> {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(bundled()?)
+        .tls_backend_preconfigured(tls(authorities)?)
         .no_proxy()
         .redirect(redirect::Policy::none())
         .timeout(within)

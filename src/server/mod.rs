@@ -6,6 +6,7 @@
 //! because an HTTP library would not write headers as the recorded server does.
 
 mod alerts;
+mod believed;
 mod clock;
 mod connection;
 mod control;
@@ -51,10 +52,12 @@ pub(crate) use elasticsearch::{Indexer, Store};
 pub(crate) use inside::{Denied, Inside, aside};
 pub use log::{Detail, RequestLog};
 #[cfg(feature = "cli")]
-pub(crate) use outside::{Credentials, Outside, Reply};
+pub(crate) use outside::{Asking, Credentials, Outside, Reply};
 pub use post::LostLog;
 #[cfg(feature = "cli")]
-pub(crate) use remote_write::{RemoteWriter, Taker};
+pub(crate) use remote_write::{NotSent, RemoteWriter, Taker};
+#[cfg(feature = "cli")]
+pub(crate) use sending::Authority;
 pub use sending::{MailServer, Receiver, Sending, authorities};
 
 /// Where and how to serve a session.

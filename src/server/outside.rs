@@ -1,12 +1,14 @@
 //! What asks other servers: a real Kestra's ports, or a Prometheus.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration as Real;
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use super::delivery::{client, told};
+use super::sending::Authority;
 
 /// Bytes of an answer that are read; an exposition of a large Kestra has some ten million.
 const LONGEST: usize = 64 << 20;
@@ -30,6 +32,17 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Credentials")
     }
+}
+
+/// How servers are asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asking {
+    /// Who asks; else what the address holds.
+    pub(crate) credentials: Option<Credentials>,
+    /// Authorities that are believed beside the usual ones.
+    pub(crate) authorities: Arc<[Authority]>,
+    /// What is asked is answered within this, or counts as not answered.
+    pub(crate) within: Real,
 }
 
 /// A server at an address.
@@ -77,13 +90,12 @@ impl Reply {
 }
 
 impl Outside {
-    /// A server by its address, such as `http://kestra:8081` or `https://name:password@host/behind/a/path`. What is asked
-    /// of it is answered within a time, or counts as not answered.
+    /// A server by its address, such as `http://kestra:8081` or `https://name:password@host/behind/a/path`.
     ///
     /// # Errors
     /// It is no address of HTTP, or nothing can be sent from here; in words, without what is secret.
-    pub(crate) fn new(base: &str, credentials: Option<&Credentials>, within: Real) -> Result<Outside, String> {
-        let mut base = address(base)?;
+    pub(crate) fn new(base: &str, asking: &Asking) -> Result<Outside, String> {
+        let mut base = address(base, "http://127.0.0.1:8081")?;
         let in_address = (!base.username().is_empty() || base.password().is_some()).then(|| Credentials::Basic {
             user: plain(base.username()),
             password: plain(base.password().unwrap_or_default()),
@@ -92,10 +104,10 @@ impl Outside {
         let _ = base.set_username("");
         let _ = base.set_password(None);
         let mut headers = HeaderMap::new();
-        if let Some(credentials) = credentials.or(in_address.as_ref()) {
+        if let Some(credentials) = asking.credentials.as_ref().or(in_address.as_ref()) {
             headers.insert(AUTHORIZATION, authorization(credentials)?);
         }
-        Ok(Outside { client: client(within)?, base, headers })
+        Ok(Outside { client: client(asking.within, &asking.authorities)?, base, headers })
     }
 
     /// Its address as it may be shown.
@@ -117,7 +129,7 @@ impl Outside {
         let gone = |why: String| Unanswered(format!("{}/{path}: {why}", self.shown()));
         let url = self.base.join(path.trim_start_matches('/')).map_err(|error| gone(error.to_string()))?;
         let request = self.client.get(url).headers(self.headers.clone());
-        let mut answer = request.send().await.map_err(|error| gone(told(error)))?;
+        let mut answer = request.send().await.map_err(|error| gone(with_advice(told(error))))?;
         let status = answer.status().as_u16();
         let words = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = answer.headers().iter().map(|(name, value)| (name.as_str().to_owned(), words(value))).collect();
@@ -132,10 +144,17 @@ impl Outside {
     }
 }
 
-/// An address of HTTP, as a folder.
-pub(super) fn address(text: &str) -> Result<Url, String> {
+/// What to do about a certificate that nobody known vouches for.
+fn with_advice(why: String) -> String {
+    let unknown = ["UnknownIssuer", "CaUsedAsEndEntity"].iter().any(|it| why.contains(it));
+    let advice = "name the authority that signed it, or its own certificate, with --ca-file";
+    if unknown { format!("{why}: {advice}") } else { why }
+}
+
+/// An address of HTTP, as a folder; `example` is told where it is none.
+pub(super) fn address(text: &str, example: &str) -> Result<Url, String> {
     // The text may hold a password: it is not repeated.
-    let advice = "write an address such as http://127.0.0.1:8081";
+    let advice = format!("write an address such as {example}");
     let mut url = Url::parse(text).map_err(|error| format!("this is no address: {error}; {advice}"))?;
     if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
         return Err(format!("this is no address of HTTP; {advice}"));
@@ -175,7 +194,7 @@ mod tests {
 
     #[test]
     fn nothing_secret_is_shown() {
-        let outside = Outside::new("http://me%40there:p%3Aw@kestra:8081/base", None, Real::from_secs(1)).unwrap();
+        let outside = Outside::new("http://me%40there:p%3Aw@kestra:8081/base", &Asking::default()).unwrap();
         assert_eq!(outside.shown(), "http://kestra:8081/base");
         assert_eq!(outside.instance(), "kestra:8081");
         assert!(!format!("{outside:?}").contains('@'));
@@ -183,7 +202,7 @@ mod tests {
         assert_eq!(outside.headers[AUTHORIZATION], "Basic bWVAdGhlcmU6cDp3");
         assert!(!format!("{:?}", outside.headers).contains("bWVA"));
         for wrong in ["kestra:8081", "ftp://me:secret@host", "http://me:secret@host:99999", "http://h?secret"] {
-            let error = Outside::new(wrong, None, Real::from_secs(1)).unwrap_err();
+            let error = Outside::new(wrong, &Asking::default()).unwrap_err();
             assert!(error.contains("http://127.0.0.1:8081") && !error.contains("secret"), "{error}");
         }
     }

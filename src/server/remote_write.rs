@@ -63,13 +63,33 @@ impl RemoteWriter {
         Ok(RemoteWriter { runtime, sender, taker })
     }
 
-    /// Sends a request until it is taken; `tell` hears of every try that failed.
+    /// Sends a request until it is taken, or until it shall end; `tell` hears of every try that failed.
     ///
     /// # Errors
-    /// It is not taken, in words: nobody is there, it is refused, or it has been tried often enough.
-    pub(crate) fn send(&mut self, body: &[u8], tell: &mut dyn FnMut(&str)) -> Result<(), String> {
+    /// It is not taken.
+    pub(crate) fn send(
+        &mut self,
+        body: &[u8],
+        tell: &mut dyn FnMut(&str),
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), NotSent> {
         let url = &self.taker.0;
         let sent = self.sender.send(|client| client.post(url.clone()).body(body.to_vec()), async |_| Ok(()), tell);
-        self.runtime.block_on(sent).map_err(|refused| refused.why)
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = stop => Err(NotSent::Stopped),
+                sent = sent => sent.map_err(|refused| NotSent::Failed(refused.why)),
+            }
+        })
     }
+}
+
+/// Why a request is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotSent {
+    /// Nobody wants it any more.
+    Stopped,
+    /// In words: nobody is there, it is refused, or it has been tried often enough.
+    Failed(String),
 }

@@ -58,7 +58,7 @@ impl Sender {
             let Some((key, value)) = parsed else { return Err(format!("`{name}` cannot be a header")) };
             headers.insert(key, value);
         }
-        Ok(Sender { client: client(WITHIN)?, headers, reached: false })
+        Ok(Sender { client: client(WITHIN, &[])?, headers, reached: false })
     }
 
     /// Sends a request until it is taken; `tell` hears of every try that failed. `takes` looks at an answer of success: it may

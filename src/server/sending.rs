@@ -59,6 +59,9 @@ impl FromStr for MailServer {
     }
 }
 
+/// A certificate of who is believed.
+pub(crate) type Authority = CertificateDer<'static>;
+
 /// The certificates of a text in PEM.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod alertmanager;
+pub mod asked;
 pub mod contract;
 pub mod exchange;
 pub mod executions;
@@ -11,6 +12,7 @@ pub mod peers;
 pub mod searches;
 pub mod server;
 pub mod table;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

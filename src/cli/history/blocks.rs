@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
-use super::{Exit, History, cannot, complain, left_out, locked};
+use super::{Exit, History, Stop, cannot, complain, interrupted, left_out, locked};
 use crate::history::{END, OpenMetrics};
 use crate::time::{Duration, Instant};
 
@@ -30,6 +30,8 @@ pub(in crate::cli) struct Tsdb {
 struct Open {
     files: BTreeMap<i64, Text>,
     blocks: u64,
+    /// Number of the last one that is made, in blocks since 1970.
+    closed: Option<i64>,
 }
 
 /// A text beside the blocks: it goes when nobody needs it any more.
@@ -54,25 +56,32 @@ impl Tsdb {
         if let Err(error) = std::fs::create_dir_all(&self.out) {
             return cannot(&format!("cannot make {}: {error}", self.out.display()));
         }
+        let stop = Stop::listen();
         let (past, sink) = sound.past(OpenMetrics::windows(sound.first, BLOCK));
         let mut open = Open::default();
         // A sample comes when its scrape is over, which is an interval later at most.
         let late = sound.watch.scrape_intervals(&sound.plan).into_iter().max().unwrap_or(Duration::ZERO);
         let calendar = sound.calendar;
-        let exit = sound.go(past, |now: Instant, last| {
+        let exit = sound.go(past, &stop, |now: Instant, last| {
             let texts = locked(&sink).take();
             let done = calendar.date(now.before(late)).as_millisecond().div_euclid(BLOCK);
             let written = open.write(&self.out, &texts).and_then(|()| open.close(&self.out, done, last));
             written.map_err(|why| cannot(&why))
         });
-        if exit == Exit::Ok {
-            left_out(locked(&sink).markers());
-            complain(&format!(
-                "{}: {} samples in {} blocks\n",
-                self.out.display(),
-                locked(&sink).samples(),
-                open.blocks
-            ));
+        let (out, blocks) = (self.out.display(), open.blocks);
+        match exit {
+            Exit::Ok => {
+                left_out(locked(&sink).markers());
+                complain(&format!("{out}: {} samples in {blocks} blocks\n", locked(&sink).samples()));
+            }
+            Exit::Interrupted => {
+                let until = open.closed.and_then(|block| jiff::Timestamp::from_millisecond((block + 1) * BLOCK).ok());
+                interrupted(&match until {
+                    Some(until) => format!("{out} has {blocks} blocks, which are whole, up to {until}"),
+                    None => format!("no block is in {out}"),
+                });
+            }
+            _ => {}
         }
         exit
     }
@@ -100,12 +109,13 @@ impl Open {
         while let Some(first) = self.files.first_entry()
             && (last || *first.key() < before)
         {
-            let mut text = first.remove();
+            let (block, mut text) = first.remove_entry();
             let ended = text.file.write_all(END.as_bytes());
             ended.map_err(|error| format!("cannot write {}: {error}", text.path.display()))?;
             let (from, to) = (text.path.display().to_string(), folder.display().to_string());
             promtool(&["tsdb", "create-blocks-from", "openmetrics", &from, &to])?;
             self.blocks += 1;
+            self.closed = Some(block);
         }
         Ok(())
     }
@@ -113,8 +123,12 @@ impl Open {
 
 /// Runs promtool.
 fn promtool(arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new("promtool").args(arguments).stdin(Stdio::null()).output();
-    match output {
+    let mut command = Command::new("promtool");
+    command.args(arguments).stdin(Stdio::null());
+    // Ctrl-C is not for it: a block that it has begun becomes whole.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    match command.output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let told = String::from_utf8_lossy(&output.stderr);

@@ -3,11 +3,11 @@
 use std::time::Duration as Real;
 
 use serde_json::Value as Json;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::Failed;
+use crate::cli::stop::Stop;
 use crate::cli::{Exit, complain, to_terminal, told_enough};
 use crate::exposition::{self, Exposition};
 use crate::record::{Observed, Seen, own_time, requests};
@@ -54,6 +54,7 @@ struct Port {
     lists: Vec<&'static str>,
 }
 
+const VERSION: &str = "/version";
 const SCHEDULER: &str = "/scheduler";
 const WORKER: &str = "/worker";
 
@@ -66,7 +67,7 @@ pub(super) async fn observe(ports: Vec<Outside>, looks: Looks) -> Result<(Observ
     }
     let (mut made, mut number) = (0, 0_u64);
     let begun = Instant::now();
-    let mut stopped = stop();
+    let stop = Stop::listen();
     loop {
         // Looks that a slow server has missed are not made up for.
         let passed = begun.elapsed().as_nanos() / looks.every.as_nanos().max(1);
@@ -74,15 +75,15 @@ pub(super) async fn observe(ports: Vec<Outside>, looks: Looks) -> Result<(Observ
         let Some(number) = u32::try_from(number).ok().filter(|number| u64::from(*number) <= looks.more) else { break };
         tokio::select! {
             () = sleep_until(begun + looks.every.saturating_mul(number)) => {}
-            _ = stopped.changed() => break,
+            () = stop.wait() => break,
         }
         ports = each(ports, |mut port| {
-            let mut stopped = stopped.clone();
+            let stop = stop.clone();
             async move {
                 // One that does not answer holds nobody up who has seen enough.
                 tokio::select! {
                     () = port.look() => {}
-                    _ = stopped.changed() => {}
+                    () = stop.wait() => {}
                 }
                 port
             }
@@ -102,19 +103,6 @@ pub(super) async fn observe(ports: Vec<Outside>, looks: Looks) -> Result<(Observ
     let often =
         format!("Recorded by `mock-kestra record` from {ports} management ports, each looked at {times} times.");
     Ok((Observed { members, one_clock: false }, vec![if made == 0 { once } else { often }]))
-}
-
-/// Changes with Ctrl-C.
-fn stop() -> watch::Receiver<bool> {
-    let (tell, hear) = watch::channel(false);
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            let _ = tell.send(true);
-        }
-        // Without a word nothing changes.
-        tell.closed().await;
-    });
-    hear
 }
 
 /// Does something with each of them at once; they stay in their order.
@@ -139,17 +127,16 @@ impl Port {
         let cannot = |why: String| (Exit::Cannot, why);
         let before = exposed(&outside).await.map_err(cannot)?;
         let mut seen = Seen::new(outside.instance());
-        for (path, place) in [
-            ("/version", &mut seen.documents.version),
-            ("/info", &mut seen.documents.info),
-            ("/health", &mut seen.documents.health),
-        ] {
+        if let Some(version) = document(&outside, VERSION).await {
+            seen.says_version(version);
+        }
+        for (path, place) in [("/info", &mut seen.documents.info), ("/health", &mut seen.documents.health)] {
             *place = document(&outside, path).await;
         }
         // Whether it counts who looks is seen by what nobody else asks for.
         let shown = exposed(&outside).await.map_err(cannot)?;
         let asked = |path| requests(&shown, path) > requests(&before, path);
-        let counts = asked("/version") || asked("/info");
+        let counts = asked(VERSION) || asked("/info");
         seen.look(time_of(&shown), &shown);
         if !seen.is_kestra() {
             let shown = outside.shown();
@@ -166,8 +153,13 @@ impl Port {
     async fn look(&mut self) {
         match exposed(&self.outside).await {
             Ok(shown) => {
-                self.seen.look(time_of(&shown), &shown);
+                let anew = self.seen.look(time_of(&shown), &shown);
                 self.asked("/prometheus");
+                // Another process may be of another version.
+                if anew && let Some(version) = document(&self.outside, VERSION).await {
+                    self.seen.says_version(version);
+                    self.asked(VERSION);
+                }
                 self.lists().await;
             }
             Err(_) => self.seen.miss(),

@@ -1,6 +1,7 @@
 //! Every scenario against every rule: which failures would be noticed, how soon, and by what; which by nobody; which rules
 //! nothing triggers; which cry wolf.
 
+mod alarm;
 mod coverage;
 mod html;
 mod junit;
@@ -20,6 +21,7 @@ use crate::run::{self, Watch};
 use crate::scenario::{Amount, Anchor, EVERY_ALERT, Expectation, Lasts, Order, Plan, TimelineEntry};
 use crate::time::{Calendar, Duration, Instant};
 
+use alarm::Alarms;
 pub use coverage::Coverage;
 
 /// Every scenario against every rule.
@@ -32,7 +34,7 @@ pub struct Matrix {
     /// What fires later than this after a failure began is late, in seconds; none when only what comes after its end is.
     #[serde(serialize_with = "maybe_seconds")]
     pub limit: Option<Duration>,
-    /// Who could notice: every alert in the order of the rules, then each flow that tells people (`notification: FLOW`) and
+    /// Who could notice: every alert in the order of the rules, then each flow that tells people of failures (`notification: FLOW`) and
     /// each receiver of Alertmanager (`page: RECEIVER`).
     pub rules: Vec<String>,
     /// The scenarios, in the order in which they were named.
@@ -202,8 +204,10 @@ pub fn matrix(
     let one = |plan: &Arc<Plan>, seed: Seed| {
         let report = run::run(plan, seed, calendar(plan), Some(watch))?;
         let over = Over::of(plan, &report.timeline);
+        let alarms = Alarms::of(plan);
+        let notifications = report.notifications.into_iter().filter(|line| alarms.has(line)).collect();
         // Of many runs only what is counted is kept.
-        Ok((Report { timeline: Vec::new(), closing: Vec::new(), members: Vec::new(), ..report }, over))
+        Ok((Report { notifications, timeline: Vec::new(), closing: Vec::new(), members: Vec::new(), ..report }, over))
     };
     let done = run_all(&all, runs.jobs, one, progress)?;
     let (reports, overs): (Vec<Report>, Vec<Over>) = done.into_iter().unzip();
@@ -237,7 +241,7 @@ pub fn matrix(
 enum Noticer {
     /// An alert of the rules, by its name.
     Alert(String),
-    /// A flow that sends messages, by namespace and id.
+    /// A flow that sends messages because something has failed, by namespace and id.
     Flow(String),
     /// A receiver of Alertmanager.
     Receiver(String),
@@ -292,7 +296,12 @@ fn noticers(watch: &Watch, plans: &[Arc<Plan>], reports: &[Report]) -> Vec<Notic
     let mut all: Vec<Noticer> = alerts_of(watch).into_iter().map(|alert| Noticer::Alert(alert.to_owned())).collect();
     let more = reports.iter().flat_map(|report| report.alerts.iter().flatten());
     let more = more.map(|line| Noticer::Alert(line.alert.clone()));
-    let flows = plans.iter().flat_map(|plan| plan.telling()).map(|flow| Noticer::Flow(flow.name()));
+    let flows = plans.iter().flat_map(|plan| {
+        let alarms = Alarms::of(plan);
+        // In the order of the scenario.
+        let telling = plan.telling().map(|flow| flow.name()).filter(|name| alarms.flows().contains(name.as_str()));
+        telling.map(Noticer::Flow).collect::<Vec<Noticer>>()
+    });
     let receivers = watch.paging.iter().flat_map(|it| &it.configuration.receivers);
     let receivers = receivers.map(|it| Noticer::Receiver(it.name.clone()));
     for noticer in more.chain(flows).chain(receivers) {
@@ -434,7 +443,7 @@ impl Runs<'_> {
             },
             Noticer::Receiver(_) => (Outcome::Quiet, String::new()),
             Noticer::Flow(name) => {
-                let there = self.plan.telling().any(|flow| flow.name() == *name);
+                let there = Alarms::of(self.plan).flows().contains(name.as_str());
                 let lost =
                     || self.reports.iter().flat_map(|it| &it.notifications).find(|it| it.flow == *name && !it.taken);
                 match (there, lost()) {

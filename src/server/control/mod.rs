@@ -200,6 +200,14 @@ async fn at_instant<T: Send + 'static>(
     look: impl FnOnce(&Shared, &Simulation) -> T + Send + 'static,
 ) -> Answered<T> {
     let at = time(text)?;
+    let born = shared.world()?.session.simulation().born();
+    if at < born {
+        let message = format!("{at} is before the life of this cluster, which began at {born}");
+        return Err(Refusal::bad(
+            message,
+            format!("ask for {born} or later; `serve --history 24h` lets it have lived longer"),
+        ));
+    }
     // A look far away is work for minutes: whoever asks is answered in time, and a few at a time are enough.
     let end = Deadline::after(LOOKS);
     let given_up = |()| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the look was given up", "ask again");
