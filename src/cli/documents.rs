@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::history::{Place, cannot, header};
+use super::history::{Place, cannot, header, interrupted};
 use super::lab::overwrites;
+use super::stop::Stop;
 use super::told::Told;
 use super::{Exit, complain, load};
 use crate::documents::{Bulk, Documents, INDICES, QUERIES};
@@ -124,11 +125,16 @@ impl Export {
             Ok(to) => to,
             Err(error) => return cannot(&format!("cannot write to {place}: {error}")),
         };
+        let stop = Stop::listen();
         while let Some(bulk) = sound.next() {
             let bulk = match bulk {
                 Ok(bulk) => bulk,
                 Err(why) => return cannot(&why),
             };
+            if stop.heard() {
+                interrupted(&to.left(&place));
+                return Exit::Interrupted;
+            }
             if let Err(error) = to.out.write_all(bulk.text()).and_then(|()| to.out.flush()) {
                 // Whoever reads it may leave early.
                 let gone = to_stdout && error.kind() == ErrorKind::BrokenPipe;
@@ -151,7 +157,8 @@ impl Export {
                 return Exit::Input;
             }
         };
-        let sent = runtime.block_on(async {
+        let stop = Stop::listen();
+        let all = async {
             writing.make(&self.prefix).await?;
             let mut waiting = Bulk::default();
             while let Some(bulk) = sound.next() {
@@ -161,10 +168,21 @@ impl Export {
                 }
             }
             writing.write(&waiting).await
+        };
+        let sent = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = stop.wait() => None,
+                sent = all => Some(sent),
+            }
         });
         match sent {
-            Ok(()) => sound.told(&store.shown()),
-            Err(why) => cannot(&why),
+            Some(Ok(())) => sound.told(&store.shown()),
+            Some(Err(why)) => cannot(&why),
+            None => {
+                interrupted(&format!("{} has not got all of it; the same again writes all of it", store.shown()));
+                Exit::Interrupted
+            }
         }
     }
 }

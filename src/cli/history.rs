@@ -219,7 +219,7 @@ pub(super) fn cannot(why: &str) -> Exit {
 }
 
 /// Tells what is left of what was interrupted.
-fn interrupted(left: &str) {
+pub(super) fn interrupted(left: &str) {
     told_enough();
     complain(&format!("interrupted: {left}\n"));
 }
@@ -265,7 +265,7 @@ impl Place {
     }
 
     /// What is there of a text that is not finished.
-    fn left(&self, place: &str) -> String {
+    pub(super) fn left(&self, place: &str) -> String {
         match &self.aside {
             Some(_) => format!("nothing is written to {place}"),
             None => format!("what is written to {place} has no end"),

@@ -22,7 +22,7 @@ impl FromStr for Store {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Store, String> {
-        address(text).map(Store)
+        address(text, "http://127.0.0.1:9200").map(Store)
     }
 }
 

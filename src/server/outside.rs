@@ -95,7 +95,7 @@ impl Outside {
     /// # Errors
     /// It is no address of HTTP, or nothing can be sent from here; in words, without what is secret.
     pub(crate) fn new(base: &str, asking: &Asking) -> Result<Outside, String> {
-        let mut base = address(base)?;
+        let mut base = address(base, "http://127.0.0.1:8081")?;
         let in_address = (!base.username().is_empty() || base.password().is_some()).then(|| Credentials::Basic {
             user: plain(base.username()),
             password: plain(base.password().unwrap_or_default()),
@@ -151,10 +151,10 @@ fn with_advice(why: String) -> String {
     if unknown { format!("{why}: {advice}") } else { why }
 }
 
-/// An address of HTTP, as a folder.
-pub(super) fn address(text: &str) -> Result<Url, String> {
+/// An address of HTTP, as a folder; `example` is told where it is none.
+pub(super) fn address(text: &str, example: &str) -> Result<Url, String> {
     // The text may hold a password: it is not repeated.
-    let advice = "write an address such as http://127.0.0.1:8081";
+    let advice = format!("write an address such as {example}");
     let mut url = Url::parse(text).map_err(|error| format!("this is no address: {error}; {advice}"))?;
     if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
         return Err(format!("this is no address of HTTP; {advice}"));
