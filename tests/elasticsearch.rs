@@ -76,6 +76,9 @@ fn a_store_gets_indices_and_then_all_documents_in_bulks_as_kestra_s_indexer_send
     });
 }
 
+/// What a store answers to so many documents.
+type Answers = dyn Fn(usize) -> ResponseTemplate + Send + Sync;
+
 #[test]
 fn what_a_store_refuses_is_told_and_ends_it() {
     let item = |status: u16, kind: &str, reason: &str| {
@@ -91,7 +94,7 @@ fn what_a_store_refuses_is_told_and_ends_it() {
         }
     };
     let refused = with(item(400, "mapper_parsing_exception", "failed to parse field [timestamp]"));
-    let cases: [(Box<dyn Fn(usize) -> ResponseTemplate + Send + Sync>, &str); 5] = [
+    let cases: [(Box<Answers>, &str); 5] = [
         (
             Box::new(refused),
             "1 of 500 documents are refused; kestra_logs/l2: mapper_parsing_exception: failed to parse field",
