@@ -86,9 +86,8 @@ impl Documents {
 
     fn still_live(&mut self, simulation: &Simulation, bulk: &mut Bulk) {
         let now: FxHashMap<String, Sight> = simulation
-            .executions()
+            .live_executions()
             .iter()
-            .filter(|it| !it.state.is_over())
             .map(|it| {
                 let sight = sight(it);
                 if self.live.get(&it.id) != Some(&sight) {

@@ -357,6 +357,12 @@ impl Simulation {
         self.executor.ended_since(&self.cx, turn)
     }
 
+    /// Those of which something may still come: also one that has ended while a task of it still runs.
+    #[cfg(feature = "cli")]
+    pub(crate) fn live_executions(&self) -> Vec<ExecutionSeen> {
+        self.executor.live_executions(&self.cx)
+    }
+
     /// The one of them that has an id.
     pub fn execution(&self, id: &str) -> Option<ExecutionSeen> {
         self.executor.seen_execution(&self.cx, id)

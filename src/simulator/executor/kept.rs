@@ -197,8 +197,8 @@ impl Executor {
 }
 
 impl Executor {
-    /// The executions that have not ended, and those that are kept, the oldest first; of the first the youngest.
-    pub(in super::super) fn seen_executions(&self, cx: &Context) -> Vec<ExecutionSeen> {
+    /// The executions of which something may still come, the youngest of them.
+    pub(in super::super) fn live_executions(&self, cx: &Context) -> Vec<ExecutionSeen> {
         let mut live: Vec<&super::Execution> = self.executions.iter().collect();
         live.sort_by_key(|it| (it.created, it.flow, it.number));
         live.drain(..live.len().saturating_sub(limits::LISTED));
@@ -206,11 +206,17 @@ impl Executor {
             let origin = self.origins.get((it.flow, it.number));
             seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, origin))
         });
+        live.collect()
+    }
+
+    /// The same and those that are kept, the oldest first.
+    pub(in super::super) fn seen_executions(&self, cx: &Context) -> Vec<ExecutionSeen> {
         let kept = self
             .kept
             .iter()
             .map(|it| seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, it.origin.as_deref())));
-        let mut all: Vec<ExecutionSeen> = live.chain(kept).collect();
+        let mut all = self.live_executions(cx);
+        all.extend(kept);
         all.sort_by_key(|it| (it.created, it.flow, it.number));
         all
     }
