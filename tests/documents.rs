@@ -183,7 +183,7 @@ fn followed(plan: &Arc<Plan>, looks: &[u64], end: Instant) -> Stored {
     let mut stored = Stored::new();
     for at in looks.iter().map(|at| Instant::START + Duration::seconds(*at)).chain([end]) {
         simulation.advance(at).expect("no limit");
-        read(&String::from_utf8(documents.news(&simulation).text().to_vec()).unwrap(), &mut stored);
+        read(std::str::from_utf8(documents.news(&simulation).text()).unwrap(), &mut stored);
         assert_eq!(documents.lost(), 0);
     }
     stored
