@@ -7,9 +7,10 @@ mod common;
 use std::sync::Arc;
 
 use common::server::plan;
-use common::simulate;
 use mock_kestra::flow::State;
-use mock_kestra::time::{Duration, Instant};
+use mock_kestra::random::Seed;
+use mock_kestra::run::Session;
+use mock_kestra::time::{Calendar, Duration, Instant};
 
 /// So many executions of a WorkingDirectory of two tasks, a minute apart; a worker that is killed, twice.
 fn text(version: &str, executions: u32, kind: &str) -> String {
@@ -31,8 +32,9 @@ const DIRECTORY: &str = "io.kestra.plugin.core.flow.WorkingDirectory";
 fn counted(text: &str, minutes: [u64; 3]) -> [(u64, u64, u64); 3] {
     let plan = Arc::new(plan(text));
     minutes.map(|minute| {
-        let simulation = simulate(&plan, 1, Instant::START + Duration::minutes(minute));
-        let truth = simulation.truth();
+        let mut session = Session::new(plan.clone(), Seed(1), Calendar::default());
+        session.advance(Instant::START + Duration::minutes(minute)).expect("no limit");
+        let truth = session.simulation().truth();
         assert_eq!(truth.ended_in(State::Success), truth.created, "what has ended stays so");
         (truth.resubmitted, truth.attempts, truth.attempts_ended)
     })

@@ -25,7 +25,8 @@ pub(super) const MEANING: &str = "\
 Indices PREFIXexecutions and PREFIXlogs, with the names, settings, mappings and fields of Kestra's own Elasticsearch repository
 (the last open version of it): executions by their id, with their task runs (`taskRunList`, nested), states, histories and
 durations in seconds, and log entries once an indexer has taken them. The same scenario, seed and start give the same documents
-with the same ids: a second run changes nothing. The saved queries of --files are bodies of `_search`.";
+with the same ids: a second run changes nothing. Ids follow from the seed and the flows' names, so another scenario, version or
+start writes over what is there: give each a --prefix of its own. The saved queries of --files are bodies of `_search`.";
 
 /// Virtual time between two looks: a cluster that ends no more than a thousand executions a second loses none.
 const STEP: Duration = Duration::seconds(1);
@@ -51,6 +52,9 @@ pub(super) struct Export {
     /// Date of the scenario's start: a date, or `now` [default: that of the scenario, else 2026-01-05T08:00:00Z]
     #[arg(long, value_parser = super::start)]
     start: Option<jiff::Timestamp>,
+    /// Date of the scenario's end, instead of that of its start: with `now` all of it has happened lately
+    #[arg(long, value_parser = super::start, conflicts_with = "start")]
+    until: Option<jiff::Timestamp>,
     /// Where documents go: a file, or `-` for standard output
     #[arg(long, value_name = "FILE", default_value = "-", conflicts_with = "url")]
     out: PathBuf,
@@ -112,7 +116,13 @@ impl Export {
     }
 
     fn sound(&self, plan: Plan) -> Sound {
-        let calendar = self.start.or(plan.start).map_or(Calendar::default(), Calendar::starting);
+        let begins = |until: jiff::Timestamp| {
+            let nanoseconds = until.as_nanosecond() - i128::from(plan.duration.as_nanoseconds());
+            // Whole seconds, so that dates are easy to read.
+            jiff::Timestamp::from_second((nanoseconds / 1_000_000_000) as i64).ok()
+        };
+        let start = self.until.and_then(begins).or(self.start).or(plan.start);
+        let calendar = start.map_or(Calendar::default(), Calendar::starting);
         let end = Instant::START + plan.duration;
         let session = Session::new(Arc::new(plan), self.seed, calendar).endless().with_entries();
         Sound { session, end, documents: Documents::new(&self.prefix), written: 0 }
@@ -230,7 +240,15 @@ fn write_files(folder: &Path, prefix: &str) -> Result<(), String> {
         let index = query.index.name();
         format!("- query-{}.json, of {prefix}{index}: {}\n", query.name, query.tells)
     });
-    let told = format!("Bodies of `PUT /INDEX` and of `POST /INDEX/_search`:\n\n{}", told.collect::<String>());
+    let load =
+        INDICES.map(|index| format!("    curl -X PUT $JSON -d @{prefix}{0}.json $STORE/{prefix}{0}\n", index.name()));
+    let told = format!(
+        "Bodies of `PUT /INDEX` and of `POST /INDEX/_search`. Indices first: a bulk into none makes one with other mappings, of\n\
+         which the queries cannot be asked.\n\n    STORE=http://127.0.0.1:9200 JSON='-H Content-Type:application/json'\n{}    curl \
+         -X POST -H Content-Type:application/x-ndjson --data-binary @bulk.ndjson $STORE/_bulk\n\n{}",
+        load.concat(),
+        told.collect::<String>()
+    );
     let files = indices.chain(queries).map(|(name, text)| (name, text.to_owned()));
     for (name, text) in files.chain([("README.md".to_owned(), told)]) {
         let path = folder.join(name);

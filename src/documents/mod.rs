@@ -51,13 +51,6 @@ impl Documents {
     /// What Kestra puts before the names of its indices, if nobody says otherwise.
     pub const PREFIX: &str = "kestra_";
 
-    /// From now on a simulation keeps what documents are made of. To be said at its beginning.
-    #[cfg(feature = "internals")]
-    pub fn keep(simulation: &mut Simulation) {
-        simulation.keep_executions();
-        simulation.keep_entries();
-    }
-
     /// What has come since the last look: executions that have changed, and log entries that an indexer has taken. Where time
     /// has gone back everything comes anew; documents have the same ids then.
     pub fn news(&mut self, simulation: &Simulation) -> Bulk {

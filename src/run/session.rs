@@ -199,6 +199,13 @@ impl Session {
         self
     }
 
+    /// The same, for the tests of documents.
+    #[cfg(all(feature = "cli", feature = "internals"))]
+    #[must_use]
+    pub fn for_documents(self) -> Session {
+        self.endless().with_entries()
+    }
+
     /// The cluster at its beginning.
     fn beginning(&self) -> Simulation {
         let mut simulation = Simulation::new(self.plan.clone(), self.seed, self.calendar);

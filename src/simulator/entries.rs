@@ -151,8 +151,10 @@ const UNKNOWN: &str = "(a line whose words mock-kestra does not know)";
 const FAILURE: &str = "(what went wrong mock-kestra does not know)";
 
 impl Simulation {
-    /// From now on log entries are kept, the last 100,000 that were written together.
+    /// From now on log entries are kept, the last 100,000 that were written together, and executions that end.
     pub(crate) fn keep_entries(&mut self) {
+        #[cfg(feature = "cli")]
+        self.executor.keep_for_store();
         let mut entries = Log::new(limits::ENTRIES);
         entries.drop_oldest();
         self.cx.entries.get_or_insert(entries);
@@ -193,7 +195,9 @@ impl Simulation {
         let trigger = |index: u32| model?.triggers.get(index as usize).map(|trigger| trigger.id.clone());
         let threads = self.cluster.members.get(member).map_or(1, |it| u64::from(it.plan().threads.max(1)));
         let thread = |kind, slot: u64| {
-            let form = profile.line(kind).map_or("", |form| form.thread);
+            // What executors say comes from the thread of their queue, where no line tells another one (recorded: 0.20.7).
+            let queue = format!("{}_0", profile.answers().queue_thread);
+            let form = profile.line(kind).map_or(queue.as_str(), |form| form.thread);
             form.replace("{slot}", &(slot % threads).to_string()).replace("{loop}", "1")
         };
         let none = EntrySeen {

@@ -30,6 +30,8 @@ pub const ROWS: usize = 10_000;
 pub const LOGGERS: usize = 10_000;
 /// Executions that have ended and are kept.
 pub const ENDED: usize = 1_000;
+/// The same where they go to a store: what comes in a jump through time between two looks.
+pub const STORED: usize = 50_000;
 /// Executions that are listed, that have not ended.
 pub const LISTED: usize = 10_000;
 /// Executions that have ended and that a Count may ask for.

@@ -24,6 +24,8 @@ pub(super) struct Keeping {
     ended: VecDeque<Arc<Kept>>,
     /// How many ever ended, or were changed after their end.
     turns: u64,
+    /// How many are kept at most.
+    limit: usize,
     /// The turn of the last that made room for others.
     gone: u64,
 }
@@ -90,7 +92,7 @@ impl Keeping {
     /// Somebody asks for executions in the commands of the plan, or nobody does.
     pub(super) fn new(plan: &Plan) -> Keeping {
         let asks = plan.commands.iter().any(|command| matches!(command.order, Order::Ask { .. }));
-        Keeping { keeps: asks, ended: VecDeque::new(), turns: 0, gone: 0 }
+        Keeping { keeps: asks, ended: VecDeque::new(), turns: 0, limit: limits::ENDED, gone: 0 }
     }
 
     pub(super) fn keeps(&self) -> bool {
@@ -136,7 +138,7 @@ impl Keeping {
     fn keep(&mut self, mut kept: Kept) {
         self.turns += 1;
         kept.turn = self.turns;
-        if self.ended.len() >= limits::ENDED {
+        if self.ended.len() >= self.limit {
             self.gone = self.ended.pop_front().map_or(self.gone, |kept| kept.turn);
         }
         self.ended.push_back(Arc::new(kept));
@@ -149,6 +151,13 @@ impl Keeping {
 }
 
 impl Executor {
+    /// From now on more executions that end are kept.
+    #[cfg(feature = "cli")]
+    pub(in super::super) fn keep_for_store(&mut self) {
+        self.kept.keeps = true;
+        self.kept.limit = limits::STORED;
+    }
+
     /// From now on executions that end are kept.
     pub(in super::super) fn keep_executions(&mut self) {
         self.kept.keeps = true;
@@ -214,6 +223,7 @@ impl Executor {
         let kept = self
             .kept
             .iter()
+            .skip(self.kept.ended.len().saturating_sub(limits::ENDED))
             .map(|it| seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, it.origin.as_deref())));
         let mut all = self.live_executions(cx);
         all.extend(kept);
@@ -225,7 +235,9 @@ impl Executor {
     /// from which on others follow.
     #[cfg(feature = "cli")]
     pub(in super::super) fn ended_since(&self, cx: &Context, turn: u64) -> (Vec<ExecutionSeen>, u64, u64) {
-        let new = self.kept.iter().filter(|kept| kept.turn > turn);
+        // Mostly nothing has changed.
+        let kept = if turn < self.kept.turns { Some(self.kept.iter()) } else { None };
+        let new = kept.into_iter().flatten().filter(|kept| kept.turn > turn);
         let seen =
             |it: &Arc<Kept>| seen(cx, (it.flow, it.number), (it.created, &it.history), (&it.it, it.origin.as_deref()));
         (new.map(seen).collect(), self.kept.gone.saturating_sub(turn), self.kept.turns)
