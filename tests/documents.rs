@@ -181,8 +181,8 @@ fn followed(plan: &Arc<Plan>, looks: &[u64], end: Instant) -> Stored {
     let mut documents = Documents::new(Documents::PREFIX);
     let mut stored = Stored::new();
     for at in looks.iter().map(|at| Instant::START + Duration::seconds(*at)).chain([end]) {
-        simulation.advance(at).expect("no limit");
-        read(std::str::from_utf8(documents.news(&simulation).text()).unwrap(), &mut stored);
+        session.advance(at).expect("no limit");
+        read(std::str::from_utf8(documents.news(session.simulation()).text()).unwrap(), &mut stored);
         assert_eq!(documents.lost(), 0);
     }
     stored
