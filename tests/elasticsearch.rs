@@ -227,7 +227,7 @@ fn bad_input_is_told_and_nothing_is_half_written() {
         .collect();
     files.sort();
     let mut expected: Vec<String> = QUERIES.iter().map(|query| format!("query-{}.json", query.name)).collect();
-    expected.extend(["README.md", "kestra_executions.json", "kestra_logs.json"].map(str::to_owned));
+    expected.extend(["queries.md", "kestra_executions.json", "kestra_logs.json"].map(str::to_owned));
     expected.sort();
     assert_eq!(files, expected);
 }

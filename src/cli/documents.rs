@@ -1,5 +1,6 @@
 //! `export elasticsearch` and `serve --elasticsearch`: executions and log entries as documents.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::profile::Profile;
 use crate::random::Seed;
 use crate::run::Session;
 use crate::scenario::Plan;
-use crate::server::{Indexer, Running, Store};
+use crate::server::{Indexer, NotWritten, Running, Store};
 use crate::time::{Calendar, Duration, Instant};
 
 /// What the help of the export says at its end.
@@ -36,6 +37,9 @@ const REQUEST: (usize, usize) = (500, 4 << 20);
 
 /// Real time between two looks of `serve`: how long Kestra's indexer gathers at most.
 const LOOKS: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Real time that `serve` takes at its end for what is not written yet.
+const LAST: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
@@ -61,7 +65,7 @@ pub(super) struct Export {
     /// Make the indices in this Elasticsearch or OpenSearch and write the documents into them; a user and a password may stand
     /// in it
     #[arg(long, value_name = "URL")]
-    url: Option<Store>,
+    url: Option<String>,
     /// A header of every request, such as `Authorization: ApiKey ...`; may be given several times
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header, requires = "url")]
     headers: Vec<(String, String)>,
@@ -69,7 +73,7 @@ pub(super) struct Export {
     #[arg(long, default_value = Documents::PREFIX, value_parser = prefix)]
     prefix: String,
     /// Write what makes the indices (INDEX.json, a body for `PUT /INDEX`) and the saved queries (query-NAME.json, and what each
-    /// tells in README.md) into this folder too
+    /// tells in queries.md) into this folder too
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
 }
@@ -99,17 +103,29 @@ impl Export {
         let Some(plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut Told::default()) else {
             return Exit::Input;
         };
-        if let Some(why) = overwrites(&self.out, &[PathBuf::from(&self.scenario)]) {
-            complain(&format!("error: {why}\n"));
-            return Exit::Input;
-        }
+        let inputs = self.extras.files().chain([PathBuf::from(&self.scenario)]).collect::<Vec<_>>();
+        let files =
+            self.files.iter().flat_map(|folder| files(&self.prefix).map(|(name, text)| (folder.join(name), text)));
+        let files: Vec<(PathBuf, String)> = files.collect();
+        let written = files.iter().map(|(path, _)| path).chain([&self.out]);
+        let over = written.filter_map(|path| overwrites(path, &inputs)).next();
+        // It may hold a password: it is not repeated.
+        let store =
+            self.url.as_deref().map(|url| url.parse::<Store>().map_err(|why| format!("--url: {why}"))).transpose();
+        let store = match (over, store) {
+            (None, Ok(store)) => store,
+            (Some(why), _) | (_, Err(why)) => {
+                complain(&format!("error: {why}\n"));
+                return Exit::Input;
+            }
+        };
         if let Some(folder) = &self.files
-            && let Err(why) = write_files(folder, &self.prefix)
+            && let Err(why) = write_files(folder, &files)
         {
             return cannot(&why);
         }
         let sound = self.sound(plan);
-        match &self.url {
+        match &store {
             Some(store) => self.send(store, sound),
             None => self.write(sound),
         }
@@ -159,7 +175,7 @@ impl Export {
 
     fn send(&self, store: &Store, mut sound: Sound) -> Exit {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let (runtime, mut writing) = match (runtime, Writing::new(store, &self.headers)) {
+        let (runtime, mut writing) = match (runtime, Writing::new(store.clone(), &self.headers)) {
             (Ok(runtime), Ok(writing)) => (runtime, writing),
             (Err(error), _) => return cannot(&format!("cannot start: {error}")),
             (_, Err(why)) => {
@@ -174,10 +190,12 @@ impl Export {
             while let Some(bulk) = sound.next() {
                 waiting.append(bulk?);
                 if waiting.len() >= REQUEST.0 {
-                    writing.write(&std::mem::take(&mut waiting)).await?;
+                    writing.add(&std::mem::take(&mut waiting));
+                    writing.write().await?;
                 }
             }
-            writing.write(&waiting).await
+            writing.add(&waiting);
+            writing.write().await
         };
         let sent = runtime.block_on(async {
             tokio::select! {
@@ -187,7 +205,10 @@ impl Export {
             }
         });
         match sent {
-            Some(Ok(())) => sound.told(&store.shown()),
+            Some(Ok(())) if writing.refused > 0 => {
+                cannot(&format!("{}: {} of {} documents are refused", writing.shown, writing.refused, sound.written))
+            }
+            Some(Ok(())) => sound.told(&writing.shown),
             Some(Err(why)) => cannot(&why),
             None => {
                 interrupted(&format!("{} has not got all of it; the same again writes all of it", store.shown()));
@@ -230,31 +251,33 @@ fn tell_lost(documents: &mut Documents) {
     }
 }
 
-/// Writes what makes the indices, and the saved queries.
-fn write_files(folder: &Path, prefix: &str) -> Result<(), String> {
-    let cannot = |path: &Path, error: &std::io::Error| format!("cannot write {}: {error}", path.display());
-    fs::create_dir_all(folder).map_err(|error| cannot(folder, &error))?;
-    let indices = INDICES.iter().map(|index| (format!("{prefix}{}.json", index.name()), index.body()));
-    let queries = QUERIES.iter().map(|query| (format!("query-{}.json", query.name), query.body));
+/// Names and texts of what makes the indices, of the saved queries, and of what tells of them.
+fn files(prefix: &str) -> impl Iterator<Item = (String, String)> + use<'_> {
+    let indices = INDICES.iter().map(move |index| (format!("{prefix}{}.json", index.name()), index.body().to_owned()));
+    let queries = QUERIES.iter().map(|query| (format!("query-{}.json", query.name), query.body.to_owned()));
     let told = QUERIES.iter().map(|query| {
         let index = query.index.name();
         format!("- query-{}.json, of {prefix}{index}: {}\n", query.name, query.tells)
     });
-    let load =
-        INDICES.map(|index| format!("    curl -X PUT $JSON -d @{prefix}{0}.json $STORE/{prefix}{0}\n", index.name()));
+    let make = INDICES.map(|index| {
+        let name = index.name();
+        format!("    curl -X PUT -H $JSON -d @{prefix}{name}.json $STORE/{prefix}{name}\n")
+    });
     let told = format!(
         "Bodies of `PUT /INDEX` and of `POST /INDEX/_search`. Indices first: a bulk into none makes one with other mappings, of\n\
-         which the queries cannot be asked.\n\n    STORE=http://127.0.0.1:9200 JSON='-H Content-Type:application/json'\n{}    curl \
-         -X POST -H Content-Type:application/x-ndjson --data-binary @bulk.ndjson $STORE/_bulk\n\n{}",
-        load.concat(),
+         which the queries cannot be asked.\n\n    STORE=http://127.0.0.1:9200 JSON=Content-Type:application/json\n{}    curl -X POST -H \
+         Content-Type:application/x-ndjson --data-binary @bulk.ndjson $STORE/_bulk\n\n{}",
+        make.concat(),
         told.collect::<String>()
     );
-    let files = indices.chain(queries).map(|(name, text)| (name, text.to_owned()));
-    for (name, text) in files.chain([("README.md".to_owned(), told)]) {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| cannot(&path, &error))?;
-    }
-    Ok(())
+    indices.chain(queries).chain([("queries.md".to_owned(), told)])
+}
+
+/// Writes them into their folder.
+fn write_files(folder: &Path, files: &[(PathBuf, String)]) -> Result<(), String> {
+    let cannot = |path: &Path, error: &std::io::Error| format!("cannot write {}: {error}", path.display());
+    fs::create_dir_all(folder).map_err(|error| cannot(folder, &error))?;
+    files.iter().try_for_each(|(path, text)| fs::write(path, text).map_err(|error| cannot(path, &error)))
 }
 
 /// Writes documents into a store.
@@ -262,11 +285,16 @@ struct Writing {
     indexer: Indexer,
     /// Its address as it may be shown.
     shown: String,
+    /// Requests that are not taken yet, each with the number of its documents.
+    waiting: VecDeque<(Vec<u8>, usize)>,
+    /// Documents that were refused.
+    refused: usize,
 }
 
 impl Writing {
-    fn new(store: &Store, headers: &[(String, String)]) -> Result<Writing, String> {
-        Ok(Writing { indexer: Indexer::new(store.clone(), headers)?, shown: store.shown() })
+    fn new(store: Store, headers: &[(String, String)]) -> Result<Writing, String> {
+        let shown = store.shown();
+        Ok(Writing { indexer: Indexer::new(store, headers)?, shown, waiting: VecDeque::new(), refused: 0 })
     }
 
     async fn make(&mut self, prefix: &str) -> Result<(), String> {
@@ -279,15 +307,35 @@ impl Writing {
         Ok(())
     }
 
-    async fn write(&mut self, bulk: &Bulk) -> Result<(), String> {
-        if bulk.is_empty() {
-            return Ok(());
-        }
-        let shown = &self.shown;
-        let mut tell = |why: &str| complain(&format!("{shown}: {why}\n"));
-        for (request, documents) in bulk.requests(REQUEST.0, REQUEST.1) {
-            let written = self.indexer.write(request, documents, &mut tell).await;
-            written.map_err(|why| format!("{shown}: {why}"))?;
+    /// These are to be written too.
+    fn add(&mut self, bulk: &Bulk) {
+        let requests = bulk.requests(REQUEST.0, REQUEST.1).into_iter();
+        self.waiting.extend(requests.map(|(request, documents)| (request.to_vec(), documents)));
+    }
+
+    /// Writes what waits. Documents that are refused are told, and do not hold up the rest; what nobody takes now goes on to
+    /// wait.
+    ///
+    /// # Errors
+    /// Nobody takes it, or a request is refused as a whole: that one is given up.
+    async fn write(&mut self) -> Result<(), String> {
+        while let Some((request, documents)) = self.waiting.front() {
+            let shown = &self.shown;
+            let mut tell = |why: &str| complain(&format!("{shown}: {why}\n"));
+            match self.indexer.write(request, *documents, &mut tell).await {
+                Ok(()) => {}
+                Err(NotWritten::Refused(refused, why)) => {
+                    self.refused += refused;
+                    complain(&format!("warning: {shown}: {why}\n"));
+                }
+                Err(NotWritten::Whole(why)) => {
+                    let why = format!("{shown}: {why}");
+                    self.waiting.pop_front();
+                    return Err(why);
+                }
+                Err(NotWritten::Gone(why)) => return Err(format!("{shown}: {why}")),
+            }
+            self.waiting.pop_front();
         }
         Ok(())
     }
@@ -299,7 +347,7 @@ pub(super) struct Live {
     /// Make the indices of Kestra's executions and log entries in this Elasticsearch or OpenSearch, and write into them what
     /// comes, once a second; a user and a password may stand in it
     #[arg(long = "elasticsearch", value_name = "URL")]
-    store: Option<Store>,
+    store: Option<String>,
     /// A header of every request to it, such as `Authorization: ApiKey ...`; may be given several times
     #[arg(long = "elasticsearch-header", value_name = "NAME: VALUE", value_parser = header, requires = "store")]
     headers: Vec<(String, String)>,
@@ -313,39 +361,69 @@ pub(super) struct Following {
     writing: Writing,
     prefix: String,
     documents: Documents,
+    /// How often the session had gone back to its beginning.
+    restarts: u64,
 }
 
 impl Live {
     /// What is to be written, if anything is.
     ///
     /// # Errors
-    /// A header is none, or nothing can be sent from here; in words.
+    /// The address or a header is none, or nothing can be sent from here; in words, without what is secret.
     pub(super) fn following(&self) -> Result<Option<Following>, String> {
         let Some(store) = &self.store else { return Ok(None) };
+        let store: Store = store.parse().map_err(|why| format!("--elasticsearch: {why}"))?;
         let writing = Writing::new(store, &self.headers)?;
-        Ok(Some(Following { writing, prefix: self.prefix.clone(), documents: Documents::new(&self.prefix) }))
+        let documents = Documents::new(&self.prefix);
+        Ok(Some(Following { writing, prefix: self.prefix.clone(), documents, restarts: 0 }))
     }
 }
 
 impl Following {
-    /// Writes what comes, as long as it can; then why it cannot. None when the model has panicked.
+    /// Writes what comes, and goes on trying where nobody takes it; ends when the indices cannot be made, and says why. None
+    /// when the model has panicked.
     pub(super) async fn follow(&mut self, running: &Running) -> Option<String> {
         if let Err(why) = self.writing.make(&self.prefix).await {
             return Some(why);
         }
         loop {
             if let Err(why) = self.write(running).await? {
-                return Some(why);
+                complain(&format!("warning: {why}; it is tried again\n"));
             }
             tokio::time::sleep(LOOKS).await;
         }
     }
 
-    /// Writes what came since the last look. None when the model has panicked.
-    pub(super) async fn write(&mut self, running: &Running) -> Option<Result<(), String>> {
-        let documents = &mut self.documents;
-        let bulk = running.session(|session| documents.news(session.simulation())).ok()?;
+    /// Writes what came since the last look, once all that came before is written. None when the model has panicked.
+    async fn write(&mut self, running: &Running) -> Option<Result<(), String>> {
+        if let Err(why) = self.writing.write().await {
+            return Some(Err(why));
+        }
+        let Following { documents, restarts, .. } = self;
+        let look = |session: &mut Session| {
+            if session.restarts() != *restarts {
+                *restarts = session.restarts();
+                documents.begin_anew();
+            }
+            documents.news(session.simulation())
+        };
+        let bulk = running.session(look).ok()?;
         tell_lost(documents);
-        Some(self.writing.write(&bulk).await)
+        self.writing.add(&bulk);
+        Some(self.writing.write().await)
+    }
+
+    /// The same at the end, within some seconds. None when the model has panicked.
+    pub(super) async fn end(&mut self, running: &Running) -> Option<()> {
+        let written = tokio::time::timeout(LAST, self.write(running)).await;
+        let why = match written {
+            Ok(written) => written?.err(),
+            Err(_) => Some(format!("{} does not answer", self.writing.shown)),
+        };
+        if let Some(why) = why {
+            let left: usize = self.writing.waiting.iter().map(|(_, documents)| documents).sum();
+            complain(&format!("warning: {why}; {left} documents are not written\n"));
+        }
+        Some(())
     }
 }

@@ -66,6 +66,13 @@ pub(super) struct Extras {
     flows: Vec<String>,
 }
 
+impl Extras {
+    /// The files that are named.
+    pub(super) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.flows.iter().map(PathBuf::from)
+    }
+}
+
 /// The plan of a scenario with another version of Kestra than its own, when one is named; otherwise as [`plan`].
 pub(super) fn plan_of(name: &str, extras: &Extras, kestra: Option<&'static Profile>, told: &mut Told) -> Option<Plan> {
     let Some(kestra) = kestra else { return plan(name, extras, told) };

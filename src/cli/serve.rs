@@ -330,7 +330,7 @@ fn serve(
         // What came since the last look.
         write(&running, &mut logs).unwrap_or(Ok(()))?;
         if let Some(following) = &mut following {
-            following.write(&running).await.unwrap_or(Ok(()))?;
+            following.end(&running).await;
         }
         if !ended {
             running.stop();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::date;
 use crate::flow::{State, Task};
 use crate::simulator::{ExecutionSeen, RunState, Simulation, TaskRunSeen};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Its fields, without what is null or empty. What its task runs put out is not in it.
 pub(super) fn document(it: &ExecutionSeen, simulation: &Simulation) -> Json {
@@ -71,48 +71,80 @@ fn state(history: &[(Instant, State)], current: State, simulation: &Simulation) 
     Json::Object(fields)
 }
 
-/// The attempts of a task run that a worker has begun, each with the states that it came into.
+/// The attempts of a task run that a worker has begun, each with the states that it came into. What a task run is between two
+/// attempts is none of theirs: one that another follows has failed.
 fn attempts(run: &TaskRunSeen, task: Option<&Task>, simulation: &Simulation) -> Vec<Json> {
     let mut attempts = Vec::new();
-    for states in run.history.chunk_by(|one, next| one.attempt == next.attempt) {
-        let begun = states.iter().position(|it| it.state == State::Running);
-        let Some(states) = begun.and_then(|begun| states.get(begun..)) else { continue };
-        let created = states.first().map(|it| (it.at, State::Created));
-        // What comes behind its end is the task run's.
-        let end = states.iter().position(|it| it.state.is_over()).map_or(states.len(), |end| end + 1);
-        let own = states.iter().take(end).map(|it: &RunState| (it.at, it.state));
-        let states: Vec<(Instant, State)> = created.into_iter().chain(own).collect();
-        let current = states.last().map_or(State::Running, |it| it.1);
+    let mut states = run.history.as_slice();
+    while let Some(begun) = states.iter().position(|it| it.state == State::Running) {
+        let (own, behind) = states.split_at(begun).1.split_at(1);
+        let created = own.first().map(|it| (it.at, State::Created));
+        let goes_on = behind.iter().position(|it| !matches!(it.state, State::Running | State::Killing));
+        let (more, rest) = behind.split_at(goes_on.unwrap_or(behind.len()));
+        let end = rest.first().map(|it| match it.state {
+            // It is handed out again, and runs once more.
+            State::Retrying | State::Retried | State::Created => (it.at, State::Failed),
+            state => (it.at, state),
+        });
+        let between = own.iter().chain(more).map(|it: &RunState| (it.at, it.state));
+        let states_of: Vec<(Instant, State)> = created.into_iter().chain(between).chain(end).collect();
+        let current = states_of.last().map_or(State::Running, |it| it.1);
         let mut fields = Map::new();
         let metrics = if current == State::Success { published(task) } else { Vec::new() };
         if !metrics.is_empty() {
             fields.insert("metrics".into(), metrics.into());
         }
-        fields.insert("state".into(), state(&states, current, simulation));
+        fields.insert("state".into(), state(&states_of, current, simulation));
         attempts.push(Json::Object(fields));
+        // What follows its end is the task run's, up to the next attempt.
+        states = rest.get(1..).unwrap_or_default();
     }
     attempts
 }
 
-/// The metrics that a task publishes whose values are written in the flow: those of `Publish`. What other tasks measure nobody
-/// can know who does not run them.
+/// The metrics that a task publishes whose names and values are written in the flow: those of `Publish`. What templates come to
+/// is not worked out, and what other tasks measure nobody can know who does not run them.
 fn published(task: Option<&Task>) -> Vec<Json> {
     let Some(task) = task.filter(|task| task.kind == "io.kestra.plugin.core.metric.Publish") else { return Vec::new() };
     let listed = task.properties.get("metrics").and_then(Json::as_array);
-    let metric = |it: &Json| {
-        let kind = it.get("type")?.as_str()?.to_lowercase();
-        let kind = kind.rsplit('.').next()?.to_owned();
-        let value = it.get("value")?.as_f64()?;
-        let mut fields = Map::new();
-        fields.insert("name".into(), it.get("name")?.clone());
-        if let tags @ Json::Object(_) = without_empty(it.get("tags").cloned().unwrap_or_default()) {
-            fields.insert("tags".into(), tags);
-        }
-        fields.insert("value".into(), value.into());
-        fields.insert("type".into(), kind.into());
-        Some(Json::Object(fields))
-    };
     listed.into_iter().flatten().filter_map(metric).collect()
+}
+
+/// A text without templates; numbers and truth values as Kestra makes texts of them.
+fn written(value: &Json) -> Option<String> {
+    let text = match value {
+        Json::String(text) => text.clone(),
+        Json::Number(_) | Json::Bool(_) => value.to_string(),
+        _ => return None,
+    };
+    (!text.contains("{{")).then_some(text)
+}
+
+/// One of them; a timer has seconds.
+fn metric(it: &Json) -> Option<Json> {
+    let kind = written(it.get("type")?)?.to_lowercase();
+    let kind = kind.rsplit('.').next()?.to_owned();
+    let value = written(it.get("value")?)?;
+    let value = match kind.as_str() {
+        "timer" => value.parse::<Duration>().ok()?.as_seconds_f64(),
+        _ => value.parse::<f64>().ok()?,
+    };
+    let mut fields = Map::new();
+    fields.insert("name".into(), written(it.get("name")?)?.into());
+    let tags = it.get("tags").and_then(Json::as_object);
+    let tags = tags.into_iter().flatten().map(|(key, value)| Some((key.clone(), written(value)?)));
+    let tags: Map<String, Json> = tags
+        .collect::<Option<Vec<_>>>()?
+        .into_iter()
+        .filter(|it| !it.1.is_empty())
+        .map(|it| (it.0, it.1.into()))
+        .collect();
+    if !tags.is_empty() {
+        fields.insert("tags".into(), tags.into());
+    }
+    fields.insert("value".into(), value.into());
+    fields.insert("type".into(), kind.into());
+    Some(Json::Object(fields))
 }
 
 /// What started it.

@@ -28,8 +28,6 @@ pub struct Documents {
     turn: u64,
     /// The number of the next log entry.
     entry: u64,
-    /// When it was looked last.
-    seen: Option<Instant>,
     /// Documents that nobody can write any more: more came between two looks than a simulation keeps.
     lost: u64,
 }
@@ -51,12 +49,14 @@ impl Documents {
     /// What Kestra puts before the names of its indices, if nobody says otherwise.
     pub const PREFIX: &str = "kestra_";
 
+    /// Time has gone back to the beginning: everything comes anew, with the same ids where the same happens.
+    pub fn begin_anew(&mut self) {
+        *self = Documents { prefix: std::mem::take(&mut self.prefix), ..Documents::default() };
+    }
+
     /// What has come since the last look: executions that have changed, and log entries that an indexer has taken. Where time
-    /// has gone back everything comes anew; documents have the same ids then.
+    /// has gone back [`Documents::begin_anew`] is to be said before.
     pub fn news(&mut self, simulation: &Simulation) -> Bulk {
-        if self.seen.is_some_and(|seen| simulation.now() < seen) {
-            *self = Documents::new(&self.prefix);
-        }
         let mut bulk = self.ended(simulation);
         self.still_live(simulation, &mut bulk);
         bulk
@@ -64,7 +64,6 @@ impl Documents {
 
     /// The same without executions that have not ended: for whoever looks often, and at those once at the end.
     pub fn ended(&mut self, simulation: &Simulation) -> Bulk {
-        self.seen = Some(simulation.now());
         let mut bulk = Bulk::default();
         let (ended, lost, turn) = simulation.ended_since(self.turn);
         self.turn = turn;

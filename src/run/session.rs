@@ -41,6 +41,8 @@ pub struct Session {
     judge: Judge,
     pub(super) scaling: Option<Scaling>,
     keeps: Keeps,
+    /// How often it went back to its beginning.
+    restarts: u64,
     checkpoints: Option<Checkpoints>,
     /// What it has lived, when somebody wants a picture of it.
     pub(super) lived: Option<Lived>,
@@ -112,6 +114,7 @@ impl Session {
             agenda: agenda(&plan),
             judge: Judge::new(&plan),
             keeps: Keeps::default(),
+            restarts: 0,
             plan,
             seed,
             calendar,
@@ -199,6 +202,12 @@ impl Session {
         self
     }
 
+    /// How often it went back to its beginning.
+    #[cfg(feature = "cli")]
+    pub(crate) fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
     /// The same, for the tests of documents.
     #[cfg(all(feature = "cli", feature = "internals"))]
     #[must_use]
@@ -229,7 +238,7 @@ impl Session {
     /// that follow the clock begin anew.
     pub fn restart(&mut self) {
         let anew = Session::new(self.plan.clone(), self.seed, self.calendar);
-        let mut anew = Session { keeps: self.keeps, ..anew };
+        let mut anew = Session { keeps: self.keeps, restarts: self.restarts + 1, ..anew };
         anew.keeps.begin(&mut anew.simulation);
         let anew = match &self.live {
             Some(watch) => anew.watched(watch),

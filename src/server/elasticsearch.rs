@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::outside::address;
-use super::sender::Sender;
+use super::sender::{Refused, Sender};
 
 /// Bytes of an answer to a bulk that are read: what is said of each of a thousand documents.
 const ANSWER: usize = 16 << 20;
@@ -56,10 +56,21 @@ struct Answer {
     items: Vec<serde_json::Map<String, Json>>,
 }
 
+/// Why documents are not written, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotWritten {
+    /// So many are refused, and will be again; all others of them are written.
+    Refused(usize, String),
+    /// The request is refused, and will be again.
+    Whole(String),
+    /// Nobody takes them now.
+    Gone(String),
+}
+
 /// What became of a bulk.
 enum Became {
     Taken,
-    Refused(String),
+    Not(NotWritten),
 }
 
 impl Indexer {
@@ -108,21 +119,22 @@ impl Indexer {
     /// Writes documents in the bulk format; `documents` is how many there are.
     ///
     /// # Errors
-    /// They are refused, all or some of them, or nobody is there; in words.
+    /// They are refused, all or some of them, or nobody is there.
     pub(crate) async fn write(
         &mut self,
         bulk: &[u8],
         documents: usize,
         tell: &mut dyn FnMut(&str),
-    ) -> Result<(), String> {
+    ) -> Result<(), NotWritten> {
         let url = self.store.at("_bulk");
         let kind = ("content-type", "application/x-ndjson");
         let request = |client: &reqwest::Client| client.post(url.clone()).header(kind.0, kind.1).body(bulk.to_vec());
         let takes = async |answer: Response| became(answer, documents).await;
         match self.sender.send(request, takes, tell).await {
             Ok(Became::Taken) => Ok(()),
-            Ok(Became::Refused(why)) => Err(why),
-            Err(refused) => Err(refused.why),
+            Ok(Became::Not(written)) => Err(written),
+            Err(Refused { status: Some(_), why }) => Err(NotWritten::Whole(why)),
+            Err(Refused { status: None, why }) => Err(NotWritten::Gone(why)),
         }
     }
 }
@@ -132,19 +144,20 @@ impl Indexer {
 /// # Errors
 /// Nothing is wrong with them, but there is too much to do: they are to come again. An answer that is none is that too.
 async fn became(mut answer: Response, documents: usize) -> Result<Became, String> {
+    let whole = |why: String| Became::Not(NotWritten::Whole(why));
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(super::delivery::told)? {
         if body.len() + piece.len() > ANSWER {
-            return Ok(Became::Refused(format!("the answer is longer than {} MiB", ANSWER >> 20)));
+            return Ok(whole(format!("the answer is longer than {} MiB", ANSWER >> 20)));
         }
         body.extend_from_slice(&piece);
     }
     let Ok(answer) = serde_json::from_slice::<Answer>(&body) else {
-        return Ok(Became::Refused("what answers is no Elasticsearch and no OpenSearch".to_owned()));
+        return Ok(whole("what answers is no Elasticsearch and no OpenSearch".to_owned()));
     };
     // A last line without its document is passed over without a word (OpenSearch 2.19).
     if answer.items.len() != documents {
-        return Ok(Became::Refused(format!("of {documents} documents {} were read", answer.items.len())));
+        return Ok(whole(format!("of {documents} documents {} were read", answer.items.len())));
     }
     if !answer.errors {
         return Ok(Became::Taken);
@@ -159,5 +172,8 @@ async fn became(mut answer: Response, documents: usize) -> Result<Became, String
     let (index, id, kind, reason) = (text("/_index"), text("/_id"), text("/error/type"), text("/error/reason"));
     let reason: String = reason.chars().take(WORDS).collect();
     let of = refused.len();
-    Ok(Became::Refused(format!("{of} of {documents} documents are refused; {index}/{id}: {kind}: {reason}")))
+    Ok(Became::Not(NotWritten::Refused(
+        of,
+        format!("{of} of {documents} documents are refused; {index}/{id}: {kind}: {reason}"),
+    )))
 }

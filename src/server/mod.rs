@@ -48,7 +48,7 @@ pub use clock::{Clock, Hand};
 #[cfg(any(feature = "cli", feature = "internals"))]
 pub use control::openapi;
 #[cfg(feature = "cli")]
-pub(crate) use elasticsearch::{Indexer, Store};
+pub(crate) use elasticsearch::{Indexer, NotWritten, Store};
 pub(crate) use inside::{Denied, Inside, aside};
 pub use log::{Detail, RequestLog};
 #[cfg(feature = "cli")]

@@ -8,7 +8,7 @@ use super::event::Event;
 use super::lines::LineAbout;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
-use super::worker::{Directory, JobOrder, Outcome, RunningWork, TaskEnd, Work};
+use super::worker::{AGAIN, Directory, JobOrder, Outcome, RunningWork, TaskEnd, Work};
 use super::{Job, RunningJob};
 use crate::flow::{Span, State};
 use crate::profile::LineKind;
@@ -386,8 +386,7 @@ pub(super) fn known(cx: &mut Context, mut orders: Vec<JobOrder>) -> Vec<JobOrder
 /// A task of a WorkingDirectory whose execution has ended, by its place there: the task runs of the tasks were created behind
 /// that of the WorkingDirectory.
 fn again(now: Instant, (flow, number): (u32, u64), within: Directory, (task, place): (u32, u32)) -> JobOrder {
-    // Nothing is in this slot any more, and whatever may be there is another execution.
-    let work = Work::Task { slot: u32::MAX, number, flow, task, run: within.run + 1 + place, attempt: 1 };
+    let work = Work::Task { slot: AGAIN, number, flow, task, run: within.run + 1 + place, attempt: 1 };
     JobOrder { work, created: now, resubmitted: true, within: Some(within) }
 }
 

@@ -7,6 +7,9 @@ use super::limits;
 use crate::flow::State;
 use crate::time::{Duration, Instant};
 
+/// In the place of a slot: of an execution that has ended. Nothing is in it, whatever else may be in that which it had.
+pub(super) const AGAIN: u32 = u32::MAX;
+
 /// Something a worker is to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct JobOrder {

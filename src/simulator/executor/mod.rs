@@ -35,7 +35,7 @@ use super::outbox::Prepared;
 use super::queue::{Message, QueueKind};
 use super::slots::Slots;
 use super::telling::Telling;
-use super::worker::{Directory, JobOrder, TaskEnd, Work};
+use super::worker::{self, Directory, JobOrder, TaskEnd, Work};
 use crate::execution::trigger::Fired;
 use crate::execution::{self, Command, Dialect, Event as Step, Scratch, Toggle};
 use crate::flow::{State, TriggerAction};
@@ -430,13 +430,13 @@ impl Executor {
         cx.truth.attempts_ended += 1;
         let TaskEnd { flow, run, attempt, state, duration } = end;
         if self.of(slot, (flow, number)).is_none() {
-            self.too_late(cx, cluster, executor, end);
+            self.too_late(cx, cluster, executor, slot, end);
             return None;
         }
         self.put_out(cx, slot, (run, attempt), state);
         let event = Step::Ended { run, attempt, state };
         if !self.step(cx, slot, event) {
-            self.too_late(cx, cluster, executor, end);
+            self.too_late(cx, cluster, executor, slot, end);
             return None;
         }
         message(cx, cluster, executor, flow, State::Running);
@@ -452,9 +452,11 @@ impl Executor {
     }
 
     /// What a worker says of a task run that nobody waits for any more: counted, and else nothing.
-    fn too_late(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, end: TaskEnd) {
+    fn too_late(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, end: TaskEnd) {
         let subject = Subject::FlowState(end.flow, end.state);
-        message(cx, cluster, executor, end.flow, State::Killed);
+        // What a worker does again has mostly ended well; else it was cut off.
+        let state = if slot == worker::AGAIN { State::Success } else { State::Killed };
+        message(cx, cluster, executor, end.flow, state);
         cluster.count(cx, executor, Meter::TaskRunEnded, subject);
         cluster.time(cx, executor, Meter::TaskRunDuration, subject, end.duration);
     }
