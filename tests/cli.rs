@@ -99,7 +99,7 @@ fn test_judges_alerts_and_tells_machines_as_well() {
     assert!(out.contains("KestraWorkerDown") && out.contains("5 expectations met, 0 not met"), "{out}");
     let xml = std::fs::read_to_string(&junit).expect("written");
     assert!(xml.contains("<testsuite name=\"worker-killed\" tests=\"5\" failures=\"0\" skipped=\"0\""), "{xml}");
-    assert!(xml.contains("<testsuite name=\"worker-killed rules\" tests=\"36\" failures=\"0\" skipped=\"2\""), "{xml}");
+    assert!(xml.contains("<testsuite name=\"worker-killed rules\" tests=\"37\" failures=\"0\" skipped=\"2\""), "{xml}");
     let rules = scratch("rules.yml");
     std::fs::write(
         &rules,
