@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use common::searches::search;
-use common::server::{Mock as Served, binary, eventually, scratch, try_ask};
+use common::server::{Mock as Served, binary, eventually, raw, scratch, try_ask};
 use mock_kestra::documents::{Index, QUERIES};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path};
@@ -289,9 +289,13 @@ impl OpenSearch {
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> Value {
-        let answer = try_ask(&self.address, method, path, body).expect("an answer");
-        assert!(answer.head.starts_with("HTTP/1.1 200"), "{path}: {} {}", answer.head, answer.body);
-        serde_json::from_str(&answer.body).unwrap_or_else(|why| panic!("{path}: {why}: {}", answer.body))
+        // A body without a type is refused.
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{kind}", self.address);
+        let answer = raw(&self.address, &format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()));
+        let (head, told) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head} {told}");
+        serde_json::from_str(told).unwrap_or_else(|why| panic!("{path}: {why}: {told}"))
     }
 
     /// What a saved query gives, as the reading of ours tells it.
