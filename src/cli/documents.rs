@@ -309,6 +309,9 @@ impl Writing {
 
     /// These are to be written too.
     fn add(&mut self, bulk: &Bulk) {
+        if bulk.is_empty() {
+            return;
+        }
         let requests = bulk.requests(REQUEST.0, REQUEST.1).into_iter();
         self.waiting.extend(requests.map(|(request, documents)| (request.to_vec(), documents)));
     }

@@ -31,6 +31,7 @@ pub const LOGGERS: usize = 10_000;
 /// Executions that have ended and are kept.
 pub const ENDED: usize = 1_000;
 /// The same where they go to a store: what comes in a jump through time between two looks.
+#[cfg(feature = "cli")]
 pub const STORED: usize = 50_000;
 /// Executions that are listed, that have not ended.
 pub const LISTED: usize = 10_000;
