@@ -14,8 +14,6 @@ use super::stop::Stop;
 use super::told::Told;
 use super::{Exit, complain, load};
 use crate::documents::{Bulk, Documents, INDICES, QUERIES};
-use crate::profile::Profile;
-use crate::random::Seed;
 use crate::run::Session;
 use crate::scenario::Plan;
 use crate::server::{Indexer, NotWritten, Running, Store};
@@ -43,19 +41,8 @@ const LAST: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// Scenario, by shipped name or path
-    scenario: String,
     #[command(flatten)]
-    extras: load::Extras,
-    /// Version of Kestra, instead of that of the scenario
-    #[arg(long, value_parser = super::versions())]
-    kestra: Option<&'static Profile>,
-    /// Seed of all randomness: a number, or `random`
-    #[arg(long, default_value = "1", value_parser = super::seed)]
-    seed: Seed,
-    /// Date of the scenario's start: a date, or `now` [default: that of the scenario, else 2026-01-05T08:00:00Z]
-    #[arg(long, value_parser = super::start)]
-    start: Option<jiff::Timestamp>,
+    one: load::One,
     /// Date of the scenario's end, instead of that of its start: with `now` all of it has happened lately
     #[arg(long, value_parser = super::start, conflicts_with = "start")]
     until: Option<jiff::Timestamp>,
@@ -100,10 +87,8 @@ struct Sound {
 
 impl Export {
     pub(super) fn run(&self) -> Exit {
-        let Some(plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut Told::default()) else {
-            return Exit::Input;
-        };
-        let inputs = self.extras.files().chain([PathBuf::from(&self.scenario)]).collect::<Vec<_>>();
+        let Some(plan) = self.one.plan(&mut Told::default()) else { return Exit::Input };
+        let inputs = self.one.files();
         let files =
             self.files.iter().flat_map(|folder| files(&self.prefix).map(|(name, text)| (folder.join(name), text)));
         let files: Vec<(PathBuf, String)> = files.collect();
@@ -137,10 +122,10 @@ impl Export {
             // Whole seconds, so that dates are easy to read.
             jiff::Timestamp::from_second((nanoseconds / 1_000_000_000) as i64).ok()
         };
-        let start = self.until.and_then(begins).or(self.start).or(plan.start);
-        let calendar = start.map_or(Calendar::default(), Calendar::starting);
+        let until = self.until.and_then(begins);
+        let calendar = until.map_or_else(|| self.one.calendar(&plan), Calendar::starting);
         let end = Instant::START + plan.duration;
-        let session = Session::new(Arc::new(plan), self.seed, calendar).endless().with_entries();
+        let session = Session::new(Arc::new(plan), self.one.seed, calendar).endless().with_entries();
         Sound { session, end, documents: Documents::new(&self.prefix), written: 0 }
     }
 

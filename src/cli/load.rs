@@ -14,7 +14,9 @@ use crate::document::{self, Diagnostic, Place, Severity, Source};
 use crate::files::{Files, Shipped, YAML, fitting, flow_files, in_folder, names, scenario_source};
 pub(super) use crate::files::{SHIPPED, file, shipped};
 use crate::profile::Profile;
+use crate::random::Seed;
 use crate::scenario::{self, Plan};
+use crate::time::Calendar;
 
 /// The scenarios that a word means: a shipped one, all of a family, those whose names fit a pattern, else files: one, those
 /// of a folder, or those that fit a pattern.
@@ -66,10 +68,38 @@ pub(super) struct Extras {
     flows: Vec<String>,
 }
 
-impl Extras {
-    /// The files that are named.
-    pub(super) fn files(&self) -> impl Iterator<Item = PathBuf> {
-        self.flows.iter().map(PathBuf::from)
+/// One run of a scenario.
+#[derive(Debug, Args)]
+pub(super) struct One {
+    /// Scenario, by shipped name or path
+    pub(super) scenario: String,
+    #[command(flatten)]
+    extras: Extras,
+    /// Version of Kestra, instead of that of the scenario
+    #[arg(long, value_parser = super::versions())]
+    kestra: Option<&'static Profile>,
+    /// Seed of all randomness: a number, or `random`
+    #[arg(long, default_value = "1", value_parser = super::seed)]
+    pub(super) seed: Seed,
+    /// Date of the scenario's start: a date, or `now` [default: that of the scenario, else 2026-01-05T08:00:00Z]
+    #[arg(long, value_parser = super::start)]
+    start: Option<jiff::Timestamp>,
+}
+
+impl One {
+    /// Its plan; what is wrong has been told.
+    pub(super) fn plan(&self, told: &mut Told) -> Option<Plan> {
+        plan_of(&self.scenario, &self.extras, self.kestra, told)
+    }
+
+    /// On which dates it lies.
+    pub(super) fn calendar(&self, plan: &Plan) -> Calendar {
+        self.start.or(plan.start).map_or(Calendar::default(), Calendar::starting)
+    }
+
+    /// The files that it names.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.extras.flows.iter().chain([&self.scenario]).map(PathBuf::from).collect()
     }
 }
 

@@ -8,7 +8,6 @@ use clap::Args;
 use super::logs::Logs;
 use super::told::Told;
 use super::{Exit, Format, complain, load, print};
-use crate::profile::Profile;
 use crate::random::Seed;
 use crate::report::{self, Report};
 use crate::run::{Session, run};
@@ -17,19 +16,8 @@ use crate::time::{Calendar, Duration, Instant};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// Scenario, by shipped name or path
-    scenario: String,
     #[command(flatten)]
-    extras: load::Extras,
-    /// Version of Kestra, instead of that of the scenario
-    #[arg(long, value_parser = super::versions())]
-    kestra: Option<&'static Profile>,
-    /// Seed of all randomness: a number, or `random`
-    #[arg(long, default_value = "1", value_parser = super::seed)]
-    seed: Seed,
-    /// Date of the scenario's start: a date, or `now` [default: that of the scenario, else 2026-01-05T08:00:00Z]
-    #[arg(long, value_parser = super::start)]
-    start: Option<jiff::Timestamp>,
+    one: load::One,
     /// Write the members' logs into this folder: NAME.log as Kestra's console shows it (colours included), NAME.jsonl as
     /// JSON lines; `-` writes JSON lines to standard output, before the report
     #[arg(long, value_name = "DIR")]
@@ -45,14 +33,12 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(&self) -> Exit {
         let mut told = Told::default();
-        let Some(plan) = load::plan_of(&self.scenario, &self.extras, self.kestra, &mut told) else {
-            return Exit::Input;
-        };
-        let calendar = self.start.or(plan.start).map_or(Calendar::default(), Calendar::starting);
+        let Some(plan) = self.one.plan(&mut told) else { return Exit::Input };
+        let calendar = self.one.calendar(&plan);
         let plan = Arc::new(plan);
         let report = match &self.logs {
-            None => run(&plan, self.seed, calendar, None).map_err(|limit| limit.to_string()),
-            Some(place) => with_logs(&plan, (self.seed, calendar), place),
+            None => run(&plan, self.one.seed, calendar, None).map_err(|limit| limit.to_string()),
+            Some(place) => with_logs(&plan, (self.one.seed, calendar), place),
         };
         match report {
             Ok(report) => {
@@ -65,7 +51,7 @@ impl Run {
                 if self.strict && unjudged > 0 {
                     let of = report.expectations.len();
                     let what = format!("{unjudged} of {of} expectations are not judged: they need alert rules");
-                    told.warning(&format!("{what}; `mock-kestra test {}` judges them", self.scenario));
+                    told.warning(&format!("{what}; `mock-kestra test {}` judges them", self.one.scenario));
                 }
                 told.exit(self.strict, if report.failed() { Exit::Found } else { Exit::Ok })
             }

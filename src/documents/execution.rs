@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::date;
-use crate::flow::{State, Task};
+use crate::flow::{Flow, State, Task};
 use crate::simulator::{ExecutionSeen, RunState, Simulation, TaskRunSeen};
 use crate::time::{Duration, Instant};
 
@@ -11,8 +11,9 @@ use crate::time::{Duration, Instant};
 pub(super) fn document(it: &ExecutionSeen, simulation: &Simulation) -> Json {
     let flow = simulation.plan().flows.get(it.flow);
     let (namespace, flow_id) = flow.map_or(("", ""), |flow| (flow.namespace.as_str(), flow.id.as_str()));
+    let tasks = flow.map(Flow::all_tasks).unwrap_or_default();
     let run = |run: &TaskRunSeen| {
-        let task = flow.and_then(|flow| flow.all_tasks().into_iter().find(|task| task.id == run.task));
+        let task = tasks.iter().copied().find(|task| task.id == run.task);
         let mut fields = Map::new();
         fields.insert("id".into(), run.id.clone().into());
         fields.insert("executionId".into(), it.id.clone().into());

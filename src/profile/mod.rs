@@ -62,6 +62,7 @@ pub struct Profile {
     text: TextForm,
     release: Release,
     liveness: Liveness,
+    entries: LogEntries,
     quirks: Vec<Quirk>,
     answers: Answers,
     buckets: Vec<f64>,
@@ -102,6 +103,22 @@ pub struct Liveness {
     pub timeout: Duration,
     /// An executor does not look before it has run this long.
     pub initial_delay: Duration,
+}
+
+/// The log entries that a version writes by itself: how many, and what differs in their words. Recorded: 1.3 and
+/// 2.0/standalone/activity, 0.20.7/standalone/activity_scrape1 to 3.
+#[derive(Clone, Debug)]
+pub struct LogEntries {
+    /// For an execution that somebody asks for over the API.
+    pub asked: u32,
+    /// For an evaluation of an HTTP trigger, its start and its end among them.
+    pub poll: u32,
+    /// The same of one that fails.
+    pub failed_poll: u32,
+    /// What stands before the place of a trigger.
+    pub tenant: String,
+    /// What an executor says of an execution that there is no place for.
+    pub over_limit: String,
 }
 
 impl fmt::Debug for Profile {
@@ -182,6 +199,10 @@ impl Profile {
     /// How dead processes are found.
     pub fn liveness(&self) -> &Liveness {
         &self.liveness
+    }
+    /// The log entries that it writes by itself.
+    pub fn log_entries(&self) -> &LogEntries {
+        &self.entries
     }
     /// In which of the recorded ways it answers.
     pub fn answers(&self) -> &Answers {

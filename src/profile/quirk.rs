@@ -14,12 +14,6 @@ words! {
         /// The row in `worker_job_running` of a WorkingDirectory stays when that is over: when its worker is given up, another one
         /// does it again, and again when that one is (2.0; kestra-io/kestra PR#19717, #19678, source).
         DirectoriesStay = "directories-stay",
-        /// Whoever asks for an execution over the API gets a log entry of the webserver (1.3: of 20 requests 20; 0.20 and 2.0:
-        /// none; standalone/activity).
-        LogsRequests = "logs-requests",
-        /// An evaluation of a polling trigger writes fewer log entries, without a tenant (0.20:
-        /// standalone/activity_scrape2_1min_later and 3).
-        TersePolls = "terse-polls",
         /// Labels of flows can be made labels of meters: `kestra.metrics.labels` (since 1.2).
         FlowLabels = "flow-labels",
         /// A process that gives up without its database closes its ports and lives on for a while, or for ever (0.20).

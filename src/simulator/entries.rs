@@ -12,7 +12,7 @@ use super::queue::{Message, QueueKind};
 use super::wording::clock;
 use super::{Simulation, limits};
 use crate::flow::{Demand, Sla, State};
-use crate::profile::{LineKind, LineLevel, Profile, Quirk};
+use crate::profile::{LineKind, LineLevel, Profile};
 use crate::random::name_key;
 use crate::time::{Duration, Instant};
 
@@ -72,15 +72,11 @@ pub struct EntrySeen {
     pub message: String,
 }
 
-/// Lines that an evaluation of a polling trigger writes itself, and one that fails, beside those of its start and its end
-/// (recorded of the HTTP trigger: 1.3/standalone/activity, 2.0/standalone/activity, 0.20.7/standalone/activity_scrape*).
+/// Lines that an evaluation of a polling trigger writes itself, beside those of its start and its end.
 pub(super) fn polled(profile: &Profile, failed: bool) -> u32 {
-    match (profile.has(Quirk::TersePolls), failed) {
-        (true, false) => 1,
-        (true, true) => 3,
-        (false, false) => 2,
-        (false, true) => 7,
-    }
+    let entries = profile.log_entries();
+    let all = if failed { entries.failed_poll } else { entries.poll };
+    all.saturating_sub(2)
 }
 
 impl Cluster {
@@ -172,10 +168,10 @@ impl Simulation {
 
     /// Entries one by one, as they are stored; secrets are stars.
     pub(crate) fn seen_entries<'s>(&'s self, entry: &'s Entry) -> impl Iterator<Item = EntrySeen> + 's {
-        let lines = self.words(entry);
+        let (lines, subject) = (self.words(entry), self.subject(entry));
         (0..entry.lines as usize).map(move |index| {
             let (level, message) = lines.line(index, entry.lines as usize);
-            EntrySeen { level, message: self.cx.secrets.mask_words(message), ..self.subject(entry) }
+            EntrySeen { level, message: self.cx.secrets.mask_words(message), ..subject.clone() }
         })
     }
 
@@ -247,7 +243,7 @@ impl Simulation {
             let flow = self.cx.plan.flows.get(entry.flow as usize);
             let trigger = flow.and_then(|flow| flow.triggers.get(index as usize));
             let (Some(flow), Some(trigger)) = (flow, trigger) else { return String::new() };
-            let tenant = if entry.profile.has(Quirk::TersePolls) { "" } else { "[tenant: main] " };
+            let tenant = &entry.profile.log_entries().tenant;
             let place =
                 format!("{tenant}[namespace: {}] [flow: {}] [trigger: {}]", flow.namespace, flow.id, trigger.id);
             format!("{place} Type {} {what}", trigger.kind)

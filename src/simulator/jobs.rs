@@ -1,5 +1,7 @@
 //! Jobs in workers: how they are handed out, what they will come to, and what is told and counted of them.
 
+use std::collections::VecDeque;
+
 use super::behaviour::{Attempt, Fate, TaskModel};
 use super::cluster::Cluster;
 use super::context::Context;
@@ -8,7 +10,7 @@ use super::event::Event;
 use super::lines::LineAbout;
 use super::meters::{Class, Meter, QueueName, Subject};
 use super::queue::{Message, QueueKind};
-use super::worker::{AGAIN, Directory, JobOrder, Outcome, RunningWork, TaskEnd, Work};
+use super::worker::{AGAIN, Directory, JobOrder, Outcome, RunningWork, TaskEnd, Work, Worker};
 use super::{Job, RunningJob};
 use crate::flow::{Span, State};
 use crate::profile::LineKind;
@@ -395,6 +397,13 @@ fn next_again(cx: &Context, key: (u32, u64), within: Directory, task: u32) -> Op
     let tasks = cx.flows.get(key.0 as usize)?.tree.directory(within.task);
     let place = 1 + tasks.iter().position(|it| *it == task)?;
     Some(again(cx.now, key, within, (*tasks.get(place)?, place as u32)))
+}
+
+/// What the cluster believes to run in a worker that is lost, and is over: attempts that no execution has asked for.
+pub(super) fn stayed(cx: &mut Context, worker: &mut Worker) -> VecDeque<JobOrder> {
+    let rows = worker.take_rows();
+    cx.truth.attempts += rows.len() as u64;
+    rows
 }
 
 /// What a job will come to.

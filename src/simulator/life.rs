@@ -7,7 +7,7 @@ use super::database::{self, Database, Loss};
 use super::event::{Event, ExitCause};
 use super::grid::next_on_grid;
 use super::happening::Happening;
-use super::jobs::known;
+use super::jobs::{known, stayed};
 use super::jvm::Jvm;
 use super::lines::LineAbout;
 use super::member::AfterExit;
@@ -228,10 +228,7 @@ impl Simulation {
             self.controller_changed();
             let said_so = process.shutdown().is_some();
             if !said_so {
-                // Attempts that nobody has asked for.
-                let rows = orphans.len();
-                orphans.extend(process.worker.take_rows());
-                self.cx.truth.attempts += (orphans.len() - rows) as u64;
+                orphans.extend(stayed(&mut self.cx, &mut process.worker));
             }
             self.liveness.ended(&mut self.cx, &self.cluster, (member, life), orphans, said_so);
         }

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::event::Event;
 use super::grid::next_on_grid;
 use super::happening::Happening;
-use super::jobs::known;
+use super::jobs::{known, stayed};
 use super::lines::LineAbout;
 use super::meters::{Class, Meter, Subject};
 use super::queue::{Message, QueueKind};
@@ -187,9 +187,7 @@ impl Liveness {
             && let Some(process) = &mut cluster.members[member].process
         {
             orphans.extend(known(cx, process.worker.take_all()));
-            let asked = orphans.len();
-            orphans.extend(process.worker.take_rows());
-            cx.truth.attempts += (orphans.len() - asked) as u64;
+            orphans.extend(stayed(cx, &mut process.worker));
         }
         let mut jobs = 0;
         if cluster.members[member].role().runs(Role::Worker) && !orphans.is_empty() {

@@ -17,7 +17,7 @@ use super::lines::LineAbout;
 use super::meters::{Meter, Subject};
 use super::origin::Origin;
 use crate::flow::{CheckBehavior, Trigger, TriggerAction};
-use crate::profile::{LineKind, Quirk, Role};
+use crate::profile::{LineKind, Role};
 use crate::random::{Seed, Stream, name_key, noise};
 use crate::time::{Duration, Instant};
 
@@ -221,9 +221,7 @@ pub(super) fn ask(
         executor.origins.insert((flow, number), Arc::new(Origin { labels, ..Origin::clone(&origin) }));
     }
     executor.create(cx, cluster, webserver, (flow, number), (None, 0));
-    if cx.profile.has(Quirk::LogsRequests) {
-        cluster.write_logs(cx, webserver, (flow, 1), |_| EntryAbout::Asked { number });
-    }
+    cluster.write_logs(cx, webserver, (flow, cx.profile.log_entries().asked), |_| EntryAbout::Asked { number });
     // Whoever creates an execution over the API looks at it once; who calls a webhook does not.
     let requests: &[(usize, u64)] = match way {
         Way::Webhook => &[(8, 20)],

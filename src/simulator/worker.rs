@@ -150,8 +150,8 @@ impl Worker {
     }
 
     /// Takes what the cluster believes to run here, and is over.
-    pub(super) fn take_rows(&mut self) -> impl Iterator<Item = JobOrder> + use<> {
-        std::mem::take(&mut self.rows).into_iter()
+    pub(super) fn take_rows(&mut self) -> VecDeque<JobOrder> {
+        std::mem::take(&mut self.rows)
     }
 
     /// The job that has just ended is one part of what its thread does: the next one begins.

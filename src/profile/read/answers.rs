@@ -1,10 +1,10 @@
 //! Reads the small things of a version: build, timings, quirks, and the ways to answer.
 
-use super::fields::{ANSWERS, LIVENESS, LOGGER_BODIES, RELEASE};
+use super::fields::{ANSWERS, LIVENESS, LOG_ENTRIES, LOGGER_BODIES, RELEASE};
 use crate::document::{Node, Object, Reading};
 use crate::profile::{
-    Answers, DoubleSlash, ErrorForm, H2Down, Indicator, Liveness, LoggerBodies, OddCredentials, Release, Schedulables,
-    ServerAuth, TaskRuns, TextBody,
+    Answers, DoubleSlash, ErrorForm, H2Down, Indicator, Liveness, LogEntries, LoggerBodies, OddCredentials, Release,
+    Schedulables, ServerAuth, TaskRuns, TextBody,
 };
 use crate::time::Duration;
 
@@ -19,6 +19,18 @@ pub(super) fn liveness(reading: &mut Reading, node: &Node) -> Option<Liveness> {
     let keys = ["heartbeat", "interval", "timeout", "initial_delay"];
     let [heartbeat, interval, timeout, initial_delay] = keys.map(|key| duration(reading, &object, key));
     Some(Liveness { heartbeat: heartbeat?, interval: interval?, timeout: timeout?, initial_delay: initial_delay? })
+}
+
+pub(super) fn log_entries(reading: &mut Reading, node: &Node) -> Option<LogEntries> {
+    let object = reading.object(node, "`log_entries`", LOG_ENTRIES)?;
+    let [asked, poll, failed_poll] = ["asked", "poll", "failed_poll"].map(|key| count(reading, &object, key));
+    let [tenant, over_limit] = ["tenant", "over_limit"].map(|key| text(reading, &object, key));
+    Some(LogEntries { asked: asked?, poll: poll?, failed_poll: failed_poll?, tenant: tenant?, over_limit: over_limit? })
+}
+
+fn count(reading: &mut Reading, object: &Object, key: &str) -> Option<u32> {
+    let node = object.get(key)?;
+    reading.parsed(node, &format!("`{key}`"), |text| text.parse().map_err(|_| "write for example 4".to_owned()))
 }
 
 pub(super) fn answers(reading: &mut Reading, node: &Node) -> Option<Answers> {

@@ -9,6 +9,7 @@ pub(super) const VERSION: &[Field] = &[
     Field::new("extends", Kind::Text, "\"2.0\"", "The version that it has everything of but its differences."),
     Field::required("release", Kind::Object(RELEASE), "{ version: 1.3.19 }", "Which build it is."),
     Field::required("liveness", Kind::Object(LIVENESS), "{ timeout: 60s }", "How dead processes are found."),
+    Field::required("log_entries", Kind::Object(LOG_ENTRIES), "{ asked: 0 }", "Log entries that it writes by itself."),
     Field::required("language", Kind::Text, "\"1.3\"", "The version as which it understands flows."),
     Field::required("text", Kind::Text, "new", "The form of the metrics' text."),
     Field::new("quirks", TEXTS, "[flow-labels]", "What it does otherwise than others."),
@@ -47,6 +48,15 @@ pub(super) const LIVENESS: &[Field] = &[
     Field::required("interval", Kind::Text, "10s", "Executors look so often."),
     Field::required("timeout", Kind::Text, "60s", "Silent for so long, a process is lost."),
     Field::required("initial_delay", Kind::Text, "60s", "An executor does not look before."),
+];
+
+/// Keys of `log_entries`.
+pub(super) const LOG_ENTRIES: &[Field] = &[
+    Field::required("asked", Kind::Number, "1", "For an execution that is asked for over the API."),
+    Field::required("poll", Kind::Number, "4", "For an evaluation of a polling trigger."),
+    Field::required("failed_poll", Kind::Number, "9", "For one that fails."),
+    Field::required("tenant", Kind::Text, "\"[tenant: main] \"", "What stands before the place of a trigger."),
+    Field::required("over_limit", Kind::Text, "FAILED", "What is said of an execution without a place."),
 ];
 
 /// Keys of `answers`.

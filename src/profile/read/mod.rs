@@ -157,6 +157,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
     let object = reading.object(&root, "a version", VERSION)?;
     let release = object.get("release").and_then(|node| answers::release(reading, node));
     let liveness = object.get("liveness").and_then(|node| answers::liveness(reading, node));
+    let entries = object.get("log_entries").and_then(|node| answers::log_entries(reading, node));
     let answers = object.get("answers").and_then(|node| answers::answers(reading, node));
     let language = answers::one(reading, &object, "language", "language of flows", Language::WORDS);
     let text = answers::one(reading, &object, "text", "form of metrics", TextForm::WORDS);
@@ -181,6 +182,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
         text: text?,
         release: release?,
         liveness: liveness?,
+        entries: entries?,
         quirks,
         answers: answers?,
         buckets,

@@ -47,10 +47,8 @@ impl Executor {
             }
             ConcurrencyBehavior::Cancel => self.refused(cx, cluster, executor, slot, State::Cancelled),
             ConcurrencyBehavior::Fail => {
-                // Recorded: 0.20.7, in the label `sql`; since 1.3 in other words (source).
                 cluster.write_logs(cx, executor, (flow, 1), |cx| {
-                    let what = if cx.profile.has(Quirk::TersePolls) { "Flow" } else { "Execution" };
-                    let said = format!("{what} is FAILED due to concurrency limit exceeded");
+                    let said = cx.profile.log_entries().over_limit.clone();
                     EntryAbout::Execution { number, said: vec![(LineLevel::Error, said)] }
                 });
                 self.refused(cx, cluster, executor, slot, State::Failed)
