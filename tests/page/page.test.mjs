@@ -162,6 +162,8 @@ on(KILLED, "a link opens the same", async (page, mock) => {
   await page.locator("#scrub").fill("300");
   await page.getByRole("button", { name: "/prometheus" }).click();
   await until("the address says so", async () => page.url().endsWith("#at=300&member=worker-2&look=prometheus"));
+  // What it answers is said too, and would hide that something is copied.
+  await until("it is asked", async () => (await text(page, "answer")).startsWith("/prometheus at 5m: 200"));
   await page.click("#link");
   await until("it is copied", async () => (await text(page, "said")) === "The link is copied");
   const link = await page.evaluate(() => navigator.clipboard.readText());
