@@ -14,7 +14,7 @@ use std::time::Instant as Wall;
 use common::row;
 use jiff::tz::TimeZone;
 use mock_kestra::document::{self, Source};
-use mock_kestra::execution::trigger::{Listeners, Surroundings, Upstream, Windows};
+use mock_kestra::execution::trigger::{Among, Listeners, Surroundings, Upstream, Windows};
 use mock_kestra::flow::State;
 use mock_kestra::flow::trigger::Dialect;
 use mock_kestra::pebble::{self, Host, Secrets};
@@ -268,7 +268,7 @@ fn transition(namespace: &str, state: State, count: usize, make: fn(usize) -> St
     let mut windows = Windows::default();
     let seconds = cost(|| {
         for _ in 0..TIMES {
-            black_box(listeners.transition(&mut windows, &upstream, now, &around));
+            black_box(listeners.transition(&mut windows, &upstream, now, &around, Among::All));
         }
     });
     seconds / f64::from(TIMES) * 1e6

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use mock_kestra::document::{self, Reading, Source};
-use mock_kestra::execution::trigger::{Listeners, Surroundings, TaskRun, Upstream, UpstreamTrigger, Why, Windows};
+use mock_kestra::execution::trigger::{
+    Among, Listeners, Surroundings, TaskRun, Upstream, UpstreamTrigger, Why, Windows,
+};
 use mock_kestra::flow::holidays::{Unknown, is_holiday};
 use mock_kestra::flow::trigger::{Dialect, refused};
 use mock_kestra::flow::{self, Flow, State};
@@ -115,8 +117,8 @@ impl Execution {
         let listeners = Listeners::new(std::slice::from_ref(flow), dialect, templates, TimeZone::UTC);
         let host = Host::at(start);
         let around = Surroundings { base: &none, host: &host };
-        let mut verdicts = listeners.why(&Windows::default(), &upstream, start, &around);
-        let fired = listeners.transition(&mut Windows::default(), &upstream, start, &around);
+        let mut verdicts = listeners.why(&Windows::default(), &upstream, start, &around, Among::All);
+        let fired = listeners.transition(&mut Windows::default(), &upstream, start, &around, Among::All);
         let why = verdicts.remove(0).why;
         assert_eq!(why == Why::Fires, !fired.is_empty(), "why and transition agree");
         why

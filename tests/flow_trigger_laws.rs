@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mock_kestra::document::{self, Reading, Source};
-use mock_kestra::execution::trigger::{Listeners, Surroundings, TaskRun, Upstream, Why, Windows};
+use mock_kestra::execution::trigger::{Among, Listeners, Surroundings, TaskRun, Upstream, Why, Windows};
 use mock_kestra::flow::trigger::Dialect;
 use mock_kestra::flow::{self, Flow, State};
 use mock_kestra::pebble::{self, Host};
@@ -158,8 +158,8 @@ fn shown(
     };
     let host = Host::at(now);
     let around = Surroundings { base: &none, host: &host };
-    let why = listeners.why(windows, &upstream, now, &around);
-    let fired = listeners.transition(windows, &upstream, now, &around);
+    let why = listeners.why(windows, &upstream, now, &around, Among::All);
+    let fired = listeners.transition(windows, &upstream, now, &around, Among::All);
     (fired.iter().map(|fired| (fired.flow, fired.trigger)).collect(), why.into_iter().map(|it| it.why).collect())
 }
 
@@ -431,6 +431,7 @@ fn an_execution_that_is_a_test_starts_nothing() {
         original: None,
     };
     let around = Surroundings { base: &none, host: &host };
-    let count = |kind| listeners.transition(&mut Windows::default(), &upstream(kind), start(), &around).len();
+    let count =
+        |kind| listeners.transition(&mut Windows::default(), &upstream(kind), start(), &around, Among::All).len();
     assert_eq!((count(None), count(Some("NORMAL")), count(Some("TEST"))), (1, 1, 0));
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mock_kestra::document::{self, Reading, Source};
 use mock_kestra::execution::trigger::{
-    CORRELATION, Fired, Listeners, Surroundings, TaskRun, Upstream, UpstreamTrigger, Window, Windows,
+    Among, CORRELATION, Fired, Listeners, Surroundings, TaskRun, Upstream, UpstreamTrigger, Window, Windows,
 };
 use mock_kestra::flow::trigger::{Dialect, refused};
 use mock_kestra::flow::{self, Flow, State};
@@ -168,8 +168,8 @@ impl Shown {
         let host = Host::at(self.now);
         let around = Surroundings { base: &none, host: &host };
         let before = windows.clone();
-        let fired = listeners.transition(windows, &upstream, self.now, &around);
-        let why = listeners.why(&before, &upstream, self.now, &around);
+        let fired = listeners.transition(windows, &upstream, self.now, &around, Among::All);
+        let why = listeners.why(&before, &upstream, self.now, &around, Among::All);
         let fires = why.iter().filter(|verdict| verdict.why == mock_kestra::execution::trigger::Why::Fires);
         assert_eq!(fires.count(), fired.len(), "why and transition agree");
         fired

@@ -15,6 +15,7 @@ const LINES_MAX: usize = 60;
 const TABLES: &[(&str, &str, &str)] = &[
     ("gotemplate/prometheus/functions.rs", "call", "the functions of templates, one arm each"),
     ("promql/functions.rs", "call", "the functions of PromQL, one arm each"),
+    ("simulator/faults.rs", "handler", "what a fault does, one arm each"),
     (
         "profile/tests.rs",
         "a_name_that_exists_nowhere_is_an_error_with_its_place_and_what_was_meant",

@@ -64,7 +64,9 @@ pub(crate) const SHIPPED: &[Shipped] = shipped! {
     "queues": [
         "big-results" in "queues/big-results.yaml",
         "consumer-dead" in "queues/consumer-dead.yaml",
+        "condition-events" in "queues/condition-events.yaml",
         "indexer-dead" in "queues/indexer-dead.yaml",
+        "indexer-slow" in "queues/indexer-slow.yaml",
         "poison-message" in "queues/poison-message.yaml",
         "results-lost" in "queues/results-lost.yaml",
     ]

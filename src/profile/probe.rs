@@ -133,6 +133,8 @@ probes! {
     ReadsTriggerResult = "thread.worker-trigger-result",
     /// The same of log lines.
     ReadsLogEntry = "thread.log-entry",
+    /// The same of what triggers are asked that wait for several executions.
+    ReadsConditionEvents = "thread.multiple-condition-event",
     /// 1 unless all such threads are dead.
     ReadsOthers = "thread.others",
     /// HTTP requests answered so far on both ports, those of the declared pollers.
@@ -167,6 +169,8 @@ probes! {
     ExecutorThreads = "executor.threads",
     /// Evaluation loops of the scheduler, one a second.
     SchedulerLoops = "scheduler.loops",
+    /// The same, each weighted with how many times as long as normal it took.
+    SchedulerLoopCost = "scheduler.loops.cost",
     /// Log events at level DEBUG.
     LogDebug = "log.debug",
     /// Log events at level TRACE.

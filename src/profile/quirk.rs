@@ -69,6 +69,11 @@ words! {
         /// What somebody asks of an execution is done by an executor, so that Flow triggers hear of it (2.0); before, by the
         /// webserver, and they hear nothing of the state that it sets (1.3/alerting/FIRED.tsv).
         OrdersHeard = "orders-heard",
+        /// Flow triggers that wait for several executions are looked at later, event by event of a queue of their own (since
+        /// 1.1; kestra-io/kestra PR#11676, 1.3/NOTES.md).
+        ConditionEvents = "condition-events",
+        /// The loop of a scheduler reads its triggers from the database, each time (up to 1.3; source).
+        LoopReadsTriggers = "loop-reads-triggers",
         /// A realtime trigger that has started an execution counts as one that is over: when its worker is gone, nobody runs it
         /// again (up to 1.3.29; kestra-io/kestra#14990, PR#17779).
         ForgetsRealtime = "forgets-realtime",

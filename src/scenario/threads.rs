@@ -11,6 +11,7 @@ pub enum Queue {
     WorkerTaskResult,
     WorkerTriggerResult,
     LogEntry,
+    MultipleConditionEvent,
 }
 
 /// A thread of a process that works by itself.
@@ -31,6 +32,7 @@ const QUEUES: &[(&str, Queue, Role)] = &[
     ("worker-task-result", Queue::WorkerTaskResult, Role::Executor),
     ("worker-trigger-result", Queue::WorkerTriggerResult, Role::Scheduler),
     ("log-entry", Queue::LogEntry, Role::Indexer),
+    ("multiple-condition-event", Queue::MultipleConditionEvent, Role::Executor),
 ];
 
 impl Queue {
@@ -78,12 +80,26 @@ impl Thread {
 }
 
 /// The words for queues.
-pub(super) const QUEUE_WORDS: &[&str] =
-    &["execution", "worker-job", "worker-task-result", "worker-trigger-result", "log-entry"];
+pub(super) const QUEUE_WORDS: &[&str] = &[
+    "execution",
+    "worker-job",
+    "worker-task-result",
+    "worker-trigger-result",
+    "log-entry",
+    "multiple-condition-event",
+];
 
 /// The words for threads.
-pub(super) const THREAD_WORDS: &[&str] =
-    &["execution", "worker-job", "worker-task-result", "worker-trigger-result", "log-entry", "scheduler", "all"];
+pub(super) const THREAD_WORDS: &[&str] = &[
+    "execution",
+    "worker-job",
+    "worker-task-result",
+    "worker-trigger-result",
+    "log-entry",
+    "multiple-condition-event",
+    "scheduler",
+    "all",
+];
 
 #[cfg(test)]
 mod tests {

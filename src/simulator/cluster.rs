@@ -7,7 +7,7 @@ use super::jobs::Thread;
 use super::member::Member;
 use super::meters::{Meter, Subject};
 use super::queue::{Message, Queue, QueueKind};
-use crate::profile::Role;
+use crate::profile::{Quirk, Role};
 use crate::random::noise;
 use crate::scenario::Plan;
 use crate::time::Duration;
@@ -60,9 +60,9 @@ impl Cluster {
     /// Sets the rates of what a process does by itself, after something about it changed.
     pub(super) fn pace(&mut self, cx: &Context, member: usize) {
         let it = &mut self.members[member];
-        let role = it.role();
+        let (role, loop_reads) = (it.role(), it.profile().has(Quirk::LoopReadsTriggers));
         if let Some(process) = &mut it.process {
-            process.pace(role, cx.database.slowdown(), (&it.lasting.levels, cx.now));
+            process.pace((role, loop_reads), cx.database.slowdown(), (&it.lasting.levels, cx.now));
         }
     }
 
@@ -117,6 +117,7 @@ impl Cluster {
         self.available(cx, member, kind.consumer())
             && self.members[member].reads(kind)
             && (kind != QueueKind::WorkerJob || self.room(member) > 0)
+            && (kind != QueueKind::LogEntry || !self.is_indexing(member))
     }
 
     /// Whether anybody does.

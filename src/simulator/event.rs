@@ -43,6 +43,8 @@ pub(super) enum Event {
     Poll { member: u32, poller: u32, life: u32 },
     /// A loop of a scheduler over many triggers, if their number is still the same.
     TriggerLoop { member: u32, life: u32, turn: u32 },
+    /// An indexer has written a batch that took its time.
+    Indexed { member: u32, life: u32 },
     /// The heap is full, or the container, if the forecast still holds.
     HeapFull { member: u32, life: u32, forecast: u32 },
     /// What wears the database out is reckoned again, if no other reckoning came between.

@@ -50,6 +50,8 @@ pub(super) struct Faults {
     database: Option<DatabaseFault>,
     /// What wears the database out.
     pub(super) wear: Wear,
+    /// Events of before that faults in force have put into the queue of conditions.
+    condition_events: u64,
 }
 
 impl Faults {
@@ -91,8 +93,13 @@ impl Faults {
 
     /// Rows that faults in force leave in the table of queues, and since when they last began.
     pub(super) fn rows(&self) -> Option<u64> {
-        let rows = self.in_force().filter_map(|active| match active.entry.fault.amount {
-            Amount::Rows(rows) => Some(rows),
+        self.rows_of(FaultKind::QueueRows)
+    }
+
+    /// Rows that faults of a kind in force leave behind.
+    fn rows_of(&self, kind: FaultKind) -> Option<u64> {
+        let rows = self.in_force().filter_map(|active| match active.entry.fault {
+            Fault { kind: of, amount: Amount::Rows(rows), .. } if of == kind => Some(rows),
             _ => None,
         });
         rows.reduce(u64::saturating_add)
@@ -181,6 +188,11 @@ const fn handler(kind: FaultKind) -> Handler {
                 levels.slow_start += takes;
             }
         }),
+        FaultKind::SlowIndexer => Handler::Place(|levels, amount| {
+            if let Amount::Takes(takes) = amount {
+                levels.batch_takes += takes;
+            }
+        }),
         FaultKind::ConnectionLeak => Handler::Place(|levels, amount| {
             if let Amount::Rate(rate) = amount {
                 levels.connection_leak += rate;
@@ -202,6 +214,7 @@ const fn handler(kind: FaultKind) -> Handler {
         | FaultKind::ScheduledTwice
         | FaultKind::Poison
         | FaultKind::QueueRows
+        | FaultKind::ConditionEvents
         | FaultKind::Receiver
         | FaultKind::Scale => Handler::Cluster,
     }
@@ -396,6 +409,7 @@ impl Simulation {
         for member in 0..self.cluster.members.len() {
             self.fold_place(member);
         }
+        self.fold_condition_events();
         self.wears();
         self.fold_rates();
         self.fold_behaviour();
@@ -403,6 +417,17 @@ impl Simulation {
         self.fold_poison();
         let Simulation { cx, scheduler, faults, .. } = self;
         scheduler.disturb(cx, |kind, flow| faults.is_of_flow(kind, flow));
+    }
+
+    /// Events of before come into the queue of conditions; what is left of them is deleted when their fault ends.
+    fn fold_condition_events(&mut self) {
+        let after = self.faults.rows_of(FaultKind::ConditionEvents).unwrap_or(0);
+        let before = std::mem::replace(&mut self.faults.condition_events, after);
+        if before != after {
+            let queue = &mut self.cluster.queues[QueueKind::MultipleConditionEvent as usize];
+            queue.set_old((queue.old() + after).saturating_sub(before));
+            self.cluster.kick(&mut self.cx, QueueKind::MultipleConditionEvent);
+        }
     }
 
     /// So many members of a role as it is scaled to: those with the lowest numbers.

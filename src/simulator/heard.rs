@@ -21,6 +21,8 @@ pub(super) struct Heard<'a> {
     pub(super) number: u64,
     pub(super) created: Instant,
     pub(super) state: State,
+    /// When it came into it.
+    pub(super) since: Instant,
     pub(super) it: &'a Execution,
     pub(super) origin: Option<&'a Origin>,
     /// What its task runs logged as ERROR, as far as somebody reads it.
@@ -72,7 +74,7 @@ impl Heard<'_> {
             task_runs: (!runs.is_empty() || !ended).then_some(&runs),
             kind: self.it.iteration.as_ref().map(|_| "LOOP"),
             start: cx.calendar.date(self.created),
-            end: (ended || self.state == State::Paused).then(|| cx.calendar.date(cx.now)),
+            end: (ended || self.state == State::Paused).then(|| cx.calendar.date(self.since)),
             original: self.origin.and_then(|origin| origin.original.as_deref()),
         }))
     }

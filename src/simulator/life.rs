@@ -351,6 +351,7 @@ impl Simulation {
         let was = self.cx.database;
         let now = self.cx.now;
         self.cx.database = was.under(fault, now);
+        self.loops_take();
         match (was, self.cx.database) {
             (Database::Lost(before), Database::Lost(outage)) if before == outage => {}
             (_, Database::Lost(outage)) => {

@@ -8,6 +8,8 @@ pub const SECRET_INPUTS: usize = 10_000;
 /// Executions that have not ended and were started by other executions, or with inputs or labels: flows that start each
 /// other, or themselves, are as many in no time.
 pub const STARTED: usize = 100_000;
+/// States of executions that wait for triggers that ask of several executions.
+pub const NOTED: usize = 200_000;
 /// Events of a run.
 pub const EVENTS: u64 = 1_000_000_000;
 /// Lines of the journal.

@@ -95,7 +95,10 @@ impl Simulation {
         look.set(Probe::LogPolls, polling.log_polls(now));
         look.set(Probe::LogPollCost, polling.log_cost(now));
         look.set(Probe::LogPollPeak, if polling.remembers_logs(now) { peak } else { 0.0 });
-        look.set(Probe::SchedulerLoops, libm::floor(polling.scheduler_loops(now)));
+        let loops = libm::floor(polling.scheduler_loops(now));
+        look.set(Probe::SchedulerLoops, loops);
+        // What is begun of the next one is not measured yet.
+        look.set(Probe::SchedulerLoopCost, polling.scheduler_cost(now) - (polling.scheduler_loops(now) - loops));
     }
 
     fn look_at_work(&self, member: usize, it: &Member, process: &Process, look: &mut Look) {
@@ -179,6 +182,7 @@ fn look_at_readers(process: &Process, look: &mut Look) {
         (Probe::ReadsTaskResult, QueueKind::WorkerTaskResult),
         (Probe::ReadsTriggerResult, QueueKind::WorkerTriggerResult),
         (Probe::ReadsLogEntry, QueueKind::LogEntry),
+        (Probe::ReadsConditionEvents, QueueKind::MultipleConditionEvent),
     ] {
         look.set(probe, f64::from(u8::from(threads.reads(kind))));
     }

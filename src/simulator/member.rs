@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::indexing::Batch;
 use super::integral::Integral;
 use super::jvm::Jvm;
 use super::meters::{Meter, Meters, Subject};
@@ -88,6 +89,8 @@ pub(super) struct Levels {
     pub(super) start_fails: bool,
     /// Starts take so much longer.
     pub(super) slow_start: Duration,
+    /// A batch of log lines takes an indexer so much longer.
+    pub(super) batch_takes: Duration,
     /// Connections a second that are never given back.
     pub(super) connection_leak: f64,
 }
@@ -116,6 +119,8 @@ pub struct Process {
     pub(super) http_requests: u64,
     /// When its scheduler last found a trigger due.
     pub(super) last_ready_loop: Instant,
+    /// The batch of log lines that its indexer writes, when that takes its time.
+    pub(super) batch: Option<Batch>,
     /// Tells the end by a full heap from an earlier forecast.
     memory_forecast: u32,
     threads: Threads,
@@ -231,6 +236,7 @@ impl Member {
             logged: Logged { info: 11, warn: 4, error: 0, debug: 0, trace: 0 },
             http_requests: 0,
             last_ready_loop: Instant::NEVER,
+            batch: None,
             memory_forecast: 0,
             threads: Threads::default(),
             loggers: BTreeMap::new(),
@@ -487,15 +493,21 @@ impl Process {
         true
     }
 
-    /// Sets the rates of what it does by itself, after something about it changed. `slowdown` is the database's.
-    pub(super) fn pace(&mut self, role: Role, slowdown: Option<f64>, (levels, now): (&Levels, Instant)) {
+    /// Sets the rates of what it does by itself, after something about it changed. `slowdown` is the database's, which the
+    /// loop of its scheduler asks or does not.
+    pub(super) fn pace(
+        &mut self,
+        (role, loop_reads): (Role, bool),
+        slowdown: Option<f64>,
+        (levels, now): (&Levels, Instant),
+    ) {
         let moves = self.course.moves();
         let schedules = role.runs(Role::Scheduler) && self.course.up() && !self.threads.scheduler;
         // Loops that take longer than usual are counted one by one.
         let schedules = schedules && levels.triggers == 0;
         let polls = moves && !self.course.doomed() && self.threads.others();
         let reads_logs = self.threads.reads(QueueKind::LogEntry);
-        self.polling.pace(Pace { slowdown, polls, reads_logs, schedules }, now);
+        self.polling.pace(Pace { slowdown, polls, reads_logs, schedules, loop_reads }, now);
         let running = if moves { self.worker.running().len() } else { 0 };
         self.jvm.load(running, if moves { 1.0 } else { 0.0 }, now);
     }

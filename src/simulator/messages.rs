@@ -26,9 +26,9 @@ impl Moment {
         match self {
             Moment::Asked => &[(Class::Execution, 1)],
             Moment::Seen => &[],
-            Moment::TaskRun => &[(Class::Execution, 1), (Class::MultipleConditionEvent, 1), (Class::WorkerJob, 1)],
+            Moment::TaskRun => &[(Class::Execution, 1), (Class::WorkerJob, 1)],
             // The end, and once more for those who wait for it.
-            Moment::Closed => &[(Class::Execution, 2), (Class::MultipleConditionEvent, 1)],
+            Moment::Closed => &[(Class::Execution, 2)],
         }
     }
 
@@ -37,13 +37,8 @@ impl Moment {
         match self {
             Moment::Asked => &[QueueName::ExecutionCommand],
             Moment::Seen => &[QueueName::ExecutionEvent, QueueName::FollowExecution],
-            Moment::TaskRun => &[QueueName::MultipleConditionEvent, QueueName::WorkerJobEvent],
-            Moment::Closed => &[
-                QueueName::ExecutionEvent,
-                QueueName::FollowExecution,
-                QueueName::Statistic,
-                QueueName::MultipleConditionEvent,
-            ],
+            Moment::TaskRun => &[QueueName::WorkerJobEvent],
+            Moment::Closed => &[QueueName::ExecutionEvent, QueueName::FollowExecution, QueueName::Statistic],
         }
     }
 }
@@ -64,16 +59,11 @@ impl Cluster {
         }
         for queue in moment.queues() {
             self.emit(cx, member, *queue, 1);
-            match queue {
-                // Its sender reads it too.
-                QueueName::MultipleConditionEvent => self.consumed(cx, member, *queue),
-                QueueName::Statistic => {
-                    if let Some(indexer) = self.pick(cx, Role::Indexer, cx.messages()) {
-                        self.index(cx, indexer, Class::Statistic, 1);
-                        self.consumed_batch(cx, indexer, *queue);
-                    }
-                }
-                _ => {}
+            if *queue == QueueName::Statistic
+                && let Some(indexer) = self.pick(cx, Role::Indexer, cx.messages())
+            {
+                self.index(cx, indexer, Class::Statistic, 1);
+                self.consumed_batch(cx, indexer, *queue);
             }
         }
     }

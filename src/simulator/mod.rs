@@ -24,6 +24,7 @@ mod faults;
 mod grid;
 mod happening;
 mod heard;
+mod indexing;
 mod inputs;
 mod integral;
 mod jobs;
@@ -98,9 +99,8 @@ use event::{Event, ExitCause};
 use executor::Executor;
 use faults::Faults;
 use liveness::Liveness;
-use meters::{Class, QueueName};
 use process::Cause;
-use queue::{Asked, Message, POLL_SIZE, QueueKind};
+use queue::{Asked, Message, POLL_SIZE, QueueKind, weight};
 use scheduler::Scheduler;
 use traffic::Traffic;
 
@@ -142,6 +142,9 @@ impl Simulation {
             }
         }
         simulation.traffic.begin(&mut simulation.cx);
+        if simulation.executor.sends_events() {
+            simulation.wears();
+        }
         simulation
     }
 
@@ -215,6 +218,7 @@ impl Simulation {
             | Event::Message { member, life, .. }
             | Event::Poll { member, life, .. }
             | Event::TriggerLoop { member, life, .. }
+            | Event::Indexed { member, life }
             | Event::HeapFull { member, life, .. } => {
                 // What was about a process that is gone is about nothing.
                 if self.cluster.members.get(member as usize).is_some_and(|it| it.life() == life) {
@@ -231,6 +235,7 @@ impl Simulation {
             Event::Comes { cause, .. } => self.comes(member, cause),
             Event::Poll { poller, .. } => self.cluster.poll(&mut self.cx, member, poller as usize),
             Event::TriggerLoop { turn, .. } => self.loops(member, turn),
+            Event::Indexed { .. } => self.cluster.ends_batch(&mut self.cx, member),
             Event::HeapFull { forecast, .. } => self.heap_full(member, forecast),
             Event::JobEnd { turn, .. } => self.job_ends(member, turn),
             Event::Message { trigger, .. } => self.cluster.message(&mut self.cx, member, trigger),
@@ -268,12 +273,12 @@ impl Simulation {
         let salt = ((kind as u64) << 56) ^ queue.taken;
         // With nobody there the messages wait; whoever comes plans the next delivery.
         let Some(mut consumer) = self.cluster.taker(&self.cx, kind, salt) else { return };
-        let mut taken = 0;
+        let mut taken = self.cluster.queues[kind as usize].take_old();
         while taken < POLL_SIZE
             && !self.cluster.queues[kind as usize].is_poisoned()
-            && let Some(message) = self.cluster.queues[kind as usize].pop()
+            && let Some(message) = self.cluster.queues[kind as usize].pop_within(POLL_SIZE - taken)
         {
-            taken += 1;
+            taken += weight(message) as usize;
             self.take(consumer, message);
             // A worker with a small buffer takes one at a time; the rest waits.
             if matches!(message, Message::Job(_)) && self.cluster.room(consumer) != usize::MAX {
@@ -285,6 +290,9 @@ impl Simulation {
         }
         let busy = kind.cost().times(taken as f64 * self.cx.slowdown());
         self.cluster.queues[kind as usize].busy(self.cx.now + busy);
+        if kind == QueueKind::LogEntry {
+            self.cluster.begins_batch(&mut self.cx, consumer);
+        }
         if taken < POLL_SIZE && self.cluster.queues[kind as usize].is_poisoned() {
             self.chokes(consumer);
         }
@@ -319,10 +327,12 @@ impl Simulation {
                 scheduler.emitted(cx, (cluster, executor), consumer, trigger);
                 None
             }
+            Message::Conditions(events) => {
+                executor.evaluate(cx, cluster, consumer, events);
+                None
+            }
             Message::Logs(lines) => {
-                cx.truth.log_lines_indexed += u64::from(lines);
-                cluster.index(cx, consumer, Class::LogEntry, lines);
-                cluster.consumed_batch(cx, consumer, QueueName::LogEntry);
+                cluster.reads_logs(cx, consumer, lines);
                 None
             }
             // Nobody lives to take it.

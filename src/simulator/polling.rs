@@ -3,6 +3,7 @@
 
 use super::database;
 use super::integral::Integral;
+use super::overload;
 use crate::time::{Duration, Instant};
 
 /// A peak is remembered so long, as the maximum of a timer is.
@@ -26,6 +27,8 @@ pub(super) struct Polling {
     /// Since when nobody reads it.
     log_unread: Option<Instant>,
     scheduler_loops: Integral,
+    /// The same, each weighted with how many times as long as normal it takes.
+    scheduler_cost: Integral,
     /// Requests for a connection that timed out in outages that are over.
     timeouts: f64,
 }
@@ -41,6 +44,8 @@ pub(super) struct Pace {
     pub(super) reads_logs: bool,
     /// Its scheduler evaluates triggers.
     pub(super) schedules: bool,
+    /// And asks the database for them in each loop.
+    pub(super) loop_reads: bool,
 }
 
 impl Polling {
@@ -57,6 +62,7 @@ impl Polling {
             log_cost: still,
             log_unread: None,
             scheduler_loops: still,
+            scheduler_cost: still,
             timeouts: 0.0,
         }
     }
@@ -81,7 +87,10 @@ impl Polling {
         self.log_polls.change(now, logs);
         self.log_cost.change(now, logs * slowdown);
         self.log_unread = if pace.reads_logs { None } else { self.log_unread.or(Some(now)) };
-        self.scheduler_loops.change(now, if pace.schedules && rate > 0.0 { 1.0 } else { 0.0 });
+        let times = if pace.loop_reads { slowdown } else { 1.0 };
+        let loops = if pace.schedules && rate > 0.0 { overload::loops_a_second(times) } else { 0.0 };
+        self.scheduler_loops.change(now, loops);
+        self.scheduler_cost.change(now, loops * times);
     }
 
     /// An outage is over in which so many requests for a connection timed out.
@@ -114,6 +123,9 @@ impl Polling {
     pub(super) fn scheduler_loops(&self, now: Instant) -> f64 {
         self.scheduler_loops.at(now)
     }
+    pub(super) fn scheduler_cost(&self, now: Instant) -> f64 {
+        self.scheduler_cost.at(now)
+    }
     /// Requests for a connection that timed out in outages that are over.
     pub(super) fn timeouts(&self) -> f64 {
         self.timeouts
@@ -136,12 +148,14 @@ mod tests {
     #[test]
     fn it_polls_while_it_is_told_to_and_slower_when_queries_are() {
         let mut polling = Polling::new(second(0));
-        let pace = |slowdown, polls| Pace { slowdown, polls, reads_logs: true, schedules: true };
+        let pace = |slowdown, polls| Pace { slowdown, polls, reads_logs: true, schedules: true, loop_reads: true };
         polling.pace(pace(Some(1.0), true), second(0));
         assert_eq!((polling.polls(second(10)), polling.scheduler_loops(second(10))), (10.0, 10.0));
         polling.pace(pace(Some(10.0), true), second(10));
         let slower = polling.polls(second(20)) - 10.0;
         assert!(slower > 5.0 && slower < 10.0, "{slower}");
+        // A loop of 0.33 s still comes each second.
+        assert_eq!((polling.scheduler_loops(second(20)), polling.scheduler_cost(second(20))), (20.0, 110.0));
         assert!(polling.slow_polls(second(20)) > 0.0 && polling.cost(second(20)) > polling.polls(second(20)));
         for stands in [pace(None, true), pace(Some(1.0), false)] {
             polling.pace(stands, second(20));
@@ -153,8 +167,14 @@ mod tests {
     #[test]
     fn a_peak_is_seen_for_three_minutes_after_it() {
         let mut polling = Polling::new(second(0));
-        polling.pace(Pace { slowdown: Some(8.0), polls: true, reads_logs: true, schedules: false }, second(0));
-        polling.pace(Pace { slowdown: Some(1.0), polls: true, reads_logs: true, schedules: false }, second(60));
+        polling.pace(
+            Pace { slowdown: Some(8.0), polls: true, reads_logs: true, schedules: false, loop_reads: true },
+            second(0),
+        );
+        polling.pace(
+            Pace { slowdown: Some(1.0), polls: true, reads_logs: true, schedules: false, loop_reads: true },
+            second(60),
+        );
         assert_eq!((polling.peak(1.0, second(240)), polling.peak(1.0, second(241))), (8.0, 1.0));
     }
 
@@ -162,7 +182,13 @@ mod tests {
     fn a_peak_is_seen_for_three_minutes_after_its_end_however_long_it_lasted() {
         for again in [Some(100), None] {
             let mut polling = Polling::new(second(0));
-            let pace = |slowdown| Pace { slowdown: Some(slowdown), polls: true, reads_logs: true, schedules: false };
+            let pace = |slowdown| Pace {
+                slowdown: Some(slowdown),
+                polls: true,
+                reads_logs: true,
+                schedules: false,
+                loop_reads: true,
+            };
             polling.pace(pace(8.0), second(0));
             // Work done meanwhile changes nothing of it.
             again.into_iter().for_each(|at| polling.pace(pace(8.0), second(at)));

@@ -72,7 +72,11 @@ const STREAMS: &[(Role, &str, Stores)] = &[
         ],
     ),
     (Role::Executor, "io.kestra.runner.kafka.executors.ExecutorFlowLast", &[("flow", None)]),
-    (Role::Executor, "io.kestra.runner.kafka.executors.ExecutorFlowTrigger", &[("trigger_multiplecondition", None)]),
+    (
+        Role::Executor,
+        "io.kestra.runner.kafka.executors.ExecutorFlowTrigger",
+        &[("trigger_multiplecondition", Some(QueueKind::MultipleConditionEvent))],
+    ),
     (Role::Executor, "io.kestra.runner.kafka.executors.ExecutorTriggerCleaner", &[("trigger_multiplecondition", None)]),
     (
         Role::Executor,

@@ -4,6 +4,7 @@
 use super::Simulation;
 use super::database::POOL;
 use super::event::Event;
+use super::queue::QueueKind;
 use crate::scenario::{DatabaseFault, DatabaseKind};
 use crate::time::{Duration, Instant};
 
@@ -11,6 +12,8 @@ use crate::time::{Duration, Instant};
 const LOOKS: Duration = Duration::minutes(60);
 /// Rows for which a query takes once more its usual time. Reported are 2 ms that became 200 with some millions.
 const ROWS: f64 = 50_000.0;
+/// With fewer rows that wait nobody feels them: a tenth of that.
+const FELT: u64 = 5_000;
 
 /// What there is of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,14 +92,23 @@ impl Simulation {
 
     /// How many times as long a query takes for the rows that are left, and when to look again.
     fn rows_left(&mut self) -> (f64, Option<Instant>) {
-        let Some(left) = self.faults.rows() else {
-            self.faults.wear.sent = None;
-            return (1.0, None);
+        let left = self.faults.rows();
+        let rows = match left {
+            None => {
+                self.faults.wear.sent = None;
+                0
+            }
+            Some(left) => {
+                let sent: u64 = self.cluster.queues.iter().map(|queue| queue.sent).sum();
+                let since = *self.faults.wear.sent.get_or_insert(sent);
+                left + sent.saturating_sub(since)
+            }
         };
-        let sent: u64 = self.cluster.queues.iter().map(|queue| queue.sent).sum();
-        let since = *self.faults.wear.sent.get_or_insert(sent);
-        let rows = left as f64 + sent.saturating_sub(since) as f64;
-        (1.0 + rows / ROWS, Some(self.cx.now + LOOKS))
+        // The cleaner takes what was read, and nothing else.
+        let unread = self.cluster.queues[QueueKind::MultipleConditionEvent as usize].unread();
+        let felt = if unread >= FELT { unread } else { 0 };
+        let looks = left.is_some() || unread > 0 || self.executor.sends_events();
+        (1.0 + (rows + felt) as f64 / ROWS, looks.then_some(self.cx.now + LOOKS))
     }
 
     /// A process keeps connections as fast as its place says, from now on.

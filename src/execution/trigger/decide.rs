@@ -77,6 +77,17 @@ struct Waiting<'a> {
 }
 
 impl Listener {
+    /// Whether it waits for several executions.
+    pub(super) fn waits(&self, era: Era) -> bool {
+        match era {
+            Era::DependsOn => !self.rule.depends_on.is_empty(),
+            Era::Conditions => {
+                self.rule.preconditions.is_some()
+                    || self.rule.conditions.iter().any(|condition| condition.multiple().is_some())
+            }
+        }
+    }
+
     fn parts(&self, era: Era) -> Vec<Part<'_>> {
         let rule = &self.rule;
         if era == Era::DependsOn {

@@ -79,9 +79,15 @@ impl Index {
         found
     }
 
-    /// Whether there is one.
-    pub(super) fn any(&self, namespace: &str, state: State, labels: &[(String, String)]) -> bool {
-        self.places(state).is_some_and(|places| places.reached(namespace, labels).next().is_some())
+    /// Whether there is one that is such a one.
+    pub(super) fn any(
+        &self,
+        namespace: &str,
+        state: State,
+        labels: &[(String, String)],
+        is: impl Fn(usize) -> bool,
+    ) -> bool {
+        self.places(state).is_some_and(|places| places.reached(namespace, labels).any(is))
     }
 
     fn places(&self, state: State) -> Option<&Places> {

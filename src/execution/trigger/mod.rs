@@ -64,7 +64,30 @@ struct Listener {
     own: Own,
     /// It or its flow is `disabled`.
     off: bool,
+    /// It waits for several executions.
+    several: bool,
     rule: FlowTrigger,
+}
+
+/// Which of all Flow triggers are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Among {
+    /// All.
+    All,
+    /// Those that one execution wakes.
+    OfOne,
+    /// Those that wait for several executions: `preconditions`, a MultipleCondition, `dependsOn`.
+    OfSeveral,
+}
+
+impl Among {
+    fn has(self, listener: &Listener) -> bool {
+        match self {
+            Among::All => true,
+            Among::OfOne => !listener.several,
+            Among::OfSeveral => listener.several,
+        }
+    }
 }
 
 /// The flow that has a trigger.
@@ -136,7 +159,10 @@ impl Listeners {
     /// version refuses of a trigger is not asked here: see [`crate::flow::trigger::refused`].
     pub fn new(flows: &[Flow], dialect: Dialect, templates: &'static pebble::Dialect, zone: TimeZone) -> Listeners {
         let of = |(at, flow)| listeners_of(at, flow, templates);
-        let listeners: Vec<Listener> = flows.iter().enumerate().flat_map(of).collect();
+        let mut listeners: Vec<Listener> = flows.iter().enumerate().flat_map(of).collect();
+        for listener in &mut listeners {
+            listener.several = listener.waits(dialect.era);
+        }
         let index = Index::new(&listeners, dialect);
         Listeners { listeners, index, dialect, templates, zone }
     }
@@ -146,10 +172,19 @@ impl Listeners {
         self.listeners.iter().all(|listener| listener.off)
     }
 
-    /// Whether any could be concerned by an execution of a namespace, with labels (those of the system need not be among
-    /// them), that comes into a state.
-    pub fn may_hear(&self, namespace: &str, state: State, labels: &[(String, String)]) -> bool {
-        self.index.any(namespace, state, labels)
+    /// The flows of which a trigger waits for several executions.
+    pub fn flows_of_several(&self) -> usize {
+        let listeners = self.listeners.iter().filter(|listener| listener.several && !listener.off);
+        let mut flows: Vec<usize> = listeners.map(|listener| listener.flow).collect();
+        flows.dedup();
+        flows.len()
+    }
+
+    /// Whether any of them could be concerned by an execution of a namespace, with labels (those of the system need not be
+    /// among them), that comes into a state.
+    pub fn may_hear(&self, namespace: &str, state: State, labels: &[(String, String)], among: Among) -> bool {
+        let is = |at| self.listeners.get(at).is_some_and(|listener| among.has(listener));
+        self.index.any(namespace, state, labels, is)
     }
 
     /// What a transition of an execution starts, in the order of flows and their triggers; and what windows keep of it.
@@ -159,29 +194,32 @@ impl Listeners {
         upstream: &Upstream<'_>,
         now: jiff::Timestamp,
         around: &Surroundings<'_>,
+        among: Among,
     ) -> Vec<Fired> {
         let candidates = self.index.candidates(upstream.namespace, upstream.state, upstream.labels);
         if candidates.is_empty() {
             return Vec::new();
         }
-        let awake = candidates.iter().filter_map(|at| self.listeners.get(*at));
+        let awake = candidates.iter().filter_map(|at| self.listeners.get(*at)).filter(|listener| among.has(listener));
         self.decide(windows, upstream, now, around, awake, &mut None)
     }
 
-    /// What a transition comes to at every Flow trigger, as [`Listeners::transition`] would find it.
+    /// What a transition comes to at each of them, as [`Listeners::transition`] would find it.
     pub fn why(
         &self,
         windows: &Windows,
         upstream: &Upstream<'_>,
         now: jiff::Timestamp,
         around: &Surroundings<'_>,
+        among: Among,
     ) -> Vec<Verdict> {
         let mut windows = windows.clone();
         let mut verdicts = Vec::new();
         let mut told = |listener: &Listener, why: Why| {
             verdicts.push(Verdict { flow: listener.flow, trigger: listener.trigger, why });
         };
-        self.decide(&mut windows, upstream, now, around, self.listeners.iter(), &mut Some(&mut told));
+        let listeners = self.listeners.iter().filter(|listener| among.has(listener));
+        self.decide(&mut windows, upstream, now, around, listeners, &mut Some(&mut told));
         verdicts.sort_by_key(|verdict| (verdict.flow, verdict.trigger));
         verdicts
     }
@@ -212,6 +250,6 @@ fn listeners_of<'f>(
         let off = flow.disabled || it.disabled;
         let own = Own::of(flow, rule.texts(), templates);
         let (id, rule) = (it.id.clone(), FlowTrigger::clone(rule));
-        Some(Listener { flow: at, trigger, id, own, off, rule })
+        Some(Listener { flow: at, trigger, id, own, off, several: false, rule })
     })
 }

@@ -374,6 +374,19 @@ faults! {
         example: "{ member: executor-1, takes: 10m }",
         doc: "A start waits with its port closed for a migration or a lock. With `restart: kubernetes` the startup probe of the chart (120 times, one a second) kills it when that is too long, and what it had done is undone.",
     }
+    SlowIndexer {
+        keyword: "slow-indexer",
+        aim: Aim::Members,
+        fields: &[
+            Field::required("member", TARGET, "indexer-1", "Whose indexer: that of an indexer, a webserver or a standalone."),
+            Field::required("takes", DURATION, "16s", "So long for a batch."),
+        ],
+        units: &[Unit::Takes],
+        lasts: Lasts::UntilCleared,
+        sentences: &["a batch takes the indexer of {} {amount} longer"],
+        example: "{ member: [ indexer-1, webserver-1 ], takes: 8s }",
+        doc: "What an indexer writes log entries to is slow: a batch, which is a poll of at most 100 rows, takes so much longer, and until then it reads no other. What is read is counted at once, what is written when it is.",
+    }
     ConnectionLeak {
         keyword: "connection-leak",
         aim: Aim::Members,
@@ -396,6 +409,16 @@ faults! {
         sentences: &["{amount} rows are in the table of queues, and nobody cleans it"],
         example: "{ rows: 2000000 }",
         doc: "Rows of the table `queues` are left behind, each message adds one, and nobody cleans it: for each 50000 rows a query takes once more its usual time, reckoned each hour. Its end is that the table is clean.",
+    }
+    ConditionEvents {
+        keyword: "condition-events",
+        aim: Aim::Tables,
+        fields: &[Field::required("rows", Kind::Number, "6000000", "So many are there when it begins.")],
+        units: &[Unit::Rows],
+        lasts: Lasts::UntilCleared,
+        sentences: &["{amount} events wait to be evaluated before any other, and no cleaner takes them"],
+        example: "{ rows: 6000000 }",
+        doc: "Rows of the queue MultipleConditionEvent are left behind of before: what triggers with `preconditions` are asked, one row for each of their flows and each state that an execution comes into. An executor evaluates one after another, oldest first; nobody cleans what was not read, and each slows down the database as a row of `queue-rows` does. Its end is that they are deleted by hand. Since 1.1.",
     }
     Receiver {
         keyword: "receiver",

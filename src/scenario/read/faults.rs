@@ -8,7 +8,7 @@ use crate::document::{self, Entry, Field, Node, Object, Place, Reading, Value};
 use crate::flow::{Flow, TriggerAction};
 use crate::profile::{Profile, Quirk, Role};
 use crate::scenario::faults::{Aim, ROWS, Row, Unit};
-use crate::scenario::fields::WHEN;
+use crate::scenario::fields::{COMMANDS, WHEN};
 use crate::scenario::limits;
 use crate::scenario::threads::{QUEUE_WORDS, THREAD_WORDS};
 use crate::scenario::{
@@ -26,7 +26,8 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
         reading.error(&node.place, what, format!("write for example `{{ {at}kill: {} }}`", any_member(plan)));
         return None;
     }
-    let object = reading.object(node, "an entry of `timeline`", &fields)?;
+    let object = reading.open(node, "an entry of `timeline`", &fields)?;
+    unknown(&object, &fields, reading);
     let row_of = |entry: &&Entry| ROWS.iter().find(|row| row.keyword == entry.key);
     let mut keywords = object.entries().iter().filter_map(|entry| Some((entry, row_of(&entry)?)));
     let known = || ROWS.iter().map(|row| row.keyword).collect::<Vec<_>>().join(", ");
@@ -77,6 +78,21 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
     let fault = fault?;
     let name = name.unwrap_or_else(|| fault.default_name(plan));
     Some(TimelineEntry { name, at: at?, fault, lasts, every, until })
+}
+
+/// Tells of keys that an entry does not have.
+fn unknown(object: &Object<'_>, fields: &[Field], reading: &mut Reading) {
+    let known = || fields.iter().map(|field| field.key);
+    for Entry { key, place, .. } in object.entries().iter().filter(|entry| known().all(|it| it != entry.key)) {
+        let what = || format!("`{key}` is no key of an entry of `timeline`");
+        match key.as_str() {
+            "duration" | "lasts" => reading.error(place, what(), "how long it lasts is `for`"),
+            command if COMMANDS.iter().any(|field| field.key == command) => {
+                reading.error(place, what(), "it is a command: write it as an entry of `commands`");
+            }
+            _ => reading.unknown(place, "key of an entry of `timeline`", key, known()),
+        }
+    }
 }
 
 /// How often an entry repeats, and until when.
@@ -146,7 +162,7 @@ fn fault(
     }
     if row.aim == Aim::Queue {
         let queue = word(node, &format!("`{}`", row.keyword), "queue", QUEUE_WORDS, Queue::named, reading)?;
-        return Some(Fault { kind, target: Target::Queue(queue), amount: Amount::None });
+        return fitting(node, Fault { kind, target: Target::Queue(queue), amount: Amount::None }, plan, reading);
     }
     if row.fields.is_empty() {
         let target = members(targets(node, plan, reading)?);
@@ -171,6 +187,14 @@ fn fault(
     fitting(node, Fault { kind, target: target?, amount: amount? }, plan, reading)
 }
 
+/// Whether it is done to the queue of triggers that wait for several executions.
+fn of_conditions(fault: &Fault) -> bool {
+    let queue = Queue::MultipleConditionEvent;
+    fault.kind == FaultKind::ConditionEvents
+        || fault.target == Target::Queue(queue)
+        || fault.amount == Amount::Thread(Thread::Queue(queue))
+}
+
 /// A fault, if each of its members has what it is done to.
 fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Option<Fault> {
     let cluster = &plan.cluster;
@@ -179,9 +203,14 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
         reading.error(&node.place, what, "write `database: postgresql` in `cluster`");
         return None;
     }
-    if fault.kind == FaultKind::QueueRows && cluster.kafka {
+    if matches!(fault.kind, FaultKind::QueueRows | FaultKind::ConditionEvents) && cluster.kafka {
         let what = "the queues of this cluster are Kafka's: no table holds them";
         reading.error(&node.place, what, "leave `queue: kafka` out of `cluster`");
+        return None;
+    }
+    if !plan.kestra.has(Quirk::ConditionEvents) && of_conditions(&fault) {
+        let what = "this version has no queue of its own for triggers that wait for several executions";
+        reading.error(&node.place, what, "write `kestra: \"1.3\"`, or another one since 1.1");
         return None;
     }
     scheduled(node, &fault, plan, reading);
@@ -207,6 +236,11 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
         if fault.kind == FaultKind::TriggerLoad && !role.runs(Role::Scheduler) {
             let what = format!("{name} is a {}: it evaluates no triggers", role.name());
             reading.error(&node.place, what, "name a scheduler or a standalone");
+            return None;
+        }
+        if fault.kind == FaultKind::SlowIndexer && !role.runs(Role::Indexer) {
+            let what = format!("{name} is a {}: it indexes nothing", role.name());
+            reading.error(&node.place, what, "name an indexer, a webserver or a standalone");
             return None;
         }
         let without_database = role == Role::Worker && member.profile(plan.kestra).has(Quirk::Controller);

@@ -65,7 +65,8 @@ impl World for Asked<'_> {
         let templates = pebble::Dialect::named(cx.profile.language().name());
         let found = cx.plan.flows.get(flow as usize).and_then(|it| Some((it, it.listeners.get(listener)?)));
         let (Some((model, listener)), Some(templates)) = (found, templates) else { return false };
-        let of = Heard { flow, number, created, state: execution.state, it: execution, origin, errors: &[] };
+        let of =
+            Heard { flow, number, created, state: execution.state, since: cx.now, it: execution, origin, errors: &[] };
         let host = variables::host(cx, &of, None);
         let around = Surroundings { base: &base(cx), host: &host };
         let dialects = (trigger_dialect(cx.plan.kestra), templates);
@@ -149,7 +150,8 @@ impl Asked<'_> {
     /// The outputs that templates of the execution see.
     pub(super) fn outputs(&self, execution: &execution::Execution) -> Option<Map<String, Json>> {
         let &Asked { cx, flow, number, created, origin, .. } = self;
-        let of = Heard { flow, number, created, state: execution.state, it: execution, origin, errors: &[] };
+        let of =
+            Heard { flow, number, created, state: execution.state, since: cx.now, it: execution, origin, errors: &[] };
         let mut context = of.seen(cx, |it| variables::of_run(cx, (&of, it), self.dialect, None))?;
         match context.remove("outputs") {
             Some(Json::Object(outputs)) => Some(outputs),
@@ -177,7 +179,8 @@ impl Asked<'_> {
     ) -> Option<R> {
         let dialect = pebble::Dialect::named(self.cx.profile.language().name())?;
         let &Asked { cx, flow, number, created, origin, .. } = self;
-        let of = Heard { flow, number, created, state: execution.state, it: execution, origin, errors: &[] };
+        let of =
+            Heard { flow, number, created, state: execution.state, since: cx.now, it: execution, origin, errors: &[] };
         let host = Host { side, ..variables::host(cx, &of, run) };
         let mut context = of.seen(cx, |it| variables::of_run(cx, (&of, it), self.dialect, run))?;
         context.extend(more);

@@ -4,6 +4,7 @@
 mod asked;
 mod batches;
 mod counting;
+mod events;
 mod iterations;
 mod kept;
 mod laws;
@@ -41,13 +42,13 @@ use crate::execution::{self, Command, Dialect, Event as Step, Scratch, Toggle};
 use crate::flow::{State, TriggerAction};
 use crate::notify;
 use crate::pebble::ErrorLog;
-use crate::profile::LineKind;
-use crate::profile::Quirk;
+use crate::profile::{LineKind, Quirk};
 use crate::scenario::Plan;
 use crate::time::{Duration, Instant};
 use asked::{Asked, dialect};
 use batches::Batches;
 use counting::Counting;
+use events::Events;
 use kept::{History, Keeping};
 use orders::{Key, Meant};
 use outputs::Told;
@@ -68,6 +69,7 @@ pub(super) struct Executor {
     /// Executions that have ended, of which something still runs.
     ended: u64,
     listening: Listening,
+    events: Events,
     telling: Telling,
     dialect: Dialect,
     scratch: Scratch,
@@ -149,6 +151,7 @@ impl Executor {
             coming: BTreeMap::new(),
             ended: 0,
             listening: Listening::new(plan),
+            events: Events::default(),
             telling: Telling::new(plan),
             dialect: dialect(plan.kestra),
             scratch: Scratch::default(),
@@ -366,7 +369,7 @@ impl Executor {
         let Execution { flow, number, created, .. } = *execution;
         let origin = self.origins.get((flow, number));
         let (it, errors) = (&execution.it, &execution.errors);
-        let of = Heard { flow, number, created, state: it.state, it, origin, errors };
+        let of = Heard { flow, number, created, state: it.state, since: cx.now, it, origin, errors };
         let prepared = self.telling.prepare(cx, &of, &self.dialect, run);
         let prepared = match self.counts(cx, slot, run) {
             Some(done) => Some((Prepared::Done(Arc::new(done)), prepared.map(|it| it.1).unwrap_or_default())),
@@ -497,9 +500,11 @@ impl Executor {
         let Execution { flow, number, created, .. } = *execution;
         let origin = self.origins.get((flow, number));
         let (it, errors) = (&execution.it, &execution.errors);
-        let heard = Heard { flow, number, created, state, it, origin, errors };
-        let heard = heard_of(cx, &mut self.listening, &heard);
-        self.start_fired(cx, cluster, executor, (flow, number), heard);
+        let heard = Heard { flow, number, created, state, since: cx.now, it, origin, errors };
+        let started = heard_of(cx, &mut self.listening, &heard);
+        let events = self.events.note(cx, &self.listening, &heard);
+        self.start_fired(cx, cluster, executor, (flow, number), started);
+        send_events(cx, cluster, executor, events);
     }
 
     /// Executions that Flow triggers start.
@@ -561,9 +566,20 @@ impl Executor {
 type Started = (Vec<Fired>, Option<Arc<notify::Execution>>, Vec<Reason>);
 
 fn heard_of(cx: &Context, listening: &mut Listening, heard: &Heard<'_>) -> Started {
-    let (fired, reasons) = listening.hear(cx, heard);
+    told_of(cx, heard, listening.hear(cx, heard))
+}
+
+fn told_of(cx: &Context, heard: &Heard<'_>, (fired, reasons): (Vec<Fired>, Vec<Reason>)) -> Started {
     let upstream = if fired.is_empty() { None } else { heard.seen(cx, stored).map(Arc::new) };
     (fired, upstream, reasons)
+}
+
+/// Events go to the queue of those triggers that wait for several executions.
+fn send_events(cx: &mut Context, cluster: &mut Cluster, sender: usize, events: u32) {
+    if events > 0 {
+        cluster.produce(cx, sender, Class::MultipleConditionEvent, events);
+        cluster.send(cx, QueueKind::MultipleConditionEvent, Message::Conditions(events));
+    }
 }
 
 /// Whether Flow triggers hear of a failed attempt, which such a state follows at once.

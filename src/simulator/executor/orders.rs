@@ -13,7 +13,7 @@ use super::super::meters::{Class, Meter, Subject};
 use super::super::origin::{By, Origin};
 use super::super::queue::{Asked, Message, QueueKind};
 use super::kept::Kept;
-use super::{Coming, Execution, Executor, Freed, Heard, Parent, Step, heard_of};
+use super::{Coming, Execution, Executor, Freed, Heard, Parent, Step, heard_of, send_events};
 use crate::execution::{self, Tree};
 use crate::flow::{self, State};
 use crate::profile::Quirk;
@@ -374,10 +374,20 @@ impl Executor {
         if was != state && cx.profile.has(Quirk::OrdersHeard) {
             let kept = self.kept.get(key)?.clone();
             let Kept { flow, number, created, .. } = *kept;
-            let heard =
-                Heard { flow, number, created, state, it: &kept.it, origin: kept.origin.as_deref(), errors: &[] };
+            let heard = Heard {
+                flow,
+                number,
+                created,
+                state,
+                since: now,
+                it: &kept.it,
+                origin: kept.origin.as_deref(),
+                errors: &[],
+            };
             let started = heard_of(cx, &mut self.listening, &heard);
+            let events = self.events.note(cx, &self.listening, &heard);
             self.start_fired(cx, cluster, webserver, key, started);
+            send_events(cx, cluster, webserver, events);
         }
         Some(key)
     }

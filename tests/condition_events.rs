@@ -1,0 +1,120 @@
+//! Flow triggers that wait for several executions have a queue of their own since 1.1: an event for each of their flows and each
+//! state that an execution comes into (1.3/NOTES.md; kestra-io/kestra PR#11676, #15352).
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use common::server::{plan, session};
+use common::{exposition, families};
+use mock_kestra::document;
+use mock_kestra::scenario::{NoFiles, read};
+use mock_kestra::time::{Duration, Instant};
+use proptest::prelude::*;
+
+/// Executions of a flow, seconds apart; so many flows that wait for it and for another one, and what is beside it.
+fn text(version: &str, listeners: usize, seconds: &[u64], beside: &str) -> String {
+    let flows: String = (0..listeners)
+        .map(|number| {
+            format!(
+                "  - id: waits-{number}\n    namespace: reports\n    tasks: [ {{ id: log, type: n.Log }} ]\n    triggers:\n\
+                 \x20     - id: both\n        type: io.kestra.plugin.core.trigger.Flow\n        preconditions:\n\
+                 \x20         id: both\n          flows:\n            - {{ namespace: n, flowId: f, states: [ SUCCESS ] }}\n"
+            )
+        })
+        .collect();
+    let commands: String = seconds.iter().map(|at| format!("  - {{ at: {at}s, execute: n.f }}\n")).collect();
+    format!(
+        "name: x\nkestra: \"{version}\"\nduration: 2h\ncluster: {{ members: {{ webserver: 1, executor: 1, worker: 1 }} }}\n\
+         flows:\n  - id: f\n    namespace: n\n    tasks: [ {{ id: one, type: n.One }} ]\n{flows}\
+         behaviour: [ {{ flow: n.f, duration: 5s }}, {{ flow: reports.waits-0, duration: 1s }} ]\n{beside}commands:\n{commands}"
+    )
+}
+
+/// Events that the executor sent up to a time, and executions that there are then.
+fn at(text: &str, minutes: u64) -> (u64, u64) {
+    let mut session = session(plan(text));
+    session.advance(Instant::START + Duration::minutes(minutes)).expect("no limit");
+    let simulation = session.simulation();
+    let executor = simulation.members().iter().position(|it| it.plan().name == "executor-1").expect("it is there");
+    let sent = families(&exposition(simulation, executor)).iter().find_map(|family| {
+        let is = |series: &String| {
+            series.starts_with("kestra_queue_produce_count_total") && series.contains("runners.MultipleConditionEvent")
+        };
+        family.values[family.series.iter().position(is)?].parse::<f64>().ok()
+    });
+    (sent.unwrap_or(0.0) as u64, simulation.truth().created)
+}
+
+const GONE: &str = "timeline: [ { at: 1s, dead-thread: { member: executor-1, thread: multiple-condition-event } }, \
+                    { at: 30m, restart: executor-1 } ]\n";
+
+proptest! {
+    #![proptest_config(common::config(12))]
+
+    /// RUNNING and SUCCESS of each execution are an event for each flow that waits, and those it starts are heard too.
+    #[test]
+    fn each_state_is_an_event_for_each_flow_and_a_dead_reader_holds_up_only_what_waits(
+        listeners in 0usize..4,
+        seconds in prop::collection::vec(60u64..1_200, 1..12),
+    ) {
+        let (executions, flows) = (seconds.len() as u64, listeners as u64);
+        let all = executions * (1 + flows);
+        prop_assert_eq!(at(&text("1.3", listeners, &seconds, ""), 119), (2 * all * flows, all));
+        // Nobody reads them: what waits for one execution alone, or none, goes on.
+        let gone = text("1.3", listeners, &seconds, GONE);
+        prop_assert_eq!(at(&gone, 29), (2 * executions * flows, executions));
+        // All of it starts when somebody reads them again.
+        prop_assert_eq!(at(&gone, 119).1, all);
+    }
+
+    /// Where there is no such queue the same executions start.
+    #[test]
+    fn the_queue_changes_when_they_start_and_not_which(
+        listeners in 1usize..4,
+        seconds in prop::collection::vec(60u64..1_200, 1..12),
+    ) {
+        let (sent, created) = at(&text("1.0", listeners, &seconds, ""), 119);
+        prop_assert_eq!(sent, 0);
+        prop_assert_eq!(created, at(&text("1.3", listeners, &seconds, ""), 119).1);
+    }
+}
+
+/// Each attempt that is retried is heard as RETRYING and RUNNING again: with those come the 84 events that were counted of one
+/// flow with preconditions (1.3/standalone/activity, 03_after_executions).
+#[test]
+fn an_attempt_that_is_retried_is_heard_as_often_as_recorded() {
+    let retried = text("1.3", 1, &[60], "")
+        .replace("type: n.One", "type: n.One, retry: { type: constant, interval: PT5S, maxAttempts: 3 }");
+    let failing = retried.replace("duration: 5s }", "duration: 5s, fails: 100% }");
+    let (sent, created) = at(&failing, 119);
+    assert_eq!((sent, created), (6, 1));
+}
+
+#[test]
+fn a_version_without_the_queue_says_so() {
+    for fault in [
+        "condition-events: { rows: 100 }",
+        "dead-thread: { member: executor-1, thread: multiple-condition-event }",
+        "poison: multiple-condition-event",
+    ] {
+        let timeline = format!("timeline: [ {{ at: 1m, {fault} }} ]\n");
+        let (found, diagnostics) = read("test.yaml", &text("0.20", 1, &[60], &timeline), &NoFiles);
+        let told = document::render(&diagnostics);
+        assert!(
+            found.is_none() && told.contains("no queue of its own") && told.contains("since 1.1"),
+            "{fault}: {told}"
+        );
+        plan(&text("1.3", 1, &[60], &timeline));
+    }
+}
+
+/// Whoever reads them takes the rows of before first; nothing that waits for several executions starts meanwhile.
+#[test]
+fn rows_of_before_are_in_the_way_until_they_are_read_or_deleted() {
+    let old =
+        |rows: u64, lasts: &str| format!("timeline: [ {{ at: 1s, condition-events: {{ rows: {rows} }}{lasts} }} ]\n");
+    let created = |beside: &str, minutes| at(&text("1.3", 1, &[60], beside), minutes).1;
+    // 5 ms and more for each.
+    assert_eq!([created(&old(1_000_000, ""), 10), created(&old(1_000_000, ", for: 20m"), 30)], [1, 2]);
+    assert_eq!([created(&old(20_000, ""), 2), created(&old(20_000, ""), 10)], [1, 2]);
+}
