@@ -164,7 +164,8 @@ impl Test {
         };
         let (met, failed, unjudged) = (count(Some(true)), count(Some(false)), count(None));
         let unjudged = if unjudged > 0 { format!(", {unjudged} not judged") } else { String::new() };
-        format!("{text}\n{met} expectations met, {failed} not met{unjudged}\n")
+        let expectations = if met == 1 { "expectation" } else { "expectations" };
+        format!("{text}\n{met} {expectations} met, {failed} not met{unjudged}\n")
     }
 }
 

@@ -416,7 +416,7 @@ const COMING: usize = 8;
 fn coming(plan: &Plan, scenario: &str, speed: f64) -> String {
     let mut entries: Vec<&TimelineEntry> = plan.timeline.iter().collect();
     entries.sort_by_key(|entry| entry.at);
-    if entries.is_empty() {
+    if entries.is_empty() && plan.commands.is_empty() {
         return String::new();
     }
     let clock = if speed == 1.0 { "" } else { ", in the scenario's time" };
@@ -436,6 +436,10 @@ fn coming(plan: &Plan, scenario: &str, speed: f64) -> String {
     if entries.len() > shown {
         let command = if load::SHIPPED.iter().any(|it| it.name == scenario) { "show" } else { "check" };
         text += &format!("  ... {} more: mock-kestra {command} {scenario}\n", entries.len() - shown);
+    }
+    if let Some(first) = plan.commands.iter().map(|command| command.at).min() {
+        let commands = if plan.commands.len() == 1 { "command" } else { "commands" };
+        text += &format!("  in {:<6} the first of {} {commands}\n", first.rounded().to_string(), plan.commands.len());
     }
     text + "\n"
 }

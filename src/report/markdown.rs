@@ -11,7 +11,8 @@ pub(crate) fn markdown(reports: &[Report], seeds: usize) -> String {
     let of = |met: Option<bool>| scenarios.iter().flat_map(|runs| verdicts(runs)).filter(|it| it.met == met).count();
     let (met, failed, unjudged) = (of(Some(true)), of(Some(false)), of(None));
     let not_judged = if unjudged > 0 { format!(", {unjudged} not judged") } else { String::new() };
-    let mut out = format!("**{met} expectations met, {failed} not met{not_judged}**\n\n");
+    let expectations = if met == 1 { "expectation" } else { "expectations" };
+    let mut out = format!("**{met} {expectations} met, {failed} not met{not_judged}**\n\n");
     out += "| scenario | seeds | met | not met | alerts that fired |\n|-|-|-|-|-|\n";
     for runs in &scenarios {
         let Some(first) = runs.first() else { continue };
