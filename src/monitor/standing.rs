@@ -132,22 +132,37 @@ impl Monitor {
     /// selector without which it has none.
     pub fn dead_branches(&self, expression: &Expression) -> Vec<Unselected> {
         let mut found = Vec::new();
-        self.branches(&expression.outline(), 0, &mut found);
+        let of_sets = |part: &Part, index: usize| match &part.kind {
+            PartKind::Set(op) => op == "or" || (op == "unless" && index == 1),
+            _ => false,
+        };
+        self.branches(&expression.outline(), 0, &of_sets, &mut found);
         found
     }
 
-    fn branches(&self, part: &Part, depth: usize, found: &mut Vec<Unselected>) {
+    /// What `absent` and the like are asked of, and that has selected nothing, by its selector.
+    pub fn absent(&self, expression: &Expression) -> Vec<Unselected> {
+        let mut found = Vec::new();
+        let absent = |part: &Part, _| matches!(&part.kind, PartKind::Call(name) if name.starts_with("absent"));
+        self.branches(&expression.outline(), 0, &absent, &mut found);
+        found
+    }
+
+    /// Parts of such a part, by its place in it, that can have no value.
+    fn branches(
+        &self,
+        part: &Part,
+        depth: usize,
+        may_be_dead: &dyn Fn(&Part, usize) -> bool,
+        found: &mut Vec<Unselected>,
+    ) {
         if depth > DEPTH {
             return;
         }
         for (index, side) in part.parts.iter().enumerate() {
-            let may_be_dead = match &part.kind {
-                PartKind::Set(op) => op == "or" || (op == "unless" && index == 1),
-                _ => false,
-            };
-            match self.nothing_for(side, depth).filter(|_| may_be_dead) {
+            match self.nothing_for(side, depth).filter(|_| may_be_dead(part, index)) {
                 Some(unselected) => found.push(unselected),
-                None => self.branches(side, depth + 1, found),
+                None => self.branches(side, depth + 1, may_be_dead, found),
             }
         }
     }

@@ -21,6 +21,31 @@ impl Expression {
         offsets(&self.tree, &self.text, 0, &mut all);
         all
     }
+
+    /// Calls of functions that need two samples, each with the name that its range selects, if that is fixed, and with how
+    /// long the range is, in milliseconds.
+    pub fn of_two_samples(&self) -> Vec<(String, Option<String>, i64)> {
+        let mut all = Vec::new();
+        of_two_samples(&self.tree, &self.text, &mut all);
+        all
+    }
+}
+
+/// Functions that have no value of a range with one sample.
+const OF_TWO: [&str; 8] =
+    ["rate", "increase", "delta", "irate", "idelta", "deriv", "predict_linear", "double_exponential_smoothing"];
+
+fn of_two_samples(expr: &Expr, text: &str, all: &mut Vec<(String, Option<String>, i64)>) {
+    if let Kind::Call(call) = &expr.kind
+        && OF_TWO.contains(&call.name.as_str())
+        && let Some(Expr { kind: Kind::Range(RangeSelector { selector, range }), .. }) = call.args.first()
+        // What is looked for before the range, or behind it, is a sample too.
+        && selector.extension().is_none()
+    {
+        let name = selector.fixed_name().map(str::to_owned);
+        all.push((print::one_line(text, expr.span.clone()), name, *range));
+    }
+    expr.children().for_each(|child| of_two_samples(child, text, all));
 }
 
 fn offsets(expr: &Expr, text: &str, outer: i64, all: &mut Vec<(String, i64)>) {
@@ -80,6 +105,21 @@ mod tests {
         let found = Expression::parse(text).expect("sound").offsets();
         let told: Vec<(&str, i64)> = found.iter().map(|(text, back)| (text.as_str(), back / 60_000)).collect();
         assert_eq!(told, [("x offset 1d", 1440), ("z[5m] offset 1h", 60), ("w offset 1m", 61)]);
+    }
+
+    #[test]
+    fn calls_that_need_two_samples_are_told_with_their_ranges() {
+        let text = "rate(x[10s]) > sum(increase({__name__=~\"y.*\"}[5m])) or max_over_time(z[1s]) and (deriv(w[1m] offset 1h) \
+                    or rate(v[1s] anchored))";
+        let found = Expression::parse(text).expect("sound").of_two_samples();
+        let told: Vec<_> =
+            found.iter().map(|(text, name, range)| (text.as_str(), name.as_deref(), range / 1000)).collect();
+        let expected = [
+            ("rate(x[10s])", Some("x"), 10),
+            ("increase({__name__=~\"y.*\"}[5m])", None, 300),
+            ("deriv(w[1m] offset 1h)", Some("w"), 60),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -85,6 +85,8 @@ impl Rules<'_> {
                     doubts.push(format!("part of {rule} is dead: there is no series called `{name}`{sign} {known}"));
                 }
             }
+            doubts.extend(self.absent(expression, grid).map(|why| format!("part of {rule} always holds: {why}")));
+            doubts.extend(self.short_ranges(expression).map(|why| format!("part of {rule} is dead: {why}")));
             for (text, back) in expression.offsets() {
                 let back = Duration::milliseconds(back.unsigned_abs());
                 if back > span {
@@ -93,6 +95,36 @@ impl Rules<'_> {
             }
         }
         doubts
+    }
+
+    /// What is absent because it was misspelt, most probably.
+    fn absent(&self, expression: &Expression, grid: Grid) -> impl Iterator<Item = String> {
+        let absent = self.watching.monitor.absent(expression).into_iter();
+        absent.filter(|_| self.watching.has_targets()).filter_map(move |Unselected { name, others, label, .. }| {
+            let name = name?;
+            if let Some((asked, there)) = label {
+                return meant(&asked, &there).is_some().then(|| kept_out(&name, others, &asked, &there));
+            }
+            match self.names(grid).of(&name) {
+                known @ Known::Unknown(Some(_)) => Some(format!("there is no series called `{name}`; {known}")),
+                _ => None,
+            }
+        })
+    }
+
+    /// Ranges that hold one sample at most, where two are needed.
+    fn short_ranges(&self, expression: &Expression) -> impl Iterator<Item = String> {
+        let every = self.watching.shortest_interval();
+        expression.of_two_samples().into_iter().filter_map(move |(text, name, range)| {
+            let (every, range) = (every?, Duration::milliseconds(range.unsigned_abs()));
+            // What a rule records comes as often as its group is evaluated.
+            if range > every || name.is_some_and(|name| self.watching.recording(&name).is_some()) {
+                return None;
+            }
+            let least = every.times(4.0);
+            let why = "needs two samples, and with a scrape every";
+            Some(format!("`{text}` {why} {every} there is one in {range}: write at least [{least}]"))
+        })
     }
 
     /// All names of the run.

@@ -356,6 +356,11 @@ impl Watching {
         !self.places.is_empty()
     }
 
+    /// How often the target is scraped that is scraped most often.
+    pub(super) fn shortest_interval(&self) -> Option<Duration> {
+        self.monitor.targets().iter().map(|target| target.interval).min()
+    }
+
     /// The rule of an alert, and when it is evaluated.
     pub(super) fn rule(&self, alert: &str, calendar: &Calendar, until: Instant) -> Option<(&AlertRule, Grid)> {
         let groups = self.monitor.groups().iter().enumerate();
