@@ -163,11 +163,18 @@ fn a_served_cluster_is_recorded_over_its_ports() {
     let urls: Vec<String> = members.iter().map(|name| format!("http://{}", mock.member(name))).collect();
     let mut arguments: Vec<&str> = vec!["record"];
     arguments.extend(urls.iter().map(String::as_str));
-    let (code, once, told) = run(&arguments);
-    assert_eq!(code, Some(0), "{told}");
+    // Where the machine is slow a worker is dead just when it is asked for the first time: then it is asked again.
+    let record = |arguments: &[&str]| {
+        let mut tries = (0..40).map(|_| run(arguments));
+        let refused = |told: &str| told.contains("connection refused");
+        let (code, text, told) =
+            tries.find(|(code, _, told)| *code == Some(0) || !refused(told)).expect("it comes back");
+        assert_eq!(code, Some(0), "{told}");
+        text
+    };
+    let once = record(&arguments);
     arguments.extend(["--for", "6s", "--every", "200ms"]);
-    let (code, often, told) = run(&arguments);
-    assert_eq!(code, Some(0), "{told}");
+    let often = record(&arguments);
     for text in [once, often] {
         let (made, found) = (plan(&common::server::shipped("worker-killed")), plan(&text));
         let members = |plan: &Plan| -> Vec<(String, u64)> {
