@@ -329,7 +329,7 @@ fn query(
     simulation: &Simulation,
     watched: Option<(&Watching, &[AlertLine])>,
 ) -> (Option<bool>, String) {
-    let Some((watching, _)) = watched else { return (None, "needs a watch: see the command test".into()) };
+    let Some((watching, _)) = watched else { return (None, "only `test` scrapes, and knows series".into()) };
     let ask = |expression: &Expression| watching.ask(expression, simulation.calendar(), at);
     let (values, than): (Vec<f64>, f64) = match (ask(expr), ask(&is.than)) {
         (Ok(Value::Vector(all)), Ok(Value::Scalar(than))) => (all.iter().map(|(_, value)| *value).collect(), than),

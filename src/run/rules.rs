@@ -1,6 +1,7 @@
 //! How every rule stands at the end of a run: what it did, how near it came, or why it can do nothing.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use super::explain::words;
 use super::known::{Known, Names};
@@ -45,6 +46,10 @@ struct Rules<'a> {
     names: OnceCell<Names>,
 }
 
+fn did_you_mean(near: &str) -> String {
+    format!("; did you mean `{near}`?")
+}
+
 impl Rules<'_> {
     fn line(&self, standing: &Standing<'_>) -> RuleLine {
         let seen = |episode: &&Episode| episode.resolved.is_none_or(|at| self.instant(at) >= Instant::START);
@@ -81,12 +86,12 @@ impl Rules<'_> {
                 // All others come with an event, or another scenario shows them.
                 let known = self.names(grid).of(&name);
                 if let Known::Unknown(meant) = &known {
-                    let sign = if meant.is_some() { ';' } else { ':' };
-                    doubts.push(format!("part of {rule} is dead: there is no series called `{name}`{sign} {known}"));
+                    let why = meant.as_ref().map_or_else(|| format!(": {known}"), |(near, _)| did_you_mean(near));
+                    doubts.push(format!("part of {rule} is dead: there is no series called `{name}`{why}"));
                 }
             }
             doubts.extend(self.absent(expression, grid).map(|why| format!("part of {rule} always holds: {why}")));
-            doubts.extend(self.short_ranges(expression).map(|why| format!("part of {rule} is dead: {why}")));
+            doubts.extend(self.short_ranges(rule, expression));
             for (text, back) in expression.offsets() {
                 let back = Duration::milliseconds(back.unsigned_abs());
                 if back > span {
@@ -94,6 +99,8 @@ impl Rules<'_> {
                 }
             }
         }
+        let mut told = BTreeSet::new();
+        doubts.retain(|doubt| told.insert(doubt.clone()));
         doubts
     }
 
@@ -103,27 +110,36 @@ impl Rules<'_> {
         absent.filter(|_| self.watching.has_targets()).filter_map(move |Unselected { name, others, label, .. }| {
             let name = name?;
             if let Some((asked, there)) = label {
-                return meant(&asked, &there).is_some().then(|| kept_out(&name, others, &asked, &there));
+                // What is absent may be a flow or a member that is not there yet: those of the configuration are known.
+                let misspelt = matches!(&*asked.label, "job" | "role") && meant(&asked, &there).is_some();
+                return misspelt.then(|| kept_out(&name, others, &asked, &there));
             }
             match self.names(grid).of(&name) {
-                known @ Known::Unknown(Some(_)) => Some(format!("there is no series called `{name}`; {known}")),
+                Known::Unknown(Some((near, _))) => {
+                    Some(format!("there is no series called `{name}`{}", did_you_mean(&near)))
+                }
                 _ => None,
             }
         })
     }
 
-    /// Ranges that hold one sample at most, where two are needed.
-    fn short_ranges(&self, expression: &Expression) -> impl Iterator<Item = String> {
+    /// Ranges of what is scraped that hold one sample at most, or now and then, where two are needed.
+    fn short_ranges(&self, rule: &str, expression: &Expression) -> impl Iterator<Item = String> {
         let every = self.watching.shortest_interval();
         expression.of_two_samples().into_iter().filter_map(move |(text, name, range)| {
             let (every, range) = (every?, Duration::milliseconds(range.unsigned_abs()));
-            // What a rule records comes as often as its group is evaluated.
-            if range > every || name.is_some_and(|name| self.watching.recording(&name).is_some()) {
+            // What a rule writes comes as often as its group is evaluated.
+            let scraped = |name: &str| !name.starts_with("ALERTS") && self.watching.recording(name).is_none();
+            if range >= every.times(2.0) || !name.is_some_and(|name| scraped(&name)) {
                 return None;
             }
+            let (what, there) = match range > every {
+                true => ("comes and goes", "at some instants only"),
+                false => ("is dead", "never"),
+            };
             let least = every.times(4.0);
-            let why = "needs two samples, and with a scrape every";
-            Some(format!("`{text}` {why} {every} there is one in {range}: write at least [{least}]"))
+            let why = format!("needs two samples, and with a scrape every {every} {range} holds them {there}");
+            Some(format!("part of {rule} {what}: `{text}` {why}: write at least [{least}]"))
         })
     }
 

@@ -50,8 +50,8 @@ pub(super) struct Faults {
     database: Option<DatabaseFault>,
     /// What wears the database out.
     pub(super) wear: Wear,
-    /// Events of before that faults in force have put into the queue of conditions.
-    condition_events: u64,
+    /// Faults that have left events of before in the queue of conditions, and how often each.
+    condition_events: Vec<(u32, u32)>,
 }
 
 impl Faults {
@@ -93,16 +93,15 @@ impl Faults {
 
     /// Rows that faults in force leave in the table of queues, and since when they last began.
     pub(super) fn rows(&self) -> Option<u64> {
-        self.rows_of(FaultKind::QueueRows)
+        self.rows_of(FaultKind::QueueRows).map(|(_, rows)| rows).reduce(u64::saturating_add)
     }
 
-    /// Rows that faults of a kind in force leave behind.
-    fn rows_of(&self, kind: FaultKind) -> Option<u64> {
-        let rows = self.in_force().filter_map(|active| match active.entry.fault {
-            Fault { kind: of, amount: Amount::Rows(rows), .. } if of == kind => Some(rows),
+    /// Faults of a kind in force that leave rows behind, and how many.
+    fn rows_of(&self, kind: FaultKind) -> impl Iterator<Item = (&ActiveFault, u64)> {
+        self.in_force().filter_map(move |active| match active.entry.fault {
+            Fault { kind: of, amount: Amount::Rows(rows), .. } if of == kind => Some((active, rows)),
             _ => None,
-        });
-        rows.reduce(u64::saturating_add)
+        })
     }
 
     /// Whether the database was last told to be something else, which it is told now.
@@ -421,13 +420,18 @@ impl Simulation {
 
     /// Events of before come into the queue of conditions; what is left of them is deleted when their fault ends.
     fn fold_condition_events(&mut self) {
-        let after = self.faults.rows_of(FaultKind::ConditionEvents).unwrap_or(0);
-        let before = std::mem::replace(&mut self.faults.condition_events, after);
-        if before != after {
-            let queue = &mut self.cluster.queues[QueueKind::MultipleConditionEvent as usize];
-            queue.set_old((queue.old() + after).saturating_sub(before));
-            self.cluster.kick(&mut self.cx, QueueKind::MultipleConditionEvent);
+        let in_force = self.faults.rows_of(FaultKind::ConditionEvents);
+        let after: Vec<(u32, u32, u64)> = in_force.map(|(fault, rows)| (fault.number, fault.times, rows)).collect();
+        let left = after.iter().map(|(number, times, _)| (*number, *times)).collect();
+        let before = std::mem::replace(&mut self.faults.condition_events, left);
+        let queue = &mut self.cluster.queues[QueueKind::MultipleConditionEvent as usize];
+        for (number, ..) in before.iter().filter(|(number, _)| after.iter().all(|(of, ..)| of != number)) {
+            queue.delete_old(*number, self.cx.now);
         }
+        for (number, _, rows) in after.iter().filter(|(number, times, _)| !before.contains(&(*number, *times))) {
+            queue.leave_old(*number, *rows);
+        }
+        self.cluster.kick(&mut self.cx, QueueKind::MultipleConditionEvent);
     }
 
     /// So many members of a role as it is scaled to: those with the lowest numbers.
@@ -486,6 +490,9 @@ impl Simulation {
         }
         if before.connection_leak != after.connection_leak {
             self.keeps_connections(member);
+        }
+        if before.batch_takes != after.batch_takes {
+            self.cluster.batches_change(&mut self.cx, member);
         }
         if before.triggers != after.triggers {
             self.evaluates_more(member);

@@ -1,6 +1,7 @@
 //! What must hold of every simulation at every instant. Asked after each event where debug assertions are on, and by the
 //! property tests.
 
+use super::indexing::Batch;
 use super::queue::Queue;
 use super::{Backlog, Port, Simulation};
 
@@ -100,6 +101,7 @@ impl Simulation {
         for member in &self.cluster.members {
             backlog.jobs_pending += member.pending() as u64;
             backlog.jobs_running += member.running() as u64;
+            backlog.log_lines += member.process().and_then(|process| process.batch).map_or(0, Batch::lines);
         }
         backlog
     }

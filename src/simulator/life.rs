@@ -132,6 +132,8 @@ impl Simulation {
         self.keeps_connections(member);
         if self.cluster.members[member].lasting.levels.triggers > 0 {
             self.evaluates_more(member);
+        } else if role.runs(Role::Scheduler) {
+            self.loops_take();
         }
         if self.cluster.members[member].lasting.levels.hung {
             return self.comes(member, Cause::Hangs);
@@ -232,6 +234,7 @@ impl Simulation {
             }
             self.liveness.ended(&mut self.cx, &self.cluster, (member, life), orphans, said_so);
         }
+        self.cluster.leaves_batch(&mut self.cx, &process);
         self.frees_connections(process.kept_connections.at(now));
         if let Some(pause) = pause {
             self.cx.after(pause, Event::Start { member: member as u32, life: new_life });

@@ -119,6 +119,8 @@ pub struct Process {
     pub(super) http_requests: u64,
     /// When its scheduler last found a trigger due.
     pub(super) last_ready_loop: Instant,
+    /// When the loop of its scheduler began, where loops are counted one by one.
+    pub(super) loop_began: Option<Instant>,
     /// The batch of log lines that its indexer writes, when that takes its time.
     pub(super) batch: Option<Batch>,
     /// Tells the end by a full heap from an earlier forecast.
@@ -236,6 +238,7 @@ impl Member {
             logged: Logged { info: 11, warn: 4, error: 0, debug: 0, trace: 0 },
             http_requests: 0,
             last_ready_loop: Instant::NEVER,
+            loop_began: None,
             batch: None,
             memory_forecast: 0,
             threads: Threads::default(),

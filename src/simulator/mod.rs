@@ -269,7 +269,9 @@ impl Simulation {
     /// A consumer polls a queue and takes what waits, up to the poll size.
     fn deliver(&mut self, kind: QueueKind) {
         let queue = &mut self.cluster.queues[kind as usize];
-        queue.delivered();
+        if !queue.delivered(self.cx.now) {
+            return;
+        }
         let salt = ((kind as u64) << 56) ^ queue.taken;
         // With nobody there the messages wait; whoever comes plans the next delivery.
         let Some(mut consumer) = self.cluster.taker(&self.cx, kind, salt) else { return };

@@ -161,8 +161,8 @@ pub(super) struct Queue {
     kind: QueueKind,
     rows: VecDeque<Message>,
     waiting: Waiting,
-    /// Rows of before, which are taken first; what was in them nobody knows any more.
-    old: u64,
+    /// Rows of before, which are taken first, by the number of the fault that left them; what was in them nobody knows any more.
+    old: VecDeque<(u32, u64)>,
     /// Messages ever sent and taken: in = out + backlog.
     pub(super) sent: u64,
     pub(super) taken: u64,
@@ -182,7 +182,7 @@ impl Queue {
             kind,
             rows: VecDeque::new(),
             waiting: Waiting::default(),
-            old: 0,
+            old: VecDeque::new(),
             sent: 0,
             taken: 0,
             last_message: never,
@@ -199,26 +199,44 @@ impl Queue {
         self.last_message = now;
     }
 
-    /// Rows of before that are in it.
-    pub(super) fn old(&self) -> u64 {
-        self.old
+    /// A fault leaves rows of before.
+    pub(super) fn leave_old(&mut self, fault: u32, rows: u64) {
+        self.old.push_back((fault, rows));
     }
 
-    /// Rows of before are in it, or are not any more.
-    pub(super) fn set_old(&mut self, rows: u64) {
-        self.old = rows;
+    /// What is left of them is deleted; whoever is busy with them is not any more.
+    pub(super) fn delete_old(&mut self, fault: u32, now: Instant) {
+        let before = self.old.len();
+        self.old.retain(|(of, _)| *of != fault);
+        if self.old.len() < before {
+            self.busy_until = self.busy_until.min(now);
+            self.delivery = None;
+        }
     }
 
     /// Takes rows of before, at most as many as are polled at once: how many.
     pub(super) fn take_old(&mut self) -> usize {
-        let taken = self.old.min(POLL_SIZE as u64);
-        self.old -= taken;
-        taken as usize
+        let mut left = POLL_SIZE as u64;
+        while let Some((_, rows)) = self.old.front_mut().filter(|_| left > 0) {
+            let taken = left.min(*rows);
+            (*rows, left) = (*rows - taken, left - taken);
+            if *rows == 0 {
+                self.old.pop_front();
+            }
+        }
+        POLL_SIZE - left as usize
     }
 
     /// All rows that nobody has read.
     pub(super) fn unread(&self) -> u64 {
-        self.old + self.waiting.all
+        self.old.iter().fold(self.waiting.all, |all, (_, rows)| all.saturating_add(*rows))
+    }
+
+    /// Rows come back that somebody has read and not done with.
+    pub(super) fn redeliver(&mut self, message: Message) {
+        self.taken -= weight(message);
+        self.waiting.comes(&message);
+        self.rows.push_front(message);
     }
 
     /// Takes the oldest row.
@@ -289,7 +307,7 @@ impl Queue {
 
     /// Whether no row waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.old == 0
+        self.rows.is_empty() && self.old.is_empty()
     }
 
     /// The instant of the next delivery, when one must be scheduled: rows wait and none is under way.
@@ -307,9 +325,13 @@ impl Queue {
         self.delivery.is_some()
     }
 
-    /// A scheduled delivery happens now.
-    pub(super) fn delivered(&mut self) {
-        self.delivery = None;
+    /// A scheduled delivery happens now, unless another one has taken its place.
+    pub(super) fn delivered(&mut self, now: Instant) -> bool {
+        let is = self.delivery == Some(now);
+        if is {
+            self.delivery = None;
+        }
+        is
     }
 
     /// What was taken keeps the consumers busy until then.
@@ -379,12 +401,19 @@ mod tests {
     #[test]
     fn rows_of_before_are_taken_first_as_many_as_are_polled_at_once() {
         let mut queue = Queue::new(QueueKind::MultipleConditionEvent);
-        queue.set_old(130);
+        queue.leave_old(1, 90);
+        queue.leave_old(2, 40);
         queue.push(Message::Conditions(3), at(0));
         assert_eq!((queue.unread(), queue.is_empty(), queue.laws_of_each()), (133, false, Ok(())));
         assert_eq!([queue.take_old(), queue.take_old(), queue.take_old()], [100, 30, 0]);
         assert!(matches!(queue.pop(), Some(Message::Conditions(3))));
         assert_eq!((queue.sent, queue.taken, queue.is_empty()), (3, 3, true));
+        // What is left of a fault is deleted with it, and nothing of another one.
+        queue.leave_old(3, 250);
+        queue.leave_old(4, 50);
+        assert_eq!(queue.take_old(), 100);
+        queue.delete_old(3, at(0));
+        assert_eq!((queue.unread(), queue.take_old(), queue.is_empty()), (50, 50, true));
     }
 
     #[test]
@@ -395,7 +424,8 @@ mod tests {
         let delivery = queue.schedule(at(100), QUERY).expect("it is planned");
         assert!(delivery > at(102) && delivery <= at(127), "{delivery}");
         assert_eq!(queue.schedule(at(101), QUERY), None);
-        queue.delivered();
+        assert!(!queue.delivered(delivery + QUERY), "it is none of its own");
+        assert!(queue.delivered(delivery));
         assert!(queue.schedule(at(101), QUERY).is_some());
     }
 

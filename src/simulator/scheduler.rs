@@ -217,6 +217,15 @@ impl Scheduler {
         }
     }
 
+    /// Loops take another time from now on: plans the next look at every trigger that waits for its date.
+    pub(super) fn plan_again(&mut self, cx: &mut Context) {
+        for trigger in 0..self.triggers.len() {
+            if self.triggers.get(trigger).is_some_and(|state| !state.locked) {
+                self.plan(cx, trigger as u32);
+            }
+        }
+    }
+
     /// What a scheduler that comes makes of the dates that were missed: they are all due (ALL, as it is without a word), the
     /// last of them is, or none.
     fn recover(&mut self, cx: &Context, trigger: usize) {

@@ -106,7 +106,7 @@ impl Simulation {
         };
         // The cleaner takes what was read, and nothing else.
         let unread = self.cluster.queues[QueueKind::MultipleConditionEvent as usize].unread();
-        let felt = if unread >= FELT { unread } else { 0 };
+        let felt = if unread >= FELT && !self.cx.plan.cluster.kafka { unread } else { 0 };
         let looks = left.is_some() || unread > 0 || self.executor.sends_events();
         (1.0 + (rows + felt) as f64 / ROWS, looks.then_some(self.cx.now + LOOKS))
     }

@@ -1,6 +1,7 @@
 //! Kestra's classes as far as their names and properties decide what is refused: tables.
 
 use super::{ALL, Edition, FIRST, In, LAST, NEW, OLD};
+use crate::document::nearest;
 
 /// What may stand at a property.
 #[derive(Clone, Copy)]
@@ -432,6 +433,14 @@ pub(super) fn absent(kind: &str, edition: Edition) -> bool {
         .iter()
         .find_map(|(package, names)| Some((kind.strip_prefix(package)?, names)))
         .is_some_and(|(name, names)| !names.split(' ').any(|known| same(known, name)))
+}
+
+/// The type that was probably meant by one that a version does not have.
+pub(super) fn meant(kind: &str) -> Option<String> {
+    PACKAGES.iter().find_map(|(package, names)| {
+        let near = nearest(kind.strip_prefix(package)?, names.split(' '))?;
+        Some(format!("{package}{near}"))
+    })
 }
 
 /// Old names of types whose classes are known here: the new one.

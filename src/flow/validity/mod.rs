@@ -108,10 +108,11 @@ pub fn refusal(
     parse::of_flow(flow, edition).or_else(|| rules::refusal(flow, edition))
 }
 
-/// Why a version refuses a flow that stands in a scenario: what its reader says of the types of inputs, and its validators of the
+/// Why a version refuses a flow that stands in a scenario: what its reader says of types, and its validators of the
 /// inputs and of the flow as a whole. All else that is wrong with such a flow is told in our own words.
 pub fn of_inline(flow: &Node, edition: Edition) -> Option<Refusal> {
-    parse::of_types(flow, edition).or_else(|| rules::of_inputs(flow, edition))
+    let types = parse::of_types(flow, edition).or_else(|| parse::of_classes(flow, edition));
+    types.or_else(|| rules::of_inputs(flow, edition))
 }
 
 /// Where a flow is looked at with its defaults filled in: 0.20 fills them in when a flow runs, 2.0 knows none.

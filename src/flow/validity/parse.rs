@@ -354,6 +354,33 @@ pub(super) fn of_types(flow: &Node, edition: Edition) -> Option<Refusal> {
     })
 }
 
+/// The first task, trigger or condition of a type that a version does not have.
+pub(super) fn of_classes(flow: &Node, edition: Edition) -> Option<Refusal> {
+    let Value::Mapping(entries) = &flow.value else { return None };
+    let holds = |key: &str| matches!(key, "tasks" | "triggers" | "errors" | "finally" | "afterExecution");
+    let mut open: Vec<&Node> = entries.iter().filter(|it| holds(&it.key)).map(|it| &it.value).collect();
+    let mut found: Vec<(&Node, &str)> = Vec::new();
+    while let Some(node) = open.pop() {
+        match &node.value {
+            Value::Mapping(entries) => open.extend(entries.iter().map(|entry| &entry.value)),
+            Value::Sequence(items) => open.extend(items),
+            _ => {}
+        }
+        if let Some(kind) = get(node, "type")
+            && let Value::Scalar { text, .. } = &kind.value
+            && classes::absent(text, edition)
+        {
+            found.push((kind, text));
+        }
+    }
+    let (kind, text) = found.into_iter().min_by_key(|(kind, _)| kind.place.range.start)?;
+    let advice = match classes::meant(text) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write a type that this version has".to_owned(),
+    };
+    Some(Refusal { words: format!("Invalid type: {text}"), place: kind.place.clone(), advice })
+}
+
 /// A value as Java prints it.
 fn java(value: &serde_json::Value) -> String {
     match value {

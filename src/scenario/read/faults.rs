@@ -27,7 +27,7 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
         return None;
     }
     let object = reading.open(node, "an entry of `timeline`", &fields)?;
-    unknown(&object, &fields, reading);
+    unknown(&object, &fields, now.is_some(), reading);
     let row_of = |entry: &&Entry| ROWS.iter().find(|row| row.keyword == entry.key);
     let mut keywords = object.entries().iter().filter_map(|entry| Some((entry, row_of(&entry)?)));
     let known = || ROWS.iter().map(|row| row.keyword).collect::<Vec<_>>().join(", ");
@@ -81,14 +81,18 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
 }
 
 /// Tells of keys that an entry does not have.
-fn unknown(object: &Object<'_>, fields: &[Field], reading: &mut Reading) {
+fn unknown(object: &Object<'_>, fields: &[Field], asked: bool, reading: &mut Reading) {
     let known = || fields.iter().map(|field| field.key);
     for Entry { key, place, .. } in object.entries().iter().filter(|entry| known().all(|it| it != entry.key)) {
         let what = || format!("`{key}` is no key of an entry of `timeline`");
         match key.as_str() {
             "duration" | "lasts" => reading.error(place, what(), "how long it lasts is `for`"),
             command if COMMANDS.iter().any(|field| field.key == command) => {
-                reading.error(place, what(), "it is a command: write it as an entry of `commands`");
+                let advice = match asked {
+                    true => "it is a command, and has a request of its own",
+                    false => "it is a command: write it as an entry of `commands`",
+                };
+                reading.error(place, what(), advice);
             }
             _ => reading.unknown(place, "key of an entry of `timeline`", key, known()),
         }
@@ -187,6 +191,12 @@ fn fault(
     fitting(node, Fault { kind, target: target?, amount: amount? }, plan, reading)
 }
 
+/// A role with its article.
+fn a(role: Role) -> String {
+    let article = if role.name().starts_with(['e', 'i']) { "an" } else { "a" };
+    format!("{article} {}", role.name())
+}
+
 /// Whether it is done to the queue of triggers that wait for several executions.
 fn of_conditions(fault: &Fault) -> bool {
     let queue = Queue::MultipleConditionEvent;
@@ -218,7 +228,7 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
         let (name, role) = (&member.name, member.role);
         match fault.amount {
             Amount::Thread(thread) if !thread.runs_in(role) => {
-                let what = format!("{name} is a {}: it has no thread `{}`", role.name(), thread.word());
+                let what = format!("{name} is {}: it has no thread `{}`", a(role), thread.word());
                 let has = THREAD_WORDS.iter().filter(|word| Thread::named(word).is_some_and(|it| it.runs_in(role)));
                 let has: Vec<&str> = has.copied().collect();
                 reading.error(&node.place, what, format!("it has: {}", has.join(", ")));
@@ -234,12 +244,12 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
             _ => {}
         }
         if fault.kind == FaultKind::TriggerLoad && !role.runs(Role::Scheduler) {
-            let what = format!("{name} is a {}: it evaluates no triggers", role.name());
+            let what = format!("{name} is {}: it evaluates no triggers", a(role));
             reading.error(&node.place, what, "name a scheduler or a standalone");
             return None;
         }
         if fault.kind == FaultKind::SlowIndexer && !role.runs(Role::Indexer) {
-            let what = format!("{name} is a {}: it indexes nothing", role.name());
+            let what = format!("{name} is {}: it indexes nothing", a(role));
             reading.error(&node.place, what, "name an indexer, a webserver or a standalone");
             return None;
         }

@@ -154,7 +154,8 @@ impl Flows {
         // What the server says comes first, and ours behind it where we have more to say.
         let before = self.read.len();
         if let Some((flow, standing)) = flow {
-            self.keep(flow, standing, &place, &mut own);
+            let sound = !own.failed();
+            self.keep((flow, standing), sound, &place, &mut own);
         }
         let mut told = own.finish();
         if let Some(refusal) = refusal {
@@ -191,7 +192,8 @@ impl Flows {
                 let what = format!("Kestra {} refuses the flow: {}", self.kestra.name(), refusal.words);
                 reading.error(&refusal.place, what, refusal.advice);
             }
-            self.keep(flow, standing, &node.place, reading);
+            // Even if it is not sound: who names it means this one.
+            self.keep((flow, standing), true, &node.place, reading);
         }
     }
 
@@ -206,12 +208,13 @@ impl Flows {
         Some((flow, standing))
     }
 
-    fn keep(&mut self, flow: Flow, standing: Standing, place: &Place, reading: &mut Reading) {
+    fn keep(&mut self, (flow, standing): (Flow, Standing), sound: bool, place: &Place, reading: &mut Reading) {
         if !self.names.insert((flow.namespace.clone(), flow.id.clone())) {
             let what = format!("two flows are called {}.{}", flow.namespace, flow.id);
             reading.error(place, what, "rename one of them");
+            return;
         }
-        if reading.failed() {
+        if !sound {
             return;
         }
         if self.read.len() < limits::FLOWS {

@@ -1,5 +1,6 @@
-//! Flow triggers that wait for several executions have a queue of their own since 1.1: an event for each of their flows and each
-//! state that an execution comes into (1.3/NOTES.md; kestra-io/kestra PR#11676, #15352).
+//! Queues that fall behind. Flow triggers that wait for several executions have one of their own since 1.1: an event for each of
+//! their flows and each state that an execution comes into (1.3/NOTES.md; kestra-io/kestra PR#11676, #15352). What indexers write
+//! to may be slow, and so may be what the loop of a scheduler reads.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod common;
@@ -117,4 +118,93 @@ fn rows_of_before_are_in_the_way_until_they_are_read_or_deleted() {
     // 5 ms and more for each.
     assert_eq!([created(&old(1_000_000, ""), 10), created(&old(1_000_000, ", for: 20m"), 30)], [1, 2]);
     assert_eq!([created(&old(20_000, ""), 2), created(&old(20_000, ""), 10)], [1, 2]);
+}
+
+/// What ends deletes what is left of its own rows, and nothing of another one's; and with them the batch that is looked at.
+#[test]
+fn the_end_of_a_fault_deletes_what_is_left_of_its_rows() {
+    let created = |timeline: &str, execution: u64, minutes| {
+        at(&text("1.3", 1, &[execution], &format!("timeline: [ {timeline} ]\n")), minutes).1
+    };
+    let both = "{ name: a, at: 1s, condition-events: { rows: 40000 }, for: 1h }, \
+                { name: b, at: 50m, condition-events: { rows: 60000 } }";
+    assert_eq!([61, 80].map(|minutes| created(both, 3_060, minutes)), [1, 2], "those of b are in the way");
+    let many = "{ at: 1s, condition-events: { rows: 100000000 }, for: 20m }";
+    assert_eq!([20, 21].map(|minutes| created(many, 60, minutes)), [1, 2], "a batch of deleted rows is none");
+    let again = "{ at: 1s, every: 30m, until: 40m, condition-events: { rows: 20000 } }";
+    assert_eq!([32, 50].map(|minutes| created(again, 1_810, minutes)), [1, 2], "it happens again");
+}
+
+/// A cluster of which executions log, and what happens to it.
+fn logging(timeline: &str) -> String {
+    let commands: String = (1..60).map(|at| format!("  - {{ at: {at}m, execute: f }}\n")).collect();
+    format!(
+        "name: x\nduration: 2h\ncluster: {{ members: {{ webserver: 1, executor: 1, worker: 1, scheduler: 1, indexer: 1 }} }}\n\
+         flows:\n  - id: f\n    namespace: n\n    tasks: [ {{ id: one, type: n.One }} ]\n\
+         behaviour: [ {{ flow: n.f, duration: 5s, logs: 400 }} ]\ntimeline: [ {timeline} ]\ncommands:\n{commands}"
+    )
+}
+
+/// Log lines that are written and that are indexed, at a minute.
+fn lines(text: &str, minutes: u64) -> (u64, u64) {
+    let mut session = session(plan(text));
+    session.advance(Instant::START + Duration::minutes(minutes)).expect("no limit");
+    let truth = session.simulation().truth();
+    (truth.log_lines, truth.log_lines_indexed)
+}
+
+#[test]
+fn no_line_is_lost_of_a_batch_that_takes_its_time() {
+    let slow = "slow-indexer: { member: [ indexer-1, webserver-1 ], takes: 3h }";
+    let (written, indexed) = lines(&logging(&format!("{{ at: 10m, {slow}, for: 20m }}")), 29);
+    assert!(indexed <= 9 * 410 && written > 28 * 400, "{written} {indexed}");
+    for timeline in [
+        // The end of the fault is that of the batch.
+        format!("{{ at: 10m, {slow}, for: 20m }}"),
+        // What was read by those that are killed others read.
+        format!("{{ at: 10m, {slow}, for: 20m }}, {{ at: 15m, kill: [ indexer-1, webserver-1 ] }}"),
+        format!("{{ at: 10m, {slow}, for: 90m }}, {{ at: 11m, every: 7m, until: 80m, kill: indexer-1 }}"),
+    ] {
+        let (written, indexed) = lines(&logging(&timeline), 119);
+        assert_eq!(written, indexed, "{timeline}");
+    }
+    // One of two that is slow takes a batch, and the other one all that is left.
+    let (written, indexed) = lines(&logging("{ at: 10m, slow-indexer: { member: indexer-1, takes: 3h } }"), 119);
+    assert_eq!(written - indexed, 100);
+}
+
+/// How late the executions of a Schedule of each hour are created, in seconds.
+fn late(version: &str, timeline: &str) -> Vec<u64> {
+    let text = format!(
+        "name: x\nkestra: \"{version}\"\nduration: 4h\nstart: 2026-01-05T08:30:00Z\n\
+         cluster: {{ members: {{ webserver: 1, executor: 1, worker: 1, scheduler: 1 }} }}\n\
+         flows:\n  - id: f\n    namespace: n\n    tasks: [ {{ id: one, type: n.One }} ]\n\
+         \x20   triggers: [ {{ id: hourly, type: io.kestra.plugin.core.trigger.Schedule, cron: \"0 * * * *\" }} ]\n\
+         behaviour: [ {{ flow: n.f, duration: 5s }} ]\ntimeline: [ {timeline} ]\n"
+    );
+    let mut session = session(plan(&text));
+    (0..4u64)
+        .map(|hour| {
+            let due = Instant::START + Duration::minutes(30 + 60 * hour);
+            let before = session.simulation().truth().created;
+            (0..120)
+                .find(|seconds| {
+                    session.advance(due + Duration::seconds(*seconds)).expect("no limit");
+                    session.simulation().truth().created > before
+                })
+                .expect("it is created")
+        })
+        .collect()
+}
+
+#[test]
+fn a_slow_database_makes_the_next_schedule_late_and_none_when_it_is_fast_again() {
+    let slow = "{ at: 1h, database: { slow: 400x }, for: 2h }";
+    let found = late("1.3", slow);
+    assert!(found[0] <= 1 && found[3] <= 1, "{found:?}");
+    assert!(
+        found[1..3].iter().all(|late| (1..=30).contains(late)) && found[1..3].iter().any(|late| *late > 3),
+        "{found:?}"
+    );
+    assert!(late("2.0", slow).iter().all(|late| *late <= 2), "its loop asks no database");
 }
