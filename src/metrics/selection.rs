@@ -155,7 +155,7 @@ impl Registry {
             Part::Bucket(bucket) => {
                 let Source::Timer { shape: Some(shape), .. } = series.source else { return 0.0 };
                 let share = self.origin.catalogue.profile.shape(shape).get(usize::from(bucket)).copied().unwrap_or(0.0);
-                libm::floor(series.count(value, look) * share)
+                f64::floor(series.count(value, look) * share)
             }
         }
     }

@@ -34,13 +34,13 @@ impl Simulation {
         let started = self.cx.calendar.date(process.started()).as_millisecond();
         look.set(Probe::Uptime, now.since(process.started()).as_milliseconds() as f64 / 1000.0);
         look.set(Probe::StartTime, started as f64 / 1000.0);
-        look.set(Probe::CpuTime, libm::floor(jvm.cpu_seconds(now) * 100.0) * 1e7);
+        look.set(Probe::CpuTime, f64::floor(jvm.cpu_seconds(now) * 100.0) * 1e7);
         let cpu = jvm.cpu_rate(now) / 2.0 * (0.7 + 0.6 * noise(1));
         look.set(Probe::CpuUsage, cpu.clamp(0.0, 1.0));
         look.set(Probe::SystemCpuUsage, (cpu * 1.2 + 0.02 * noise(2)).clamp(0.0, 1.0));
         // Linux reckons the load in steps of 1/2048 each five seconds.
         let load = jvm.cpu_rate(now) * 1.3 + 0.15 * crate::random::noise(it.key() ^ 3, second / 5);
-        look.set(Probe::LoadAverage, libm::floor(load * 2048.0) / 2048.0);
+        look.set(Probe::LoadAverage, f64::floor(load * 2048.0) / 2048.0);
         look.set(Probe::CpuCount, 2.0);
         look.set(Probe::OpenFiles, 304.0);
     }
@@ -51,7 +51,7 @@ impl Simulation {
         look.set(Probe::EdenUsed, jvm.eden_used(now));
         look.set(Probe::EdenCommitted, jvm.eden_committed(now));
         look.set(Probe::SurvivorUsed, jvm.survivor_used(now));
-        look.set(Probe::SurvivorCommitted, libm::ceil(jvm.survivor_used(now) / 1_048_576.0) * 1_048_576.0);
+        look.set(Probe::SurvivorCommitted, f64::ceil(jvm.survivor_used(now) / 1_048_576.0) * 1_048_576.0);
         look.set(Probe::OldUsed, jvm.old_used(now));
         look.set(Probe::OldCommitted, jvm.old_committed(now));
         look.set(Probe::DirectBuffers, jvm.native_used(now));
@@ -63,11 +63,11 @@ impl Simulation {
         look.set(Probe::GcMax, jvm.longest_collection(now));
         let concurrent = jvm.concurrent(now);
         look.set(Probe::ConcurrentCount, concurrent);
-        look.set(Probe::ConcurrentSeconds, libm::round(concurrent * 10.0) / 1000.0);
+        look.set(Probe::ConcurrentSeconds, f64::round(concurrent * 10.0) / 1000.0);
         look.set(Probe::ConcurrentMax, 0.0);
         let classes = jvm.classes(now, process.started());
         look.set(Probe::ClassesLoaded, classes);
-        look.set(Probe::Metaspace, libm::floor(classes * 6_466.0));
+        look.set(Probe::Metaspace, f64::floor(classes * 6_466.0));
     }
 
     fn look_at_database(&self, it: &Member, process: &Process, look: &mut Look) {
@@ -95,7 +95,7 @@ impl Simulation {
         look.set(Probe::LogPolls, polling.log_polls(now));
         look.set(Probe::LogPollCost, polling.log_cost(now));
         look.set(Probe::LogPollPeak, if polling.remembers_logs(now) { peak } else { 0.0 });
-        look.set(Probe::SchedulerLoops, libm::floor(polling.scheduler_loops(now)));
+        look.set(Probe::SchedulerLoops, f64::floor(polling.scheduler_loops(now)));
     }
 
     fn look_at_work(&self, member: usize, it: &Member, process: &Process, look: &mut Look) {
@@ -111,7 +111,7 @@ impl Simulation {
             let held = if role.runs(Role::Controller) { self.cluster.held(member) } else { Held::default() };
             look.set(Probe::WorkerRoom, self.cluster.room(member) as f64);
             let lived = self.cx.now.since(process.started()).as_seconds_f64();
-            look.set(Probe::WorkerPolls, libm::floor(lived));
+            look.set(Probe::WorkerPolls, f64::floor(lived));
             look.set(Probe::ControllerWorkers, held.workers as f64);
             look.set(Probe::ControllerPermits, held.permits as f64);
             look.set(Probe::ControllerInflight, held.inflight as f64);
@@ -136,19 +136,19 @@ impl Simulation {
         match self.cx.database {
             Database::Reachable(slowdown) if slowdown > 1.0 => {
                 let (active, pending) = database::pool_use(role, running, slowdown);
-                Pool { total: POOL, active: libm::round(active), pending: libm::round(pending) }
+                Pool { total: POOL, active: f64::round(active), pending: f64::round(pending) }
             }
             Database::Reachable(_) => {
                 // An idle loop holds a connection for 2.65 ms in 78: now and then a look finds one in use.
                 let (mean, _) = database::pool_use(role, running, 1.0);
                 let busy = noise(it.key() ^ 0x9001, self.cx.now.as_nanoseconds() as u64);
-                let active = libm::floor(mean) + if busy < mean - libm::floor(mean) { 1.0 } else { 0.0 };
+                let active = f64::floor(mean) + if busy < mean - f64::floor(mean) { 1.0 } else { 0.0 };
                 Pool { total: POOL, active: if process.came_up() { active.min(POOL) } else { 0.0 }, pending: 0.0 }
             }
             // Recorded: all connections busy, 10 threads wait at once, 13 after some seconds.
             Database::Lost(Outage { how: Loss::Stalled, since, .. }) => {
                 let more = (self.cx.now.since(since).as_seconds_f64() / 3.0).min(3.0);
-                Pool { total: POOL, active: POOL, pending: 10.0_f64.min(database::loops(role)) + libm::floor(more) }
+                Pool { total: POOL, active: POOL, pending: 10.0_f64.min(database::loops(role)) + f64::floor(more) }
             }
             Database::Lost(_) => Pool { total: 0.0, active: 0.0, pending: 4.0_f64.min(database::loops(role)) },
         }
@@ -159,7 +159,7 @@ fn look_at_threads(it: &Member, process: &Process, look: &mut Look) {
     let Threads { live, peak, started } = process.jvm.threads(process.worker.pool(), look.now);
     let blocked = if it.deadlocked() { 2.0 } else { 0.0 };
     let runnable = 10.0;
-    let waiting = libm::floor((live - runnable - blocked) * 0.06).max(0.0);
+    let waiting = f64::floor((live - runnable - blocked) * 0.06).max(0.0);
     look.set(Probe::ThreadsLive, live);
     look.set(Probe::ThreadsPeak, peak);
     look.set(Probe::ThreadsStarted, started);
