@@ -41,7 +41,7 @@ pub use lines::{LineDate, LineForm, LineKind, LineLevel};
 pub use meter::{Kind, Meter, MeterId, Start};
 #[cfg(feature = "cli")]
 pub use prefix::{plain, prefix};
-pub use probe::Probe;
+pub use probe::{Probe, Probes};
 pub use quirk::{Language, Quirk, TextForm};
 #[cfg(feature = "cli")]
 pub use recognise::{Recognised, recognise};
@@ -50,6 +50,7 @@ pub use source::{Linear, Source};
 
 use crate::document::{Diagnostic, instead, render};
 use crate::time::Duration;
+use quirk::Quirks;
 use shipped::{FOLDERS, Folder};
 
 /// Everything that makes a version of Kestra what it is. There is one of each, for the life of the process; two are the same
@@ -63,7 +64,7 @@ pub struct Profile {
     release: Release,
     liveness: Liveness,
     entries: LogEntries,
-    quirks: Vec<Quirk>,
+    quirks: Quirks,
     answers: Answers,
     buckets: Vec<f64>,
     shapes: IndexMap<String, Vec<f64>>,
@@ -257,7 +258,7 @@ impl Profile {
     }
     /// Whether this version does something otherwise.
     pub fn has(&self, quirk: Quirk) -> bool {
-        self.quirks.contains(&quirk)
+        self.quirks.has(quirk)
     }
     /// Upper bounds of the buckets of histograms, the infinite one left out.
     pub fn buckets(&self) -> &[f64] {
