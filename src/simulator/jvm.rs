@@ -133,9 +133,10 @@ impl Jvm {
         self.settle(now);
         self.busy = self.busy(now);
         self.worked = Some(now);
+        let cycles = bytes / self.eden_capacity(now);
         self.allocated += bytes;
-        self.cycles += bytes / self.eden_capacity(now);
-        self.pauses += bytes / self.eden_capacity(now) * self.pause(now);
+        self.cycles += cycles;
+        self.pauses += cycles * self.pause(now);
         self.cpu_lumps += cpu;
     }
 
@@ -205,7 +206,9 @@ impl Jvm {
         let bytes = self.allocation * now.since(self.settled).as_seconds_f64();
         // Eden is constant as long as the old generation leaves room enough, then it shrinks in a straight line.
         let room = self.heap * (1.0 - EDEN_SHARE / EDEN_OF_FREE) - self.idle.live;
-        let kink = self.old.reaches(room).unwrap_or(Instant::NEVER).clamp(self.settled, now);
+        let Some(kink) = self.old.reaches(room).map(|kink| kink.clamp(self.settled, now)) else {
+            return (bytes, self.cycles_between(self.settled, now));
+        };
         (bytes, self.cycles_between(self.settled, kink) + self.cycles_between(kink, now))
     }
 
