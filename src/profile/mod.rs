@@ -77,8 +77,8 @@ pub struct Profile {
     env: &'static str,
     lines: lines::Lines,
     loggers: &'static str,
-    /// The levels of those that have one of their own.
-    levels: BTreeMap<&'static str, &'static str>,
+    /// The levels of those that have one of their own, once somebody asks.
+    levels: OnceLock<BTreeMap<&'static str, &'static str>>,
     threads: &'static str,
 }
 
@@ -234,7 +234,8 @@ impl Profile {
     }
     /// The level of a logger of a fresh server, if it is one of its own.
     pub fn logger(&self, name: &str) -> Option<&'static str> {
-        self.levels.get(name).copied()
+        let levels = self.levels.get_or_init(|| self.loggers.lines().filter_map(|line| line.split_once(' ')).collect());
+        levels.get(name).copied()
     }
     /// How a process writes a line of its log, if a recording or its source tells of it.
     pub fn line(&self, kind: LineKind) -> Option<&LineForm> {

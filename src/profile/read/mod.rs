@@ -200,7 +200,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
         endpoints,
         env: env?,
         lines: lines?,
-        levels: loggers?.lines().filter_map(|line| line.split_once(' ')).collect(),
+        levels: OnceLock::new(),
         loggers: loggers?,
         threads: threads?,
     })
