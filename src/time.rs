@@ -44,7 +44,7 @@ impl Duration {
     /// From seconds as a float, rounded to whole nanoseconds at once; negative and NaN give zero.
     pub fn from_seconds_f64(seconds: f64) -> Duration {
         // A float to integer cast saturates and maps NaN to zero, which is what is wanted here.
-        Duration(libm::round(seconds * SECOND as f64) as u64)
+        Duration(f64::round(seconds * SECOND as f64) as u64)
     }
     /// Whole nanoseconds.
     pub const fn as_nanoseconds(self) -> u64 {
@@ -64,7 +64,7 @@ impl Duration {
     }
     /// This span `factor` times, rounded to whole nanoseconds.
     pub fn times(self, factor: f64) -> Duration {
-        Duration(libm::round(self.0 as f64 * factor) as u64)
+        Duration(f64::round(self.0 as f64 * factor) as u64)
     }
     /// The nearest whole millisecond, for people.
     pub const fn rounded(self) -> Duration {

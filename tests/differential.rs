@@ -54,7 +54,7 @@ fn series() -> Vec<(Labels, Vec<(i64, f64)>)> {
                 kept.entry("c_total".into()).or_default().push((time, counter));
                 let strange = draws.chance(0.02);
                 kept.entry("g".into()).or_default().push((time, if strange { f64::NAN } else { gauge }));
-                kept.entry("whole".into()).or_default().push((time, libm::round(gauge / 10.0)));
+                kept.entry("whole".into()).or_default().push((time, f64::round(gauge / 10.0)));
                 for (bucket, le) in buckets.iter().zip(["0.1", "0.5", "1", "5", "+Inf"]) {
                     cumulative += bucket;
                     kept.entry(format!("h_bucket/{le}")).or_default().push((time, cumulative));

@@ -41,7 +41,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::files::{shipped_dashboards, shipped_rules};
@@ -91,7 +92,6 @@ enum Command {
     /// Run a scenario in virtual time to its end, as fast as it goes
     Run(simulate::Run),
     /// Run scenarios against alert rules: which alert fires when, and whether that is what is expected
-    #[command(after_long_help = scenario::expectations())]
     Test(judge::Test),
     /// Why an alert fires or does not: what each part of its expression comes to over time
     Explain(explain::Explain),
@@ -118,7 +118,6 @@ enum Command {
     #[command(after_long_help = record::MEANING)]
     Record(record::Record),
     /// Check scenario files, and say what was understood
-    #[command(after_long_help = scenario::expectations())]
     Check(check::Check),
     /// List the shipped scenarios
     List,
@@ -143,6 +142,14 @@ enum Command {
 #[cfg(feature = "internals")]
 pub use beside::markdown as beside_markdown;
 
+/// The command line as those see it who ask for help: with references that are made of tables, which nobody else pays for.
+fn with_references() -> clap::Command {
+    Arguments::command().mut_subcommands(|command| match command.get_name() {
+        "test" | "check" => command.after_long_help(scenario::expectations()),
+        _ => command,
+    })
+}
+
 /// Forms of a report.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
@@ -163,9 +170,13 @@ impl Format {
 /// Runs the command line.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments = arrange::arranged(arguments, arrange::is_rules);
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match Arguments::try_parse_from(&arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = match error.kind() {
+                ErrorKind::DisplayHelp => with_references().try_get_matches_from(&arguments).err().unwrap_or(error),
+                _ => error,
+            };
             // Help and version are no errors.
             let _ = error.print();
             return if error.use_stderr() { Exit::Input } else { Exit::Ok };

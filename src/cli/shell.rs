@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Arguments, Exit, complain, print};
+use super::{Arguments, Exit, complain, print, with_references};
 use crate::document;
 
 /// Where shells look.
@@ -51,7 +51,7 @@ impl Completions {
 
 impl Man {
     pub(super) fn run(&self) -> Exit {
-        let mut all = Arguments::command().disable_help_subcommand(true);
+        let mut all = with_references().disable_help_subcommand(true);
         all.build();
         if let Some(folder) = &self.dir {
             return match std::fs::create_dir_all(folder).and_then(|()| write_pages(&all, folder)) {

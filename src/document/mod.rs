@@ -7,7 +7,7 @@ mod within;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Severity, Source, instead, nearest, render};
-pub use plain::{parse_jackson, parse_plain};
+pub use plain::{parse_jackson, parse_plain, plain_go};
 pub use reading::{Field, Kind, Object, Reading};
 pub use yaml::{Document, Entry, Node, Value, parse, parse_all, parse_go};
 

@@ -122,7 +122,7 @@ pub(super) fn signed(text: &str) -> Result<jiff::SignedDuration, String> {
     let text = text.trim();
     match number(text).or_else(|| java_duration(text)) {
         Some(seconds) if seconds.abs() < 9.0e9 => {
-            let millis = libm::round(seconds * 1_000.0) as i64;
+            let millis = f64::round(seconds * 1_000.0) as i64;
             Ok(jiff::SignedDuration::from_millis(millis))
         }
         _ => duration(text).map_or_else(Err, |_| Err(ADVICE.to_owned())),

@@ -92,7 +92,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// An instant in UTC.
 pub(super) fn date(seconds: f64) -> String {
-    let milliseconds = libm::trunc(seconds * 1000.0) as i64;
+    let milliseconds = f64::trunc(seconds * 1000.0) as i64;
     let Ok(timestamp) = jiff::Timestamp::from_millisecond(milliseconds) else { return special(f64::NAN) };
     let date = jiff::tz::TimeZone::UTC.to_datetime(timestamp);
     let fraction = match timestamp.subsec_millisecond().rem_euclid(1000) {

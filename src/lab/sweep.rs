@@ -75,7 +75,7 @@ impl Sweep {
             let share = |count: u64| format!("{:.1}%", 100.0 * count as f64 / self.runs.max(1) as f64);
             let time = |seconds: Option<f64>| {
                 seconds
-                    .map_or("-".to_owned(), |it| Duration::from_seconds_f64(libm::round(it * 10.0) / 10.0).to_string())
+                    .map_or("-".to_owned(), |it| Duration::from_seconds_f64(f64::round(it * 10.0) / 10.0).to_string())
             };
             writeln!(
                 out,

@@ -50,7 +50,7 @@ fn metrics(stream: &Stream, context: &Context<'_>) -> Value {
     let client = stream.client;
     let lived = context.simulation.now().since(context.process.started()).as_seconds_f64();
     let rate = if lived > 0.0 && stream.state == StreamState::Running { stream.taken as f64 / lived } else { 0.0 };
-    let rate = libm::round(rate * 1000.0) / 1000.0;
+    let rate = f64::round(rate * 1000.0) / 1000.0;
     let started = context.simulation.calendar().date(context.process.started()).as_millisecond();
     let lag: u64 = stream.stores.iter().map(Store::lag).max().unwrap_or_default();
     let thread = json!({ "thread-id": format!("{client}-StreamThread-1") });

@@ -1,5 +1,6 @@
 //! What series a process has and in which families they are shown: everything of a registry that is no value.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use super::catalogue::Catalogue;
@@ -95,7 +96,12 @@ impl Layout {
                 let first = order.first().map(|first: &u32| &series[*first as usize]);
                 let alike = first.is_none_or(|first| first.keys().eq(new.keys()));
                 let by_values = |other: &u32| series[*other as usize].values().cmp(new.values());
-                if let (true, Err(place)) = (alike, order.binary_search_by(by_values)) {
+                // Most come in their order.
+                let place = match order.last().map(by_values) {
+                    None | Some(Ordering::Less) => Err(order.len()),
+                    Some(_) => order.binary_search_by(by_values),
+                };
+                if let (true, Err(place)) = (alike, place) {
                     order.insert(place, series.len() as u32);
                     *lines += new.lines(catalogue.bounds.len());
                     series.push(new.clone());

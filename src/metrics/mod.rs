@@ -13,7 +13,7 @@ pub use number::java_double;
 pub use registry::{Common, Measured, Registry, SeriesId};
 pub use selection::{Selected, Selection};
 
-use crate::profile::{Linear, Probe};
+use crate::profile::{Linear, Probe, Probes};
 use crate::random::noise;
 use crate::time::{Instant, SECOND};
 
@@ -24,17 +24,19 @@ pub struct Look {
     pub now: Instant,
     /// The key of what differs from process to process.
     key: u64,
+    /// The probes that somebody reads.
+    wanted: Probes,
     values: [f64; Probe::COUNT],
 }
 
 impl Look {
     /// A look in which every probe is zero.
     pub fn at(now: Instant) -> Look {
-        Look::of(0, now)
+        Look::of(0, now, Probes::ALL)
     }
-    /// The same of the process with this key.
-    pub fn of(key: u64, now: Instant) -> Look {
-        Look { now, key, values: [0.0; Probe::COUNT] }
+    /// The same of the process with this key, by someone who reads some probes only.
+    pub fn of(key: u64, now: Instant, wanted: Probes) -> Look {
+        Look { now, key, wanted, values: [0.0; Probe::COUNT] }
     }
     /// How many times as long as usual the longest of something took that is done all the time: each minute has its own, and
     /// a maximum is remembered for three (recorded from 1.3.19: 0.192 s, again 0.192, then 0.112 and 0.078 in four quiet minutes).
@@ -46,9 +48,12 @@ impl Look {
         };
         (0..3).map(of_minute).fold(0.0, f64::max)
     }
-    /// Sets the value of a probe.
-    pub fn set(&mut self, probe: Probe, value: f64) {
-        self.values[probe as usize] = value;
+    /// Sets the value of a probe; it is reckoned only if somebody reads it.
+    #[inline]
+    pub fn set(&mut self, probe: Probe, value: impl FnOnce() -> f64) {
+        if self.wanted.has(probe) {
+            self.values[probe as usize] = value();
+        }
     }
     /// The value of a probe.
     pub fn get(&self, probe: Probe) -> f64 {

@@ -23,7 +23,7 @@ pub fn java_double(value: f64, out: &mut Vec<u8>) {
         return;
     }
     // Most numbers are whole and small: they need no search for the shortest digits.
-    if magnitude < 1e7 && libm::trunc(magnitude) == magnitude {
+    if magnitude < 1e7 && f64::trunc(magnitude) == magnitude {
         integer(magnitude as i64, out);
         out.extend_from_slice(b".0");
         return;

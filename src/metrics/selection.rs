@@ -9,7 +9,7 @@ use super::layout::{Families, Family, Layout};
 use super::prototype::Prototype;
 use super::registry::Registry;
 use super::series::Series;
-use crate::profile::Source;
+use crate::profile::{Probes, Source};
 
 /// Metrics by the names of their lines, for example `http_server_requests_seconds_count`; or all there are.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +49,8 @@ pub struct Selected {
     /// Families of the prototype that could have wanted lines.
     families: Arc<[u32]>,
     lines: Vec<Line>,
+    /// What its lines ask for of a look.
+    probes: Probes,
 }
 
 /// A line of the exposition.
@@ -87,6 +89,11 @@ impl Selected {
         &self.lines
     }
 
+    /// The probes that its lines ask for.
+    pub fn probes(&self) -> Probes {
+        self.probes
+    }
+
     /// Whether it still means all lines it should of a process.
     pub fn is_of(&self, registry: &Registry) -> bool {
         Arc::ptr_eq(&self.origin, &registry.origin) && Arc::ptr_eq(&self.own, &registry.own)
@@ -115,7 +122,8 @@ impl Registry {
     ) -> Selected {
         let before = before.filter(|it| Arc::ptr_eq(&it.origin, &self.origin));
         let families = before.map_or_else(|| self.wanted_families(selection), |before| before.families.clone());
-        let mut selected = Selected { origin: self.origin.clone(), own: self.own.clone(), families, lines: Vec::new() };
+        let (origin, own, probes) = (self.origin.clone(), self.own.clone(), Probes::default());
+        let mut selected = Selected { origin, own, families, lines: Vec::new(), probes };
         let known = before.map_or(&[][..], |before| &before.lines);
         selected.lines.reserve(known.len());
         let mut place = 0;
@@ -134,6 +142,7 @@ impl Registry {
             each(Found { before: again.then_some(place), name, labels: &series.labels, le });
             place += usize::from(again);
             selected.lines.push(line);
+            selected.probes.extend(series.source.probes());
         });
         selected
     }
@@ -155,7 +164,7 @@ impl Registry {
             Part::Bucket(bucket) => {
                 let Source::Timer { shape: Some(shape), .. } = series.source else { return 0.0 };
                 let share = self.origin.catalogue.profile.shape(shape).get(usize::from(bucket)).copied().unwrap_or(0.0);
-                libm::floor(series.count(value, look) * share)
+                f64::floor(series.count(value, look) * share)
             }
         }
     }

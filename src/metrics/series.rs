@@ -101,7 +101,7 @@ impl Series {
                 let value = look.value(source) + of.added;
                 // What a formula says of whole things (bytes, threads, counts) is rounded down to them.
                 let scaled = source.probe.is_some() && source.factor != 1.0;
-                if self.kind == Kind::Counter || scaled { libm::floor(value) } else { value }
+                if self.kind == Kind::Counter || scaled { f64::floor(value) } else { value }
             }
             Source::Timer { .. } => 0.0,
         }
@@ -109,7 +109,7 @@ impl Series {
 
     pub(super) fn count(&self, of: &Value, look: &Look) -> f64 {
         match &self.source {
-            Source::Timer { count, .. } => libm::floor(look.value(count)) + of.recorded as f64,
+            Source::Timer { count, .. } => f64::floor(look.value(count)) + of.recorded as f64,
             Source::Plain(_) => 0.0,
         }
     }
@@ -117,7 +117,7 @@ impl Series {
     pub(super) fn sum(&self, of: &Value, look: &Look) -> f64 {
         match &self.source {
             // Timers keep whole nanoseconds.
-            Source::Timer { sum, .. } => libm::round((look.value(sum) + of.added) * 1e9) / 1e9,
+            Source::Timer { sum, .. } => f64::round((look.value(sum) + of.added) * 1e9) / 1e9,
             Source::Plain(_) => 0.0,
         }
     }
@@ -157,7 +157,7 @@ impl Series {
             Source::Timer { shape, .. } => {
                 let total = self.count(of, look);
                 let buckets = shape.map_or(&[][..], |shape| profile.shape(shape));
-                let mut values = buckets.iter().map(|share| libm::floor(total * share)).chain([total, total]);
+                let mut values = buckets.iter().map(|share| f64::floor(total * share)).chain([total, total]);
                 let counts = ends.len() - 1;
                 let mut begin = 0;
                 let mut line = |end: u32, out: &mut Vec<u8>| {

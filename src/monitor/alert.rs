@@ -303,7 +303,7 @@ impl AlertState {
             let labels = &episode.labels;
             let state = if episode.firing.is_some() { "firing" } else { "pending" };
             series.push((named(labels, "ALERTS", Some(state)), 1.0));
-            let since = libm::floor(episode.pending as f64 / 1000.0);
+            let since = f64::floor(episode.pending as f64 / 1000.0);
             series.push((named(labels, "ALERTS_FOR_STATE", None), since));
         }
         series

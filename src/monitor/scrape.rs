@@ -354,7 +354,7 @@ impl Scrape<'_> {
             taken.clear();
         }
         // Most often nothing has changed.
-        if !taken.iter().map(|(series, _)| series).eq(&target.present) {
+        if !are(&taken, &target.present) {
             let present: Vec<u32> = taken.iter().map(|(series, _)| *series).collect();
             let before = std::mem::replace(&mut target.present, present);
             let (before, present): (BTreeSet<u32>, BTreeSet<u32>) =
@@ -428,11 +428,11 @@ impl Target {
     /// up to the limit before it refuses one (seen with 2.42 and 3.5): so many, when it does.
     fn count(&mut self, taken: &[(u32, f64)], answered: bool, refused: Option<usize>) -> usize {
         let seen = refused.unwrap_or(taken.len()).min(taken.len());
-        let seen = taken[..seen].iter().map(|(series, _)| *series);
-        let refused = refused.is_some();
-        if !refused && self.counted_of.as_ref().is_some_and(|known| seen.clone().eq(known.iter().copied())) {
+        let (seen, refused) = (&taken[..seen], refused.is_some());
+        if !refused && self.counted_of.as_ref().is_some_and(|known| are(seen, known)) {
             return 0;
         }
+        let seen = seen.iter().map(|(series, _)| *series);
         let mut sorted: Vec<u32> = seen.clone().collect();
         sorted.sort_unstable();
         let added = more(&sorted, &self.counted);
@@ -447,6 +447,11 @@ impl Target {
         }
         added
     }
+}
+
+/// Whether samples are those of some series, in the same order.
+fn are(samples: &[(u32, f64)], series: &[u32]) -> bool {
+    samples.len() == series.len() && samples.iter().zip(series).all(|((of, _), series)| of == series)
 }
 
 /// The labels of a series that Prometheus adds for a target.

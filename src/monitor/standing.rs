@@ -160,7 +160,7 @@ impl Monitor {
             return;
         }
         for (index, side) in part.parts.iter().enumerate() {
-            match self.nothing_for(side, depth).filter(|_| may_be_dead(part, index)) {
+            match may_be_dead(part, index).then(|| self.nothing_for(side, depth)).flatten() {
                 Some(unselected) => found.push(unselected),
                 None => self.branches(side, depth + 1, may_be_dead, found),
             }
@@ -221,8 +221,7 @@ impl Monitor {
         };
         let of_name: Vec<&Labels> = name.map_or(Vec::new(), |_| found().collect());
         let misses = |asked: &AskedLabel| {
-            let alone = Expression::parse(&asked.alone).ok()?;
-            if of_name.is_empty() || of_name.iter().any(|labels| alone.selects(labels)) {
+            if of_name.is_empty() || of_name.iter().any(|labels| part.fits(asked, labels)) {
                 return None;
             }
             let values = of_name.iter().flat_map(|labels| labels.iter()).filter(|(key, _)| **key == *asked.label);

@@ -71,12 +71,14 @@ impl Monitor {
                 return;
             }
         };
+        let mut quiet = self.is_quiet(key);
         for (index, vector) in vectors.iter_mut().enumerate() {
             // Most often nothing is wrong, and nothing was.
-            if vector.is_empty() && self.is_quiet(key) {
+            if vector.is_empty() && quiet {
                 continue;
             }
             self.take(key, Ok(std::mem::take(vector)), grid.time(index));
+            quiet = self.is_quiet(key);
         }
     }
 

@@ -107,13 +107,18 @@ impl Meter {
     /// The names of its series: that name with each of the suffixes.
     pub(super) fn series(&self) -> impl Iterator<Item = String> {
         let name = self.prometheus_name();
-        self.suffixes().iter().map(move |suffix| format!("{name}{suffix}"))
+        self.suffixes().iter().map(move |suffix| [name.as_str(), suffix].concat())
     }
 
     /// The same of another dotted name, for meters that are registered under one.
     pub fn prometheus_name_of(&self, dotted: &str) -> String {
         let mut name = String::with_capacity(dotted.len() + 16);
-        name.extend(dotted.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }));
+        for (place, part) in dotted.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').enumerate() {
+            if place > 0 {
+                name.push('_');
+            }
+            name.push_str(part);
+        }
         let unit = match self.kind {
             Kind::Timer | Kind::Histogram => "seconds",
             _ => &self.unit,

@@ -41,7 +41,7 @@ pub use lines::{LineDate, LineForm, LineKind, LineLevel};
 pub use meter::{Kind, Meter, MeterId, Start};
 #[cfg(feature = "cli")]
 pub use prefix::{plain, prefix};
-pub use probe::Probe;
+pub use probe::{Probe, Probes};
 pub use quirk::{Language, Quirk, TextForm};
 #[cfg(feature = "cli")]
 pub use recognise::{Recognised, recognise};
@@ -50,6 +50,7 @@ pub use source::{Linear, Source};
 
 use crate::document::{Diagnostic, instead, render};
 use crate::time::Duration;
+use quirk::Quirks;
 use shipped::{FOLDERS, Folder};
 
 /// Everything that makes a version of Kestra what it is. There is one of each, for the life of the process; two are the same
@@ -63,7 +64,7 @@ pub struct Profile {
     release: Release,
     liveness: Liveness,
     entries: LogEntries,
-    quirks: Vec<Quirk>,
+    quirks: Quirks,
     answers: Answers,
     buckets: Vec<f64>,
     shapes: IndexMap<String, Vec<f64>>,
@@ -76,8 +77,8 @@ pub struct Profile {
     env: &'static str,
     lines: lines::Lines,
     loggers: &'static str,
-    /// The levels of those that have one of their own.
-    levels: BTreeMap<&'static str, &'static str>,
+    /// The levels of those that have one of their own, once somebody asks.
+    levels: OnceLock<BTreeMap<&'static str, &'static str>>,
     threads: &'static str,
 }
 
@@ -233,7 +234,8 @@ impl Profile {
     }
     /// The level of a logger of a fresh server, if it is one of its own.
     pub fn logger(&self, name: &str) -> Option<&'static str> {
-        self.levels.get(name).copied()
+        let levels = self.levels.get_or_init(|| self.loggers.lines().filter_map(|line| line.split_once(' ')).collect());
+        levels.get(name).copied()
     }
     /// How a process writes a line of its log, if a recording or its source tells of it.
     pub fn line(&self, kind: LineKind) -> Option<&LineForm> {
@@ -257,7 +259,7 @@ impl Profile {
     }
     /// Whether this version does something otherwise.
     pub fn has(&self, quirk: Quirk) -> bool {
-        self.quirks.contains(&quirk)
+        self.quirks.has(quirk)
     }
     /// Upper bounds of the buckets of histograms, the infinite one left out.
     pub fn buckets(&self) -> &[f64] {

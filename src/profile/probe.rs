@@ -182,3 +182,25 @@ probes! {
     /// Log events at level ERROR.
     LogError = "log.error",
 }
+
+/// A set of probes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Probes(u128);
+
+const _: () = assert!(Probe::COUNT <= u128::BITS as usize);
+
+impl Probes {
+    /// Every probe.
+    pub const ALL: Probes = Probes(u128::MAX);
+
+    /// Whether one is among them.
+    pub const fn has(self, probe: Probe) -> bool {
+        self.0 & (1 << probe as u32) != 0
+    }
+}
+
+impl Extend<Probe> for Probes {
+    fn extend<I: IntoIterator<Item = Probe>>(&mut self, probes: I) {
+        probes.into_iter().for_each(|probe| self.0 |= 1 << probe as u32);
+    }
+}

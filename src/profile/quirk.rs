@@ -107,3 +107,22 @@ impl Language {
         Language::WORDS.iter().find(|(_, it)| *it == self).map_or("", |(name, _)| name)
     }
 }
+
+/// A set of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Quirks(u64);
+
+const _: () = assert!(Quirk::WORDS.len() <= u64::BITS as usize);
+
+impl Quirks {
+    /// Whether one is among them.
+    pub(super) const fn has(self, quirk: Quirk) -> bool {
+        self.0 & (1 << quirk as u32) != 0
+    }
+}
+
+impl FromIterator<Quirk> for Quirks {
+    fn from_iter<I: IntoIterator<Item = Quirk>>(quirks: I) -> Quirks {
+        Quirks(quirks.into_iter().fold(0, |all, quirk| all | 1 << quirk as u32))
+    }
+}

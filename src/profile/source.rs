@@ -43,10 +43,16 @@ pub(super) enum NoLinear<'t> {
 impl Source {
     /// Whether it is more than a number.
     pub(super) fn moves(&self) -> bool {
-        match self {
-            Source::Plain(it) => it.probe.is_some(),
-            Source::Timer { count, sum, max, .. } => [count, sum, max].iter().any(|it| it.probe.is_some()),
-        }
+        self.probes().next().is_some()
+    }
+
+    /// The probes that it asks for.
+    pub fn probes(&self) -> impl Iterator<Item = Probe> {
+        let all = match self {
+            Source::Plain(it) => [it.probe, None, None],
+            Source::Timer { count, sum, max, .. } => [count.probe, sum.probe, max.probe],
+        };
+        all.into_iter().flatten()
     }
 }
 
@@ -62,11 +68,11 @@ impl Linear {
         if let Ok(value) = number(text) {
             return Ok(Linear::constant(value));
         }
-        let (scaled, offset) = match text.split_once(" + ") {
+        let (scaled, offset) = match around(text, '+') {
             Some((scaled, offset)) => (scaled, number(offset)?),
             None => (text, 0.0),
         };
-        let (name, factor) = match scaled.split_once(" * ") {
+        let (name, factor) = match around(scaled, '*') {
             Some((name, factor)) => (name, number(factor)?),
             None => (scaled, 1.0),
         };
@@ -76,6 +82,12 @@ impl Linear {
         let probe = Probe::named(name.trim()).ok_or(NoLinear::Probe(name.trim()))?;
         Ok(Linear { probe: Some(probe), factor, offset })
     }
+}
+
+/// What stands before and behind a sign with a blank on each side.
+fn around(text: &str, sign: char) -> Option<(&str, &str)> {
+    let (before, behind) = text.split_once(sign)?;
+    Some((before.strip_suffix(' ')?, behind.strip_prefix(' ')?))
 }
 
 fn number(text: &str) -> Result<f64, NoLinear<'_>> {

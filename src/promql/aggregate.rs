@@ -100,7 +100,7 @@ fn reduce(op: &str, members: &[Row], phis: &[f64], count: usize, semantics: Sema
                     _ if present.is_empty() => NO_SAMPLE,
                     "avg" => Sum::mean(&present),
                     "stdvar" => Sum::variance(&present),
-                    "stddev" => libm::sqrt(Sum::variance(&present)),
+                    "stddev" => f64::sqrt(Sum::variance(&present)),
                     _ => quantile(phis.get(index).copied().unwrap_or(f64::NAN), &present, semantics),
                 }
             };

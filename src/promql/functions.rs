@@ -68,7 +68,7 @@ pub(super) fn call(at: &At<'_>, call: &Call) -> Result<Table, Failure> {
             let nearest = args.get(1).map_or_else(|| Ok(vec![1.0; at.grid.count]), |arg| at.scalar(arg))?;
             at.mapped(at.rows(arg(0)?)?, |index, value| {
                 let inverse = 1.0 / nearest[index];
-                libm::floor(value * inverse + 0.5) / inverse
+                f64::floor(value * inverse + 0.5) / inverse
             })?
         }
         "sort" | "sort_desc" => {
@@ -134,14 +134,14 @@ fn min(a: f64, b: f64) -> f64 {
 /// Functions of one number.
 fn of_number(name: &str) -> Option<fn(f64) -> f64> {
     Some(match name {
-        "abs" => libm::fabs,
-        "ceil" => libm::ceil,
-        "floor" => libm::floor,
+        "abs" => f64::abs,
+        "ceil" => f64::ceil,
+        "floor" => f64::floor,
         "exp" => libm::exp,
         "ln" => libm::log,
         "log2" => libm::log2,
         "log10" => libm::log10,
-        "sqrt" => libm::sqrt,
+        "sqrt" => f64::sqrt,
         "sgn" => |value| {
             if value < 0.0 {
                 -1.0

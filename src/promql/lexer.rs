@@ -81,7 +81,7 @@ impl<'t> Lexer<'t> {
                 let length = rest.find(|c| !part(c)).unwrap_or(rest.len());
                 (Lexeme::Word(&rest[..length]), length)
             }
-            _ => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+            _ => match SIGNS.iter().find(|sign| sign.starts_with(first) && rest.starts_with(**sign)) {
                 Some(sign) => (Lexeme::Sign(sign), sign.len()),
                 None => return Err(stray(rest, first, start)),
             },

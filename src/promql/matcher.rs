@@ -6,6 +6,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use regex_syntax::ast::{self, Ast, RepetitionKind, RepetitionRange};
 
 use super::error::SyntaxError;
+use super::glob::Glob;
 use super::syntax::Span;
 
 /// What is asked of a label.
@@ -25,6 +26,7 @@ pub(super) struct Matcher {
 enum Pattern {
     /// These words and no other: most of those in rules are no more than that, and need not be compiled.
     Words(Vec<String>),
+    Glob(Glob),
     Regex(Regex),
 }
 
@@ -35,13 +37,17 @@ impl Pattern {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | ':' | '|');
         match pattern.chars().all(plain) {
             true => Some(Pattern::Words(pattern.split('|').map(str::to_owned).collect())),
-            false => regex(pattern).map(Pattern::Regex),
+            false => {
+                let sound = sound(pattern)?;
+                Glob::of(&sound).map(Pattern::Glob).or_else(|| whole(&sound).map(Pattern::Regex))
+            }
         }
     }
 
     fn is_match(&self, value: &str) -> bool {
         match self {
             Pattern::Words(words) => words.iter().any(|word| word == value),
+            Pattern::Glob(glob) => glob.is_match(value),
             Pattern::Regex(regex) => regex.is_match(value),
         }
     }
@@ -82,7 +88,12 @@ impl Matcher {
 
 /// A regular expression of Go that covers a whole value; none when it is not sound.
 pub(crate) fn regex(pattern: &str) -> Option<Regex> {
-    compiled(&format!("^(?s:{})$", sound(pattern)?))
+    whole(&sound(pattern)?)
+}
+
+/// The same of one in the syntax of the crate.
+fn whole(sound: &str) -> Option<Regex> {
+    compiled(&format!("^(?s:{sound})$"))
 }
 
 /// A regular expression of Go that may match anywhere; none when it is not sound.

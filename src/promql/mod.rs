@@ -13,6 +13,7 @@ mod error;
 mod evaluate;
 mod extended;
 mod functions;
+mod glob;
 mod lexer;
 mod matcher;
 mod memo;

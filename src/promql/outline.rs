@@ -1,5 +1,6 @@
 //! An expression in parts, for those who want to know why it comes to nothing.
 
+use super::data::label;
 use super::matcher::Matcher;
 use super::syntax::{Expr, Kind, Selector};
 use super::{Expression, Labels, binary, print};
@@ -21,6 +22,13 @@ impl Part {
     /// Whether it is a selector, and selects a series with these labels.
     pub fn selects(&self, labels: &Labels) -> bool {
         self.selector.as_ref().is_some_and(|selector| selector.selects(labels))
+    }
+
+    /// Whether it is a selector, and one label of a series is as it is asked for.
+    pub fn fits(&self, asked: &AskedLabel, labels: &Labels) -> bool {
+        let of = |it: &&Matcher| (&it.name, it.op, &it.value) == (&asked.label, asked.op, &asked.value);
+        let matcher = self.selector.as_ref().and_then(|selector| selector.matchers.iter().find(of));
+        matcher.is_some_and(|matcher| matcher.matches(label(labels, &matcher.name)))
     }
 }
 

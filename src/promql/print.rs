@@ -9,7 +9,7 @@ use super::syntax::{Anchor, Expr, Extended, Kind, Labels, Modifier, Selector, Sh
 /// The tokens of a part of a text on one line, without comments.
 pub(super) fn one_line(text: &str, span: Span) -> String {
     let part = text.get(span).unwrap_or(text);
-    if !part.contains(['\n', '\r', '\t', '#']) {
+    if !part.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | b'\t' | b'#')) {
         return part.trim().to_owned();
     }
     let (mut lexer, mut out, mut end) = (Lexer::new(part), String::new(), 0);

@@ -221,7 +221,7 @@ impl Reducer {
             Reducer::Last => values().next_back(),
             Reducer::Present => Some(1.0),
             Reducer::Stdvar => Some(Sum::variance(&values().collect::<Vec<_>>())),
-            Reducer::Stddev => Some(libm::sqrt(Sum::variance(&values().collect::<Vec<_>>()))),
+            Reducer::Stddev => Some(f64::sqrt(Sum::variance(&values().collect::<Vec<_>>()))),
             Reducer::Quantile => Some(quantile(number, &values().collect::<Vec<_>>(), semantics)),
         }
     }
@@ -330,9 +330,9 @@ pub(super) fn quantile(phi: f64, values: &[f64], semantics: Semantics) -> f64 {
         _ => a.total_cmp(b),
     });
     let rank = phi * (sorted.len() - 1) as f64;
-    let lower = libm::floor(rank).max(0.0);
+    let lower = f64::floor(rank).max(0.0);
     let upper = (lower + 1.0).min((sorted.len() - 1) as f64);
-    let weight = rank - libm::floor(rank);
+    let weight = rank - f64::floor(rank);
     // Since 3.16 nothing infinite becomes NaN where one value alone counts.
     if weight == 0.0 && semantics >= Semantics::V3_16 {
         return sorted[lower as usize];

@@ -199,7 +199,7 @@ fn row_of(row: &Json) -> Option<Row> {
     let labels = labels_of(row.get("metric")?)?;
     let sample = |it: &Json| {
         let at = it.get(0)?.as_f64()?;
-        Some((libm::round(at * 1000.0) as i64, number(it.get(1)?.as_str()?)?))
+        Some((f64::round(at * 1000.0) as i64, number(it.get(1)?.as_str()?)?))
     };
     Some((labels, row.get("values")?.as_array()?.iter().map(sample).collect::<Option<_>>()?))
 }

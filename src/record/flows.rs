@@ -184,7 +184,7 @@ fn tasks(
             continue;
         }
         let each = (rise.amount / flow.executions.amount.max(1.0)).clamp(1.0, SAME_TYPE);
-        let count = libm::round(each);
+        let count = f64::round(each);
         if (each - count).abs() > 0.2 {
             flow.remarks.push(format!(
                 "{each:.2} runs of {kind} in each execution: loops, retries, or tasks that do not always run"

@@ -259,5 +259,5 @@ fn probes(path: &str, every: f64) -> Vec<Poller> {
 fn usual(seconds: f64) -> f64 {
     const USUAL: [f64; 12] = [1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0];
     let near = USUAL.into_iter().find(|usual| (seconds / usual - 1.0).abs() < 0.08);
-    near.unwrap_or_else(|| (libm::round(seconds * 10.0) / 10.0).max(0.1))
+    near.unwrap_or_else(|| (f64::round(seconds * 10.0) / 10.0).max(0.1))
 }

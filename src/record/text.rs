@@ -165,7 +165,7 @@ fn summary(topology: &Topology, flows: usize) -> String {
 
 /// As long as it was looked at, in whole minutes: not less than ten, not more than a day.
 fn length(observed: &Observed) -> Duration {
-    let minutes = if observed.at_once() { 60.0 } else { libm::round(observed.span() / 60.0) };
+    let minutes = if observed.at_once() { 60.0 } else { f64::round(observed.span() / 60.0) };
     Duration::minutes((minutes as u64).clamp(10, 24 * 60))
 }
 
@@ -233,7 +233,7 @@ fn list(key: &str, items: impl Iterator<Item = (Vec<String>, Value)>) -> String 
 
 /// What was seen of a flow, in a sentence.
 fn told(flow: &Flow) -> String {
-    let (count, rate) = (libm::round(flow.executions.amount), rate(flow.executions.per_second));
+    let (count, rate) = (f64::round(flow.executions.amount), rate(flow.executions.per_second));
     let executions = counted(count, "execution");
     let by = if flow.by_tasks { ", by the runs of a task: no executor was seen" } else { "" };
     let failed = if flow.ended > 0.0 {
@@ -304,7 +304,7 @@ fn evidence(task: &Task) -> Vec<String> {
         return vec!["How long it takes is not known: none of its runs ended.".to_owned()];
     };
     let mut lines = match taken.from {
-        From::Mean => vec![format!("The mean of {} runs: median and p99 are not known.", libm::round(task.runs))],
+        From::Mean => vec![format!("The mean of {} runs: median and p99 are not known.", f64::round(task.runs))],
         From::Quantiles => vec!["Quantiles that the server has reckoned.".to_owned()],
         From::Buckets => vec!["From the buckets of a histogram.".to_owned()],
         From::Spread => Vec::new(),
@@ -328,8 +328,8 @@ fn rounded(value: f64, digits: i32) -> f64 {
     if value <= 0.0 || !value.is_finite() {
         return 0.0;
     }
-    let scale = libm::pow(10.0, f64::from(digits - 1) - libm::floor(libm::log10(value)));
-    libm::round(value * scale) / scale
+    let scale = libm::pow(10.0, f64::from(digits - 1) - f64::floor(libm::log10(value)));
+    f64::round(value * scale) / scale
 }
 
 /// Seconds as a scenario writes them.
@@ -348,7 +348,7 @@ fn rate(per_second: f64) -> String {
 }
 
 fn percent(share: f64) -> Value {
-    let percent = libm::round(share * 10_000.0) / 100.0;
+    let percent = f64::round(share * 10_000.0) / 100.0;
     if percent == 0.0 { json!(0) } else { json!(format!("{percent}%")) }
 }
 

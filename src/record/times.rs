@@ -134,7 +134,7 @@ pub(super) fn middle(values: &[f64]) -> Option<f64> {
 /// with which they are the likeliest. A sum is taken for log-normal itself, with the mean and the variance that it has
 /// (Fenton and Wilkinson): exact for one draw, good for many, and some per cent too narrow in between where it spreads wide.
 fn spread(steps: &[(f64, f64)]) -> f64 {
-    let golden = (libm::sqrt(5.0) - 1.0) / 2.0;
+    let golden = (f64::sqrt(5.0) - 1.0) / 2.0;
     let (mut low, mut high) = (libm::log(1e-3), libm::log(4.0));
     for _ in 0..48 {
         let (left, right) = (high - golden * (high - low), low + golden * (high - low));

@@ -196,7 +196,7 @@ fn seen_at_work(flow: &mut Flow, known: &BTreeMap<String, Known>, polls: &[Polls
         let (when, behaves, messages) = if is_realtime(&kind) {
             (When::Messages, None, Some(polls.fired.per_second))
         } else if evaluated > 0.0 {
-            let every = Duration::from_seconds_f64(libm::round(1.0 / evaluated).max(1.0));
+            let every = Duration::from_seconds_f64(f64::round(1.0 / evaluated).max(1.0));
             flow.remarks.push(format!("its trigger {kind} was seen by its evaluations only: its interval is a guess"));
             (When::Every(every), Some((fires(polls), polls.took.taken(0.0))), None)
         } else {

@@ -97,7 +97,7 @@ fn alert(lives: &[&AlertLine], out: &mut String) -> std::fmt::Result {
     // An alert without `for` is never pending.
     let pending = Some(line.pending).filter(|pending| line.firing != Some(*pending));
     let labels: Vec<String> = line.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
-    let value = libm::round(line.value * 1000.0) / 1000.0;
+    let value = f64::round(line.value * 1000.0) / 1000.0;
     let (pending, firing, resolved) = (time(pending), time(line.firing), time(line.resolved));
     let mut more = line.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     if let Some((why, since)) = line.kept {

@@ -232,7 +232,7 @@ fn recommendation(value: f64, threshold: f64, there: u32) -> u32 {
         return there;
     }
     // What is below nothing, or more than there can be, is brought into its bounds.
-    libm::ceil(usage as f64 / target as f64) as u32
+    f64::ceil(usage as f64 / target as f64) as u32
 }
 
 #[cfg(test)]

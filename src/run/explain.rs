@@ -531,8 +531,8 @@ impl Explanation {
                 let shown: Vec<String> = changes
                     .iter()
                     .map(|(at, value)| {
-                        let value = value.map_or("nothing".to_owned(), |it| (libm::round(it * 1e6) / 1e6).to_string());
-                        let at = Instant::from_nanoseconds(libm::round(at * 1e9) as i64);
+                        let value = value.map_or("nothing".to_owned(), |it| (f64::round(it * 1e6) / 1e6).to_string());
+                        let at = Instant::from_nanoseconds(f64::round(at * 1e9) as i64);
                         format!("{} {value}", at.rounded())
                     })
                     .collect();

@@ -1,5 +1,6 @@
 //! What is known of the name of a metric, as rules write it: it is there, it could be there, or what was meant instead.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -55,8 +56,8 @@ pub(super) struct Names {
     there: BTreeSet<String>,
     /// Series of the meters of all members' versions, there or not.
     meters: BTreeMap<String, Known>,
-    /// Meters by their names without what their series add.
-    bare: BTreeMap<String, Known>,
+    /// Meters by their names without what their series add; once somebody asks.
+    bare: OnceCell<BTreeMap<String, Known>>,
 }
 
 impl Names {
@@ -70,23 +71,35 @@ impl Names {
     }
 
     fn new(plan: Arc<Plan>, there: BTreeSet<String>) -> Names {
-        let (mut meters, mut bare) = (BTreeMap::new(), BTreeMap::new());
+        let mut meters: BTreeMap<String, Known> = BTreeMap::new();
         for profile in plan.versions() {
             for (_, meter) in profile.meters() {
-                let (name, known) = (name_of(meter, &plan), of_meter(meter, profile, &plan));
-                let series: Vec<String> = meter.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect();
-                for series in &series {
+                let known = of_meter(meter, profile, &plan);
+                for series in series_of(meter, &name_of(meter, &plan)) {
                     // In a cluster of several versions the one that could show it is told.
-                    match meters.get_mut(series) {
+                    match meters.get_mut(&series) {
                         Some(Known::NotRaised(_)) => {}
                         Some(other) => *other = known.clone(),
-                        None => _ = meters.insert(series.clone(), known.clone()),
+                        None => _ = meters.insert(series, known.clone()),
                     }
                 }
-                bare.entry(name).or_insert(Known::OtherSeries(profile.name(), meter.kind, series));
             }
         }
-        Names { plan, there, meters, bare }
+        Names { plan, there, meters, bare: OnceCell::new() }
+    }
+
+    fn bare(&self) -> &BTreeMap<String, Known> {
+        self.bare.get_or_init(|| {
+            let mut bare = BTreeMap::new();
+            for profile in self.plan.versions() {
+                for (_, meter) in profile.meters() {
+                    let name = name_of(meter, &self.plan);
+                    let series = series_of(meter, &name).collect();
+                    bare.entry(name).or_insert(Known::OtherSeries(profile.name(), meter.kind, series));
+                }
+            }
+            bare
+        })
     }
 
     /// What is known of a name.
@@ -106,7 +119,7 @@ impl Names {
             return Known::OtherVersion(elsewhere);
         }
         let stem = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix));
-        if let Some(known) = self.bare.get(name).or_else(|| self.bare.get(stem?)) {
+        if let Some(known) = self.bare().get(name).or_else(|| self.bare().get(stem?)) {
             return known.clone();
         }
         Known::Unknown(self.meant(name))
@@ -132,6 +145,11 @@ fn name_of(meter: &Meter, plan: &Plan) -> String {
         (Some(prefix), Some(rest)) => meter.prometheus_name_of(&format!("{prefix}.{rest}")),
         _ => meter.prometheus_name(),
     }
+}
+
+/// The names of the series of a meter that is called so.
+fn series_of(meter: &Meter, name: &str) -> impl Iterator<Item = String> {
+    meter.suffixes().iter().map(move |suffix| [name, suffix].concat())
 }
 
 /// A dotted name as a part of one that Prometheus sees.

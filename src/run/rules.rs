@@ -319,7 +319,7 @@ impl Rules<'_> {
                 let numbers = values.filter(|(_, _, value)| !value.is_nan());
                 let (row, at, value) = numbers.min_by(|a, b| by(a.2).total_cmp(&by(b.2)))?;
                 let of = if row.labels.is_empty() { String::new() } else { format!(" of {}", words(&row.labels)) };
-                let value = libm::round((value + limit) * 1e6) / 1e6;
+                let value = f64::round((value + limit) * 1e6) / 1e6;
                 Some(format!("nearest to {op} {} is {value} at {}{of}", right.text, self.told(grid.time(at))))
             }
             // The side that is never there keeps it quiet.

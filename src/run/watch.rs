@@ -510,12 +510,12 @@ impl Watching {
         let member = asking.member(simulation);
         match asking.ask(simulation, member, self.plain, begun) {
             Ok(registry) => {
-                let look = simulation.look(member);
                 let place = &mut self.places[index];
                 let lines = match place.lines.take() {
                     Some(lines) if lines.0.is_of(registry) => lines,
                     before => learn(&mut self.monitor, index, registry, before),
                 };
+                let look = simulation.look_at(member, lines.0.probes());
                 let mut scrape = self.monitor.scrape(index, time);
                 for (line, kept) in lines.0.lines().iter().zip(&lines.1) {
                     scrape.push(*kept, registry.value(*line, &look));

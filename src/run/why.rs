@@ -222,7 +222,7 @@ impl Why<'_> {
             return format!("`{}` is not a number", left.text);
         };
         let time = self.instant(self.grid.time(index));
-        let shown = |value: f64| libm::round(value * 1e6) / 1e6;
+        let shown = |value: f64| f64::round(value * 1e6) / 1e6;
         let of = match row.labels.is_empty() {
             true => String::new(),
             false => format!(", {}", words(&row.labels)),

@@ -55,7 +55,7 @@ fn write_plan(plan: &Plan, out: &mut String) -> std::fmt::Result {
     for arrivals in &plan.arrivals {
         let flow = plan.flows.get(arrivals.flow).map_or("", |flow| flow.id.as_str());
         let over = if arrivals.webhook { "a webhook" } else { "the API" };
-        writeln!(out, "  arrivals of {flow} over {over}: {}/min", libm::round(arrivals.rate * 6e4) / 1e3)?;
+        writeln!(out, "  arrivals of {flow} over {over}: {}/min", f64::round(arrivals.rate * 6e4) / 1e3)?;
     }
     for it in &plan.autoscale {
         let (role, query) = (it.role.name(), it.query.text());

@@ -37,7 +37,7 @@ impl TimelineEntry {
     /// All that may be more or less of it. A fault that repeats and says not how long it lasts has no length.
     pub fn scales(&self, plan: &Plan) -> Vec<Scale> {
         let scale = |dial, (nothing, full, step): (f64, f64, f64), unit| {
-            let steps = libm::ceil((full - nothing).abs() / step - 1e-6);
+            let steps = f64::ceil((full - nothing).abs() / step - 1e-6);
             let step = if full < nothing { -step } else { step };
             let steps = steps.clamp(0.0, 1e9) as u32;
             (steps > 1).then(|| Scale { dial, steps, full: self.clone(), nothing, step, unit })
@@ -121,12 +121,12 @@ impl Scale {
 
 /// A number as near as people write one: no digits beyond a billionth.
 fn rounded(value: f64) -> f64 {
-    libm::round(value * 1e9) / 1e9
+    f64::round(value * 1e9) / 1e9
 }
 
 /// The least of 1, 2 and 5 with zeros that is not below a number.
 fn nice(least: f64) -> f64 {
-    let ten = libm::pow(10.0, libm::floor(libm::log10(least.max(1e-9))));
+    let ten = libm::pow(10.0, f64::floor(libm::log10(least.max(1e-9))));
     let found = [1.0, 2.0, 5.0, 10.0].into_iter().find(|it| it * ten >= least * (1.0 - 1e-9));
     found.unwrap_or(10.0) * ten
 }

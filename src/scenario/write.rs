@@ -282,7 +282,7 @@ fn number(value: f64) -> Value {
 
 /// A share in percent, where that is the same share to the last bit.
 fn share(share: f64) -> Value {
-    let percent = libm::round(share * 1e9) / 1e7;
+    let percent = f64::round(share * 1e9) / 1e7;
     if percent / 100.0 == share { json!(format!("{percent}%")) } else { number(share) }
 }
 
@@ -304,7 +304,7 @@ fn arrivals(arrivals: &Arrivals, plan: &Plan) -> Value {
 
 /// Executions a minute, where that is the same rate to the last bit.
 fn rate(rate: f64) -> String {
-    let minutes = libm::round(rate * 6e10) / 1e9;
+    let minutes = f64::round(rate * 6e10) / 1e9;
     if minutes / 60.0 == rate { format!("{minutes}/min") } else { format!("{rate}/s") }
 }
 

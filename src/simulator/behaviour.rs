@@ -25,6 +25,10 @@ pub(super) struct FlowModel {
     pub(super) outputs: BTreeMap<Place, Arc<Map<String, Json>>>,
     /// The inputs of an execution that nobody gives any, where no template has a say in them: worked out once.
     pub(super) usual_inputs: OnceLock<Map<String, Json>>,
+    /// It declares inputs.
+    pub(super) declares: bool,
+    /// It declares outputs.
+    pub(super) puts_out: bool,
     /// It declares an input that nobody may see.
     pub(super) secretive: bool,
     /// Executions ever asked for: the next one's number.
@@ -41,6 +45,8 @@ impl FlowModel {
             triggers: triggers(plan, flow),
             outputs: outputs(plan, flow),
             usual_inputs: OnceLock::new(),
+            declares: !flow.declared().is_empty(),
+            puts_out: flow.source.get("outputs").and_then(Json::as_array).is_some_and(|it| !it.is_empty()),
             secretive: flow::secretive(flow.declared()),
             count: 0,
         }

@@ -40,19 +40,19 @@ impl Cluster {
     // What is counted is known where it is counted: inlined down to the look-up, a key is a constant or nearly so.
 
     /// Counts an event of a member's process.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject) {
         self.count_many(cx, member, meter, subject, 1.0);
     }
 
     /// Counts several events of a member's process, or moves a gauge.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count_many(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject, amount: f64) {
         self.members[member].add(meter, subject, amount, &cx.plan, cx.now);
     }
 
     /// Records a time of a member's process.
-    #[inline]
+    #[inline(always)]
     pub(super) fn time(&mut self, cx: &Context, member: usize, meter: Meter, subject: Subject, time: Duration) {
         self.members[member].record(meter, subject, time, &cx.plan, cx.now);
     }
@@ -106,6 +106,9 @@ impl Cluster {
         let mut fitting = self.runners[part as usize].iter().copied().filter(|member| fits(*member));
         let first = fitting.next()?;
         let others = fitting.clone().count();
+        if others == 0 {
+            return Some(first);
+        }
         match (noise(cx.seed.0 ^ 0x91c4, salt) * (others + 1) as f64) as usize {
             0 => Some(first),
             n => fitting.nth(n - 1),

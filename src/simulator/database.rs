@@ -157,7 +157,7 @@ pub(super) fn life_after_stall(role: Role, lost: Duration) -> Option<Duration> {
 /// dbdown/stall: 1 after 31 s, 3 after 37, 6 after 68).
 pub(super) fn timeouts(lost: Duration) -> f64 {
     let waited = lost.as_seconds_f64() - 30.0;
-    if waited < 0.0 { 0.0 } else { libm::floor(waited / 7.0) + 1.0 }
+    if waited < 0.0 { 0.0 } else { f64::floor(waited / 7.0) + 1.0 }
 }
 
 /// Whether a query takes longer than the 10 ms from which 2.0 measures it.

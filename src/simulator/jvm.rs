@@ -133,9 +133,10 @@ impl Jvm {
         self.settle(now);
         self.busy = self.busy(now);
         self.worked = Some(now);
+        let cycles = bytes / self.eden_capacity(now);
         self.allocated += bytes;
-        self.cycles += bytes / self.eden_capacity(now);
-        self.pauses += bytes / self.eden_capacity(now) * self.pause(now);
+        self.cycles += cycles;
+        self.pauses += cycles * self.pause(now);
         self.cpu_lumps += cpu;
     }
 
@@ -179,7 +180,7 @@ impl Jvm {
 
     /// Bytes of direct buffers that nobody frees.
     pub(super) fn native_used(&self, now: Instant) -> f64 {
-        libm::floor(self.native.at(now).min(self.heap * NATIVE))
+        f64::floor(self.native.at(now).min(self.heap * NATIVE))
     }
 
     fn settle(&mut self, now: Instant) {
@@ -205,7 +206,9 @@ impl Jvm {
         let bytes = self.allocation * now.since(self.settled).as_seconds_f64();
         // Eden is constant as long as the old generation leaves room enough, then it shrinks in a straight line.
         let room = self.heap * (1.0 - EDEN_SHARE / EDEN_OF_FREE) - self.idle.live;
-        let kink = self.old.reaches(room).unwrap_or(Instant::NEVER).clamp(self.settled, now);
+        let Some(kink) = self.old.reaches(room).map(|kink| kink.clamp(self.settled, now)) else {
+            return (bytes, self.cycles_between(self.settled, now));
+        };
         (bytes, self.cycles_between(self.settled, kink) + self.cycles_between(kink, now))
     }
 
@@ -240,7 +243,7 @@ impl Jvm {
 
     /// Bytes of the old generation.
     pub(super) fn old_used(&self, now: Instant) -> f64 {
-        libm::floor(self.old(now))
+        f64::floor(self.old(now))
     }
 
     fn cycles(&self, now: Instant) -> f64 {
@@ -250,36 +253,36 @@ impl Jvm {
     /// Bytes used in eden: whole regions of 1 MiB, as G1 counts.
     pub(super) fn eden_used(&self, now: Instant) -> f64 {
         let cycles = self.cycles(now);
-        let filled = (cycles - libm::floor(cycles)) * self.eden_capacity(now);
-        libm::floor(filled / 1_048_576.0) * 1_048_576.0
+        let filled = (cycles - f64::floor(cycles)) * self.eden_capacity(now);
+        f64::floor(filled / 1_048_576.0) * 1_048_576.0
     }
 
     /// Bytes committed to eden.
     pub(super) fn eden_committed(&self, now: Instant) -> f64 {
-        libm::ceil(self.eden_capacity(now) / 1_048_576.0) * 1_048_576.0
+        f64::ceil(self.eden_capacity(now) / 1_048_576.0) * 1_048_576.0
     }
 
     /// Bytes committed to the old generation.
     pub(super) fn old_committed(&self, now: Instant) -> f64 {
-        (libm::ceil(self.old_used(now) * 1.1 / 1_048_576.0) * 1_048_576.0).min(self.heap)
+        (f64::ceil(self.old_used(now) * 1.1 / 1_048_576.0) * 1_048_576.0).min(self.heap)
     }
 
     /// Bytes used in the survivor space; it changes with each collection.
     pub(super) fn survivor_used(&self, now: Instant) -> f64 {
-        let noise = crate::random::noise(0x5017, libm::floor(self.cycles(now)) as u64);
-        libm::floor(self.heap * (0.003 + 0.005 * noise))
+        let noise = crate::random::noise(0x5017, f64::floor(self.cycles(now)) as u64);
+        f64::floor(self.heap * (0.003 + 0.005 * noise))
     }
 
     /// Young collections so far.
     pub(super) fn collections(&self, now: Instant) -> f64 {
-        libm::floor(self.cycles(now))
+        f64::floor(self.cycles(now))
     }
 
     /// Seconds spent in them.
     pub(super) fn collection_seconds(&self, now: Instant) -> f64 {
         let seconds = self.pauses + self.since_settled(now).1 * self.pause(now) + self.long_pauses;
         // The collector tells whole milliseconds.
-        libm::floor(seconds * 1000.0) / 1000.0
+        f64::floor(seconds * 1000.0) / 1000.0
     }
 
     /// The longest in the last three minutes, zero when there was none.
@@ -292,7 +295,7 @@ impl Jvm {
         let last = self.cycles(now) as u64;
         let seen = (recent.min(MOST_SEEN) as u64).min(last);
         let longest = (0..seen).map(|back| self.stretch(last - back)).fold(0.0, f64::max);
-        libm::round(self.pause(now) * longest * 1000.0) / 1000.0
+        f64::round(self.pause(now) * longest * 1000.0) / 1000.0
     }
 
     /// How many times as long as the mean a collection took: a few take much longer than most.
@@ -314,12 +317,12 @@ impl Jvm {
         let slot = now.as_nanoseconds().div_euclid(15 * SECOND as i64) as u64;
         let draw = crate::random::noise(self.key ^ 0x7d2e, slot);
         let (extra, most) = match self.worked {
-            Some(worked) if now.since(worked) < KEPT => (least + libm::floor(draw * more), least + more),
-            Some(_) => (libm::floor(draw * 1.3), least + more),
-            None => (libm::floor(draw * 1.3), 1.0),
+            Some(worked) if now.since(worked) < KEPT => (least + f64::floor(draw * more), least + more),
+            Some(_) => (f64::floor(draw * 1.3), least + more),
+            None => (f64::floor(draw * 1.3), 1.0),
         };
         // Recorded: another one each quarter of a minute in which something was done.
-        let came = libm::floor(self.busy(now).as_seconds_f64() / 15.0);
+        let came = f64::floor(self.busy(now).as_seconds_f64() / 15.0);
         Threads { live: base + extra, peak: base + most, started: base + most + 1.0 + came }
     }
 
@@ -327,18 +330,18 @@ impl Jvm {
     pub(super) fn allocated(&self, now: Instant) -> f64 {
         let (bytes, cycles) = self.since_settled(now);
         let cycles = self.cycles + cycles;
-        let in_eden = (cycles - libm::floor(cycles)) * self.eden_capacity(now);
-        libm::round((self.allocated + bytes - in_eden).max(0.0) / 1_048_576.0) * 1_048_576.0
+        let in_eden = (cycles - f64::floor(cycles)) * self.eden_capacity(now);
+        f64::round((self.allocated + bytes - in_eden).max(0.0) / 1_048_576.0) * 1_048_576.0
     }
 
     /// Bytes promoted to the old generation: what survived the start-up, and what leaks.
     pub(super) fn promoted(&self, now: Instant) -> f64 {
-        libm::floor(self.idle.live * 0.5 + self.old.at(now) + self.allocated(now) * 0.003)
+        f64::floor(self.idle.live * 0.5 + self.old.at(now) + self.allocated(now) * 0.003)
     }
 
     /// Concurrent phases so far: marking begins when the old generation is large.
     pub(super) fn concurrent(&self, now: Instant) -> f64 {
-        6.0 + 2.0 * libm::floor((self.cycles(now) - self.idle.collections) / 6.0).max(0.0)
+        6.0 + 2.0 * f64::floor((self.cycles(now) - self.idle.collections) / 6.0).max(0.0)
     }
 
     /// Processor seconds used.
@@ -355,7 +358,7 @@ impl Jvm {
     /// Classes loaded by now: some more are loaded in the first minutes.
     pub(super) fn classes(&self, now: Instant, started: Instant) -> f64 {
         let age = now.since(started).as_seconds_f64();
-        libm::floor(self.idle.classes + 900.0 * (1.0 - libm::exp(-age / 240.0)))
+        f64::floor(self.idle.classes + 900.0 * (1.0 - libm::exp(-age / 240.0)))
     }
 }
 

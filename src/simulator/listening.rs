@@ -34,6 +34,11 @@ impl Listening {
         Listening { listeners, windows: Windows::default(), events }
     }
 
+    /// Whether any Flow trigger listens.
+    pub(super) fn any(&self) -> bool {
+        self.listeners.is_some()
+    }
+
     /// What an execution starts at once that has come into a state; and why the triggers of a flow say what they say, when
     /// that is asked.
     pub(super) fn hear(&mut self, cx: &Context, heard: &Heard<'_>) -> (Vec<Fired>, Vec<Reason>) {

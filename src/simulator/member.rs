@@ -392,7 +392,7 @@ impl Member {
     }
 
     /// Counts events of its process, or moves a gauge.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, meter: Meter, subject: Subject, amount: f64, plan: &Plan, now: Instant) {
         if let Some(process) = &mut self.process {
             process.meters.add(meter, subject, amount, plan, now);
@@ -400,7 +400,7 @@ impl Member {
     }
 
     /// Records a time of its process.
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(&mut self, meter: Meter, subject: Subject, time: Duration, plan: &Plan, now: Instant) {
         if let Some(process) = &mut self.process {
             process.meters.record(meter, subject, time, plan, now);

@@ -252,7 +252,7 @@ impl Meters {
     }
 
     /// Counts up.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, meter: Meter, subject: Subject, amount: f64, plan: &Plan, now: Instant) {
         if let Some(series) = self.series(meter, subject, plan, now) {
             self.registry.add(series, amount);
@@ -260,7 +260,7 @@ impl Meters {
     }
 
     /// Records a time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(&mut self, meter: Meter, subject: Subject, time: Duration, plan: &Plan, now: Instant) {
         if let Some(series) = self.series(meter, subject, plan, now) {
             self.registry.record(series, time.as_seconds_f64(), now);
@@ -295,13 +295,16 @@ struct Cache {
     taken: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-enum Slot {
-    #[default]
-    Free,
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// [`FREE`] where nothing is.
+    key: u64,
     /// A meter that has no such series has none for good.
-    Taken(u64, Option<SeriesId>),
+    series: Option<SeriesId>,
 }
+
+/// The key of no series.
+const FREE: u64 = u64::MAX;
 
 impl Cache {
     /// The slot where a key is, or would be.
@@ -310,7 +313,7 @@ impl Cache {
         // Fibonacci hashing: only the uppermost bits depend on all bits of the key, and so many are taken.
         let bits = self.slots.len().trailing_zeros();
         let mut place = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - bits)) as usize;
-        while matches!(self.slots[place], Slot::Taken(other, _) if other != key) {
+        while self.slots[place].key != key && self.slots[place].key != FREE {
             place = (place + 1) & mask;
         }
         place
@@ -321,25 +324,21 @@ impl Cache {
         if self.slots.is_empty() {
             return None;
         }
-        match self.slots[self.place(key)] {
-            Slot::Taken(_, series) => Some(series),
-            Slot::Free => None,
-        }
+        let slot = self.slots[self.place(key)];
+        (slot.key == key).then_some(slot.series)
     }
 
     fn insert(&mut self, key: u64, series: Option<SeriesId>) {
         if 2 * (self.taken + 1) > self.slots.len() {
-            let larger = vec![Slot::Free; (2 * self.slots.len()).max(16)];
-            for slot in std::mem::replace(&mut self.slots, larger) {
-                if let Slot::Taken(key, _) = slot {
-                    let place = self.place(key);
-                    self.slots[place] = slot;
-                }
+            let larger = vec![Slot { key: FREE, series: None }; (2 * self.slots.len()).max(16)];
+            for slot in std::mem::replace(&mut self.slots, larger).into_iter().filter(|slot| slot.key != FREE) {
+                let place = self.place(slot.key);
+                self.slots[place] = slot;
             }
         }
         let place = self.place(key);
-        self.taken += usize::from(matches!(self.slots[place], Slot::Free));
-        self.slots[place] = Slot::Taken(key, series);
+        self.taken += usize::from(self.slots[place].key == FREE);
+        self.slots[place] = Slot { key, series };
     }
 }
 

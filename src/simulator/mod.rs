@@ -343,7 +343,9 @@ impl Simulation {
         if let Some((trigger, state)) = freed {
             scheduler.ended(cx, trigger, state);
         }
-        executor.toggled().for_each(|toggle| scheduler.toggle(cx, &toggle));
+        if executor.has_toggled() {
+            executor.toggled().for_each(|toggle| scheduler.toggle(cx, &toggle));
+        }
     }
 
     /// From now on the changes of all executions are kept, also of those of which nothing is expected.

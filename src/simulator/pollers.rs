@@ -12,19 +12,19 @@ use crate::time::{Duration, MILLISECOND};
 impl Cluster {
     /// A declared poller asks a member.
     pub(super) fn poll(&mut self, cx: &mut Context, member: usize, poller: usize) {
-        let plan = cx.plan.clone();
-        let Some(declared) = plan.pollers.get(poller) else { return };
+        let Some(declared) = cx.plan.pollers.get(poller) else { return };
+        let every = declared.every;
         if let Some((route, milliseconds)) = self.answer_to(cx, member, &declared.path) {
             let it = &mut self.members[member];
             let spread = 0.6 + 0.8 * noise(it.key() ^ 0x9011, cx.now.as_nanoseconds() as u64 / MILLISECOND);
             let time = Duration::milliseconds(milliseconds).times(spread);
             if let Some(process) = &mut it.process {
                 process.http_requests += 1;
-                process.meters.record(Meter::HttpRequest, Subject::Route(route), time, &plan, cx.now);
+                process.meters.record(Meter::HttpRequest, Subject::Route(route), time, &cx.plan, cx.now);
             }
         }
         let life = self.members[member].life();
-        cx.after(declared.every, Event::Poll { member: member as u32, poller: poller as u32, life });
+        cx.after(every, Event::Poll { member: member as u32, poller: poller as u32, life });
     }
 
     /// As which route a request is counted, and how long it takes. A request that hangs is never counted: the process dies
@@ -35,26 +35,50 @@ impl Cluster {
         let stalled = matches!(database, DatabaseView::Stalled { .. });
         let refused = matches!(database, DatabaseView::Refused { .. });
         let reads_settings = it.profile().has(Quirk::RequestsReadSettings) && it.role().runs(Role::Webserver);
-        let asks = path.starts_with("/health") && path != "/health/liveness";
-        let needs_database = asks && it.has_database();
+        let path = Path::of(path);
+        let needs_database = matches!(path, Path::Health | Path::Readiness | Path::OtherHealth) && it.has_database();
         if it.port() != Port::Open || !it.moves() || stalled && needs_database || (stalled || refused) && reads_settings
         {
             return None;
         }
         let down = match path {
-            "/health/liveness" => it.deadlocked(),
-            "/health/readiness" => refused && needs_database,
-            "/health" => it.deadlocked() || refused && needs_database,
-            _ => false,
+            Path::Liveness => it.deadlocked(),
+            Path::Readiness => refused && needs_database,
+            Path::Health => it.deadlocked() || refused && needs_database,
+            Path::Prometheus | Path::OtherHealth | Path::Other => false,
         };
         Some(match (path, down) {
-            ("/prometheus", _) => (2, 12),
-            ("/health", false) => (3, 4),
-            ("/health", true) => (4, 4),
-            ("/health/liveness" | "/health/readiness", false) => (5, 3),
-            ("/health/liveness" | "/health/readiness", true) => (6, 3),
-            _ => (7, 1),
+            (Path::Prometheus, _) => (2, 12),
+            (Path::Health, false) => (3, 4),
+            (Path::Health, true) => (4, 4),
+            (Path::Liveness | Path::Readiness, false) => (5, 3),
+            (Path::Liveness | Path::Readiness, true) => (6, 3),
+            (Path::OtherHealth | Path::Other, _) => (7, 1),
         })
+    }
+}
+
+/// What a poller asks for.
+#[derive(Clone, Copy)]
+enum Path {
+    Prometheus,
+    Health,
+    Liveness,
+    Readiness,
+    OtherHealth,
+    Other,
+}
+
+impl Path {
+    fn of(path: &str) -> Path {
+        match path {
+            "/prometheus" => Path::Prometheus,
+            "/health" => Path::Health,
+            "/health/liveness" => Path::Liveness,
+            "/health/readiness" => Path::Readiness,
+            _ if path.starts_with("/health") => Path::OtherHealth,
+            _ => Path::Other,
+        }
     }
 }
 

@@ -170,6 +170,8 @@ pub(super) struct Queue {
     /// Its consumers are busy with what they took.
     busy_until: Instant,
     delivery: Option<Instant>,
+    /// Where in their interval its consumers poll, as a share of it.
+    phase: f64,
 }
 
 /// Rows a consumer takes at once (Kestra's default poll size).
@@ -188,6 +190,7 @@ impl Queue {
             last_message: never,
             busy_until: never,
             delivery: None,
+            phase: random::noise(kind as u64, 77),
         }
     }
 
@@ -344,7 +347,7 @@ impl Queue {
     fn next_poll(&self, now: Instant) -> Instant {
         let quiet = now.since(self.last_message).as_milliseconds() / 12_000;
         let interval = 25 * [1u64, 2, 4, 8, 16, 20][quiet.min(5) as usize] * crate::time::MILLISECOND;
-        let phase = (random::noise(self.kind as u64, 77) * interval as f64) as i64;
+        let phase = (self.phase * interval as f64) as i64;
         let position = now.as_nanoseconds().saturating_sub(phase).rem_euclid(interval as i64);
         now + Duration::nanoseconds(interval - position.unsigned_abs())
     }

@@ -167,7 +167,7 @@ pub(super) enum Way {
 /// # Errors
 /// What is wrong with them: none starts.
 fn with_inputs(cx: &mut Context, flow: u32, origin: Option<Arc<Origin>>) -> Result<Option<Arc<Origin>>, String> {
-    let declares = cx.plan.flows.get(flow as usize).is_some_and(|flow| !flow.declared().is_empty());
+    let declares = cx.flows.get(flow as usize).is_some_and(|flow| flow.declares);
     let given = origin.as_ref().map_or_else(Map::new, |origin| origin.inputs.clone());
     if !declares && given.is_empty() {
         return Ok(origin);

@@ -1,7 +1,7 @@
 //! A short way through plain YAML: the same tree as the parser makes of it, at a small part of the cost.
 //!
 //! Plain is what has, on one line each, keys, scalars and collections in brackets, laid out by indentation, and blocks of
-//! text that keep their lines. Whatever else a text may hold (anchors, tags, folded text, scalars over several lines, values
+//! text that keep or fold their lines. Whatever else a text may hold (anchors, tags, scalars over several lines, values
 //! that are empty, mistakes) ends the short way, and the parser reads the text from its beginning. So it need not know all of YAML, but what it reads it must read
 //! as the parser does: a test compares both trees.
 
@@ -27,6 +27,12 @@ pub fn parse_jackson(source: &Arc<Source>) -> (Option<Node>, Vec<Diagnostic>) {
         Some(node) => (Some(node), Vec::new()),
         None => yaml::parse_jackson(source),
     }
+}
+
+/// The tree of a plain text as programs in Go read it, and so Prometheus its rules; none when it is not plain, or has merge
+/// keys, which they follow. Where its lists and mappings end may be told otherwise than [`parse_go`](yaml::parse_go) tells it.
+pub fn plain_go(source: &Arc<Source>) -> Option<Node> {
+    if source.text.contains("<<") { None } else { short(source) }
 }
 
 /// The tree of a plain text; none when it is not plain.
@@ -187,7 +193,7 @@ impl Cursor<'_> {
         }
         let node = match self.byte()? {
             b'[' | b'{' => self.flow(depth + 1)?,
-            b'|' => return self.text(column),
+            b'|' | b'>' => return self.text(column),
             _ => self.scalar(false)?,
         };
         self.line_ends().then_some(())?;
@@ -196,8 +202,10 @@ impl Cursor<'_> {
         (self.byte().is_none() || self.column() <= column).then_some(node)
     }
 
-    /// A block of text that keeps its lines, of what began at this column, and the way to the next line with content.
+    /// A block of text that keeps its lines, or folds them, of what began at this column, and the way to the next line with
+    /// content.
     fn text(&mut self, column: usize) -> Option<Node> {
+        let folds = self.byte() == Some(b'>');
         self.at += 1;
         let strip = self.byte() == Some(b'-');
         self.at += usize::from(strip);
@@ -226,6 +234,11 @@ impl Cursor<'_> {
                 Some(_) if blanks >= indent => {
                     // The last line of a file without its end is another case.
                     let length = rest.iter().position(|byte| *byte == b'\n')?;
+                    if folds {
+                        // What is further in is not folded, and blanks at the end of a line are text: both rare.
+                        (blanks == indent && rest.get(length - 1)? != &b' ').then_some(())?;
+                        fold(&mut text);
+                    }
                     text.push_str(self.source.text.get(self.at + indent..=self.at + length)?);
                     end = self.at + length;
                     self.at += length + 1;
@@ -373,6 +386,14 @@ impl Cursor<'_> {
     fn quoted(&mut self, quote: u8) -> Option<String> {
         self.at += 1;
         let mut text = String::new();
+        // Most have nothing in them that means anything but itself: looked for without an early end, as above.
+        let rest = self.source.text.get(self.at..)?;
+        let whole = rest.get(..rest.find(char::from(quote))?)?;
+        let special = whole.bytes().fold(false, |special, byte| special | matches!(byte, b'\\' | b'\n'));
+        if !special && (quote == b'"' || rest.as_bytes().get(whole.len() + 1) != Some(&quote)) {
+            self.at += whole.len() + 1;
+            return Some(whole.to_owned());
+        }
         loop {
             let rest = &self.text[self.at..];
             let length = rest.iter().position(|byte| *byte == quote || matches!(byte, b'\\' | b'\n'))?;
@@ -402,6 +423,13 @@ impl Cursor<'_> {
             }
             self.at += 1;
         }
+    }
+}
+
+/// Before the next line: the end of the last one becomes a blank, or where lines without text follow it, is left out.
+fn fold(text: &mut String) {
+    if text.pop().is_some_and(|last| last == '\n') && !text.ends_with('\n') {
+        text.push(' ');
     }
 }
 

@@ -41,6 +41,12 @@ fn compared(text: &str) -> bool {
     let (jackson, told) = yaml::parse_jackson(&source);
     assert!(told.is_empty(), "{text:?}: {told:?}");
     same(&ours, &jackson.expect("a tree")).unwrap_or_else(|differ| panic!("as Jackson reads it, {text:?}: {differ}"));
+    if let Some(ours) = plain_go(&source) {
+        let go = yaml::parse_go(&source);
+        let [yaml::Document { root: Some(go), diagnostics }] = go.as_slice() else { panic!("{text:?}: {go:?}") };
+        assert!(diagnostics.is_empty(), "{text:?}: {diagnostics:?}");
+        same(&ours, go).unwrap_or_else(|differ| panic!("as Go reads it, {text:?}: {differ}"));
+    }
     true
 }
 
@@ -89,9 +95,18 @@ fn what_is_plain() {
         "a: |-\n  b: c # d\n\n    e \n\n# f\nc: 1\n",
         "- |\n  a\n   b\n- b: |-\n    c\n\n\n  d: e\n- f\n",
         "a:\n  b: |\n    c\n  d: e\n\n",
+        "a: >\n  b\n",
+        "a: >-\n  b: c # d\n  e\n\n  f\n\n\n  g\n# h\nc: 1\n",
+        "- >-\n  a\n  b\n\n- c: >\n    d\n    e\n\n\n",
+        "<<: a\n",
     ] {
         assert!(compared(text), "{text:?}");
     }
+    assert!(compared(&format!("{}: b\n", "a".repeat(900))));
+}
+
+#[test]
+fn what_is_not_plain() {
     for text in [
         "",
         "a:",
@@ -103,7 +118,11 @@ fn what_is_plain() {
         "a: |2\n  b\n",
         "a: |+\n  b\n",
         "a: | # b\n  c\n",
-        "a: >\n  b\n",
+        "a: >\n  b\n   c\n",
+        "a: >\n  b \n  c\n",
+        "a: >2\n  b\n",
+        "a: >+\n  b\n",
+        "a: >\n\n  b\n",
         "a:\n  b: |\n    c\n   d\n",
         "a: b\n  c\n",
         "- a\n b\n",
@@ -131,7 +150,6 @@ fn what_is_plain() {
     ] {
         assert!(!compared(text), "{text:?}");
     }
-    assert!(compared(&format!("{}: b\n", "a".repeat(900))));
     assert!(!compared(&format!("{}: b\n", "a".repeat(1_100))));
 }
 
@@ -145,6 +163,7 @@ fn for_all_texts_a_plain_one_is_read_as_the_parser_reads_it() {
         2 => "\\{( {0,2}['\"]?[ab]['\"]?: ?[ab:#'\"\\[\\]{}-]{1,4},?){0,3} ?\\}",
         1 => "[ab:#,&*!|>%@`?'\"\\[\\]{} \\-\n~\\\\]{0,14}",
         2 => "\\|-?(\n {0,5}[ab#: -]{0,4}){1,3}",
+        2 => ">-?(\n {0,5}[ab#: -]{0,4}){1,5}",
         2 => "",
     ];
     let lines = proptest::collection::vec(

@@ -239,13 +239,13 @@ impl Matrix {
 
 /// Seconds for people: tenths matter only of a few.
 pub(super) fn delay(seconds: f64) -> String {
-    let rounded = if seconds < 10.0 { libm::round(seconds * 10.0) / 10.0 } else { libm::round(seconds) };
+    let rounded = if seconds < 10.0 { f64::round(seconds * 10.0) / 10.0 } else { f64::round(seconds) };
     Duration::from_seconds_f64(rounded).to_string()
 }
 
 /// An instant for people, in whole seconds.
 fn moment(at: Instant) -> String {
-    Duration::from_seconds_f64(libm::round(at.since(Instant::START).as_seconds_f64())).to_string()
+    Duration::from_seconds_f64(f64::round(at.since(Instant::START).as_seconds_f64())).to_string()
 }
 
 /// A line that is broken at blanks where it is too long; what follows is indented.

@@ -271,11 +271,11 @@ fn one(function: Function, value: f64) -> f64 {
         };
     }
     match function {
-        Function::Abs => libm::fabs(value),
+        Function::Abs => f64::abs(value),
         Function::Log => libm::log(value),
-        Function::Round => libm::round(value),
-        Function::Ceil => libm::ceil(value),
-        Function::Floor => libm::floor(value),
+        Function::Round => f64::round(value),
+        Function::Ceil => f64::ceil(value),
+        Function::Floor => f64::floor(value),
         Function::IsNan => truth(value.is_nan()),
         Function::IsInf => truth(value.is_infinite()),
         Function::IsNull => 0.0,

@@ -64,6 +64,16 @@ pub(super) struct File<'o> {
     idle: Vec<(Place, String, &'static str)>,
 }
 
+/// The rules of a plain rule file of Prometheus of which nothing is to be told; none of another file. Most are that, and are
+/// read at a small part of the cost.
+pub(super) fn flawless(source: &Arc<Source>, outside: &grafana::Outside<'_>) -> Option<RuleSet> {
+    let root = document::plain_go(source).filter(|root| !is_manifest(root) && !is_provisioning(root))?;
+    let mut file = File::new(outside);
+    file.plain(source, vec![Document { root: Some(root), diagnostics: Vec::new() }]);
+    let (rules, reading) = file.finish();
+    (rules.newer.is_empty() && reading.finish().is_empty()).then_some(rules)
+}
+
 impl<'o> File<'o> {
     /// Nothing is read yet.
     pub(super) fn new(outside: &'o grafana::Outside<'o>) -> File<'o> {

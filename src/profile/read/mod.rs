@@ -8,7 +8,7 @@ mod meters;
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 use serde::de::IgnoredAny;
 
 use super::endpoint::{Endpoint, Says};
@@ -55,8 +55,8 @@ pub(super) fn profile(folder: Folder) -> Result<Profile, Vec<Diagnostic>> {
 
 /// The table of a version's meters, its items unread.
 pub(super) struct Table {
-    /// By name, as Prometheus writes it without unit and suffix.
-    items: FxHashMap<String, &'static str>,
+    /// Each with its name.
+    items: Vec<(&'static str, &'static str)>,
 }
 
 impl Table {
@@ -70,15 +70,22 @@ impl Table {
         if own(&layer, "rename").is_some() || changes("without") || changes("add") {
             return None;
         }
-        Some(Table { items: items(table).map(|(name, item)| (name.replace(['.', '-'], "_"), item)).collect() })
+        Some(Table { items: items(table) })
     }
 
     /// The meters that a metric may be of, by the beginning of its name; without what their series are at start.
     pub(super) fn meters_of(&self, metric: &str) -> Vec<Meter> {
         let ends = metric.match_indices('_').map(|(at, _)| at).chain([metric.len()]);
-        let found = ends.filter_map(|end| self.items.get(metric.get(..end)?));
-        found.filter_map(|item| head(item)).collect()
+        let of = |name: &str| self.items.iter().find(|(own, _)| is_seen_as(own, name));
+        let found = ends.filter_map(|end| of(metric.get(..end)?));
+        found.filter_map(|(_, item)| head(item)).collect()
     }
+}
+
+/// Whether Prometheus sees a dotted name so, without unit and suffix.
+fn is_seen_as(dotted: &str, name: &str) -> bool {
+    let seen = |byte: u8| if matches!(byte, b'.' | b'-') { b'_' } else { byte };
+    dotted.len() == name.len() && dotted.bytes().map(seen).eq(name.bytes())
 }
 
 /// A meter of one item of a table, without what its series are at start.
@@ -90,17 +97,17 @@ fn head(item: &str) -> Option<Meter> {
 }
 
 /// The items of a table of meters, each with its name: they begin with it, at the beginning of a line.
-fn items(table: &str) -> impl Iterator<Item = (&str, &str)> {
+fn items(table: &str) -> Vec<(&str, &str)> {
     const ITEM: &str = "- name: ";
-    let begins = |at: &usize| *at == 0 || table.as_bytes().get(at - 1) == Some(&b'\n');
-    let mut starts =
-        table.match_indices(ITEM).map(|(at, _)| at).filter(begins).collect::<Vec<_>>().into_iter().peekable();
-    std::iter::from_fn(move || {
-        let start = starts.next()?;
-        let item = table.get(start..starts.peek().copied().unwrap_or(table.len()))?;
-        let name = item.strip_prefix(ITEM)?.split_whitespace().next()?;
-        Some((name, item))
-    })
+    let ends = table.split_inclusive('\n').scan(0, |end, line| {
+        let start = *end;
+        *end += line.len();
+        Some((start, line))
+    });
+    let starts: Vec<usize> = ends.filter(|(_, line)| line.starts_with(ITEM)).map(|(start, _)| start).collect();
+    let ends = starts.iter().skip(1).copied().chain([table.len()]);
+    let items = starts.iter().zip(ends).filter_map(|(start, end)| table.get(*start..end));
+    items.filter_map(|item| Some((item.strip_prefix(ITEM)?.split_whitespace().next()?, item))).collect()
 }
 
 /// The folder and those it extends, its own first.
@@ -164,7 +171,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
     let buckets = object.get("buckets").map_or(&[][..], |node| reading.list(node, "`buckets`"));
     let buckets: Vec<f64> = buckets.iter().filter_map(|node| meters::number(reading, node)).collect();
     let shapes = object.get("shapes").map_or_else(Shapes::new, |node| meters::shapes(reading, node, &buckets));
-    let quirks = quirks(reading, layers);
+    let quirks = quirks(reading, layers).into_iter().collect();
     let (meters, names_meters) = all_meters(reading, layers, &shapes)?;
     let endpoints = all_endpoints(reading, layers)?;
     strangers(reading, own, &endpoints);
@@ -193,7 +200,7 @@ fn whole(reading: &mut Reading, layers: &[Layer]) -> Option<Profile> {
         endpoints,
         env: env?,
         lines: lines?,
-        levels: loggers?.lines().filter_map(|line| line.split_once(' ')).collect(),
+        levels: OnceLock::new(),
         loggers: loggers?,
         threads: threads?,
     })

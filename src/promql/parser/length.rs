@@ -77,7 +77,7 @@ impl Parser<'_> {
     fn milliseconds(&self, seconds: f64, span: Span) -> Parsed<i64> {
         match seconds * 1000.0 < MAX_DURATION as f64 {
             // Prometheus rounds to nanoseconds and leaves out what is less than a millisecond.
-            true => Ok((libm::round(seconds * 1e9) / 1e6) as i64),
+            true => Ok((f64::round(seconds * 1e9) / 1e6) as i64),
             false => {
                 let written = self.text.get(span.clone()).unwrap_or_default();
                 Err(SyntaxError::new(span.clone(), format!("`{written}` is no time: it is out of range")))

@@ -181,7 +181,7 @@ impl Parser<'_> {
             return Err(SyntaxError::new(span.clone(), format!("`{written}` is no time: it is out of range")));
         }
         self.take()?;
-        let milliseconds = libm::round(seconds * 1000.0) as i64;
+        let milliseconds = f64::round(seconds * 1000.0) as i64;
         Ok((Anchor::Time(if minus { -milliseconds } else { milliseconds }), span.end))
     }
 

@@ -114,9 +114,9 @@ impl Amount {
 /// Three digits after the point are enough for people; of less than one they see the first four that are none of its zeros, so
 /// that a step of a scale shows.
 fn round(value: f64) -> f64 {
-    let zeros = if value == 0.0 { 0.0 } else { -libm::floor(libm::log10(value.abs())) };
+    let zeros = if value == 0.0 { 0.0 } else { -f64::floor(libm::log10(value.abs())) };
     let ten = libm::pow(10.0, (3.0 + zeros).clamp(3.0, 12.0));
-    libm::round(value * ten) / ten
+    f64::round(value * ten) / ten
 }
 
 impl Target {

@@ -76,8 +76,11 @@ impl World for Asked<'_> {
     }
 
     fn result(&mut self, execution: &execution::Execution) -> Result<Option<Map<String, Json>>, String> {
-        let declared = self.cx.plan.flows.get(self.flow as usize).and_then(|flow| flow.source.get("outputs"));
-        let Some(declared) = declared.and_then(Json::as_array).filter(|it| !it.is_empty()) else { return Ok(None) };
+        // Most put out nothing.
+        let flow = self.cx.plan.flows.get(self.flow as usize);
+        let flow = flow.filter(|_| self.cx.flows.get(self.flow as usize).is_some_and(|flow| flow.puts_out));
+        let declared = flow.and_then(|flow| flow.source.get("outputs")?.as_array());
+        let Some(declared) = declared else { return Ok(None) };
         let outputs = self.rendering(execution, None, |render| execution::outputs(declared, render));
         outputs.unwrap_or_else(|| Err(NO_FLOW.to_owned())).map(Some)
     }

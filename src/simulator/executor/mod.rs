@@ -496,7 +496,7 @@ impl Executor {
 
     /// Flow triggers hear of the state of an execution.
     fn hear(&mut self, cx: &mut Context, cluster: &mut Cluster, executor: usize, slot: u32, state: State) {
-        let Some(execution) = self.executions.get(slot) else { return };
+        let Some(execution) = self.executions.get(slot).filter(|_| self.listening.any()) else { return };
         let Execution { flow, number, created, .. } = *execution;
         let origin = self.origins.get((flow, number));
         let (it, errors) = (&execution.it, &execution.errors);
@@ -531,6 +531,11 @@ impl Executor {
             let slot = self.create(cx, cluster, executor, (flow, number), (None, 0));
             self.is_triggered(slot, index as u32);
         }
+    }
+
+    /// Whether tasks have switched triggers since somebody asked.
+    pub(super) fn has_toggled(&self) -> bool {
+        !self.toggled.is_empty()
     }
 
     /// The triggers that tasks have switched since somebody asked.
