@@ -133,13 +133,12 @@ impl Rules<'_> {
             if range >= every.times(2.0) || !name.is_some_and(|name| scraped(&name)) {
                 return None;
             }
-            let (what, there) = match range > every {
-                true => ("comes and goes", "at some instants only"),
+            let (what, holds) = match range > every {
+                true => ("comes and goes", "now and then only"),
                 false => ("is dead", "never"),
             };
-            let least = every.times(4.0);
-            let why = format!("needs two samples, and with a scrape every {every} {range} holds them {there}");
-            Some(format!("part of {rule} {what}: `{text}` {why}: write at least [{least}]"))
+            let why = format!("needs two samples, which [{range}] holds {holds} where a scrape comes every {every}");
+            Some(format!("part of {rule} {what}: `{text}` {why}: write at least [{}]", every.times(4.0)))
         })
     }
 

@@ -428,6 +428,11 @@ pub(super) fn absent(kind: &str, edition: Edition) -> bool {
     if ABSENT.iter().any(row) || kind.chars().any(char::is_whitespace) {
         return true;
     }
+    unheard_of(kind, edition)
+}
+
+/// Whether it is of a package of Kestra's own in which no version has it.
+pub(super) fn unheard_of(kind: &str, edition: Edition) -> bool {
     let same = |a: &str, b: &str| if ANY_CASE.has(edition) { a.eq_ignore_ascii_case(b) } else { a == b };
     PACKAGES
         .iter()
@@ -435,7 +440,7 @@ pub(super) fn absent(kind: &str, edition: Edition) -> bool {
         .is_some_and(|(name, names)| !names.split(' ').any(|known| same(known, name)))
 }
 
-/// The type that was probably meant by one that a version does not have.
+/// The type that was probably meant by one that no version has.
 pub(super) fn meant(kind: &str) -> Option<String> {
     PACKAGES.iter().find_map(|(package, names)| {
         let near = nearest(kind.strip_prefix(package)?, names.split(' '))?;

@@ -354,7 +354,8 @@ pub(super) fn of_types(flow: &Node, edition: Edition) -> Option<Refusal> {
     })
 }
 
-/// The first task, trigger or condition of a type that a version does not have.
+/// The first task, trigger or condition of a type that no version has. One of another version is taken: what it does is
+/// simulated all the same.
 pub(super) fn of_classes(flow: &Node, edition: Edition) -> Option<Refusal> {
     let Value::Mapping(entries) = &flow.value else { return None };
     let holds = |key: &str| matches!(key, "tasks" | "triggers" | "errors" | "finally" | "afterExecution");
@@ -368,7 +369,7 @@ pub(super) fn of_classes(flow: &Node, edition: Edition) -> Option<Refusal> {
         }
         if let Some(kind) = get(node, "type")
             && let Value::Scalar { text, .. } = &kind.value
-            && classes::absent(text, edition)
+            && classes::unheard_of(text, edition)
         {
             found.push((kind, text));
         }
@@ -376,7 +377,7 @@ pub(super) fn of_classes(flow: &Node, edition: Edition) -> Option<Refusal> {
     let (kind, text) = found.into_iter().min_by_key(|(kind, _)| kind.place.range.start)?;
     let advice = match classes::meant(text) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "write a type that this version has".to_owned(),
+        None => "write a type that there is".to_owned(),
     };
     Some(Refusal { words: format!("Invalid type: {text}"), place: kind.place.clone(), advice })
 }

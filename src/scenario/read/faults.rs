@@ -30,19 +30,17 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
     unknown(&object, &fields, now.is_some(), reading);
     let row_of = |entry: &&Entry| ROWS.iter().find(|row| row.keyword == entry.key);
     let mut keywords = object.entries().iter().filter_map(|entry| Some((entry, row_of(&entry)?)));
-    let known = || ROWS.iter().map(|row| row.keyword).collect::<Vec<_>>().join(", ");
     let Some((keyword, row)) = keywords.next() else {
         if object.entries().iter().all(|entry| fields.iter().any(|field| field.key == entry.key)) {
-            reading.error(&node.place, "this entry says nothing of what happens", format!("add one of {}", known()));
+            let known: Vec<&str> = ROWS.iter().map(|row| row.keyword).collect();
+            let advice = format!("add one of {}", known.join(", "));
+            reading.error(&node.place, "this entry says nothing of what happens", advice);
         }
         return None;
     };
     if let Some((second, _)) = keywords.next() {
-        reading.error(
-            &second.place,
-            format!("`{}` and `{}` in one entry", keyword.key, second.key),
-            "write an entry for each",
-        );
+        let what = format!("`{}` and `{}` in one entry", keyword.key, second.key);
+        reading.error(&second.place, what, "write an entry for each");
     }
     let fault = fault((keyword, row), &object, plan, reading);
     if let (Some(entry), false) = (object.entry("to"), row.aim == Aim::Role) {
