@@ -24,7 +24,7 @@ impl Expression {
 
     /// Calls of functions that need two samples, each with the name that its range selects, if that is fixed, and with how
     /// long the range is, in milliseconds.
-    pub fn of_two_samples(&self) -> Vec<(String, Option<String>, i64)> {
+    pub(crate) fn of_two_samples(&self) -> Vec<(String, Option<String>, i64)> {
         let mut all = Vec::new();
         of_two_samples(&self.tree, &self.text, &mut all);
         all

@@ -19,7 +19,7 @@ impl Simulation {
     }
 
     /// The same of some probes; the others are zero.
-    pub fn look_at(&self, member: usize, wanted: Probes) -> Look {
+    pub(crate) fn look_at(&self, member: usize, wanted: Probes) -> Look {
         let found = self.cluster.members.get(member).and_then(|it| Some((it, it.process()?)));
         let Some((it, process)) = found else { return Look::at(self.cx.now) };
         let mut look = Look::of(it.draw_key(), self.cx.now, wanted);
