@@ -520,9 +520,11 @@ fn read_victoria(address: &str) -> Stored {
             };
             let (times, values) = (numbers("timestamps"), numbers("values"));
             let samples = times.iter().map(|it| it.as_i64().expect("a time")).zip(values.iter().map(value));
-            stored.insert(key, samples.collect());
+            // Parts that it has not merged yet are lines of their own.
+            stored.entry(key).or_default().extend(samples);
         }
     }
+    stored.values_mut().for_each(|samples| samples.sort_by_key(|(at, _)| *at));
     stored
 }
 
