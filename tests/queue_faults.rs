@@ -102,7 +102,7 @@ fn a_version_without_the_queue_says_so() {
         let (found, diagnostics) = read("test.yaml", &text("0.20", 1, &[60], &timeline), &NoFiles);
         let told = document::render(&diagnostics);
         assert!(
-            found.is_none() && told.contains("no queue of its own") && told.contains("since 1.1"),
+            found.is_none() && told.contains("no queue of its own") && told.contains("has it: 1.1, 1.2, 1.3, 2.0"),
             "{fault}: {told}"
         );
         plan(&text("1.3", 1, &[60], &timeline));

@@ -44,7 +44,7 @@ const OF_SCRAPES: [&str; 5] = [
 ];
 
 /// What it writes of alerts.
-const OF_ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
+pub(super) const OF_ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
 
 /// What stands behind a meter's name in those of its series.
 const SUFFIXES: [&str; 5] = ["_bucket", "_count", "_sum", "_max", "_total"];

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use super::explain::words;
-use super::known::{Known, Names};
+use super::known::{Known, Names, OF_ALERTS};
 use super::lives;
 use super::watch::{Watching, instant};
 use super::why::{kept_out, meant};
@@ -129,7 +129,7 @@ impl Rules<'_> {
         expression.of_two_samples().into_iter().filter_map(move |(text, name, range)| {
             let (every, range) = (every?, Duration::milliseconds(range.unsigned_abs()));
             // What a rule writes comes as often as its group is evaluated.
-            let scraped = |name: &str| !name.starts_with("ALERTS") && self.watching.recording(name).is_none();
+            let scraped = |name: &str| !OF_ALERTS.contains(&name) && self.watching.recording(name).is_none();
             if range >= every.times(2.0) || !name.is_some_and(|name| scraped(&name)) {
                 return None;
             }

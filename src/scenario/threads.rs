@@ -79,15 +79,8 @@ impl Thread {
     }
 }
 
-/// The words for queues.
-pub(super) const QUEUE_WORDS: &[&str] = &[
-    "execution",
-    "worker-job",
-    "worker-task-result",
-    "worker-trigger-result",
-    "log-entry",
-    "multiple-condition-event",
-];
+/// The words for queues: those for the threads that read them.
+pub(super) const QUEUE_WORDS: &[&str] = THREAD_WORDS.split_at(QUEUES.len()).0;
 
 /// The words for threads.
 pub(super) const THREAD_WORDS: &[&str] = &[

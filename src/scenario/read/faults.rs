@@ -27,11 +27,11 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
         return None;
     }
     let object = reading.open(node, "an entry of `timeline`", &fields)?;
-    unknown(&object, &fields, now.is_some(), reading);
+    let strange = unknown(&object, &fields, now.is_some(), reading);
     let row_of = |entry: &&Entry| ROWS.iter().find(|row| row.keyword == entry.key);
     let mut keywords = object.entries().iter().filter_map(|entry| Some((entry, row_of(&entry)?)));
     let Some((keyword, row)) = keywords.next() else {
-        if object.entries().iter().all(|entry| fields.iter().any(|field| field.key == entry.key)) {
+        if !strange {
             let known: Vec<&str> = ROWS.iter().map(|row| row.keyword).collect();
             let advice = format!("add one of {}", known.join(", "));
             reading.error(&node.place, "this entry says nothing of what happens", advice);
@@ -78,10 +78,12 @@ pub(super) fn entry(node: &Node, plan: &Plan, now: Option<Instant>, reading: &mu
     Some(TimelineEntry { name, at: at?, fault, lasts, every, until })
 }
 
-/// Tells of keys that an entry does not have.
-fn unknown(object: &Object<'_>, fields: &[Field], asked: bool, reading: &mut Reading) {
+/// Tells of keys that an entry does not have, if there are any; `asked`: it comes from outside.
+fn unknown(object: &Object<'_>, fields: &[Field], asked: bool, reading: &mut Reading) -> bool {
     let known = || fields.iter().map(|field| field.key);
-    for Entry { key, place, .. } in object.entries().iter().filter(|entry| known().all(|it| it != entry.key)) {
+    let mut strange = object.entries().iter().filter(|entry| known().all(|it| it != entry.key)).peekable();
+    let any = strange.peek().is_some();
+    for Entry { key, place, .. } in strange {
         let what = || format!("`{key}` is no key of an entry of `timeline`");
         match key.as_str() {
             "duration" | "lasts" => reading.error(place, what(), "how long it lasts is `for`"),
@@ -95,6 +97,7 @@ fn unknown(object: &Object<'_>, fields: &[Field], asked: bool, reading: &mut Rea
             _ => reading.unknown(place, "key of an entry of `timeline`", key, known()),
         }
     }
+    any
 }
 
 /// How often an entry repeats, and until when.
@@ -189,6 +192,12 @@ fn fault(
     fitting(node, Fault { kind, target: target?, amount: amount? }, plan, reading)
 }
 
+/// The versions that have something.
+fn versions(has: impl Fn(&Profile) -> bool) -> String {
+    let names = Profile::NAMES.iter().copied();
+    names.filter(|name| Profile::named(name).is_ok_and(&has)).collect::<Vec<_>>().join(", ")
+}
+
 /// A role with its article.
 fn a(role: Role) -> String {
     let article = if role.name().starts_with(['e', 'i']) { "an" } else { "a" };
@@ -218,7 +227,8 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
     }
     if !plan.kestra.has(Quirk::ConditionEvents) && of_conditions(&fault) {
         let what = "this version has no queue of its own for triggers that wait for several executions";
-        reading.error(&node.place, what, "write `kestra: \"1.3\"`, or another one since 1.1");
+        let has = versions(|it| it.has(Quirk::ConditionEvents));
+        reading.error(&node.place, what, format!("write a version that has it: {has}"));
         return None;
     }
     scheduled(node, &fault, plan, reading);
@@ -233,10 +243,9 @@ fn fitting(node: &Node, fault: Fault, plan: &Plan, reading: &mut Reading) -> Opt
                 return None;
             }
             Amount::Version(version) if !version.roles().any(|it| it == role) => {
-                let has = |name: &&str| Profile::named(name).is_ok_and(|it| it.roles().any(|it| it == role));
-                let versions: Vec<&str> = Profile::NAMES.iter().copied().filter(has).collect();
+                let has = versions(|it| it.roles().any(|it| it == role));
                 let what = format!("Kestra {} has no {}, which {name} is", version.name(), role.name());
-                reading.error(&node.place, what, format!("write a version that has it: {}", versions.join(", ")));
+                reading.error(&node.place, what, format!("write a version that has it: {has}"));
                 return None;
             }
             _ => {}

@@ -92,8 +92,7 @@ impl Executor {
     /// An execution as the store has it by now; none when it is not kept.
     fn stored_now(&self, cx: &Context, key: (u32, u64)) -> Option<Arc<notify::Execution>> {
         let (flow, number) = key;
-        let live = self.executions.numbered().find(|(_, it)| (it.flow, it.number) == key);
-        let live = live.map(|(_, of)| {
+        let live = self.live(key).map(|(_, of)| {
             let (it, origin, errors) = (&of.it, self.origins.get(key), of.errors.as_slice());
             Heard { flow, number, created: of.created, state: it.state, since: cx.now, it, origin, errors }
         });

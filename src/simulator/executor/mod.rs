@@ -223,6 +223,11 @@ impl Executor {
         self.executions.get(slot).filter(|execution| (execution.flow, execution.number) == (flow, number))
     }
 
+    /// An execution that has not ended, and its slot.
+    fn live(&self, key: (u32, u64)) -> Option<(u32, &Execution)> {
+        self.executions.numbered().find(|(_, it)| (it.flow, it.number) == key)
+    }
+
     /// An executor looks at an execution that was created, or that came from the concurrency queue.
     pub(super) fn process(
         &mut self,

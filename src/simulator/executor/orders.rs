@@ -88,8 +88,7 @@ impl Executor {
         let flow = whose.flow as u32;
         let name = || cx.plan.flows.get(whose.flow).map(flow::Flow::name).unwrap_or_default();
         if let Which::Number(number) = whose.which {
-            let live = self.executions.numbered().find(|(_, it)| (it.flow, it.number) == (flow, number));
-            let slot = live.map_or(u32::MAX, |(slot, _)| slot);
+            let slot = self.live((flow, number)).map_or(u32::MAX, |(slot, _)| slot);
             let found = self.found((slot, (flow, number))).ok_or_else(|| CommandError::NoExecution(name()))?;
             may(cx, deed, found)?;
             if let Deed::Resume { inputs } = deed {
@@ -142,7 +141,7 @@ impl Executor {
 
     /// The ids of what the Pause asks for that an execution waits at, if it waits.
     pub(in super::super) fn asked_for<'c>(&self, cx: &'c Context, flow: u32, number: u64) -> Option<Vec<&'c str>> {
-        let (slot, _) = self.executions.numbered().find(|(_, it)| (it.flow, it.number) == (flow, number))?;
+        let (slot, _) = self.live((flow, number))?;
         let pause = self.pause_of(cx, (slot, (flow, number)))?;
         let id = |input: &'c Json| input.get("id").or_else(|| input.get("name")).and_then(Json::as_str);
         Some(pause.inputs.iter().filter_map(id).collect())
